@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// The contract between a generated artifact and whoever launches it: which kernels a folder holds,
+// their arguments in order, their launch shape, what decode has to keep, and what was verified.
+// The runtime reads this and nothing else of heddle's front end.
+//
+// Names that arguments and extents may use (fixed vocabulary):
+//   sizes    batch, tokens, heads, head_dim, state_dim, start (tokens already processed),
+//            slots_a, slots_b (cache slots for inputs and for outputs), width_a, width_b (entries
+//            per row of the coefficient arrays)
+//   inputs   q, k, x           [batch, tokens, heads, head_dim]; q, k are [.., state_dim] for linear
+//            coef_a, coef_b    [batch, tokens, heads, width_*]; entry e of row i belongs to the e-th
+//                              position of the row in descending order
+//            gate              [batch, tokens, heads], f32
+//   output   y                 [batch, tokens, heads, head_dim]
+//   state    SIDE_pos          [batch, heads, slots_SIDE] i32: the token a slot holds, 0 when free
+//            SIDE_key          [batch, slots_SIDE, heads, head_dim], softmax only
+//            SIDE_val          [batch, slots_SIDE, heads, head_dim]: x for side a, y for side b
+//            state             [batch, heads, state_dim, head_dim] f32, linear only
+//            prefill reads initial_NAME and writes final_NAME; decode updates cache_NAME in place.
+//            With retention kAll slot = token - 1 and there is no SIDE_pos.
+//   scalars  scale, gamma
+// Decode is prefill of one token: `tokens` is then the literal 1.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "patterns/result.hpp"
+
+namespace heddle {
+
+enum class ElementType { kF32, kBF16, kF16, kI32 };
+std::size_t size_of(ElementType type);
+const char* name_of(ElementType type);  // "f32", "bf16", "f16", "i32"
+
+enum class ArgumentKind { kBuffer, kSize, kScalar };  // pointer, std::int32_t, float
+enum class Access { kRead, kWrite, kReadWrite };
+
+struct Argument {
+  std::string name;
+  ArgumentKind kind = ArgumentKind::kBuffer;
+  ElementType type = ElementType::kF32;  // of a buffer
+  Access access = Access::kRead;         // of a buffer
+  std::vector<std::string> shape;        // extents of a buffer, outermost first: sizes or decimals
+};
+
+// Launched as one block per product of `grid` on cuda, with `threads` threads a block. On cpu the
+// symbol takes two more std::int32_t arguments, the first block and one past the last, and runs
+// them one after another in the calling thread.
+struct KernelEntry {
+  std::string op;      // "decode", "prefill"
+  std::string symbol;  // extern "C" name
+  std::string file;    // relative to the manifest
+  std::string sha256;  // of that file's bytes
+  std::vector<std::string> grid;
+  int threads = 1;
+  std::int64_t shared_bytes = 0;  // static shared memory, for the report
+  std::vector<Argument> arguments;
+};
+
+// What decode keeps of one side between tokens.
+enum class CacheRetention { kNone, kAll, kNextRow };
+struct CacheLayout {
+  CacheRetention retention = CacheRetention::kNone;
+  // kNextRow: (n, slots) steps, ascending: from sequence length n on, `slots` slots are needed;
+  // exact up to `exact_to`.
+  std::vector<std::pair<std::int64_t, std::int64_t>> steps;
+  std::int64_t exact_to = 0;
+
+  // Slots needed to hold a sequence of `tokens` tokens; fails beyond exact_to.
+  Result<std::int64_t> slots(std::int64_t tokens) const;
+};
+
+struct VerificationLayer {
+  std::string name;     // "emulated"
+  std::string verdict;  // "verified", "rejected", "unknown"
+  std::string detail;
+};
+
+struct Manifest {
+  int format = 1;
+  std::string pattern;
+  std::string source_sha256;
+  std::string target;   // "cuda" or "cpu"
+  std::string weights;  // "softmax", "given", "linear"
+  ElementType dtype = ElementType::kF32;
+  int head_dim = 0;
+  int state_dim = 0;  // linear only
+  CacheLayout cache_a;
+  CacheLayout cache_b;
+  std::vector<KernelEntry> kernels;
+  std::string verdict = "unverified";  // "verified" only when every layer says so
+  std::vector<VerificationLayer> layers;
+};
+
+std::string to_json(const Manifest& manifest);
+// Refuses anything that is not a complete manifest of this format, with a sentence saying what.
+Result<Manifest> parse_manifest(std::string_view json);
+
+}  // namespace heddle

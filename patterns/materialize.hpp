@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// All rows 1..n of a pattern in compressed form: per row a list of intervals, ascending. This is
+// the only form in which measures, pictures and kernel checks see a pattern at a fixed n.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <variant>
+#include <vector>
+
+#include "patterns/expression.hpp"
+
+namespace heddle {
+
+class RowTable {
+ public:
+  RowTable() = default;
+  std::int64_t rows() const { return static_cast<std::int64_t>(start_.size()) - 1; }
+  // The intervals of row i, 1 <= i <= rows(), ascending and disjoint.
+  std::span<const Interval> row(std::int64_t i) const {
+    return {intervals_.data() + start_[i - 1], intervals_.data() + start_[i]};
+  }
+  // |row(i)|.
+  std::int64_t size(std::int64_t i) const { return size_[i - 1]; }
+  std::int64_t total() const { return total_; }
+  bool contains(std::int64_t i, std::int64_t position) const;
+
+  void append_row(const IntervalList& positions);
+
+ private:
+  std::vector<std::size_t> start_{0};
+  std::vector<Interval> intervals_;
+  std::vector<std::int64_t> size_;
+  std::int64_t total_ = 0;
+};
+
+// visit(position) for each position of row i, ascending.
+template <typename Visit>
+void for_each_position(const RowTable& table, std::int64_t i, Visit&& visit) {
+  for (const Interval& interval : table.row(i)) {
+    for (std::int64_t p = interval.low; p <= interval.high; ++p) visit(p);
+  }
+}
+
+struct Rows {
+  RowTable a;
+  RowTable b;
+  std::int64_t n() const { return b.rows(); }
+};
+
+// Rows 1..n, or the first violation (smallest row; A before B), or why a row has no value.
+using MaterializeResult = std::variant<Rows, RowViolation, Error>;
+MaterializeResult materialize(const Pattern& pattern, std::int64_t n);
+
+}  // namespace heddle
