@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: Apache-2.0
+// The manifest as JSON. Reading trusts nothing: every key is asked for by name and kind, numbers
+// have ranges, names come from the vocabulary of manifest.hpp, and unknown keys are refused, so
+// that a manifest that parses can be acted upon without further checks.
+#include "codegen/manifest.hpp"
+
+#include <algorithm>
+#include <array>
+#include <initializer_list>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <set>
+
+namespace heddle {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+template <typename Enum>
+struct Word {
+  Enum value;
+  const char* text;
+};
+constexpr std::array<Word<ElementType>, 4> kTypes{{{ElementType::kF32, "f32"},
+                                                   {ElementType::kBF16, "bf16"},
+                                                   {ElementType::kF16, "f16"},
+                                                   {ElementType::kI32, "i32"}}};
+constexpr std::array<Word<ArgumentKind>, 3> kKinds{{{ArgumentKind::kBuffer, "buffer"},
+                                                    {ArgumentKind::kSize, "size"},
+                                                    {ArgumentKind::kScalar, "scalar"}}};
+constexpr std::array<Word<Access>, 3> kAccesses{
+    {{Access::kRead, "read"}, {Access::kWrite, "write"}, {Access::kReadWrite, "read_write"}}};
+constexpr std::array<Word<CacheRetention>, 3> kRetentions{{{CacheRetention::kNone, "none"},
+                                                           {CacheRetention::kAll, "all"},
+                                                           {CacheRetention::kNextRow, "next_row"}}};
+
+template <typename Table, typename Enum>
+const char* word_for(const Table& table, Enum value) {
+  for (const auto& word : table) {
+    if (word.value == value) return word.text;
+  }
+  unreachable("a manifest word that has no text");
+}
+
+bool one_of(std::string_view text, std::initializer_list<std::string_view> words) {
+  return std::find(words.begin(), words.end(), text) != words.end();
+}
+bool is_size(std::string_view name) {
+  return one_of(name, {"batch", "tokens", "heads", "head_dim", "state_dim", "start", "slots_a",
+                       "slots_b", "width_a", "width_b"});
+}
+bool is_scalar(std::string_view name) { return one_of(name, {"scale", "gamma"}); }
+bool is_buffer(std::string_view name) {
+  if (one_of(name, {"q", "k", "x", "coef_a", "coef_b", "gate", "y"})) return true;
+  for (const std::string_view prefix : {"initial_", "final_", "cache_"}) {
+    if (name.substr(0, prefix.size()) == prefix) {
+      return one_of(name.substr(prefix.size()),
+                    {"a_pos", "a_key", "a_val", "b_pos", "b_key", "b_val", "state"});
+    }
+  }
+  return false;
+}
+bool is_decimal(std::string_view text) {
+  return !text.empty() && text.size() <= 9 && text[0] != '0' &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+bool is_extent(const std::string& text) { return is_size(text) || is_decimal(text); }
+bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
+bool is_identifier(const std::string& text) {
+  return !text.empty() && text.size() <= 256 && is_letter(text[0]) &&
+         std::all_of(text.begin(), text.end(),
+                     [](char c) { return is_letter(c) || (c >= '0' && c <= '9'); });
+}
+// A plain name inside the manifest's own folder: no separators, no leading dot, nothing to escape.
+bool is_file_name(const std::string& text) {
+  return !text.empty() && text.size() <= 256 && text[0] != '.' && text[0] != '-' &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return is_letter(c) || (c >= '0' && c <= '9') || c == '.' || c == '-';
+         });
+}
+bool is_sha256(const std::string& text) {
+  return text.size() == 64 && std::all_of(text.begin(), text.end(), [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+         });
+}
+
+// Reads one JSON object and remembers the first thing that is wrong; after that every answer is a
+// harmless default, so that readers need no checks of their own.
+class ObjectReader {
+ public:
+  ObjectReader(const Json& json, std::string path, std::string& error)
+      : json_(json), path_(std::move(path)), error_(error) {
+    if (!json_.is_object()) fail("", "must be an object");
+  }
+
+  std::string text(const char* key, bool (*accepts)(const std::string&), const char* wanted) {
+    const Json* value = find(key);
+    if (value == nullptr) return {};
+    if (!value->is_string() || !accepts(value->get_ref<const std::string&>())) {
+      fail(key, std::string("must be ") + wanted);
+      return {};
+    }
+    return value->get<std::string>();
+  }
+  std::string any_text(const char* key) {
+    return text(
+        key, [](const std::string&) { return true; }, "a string");
+  }
+  std::int64_t integer(const char* key, std::int64_t low, std::int64_t high) {
+    const Json* value = find(key);
+    if (value == nullptr) return low;
+    const std::optional<std::int64_t> number = integer_in(*value, low, high);
+    if (!number) {
+      fail(key, "must be an integer from " + std::to_string(low) + " to " + std::to_string(high));
+    }
+    return number.value_or(low);
+  }
+  template <typename Table>
+  auto word(const char* key, const Table& table) {
+    const Json* value = find(key);
+    if (value != nullptr && value->is_string()) {
+      for (const auto& candidate : table) {
+        if (value->get_ref<const std::string&>() == candidate.text) return candidate.value;
+      }
+    }
+    if (value != nullptr) fail(key, "is not one of the known words");
+    return table[0].value;
+  }
+  // visit(element, path) for each element, until something is wrong.
+  template <typename Visit>
+  void each(const char* key, Visit&& visit) {
+    const Json* value = find(key);
+    if (value == nullptr) return;
+    if (!value->is_array() || value->size() > 65536) return fail(key, "must be a list");
+    for (std::size_t i = 0; i < value->size() && error_.empty(); ++i) {
+      visit((*value)[i], path_of(key) + "[" + std::to_string(i) + "]");
+    }
+  }
+  std::vector<std::string> extents(const char* key) {
+    std::vector<std::string> result;
+    each(key, [&](const Json& element, const std::string& path) {
+      if (!element.is_string() || !is_extent(element.get_ref<const std::string&>())) {
+        fail_at(path, "must be the name of a size or a decimal number");
+        return;
+      }
+      result.push_back(element.get<std::string>());
+    });
+    return result;
+  }
+  ObjectReader object(const char* key) {
+    static const Json empty = Json::object();
+    const Json* value = find(key);
+    return {value == nullptr ? empty : *value, path_of(key), error_};
+  }
+  // Call last: refuses keys that nobody asked for.
+  void finish() {
+    if (!error_.empty()) return;
+    for (const auto& [key, value] : json_.items()) {
+      if (asked_.count(key) == 0) return fail_at(path_, "has the unknown key '" + key + "'");
+    }
+  }
+  void fail(const char* key, const std::string& what) { fail_at(path_of(key), what); }
+  void fail_at(const std::string& path, const std::string& what) {
+    if (error_.empty()) error_ = "manifest: " + (path.empty() ? "the top" : path) + " " + what;
+  }
+  bool failed() const { return !error_.empty(); }
+  std::string& error() { return error_; }
+
+  static std::optional<std::int64_t> integer_in(const Json& value, std::int64_t low,
+                                                std::int64_t high) {
+    if (!value.is_number_integer()) return std::nullopt;
+    if (value.is_number_unsigned() &&
+        value.get<std::uint64_t>() > std::uint64_t(std::numeric_limits<std::int64_t>::max())) {
+      return std::nullopt;
+    }
+    const std::int64_t number = value.get<std::int64_t>();
+    if (number < low || number > high) return std::nullopt;
+    return number;
+  }
+
+ private:
+  std::string path_of(const std::string& key) const {
+    return path_.empty() || key.empty() ? path_ + key : path_ + "." + key;
+  }
+  const Json* find(const char* key) {
+    asked_.insert(key);
+    if (!error_.empty()) return nullptr;
+    const auto found = json_.find(key);
+    if (found == json_.end()) {
+      fail(key, "is missing");
+      return nullptr;
+    }
+    return &*found;
+  }
+
+  const Json& json_;
+  std::string path_;
+  std::string& error_;
+  std::set<std::string> asked_;
+};
+
+constexpr std::int64_t kMaxTokens = std::numeric_limits<std::int32_t>::max();
+
+CacheLayout read_layout(ObjectReader reader) {
+  CacheLayout layout;
+  layout.retention = reader.word("retention", kRetentions);
+  reader.each("steps", [&](const Json& element, const std::string& path) {
+    if (!element.is_array() || element.size() != 2) {
+      return reader.fail_at(path, "must be a pair of a length and a number of slots");
+    }
+    const auto from = ObjectReader::integer_in(element[0], 1, kMaxTokens);
+    const auto slots = ObjectReader::integer_in(element[1], 0, kMaxTokens);
+    if (!from || !slots) return reader.fail_at(path, "has a number out of range");
+    if (!layout.steps.empty() &&
+        (*from <= layout.steps.back().first || *slots <= layout.steps.back().second)) {
+      return reader.fail_at(path, "does not ascend");
+    }
+    layout.steps.emplace_back(*from, *slots);
+  });
+  layout.exact_to = reader.integer("exact_to", 0, kMaxTokens);
+  if (!reader.failed()) {
+    const bool needs_steps = layout.retention == CacheRetention::kNextRow;
+    if (!needs_steps && !layout.steps.empty()) reader.fail("steps", "belong to next_row only");
+    if (!layout.steps.empty() && layout.steps.back().first > layout.exact_to) {
+      reader.fail("steps", "go beyond exact_to");
+    }
+  }
+  reader.finish();
+  return layout;
+}
+
+Argument read_argument(ObjectReader reader) {
+  Argument argument;
+  argument.name = reader.text("name", is_identifier, "an identifier");
+  argument.kind = reader.word("kind", kKinds);
+  if (argument.kind == ArgumentKind::kBuffer) {
+    argument.type = reader.word("type", kTypes);
+    argument.access = reader.word("access", kAccesses);
+    argument.shape = reader.extents("shape");
+    if (!reader.failed() && argument.shape.empty()) reader.fail("shape", "is empty");
+  }
+  const bool known = argument.kind == ArgumentKind::kBuffer ? is_buffer(argument.name)
+                     : argument.kind == ArgumentKind::kSize ? is_size(argument.name)
+                                                            : is_scalar(argument.name);
+  if (!known) reader.fail("name", "is not an argument of this kind");
+  reader.finish();
+  return argument;
+}
+
+KernelEntry read_kernel(ObjectReader reader) {
+  KernelEntry kernel;
+  kernel.op = reader.text(
+      "op",
+      [](const std::string& text) {
+        return one_of(text, {"decode", "prefill"});
+      },
+      "decode or prefill");
+  kernel.symbol = reader.text("symbol", is_identifier, "an identifier");
+  kernel.file = reader.text("file", is_file_name, "a plain file name");
+  kernel.sha256 = reader.text("sha256", is_sha256, "64 lower-case hexadecimal digits");
+  kernel.grid = reader.extents("grid");
+  kernel.threads = static_cast<int>(reader.integer("threads", 1, 1024));
+  kernel.shared_bytes = reader.integer("shared_bytes", 0, 1 << 20);
+  std::set<std::string> names;
+  reader.each("arguments", [&](const Json& element, const std::string& path) {
+    kernel.arguments.push_back(read_argument({element, path, reader.error()}));
+    if (!names.insert(kernel.arguments.back().name).second) {
+      reader.fail_at(path, "repeats an earlier argument");
+    }
+  });
+  reader.finish();
+  return kernel;
+}
+
+bool is_verdict(const std::string& text) {
+  return one_of(text, {"verified", "rejected", "unknown"});
+}
+
+Manifest read_manifest(ObjectReader reader) {
+  Manifest manifest;
+  manifest.format = static_cast<int>(reader.integer("format", 1, 1));
+  manifest.pattern = reader.text("pattern", is_identifier, "an identifier");
+  manifest.source_sha256 =
+      reader.text("source_sha256", is_sha256, "64 lower-case hexadecimal digits");
+  manifest.target = reader.text(
+      "target",
+      [](const std::string& text) {
+        return one_of(text, {"cuda", "cpu"});
+      },
+      "cuda or cpu");
+  manifest.weights = reader.text(
+      "weights",
+      [](const std::string& text) {
+        return one_of(text, {"softmax", "given", "linear"});
+      },
+      "softmax, given or linear");
+  manifest.dtype = reader.word("dtype", kTypes);
+  if (manifest.dtype == ElementType::kI32) reader.fail("dtype", "must be a floating-point type");
+  manifest.head_dim = static_cast<int>(reader.integer("head_dim", 1, 65536));
+  const bool linear = manifest.weights == "linear";
+  manifest.state_dim =
+      static_cast<int>(reader.integer("state_dim", linear ? 1 : 0, linear ? 65536 : 0));
+  manifest.cache_a = read_layout(reader.object("cache_a"));
+  manifest.cache_b = read_layout(reader.object("cache_b"));
+  std::set<std::string> symbols;
+  reader.each("kernels", [&](const Json& element, const std::string& path) {
+    manifest.kernels.push_back(read_kernel({element, path, reader.error()}));
+    if (!symbols.insert(manifest.kernels.back().symbol).second) {
+      reader.fail_at(path, "repeats the symbol of an earlier kernel");
+    }
+  });
+  manifest.verdict = reader.text(
+      "verdict", [](const std::string& text) { return is_verdict(text) || text == "unverified"; },
+      "verified, rejected, unknown or unverified");
+  reader.each("layers", [&](const Json& element, const std::string& path) {
+    ObjectReader layer(element, path, reader.error());
+    manifest.layers.push_back({layer.any_text("name"),
+                               layer.text("verdict", is_verdict, "verified, rejected or unknown"),
+                               layer.any_text("detail")});
+    layer.finish();
+  });
+  if (!reader.failed() && manifest.verdict == "verified" &&
+      (manifest.layers.empty() ||
+       std::any_of(manifest.layers.begin(), manifest.layers.end(),
+                   [](const VerificationLayer& layer) { return layer.verdict != "verified"; }))) {
+    reader.fail("verdict", "says verified but not every layer does");
+  }
+  reader.finish();
+  return manifest;
+}
+
+Json layout_json(const CacheLayout& layout) {
+  Json steps = Json::array();
+  for (const auto& [from, slots] : layout.steps) steps.push_back({from, slots});
+  return {{"retention", word_for(kRetentions, layout.retention)},
+          {"steps", std::move(steps)},
+          {"exact_to", layout.exact_to}};
+}
+
+Json argument_json(const Argument& argument) {
+  Json json = {{"name", argument.name}, {"kind", word_for(kKinds, argument.kind)}};
+  if (argument.kind == ArgumentKind::kBuffer) {
+    json["type"] = name_of(argument.type);
+    json["access"] = word_for(kAccesses, argument.access);
+    json["shape"] = argument.shape;
+  }
+  return json;
+}
+
+Json kernel_json(const KernelEntry& kernel) {
+  Json arguments = Json::array();
+  for (const Argument& argument : kernel.arguments) arguments.push_back(argument_json(argument));
+  return {{"op", kernel.op},
+          {"symbol", kernel.symbol},
+          {"file", kernel.file},
+          {"sha256", kernel.sha256},
+          {"grid", kernel.grid},
+          {"threads", kernel.threads},
+          {"shared_bytes", kernel.shared_bytes},
+          {"arguments", std::move(arguments)}};
+}
+
+}  // namespace
+
+std::size_t size_of(ElementType type) {
+  switch (type) {
+    case ElementType::kF32:
+    case ElementType::kI32:
+      return 4;
+    case ElementType::kBF16:
+    case ElementType::kF16:
+      return 2;
+  }
+  unreachable("an element type without a size");
+}
+
+const char* name_of(ElementType type) { return word_for(kTypes, type); }
+
+Result<std::int64_t> CacheLayout::slots(std::int64_t tokens) const {
+  if (tokens < 0) return Error{"a sequence cannot have a negative number of tokens"};
+  if (retention == CacheRetention::kNone) return std::int64_t{0};
+  if (retention == CacheRetention::kAll) return tokens;
+  if (tokens > exact_to) {
+    return Error{"cache sizes are known for sequences of up to " + std::to_string(exact_to) +
+                 " tokens, not for " + std::to_string(tokens) +
+                 "; generate with a larger maximum length"};
+  }
+  std::int64_t slots = 0;
+  for (const auto& [from, needed] : steps) {
+    if (from <= tokens) slots = needed;
+  }
+  return slots;
+}
+
+std::string to_json(const Manifest& manifest) {
+  Json kernels = Json::array();
+  for (const KernelEntry& kernel : manifest.kernels) kernels.push_back(kernel_json(kernel));
+  Json layers = Json::array();
+  for (const VerificationLayer& layer : manifest.layers) {
+    layers.push_back({{"name", layer.name}, {"verdict", layer.verdict}, {"detail", layer.detail}});
+  }
+  const Json json = {{"format", manifest.format},
+                     {"pattern", manifest.pattern},
+                     {"source_sha256", manifest.source_sha256},
+                     {"target", manifest.target},
+                     {"weights", manifest.weights},
+                     {"dtype", name_of(manifest.dtype)},
+                     {"head_dim", manifest.head_dim},
+                     {"state_dim", manifest.state_dim},
+                     {"cache_a", layout_json(manifest.cache_a)},
+                     {"cache_b", layout_json(manifest.cache_b)},
+                     {"kernels", std::move(kernels)},
+                     {"verdict", manifest.verdict},
+                     {"layers", std::move(layers)}};
+  // Details may quote foreign bytes; replacing them keeps the writer free of exceptions.
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+Result<Manifest> parse_manifest(std::string_view text) {
+  if (text.size() > (std::size_t{16} << 20)) return Error{"manifest: larger than 16 MiB"};
+  const Json json = Json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
+  if (json.is_discarded()) return Error{"manifest: not a JSON text"};
+  std::string error;
+  Manifest manifest = read_manifest({json, "", error});
+  if (!error.empty()) return Error{std::move(error)};
+  return manifest;
+}
+
+}  // namespace heddle

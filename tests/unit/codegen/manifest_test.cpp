@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// The manifest survives a round trip, counts slots, and refuses every damaged text.
+#include "codegen/manifest.hpp"
+
+#include "tests/catch.hpp"
+
+namespace heddle {
+namespace {
+
+Manifest example() {
+  Manifest manifest;
+  manifest.pattern = "sqrt_cached";
+  manifest.source_sha256 = std::string(64, 'a');
+  manifest.target = "cuda";
+  manifest.weights = "softmax";
+  manifest.dtype = ElementType::kBF16;
+  manifest.head_dim = 64;
+  manifest.cache_b = {CacheRetention::kNextRow, {{1, 1}, {2, 2}, {7, 3}}, 4096};
+  KernelEntry kernel;
+  kernel.op = "decode";
+  kernel.symbol = "sqrt_cached_decode";
+  kernel.file = "sqrt_cached.cu";
+  kernel.sha256 = std::string(64, '0');
+  kernel.grid = {"batch", "heads"};
+  kernel.threads = 128;
+  kernel.shared_bytes = 512;
+  kernel.arguments = {{"q",
+                       ArgumentKind::kBuffer,
+                       ElementType::kBF16,
+                       Access::kRead,
+                       {"batch", "1", "heads", "64"}},
+                      {"start", ArgumentKind::kSize},
+                      {"scale", ArgumentKind::kScalar},
+                      {"cache_b_pos",
+                       ArgumentKind::kBuffer,
+                       ElementType::kI32,
+                       Access::kReadWrite,
+                       {"batch", "heads", "slots_b"}}};
+  manifest.kernels = {kernel};
+  manifest.verdict = "verified";
+  manifest.layers = {{"emulated", "verified", "24 runs"}};
+  return manifest;
+}
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  const std::size_t at = text.find(from);
+  REQUIRE(at != std::string::npos);
+  return text.replace(at, from.size(), to);
+}
+
+void refuses(const std::string& text, const std::string& because) {
+  const Result<Manifest> manifest = parse_manifest(text);
+  INFO(text);
+  REQUIRE_FALSE(manifest.ok());
+  INFO(manifest.error().message);
+  CHECK(manifest.error().message.find(because) != std::string::npos);
+}
+
+}  // namespace
+
+TEST_CASE("a manifest survives a round trip") {
+  const std::string text = to_json(example());
+  const Result<Manifest> back = parse_manifest(text);
+  REQUIRE(back.ok());
+  CHECK(to_json(*back) == text);
+  CHECK(back->kernels[0].arguments[3].access == Access::kReadWrite);
+  CHECK(back->cache_b.steps == example().cache_b.steps);
+}
+
+TEST_CASE("slots follow the steps and fail beyond what is exact") {
+  const CacheLayout layout = example().cache_b;
+  CHECK(*layout.slots(0) == 0);
+  CHECK(*layout.slots(1) == 1);
+  CHECK(*layout.slots(6) == 2);
+  CHECK(*layout.slots(7) == 3);
+  CHECK(*layout.slots(4096) == 3);
+  CHECK_FALSE(layout.slots(4097).ok());
+  CHECK_FALSE(layout.slots(-1).ok());
+  CHECK(*CacheLayout{CacheRetention::kAll, {}, 0}.slots(12345) == 12345);
+  CHECK(*CacheLayout{}.slots(12345) == 0);
+}
+
+TEST_CASE("a damaged manifest is refused with the place and the reason") {
+  const std::string text = to_json(example());
+  refuses("", "not a JSON text");
+  refuses("[]", "must be an object");
+  refuses("{}", "format is missing");
+  refuses(std::string(100000, '['), "not a JSON text");
+  refuses(replaced(text, "\"format\": 1", "\"format\": 2"), "format must be an integer");
+  refuses(replaced(text, "\"format\": 1", "\"format\": 1.5"), "format must be an integer");
+  refuses(replaced(text, "\"head_dim\": 64", "\"head_dim\": 18446744073709551615"), "head_dim");
+  refuses(replaced(text, "\"head_dim\": 64", "\"head_dims\": 64"), "head_dim is missing");
+  refuses(replaced(text, "\"head_dim\": 64", "\"head_dim\": 64, \"x\": 1"), "unknown key 'x'");
+  refuses(replaced(text, "sqrt_cached.cu", "../sqrt_cached.cu"), "kernels[0].file");
+  refuses(replaced(text, "sqrt_cached.cu", "/etc/passwd"), "kernels[0].file");
+  refuses(replaced(text, "\"decode\"", "\"destroy\""), "kernels[0].op");
+  refuses(replaced(text, "sqrt_cached_decode", "a b"), "kernels[0].symbol");
+  refuses(replaced(text, std::string(64, '0'), std::string(63, '0')), "kernels[0].sha256");
+  refuses(replaced(text, "\"threads\": 128", "\"threads\": 0"), "kernels[0].threads");
+  refuses(replaced(text, "\"scale\"", "\"scales\""), "kernels[0].arguments[2].name");
+  refuses(replaced(text, "\"start\"", "\"scale\""), "kernels[0].arguments[1].name");
+  refuses(replaced(text, "\"cache_b_pos\"", "\"q\""), "repeats an earlier argument");
+  refuses(replaced(text, "\"slots_b\"", "\"slots_c\""), "arguments[3].shape[2]");
+  refuses(replaced(text, "\"slots_b\"", "\"-1\""), "arguments[3].shape[2]");
+  refuses(replaced(text, "\"bf16\"", "\"i32\""), "dtype");
+  refuses(replaced(text, "\"next_row\"", "\"all\""), "belong to next_row only");
+  refuses(replaced(text, "\"exact_to\": 4096", "\"exact_to\": 6"), "beyond exact_to");
+  refuses(replaced(text, "\"verdict\": \"verified\",\n      \"detail\"",
+                   "\"verdict\": \"unknown\",\n      \"detail\""),
+          "not every layer");
+}
+
+TEST_CASE("cutting a manifest anywhere never passes and never crashes") {
+  const std::string text = to_json(example());
+  for (std::size_t length = 0; length + 2 < text.size(); ++length) {
+    CHECK_FALSE(parse_manifest(text.substr(0, length)).ok());
+  }
+}
+
+}  // namespace heddle
