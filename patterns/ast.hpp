@@ -23,7 +23,15 @@ using SetPtr = std::shared_ptr<const SetExpression>;
 
 // ---- expressions ------------------------------------------------------------------------------
 
-enum class ArithmeticOperator { kAdd, kSubtract, kMultiply, kPower, kMod, kFloorDivide, kCeilDivide };
+enum class ArithmeticOperator {
+  kAdd,
+  kSubtract,
+  kMultiply,
+  kPower,
+  kMod,
+  kFloorDivide,
+  kCeilDivide
+};
 enum class BuiltinFunction { kSqrt, kLog2, kMin, kMax, kAbs, kPopcount, kLowbit };
 enum class MeasureKind { kTime, kCache, kHops, kCongestion, kRank, kDepth };
 
@@ -45,11 +53,13 @@ struct Arithmetic {  // x + y, x - y, x * y, x ^ y, x mod y, floor(x / y), ceil(
   ExpressionPtr left;
   ExpressionPtr right;
 };
-struct BuiltinCall {  // sqrt(x), log2(x), min(x, y, ...), max(x, y, ...), abs(x), popcount(x), lowbit(x)
+struct BuiltinCall {  // sqrt(x), log2(x), min(x, y, ...), max(x, y, ...), abs(x), popcount(x),
+                      // lowbit(x)
   BuiltinFunction function;
   std::vector<ExpressionPtr> arguments;
 };
-struct MeasureTerm {  // time(i), cache(i), hops(i, j), congestion(n), rank(m), depth(n); claims only
+struct MeasureTerm {  // time(i), cache(i), hops(i, j), congestion(n), rank(m), depth(n); claims
+                      // only
   MeasureKind measure;
   std::vector<ExpressionPtr> arguments;
 };
@@ -103,7 +113,8 @@ struct WindowSet {      // window(w): i-w+1..i for A, i-w..i-1 for B, clipped at
 struct OffsetsSet {  // offsets(f): {i - f(k) : k >= 0, f(k) < i}
   std::string function;
 };
-struct LatticeSet {  // lattice(f): {a_k ceil((i - f(k)) / a_k) : k >= 0, f(k) < i}, a_k as in README
+struct LatticeSet {  // lattice(f): {a_k ceil((i - f(k)) / a_k) : k >= 0, f(k) < i}, a_k as in
+                     // README
   std::string function;
 };
 struct RangeSet {  // { lo..hi }
@@ -175,7 +186,7 @@ struct GrowthClaim {  // claim time(i) in O(sqrt n)
   ExpressionPtr measure;
   GrowthClass growth;
 };
-struct ReachClaim {  // claim reaches(i, j)
+struct ReachClaim {        // claim reaches(i, j)
   ExpressionPtr from_row;  // i: the later token
   ExpressionPtr to_row;    // j: the earlier token that must be reachable
 };

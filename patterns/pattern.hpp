@@ -45,7 +45,8 @@ class Pattern {
 // Checks names, arities, recursion order and where unbounded variables end, and applies
 // `overrides`. Reports every problem; returns nothing if there was one. That rows are causal for
 // every i is proved by the analyzer, not here.
-std::optional<Pattern> resolve(PatternSyntax syntax, const std::map<std::string, Integer>& overrides,
+std::optional<Pattern> resolve(PatternSyntax syntax,
+                               const std::map<std::string, Integer>& overrides,
                                Diagnostics& diagnostics);
 
 }  // namespace heddle

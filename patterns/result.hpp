@@ -23,8 +23,8 @@ inline void assert_that(bool condition, const char* what,
   if (!condition) fail_assertion(what, where);
 }
 
-[[noreturn]] inline void unreachable(
-    const char* what, std::source_location where = std::source_location::current()) {
+[[noreturn]] inline void unreachable(const char* what,
+                                     std::source_location where = std::source_location::current()) {
   fail_assertion(what, where);
 }
 
