@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Lemmas about one recursive function, each by induction, and about powers and bits.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "analyzer/proof/knowledge.hpp"
+
+namespace heddle::proof {
+
+// Each adds what it can prove about `function` to the knowledge, and nothing otherwise.
+void learn_order(Knowledge& knowledge, const FunctionDefinition& function);
+void learn_closed_form(Knowledge& knowledge, const FunctionDefinition& function);
+void learn_doubling(Knowledge& knowledge, const FunctionDefinition& function);
+void learn_comparisons(Knowledge& knowledge, const FunctionDefinition& function);
+
+// "power(2)": 2^t >= t + 1, and 2 * 2^s <= 2^t for 0 <= s < t, with equality at t = s + 1.
+Lemma power_lemma(const Knowledge& knowledge, const Integer& base);
+// "powers(2,3)": 2^s <= 3^t for 0 <= s <= t.
+Lemma powers_lemma(const Knowledge& knowledge, const Integer& base, const Integer& larger);
+// "popcount": 1 <= popcount(x) <= l + 1 for 2^l <= x < 2^(l+1).
+Lemma popcount_lemma(const Knowledge& knowledge);
+
+}  // namespace heddle::proof

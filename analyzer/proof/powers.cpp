@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// Powers of a constant and the number of one bits as uninterpreted functions: the lemmas that give
+// their ground instances, each by induction from the defining equations alone.
+#include <fmt/format.h>
+
+#include "analyzer/proof/functions.hpp"
+#include "analyzer/smt/script.hpp"
+#include "analyzer/smt/solver.hpp"
+
+namespace heddle::proof {
+
+using namespace smt;  // NOLINT: terms and their operators
+
+namespace {
+
+// Builds one obligation and insists on it: these do not depend on the user's pattern.
+class Step {
+ public:
+  Step(const Knowledge& knowledge, std::string name, std::string statement)
+      : limit_(knowledge.resource_limit) {
+    obligation_.name = std::move(name);
+    obligation_.statement = std::move(statement);
+  }
+  Step& given(const Term& fact, std::string why) {
+    script_.assume(fact, std::move(why));
+    return *this;
+  }
+  Obligation conclude(const Term& goal) {
+    obligation_.script = script_.refutation_text(obligation_.statement, goal);
+    obligation_.companion = script_.hypotheses_text(obligation_.statement);
+    assert_that(solve(obligation_.script, limit_).answer == Answer::kUnsat,
+                "a step about powers or bits holds");
+    return obligation_;
+  }
+
+ private:
+  Script script_;
+  Obligation obligation_;
+  std::uint64_t limit_;
+};
+
+}  // namespace
+
+Lemma power_lemma(const Knowledge& knowledge, const Integer& base) {
+  const std::string b = base.to_string();
+  const std::string name = fmt::format("power({})", b);
+  const auto power = [&](const Term& t) { return Term::apply("pow." + b, t); };
+  const Term s = Term::variable("s"), t = Term::variable("t");
+  const Term unit = equal(power(0), 1);
+  const Term step = equal(power(t + 1), Term(base) * power(t));
+  Lemma lemma{name, {}};
+  lemma.obligations.push_back(Step(knowledge, name + ".above.base", b + "^0 >= 0 + 1")
+                                  .given(unit, "definition")
+                                  .conclude(power(0) >= 1));
+  lemma.obligations.push_back(
+      Step(knowledge, name + ".above.step", b + "^t >= t + 1 gives " + b + "^(t+1) >= t + 2")
+          .given(t >= 0, "t is natural")
+          .given(step, "definition")
+          .given(power(t) >= t + 1, "induction hypothesis")
+          .conclude(power(t + 1) >= t + 2));
+  lemma.obligations.push_back(
+      Step(knowledge, name + ".growth.base", fmt::format("{0} * {0}^s <= {0}^(s+1)", b))
+          .given(s >= 0, "s is natural")
+          .given(equal(power(s + 1), Term(base) * power(s)), "definition")
+          .conclude(Term(base) * power(s) <= power(s + 1)));
+  lemma.obligations.push_back(
+      Step(knowledge, name + ".growth.step",
+           fmt::format("{0} * {0}^s <= {0}^t gives {0} * {0}^s <= {0}^(t+1)", b))
+          .given(conjunction({s >= 0, s < t}), "0 <= s < t")
+          .given(step, "definition")
+          .given(power(t) >= t + 1, name + ".above")
+          .given(Term(base) * power(s) <= power(t), "induction hypothesis")
+          .conclude(Term(base) * power(s) <= power(t + 1)));
+  return lemma;
+}
+
+Lemma powers_lemma(const Knowledge& knowledge, const Integer& base, const Integer& larger) {
+  const std::string b = base.to_string(), c = larger.to_string();
+  const std::string name = fmt::format("powers({},{})", b, c);
+  const auto small = [&](const Term& t) { return Term::apply("pow." + b, t); };
+  const auto large = [&](const Term& t) { return Term::apply("pow." + c, t); };
+  const Term s = Term::variable("s"), t = Term::variable("t");
+  Lemma lemma{name, power_lemma(knowledge, larger).obligations};
+  lemma.obligations.push_back(Step(knowledge, name + ".base", b + "^0 <= " + c + "^0")
+                                  .given(equal(small(0), 1), "definition")
+                                  .given(equal(large(0), 1), "definition")
+                                  .conclude(small(0) <= large(0)));
+  lemma.obligations.push_back(Step(knowledge, name + ".step",
+                                   fmt::format("{0}^s <= {1}^s gives {0}^(s+1) <= {1}^(s+1)", b, c))
+                                  .given(s >= 0, "s is natural")
+                                  .given(large(s) >= s + 1, fmt::format("power({}).above", c))
+                                  .given(equal(small(s + 1), Term(base) * small(s)), "definition")
+                                  .given(equal(large(s + 1), Term(larger) * large(s)), "definition")
+                                  .given(small(s) <= large(s), "induction hypothesis")
+                                  .conclude(small(s + 1) <= large(s + 1)));
+  lemma.obligations.push_back(
+      Step(knowledge, name + ".later", fmt::format("{0}^s <= {1}^s <= {1}^t for s <= t", b, c))
+          .given(conjunction({s >= 0, s <= t}), "0 <= s <= t")
+          .given(large(s) >= s + 1, fmt::format("power({}).above", c))
+          .given(implies(s < t, Term(larger) * large(s) <= large(t)),
+                 fmt::format("power({}).growth", c))
+          .given(small(s) <= large(s), name + ".step")
+          .conclude(small(s) <= large(t)));
+  return lemma;
+}
+
+// Induction on the number l of further bits, through popcount(2 y + z) = popcount(y) + z.
+Lemma popcount_lemma(const Knowledge& knowledge) {
+  const auto ones = [](const Term& x) { return Term::apply("bit.popcount", x); };
+  const Term x = Term::variable("x"), y = Term::variable("y"), z = Term::variable("z"),
+             l = Term::variable("l");
+  const auto power = [](const Term& t) { return Term::apply("pow.2", t); };
+  Lemma lemma{"popcount", power_lemma(knowledge, 2).obligations};
+  lemma.obligations.push_back(Step(knowledge, "popcount.base", "popcount(x) = 1 for 1 <= x < 2")
+                                  .given(equal(ones(1), 1), "definition")
+                                  .given(conjunction({x >= 1, x < 2}), "l = 0")
+                                  .conclude(conjunction({ones(x) >= 1, ones(x) <= 1})));
+  lemma.obligations.push_back(
+      Step(knowledge, "popcount.step",
+           "1 <= popcount(y) <= l + 1 gives 1 <= popcount(2y+z) <= l + 2, where 2^l <= y < 2^(l+1)")
+          .given(conjunction({l >= 0, z >= 0, z <= 1}), "z is the lowest bit")
+          .given(equal(x, Term(2) * y + z), "y is the rest")
+          .given(equal(power(l + 1), Term(2) * power(l)), "definition")
+          .given(conjunction({power(l + 1) <= x, x < Term(2) * power(l + 1)}), "l + 1 is log2(x)")
+          .given(equal(ones(x), ones(y) + z), "definition")
+          .given(implies(conjunction({power(l) <= y, y < Term(2) * power(l)}),
+                         conjunction({ones(y) >= 1, ones(y) <= l + 1})),
+                 "induction hypothesis")
+          .conclude(conjunction({ones(x) >= 1, ones(x) <= l + 2})));
+  return lemma;
+}
+
+}  // namespace heddle::proof

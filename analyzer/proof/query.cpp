@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bookkeeping of an obligation, and the ground instances of lemmas that it gets.
+#include "analyzer/proof/query.hpp"
+
+#include <fmt/format.h>
+
+namespace heddle::proof {
+
+using namespace smt;  // NOLINT: terms and their operators
+
+namespace {
+
+// Names that SMT-LIB gives a meaning of its own; every other name of the language is a symbol.
+bool is_reserved(const std::string& name) {
+  static const std::set<std::string> kReserved = {
+      "abs",    "and",   "as",  "assert", "distinct", "div",  "exists", "false", "forall",
+      "ite",    "let",   "mod", "not",    "or",       "par",  "true",   "xor",   "match",
+      "select", "store", "is",  "Int",    "Bool",     "Real", "_"};
+  return kReserved.count(name) > 0;
+}
+
+bool contains_text(const std::vector<Term>& terms, const Term& term) {
+  for (const Term& other : terms) {
+    if (other.text() == term.text()) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Term polynomial(const ClosedForm& form, const Term& t) {
+  Term sum(0), monomial(1);
+  for (const Integer& coefficient : form.coefficients) {
+    if (coefficient.sign() != 0) sum = sum + Term(coefficient) * monomial;
+    monomial = monomial.is_constant() ? t : monomial * t;
+  }
+  return sum;
+}
+
+Term Query::variable(const std::string& name) {
+  const std::string symbol = is_reserved(name) ? name + ".v" : name;
+  if (variables_.insert(symbol).second) return Term::variable(symbol);
+  return fresh(symbol);
+}
+
+Term Query::fresh(const std::string& stem) {
+  for (int number = 1;; ++number) {
+    const std::string symbol = fmt::format("{}.{}", stem, number);
+    if (variables_.insert(symbol).second) return Term::variable(symbol);
+  }
+}
+
+void Query::assume(const Term& fact, std::string why) { script_.assume(fact, std::move(why)); }
+
+void Query::refuse(std::string why) {
+  if (refusal_.empty()) refusal_ = std::move(why);
+}
+
+std::vector<Term> Query::take_needs() { return std::exchange(needs_, {}); }
+
+Term Query::encode_known(const Expression& expression, const Scope& scope) {
+  std::vector<Term> outer_needs = take_needs();
+  const Term value = encode(expression, scope);
+  needs_ = std::move(outer_needs);
+  return value;
+}
+
+Term Query::apply(const FunctionDefinition& function, const Term& argument) {
+  if (!function.recursive()) return encode(*function.step, {{function.variable, argument}});
+  if (argument.is_constant()) {
+    const std::optional<std::int64_t> k = argument.value().to_int64();
+    if (k && *k >= 0 && *k < 64) {
+      const Result<Integer> value = Evaluator(*knowledge_.pattern).call(function.name, *k);
+      if (value.ok()) return Term(value.value());
+    }
+  }
+  if (!knowledge_.facts(function.name).total && unfolded_.count(function.name) == 0) {
+    refuse(fmt::format("{}(k) was not proved to have a value for every k", function.name));
+  }
+  std::vector<Term>& arguments = function_arguments_[function.name];
+  if (!contains_text(arguments, argument)) arguments.push_back(argument);
+  return Term::apply("fn." + function.name, argument);
+}
+
+Term Query::unfold(const FunctionDefinition& function, const Term& k) {
+  unfolded_.insert(function.name);
+  const std::vector<Term> outer_needs = take_needs();
+  const Term step = encode(*function.step, {{function.variable, k}});
+  const Term needed = conjunction(take_needs());
+  needs_ = outer_needs;
+  const Term next = apply(function, k + Term(static_cast<std::int64_t>(function.base.size())));
+  assume(implies(conjunction({k >= 0, needed}), equal(next, step)),
+         fmt::format("the step of {} at {}", function.name, k.text()));
+  return needed;
+}
+
+Term Query::power_of(const Integer& base, const Term& exponent) {
+  if (exponent.is_constant()) {
+    const std::optional<std::int64_t> n = exponent.value().to_int64();
+    if (n && *n >= 0) {
+      if (std::optional<Integer> value = power(base, static_cast<std::uint64_t>(*n), 4096)) {
+        return Term(*value);
+      }
+    }
+  }
+  std::vector<Term>& arguments = power_arguments_[base];
+  if (!contains_text(arguments, exponent)) arguments.push_back(exponent);
+  return Term::apply("pow." + base.to_string(), exponent);
+}
+
+void Query::add_function_instances(const FunctionDefinition& function, const Term& t) {
+  const FunctionFacts& facts = knowledge_.facts(function.name);
+  const Term value = Term::apply("fn." + function.name, t);
+  const auto lemma = [&](const std::string& what) {
+    std::string name = fmt::format("{}({})", what, function.name);
+    lemmas_.insert(name);
+    return name;
+  };
+  for (std::size_t b = 0; b < function.base.size(); ++b) {
+    const Term index(static_cast<std::int64_t>(b));
+    assume(implies(equal(t, index), equal(value, apply(function, index))),
+           fmt::format("{}({}) by definition", function.name, b));
+  }
+  if (facts.positive) assume(implies(t >= 0, value >= 1), lemma("positive"));
+  if (facts.increasing) {
+    assume(implies(t >= 0, apply(function, Term(0)) + t <= value), lemma("increasing"));
+    for (const Term& s : function_arguments_[function.name]) {
+      if (s.text() == t.text()) continue;
+      const Term lower = Term::apply("fn." + function.name, s);
+      assume(implies(conjunction({s >= 0, s < t}), lower + (t - s) <= value), lemma("increasing"));
+    }
+  }
+  if (facts.closed) {
+    assume(implies(t >= 0,
+                   equal(Term(facts.closed->denominator) * value, polynomial(*facts.closed, t))),
+           lemma("closed_form"));
+  } else if (facts.doubling) {
+    const Term doublings = fresh("doublings");
+    const Term m(*facts.doubling);
+    assume(implies(t >= 0, conjunction({m * doublings <= t, t < m * doublings + m,
+                                        power_of(2, doublings) <= value})),
+           lemma("doubling"));
+  }
+  for (const std::string& other : facts.at_most) {
+    const Term above = apply(*knowledge_.pattern->function(other), t);
+    const std::string name = fmt::format("at_most({},{})", function.name, other);
+    lemmas_.insert(name);
+    assume(implies(t >= 0, value <= above), name);
+  }
+}
+
+void Query::add_power_instances(const Integer& base, const Term& t) {
+  const auto value = [&](const Integer& b, const Term& x) {
+    return Term::apply("pow." + b.to_string(), x);
+  };
+  const Term power = value(base, t);
+  const std::string name = fmt::format("power({})", base.to_string());
+  lemmas_.insert(name);
+  assume(implies(t >= 0, power >= t + 1), name);
+  assume(implies(equal(t, 0), equal(power, 1)), name);
+  for (const auto& [other, arguments] : power_arguments_) {
+    for (const Term& s : arguments) {
+      if (other == base && s.text() == t.text()) continue;
+      if (other == base) {
+        const Term scaled = Term(base) * value(base, s);
+        assume(implies(conjunction({s >= 0, s < t}), scaled <= power), name);
+        assume(implies(conjunction({s >= 0, equal(t, s + 1)}), equal(scaled, power)), name);
+      } else if (other < base) {
+        const std::string pair = fmt::format("powers({},{})", other.to_string(), base.to_string());
+        lemmas_.insert(pair);
+        assume(implies(conjunction({s >= 0, s <= t}), value(other, s) <= power), pair);
+      }
+    }
+  }
+}
+
+// Instances can mention new arguments, which need instances in turn; the facts `at_most` could
+// chase each other for ever through nested arguments, hence the generous end.
+void Query::add_lemma_instances() {
+  std::set<std::string> done;
+  for (int round = 0; round < 8; ++round) {
+    bool grew = false;
+    for (const auto& [name, snapshot] : std::map(function_arguments_)) {
+      for (const Term& t : snapshot) {
+        if (!done.insert(name + "|" + t.text()).second) continue;
+        add_function_instances(*knowledge_.pattern->function(name), t);
+        grew = true;
+      }
+    }
+    if (!grew) break;
+  }
+  for (const auto& [base, arguments] : power_arguments_) {
+    for (const Term& t : arguments) add_power_instances(base, t);
+  }
+}
+
+Attempt Query::prove(const std::string& name, const std::string& statement, const Term& goal) {
+  Attempt attempt;
+  attempt.obligation.name = name;
+  attempt.obligation.statement = statement;
+  if (refused()) {
+    attempt.reason = refusal_;
+    return attempt;
+  }
+  add_lemma_instances();
+  std::vector<Term> goals = take_needs();
+  goals.push_back(goal);
+  attempt.obligation.script = script_.refutation_text(statement, conjunction(goals));
+  attempt.obligation.companion = script_.hypotheses_text(statement);
+  std::vector<std::string> constants;
+  for (const std::string& variable : variables_) {
+    const std::string declaration = "(declare-fun " + variable + " () Int)";
+    if (attempt.obligation.script.find(declaration) != std::string::npos) {
+      constants.push_back(variable);
+    }
+  }
+  const Reply reply = solve(attempt.obligation.script, resource_limit_, constants);
+  attempt.answer = reply.answer;
+  attempt.model = reply.model;
+  attempt.reason = reply.reason;
+  if (attempt.proved()) {
+    const Reply consistent = solve(attempt.obligation.companion, resource_limit_);
+    if (consistent.answer != Answer::kSat) {
+      attempt.answer = Answer::kUnknown;
+      attempt.reason = "the hypotheses of " + name + " were not shown to be consistent";
+    }
+  }
+  return attempt;
+}
+
+}  // namespace heddle::proof

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// One proof obligation under construction: hypotheses, the meaning of expressions of the pattern
+// as terms, and the attempt to prove a goal from them. Whatever an expression needs to have a
+// value (a positive divisor, a natural argument) becomes part of the goal.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "analyzer/proof/knowledge.hpp"
+#include "analyzer/smt/script.hpp"
+#include "analyzer/smt/solver.hpp"
+#include "analyzer/verdict.hpp"
+#include "patterns/ast.hpp"
+
+namespace heddle::proof {
+
+using smt::Term;
+using Scope = std::vector<std::pair<std::string, Term>>;  // innermost last
+
+// The sum of coefficients[d] * t^d.
+Term polynomial(const ClosedForm& form, const Term& t);
+
+struct Attempt {
+  smt::Answer answer = smt::Answer::kUnknown;
+  Obligation obligation;
+  std::map<std::string, Integer> model;  // kSat only, by name of the variable
+  std::string reason;                    // kUnknown only
+  bool proved() const { return answer == smt::Answer::kUnsat; }
+};
+
+class Query {
+ public:
+  using MeasureEncoder =
+      std::function<std::optional<Term>(Query&, MeasureKind, const std::vector<Term>&)>;
+
+  Query(const Knowledge& knowledge, std::uint64_t resource_limit)
+      : knowledge_(knowledge), resource_limit_(resource_limit) {}
+
+  // An integer of which nothing is known yet.
+  Term variable(const std::string& name);
+  // stem.1, stem.2, ...: names that no pattern can use.
+  Term fresh(const std::string& stem);
+  void assume(const Term& fact, std::string why);
+
+  // The exact value of an expression, with hypotheses for what it is built from. Where it has no
+  // value the term is arbitrary and one of needs() is false.
+  Term encode(const Expression& expression, const Scope& scope);
+  Term encode(const Condition& condition, const Scope& scope);
+  // As encode(), for an expression that is known to have a value where it matters.
+  Term encode_known(const Expression& expression, const Scope& scope);
+  // f(argument) of the pattern; means something only where argument >= 0.
+  Term apply(const FunctionDefinition& function, const Term& argument);
+  // Assumes the step of a recursive function at k, f(k + order) = ..., and returns what the step
+  // needs to have a value there. For inductions, where the function is not known to be total yet.
+  Term unfold(const FunctionDefinition& function, const Term& k);
+  // base^exponent for base >= 2; says something only where exponent >= 0.
+  Term power_of(const Integer& base, const Term& exponent);
+
+  // Adds to what the goal needs for its expressions to have a value.
+  void need(const Term& fact) { needs_.push_back(fact); }
+  // What the expressions encoded since the last call need to have a value.
+  std::vector<Term> take_needs();
+  void encode_measures_with(MeasureEncoder encoder) { measure_encoder_ = std::move(encoder); }
+  void refuse(std::string why);  // the statement cannot be expressed; prove() says so
+  bool refused() const { return !refusal_.empty(); }
+  const std::string& refusal() const { return refusal_; }
+
+  // Tries to prove `goal` from the hypotheses.
+  Attempt prove(const std::string& name, const std::string& statement, const Term& goal);
+  // Names of the lemmas about functions that the hypotheses rest on.
+  const std::set<std::string>& lemmas() const { return lemmas_; }
+  const Knowledge& knowledge() const { return knowledge_; }
+
+ private:
+  Term encode_arithmetic(const Arithmetic& node, const Scope& scope);
+  Term encode_builtin(const BuiltinCall& node, const Scope& scope);
+  Term encode_measure(const MeasureTerm& node, const Scope& scope);
+  Term floor_of_quotient(const Term& dividend, const Term& divisor);
+  Term power_term(const Term& base, const Term& exponent);
+  Term floor_of_sqrt(const Term& operand);
+  Term floor_of_log2(const Term& operand);
+  Term bits_of(BuiltinFunction function, const Term& operand);
+  void add_lemma_instances();
+  void add_function_instances(const FunctionDefinition& function, const Term& argument);
+  void add_power_instances(const Integer& base, const Term& exponent);
+
+  const Knowledge& knowledge_;
+  std::uint64_t resource_limit_;
+  smt::Script script_;
+  std::set<std::string> variables_;
+  std::vector<Term> needs_;
+  std::string refusal_;
+  MeasureEncoder measure_encoder_;
+  std::set<std::string> lemmas_;
+  std::set<std::string> unfolded_;
+  std::map<std::string, Term> known_values_;  // by the text of what was encoded
+  std::map<std::string, std::vector<Term>> function_arguments_;
+  std::map<Integer, std::vector<Term>> power_arguments_;
+};
+
+}  // namespace heddle::proof

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sizes of rows and of live sets by the shape of the set. The laws behind the live sets:
+//   distances D, infinite: for p <= i some d in D exceeds i - p, and row p + d reads p: 1..i
+//   distances D, finite with largest m: row p + m is the last that reads p: the last m positions
+//   fixed positions P: every later row reads all of them: P up to i
+//   lattice: row(i+1) is within row(i) and {i}, so a position once skipped is never read again
+#include "analyzer/proof/row_size.hpp"
+
+#include <algorithm>
+
+#include "patterns/expression.hpp"
+
+namespace heddle::proof {
+
+using namespace smt;  // NOLINT: terms and their operators
+
+namespace {
+
+SizeBounds exactly(const Term& size) { return {size, size, true}; }
+
+Term smaller(const Term& a, const Term& b) { return if_then_else(a <= b, a, b); }
+Term larger(const Term& a, const Term& b) { return if_then_else(b <= a, a, b); }
+
+// #{k >= low : value(k) <= limit}
+Term count_progression(Query& query, const Progression& progression, const Term& limit) {
+  const Term count = query.fresh("count");
+  const Term end = count + Term(progression.low);
+  const auto value = [&](const Term& k) {
+    return query.encode_known(*progression.value, {{progression.variable, k}});
+  };
+  query.assume(count >= 0, "a count");
+  query.assume(implies(count >= 1, value(end - 1) <= limit), "the last value that counts");
+  query.assume(limit < value(end), "the first value that does not");
+  return count;
+}
+
+Progression values_of(const std::string& function) {
+  const ExpressionPtr k = make_expression(Name{"k"});
+  return {"k", make_expression(Apply{function, k}), 0};
+}
+
+SizeBounds sum_of(const SizeBounds& a, const SizeBounds& b) {
+  return {a.low + b.low, a.high + b.high, a.exact && b.exact};
+}
+
+SizeBounds combined(RowModel::Kind kind, const SizeBounds& a, const SizeBounds& b) {
+  switch (kind) {
+    case RowModel::Kind::kUnion:
+      return {larger(a.low, b.low), a.high + b.high};
+    case RowModel::Kind::kIntersection:
+      return {Term(0), smaller(a.high, b.high)};
+    case RowModel::Kind::kDifference:
+      return {larger(Term(0), a.low - b.high), a.high};
+    default:
+      unreachable("an operation on sets");
+  }
+}
+
+// Leaves that only the syntax describes; `capacity` is the number of positions there are.
+SizeBounds other_size(Query& query, const SetExpression& set, const Term& i, const Term& capacity) {
+  const Scope scope{{"i", i}};
+  if (const auto* range = std::get_if<RangeSet>(&set.node)) {
+    const Term low = query.encode_known(*range->low, scope);
+    const Term high = query.encode_known(*range->high, scope);
+    return exactly(larger(Term(0), high - low + 1));
+  }
+  return {Term(0), capacity};
+}
+
+}  // namespace
+
+SizeBounds count_up_to(Query& query, const Points& points, const Term& limit) {
+  SizeBounds size = exactly(Term(0));
+  for (const Interval& interval : points.start) {
+    const Term low(interval.low), high(interval.high);
+    size = sum_of(size, exactly(if_then_else(high <= limit, Term(high) - low + 1,
+                                             larger(Term(0), limit - low + 1))));
+  }
+  if (points.all_beyond) {
+    size = sum_of(size, exactly(larger(Term(0), limit - Term(points.split))));
+  }
+  if (points.beyond.empty()) return size;
+  SizeBounds beyond = exactly(count_progression(query, points.beyond[0], limit));
+  for (std::size_t at = 1; at < points.beyond.size(); ++at) {
+    const SizeBounds next = exactly(count_progression(query, points.beyond[at], limit));
+    beyond = combined(RowModel::Kind::kUnion, beyond, next);
+  }
+  return sum_of(size, beyond);
+}
+
+SizeBounds row_size(Query& query, const RowModel& model, Side side, const Term& i) {
+  const Term capacity = side == Side::kA ? i : i - 1;
+  switch (model.kind) {
+    case RowModel::Kind::kDistances:
+      return count_up_to(query, model.points, i - 1);
+    case RowModel::Kind::kPositions:
+      return count_up_to(query, model.points, model.before_row ? i - 1 : i);
+    case RowModel::Kind::kLattice: {
+      const Term count = count_progression(query, values_of(model.function), i - 1);
+      return {smaller(Term(1), count), count};
+    }
+    case RowModel::Kind::kUnion:
+    case RowModel::Kind::kIntersection:
+    case RowModel::Kind::kDifference: {
+      const SizeBounds left = row_size(query, model.parts[0], side, i);
+      SizeBounds size = combined(model.kind, left, row_size(query, model.parts[1], side, i));
+      size.high = smaller(size.high, capacity);
+      return size;
+    }
+    case RowModel::Kind::kOther:
+      return other_size(query, *model.set, i, capacity);
+  }
+  unreachable("row model");
+}
+
+SizeBounds live_size(Query& query, const RowModel& model, Side side, const Term& i) {
+  switch (model.kind) {
+    case RowModel::Kind::kDistances: {
+      if (model.points.infinite()) return exactly(i);
+      const IntervalList& start = model.points.start;
+      const std::int64_t farthest = start.empty() ? 0 : start.back().high;
+      return exactly(smaller(Term(farthest), i));
+    }
+    case RowModel::Kind::kPositions:
+      return count_up_to(query, model.points, i);
+    case RowModel::Kind::kLattice:
+      return row_size(query, model, side, i + 1);
+    case RowModel::Kind::kUnion:
+    case RowModel::Kind::kIntersection:
+    case RowModel::Kind::kDifference: {
+      const SizeBounds left = live_size(query, model.parts[0], side, i);
+      SizeBounds size = combined(model.kind, left, live_size(query, model.parts[1], side, i));
+      // What the left part reads late may be what the right part takes away late.
+      if (model.kind == RowModel::Kind::kDifference) size.low = Term(0);
+      size.high = smaller(size.high, i);
+      return size;
+    }
+    case RowModel::Kind::kOther:
+      return {Term(0), i};
+  }
+  unreachable("row model");
+}
+
+}  // namespace heddle::proof

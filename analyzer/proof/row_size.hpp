@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// The number of positions that row i reads, and that stay live after row i, as terms of a query.
+// For a pattern that is proved causal.
+#pragma once
+
+#include "analyzer/proof/query.hpp"
+#include "analyzer/proof/row_model.hpp"
+
+namespace heddle::proof {
+
+// low <= size <= high; `exact` when the two are the same term.
+struct SizeBounds {
+  Term low;
+  Term high;
+  bool exact = false;
+};
+
+// #{p in points : p <= limit}. A progression is counted by a fresh c with
+// value(low + c - 1) <= limit < value(low + c), which is its number as it is strictly increasing.
+SizeBounds count_up_to(Query& query, const Points& points, const Term& limit);
+
+// |row(i)| and |live(i)| for i >= 1.
+SizeBounds row_size(Query& query, const RowModel& model, Side side, const Term& i);
+SizeBounds live_size(Query& query, const RowModel& model, Side side, const Term& i);
+
+}  // namespace heddle::proof

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// The only file that knows Z3. The script goes through Z3's own SMT-LIB reader as it stands.
+#include "analyzer/smt/solver.hpp"
+
+#include <z3.h>
+
+#include <cctype>
+
+namespace heddle::smt {
+namespace {
+
+class Context {
+ public:
+  Context() {
+    Z3_config config = Z3_mk_config();
+    context_ = Z3_mk_context(config);
+    Z3_del_config(config);
+    Z3_set_error_handler(context_, [](Z3_context, Z3_error_code) {});
+  }
+  ~Context() { Z3_del_context(context_); }
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+
+  std::string run(const std::string& text) {
+    const char* output = Z3_eval_smtlib2_string(context_, text.c_str());
+    return output == nullptr ? "" : output;
+  }
+
+ private:
+  Z3_context context_;
+};
+
+// Reads "((i 7) (j (- 2)))"; stops at the first thing that is not of this form.
+std::map<std::string, Integer> parse_values(const std::string& text) {
+  std::map<std::string, Integer> values;
+  std::vector<std::string> tokens;
+  for (std::size_t at = 0; at < text.size();) {
+    const char c = text[at];
+    if (std::isspace(static_cast<unsigned char>(c)) || c == '(' || c == ')') {
+      ++at;
+      continue;
+    }
+    std::size_t end = at;
+    while (end < text.size() && !std::isspace(static_cast<unsigned char>(text[end])) &&
+           text[end] != '(' && text[end] != ')') {
+      ++end;
+    }
+    tokens.push_back(text.substr(at, end - at));
+    at = end;
+  }
+  for (std::size_t at = 0; at + 1 < tokens.size();) {
+    const bool negative = tokens[at + 1] == "-";
+    const std::size_t digits = at + (negative ? 2 : 1);
+    if (digits >= tokens.size()) break;
+    const std::optional<Integer> value = Integer::parse(tokens[digits]);
+    if (!value) break;
+    values[tokens[at]] = negative ? -*value : *value;
+    at = digits + 1;
+  }
+  return values;
+}
+
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+}  // namespace
+
+const char* name_of(Answer answer) {
+  switch (answer) {
+    case Answer::kUnsat:
+      return "unsat";
+    case Answer::kSat:
+      return "sat";
+    case Answer::kUnknown:
+      return "unknown";
+  }
+  return "unknown";
+}
+
+Reply solve(const std::string& script, std::uint64_t resource_limit,
+            const std::vector<std::string>& constants) {
+  Context context;
+  context.run("(set-option :rlimit " + std::to_string(resource_limit) + ")");
+  const std::string output = context.run(script);
+  if (output == "unsat\n") return {Answer::kUnsat, {}, {}};
+  if (output == "sat\n") {
+    Reply reply{Answer::kSat, {}, {}};
+    if (!constants.empty()) {
+      std::string request = "(get-value (";
+      for (const std::string& name : constants) request += name + " ";
+      reply.model = parse_values(context.run(request + "))"));
+    }
+    return reply;
+  }
+  if (output == "unknown\n") {
+    return {Answer::kUnknown, {}, "z3 gave up within its resource limit"};
+  }
+  return {Answer::kUnknown, {}, "z3 did not accept the script: " + first_line(output)};
+}
+
+std::string solver_version() {
+  unsigned major = 0, minor = 0, build = 0, revision = 0;
+  Z3_get_version(&major, &minor, &build, &revision);
+  return "z3 " + std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(build);
+}
+
+}  // namespace heddle::smt

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// Decides one SMT-LIB 2 script with Z3, given the text and nothing else. Work is bounded by Z3's
+// resource counter and not by the clock, so an answer repeats on any machine.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "patterns/integer.hpp"
+
+namespace heddle::smt {
+
+enum class Answer { kUnsat, kSat, kUnknown };
+const char* name_of(Answer answer);
+
+struct Reply {
+  Answer answer = Answer::kUnknown;
+  std::map<std::string, Integer> model;  // of the constants asked for; kSat only
+  std::string reason;                    // kUnknown only
+};
+
+// Anything but a clean `sat` or `unsat` is kUnknown, a script that Z3 rejects included.
+Reply solve(const std::string& script, std::uint64_t resource_limit,
+            const std::vector<std::string>& constants = {});
+
+// "z3 4.8.12"
+std::string solver_version();
+
+}  // namespace heddle::smt
