@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// The commands, one file each. add_NAME declares the command's options; when it is the one called,
+// its exit code lands in `result`.
+#pragma once
+
+#include <string>
+
+#include "cli/exit_code.hpp"
+
+namespace CLI {
+class App;
+}
+
+namespace heddle {
+
+void add_list(CLI::App& app, ExitCode& result);
+void add_show(CLI::App& app, ExitCode& result);
+void add_completion(CLI::App& app, ExitCode& result);
+
+// heddle --explain E027
+ExitCode explain_code(const std::string& code);
+
+}  // namespace heddle

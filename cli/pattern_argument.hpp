@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// The PATTERN argument of almost every command, with -p and -P, and how it becomes a Pattern.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/exit_code.hpp"
+#include "patterns/pattern.hpp"
+
+namespace CLI {
+class App;
+}
+
+namespace heddle {
+
+struct PatternArgument {
+  std::string pattern;                 // a file or a built-in name
+  std::string name;                    // -p: which pattern of the file
+  std::vector<std::string> overrides;  // -P name=value
+};
+
+// Declares PATTERN, -p and -P on a command.
+void add_pattern_argument(CLI::App& command, PatternArgument& argument);
+
+struct LoadedPattern {
+  std::optional<Pattern> pattern;
+  ExitCode code = kDone;  // why there is no pattern
+};
+// Reads, resolves and proves causal. What is wrong has been printed when there is no pattern.
+LoadedPattern load_pattern(const PatternArgument& argument);
+
+}  // namespace heddle
