@@ -157,9 +157,6 @@ std::vector<ExpressionPtr> ExpressionParser::arguments() {
   do {
     list.push_back(expression());
   } while (accept(","));
-  if (peek("/")) {
-    fail("E006", "`/` may only stand inside `floor(x / y)` or `ceil(x / y)`");
-  }
   expect(")", "after the arguments");
   return list;
 }

@@ -7,9 +7,10 @@ namespace {
 constexpr int kMaxNesting = 200;                   // brackets and prefixes open at once
 constexpr std::size_t kMaxStatementTokens = 4000;  // bounds the height of every tree
 
+// A name that begins a statement wherever it begins a line.
 bool begins_statement(const Token& token) {
   return token.text == "A" || token.text == "B" || token.text == "claim" ||
-         token.text == "weights" || token.text == "pattern" || token.text == "}";
+         token.text == "weights" || token.text == "pattern";
 }
 
 }  // namespace
@@ -60,8 +61,15 @@ void TokenCursor::advance() {
   }
 }
 
+void TokenCursor::refuse_division() {
+  if (!peek("/")) return;
+  fail("E006", "`/` may only stand inside `floor(x / y)` or `ceil(x / y)`",
+       {"integers have no exact quotient: say which way to round"});
+}
+
 void TokenCursor::expect(std::string_view symbol, std::string_view why) {
   if (accept(symbol)) return;
+  refuse_division();
   fail("E003", "expected `" + std::string(symbol) + "` " + std::string(why) + ", found " + found());
 }
 
@@ -88,6 +96,7 @@ void TokenCursor::begin_statement() { statement_begin_ = at_; }
 
 void TokenCursor::expect_statement_end() {
   if (at_end() || peek(";") || peek("}") || statement_ended()) return;
+  refuse_division();
   fail("E003", "expected the end of the statement, found " + found(),
        {"a statement ends at the end of its line or at `;`"});
 }
@@ -97,21 +106,24 @@ void TokenCursor::skip_statement_ends() {
   statement_begin_ = at_;
 }
 
-// To the next line or `;` at which a statement can begin. Brackets left open by the error are
-// ignored unless a line clearly begins something new.
+// To the next line or `;` after the statement's first token at which a statement can begin. A line
+// that clearly begins something new ends the statement even inside a bracket left open by mistake.
 void TokenCursor::skip_statement() {
   depth_ = 0;
   nesting_ = 0;
-  int open = 0;
-  for (; !at_end(); ++at_) {
+  int parentheses = 0;
+  int braces = 0;
+  for (at_ = statement_begin_; !at_end(); ++at_) {
     const Token& here = token();
     const bool fresh_line = here.after_line_end && at_ != statement_begin_;
-    if (fresh_line && (open <= 0 || begins_statement(here))) break;
+    const bool inside = parentheses > 0 || braces > 0;
+    if (fresh_line && (!inside || begins_statement(here))) break;
     if (here.kind != TokenKind::kSymbol) continue;
-    if (here.text == "(" || here.text == "{") ++open;
-    if (here.text == ")") --open;
-    if (here.text == "}" && --open < 0) break;
-    if (here.text == ";" && open <= 0) break;
+    if (here.text == "(") ++parentheses;
+    if (here.text == ")") --parentheses;
+    if (here.text == "{") ++braces;
+    if (here.text == "}" && --braces < 0) break;
+    if (here.text == ";" && !inside) break;
   }
   statement_begin_ = at_;
 }

@@ -60,6 +60,7 @@ class TokenCursor {
   bool accept(std::string_view symbol);
   bool accept_name(std::string_view name);
   void advance();
+  void refuse_division();  // fails if a `/` stands here
   void expect(std::string_view symbol, std::string_view why);
   std::string expect_name(std::string_view what);
   std::size_t previous_end() const;

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// Fair timing: contestants run interleaved in one process on rotating inputs after a warm-up, and
+// what is reported is the median with its spread, next to the facts of the machine.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace heddle {
+
+// Milliseconds. Percentiles interpolate between neighbours.
+struct Timing {
+  double median_ms = 0.0;
+  double p10_ms = 0.0;
+  double p90_ms = 0.0;
+  std::int64_t runs = 0;
+};
+// Of at least one sample.
+Timing summarize(std::vector<double> milliseconds);
+
+// Something to time on input set 0 .. input_sets - 1. Anything that must not be timed (allocation,
+// poisoning, checking) belongs in `before`.
+struct Contestant {
+  std::string name;
+  std::function<void(int input_set)> run;
+  std::function<void(int input_set)> before;  // may be empty
+};
+
+struct MeasureOptions {
+  int input_sets = 1;
+  int warmup_rounds = 2;
+  int min_rounds = 5;
+  int max_rounds = 100;
+  double budget_seconds = 2.0;  // of timed work, all contestants together
+};
+
+// Each round times every contestant once, in rotating order, on the round's input set; a round is
+// kept only when it is complete, so all contestants have equally many runs.
+std::vector<Timing> measure_interleaved(const std::vector<Contestant>& contestants,
+                                        const MeasureOptions& options);
+
+struct MachineFacts {
+  std::string cpu;  // model name as the system reports it
+  int logical_cores = 0;
+  std::string compiler;  // of heddle itself
+  std::string flags;
+  std::string system;
+};
+MachineFacts machine_facts();
+
+}  // namespace heddle

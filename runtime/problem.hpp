@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+// A concrete instance of a mixer: sizes, storage type and filled host buffers, named as
+// codegen/manifest.hpp names them. Everything is reproducible from a seed, on every machine; what
+// a kernel has yet to write is poisoned, so that a value nobody wrote can never look right.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <random>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "codegen/manifest.hpp"
+#include "patterns/materialize.hpp"
+#include "patterns/result.hpp"
+
+namespace heddle {
+
+// ---- storage types ----------------------------------------------------------------------------
+
+// Round to nearest, ties to even; NaN stays NaN, overflow becomes infinity.
+std::uint16_t bf16_from(float value);
+float float_from_bf16(std::uint16_t bits);
+std::uint16_t f16_from(float value);
+float float_from_f16(std::uint16_t bits);
+
+// A row-major array in the memory of the host.
+class HostBuffer {
+ public:
+  HostBuffer() = default;
+  // Starts poisoned: all bits of every element set, which is a NaN of each floating type that no
+  // arithmetic produces, and -1 for integers.
+  HostBuffer(ElementType type, std::vector<std::int64_t> shape);
+
+  ElementType type() const { return type_; }
+  const std::vector<std::int64_t>& shape() const { return shape_; }
+  std::int64_t count() const;
+  std::size_t bytes() const { return bytes_.size(); }
+  std::byte* data() { return bytes_.data(); }
+  const std::byte* data() const { return bytes_.data(); }
+
+  double get(std::int64_t element) const;
+  void set(std::int64_t element, double value);  // rounds to the storage type
+  bool poisoned(std::int64_t element) const;
+  void poison();
+
+  friend bool operator==(const HostBuffer&, const HostBuffer&) = default;
+
+ private:
+  ElementType type_ = ElementType::kF32;
+  std::vector<std::int64_t> shape_;
+  std::vector<std::byte> bytes_;
+};
+
+// Tokens [first, first + count) of a [batch, tokens, ...] buffer.
+HostBuffer slice_tokens(const HostBuffer& buffer, std::int64_t first, std::int64_t count);
+
+// ---- randomness -------------------------------------------------------------------------------
+
+// mt19937_64 with our own distributions: the standard ones differ between libraries.
+class RandomSource {
+ public:
+  explicit RandomSource(std::uint64_t seed) : engine_(seed) {}
+  double uniform();                            // [0, 1)
+  double uniform(double low, double high);     // [low, high)
+  double normal();                             // mean 0, variance 1
+  std::int64_t below(std::int64_t exclusive);  // 0 .. exclusive - 1
+  double sign() { return below(2) == 0 ? -1.0 : 1.0; }
+
+ private:
+  std::mt19937_64 engine_;
+};
+
+// ---- instances --------------------------------------------------------------------------------
+
+enum class WeightMode { kSoftmax, kGiven, kLinear };
+// "softmax", "given" or "linear", as a manifest spells them.
+Result<WeightMode> parse_weight_mode(std::string_view name);
+
+// The run-time sizes of the manifest's vocabulary.
+struct Sizes {
+  std::int64_t batch = 1;
+  std::int64_t tokens = 1;
+  std::int64_t heads = 1;
+  std::int64_t head_dim = 64;
+  std::int64_t state_dim = 0;
+  std::int64_t start = 0;
+  std::int64_t slots_a = 0;
+  std::int64_t slots_b = 0;
+  std::int64_t width_a = 0;
+  std::int64_t width_b = 0;
+
+  // The value of a size by name, or of decimal digits.
+  Result<std::int64_t> extent(std::string_view name) const;
+};
+
+// kNormal          every input normal, logits of variance 1; coefficients signed, absolute sum 1
+// kLargeLogits     logits of +-60 in equal numbers
+// kEqualLogits     all logits equal; coefficients all equal
+// kOneHuge         one token in the middle with a logit of 10^4 against 1 elsewhere: overflows
+//                  unless the maximum is subtracted; with coefficients, one x of 10^4
+enum class Fill { kNormal, kLargeLogits, kEqualLogits, kOneHuge };
+const char* name_of(Fill fill);
+
+struct ProblemOptions {
+  WeightMode weights = WeightMode::kSoftmax;
+  ElementType dtype = ElementType::kF32;
+  ElementType coefficient_dtype = ElementType::kF32;  // of coef_a and coef_b
+  Sizes sizes;  // batch, tokens, heads, head_dim, state_dim; the rest is filled in
+  float gamma = 0.5F;
+  Fill fill = Fill::kNormal;
+  std::uint64_t seed = 1;
+};
+
+// The inputs of `sizes.tokens` tokens from the first one on (start = 0). Coefficients beyond the
+// end of a row stay poisoned: no kernel may let them reach a result.
+struct Problem {
+  WeightMode weights = WeightMode::kSoftmax;
+  ElementType dtype = ElementType::kF32;
+  Sizes sizes;
+  float scale = 1.0F;
+  float gamma = 0.5F;
+  double largest_logit = 0.0;  // a bound on |scale q.k|, for tolerances; 0 without softmax
+  std::map<std::string, HostBuffer> inputs;
+};
+// `rows` must reach sizes.tokens.
+Problem make_problem(const ProblemOptions& options, const Rows& rows);
+
+// ---- decode state -----------------------------------------------------------------------------
+
+// The positions <= tokens of one side that a cache holds after `tokens` tokens, ascending.
+// kNextRow needs row tokens + 1.
+std::vector<std::int64_t> live_positions(CacheRetention retention, const RowTable& table,
+                                         std::int64_t tokens);
+
+// The state after `tokens` tokens, as a prefix would have left it: SIDE_pos, SIDE_key, SIDE_val or
+// `state`, without the initial_/final_/cache_ prefix. `y` and `state` are the float64 results of
+// the prefix for all tokens of the problem; they are rounded to the storage type here. Slots are
+// taken in an order drawn from `seed` where the layout leaves it open; free slots stay poisoned.
+struct StateSource {
+  const Problem& problem;
+  const Rows& rows;
+  const CacheLayout& cache_a;
+  const CacheLayout& cache_b;
+  const std::vector<double>& y;
+  const std::vector<double>& state;
+};
+std::map<std::string, HostBuffer> make_state(const StateSource& source, std::int64_t tokens,
+                                             std::int64_t slots_a, std::int64_t slots_b,
+                                             std::uint64_t seed);
+
+}  // namespace heddle

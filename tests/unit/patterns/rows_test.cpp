@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rows against sets computed here, position by position, without the evaluator.
+#include <cmath>
+#include <functional>
+#include <random>
+#include <set>
+
+#include "patterns/builtin_patterns.hpp"
+#include "tests/unit/patterns/support.hpp"
+
+using namespace heddle;
+using namespace heddle::test;
+
+namespace {
+
+using Positions = std::set<std::int64_t>;
+
+Positions row_of(const RowTable& table, std::int64_t i) {
+  Positions row;
+  for_each_position(table, i, [&](std::int64_t p) { row.insert(p); });
+  return row;
+}
+
+Positions offsets(const std::function<std::int64_t(std::int64_t)>& f, std::int64_t i) {
+  Positions row;
+  for (std::int64_t k = 0; f(k) < i; ++k) row.insert(i - f(k));
+  return row;
+}
+
+Positions lattice(const std::function<std::int64_t(std::int64_t)>& f, std::int64_t i) {
+  Positions row;
+  std::int64_t a = 1;
+  for (std::int64_t k = 0; f(k) < i; ++k) {
+    if (k > 0) a *= (f(k) - f(k - 1) + a - 1) / a;
+    row.insert(a * ((i - f(k) + a - 1) / a));
+  }
+  return row;
+}
+
+Positions window(std::int64_t w, std::int64_t last) {
+  Positions row;
+  for (std::int64_t p = std::max<std::int64_t>(1, last - w + 1); p <= last; ++p) row.insert(p);
+  return row;
+}
+
+std::int64_t power_of_two(std::int64_t k) { return std::int64_t{1} << k; }
+std::int64_t square(std::int64_t k) { return k * k + 1; }
+std::int64_t fibonacci(std::int64_t k) {
+  std::int64_t a = 1, b = 2;
+  for (; k > 0; --k) std::swap(a, b), b += a;
+  return a;
+}
+
+Rows builtin(const char* name, std::int64_t n) {
+  return rows_of(pattern_of(std::string(find_builtin(name)->text)), n);
+}
+
+}  // namespace
+
+TEST_CASE("built-in rows are what their definitions say") {
+  constexpr std::int64_t n = 700;
+  const auto expect = [&](const char* name, auto a, auto b) {
+    const Rows rows = builtin(name, n);
+    for (std::int64_t i = 1; i <= n; ++i) {
+      INFO(name << " row " << i);
+      REQUIRE(row_of(rows.a, i) == a(i));
+      REQUIRE(row_of(rows.b, i) == b(i));
+    }
+  };
+  const auto none = [](std::int64_t) { return Positions{}; };
+  const auto diagonal = [](std::int64_t i) { return Positions{i}; };
+  const auto upto = [](std::int64_t i) { return window(i, i); };
+  const auto before = [](std::int64_t i) { return window(i, i - 1); };
+  const auto with_self = [](Positions row, std::int64_t i) {
+    row.insert(i);
+    return row;
+  };
+  expect("attention", upto, none);
+  expect(
+      "local_attention", [](std::int64_t i) { return window(64, i); }, none);
+  expect(
+      "strided_attention",
+      [](std::int64_t i) {
+        Positions row = window(64, i);
+        for (std::int64_t p = i - 64; p >= 1; p -= 64) row.insert(p);
+        return row;
+      },
+      none);
+  expect(
+      "log_attention", [&](std::int64_t i) { return with_self(offsets(power_of_two, i), i); },
+      none);
+  expect(
+      "sqrt_attention", [&](std::int64_t i) { return with_self(offsets(square, i), i); }, none);
+  expect("linear_recurrence", diagonal, [](std::int64_t i) { return window(1, i - 1); });
+  expect("linear_attention", diagonal, [](std::int64_t i) { return window(1, i - 1); });
+  expect("order_k_recurrence", diagonal, [](std::int64_t i) { return window(4, i - 1); });
+  expect("dense_recurrence", diagonal, before);
+  expect("chacal", upto, before);
+  expect("log_recurrence", diagonal, [](std::int64_t i) { return offsets(power_of_two, i); });
+  expect("sqrt_recurrence", diagonal, [](std::int64_t i) { return offsets(square, i); });
+  expect("fibonacci_recurrence", diagonal, [](std::int64_t i) { return offsets(fibonacci, i); });
+  expect("log_cached", diagonal, [](std::int64_t i) { return lattice(power_of_two, i); });
+  expect("sqrt_cached", diagonal, [](std::int64_t i) { return lattice(square, i); });
+  expect("fibonacci_cached", diagonal, [](std::int64_t i) { return lattice(fibonacci, i); });
+}
+
+TEST_CASE("reference sizes of lattice rows") {
+  for (const auto& [n, log_size, sqrt_size] :
+       {std::tuple{1024, 11, 23}, std::tuple{4096, 13, 46}, std::tuple{16384, 15, 91}}) {
+    REQUIRE(builtin("log_cached", n + 1).b.size(n + 1) == log_size);
+    REQUIRE(builtin("sqrt_cached", n + 1).b.size(n + 1) == sqrt_size);
+  }
+}
+
+TEST_CASE("a lattice written out by hand is the lattice") {
+  const Pattern by_hand = pattern_of(R"(pattern p(step = 1) {
+    f(k) = k^2 + 1
+    a(0) = step
+    a(k+1) = a(k) * ceil((f(k+1) - f(k)) / a(k))
+    A = { i }
+    B = { a(k) * ceil((i - f(k)) / a(k)) : k >= 0, f(k) < i }
+  })");
+  const Rows left = rows_of(by_hand, 600);
+  const Rows right = builtin("sqrt_cached", 600);
+  for (std::int64_t i = 1; i <= 600; ++i) REQUIRE(row_of(left.b, i) == row_of(right.b, i));
+}
+
+TEST_CASE("set algebra agrees with sets of numbers") {
+  std::mt19937_64 random(5);
+  const auto draw = [&] {
+    IntervalList list;
+    for (int parts = static_cast<int>(random() % 5); parts > 0; --parts) {
+      const auto low = static_cast<std::int64_t>(random() % 30);
+      list.push_back({low, low + static_cast<std::int64_t>(random() % 6) - 1});
+    }
+    return normalized(list);
+  };
+  const auto points = [](const IntervalList& list) {
+    Positions set;
+    for (const Interval& x : list) {
+      for (std::int64_t p = x.low; p <= x.high; ++p) REQUIRE(set.insert(p).second);
+    }
+    return set;
+  };
+  for (int round = 0; round < 20000; ++round) {
+    const IntervalList a = draw(), b = draw();
+    const Positions x = points(a), y = points(b);
+    Positions either = x, both, rest;
+    either.insert(y.begin(), y.end());
+    for (std::int64_t p : x) (y.contains(p) ? both : rest).insert(p);
+    REQUIRE(points(union_of(a, b)) == either);
+    REQUIRE(points(intersection_of(a, b)) == both);
+    REQUIRE(points(difference_of(a, b)) == rest);
+    REQUIRE(union_of(a, b) == normalized(union_of(a, b)));
+    REQUIRE(count_of(a) == static_cast<std::int64_t>(x.size()));
+    for (std::int64_t p = -1; p < 40; ++p) REQUIRE(contains(a, p) == x.contains(p));
+  }
+}
+
+TEST_CASE("several unbounded variables end where their condition does") {
+  const Rows rows = rows_of(
+      pattern_of(
+          "pattern p { A = diagonal; B = { i - 2^a * 3^b : a >= 0, b >= 0, 2^a * 3^b < i } }"),
+      300);
+  for (std::int64_t i = 1; i <= 300; ++i) {
+    Positions smooth;
+    for (std::int64_t d = 1; d < i; ++d) {
+      std::int64_t rest = d;
+      while (rest % 2 == 0) rest /= 2;
+      while (rest % 3 == 0) rest /= 3;
+      if (rest == 1) smooth.insert(i - d);
+    }
+    REQUIRE(row_of(rows.b, i) == smooth);
+  }
+}
+
+TEST_CASE("a position outside the row is reported, never dropped") {
+  const auto violation = [](const char* b) {
+    const MaterializeResult result =
+        materialize(pattern_of(std::string("pattern p { A = diagonal; B = ") + b + " }"), 100);
+    REQUIRE(std::holds_alternative<RowViolation>(result));
+    return std::get<RowViolation>(result);
+  };
+  REQUIRE(violation("{ i - 1 }").row == 1);
+  REQUIRE(violation("{ i - 3 : i >= 3 }").row == 3);
+  REQUIRE(violation("{ i - 3 : i >= 3 }").position == Integer(0));
+  REQUIRE(violation("{ i : i > 40 }").row == 41);
+  REQUIRE(violation("{ 2 * k : k in 0..9, 2 * k < i + 5 }").row == 1);
+}
+
+TEST_CASE("a row without a value is an error with its reason") {
+  const MaterializeResult result = materialize(
+      pattern_of("pattern p { A = diagonal; B = { i - 1 : i > 1, floor(6 / (i - 5)) > 0 } }"), 100);
+  REQUIRE(std::holds_alternative<Error>(result));
+  REQUIRE(std::get<Error>(result).message == "row 5 of B has no value: division by zero");
+}
