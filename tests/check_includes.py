@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Holds the code to its architecture: each folder includes only what stands left of it in
+the pipeline, and each third-party library has one home. Run from anywhere; prints every violation."""
+
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+# folder -> folders it may include; "codegen/manifest" alone is open to the runtime.
+ALLOWED = {
+    "patterns": {"patterns"},
+    "analyzer": {"patterns", "analyzer"},
+    "codegen": {"patterns", "analyzer", "codegen"},
+    "runtime": {"patterns", "runtime"},
+    "cli": {"patterns", "analyzer", "codegen", "runtime", "cli"},
+}
+EXTRA = {"runtime": {"codegen/manifest.hpp"}}
+
+# third-party prefix -> folders or files that may include it
+HOMES = {
+    "z3": ["analyzer/smt/"],
+    "boost/graph": ["analyzer/"],
+    "boost/context": ["runtime/emulator/"],
+    "boost/multiprecision": ["patterns/integer.cpp"],
+    "Eigen": ["runtime/"],
+    "CLI/": ["cli/"],
+    "openssl": ["patterns/sha256.cpp"],
+}
+# never in a header: they would reach everyone who includes it
+SOURCE_ONLY = ("z3", "boost/", "Eigen", "CLI/", "nlohmann", "fmt/", "openssl")
+
+INCLUDE = re.compile(r'^\s*#include\s+([<"])([^>"]+)[>"]', re.MULTILINE)
+
+
+def violations(path):
+    name = path.relative_to(ROOT).as_posix()
+    folder = name.split("/")[0]
+    text = path.read_text(encoding="utf-8")
+    if not text.startswith("// SPDX-License-Identifier: Apache-2.0"):
+        yield f"{name}: the first line is not the licence"
+    for match in INCLUDE.finditer(text):
+        bracket, target = match.groups()
+        line = text.count("\n", 0, match.start()) + 1
+        top = target.split("/")[0]
+        if bracket == '"' and top in ALLOWED:
+            if top not in ALLOWED[folder] and target not in EXTRA.get(folder, ()):
+                yield f"{name}:{line}: {folder} may not include {target}"
+        for prefix, homes in HOMES.items():
+            if target.startswith(prefix) and not any(name.startswith(home) for home in homes):
+                yield f"{name}:{line}: {target} belongs to {' '.join(homes)}"
+        if bracket == "<" and name.endswith(".hpp") and target.startswith(SOURCE_ONLY):
+            yield f"{name}:{line}: a header may not include {target}"
+
+
+def main():
+    found = [
+        text
+        for folder in ALLOWED
+        for path in sorted((ROOT / folder).rglob("*"))
+        if path.suffix in {".hpp", ".cpp"}
+        for text in violations(path)
+    ]
+    print("\n".join(found) if found else "includes: every folder keeps to its place")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
