@@ -14,6 +14,7 @@ namespace {
 
 using testing::builtin;
 using testing::pattern_of;
+using testing::random_pattern;
 using testing::rows_of;
 
 struct Edge {
@@ -103,36 +104,10 @@ std::vector<std::int64_t> longest_chains(const Rows& rows) {
   return depth;
 }
 
-// Random unions of the shapes the language offers.
-std::string random_set(std::mt19937& random, bool inputs) {
-  const auto number = [&](int low, int count) {
-    return std::to_string(low + static_cast<int>(random() % static_cast<unsigned>(count)));
-  };
-  std::string set = inputs && random() % 4 != 0 ? "diagonal" : "none";
-  for (auto parts = random() % 4; parts > 0; --parts) {
-    const std::string s = number(2, 6);
-    const std::string choices[] = {
-        "window(" + number(1, 40) + ")",
-        "offsets(f)",
-        "lattice(f)",
-        "{ i - " + s + "*t : t >= 1, " + s + "*t < i }",
-        "{ " + s + "*t : t >= 1, " + s + "*t < i }",
-        "{ i - " + s + " : " + s + " < i, i mod 3 = 0 }",
-        "{ 1..min(" + s + ", i - 1) }",
-    };
-    set += " | " + choices[random() % std::size(choices)];
-  }
-  return set;
-}
-
 TEST_CASE("hops and depth agree with searches on random patterns") {
   std::mt19937 random(7);
-  const char* functions[] = {"f(k) = k^3 + 1", "f(k) = 3^k", "f(k) = floor(k*(k+1) / 2) + 1",
-                             "f(0) = 1, f(1) = 2, f(k+2) = 2*f(k+1) + f(k)", "f(k) = 2^k"};
   for (int round = 0; round < 400; ++round) {
-    const Pattern pattern =
-        pattern_of(std::string(functions[random() % std::size(functions)]) +
-                   "\nA = " + random_set(random, true) + "\nB = " + random_set(random, false));
+    const Pattern pattern = random_pattern(random);
     INFO(pattern.canonical_text());
     const Rows rows = rows_of(pattern, 1 + static_cast<std::int64_t>(random() % 150));
     check_against_search(rows);

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// Greedy paths against counting bounds first; where they do not meet, a bipartite matching when all
+// paths cross the cut in one way, and a flow through the whole graph otherwise.
+#include "analyzer/rank.hpp"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+#include <vector>
+
+#include "analyzer/dependency_graph.hpp"
+
+namespace heddle {
+namespace {
+
+// Positions up to the cut that rows after it read.
+std::int64_t count_read(const RowTable& table, std::int64_t cut) {
+  std::vector<std::int64_t> change(static_cast<std::size_t>(cut) + 2, 0);
+  for (std::int64_t i = cut + 1; i <= table.rows(); ++i) {
+    for (const Interval& interval : table.row(i)) {
+      if (interval.low > cut) break;
+      ++change[interval.low];
+      --change[std::min(interval.high, cut) + 1];
+    }
+  }
+  std::int64_t readers = 0;
+  std::int64_t read = 0;
+  for (std::int64_t p = 1; p <= cut; ++p) read += (readers += change[p]) > 0;
+  return read;
+}
+
+bool crosses(const RowTable& table, std::int64_t i, std::int64_t cut) {
+  const auto row = table.row(i);
+  return !row.empty() && row.front().low <= cut;
+}
+
+// Rows after the cut, each given the lowest free token it reads: directly as an input, or as an
+// output whose own row takes the token in. Distinct tokens make disjoint paths.
+std::int64_t greedy_paths(const Rows& rows, std::int64_t cut) {
+  std::vector<std::int64_t> next(static_cast<std::size_t>(cut) + 2);  // next token not taken
+  std::iota(next.begin(), next.end(), 0);
+  const auto free_from = [&](std::int64_t p) {
+    std::int64_t root = p;
+    while (next[root] != root) root = next[root];
+    while (next[p] != root) p = std::exchange(next[p], root);
+    return root;
+  };
+  std::int64_t paths = 0;
+  for (std::int64_t i = cut + 1; i <= rows.n(); ++i) {
+    std::int64_t chosen = cut + 1;
+    for (const Interval& interval : rows.a.row(i)) {
+      if (interval.low > cut) break;
+      const std::int64_t p = free_from(interval.low);
+      if (p <= interval.high) {
+        chosen = std::min(chosen, p);
+        break;
+      }
+    }
+    for (const Interval& interval : rows.b.row(i)) {
+      if (interval.low >= chosen) break;
+      std::int64_t p = free_from(interval.low);
+      while (p <= interval.high && p < chosen && !rows.a.contains(p, p)) p = free_from(p + 1);
+      if (p <= interval.high && p < chosen) {
+        chosen = p;
+        break;
+      }
+    }
+    if (chosen > cut) continue;
+    next[chosen] = chosen + 1;
+    ++paths;
+  }
+  return paths;
+}
+
+}  // namespace
+
+RankResult rank_across(const Rows& rows, std::int64_t cut) {
+  const std::int64_t n = rows.n();
+  assert_that(0 <= cut && cut <= n, "the cut lies within 0..n");
+  RankResult result;
+  result.cut = cut;
+
+  std::int64_t readers = 0;
+  for (std::int64_t i = cut + 1; i <= n; ++i) {
+    readers += crosses(rows.a, i, cut) || crosses(rows.b, i, cut);
+  }
+  const std::int64_t live = count_read(rows.a, cut) + count_read(rows.b, cut);
+  const std::pair<std::int64_t, const char*> bounds[] = {
+      {cut, "there are no more columns"},
+      {readers, "no more rows read across the cut"},
+      {live, "no more positions are read across the cut"}};
+  const auto& upper =
+      *std::min_element(std::begin(bounds), std::end(bounds),
+                        [](const auto& a, const auto& b) { return a.first < b.first; });
+
+  const std::int64_t greedy = greedy_paths(rows, cut);
+  if (greedy == upper.first) {
+    result.value = greedy;
+    result.lower = "disjoint paths chosen greedily";
+    result.upper = upper.second;
+    return result;
+  }
+  result.value = max_disjoint_paths(rows, cut).count;
+  result.lower = "a maximum flow";
+  result.upper = "a minimum vertex cut";
+  return result;
+}
+
+}  // namespace heddle

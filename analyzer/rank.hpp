@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// rank(m): generic rank of the block of (I - B)^-1 A with rows after m and columns up to m, which
+// is the largest number of vertex-disjoint paths across the cut (Lindstrom, Gessel, Viennot;
+// Menger).
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "patterns/materialize.hpp"
+
+namespace heddle {
+
+struct RankResult {
+  std::int64_t cut = 0;
+  std::int64_t value = 0;
+  std::string lower;  // what shows that the rank is not smaller
+  std::string upper;  // what shows that it is not larger
+};
+
+// Rows cut+1..n against columns 1..cut, 0 <= cut <= n.
+RankResult rank_across(const Rows& rows, std::int64_t cut);
+
+}  // namespace heddle
