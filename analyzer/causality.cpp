@@ -20,9 +20,11 @@ constexpr std::int64_t kFarthestSuspect = 20'000;
 
 const char* name_of(Side side) { return side == Side::kA ? "A" : "B"; }
 
-CausalityVerdict rejected(std::string message, std::optional<RowViolation> violation = {}) {
+CausalityVerdict rejected(std::string code, std::string message,
+                          std::optional<RowViolation> violation = {}) {
   CausalityVerdict verdict;
   verdict.status = Status::kRejected;
+  verdict.code = std::move(code);
   verdict.message = std::move(message);
   verdict.violation = std::move(violation);
   return verdict;
@@ -44,11 +46,11 @@ CausalityVerdict search(const Pattern& pattern, std::int64_t last) {
     for (const Side side : {Side::kA, Side::kB}) {
       const Result<Row> row = evaluator.row(side, i);
       if (!row.ok()) {
-        return rejected(
-            fmt::format("row {} of {} has no value: {}", i, name_of(side), row.error().message));
+        return rejected("E043", fmt::format("row {} of {} has no value: {}", i, name_of(side),
+                                            row.error().message));
       }
       if (row.value().violation) {
-        return rejected(describe(*row.value().violation), row.value().violation);
+        return rejected("E040", describe(*row.value().violation), row.value().violation);
       }
       positions += count_of(row.value().positions);
     }
@@ -98,12 +100,13 @@ CausalityVerdict lattice_that_starts_late(const Evaluator& evaluator, const std:
     if (!row) break;
     const IntervalList lost = difference_of(*row, union_of(*kept, {{i - 1, i - 1}}));
     if (!lost.empty()) {
-      return rejected(fmt::format("{}: row {} reads position {}, which the cache lost at row {}",
-                                  start, i, lost.front().low, i - 1));
+      return rejected(
+          "E042", fmt::format("{}: row {} reads position {}, which the cache lost at row {}", start,
+                              i, lost.front().low, i - 1));
     }
     kept = row;
   }
-  return rejected(start);
+  return rejected("E042", start);
 }
 
 std::optional<CausalityVerdict> check_functions(const Pattern& pattern, std::int64_t rows) {
@@ -119,11 +122,12 @@ std::optional<CausalityVerdict> check_functions(const Pattern& pattern, std::int
       const Result<Integer> value = evaluator.call(function, k);
       if (!value.ok()) break;
       if (k == 0 && value.value() < Integer(1)) {
-        return rejected(fmt::format("{0}(0) is {1}, but offsets must be at least 1", function,
-                                    value.value().to_string()));
+        return rejected("E041", fmt::format("{0}(0) is {1}, but offsets must be at least 1",
+                                            function, value.value().to_string()));
       }
       if (k > 0 && value.value() <= previous) {
         return rejected(
+            "E041",
             fmt::format("{0} must increase strictly, but {0}({1}) = {2} and {0}({3}) = {4}",
                         function, k - 1, previous.to_string(), k, value.value().to_string()));
       }

@@ -23,6 +23,7 @@ struct CausalityVerdict {
   Status status = Status::kUnknown;
   std::string rule;                       // kProved
   std::vector<Obligation> obligations;    // kProved
+  std::string code;                       // kRejected: the diagnostic code, "E040" to "E043"
   std::optional<RowViolation> violation;  // kRejected: the first row that reads outside its range
   std::string message;                    // kRejected and kUnknown: one sentence saying why
   std::int64_t rows_checked = 0;          // kUnknown: no violation up to this row

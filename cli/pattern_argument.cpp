@@ -7,6 +7,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "analyzer/causality.hpp"
 #include "cli/console.hpp"
 #include "patterns/builtin_patterns.hpp"
 #include "patterns/parser.hpp"
@@ -114,6 +115,36 @@ LoadedPattern report(const Diagnostics& diagnostics, const Source& source) {
   return refused(kPatternRejected);
 }
 
+// The set whose rows are at fault, as far as the verdict says.
+Span span_of(const Pattern& pattern, const CausalityVerdict& verdict) {
+  const Side side = verdict.violation ? verdict.violation->side : Side::kB;
+  return pattern.set(side)->span;
+}
+
+LoadedPattern require_causal(Pattern pattern, const Source& source) {
+  const CausalityVerdict verdict = prove_causal(pattern);
+  switch (verdict.status) {
+    case CausalityVerdict::Status::kProved:
+      break;
+    case CausalityVerdict::Status::kRejected: {
+      Diagnostics diagnostics;
+      std::vector<std::string> notes;
+      if (verdict.violation) {
+        notes.push_back(
+            "add a condition that leaves this position out, or use a built-in shape, "
+            "which is clipped at 1");
+      }
+      diagnostics.error(verdict.code, span_of(pattern, verdict), verdict.message, notes);
+      return report(diagnostics, source);
+    }
+    case CausalityVerdict::Status::kUnknown:
+      print_remark("not proved that every row reads earlier positions only (" + verdict.message +
+                   "); rows 1.." + std::to_string(verdict.rows_checked) + " do");
+      return {std::move(pattern), kUndecided};
+  }
+  return {std::move(pattern), kDone};
+}
+
 }  // namespace
 
 void add_pattern_argument(CLI::App& command, PatternArgument& argument) {
@@ -148,7 +179,7 @@ LoadedPattern load_pattern(const PatternArgument& argument) {
     if (!argument.name.empty() && syntax.name != argument.name) continue;
     std::optional<Pattern> pattern = resolve(std::move(syntax), *overrides, diagnostics);
     if (!pattern) return report(diagnostics, *source);
-    return {std::move(pattern), kDone};
+    return require_causal(std::move(*pattern), *source);
   }
   return refused(fail(
       kWrongUsage, argument.pattern + " holds no pattern `" + argument.name + "`, but " + names));

@@ -26,7 +26,8 @@ void add_pattern_argument(CLI::App& command, PatternArgument& argument);
 
 struct LoadedPattern {
   std::optional<Pattern> pattern;
-  ExitCode code = kDone;  // why there is no pattern
+  // Why there is no pattern; kUndecided beside a pattern that is causal as far as it was checked.
+  ExitCode code = kDone;
 };
 // Reads, resolves and proves causal. What is wrong has been printed when there is no pattern.
 LoadedPattern load_pattern(const PatternArgument& argument);

@@ -62,7 +62,7 @@ ExitCode show(const Options& options) {
     json["rows"].push_back(entry);
   }
   print_data(options.json ? json.dump(2) + "\n" : text);
-  return kDone;
+  return loaded.code;
 }
 
 }  // namespace

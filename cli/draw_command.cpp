@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <CLI/CLI.hpp>
+
+#include "analyzer/draw/block_picture.hpp"
+#include "analyzer/draw/cache_picture.hpp"
+#include "analyzer/draw/dependency_picture.hpp"
+#include "analyzer/draw/hop_picture.hpp"
+#include "analyzer/draw/matrix_picture.hpp"
+#include "analyzer/draw/raster.hpp"
+#include "analyzer/hops.hpp"
+#include "analyzer/liveness.hpp"
+#include "cli/commands.hpp"
+#include "cli/console.hpp"
+#include "cli/pattern_argument.hpp"
+#include "cli/rows.hpp"
+
+namespace heddle {
+namespace {
+
+struct Options {
+  PatternArgument pattern;
+  std::string kind = "matrix";
+  std::int64_t n = 64;
+  std::string output;
+  bool ascii = false;
+};
+
+Result<std::string> cache_picture(const Pattern& pattern, const Rows& rows) {
+  const Result<LastReads> inputs = last_reads(pattern, rows, Side::kA);
+  if (!inputs) return inputs.error();
+  const Result<LastReads> outputs = last_reads(pattern, rows, Side::kB);
+  if (!outputs) return outputs.error();
+  std::string note;
+  for (const auto* reads : {&*inputs, &*outputs}) {
+    if (reads->horizon) note = "readers counted up to row " + std::to_string(*reads->horizon);
+  }
+  return cache_svg({pattern.name(), inputs->row, outputs->row, note});
+}
+
+Result<std::string> picture(const Options& options, const Pattern& pattern, const Rows& rows,
+                            bool dot) {
+  if (options.kind == "graph") {
+    return dot ? dependency_dot(pattern.name(), rows) : dependency_svg(pattern.name(), rows);
+  }
+  if (options.kind == "matrix") return matrix_svg(pattern.name(), rows);
+  if (options.kind == "cache") return cache_picture(pattern, rows);
+  if (rows.n() > kMostHopTokens) {
+    return Error{"a hop map shows at most " + std::to_string(kMostHopTokens) + " tokens"};
+  }
+  const HopTable hops = all_hops(rows);
+  return hops_svg(pattern.name(), rows.n(),
+                  [&](std::int64_t i, std::int64_t j) { return hops.at(i, j); });
+}
+
+ExitCode draw(const Options& options) {
+  const std::string extension = std::filesystem::path(options.output).extension().string();
+  if (!options.output.empty() && extension != ".svg" && extension != ".dot" &&
+      extension != ".png") {
+    return fail(kWrongUsage, "-o takes a file ending in .svg, .dot or .png");
+  }
+  if (extension == ".dot" && options.kind != "graph") {
+    return fail(kWrongUsage, "only --kind graph can be written as .dot");
+  }
+  const LoadedPattern loaded = load_pattern(options.pattern);
+  if (!loaded.pattern) return loaded.code;
+  const RowsOrCode rows = rows_of(*loaded.pattern, options.n);
+  if (!rows.rows) return rows.code;
+  if (options.output.empty()) {
+    if (options.kind != "matrix") {
+      return fail(kWrongUsage,
+                  "--kind " + options.kind + " needs -o FILE; the terminal shows the matrix only");
+    }
+    print_data(block_picture(loaded.pattern->name(), *rows.rows, {20, options.ascii}));
+    return loaded.code;
+  }
+  const Result<std::string> text =
+      picture(options, *loaded.pattern, *rows.rows, extension == ".dot");
+  if (!text) return fail(kWrongUsage, text.error().message);
+  if (extension != ".png") {
+    const ExitCode written = write_file(options.output, *text);
+    return written == kDone ? loaded.code : written;
+  }
+  const Result<std::string> png = png_of_svg(*text);
+  if (!png) return fail(kNoDevice, png.error().message);
+  const ExitCode written = write_file(options.output, *png);
+  return written == kDone ? loaded.code : written;
+}
+
+}  // namespace
+
+void add_draw(CLI::App& app, ExitCode& result) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("draw", "pictures: graph, matrix, cache or hops");
+  add_pattern_argument(*command, options->pattern);
+  command->add_option("--kind", options->kind, "graph, matrix, cache or hops")
+      ->check(CLI::IsMember({"graph", "matrix", "cache", "hops"}))
+      ->capture_default_str();
+  command->add_option("-n", options->n, "number of tokens")
+      ->check(CLI::Range(std::int64_t{1}, kMostRows))
+      ->capture_default_str();
+  command
+      ->add_option("-o", options->output,
+                   "write to FILE.svg, FILE.dot or FILE.png; without it the matrix is shown here")
+      ->type_name("FILE");
+  command->add_flag("--ascii", options->ascii, "no block characters in the terminal");
+  command->callback([options, &result] { result = draw(*options); });
+}
+
+}  // namespace heddle
