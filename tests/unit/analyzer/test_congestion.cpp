@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+// Both bounds of copy congestion are re-proved from their evidence by code that shares nothing with
+// the search, and compared with an exhaustive search where that is possible.
+#include <algorithm>
+#include <functional>
+#include <random>
+
+#include "analyzer/congestion.hpp"
+#include "analyzer/liveness.hpp"
+#include "tests/catch.hpp"
+#include "tests/unit/analyzer/measured_pattern.hpp"
+
+namespace heddle {
+namespace {
+
+using testing::builtin;
+using testing::pattern_of;
+using testing::random_pattern;
+using testing::rows_of;
+
+// The paths are paths of the pattern, one from each token to its copy, and carry the stated load.
+void check_paths(const Rows& rows, const Congestion& congestion) {
+  const std::int64_t m = congestion.copy;
+  REQUIRE(static_cast<std::int64_t>(congestion.paths.size()) == m);
+  std::vector<std::int64_t> load(static_cast<std::size_t>(2 * m) + 1, 0);
+  bool sound = true;
+  for (std::int64_t j = 1; j <= m; ++j) {
+    const auto& path = congestion.paths[j - 1];
+    REQUIRE_FALSE(path.empty());
+    sound = sound && rows.a.contains(path.front(), j) && path.back() == j + m;
+    for (std::size_t e = 0; e < path.size(); ++e) {
+      REQUIRE((path[e] >= 1 && path[e] <= 2 * m));
+      sound = sound && (e == 0 || rows.b.contains(path[e], path[e - 1]));
+      ++load[path[e]];
+    }
+  }
+  CHECK(sound);
+  CHECK(*std::max_element(load.begin(), load.end()) == congestion.upper);
+}
+
+// load * sum of weights >= sum over j of the lightest path j -> j + m, by relaxation from each j.
+void check_weights(const Rows& rows, const Congestion& congestion) {
+  const std::int64_t m = congestion.copy;
+  REQUIRE(static_cast<std::int64_t>(congestion.weights.size()) == 2 * m);
+  std::int64_t total = 0;
+  for (const std::int64_t weight : congestion.weights) {
+    REQUIRE(weight >= 0);
+    total += weight;
+  }
+  std::int64_t paths = 0;
+  for (std::int64_t j = 1; j <= m; ++j) {
+    std::vector<std::int64_t> least(static_cast<std::size_t>(2 * m) + 1, INT64_MAX);
+    for (std::int64_t v = 1; v <= 2 * m; ++v) {
+      std::int64_t before = rows.a.contains(v, j) ? 0 : INT64_MAX;
+      for_each_position(rows.b, v, [&](std::int64_t u) { before = std::min(before, least[u]); });
+      if (before != INT64_MAX) least[v] = before + congestion.weights[v - 1];
+    }
+    REQUIRE(least[j + m] != INT64_MAX);
+    paths += least[j + m];
+  }
+  CHECK(paths > (congestion.lower - 1) * total);
+}
+
+Congestion checked(const Rows& rows, std::int64_t m) {
+  const auto congestion = copy_congestion(rows, m);
+  REQUIRE(congestion.ok());
+  CHECK(congestion->lower <= congestion->upper);
+  check_paths(rows, *congestion);
+  check_weights(rows, *congestion);
+  return *congestion;
+}
+
+// All path systems, token by token, given up where the load exceeds `limit`.
+bool can_route(const Rows& rows, std::int64_t m, std::int64_t limit) {
+  std::vector<std::int64_t> load(static_cast<std::size_t>(2 * m) + 1, 0);
+  const std::function<bool(std::int64_t)> place_token = [&](std::int64_t j) {
+    if (j > m) return true;
+    const std::function<bool(std::int64_t)> walk_back = [&](std::int64_t v) {
+      if (load[v] == limit) return false;
+      ++load[v];
+      bool found = rows.a.contains(v, j) && place_token(j + 1);
+      if (!found) {
+        for (std::int64_t u = v - 1; u >= j && !found; --u) {
+          found = rows.b.contains(v, u) && walk_back(u);
+        }
+      }
+      --load[v];
+      return found;
+    };
+    return walk_back(j + m);
+  };
+  return place_token(1);
+}
+
+TEST_CASE("bounds enclose the exhaustive optimum on small random patterns") {
+  std::mt19937 random(5);
+  int compared = 0;
+  int closed = 0;
+  for (int round = 0; round < 200; ++round) {
+    const Pattern pattern = random_pattern(random);
+    const std::int64_t m = 1 + static_cast<std::int64_t>(random() % 5);
+    INFO(pattern.canonical_text() << " m = " << m);
+    const Rows rows = rows_of(pattern, 2 * m);
+    if (!copy_congestion(rows, m).ok()) {
+      CHECK_FALSE(can_route(rows, m, m));
+      continue;
+    }
+    const Congestion congestion = checked(rows, m);
+    std::int64_t optimum = 1;
+    while (!can_route(rows, m, optimum)) ++optimum;
+    CHECK(congestion.lower <= optimum);
+    CHECK(congestion.upper >= optimum);
+    ++compared;
+    closed += congestion.exact();
+  }
+  CHECK(compared > 50);
+  CHECK(closed > compared * 9 / 10);
+}
+
+TEST_CASE("the copy table of theory") {
+  struct Line {
+    Pattern pattern;
+    std::vector<std::int64_t> values;  // m = 16, 32, 64
+  };
+  const Line lines[] = {
+      {builtin("linear_recurrence"), {16, 32, 64}}, {builtin("order_k_recurrence"), {4, 8, 16}},
+      {builtin("log_recurrence"), {1, 1, 1}},       {builtin("log_cached"), {4, 7, 11}},
+      {builtin("sqrt_recurrence"), {3, 3, 3}},      {builtin("sqrt_cached"), {6, 7, 11}}};
+  for (const Line& line : lines) {
+    for (std::size_t e = 0; e < line.values.size(); ++e) {
+      const std::int64_t m = 16 << e;
+      INFO(line.pattern.name() << " m = " << m);
+      const Congestion congestion = checked(rows_of(line.pattern, 2 * m), m);
+      CHECK(congestion.lower == line.values[e]);
+      CHECK(congestion.upper == line.values[e]);
+    }
+  }
+  const Congestion odd = checked(rows_of(builtin("log_recurrence"), 254), 127);
+  CHECK(odd.lower == 5);
+  CHECK(odd.upper == 5);
+}
+
+TEST_CASE("attention and dense recurrence copy at no cost") {
+  for (const char* name : {"attention", "dense_recurrence", "chacal"}) {
+    INFO(name);
+    const Congestion congestion = checked(rows_of(builtin(name), 128), 64);
+    CHECK(congestion.lower == 1);
+    CHECK(congestion.upper == 1);
+  }
+}
+
+TEST_CASE("congestion times cache is at least n where A is diagonal") {
+  for (const char* name : {"log_cached", "sqrt_cached", "fibonacci_cached", "linear_recurrence"}) {
+    const Pattern pattern = builtin(name);
+    for (const std::int64_t m : {5, 20, 33}) {
+      INFO(name << " m = " << m);
+      const Rows rows = rows_of(pattern, 2 * m);
+      const auto cache = cache_by_row(pattern, rows);
+      REQUIRE(cache.ok());
+      CHECK(checked(rows, m).lower * cache->size[m - 1] >= m);
+    }
+  }
+}
+
+TEST_CASE("a token that cannot reach its copy makes congestion infinite") {
+  const auto window = copy_congestion(rows_of(builtin("local_attention"), 128), 64);
+  REQUIRE_FALSE(window.ok());
+  CHECK(window.error().message == "infinite: token 1 does not reach token 65");
+  CHECK(copy_congestion(rows_of(builtin("local_attention"), 126), 63).ok());
+}
+
+}  // namespace
+}  // namespace heddle
