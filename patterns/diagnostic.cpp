@@ -11,6 +11,7 @@ namespace heddle {
 namespace {
 
 constexpr std::size_t kLineWidth = 100;  // of the quoted source line
+constexpr std::size_t kKept = 1000;      // diagnostics of one run; nobody reads more
 constexpr std::size_t kShown = 50;       // diagnostics rendered before the rest is only counted
 
 // Control bytes and bytes outside ASCII would garble a terminal or shift the caret.
@@ -49,6 +50,7 @@ Quote quote(const Source& source, Span span) {
 
 void Diagnostics::error(std::string_view code, Span span, std::string message,
                         std::vector<std::string> notes) {
+  if (list_.size() >= kKept) return;
   const auto& codes = diagnostic_codes();
   assert_that(std::any_of(codes.begin(), codes.end(),
                           [&](const DiagnosticCode& known) { return known.code == code; }),

@@ -16,7 +16,8 @@ const std::vector<DiagnosticCode>& diagnostic_codes() {
        "line\n"
        "outside brackets, or at `;`."},
       {"E004", "nested too deeply", "Brackets and prefix operators may be nested 200 deep."},
-      {"E005", "too long", "One statement may hold 4000 symbols, and one number 1000 digits."},
+      {"E005", "too long",
+       "One statement may hold 4000 symbols, one number 1000 digits, one pattern 100 functions."},
       {"E006", "division outside floor and ceil",
        "Integers have no exact quotient, so `/` stands only inside floor(x / y) or ceil(x / y), "
        "with\n"

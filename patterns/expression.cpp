@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t kMaxBits = std::size_t{1} << 20;  // of a value
 constexpr std::int64_t kMaxRemembered = 1'000'000;      // values of one function
-constexpr std::int64_t kMaxSteps = 50'000'000;          // elements looked at for one row
+constexpr std::int64_t kMaxSteps = 5'000'000;           // elements looked at for one row
 constexpr std::int64_t kMaxPosition = std::int64_t{1} << 60;
 
 // Values of one function, f(0), f(1), ..., as far as they were asked for.
@@ -355,7 +355,7 @@ Result<IntervalList> Evaluator::State::comprehension(const Comprehension& set, s
     const std::size_t depth = bindings.size();
     bindings.emplace_back(binder.name, *low);
     for (Integer value = *low; !binder.high || value <= high; value = value + Integer(1)) {
-      if (++steps > kMaxSteps) return Error{"the row looks at more than 50000000 elements"};
+      if (++steps > kMaxSteps) return Error{"the row looks at more than 5000000 elements"};
       bindings.resize(depth + 1);
       bindings[depth].second = value;
       if (!binder.high) {

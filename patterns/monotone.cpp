@@ -8,7 +8,7 @@
 namespace heddle {
 namespace {
 
-constexpr int kMaxDepth = 40;  // functions within functions
+constexpr int kMaxDepth = 100;  // functions within functions
 
 Shape constant_shape(bool nonnegative, bool positive) {
   return {Trend::kConstant, false, nonnegative || positive, positive};
@@ -259,6 +259,12 @@ Shape Monotone::shape(const Expression& expression, const std::string& variable,
 }
 
 Shape Monotone::function_shape(const FunctionDefinition& function, int depth) const {
+  const auto known = remembered_.find(function.name);
+  if (known != remembered_.end()) return known->second;
+  return remembered_[function.name] = compute_function_shape(function, depth);
+}
+
+Shape Monotone::compute_function_shape(const FunctionDefinition& function, int depth) const {
   if (function.recursive()) return recursive_shape(function, depth);
   const Binder argument{function.variable, make_expression(Literal{0}), nullptr, {}};
   return shape(*function.step, function.variable, {argument}, depth);

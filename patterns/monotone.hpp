@@ -3,6 +3,7 @@
 // always a right answer, every other one holds for all values of the remaining names.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -37,6 +38,7 @@ class Monotone {
 
  private:
   Shape function_shape(const FunctionDefinition& function, int depth) const;
+  Shape compute_function_shape(const FunctionDefinition& function, int depth) const;
   Shape recursive_shape(const FunctionDefinition& function, int depth) const;
   Shape shape(const Expression& expression, const std::string& variable,
               const std::vector<Binder>& binders, int depth) const;
@@ -44,6 +46,7 @@ class Monotone {
 
   const std::vector<Parameter>& parameters_;
   const std::vector<FunctionDefinition>& functions_;
+  mutable std::map<std::string, Shape> remembered_;  // of functions
 };
 
 }  // namespace heddle

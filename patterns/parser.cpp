@@ -5,11 +5,14 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <set>
 
 #include "patterns/expression_parser.hpp"
 
 namespace heddle {
 namespace {
+
+constexpr std::size_t kMaxFunctions = 100;  // they may use each other, so this bounds recursion
 
 // One equation f(argument) = value, before the equations of a function are put together.
 struct Equation {
@@ -39,14 +42,10 @@ class PatternParser : ExpressionParser {
       error_here("E009", "the file holds no pattern",
                  {"write `pattern NAME { A = diagonal; B = window(4) }`"});
     }
-    for (std::size_t i = 0; i < patterns.size(); ++i) {
-      for (std::size_t j = 0; j < i; ++j) {
-        if (patterns[i].name == patterns[j].name && !patterns[i].name.empty()) {
-          diagnostics().error("E008", patterns[i].span,
-                              "two patterns are called `" + patterns[i].name + "`");
-          break;
-        }
-      }
+    std::set<std::string> names;
+    for (const PatternSyntax& pattern : patterns) {
+      if (pattern.name.empty() || names.insert(pattern.name).second) continue;
+      diagnostics().error("E008", pattern.span, "two patterns are called `" + pattern.name + "`");
     }
     return patterns;
   }
@@ -303,6 +302,11 @@ class PatternParser : ExpressionParser {
       auto& list = by_name[equation.function];
       if (list.empty()) order.push_back(equation.function);
       list.push_back(&equation);
+    }
+    if (order.size() > kMaxFunctions) {
+      diagnostics().error("E005", by_name[order[kMaxFunctions]].front()->span,
+                          "a pattern defines at most 100 functions");
+      return;
     }
     for (const std::string& name : order) assemble(name, by_name[name], result);
   }

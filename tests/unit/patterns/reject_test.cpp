@@ -54,6 +54,13 @@ const std::vector<Case>& cases() {
               }() +
               " }"),
        4, 0},
+      {"E005",
+       [] {
+         std::string s = "pattern p {";
+         for (int k = 0; k < 101; ++k) s += "g" + std::to_string(k) + "(k) = k;";
+         return s + " A = none; B = none }";
+       }(),
+       1, 0},
       {"E006", with_b("{ i / 2 }"), 4, 11},
       {"E006", with_b("{ floor(i) }"), 4, 16},
       {"E006", with_b("{ floor(i + 1 / 2) }"), 4, 17},
