@@ -14,6 +14,7 @@ using namespace smt;  // NOLINT: terms and their operators
 namespace {
 
 constexpr std::int64_t kLargestUnrolledPower = 12;
+constexpr std::size_t kMostEncoded = 20000;  // nodes of one query
 
 Term compare(ComparisonOperator op, const Term& a, const Term& b) {
   switch (op) {
@@ -54,6 +55,12 @@ Term Query::encode(const Condition& condition, const Scope& scope) {
 }
 
 Term Query::encode(const Expression& expression, const Scope& scope) {
+  // Functions are written out where they are used, so a chain of them can double at each link.
+  if (refused()) return Term(0);
+  if (++encoded_ > kMostEncoded) {
+    refuse("it is too large when its functions are written out");
+    return Term(0);
+  }
   return match(
       expression.node, [&](const Literal& node) { return Term(node.value); },
       [&](const Name& node) {

@@ -96,6 +96,7 @@ class Query {
   std::set<std::string> variables_;
   std::vector<Term> needs_;
   std::string refusal_;
+  std::size_t encoded_ = 0;
   MeasureEncoder measure_encoder_;
   std::set<std::string> lemmas_;
   std::set<std::string> unfolded_;
