@@ -42,7 +42,8 @@ Result<std::string> cache_picture(const Pattern& pattern, const Rows& rows) {
 Result<std::string> picture(const Options& options, const Pattern& pattern, const Rows& rows,
                             bool dot) {
   if (options.kind == "graph") {
-    return dot ? dependency_dot(pattern.name(), rows) : dependency_svg(pattern.name(), rows);
+    if (dot) return dependency_dot(pattern.name(), rows);
+    return dependency_svg(pattern.name(), rows);
   }
   if (options.kind == "matrix") return matrix_svg(pattern.name(), rows);
   if (options.kind == "cache") return cache_picture(pattern, rows);

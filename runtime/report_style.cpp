@@ -12,7 +12,7 @@ std::string_view style_sheet() {
   --bad: #a3330b; --bad-bg: #fbe7df; --caution: #7a5b00; --caution-bg: #faf0d2;
   --ours: #0072b2; --other: #b4bdc8;
 }
-@media (prefers-color-scheme: dark) {
+@media screen and (prefers-color-scheme: dark) {
   :root {
     --paper: #15191e; --ink: #e4e7eb; --muted: #9aa5b1; --rule: #333b45; --panel: #1d232a;
     --good: #7fd8b5; --good-bg: #12352a; --info: #86c5ec; --info-bg: #103044;

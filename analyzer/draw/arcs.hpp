@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <vector>
 
 #include "patterns/materialize.hpp"
@@ -17,16 +16,29 @@ struct Arc {
   bool of_last_row = false;
 };
 
-// Longest first, so that short arcs lie on top; then by row and position. The last row's arcs come
-// after all others. A's diagonal entries are no arcs.
-std::vector<Arc> arcs_of(const Rows& rows);
+// Edges between different tokens: all entries but A's diagonal.
+std::int64_t count_edges(const Rows& rows);
 bool reads_own_input(const RowTable& a, std::int64_t i);
+
+// All edges, longest first, so that short arcs lie on top; then by side, row and position. The
+// last row's edges come after all others.
+std::vector<Arc> all_arcs(const Rows& rows);
+
+// What can be read in a picture: everything, or when that is too much the edges of the last row
+// and of the rows whose outputs it reads, or only the former. `resolution` is the number of places
+// on the line that a reader can tell apart; of a last row with many more edges only the first from
+// each place is kept.
+enum class ArcSelection { kAll, kTwoLevels, kLastRow };
+struct SelectedArcs {
+  ArcSelection selection = ArcSelection::kAll;
+  bool thinned = false;
+  std::vector<Arc> arcs;  // in the order of all_arcs
+};
+SelectedArcs readable_arcs(const Rows& rows, std::int64_t most_tokens, std::int64_t most_edges,
+                           std::int64_t resolution);
 
 // How high an arc over `distance` of at most `farthest` tokens rises, in 0..1: grows with the
 // distance, steeply for short ones, so that neighbours keep apart from the line.
 double arc_height(std::int64_t distance, std::int64_t farthest);
-
-// Why the graph cannot be drawn as arcs, if it cannot.
-std::optional<Error> too_large_for_arcs(const Rows& rows);
 
 }  // namespace heddle

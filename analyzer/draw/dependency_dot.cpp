@@ -8,6 +8,7 @@
 #include "analyzer/draw/arcs.hpp"
 #include "analyzer/draw/dependency_picture.hpp"
 #include "analyzer/draw/svg.hpp"
+#include "patterns/text_writer.hpp"
 
 namespace heddle {
 namespace {
@@ -43,21 +44,26 @@ std::string edge_of(const Arc& arc) {
 }  // namespace
 
 Result<std::string> dependency_dot(std::string_view name, const Rows& rows) {
-  if (const auto problem = too_large_for_arcs(rows)) return *problem;
+  if (rows.n() > kMostDotTokens || rows.a.total() + rows.b.total() > kMostDotEdges) {
+    return Error{
+        fmt::format("a graph is written as DOT up to n = {} and {} edges, and this one has "
+                    "n = {} and {} edges; choose a smaller n",
+                    kMostDotTokens, grouped(kMostDotEdges), rows.n(), grouped(count_edges(rows)))};
+  }
   std::string out = fmt::format(
       "// neato -n2 -Tsvg: blue above, row i reads output j; orange below, row i reads input j;\n"
       "// a filled token reads its own input.\n"
       "digraph {} {{\n"
       "  graph [bgcolor=white];\n"
-      "  node [shape=circle, fixedsize=true, width={}, fontsize=10, fontname=\"Helvetica\", "
+      "  node [shape=circle, fixedsize=true, width={}, fontsize={}, fontname=\"Helvetica\", "
       "style=filled, fillcolor=white];\n"
       "  edge [arrowsize=0.4];\n",
-      quoted(name), svg_number(2 * kRadius / 72));
+      quoted(name), svg_number(2 * kRadius / 72), rows.n() < 1000 ? 10 : 7);
   for (std::int64_t i = 1; i <= rows.n(); ++i) {
     out += fmt::format("  {} [pos=\"{},0!\"{}];\n", i, svg_number(static_cast<double>(i) * kStep),
                        reads_own_input(rows.a, i) ? ", fillcolor=\"#fcd2ae\"" : "");
   }
-  for (const Arc& arc : arcs_of(rows)) out += edge_of(arc);
+  for (const Arc& arc : all_arcs(rows)) out += edge_of(arc);
   return out + "}\n";
 }
 

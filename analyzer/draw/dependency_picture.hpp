@@ -13,11 +13,15 @@
 
 namespace heddle {
 
+// Up to these limits the SVG holds every edge; beyond, those of the last row and, if they are not
+// too many, of the rows it reads, and it says so.
 inline constexpr std::int64_t kMostGraphTokens = 256;
 inline constexpr std::int64_t kMostGraphEdges = 12000;
+// The DOT always holds every edge; it is refused beyond these limits.
+inline constexpr std::int64_t kMostDotTokens = 4096;
+inline constexpr std::int64_t kMostDotEdges = 200000;
 
-// Both fail, naming the limit, when the graph is too large to be read as arcs.
-Result<std::string> dependency_svg(std::string_view name, const Rows& rows);
+std::string dependency_svg(std::string_view name, const Rows& rows);
 Result<std::string> dependency_dot(std::string_view name, const Rows& rows);
 
 }  // namespace heddle
