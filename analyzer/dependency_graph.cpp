@@ -98,6 +98,29 @@ class SegmentTree {
   std::vector<Node> nodes_;
 };
 
+struct Crossing {
+  bool inputs = false;      // some x_j, j <= cut, is read after the cut
+  bool outputs = false;     // some y_j, j <= cut, is
+  bool own_inputs = false;  // row j reads x_j, for every j <= cut
+};
+
+Crossing crossing_at(const Rows& rows, std::int64_t cut) {
+  const auto crosses = [&](const RowTable& table, std::int64_t i) {
+    const auto row = table.row(i);
+    return !row.empty() && row.front().low <= cut;
+  };
+  Crossing result;
+  for (std::int64_t i = cut + 1; i <= rows.n(); ++i) {
+    result.inputs = result.inputs || crosses(rows.a, i);
+    result.outputs = result.outputs || crosses(rows.b, i);
+  }
+  result.own_inputs = true;
+  for (std::int64_t j = 1; j <= cut; ++j) {
+    result.own_inputs = result.own_inputs && rows.a.contains(j, j);
+  }
+  return result;
+}
+
 }  // namespace
 
 DisjointPaths max_disjoint_paths(const Rows& rows, std::int64_t cut) {
@@ -116,12 +139,16 @@ DisjointPaths max_disjoint_paths(const Rows& rows, std::int64_t cut) {
       }
     }
   };
+  // When one side alone crosses the cut, the last edge of each path tells all of it: from an input,
+  // or from an output whose own row takes its token in. Inner vertices are then left out.
+  const Crossing crossing = crossing_at(rows, cut);
+  const bool inner = crossing.outputs && (crossing.inputs || !crossing.own_inputs);
   std::vector<Node> entries;  // of y_j, at j - 1
   for (std::int64_t j = 1; j <= cut; ++j) {
-    network.add_unit(source, inputs.leaf(j));
-    entries.push_back(network.add_node());
-    network.add_unit(entries.back(), outputs.leaf(j));
-    connect_row(j, entries.back());
+    if (crossing.inputs || inner) network.add_unit(source, inputs.leaf(j));
+    entries.push_back(inner ? network.add_node() : source);
+    if (crossing.outputs) network.add_unit(entries.back(), outputs.leaf(j));
+    if (inner) connect_row(j, entries.back());
   }
   std::vector<Node> exits;  // y_i, at i - cut - 1
   for (std::int64_t i = cut + 1; i <= n; ++i) {
@@ -134,7 +161,8 @@ DisjointPaths max_disjoint_paths(const Rows& rows, std::int64_t cut) {
   result.count = network.max_flow(source, sink);
   const std::vector<bool> reaches = network.sink_side(sink);
   for (std::int64_t j = 1; j <= cut; ++j) {
-    if (reaches[inputs.leaf(j)]) result.cut_set.push_back({Side::kA, j});
+    if ((crossing.inputs || inner) && reaches[inputs.leaf(j)])
+      result.cut_set.push_back({Side::kA, j});
   }
   for (std::int64_t j = 1; j <= cut; ++j) {
     if (!reaches[entries[j - 1]] && reaches[outputs.leaf(j)]) {

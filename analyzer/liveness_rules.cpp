@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the syntax of a set says about live(i) for every i. Three properties carry the rules:
-//   nothing     row(i+1) reads nothing in 1..i; then nothing stays live
-//   nested      row(i+1) restricted to 1..i is a subset of row(i) and {i}; then live(i) is row(i+1)
-//               restricted to 1..i, because a position that one row skips is never read again
-//   everything  each p is read by rows as late as one likes; then live(i) = 1..i
-// A property that is not claimed may still hold.
+// The rule that describes live(i) for every i, found on the syntax of a set. Conditions and bounds
+// are recognised by their canonical text; a set written in another way has no rule, never a wrong
+// one.
 #include <algorithm>
 #include <functional>
 
 #include "analyzer/function_growth.hpp"
 #include "analyzer/liveness.hpp"
+#include "analyzer/retention_shape.hpp"
 #include "patterns/ast_print.hpp"
 
 namespace heddle {
@@ -17,124 +15,6 @@ namespace {
 
 constexpr const char* kRow = "i";
 constexpr std::size_t kMaxEnumerated = 100000;
-
-struct Shape {
-  bool nothing = false;
-  bool nested = false;
-  bool everything = false;
-  std::optional<std::int64_t> reach;
-  std::optional<IntervalList> offsets;
-  std::string rule;
-};
-
-Shape unknown_shape() {
-  Shape shape;
-  shape.rule = "no rule for this set";
-  return shape;
-}
-
-Shape nothing_shape() {
-  Shape shape;
-  shape.nothing = shape.nested = true;
-  shape.reach = 0;
-  shape.rule = "no later row reads position i";
-  return shape;
-}
-
-Shape nested_shape(std::string rule) {
-  Shape shape;
-  shape.nested = true;
-  shape.rule = std::move(rule);
-  return shape;
-}
-
-Shape everything_shape(std::string rule) {
-  Shape shape;
-  shape.everything = true;
-  shape.rule = std::move(rule);
-  return shape;
-}
-
-// row(i) = {i - c : c in offsets, c < i}: nested if and only if c - 1 is an offset for each
-// offset c >= 2, that is, if the positive offsets are 1..h.
-Shape finite_offsets_shape(IntervalList offsets) {
-  if (!offsets.empty() && offsets.front().low < 0) return unknown_shape();
-  const IntervalList later = difference_of(offsets, {{0, 0}});
-  Shape shape;
-  shape.nothing = later.empty();
-  shape.nested = later.empty() || (later.size() == 1 && later.front().low == 1);
-  shape.reach = later.empty() ? 0 : later.back().high;
-  shape.offsets = std::move(offsets);
-  shape.rule = shape.nothing  ? "no later row reads position i"
-               : shape.nested ? "a window only loses its oldest position"
-                              : "no row after p + " + std::to_string(*shape.reach) + " reads p";
-  return shape;
-}
-
-Shape union_shape(const Shape& x, const Shape& y) {
-  if (x.offsets && y.offsets) {
-    return finite_offsets_shape(union_of(*x.offsets, *y.offsets));
-  }
-  Shape result;
-  result.nothing = x.nothing && y.nothing;
-  result.nested = x.nested && y.nested;
-  result.everything = x.everything || y.everything;
-  if (x.reach && y.reach) result.reach = std::max(*x.reach, *y.reach);
-  if (result.everything) {
-    result.rule = x.everything ? x.rule : y.rule;
-  } else if (x.nothing || y.nothing) {
-    result.rule = x.nothing ? y.rule : x.rule;
-  } else if (result.nested) {
-    result.rule = "a union of nested sets is nested: " + x.rule + "; " + y.rule;
-  } else {
-    result.rule = "a union in which some part has no rule";
-  }
-  return result;
-}
-
-// The same later reads; the position i itself may be missing on side A.
-Shape without_offsets(const Shape& shape) {
-  Shape result = shape;
-  result.offsets = std::nullopt;
-  return result;
-}
-
-Shape intersection_shape(const Shape& x, const Shape& y) {
-  if (x.offsets && y.offsets) {
-    return finite_offsets_shape(intersection_of(*x.offsets, *y.offsets));
-  }
-  // Nested and everything together mean that row(i+1) reads all of 1..i.
-  if (x.nested && x.everything) return without_offsets(y);
-  if (y.nested && y.everything) return without_offsets(x);
-  Shape result;
-  result.nothing = x.nothing || y.nothing;
-  result.nested = result.nothing || (x.nested && y.nested);
-  if (x.reach || y.reach) {
-    result.reach = std::min(x.reach.value_or(INT64_MAX), y.reach.value_or(INT64_MAX));
-  }
-  if (result.nothing) {
-    result.rule = x.nothing ? x.rule : y.rule;
-  } else if (result.nested) {
-    result.rule = "an intersection of nested sets is nested: " + x.rule + "; " + y.rule;
-  } else {
-    result.rule = "an intersection in which some part has no rule";
-  }
-  return result;
-}
-
-Shape difference_shape(const Shape& x, const Shape& y) {
-  if (x.offsets && y.offsets) {
-    return finite_offsets_shape(difference_of(*x.offsets, *y.offsets));
-  }
-  Shape result = x;
-  result.offsets.reset();
-  if (x.nothing || y.nothing) return result;
-  result.nested = false;
-  // Reads of p taken away end at p + reach, those of the left side do not.
-  result.everything = x.everything && y.reach;
-  if (!result.everything) result.rule = "a difference without a rule";
-  return result;
-}
 
 void add_conjuncts(const ConditionPtr& condition, std::vector<ConditionPtr>& conjuncts) {
   if (const auto* both = std::get_if<Conjunction>(&condition->node)) {
@@ -162,14 +42,14 @@ class RuleFinder {
   explicit RuleFinder(const Pattern& pattern)
       : pattern_(pattern), evaluator_(pattern), growth_(pattern, evaluator_) {}
 
-  Shape of(const SetExpression& set, Side side) {
+  RetentionShape of(const SetExpression& set, Side side) {
     return match(
         set.node, [&](const EmptySet&) { return finite_offsets_shape({}); },
         [&](const DiagonalSet&) {
           return finite_offsets_shape({{0, 0}});
         },
         [&](const DenseSet&) {
-          Shape shape = everything_shape("every later row reads every position");
+          RetentionShape shape = everything_shape("every later row reads every position");
           shape.nested = true;
           return shape;
         },
@@ -183,8 +63,8 @@ class RuleFinder {
         [&](const RangeSet& range) { return of_range(range.low, range.high); },
         [&](const Comprehension& comprehension) { return of_comprehension(comprehension); },
         [&](const SetOperation& operation) {
-          const Shape x = of(*operation.left, side);
-          const Shape y = of(*operation.right, side);
+          const RetentionShape x = of(*operation.left, side);
+          const RetentionShape y = of(*operation.right, side);
           switch (operation.op) {
             case SetOperator::kUnion:
               return union_shape(x, y);
@@ -204,7 +84,7 @@ class RuleFinder {
     return value.ok() ? value->to_int64() : std::nullopt;
   }
 
-  Shape of_window(const WindowSet& window, Side side) const {
+  RetentionShape of_window(const WindowSet& window, Side side) const {
     const auto width = constant(*window.width);
     if (!width) return unknown_shape();
     const std::int64_t first = side == Side::kA ? 0 : 1;
@@ -212,7 +92,7 @@ class RuleFinder {
   }
 
   // S_{i+1} is a subset of S_i and {i} when f(0) = 1 and f increases (theory, lattice patterns).
-  Shape of_lattice(const std::string& function) {
+  RetentionShape of_lattice(const std::string& function) {
     const auto first = evaluator_.call(function, 0);
     if (!first.ok() || !(*first == Integer(1))) return unknown_shape();
     if (!growth_.of_function(function).strictly_increasing()) return unknown_shape();
@@ -255,40 +135,41 @@ class RuleFinder {
     return std::vector{*part};
   }
 
-  // {max(c.., i - w..) .. min(d.., i - v..)}: the low end never falls, so the range is nested when
-  // the high end rises by one a row at most from i - 1 on, or not at all.
-  Shape of_range(const ExpressionPtr& low, const ExpressionPtr& high) const {
-    const auto lows = affine_parts(*low, BuiltinFunction::kMax);
+  // {max(c.., i - w..) .. min(i - v..)} with c <= 1 is a window, or everything if there is no w.
+  std::optional<RetentionShape> of_sliding_range(const std::vector<Affine>& lows,
+                                                 const std::vector<Affine>& highs) const {
+    std::int64_t farthest = INT64_MAX;
+    for (const Affine& part : lows) {
+      if (part.slope == 0 && part.shift > 1) return std::nullopt;
+      if (part.slope == 1) farthest = std::min(farthest, -part.shift);
+    }
+    std::int64_t nearest = INT64_MIN;
+    for (const Affine& part : highs) {
+      if (part.slope == 0) return std::nullopt;
+      nearest = std::max(nearest, -part.shift);
+    }
+    if (farthest != INT64_MAX) return finite_offsets_shape(normalized({{nearest, farthest}}));
+    RetentionShape shape = everything_shape("every late row reads every position");
+    shape.nested = nearest <= 1;
+    return shape;
+  }
+
+  // A range is nested when its low end never falls and its high end is i, i - 1 or constant, or the
+  // least of such.
+  RetentionShape of_range(const ExpressionPtr& low, const ExpressionPtr& high) {
     const auto highs = affine_parts(*high, BuiltinFunction::kMin);
-    if (!lows || !highs) return unknown_shape();
-    const bool clipped = std::all_of(lows->begin(), lows->end(), [](const Affine& part) {
-      return part.slope == 1 || part.shift <= 1;
-    });
-    const bool sliding =
-        std::any_of(lows->begin(), lows->end(), [](const Affine& part) { return part.slope == 1; });
-    const bool rising = std::all_of(highs->begin(), highs->end(),
-                                    [](const Affine& part) { return part.slope == 1; });
-    if (clipped && rising) {
-      std::int64_t nearest = INT64_MIN;
-      for (const Affine& part : *highs) nearest = std::max(nearest, -part.shift);
-      if (sliding) {
-        std::int64_t farthest = INT64_MAX;
-        for (const Affine& part : *lows) {
-          if (part.slope == 1) farthest = std::min(farthest, -part.shift);
-        }
-        return finite_offsets_shape(normalized({{nearest, farthest}}));
-      }
-      Shape shape = everything_shape("every later row reads every position");
-      shape.nested = nearest <= 1;
-      return shape;
+    if (!highs) return unknown_shape();
+    if (const auto lows = affine_parts(*low, BuiltinFunction::kMax)) {
+      if (const auto shape = of_sliding_range(*lows, *highs)) return *shape;
     }
     const bool nested = std::all_of(highs->begin(), highs->end(), [](const Affine& part) {
       return part.slope == 0 || part.shift == 0 || part.shift == -1;
     });
-    return nested ? nested_shape("a range whose low end never falls is nested") : unknown_shape();
+    if (!nested || !growth_.of(*low, kRow, 1).nondecreasing()) return unknown_shape();
+    return nested_shape("a range whose low end never falls is nested");
   }
 
-  Shape of_comprehension(const Comprehension& set) {
+  RetentionShape of_comprehension(const Comprehension& set) {
     for (const Binder& binder : set.binders) {
       if (binder.name == kRow) return unknown_shape();
     }
@@ -317,7 +198,7 @@ class RuleFinder {
   }
 
   // { e : ... } with e free of i: a position, once passed, is read by every row or by none.
-  Shape of_columns(const Comprehension& set) const {
+  RetentionShape of_columns(const Comprehension& set) const {
     if (!bounds_are_constant(set)) return unknown_shape();
     const std::string e = print(*set.element);
     for (const ConditionPtr& condition : conjuncts_of(set)) {
@@ -365,7 +246,7 @@ class RuleFinder {
   }
 
   // { i - g(k..) : binders, g < i, conditions free of i }
-  Shape of_offsets(const Comprehension& set, const ExpressionPtr& offset) {
+  RetentionShape of_offsets(const Comprehension& set, const ExpressionPtr& offset) {
     if (!bounds_are_constant(set)) return unknown_shape();
     const std::string e = print(*set.element);
     const std::string g = print(*offset);
@@ -382,7 +263,7 @@ class RuleFinder {
       }
     }
     if (const auto values = enumerate(set, *offset, filters)) {
-      Shape shape = finite_offsets_shape(*values);
+      RetentionShape shape = finite_offsets_shape(*values);
       if (other_use_of_row) {  // rows read subsets of {i - c}; those of {i - 1} are nested
         shape.offsets.reset();
         shape.nested = shape.nothing || shape.reach == 1;
@@ -523,7 +404,7 @@ const char* name_of(Retention retention) {
 
 Liveness liveness(const Pattern& pattern, Side side) {
   const SetPtr& set = pattern.set(side);
-  const Shape shape = set ? RuleFinder(pattern).of(*set, side) : finite_offsets_shape({});
+  const RetentionShape shape = set ? RuleFinder(pattern).of(*set, side) : finite_offsets_shape({});
   Liveness result;
   result.retention = shape.nothing      ? Retention::kNothing
                      : shape.everything ? Retention::kEverything

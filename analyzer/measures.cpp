@@ -7,14 +7,36 @@
 
 #include "analyzer/cost.hpp"
 #include "analyzer/depth.hpp"
+#include "analyzer/invariance.hpp"
 
 namespace heddle {
 namespace {
+
+// Rows that are translates of each other take about n steps, others n^2 times the size of a row.
+constexpr std::int64_t kMostPaired = 1 << 16;
+// A maximum flow keeps every read in memory.
+constexpr std::int64_t kMostIntervals = 10'000'000;
+
+Result<HopSummary> measure_hops(const Rows& rows) {
+  if (rows.n() > kMostPaired && !(invariant_offsets(rows.a) && invariant_offsets(rows.b))) {
+    return Error{"all pairs of more than " + std::to_string(kMostPaired) +
+                 " tokens are only searched where rows are translates of each other"};
+  }
+  return summarize_hops(rows);
+}
 
 Result<RankResult> measure_rank(const Rows& rows, const std::optional<std::int64_t>& wanted) {
   const std::int64_t cut = wanted.value_or(rows.n() / 2);
   if (cut < 0 || cut > rows.n()) {
     return Error{"the cut " + std::to_string(cut) + " lies outside 0.." + std::to_string(rows.n())};
+  }
+  std::int64_t intervals = 0;
+  for (std::int64_t i = 1; i <= rows.n(); ++i) {
+    intervals += static_cast<std::int64_t>(rows.a.row(i).size() + rows.b.row(i).size());
+  }
+  if (intervals > kMostIntervals) {
+    return Error{"rows of more than " + std::to_string(kMostIntervals) +
+                 " intervals in all are not searched for paths"};
   }
   return rank_across(rows, cut);
 }
@@ -62,7 +84,7 @@ Measures measure(const Pattern& pattern, const Rows& rows, const MeasureOptions&
   result.time_by_row = time_by_row(rows);
   result.depth_by_row = depth_by_row(rows);
   result.cache = cache_by_row(pattern, rows, options.horizon);
-  result.hops = summarize_hops(rows);
+  result.hops = measure_hops(rows);
   result.rank = measure_rank(rows, options.cut);
   result.congestion = measure_congestion(pattern, rows, options);
   return result;

@@ -29,7 +29,7 @@ struct Measures {
   std::vector<std::int64_t> depth_by_row;  // entry i - 1: depth(i)
   Result<CacheSizes> cache = Error{"not computed"};
 
-  HopSummary hops;
+  Result<HopSummary> hops = Error{"not computed"};
   Result<RankResult> rank = Error{"not computed"};
   Result<Congestion> congestion = Error{"not computed"};
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Greedy paths against counting bounds first; where they do not meet, a bipartite matching when all
-// paths cross the cut in one way, and a flow through the whole graph otherwise.
+// Greedy paths against counting bounds first; a maximum flow only where they do not meet.
 #include "analyzer/rank.hpp"
 
 #include <algorithm>

@@ -130,6 +130,8 @@ TEST_CASE("every way to write a set is met by the right rule") {
   CHECK(retention_of(on_b("{ i - k : k >= 1, k <= 4, k < i }")) == Retention::kNextRow);
   CHECK(retention_of(on_b("{ i - 3*k : k in 1..4, 3*k < i }")) == Retention::kHorizon);
   CHECK(retention_of(on_b("{ max(1, i - 6)..i - 1 }")) == Retention::kNextRow);
+  CHECK(retention_of(on_b("{ 4 * floor((i - 1) / 4) + 1..i - 1 }")) == Retention::kNextRow);
+  CHECK(retention_of(on_b("{ 1..max(0, i - 3) }")) == Retention::kHorizon);
   CHECK(retention_of(on_b("{ 1..i - 1 }")) == Retention::kEverything);
   CHECK(retention_of(on_b("{ 1..min(4, i - 1) }")) == Retention::kNextRow);
   CHECK(retention_of(on_b("{ 5*t : t >= 1, 5*t < i }")) == Retention::kNextRow);
@@ -170,7 +172,11 @@ TEST_CASE("no rule claims what random sets do not do") {
   const auto pick = [&](int bound) { return static_cast<int>(random() % bound); };
   const auto number = [&](int low, int count) { return std::to_string(low + pick(count)); };
   const auto atom = [&]() -> std::string {
-    switch (pick(10)) {
+    switch (pick(11)) {
+      case 9: {
+        const std::string s = number(2, 4);
+        return "{ " + s + " * floor((i - 1) / " + s + ") + 1..i - 1 }";
+      }
       case 0:
         return "window(" + number(1, 9) + ")";
       case 1:

@@ -28,7 +28,7 @@ TEST_CASE("measures of the cached square-root pattern") {
   REQUIRE(measures.cache.ok());
   CHECK_FALSE(measures.cache->horizon);
   CHECK(max_of(*measures.cache) >= measures.cache->size.back());
-  CHECK(measures.hops.unreachable_pairs == 0);
+  CHECK(measures.hops->unreachable_pairs == 0);
   REQUIRE(measures.rank.ok());
   CHECK(measures.rank->cut == 128);
   CHECK(measures.rank->value == 9);
@@ -68,10 +68,24 @@ TEST_CASE("a single token has measures") {
   const Measures measures = measured(builtin("sqrt_recurrence"), 1);
   CHECK(measures.time_total() == 1);
   CHECK(measures.depth_at_n() == 0);
-  CHECK(measures.hops.reachable_pairs == 0);
-  CHECK_FALSE(measures.hops.witness);
+  CHECK(measures.hops->reachable_pairs == 0);
+  CHECK_FALSE(measures.hops->witness);
   CHECK(measures.rank->value == 0);
   CHECK_FALSE(measures.congestion.ok());
+}
+
+TEST_CASE("searches that would take too long are refused with a reason") {
+  const std::int64_t n = (1 << 16) + 2;
+  MeasureOptions options;
+  options.copy = 1;
+  const Measures lattice = measured(builtin("log_cached"), n, options);
+  CHECK(lattice.hops.error().message ==
+        "all pairs of more than 65536 tokens are only searched where rows are translates of each "
+        "other");
+  CHECK(lattice.rank.ok());
+  const Measures offsets = measured(builtin("log_recurrence"), n, options);
+  REQUIRE(offsets.hops.ok());
+  CHECK(offsets.hops->max == 16);
 }
 
 TEST_CASE("a set without a rule is counted up to the horizon and says so") {
