@@ -31,7 +31,8 @@ Result<std::string> cache_picture(const Pattern& pattern, const Rows& rows) {
   const Result<LastReads> outputs = last_reads(pattern, rows, Side::kB);
   if (!outputs) return outputs.error();
   std::string note;
-  for (const auto& [side, reads] : {std::pair{Side::kA, &*inputs}, std::pair{Side::kB, &*outputs}}) {
+  for (const auto& [side, reads] :
+       {std::pair{Side::kA, &*inputs}, std::pair{Side::kB, &*outputs}}) {
     // Within the picture a rule for every i makes the live sets exact, however far readers lie.
     if (!reads->horizon || liveness(pattern, side).retention != Retention::kHorizon) continue;
     note = "readers counted up to row " + std::to_string(*reads->horizon);

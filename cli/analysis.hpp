@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// What `analyze` and `run` show of one pattern at one n: measures, proved classes, claims.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "analyzer/measures.hpp"
+#include "analyzer/prove.hpp"
+#include "patterns/pattern.hpp"
+#include "patterns/text_writer.hpp"
+
+namespace heddle {
+
+struct Analysis {
+  Measures measures;
+  DerivedBounds bounds;
+  ProofReport proofs;
+};
+Analysis analyze(const Pattern& pattern, const Rows& rows, const MeasureOptions& options);
+
+// The object of the contract: keys may be added, never renamed.
+nlohmann::ordered_json to_json(const Pattern& pattern, const Analysis& analysis);
+// Columns: measure, at n, most, class for every n, remark.
+TextTable measures_table(const Analysis& analysis);
+// "O(sqrt n)", or "-" where no class is proved.
+std::string class_text(const DerivedMeasure& measure);
+
+}  // namespace heddle

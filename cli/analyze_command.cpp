@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "cli/analysis.hpp"
+#include "cli/claims.hpp"
+#include "cli/commands.hpp"
+#include "cli/console.hpp"
+#include "cli/pattern_argument.hpp"
+#include "cli/rows.hpp"
+
+namespace heddle {
+namespace {
+
+struct Options {
+  PatternArgument pattern;
+  std::int64_t n = 1024;
+  std::int64_t cut = -1;
+  std::int64_t copy = -1;
+  bool json = false;
+};
+
+ExitCode run(const Options& options) {
+  if (options.cut > options.n) return fail(kWrongUsage, "--cut must be at most -n");
+  const LoadedPattern loaded = load_pattern(options.pattern);
+  if (!loaded.pattern) return loaded.code;
+  const Pattern& pattern = *loaded.pattern;
+  const RowsOrCode rows = rows_of(pattern, options.n);
+  if (!rows.rows) return rows.code;
+  MeasureOptions measure_options;
+  if (options.cut >= 0) measure_options.cut = options.cut;
+  if (options.copy >= 0) measure_options.copy = options.copy;
+  const Analysis analysis = analyze(pattern, *rows.rows, measure_options);
+  if (options.json) {
+    print_data(to_json(pattern, analysis).dump(2) + "\n");
+  } else {
+    const bool colour = colour_on_stdout();
+    print_data(toned(pattern.name(), Tone::kStrong, colour) + "\n\n" +
+               text_table(measures_table(analysis), {2, colour, true}) + "\n");
+    if (!analysis.proofs.claims.empty()) {
+      print_data(text_table(claims_table(analysis.proofs.claims), {2, colour, true}));
+    }
+  }
+  return worse(loaded.code, exit_code_of(analysis.proofs.claims));
+}
+
+}  // namespace
+
+void add_analyze(CLI::App& app, ExitCode& result) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command =
+      app.add_subcommand("analyze", "the measures for 1..n and the verdict of every claim");
+  add_pattern_argument(*command, options->pattern);
+  command->add_option("-n", options->n, "number of tokens")
+      ->check(CLI::Range(std::int64_t{1}, kMostRows))
+      ->capture_default_str();
+  command
+      ->add_option("--cut", options->cut,
+                   "rank: rows after M against columns up to M; default n / 2")
+      ->type_name("M")
+      ->check(CLI::NonNegativeNumber);
+  command->add_option("--copy", options->copy, "congestion: copy M tokens; default min(n / 2, 64)")
+      ->type_name("M")
+      ->check(CLI::PositiveNumber);
+  command->add_flag("--json", options->json, "one JSON object");
+  command->callback([options, &result] { result = run(*options); });
+}
+
+}  // namespace heddle

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/claims.hpp"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+namespace heddle {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// Numbers beyond 53 bits would be rounded by most readers of JSON, so they become strings.
+Json json_of(const Integer& value) {
+  const auto small = value.to_int64();
+  constexpr std::int64_t kExact = std::int64_t{1} << 53;
+  if (small && *small <= kExact && *small >= -kExact) return *small;
+  return value.to_string();
+}
+
+}  // namespace
+
+nlohmann::ordered_json to_json(const ClaimVerdict& claim) {
+  Json json = {{"text", claim.text}, {"verdict", name_of(claim.verdict)}};
+  json["scope"] = claim.scope.empty() ? Json(nullptr) : Json(claim.scope);
+  match(
+      claim.verdict,
+      [&](const Proved& proved) {
+        json["rule"] = proved.rule;
+        Json parameters = Json::object();
+        for (const auto& [name, value] : proved.parameters) parameters[name] = value;
+        json["parameters"] = parameters;
+        json["obligations"] = proved.obligations.size();
+        json["assumes"] = proved.assumes;
+      },
+      [&](const Checked& checked) {
+        json["checked_up_to"] = checked.n;
+        json["reason"] = checked.reason;
+      },
+      [&](const Refuted& refuted) {
+        Json counterexample = Json::object();
+        for (const auto& [name, value] : refuted.counterexample.variables) {
+          counterexample[name] = json_of(value);
+        }
+        counterexample["value"] = json_of(refuted.counterexample.value);
+        counterexample["bound"] = json_of(refuted.counterexample.bound);
+        json["counterexample"] = counterexample;
+        json["smallest"] = refuted.smallest;
+        if (!refuted.explanation.empty()) json["explanation"] = refuted.explanation;
+      },
+      [&](const Unknown& unknown) { json["reason"] = unknown.reason; });
+  return json;
+}
+
+std::string how_decided(const ClaimVerdict& claim) {
+  return match(
+      claim.verdict,
+      [](const Proved& proved) {
+        std::string text = proved.rule;
+        if (!proved.assumes.empty())
+          text += fmt::format("; assumes {}", fmt::join(proved.assumes, ", "));
+        return text;
+      },
+      [](const Checked& checked) { return checked.reason; },
+      [](const Refuted& refuted) {
+        if (!refuted.explanation.empty()) return refuted.explanation;
+        std::string where;
+        for (const auto& [name, value] : refuted.counterexample.variables) {
+          where += fmt::format("{}{} = {}", where.empty() ? "" : ", ", name, value.to_string());
+        }
+        return fmt::format("{}: {} against {}", where, refuted.counterexample.value.to_string(),
+                           refuted.counterexample.bound.to_string());
+      },
+      [](const Unknown& unknown) { return unknown.reason; });
+}
+
+Tone tone_of(const Verdict& verdict) {
+  return match(
+      verdict, [](const Proved&) { return Tone::kGood; },
+      [](const Checked&) { return Tone::kCaution; }, [](const Refuted&) { return Tone::kBad; },
+      [](const Unknown&) { return Tone::kCaution; });
+}
+
+TextTable claims_table(const std::vector<ClaimVerdict>& claims) {
+  TextTable table{{{"verdict"}, {"claim"}, {"for"}, {"because"}}, {}};
+  for (const ClaimVerdict& claim : claims) {
+    table.rows.push_back({TextCell(name_of(claim.verdict), tone_of(claim.verdict)), claim.text,
+                          claim.scope, TextCell(how_decided(claim), Tone::kMuted)});
+  }
+  return table;
+}
+
+ExitCode worse(ExitCode a, ExitCode b) {
+  for (const ExitCode code :
+       {kInternalError, kPatternRejected, kWrongUsage, kNoDevice, kRefuted, kUndecided}) {
+    if (a == code || b == code) return code;
+  }
+  return kDone;
+}
+
+ExitCode exit_code_of(const std::vector<ClaimVerdict>& claims) {
+  ExitCode code = kDone;
+  for (const ClaimVerdict& claim : claims) {
+    code = worse(code, match(
+                           claim.verdict, [](const Proved&) { return kDone; },
+                           [](const Checked&) { return kUndecided; },
+                           [](const Refuted&) { return kRefuted; },
+                           [](const Unknown&) { return kUndecided; }));
+  }
+  return code;
+}
+
+}  // namespace heddle
