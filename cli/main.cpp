@@ -29,7 +29,6 @@ int main(int argc, char** argv) {
   ExitCode result = kDone;
   add_list(app, result);
   add_show(app, result);
-  add_analyze(app, result);
   add_draw(app, result);
   add_completion(app, result);
   try {
