@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernel IR: one structured function over typed scalars, memories and loops.
+//
+// Semantics
+//   integers   i64, two's complement; no operation may overflow. Whoever builds an expression
+//              answers for its range (rows/bounds.hpp proves it for pattern arithmetic; index
+//              arithmetic assumes that no buffer exceeds 2^62 elements). i32 exists in memory and
+//              as arguments only and widens when read. kDivide and kModulo take a non-negative
+//              dividend and a positive divisor, so that truncation is floor.
+//   reals      f32. Order of evaluation is as written; multiply-add may be fused. Loads of bf16
+//              widen exactly, stores round to nearest even. A dot product sums in an order that is
+//              fixed by the helper and does not depend on the data.
+//   memory     buffers are distinct arguments and never overlap; an index counts elements and lies
+//              inside the buffer. Private arrays belong to one thread; shared arrays to one block
+//              and exist on cuda only. Nothing is initialised unless a store says so.
+//   threads    on cuda a block has `threads` threads in warps of 32; memory written by one thread
+//              may be read by another one only after a barrier. A barrier stands only where all
+//              threads of a block arrive together, a warp reduction only where all 32 lanes of a
+//              warp do. On cpu there is one thread and `block` runs over a range of blocks.
+//   variables  are defined before use, once per scope; only those marked `changes` are assigned.
+//   loops      kFor evaluates its bounds once; the counter ascends by a positive step.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "codegen/manifest.hpp"
+
+namespace heddle::ir {
+
+enum class Type { kBool, kI64, kF32 };
+
+struct ValueId {
+  std::int32_t index = -1;
+};
+struct VariableId {
+  std::int32_t index = -1;
+};
+struct BufferId {
+  std::int32_t index = -1;
+};
+struct ArrayId {
+  std::int32_t index = -1;
+};
+struct ViewId {
+  std::int32_t index = -1;
+};
+using MemoryId = std::variant<BufferId, ArrayId, ViewId>;
+
+// ---- values -----------------------------------------------------------------------------------
+
+enum class UnaryOperator { kNegate, kNot };
+enum class BinaryOperator {
+  kAdd,
+  kSubtract,
+  kMultiply,
+  kDivide,
+  kModulo,
+  kLess,
+  kLessEqual,
+  kGreater,
+  kGreaterEqual,
+  kEqual,
+  kNotEqual,
+  kAnd,
+  kOr
+};
+// Functions of the prelude, with the same meaning on both targets.
+enum class Helper {
+  kMinimum,      // of two i64
+  kMaximum,      // of two i64 or two f32
+  kAbsolute,     // of i64
+  kFloorDivide,  // floor(x / y), y > 0
+  kCeilDivide,   // ceil(x / y), y > 0
+  kFloorModulo,  // x - y floor(x / y), y > 0
+  kPower,        // x^y, y >= 0
+  kSquareRoot,   // floor(sqrt(x)), x >= 0
+  kLogarithm,    // floor(log2(x)), x >= 1
+  kPopcount,     // x >= 0
+  kLowbit,       // x != 0
+  kExponential,  // of f32
+  kRoundToBf16   // of f32: what a bf16 store followed by a load gives
+};
+bool is_comparison(BinaryOperator op);
+enum class ReduceOperator { kSum, kMaximum };
+enum class Place { kBlock, kThread, kWarp, kLane };
+
+struct IntegerLiteral {  // 42
+  std::int64_t value;
+};
+struct RealLiteral {  // 0.5f
+  double value;
+};
+struct LowestScore {};  // the f32 below every score, whose exponential weight is 0
+struct Read {           // row
+  VariableId variable;
+};
+struct Where {  // blockIdx.x, threadIdx.x, threadIdx.x / 32, threadIdx.x % 32; on cpu kBlock only
+  Place place;
+};
+struct Unary {  // -x, !x
+  UnaryOperator op;
+  ValueId operand;
+};
+struct Binary {  // x + y
+  BinaryOperator op;
+  ValueId left;
+  ValueId right;
+};
+struct Select {  // c ? x : y
+  ValueId condition;
+  ValueId yes;
+  ValueId no;
+};
+struct Load {  // q[index]
+  MemoryId memory;
+  ValueId index;
+};
+struct Call {  // ceil_div(x, y)
+  Helper helper;
+  std::vector<ValueId> arguments;
+};
+struct Dot {  // sum over d < length of x[at_x + d] * y[at_y + d]; cpu only
+  MemoryId left;
+  ValueId left_index;
+  MemoryId right;
+  ValueId right_index;
+  int length;
+};
+struct Reduce {  // over the 32 lanes of a warp, the same result in each; cuda only
+  ReduceOperator op;
+  ValueId operand;
+};
+
+struct Value {
+  std::variant<IntegerLiteral, RealLiteral, LowestScore, Read, Where, Unary, Binary, Select, Load,
+               Call, Dot, Reduce>
+      node;
+  Type type;
+};
+
+// ---- statements -------------------------------------------------------------------------------
+
+struct Statement;
+using Body = std::vector<Statement>;
+
+enum class LoopKind {
+  kSerial,
+  kLanes,    // iterations are independent and touch consecutive elements: vectorise (cpu)
+  kUnrolled  // few iterations, known now (cuda)
+};
+
+struct Comment {  // // phase 1: ...
+  std::string text;
+};
+struct Define {  // const auto x = value; or auto x = value; when the variable changes
+  VariableId variable;
+  ValueId value;
+};
+struct Assign {  // x = value;
+  VariableId variable;
+  ValueId value;
+};
+struct Declare {  // float scratch[64];
+  ArrayId array;
+};
+struct Choose {  // const float* const keys = cached ? initial_b_key : k;
+  ViewId view;
+};
+struct Store {  // y[index] = value;
+  MemoryId memory;
+  ValueId index;
+  ValueId value;
+};
+struct For {  // for (x = begin; x < end; x += step) { ... }
+  VariableId variable;
+  ValueId begin;
+  ValueId end;
+  ValueId step;
+  LoopKind kind;
+  Body body;
+};
+struct While {  // while (condition) { ... }
+  ValueId condition;
+  Body body;
+};
+struct If {  // if (condition) { ... } else { ... }
+  ValueId condition;
+  Body body;
+  Body otherwise;
+};
+struct Barrier {};  // __syncthreads(); cuda only
+
+struct Statement {
+  std::variant<Comment, Define, Assign, Declare, Choose, Store, For, While, If, Barrier> node;
+};
+
+// ---- the kernel -------------------------------------------------------------------------------
+
+enum class Target { kCuda, kCpu };
+const char* name_of(Target target);
+
+struct Variable {
+  std::string name;
+  Type type;
+  bool changes = false;
+  bool argument = false;
+};
+struct Buffer {
+  std::string name;
+  ElementType element;
+  Access access;
+};
+struct Array {
+  std::string name;
+  Type type;
+  int length;
+  bool shared;
+};
+// One of two buffers of the same element, chosen where the view is defined; never stored to.
+struct View {
+  std::string name;
+  ValueId condition;
+  BufferId yes;
+  BufferId no;
+};
+
+struct Kernel {
+  std::string symbol;
+  std::vector<std::string> summary;  // the comment above the kernel, line by line
+  Target target = Target::kCpu;
+  int threads = 1;
+  std::vector<Argument> arguments;  // what the manifest says; names of buffers and variables
+  std::vector<Value> values;
+  std::vector<Variable> variables;
+  std::vector<Buffer> buffers;
+  std::vector<Array> arrays;
+  std::vector<View> views;
+  Body body;
+
+  const Value& operator[](ValueId id) const { return values[static_cast<std::size_t>(id.index)]; }
+  const Variable& operator[](VariableId id) const {
+    return variables[static_cast<std::size_t>(id.index)];
+  }
+  const Buffer& operator[](BufferId id) const {
+    return buffers[static_cast<std::size_t>(id.index)];
+  }
+  const View& operator[](ViewId id) const { return views[static_cast<std::size_t>(id.index)]; }
+  const Array& operator[](ArrayId id) const { return arrays[static_cast<std::size_t>(id.index)]; }
+};
+
+}  // namespace heddle::ir

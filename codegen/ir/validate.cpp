@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "codegen/ir/validate.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+
+#include "patterns/result.hpp"
+
+namespace heddle::ir {
+namespace {
+
+// How far a value may differ between threads; each level includes the ones before it.
+enum class Spread { kSame, kByWarp, kByLane };
+Spread wider(Spread a, Spread b) { return std::max(a, b); }
+
+class Validator {
+ public:
+  explicit Validator(const Kernel& kernel)
+      : kernel_(kernel),
+        spread_(kernel.variables.size(), Spread::kSame),
+        view_spread_(kernel.views.size(), Spread::kSame) {}
+
+  std::vector<std::string> run() {
+    // Assignments under divergent control widen a variable, which may widen that control: repeat
+    // until nothing widens. Each round widens at least one of finitely many variables.
+    do {
+      widened_ = false;
+      problems_.clear();
+      defined_.clear();
+      declared_.clear();
+      chosen_.clear();
+      for (std::size_t i = 0; i < kernel_.variables.size(); ++i) {
+        if (kernel_.variables[i].argument) defined_.insert(static_cast<std::int32_t>(i));
+      }
+      check(kernel_.body, Spread::kSame);
+    } while (widened_);
+    return problems_;
+  }
+
+ private:
+  void problem(const std::string& sentence) {
+    if (std::find(problems_.begin(), problems_.end(), sentence) == problems_.end()) {
+      problems_.push_back(sentence);
+    }
+  }
+  void require(bool condition, const std::string& sentence) {
+    if (!condition) problem(sentence);
+  }
+  bool known(ValueId id) const {
+    return id.index >= 0 && static_cast<std::size_t>(id.index) < kernel_.values.size();
+  }
+
+  struct MemoryFacts {
+    std::string name;
+    Type type = Type::kF32;
+    std::optional<Access> access;  // of a buffer
+    Spread spread = Spread::kSame;
+  };
+  MemoryFacts facts(MemoryId memory) {
+    return match(
+        memory,
+        [&](BufferId id) {
+          const Buffer& buffer = kernel_[id];
+          return MemoryFacts{buffer.name,
+                             buffer.element == ElementType::kI32 ? Type::kI64 : Type::kF32,
+                             buffer.access, Spread::kSame};
+        },
+        [&](ArrayId id) {
+          const Array& array = kernel_[id];
+          require(declared_.count(id.index) != 0, array.name + " is used before it is declared");
+          // A private array holds what its own thread computed.
+          return MemoryFacts{array.name, array.type, std::nullopt,
+                             array.shared ? Spread::kSame : Spread::kByLane};
+        },
+        [&](ViewId id) {
+          const View& view = kernel_[id];
+          require(chosen_.count(id.index) != 0, view.name + " is used before it is chosen");
+          MemoryFacts result = facts(view.yes);
+          result.name = view.name;
+          result.access = Access::kRead;
+          result.spread = view_spread_[static_cast<std::size_t>(id.index)];
+          return result;
+        });
+  }
+
+  // The spread of a value, whose type must be `wanted`.
+  Spread check(ValueId id, Type wanted, Spread control) {
+    if (!known(id)) {
+      problem("a value is missing");
+      return Spread::kSame;
+    }
+    require(kernel_[id].type == wanted, "a value does not have the type its place needs");
+    return check(id, control);
+  }
+
+  Spread check(ValueId id, Spread control) {
+    const Value& value = kernel_[id];
+    return match(
+        value.node, [](const IntegerLiteral&) { return Spread::kSame; },
+        [](const RealLiteral&) { return Spread::kSame; },
+        [](const LowestScore&) { return Spread::kSame; },
+        [&](const Read& node) {
+          const Variable& variable = kernel_[node.variable];
+          require(defined_.count(node.variable.index) != 0,
+                  variable.name + " is used before it is defined");
+          require(variable.type == value.type, variable.name + " is read as another type");
+          return spread_[static_cast<std::size_t>(node.variable.index)];
+        },
+        [&](const Where& node) {
+          require(node.place == Place::kBlock || kernel_.target == Target::kCuda,
+                  "thread positions exist on cuda only");
+          if (node.place == Place::kBlock) return Spread::kSame;
+          return node.place == Place::kWarp ? Spread::kByWarp : Spread::kByLane;
+        },
+        [&](const Unary& node) { return check(node.operand, value.type, control); },
+        [&](const Binary& node) {
+          if (!known(node.left)) return check(node.left, value.type, control);
+          const Type operands = kernel_[node.left].type;
+          const bool compares = is_comparison(node.op);
+          const bool logical = node.op == BinaryOperator::kAnd || node.op == BinaryOperator::kOr;
+          require(value.type == (compares ? Type::kBool : operands) &&
+                      logical == (operands == Type::kBool) &&
+                      (node.op != BinaryOperator::kModulo || operands == Type::kI64),
+                  "an operator does not fit its operands");
+          return wider(check(node.left, operands, control), check(node.right, operands, control));
+        },
+        [&](const Select& node) {
+          return wider(
+              check(node.condition, Type::kBool, control),
+              wider(check(node.yes, value.type, control), check(node.no, value.type, control)));
+        },
+        [&](const Load& node) {
+          const MemoryFacts memory = facts(node.memory);
+          require(memory.type == value.type, memory.name + " is loaded as another type");
+          return wider(memory.spread, check(node.index, Type::kI64, control));
+        },
+        [&](const Call& node) {
+          Spread spread = Spread::kSame;
+          for (const ValueId argument : node.arguments) {
+            spread = wider(spread, check(argument, value.type, control));
+          }
+          return spread;
+        },
+        [&](const Dot& node) {
+          require(kernel_.target == Target::kCpu, "dot products are a cpu helper");
+          require(facts(node.left).type == Type::kF32 && facts(node.right).type == Type::kF32,
+                  "a dot product needs reals");
+          check(node.left_index, Type::kI64, control);
+          check(node.right_index, Type::kI64, control);
+          return Spread::kSame;
+        },
+        [&](const Reduce& node) {
+          require(kernel_.target == Target::kCuda, "warps exist on cuda only");
+          require(control <= Spread::kByWarp,
+                  "a warp reduction stands where lanes of a warp may diverge");
+          return std::min(check(node.operand, value.type, control), Spread::kByWarp);
+        });
+  }
+
+  void define(VariableId id) {
+    require(defined_.insert(id.index).second, kernel_[id].name + " is defined twice");
+  }
+  void widen(VariableId id, Spread spread) {
+    Spread& current = spread_[static_cast<std::size_t>(id.index)];
+    if (spread > current) {
+      current = spread;
+      widened_ = true;
+    }
+  }
+
+  void check(const Body& body, Spread control) {
+    const std::set<std::int32_t> defined = defined_;
+    const std::set<std::int32_t> declared = declared_;
+    const std::set<std::int32_t> chosen = chosen_;
+    for (const Statement& statement : body) check(statement, control);
+    defined_ = defined;
+    declared_ = declared;
+    chosen_ = chosen;
+  }
+
+  void check(const Statement& statement, Spread control) {
+    match(
+        statement.node, [](const Comment&) {},
+        [&](const Define& node) {
+          const Spread spread = check(node.value, kernel_[node.variable].type, control);
+          define(node.variable);
+          widen(node.variable, spread);
+        },
+        [&](const Assign& node) {
+          const Variable& variable = kernel_[node.variable];
+          require(variable.changes && defined_.count(node.variable.index) != 0,
+                  variable.name + " is assigned but does not change");
+          widen(node.variable, wider(control, check(node.value, variable.type, control)));
+        },
+        [&](const Declare& node) {
+          const Array& array = kernel_[node.array];
+          require(!array.shared || kernel_.target == Target::kCuda,
+                  "shared arrays exist on cuda only");
+          require(array.length > 0, array.name + " is empty");
+          require(declared_.insert(node.array.index).second, array.name + " is declared twice");
+        },
+        [&](const Choose& node) {
+          const View& view = kernel_[node.view];
+          require(kernel_[view.yes].element == kernel_[view.no].element,
+                  view.name + " chooses between different elements");
+          require(chosen_.insert(node.view.index).second, view.name + " is chosen twice");
+          view_spread_[static_cast<std::size_t>(node.view.index)] =
+              check(view.condition, Type::kBool, control);
+        },
+        [&](const Store& node) {
+          const MemoryFacts memory = facts(node.memory);
+          require(memory.access != Access::kRead, memory.name + " is stored to but read-only");
+          check(node.index, Type::kI64, control);
+          check(node.value, memory.type, control);
+        },
+        [&](const For& node) {
+          const Spread spread = wider(
+              check(node.begin, Type::kI64, control),
+              wider(check(node.end, Type::kI64, control), check(node.step, Type::kI64, control)));
+          const std::set<std::int32_t> defined = defined_;
+          define(node.variable);
+          widen(node.variable, spread);
+          check(node.body, wider(control, spread));
+          defined_ = defined;
+        },
+        [&](const While& node) {
+          // The condition is computed by those who are still in the loop.
+          const Spread spread = check(node.condition, Type::kBool, control);
+          check(node.condition, Type::kBool, wider(control, spread));
+          check(node.body, wider(control, spread));
+        },
+        [&](const If& node) {
+          const Spread spread = wider(control, check(node.condition, Type::kBool, control));
+          check(node.body, spread);
+          check(node.otherwise, spread);
+        },
+        [&](const Barrier&) {
+          require(kernel_.target == Target::kCuda, "barriers exist on cuda only");
+          require(control == Spread::kSame,
+                  "a barrier stands where threads of a block may diverge");
+        });
+  }
+
+  const Kernel& kernel_;
+  std::vector<Spread> spread_;
+  std::set<std::int32_t> defined_;
+  std::set<std::int32_t> declared_;
+  std::set<std::int32_t> chosen_;
+  std::vector<Spread> view_spread_;
+  std::vector<std::string> problems_;
+  bool widened_ = false;
+};
+
+}  // namespace
+
+std::vector<std::string> validate(const Kernel& kernel) { return Validator(kernel).run(); }
+
+}  // namespace heddle::ir
