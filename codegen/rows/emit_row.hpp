@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// Writes the walk over a row, or the question whether a row holds a position, into a kernel. Each
+// leaf becomes a few integers that move down the row; several leaves are merged by their heads.
+#pragma once
+
+#include <functional>
+
+#include "codegen/ir/builder.hpp"
+#include "codegen/rows/row_plan.hpp"
+
+namespace heddle::rows {
+
+// Emits body(position) for each position of the row, descending, each once. The row is in
+// 1..2^31; all state lives in variables of the current scope.
+void emit_walk(ir::Builder& builder, const Pattern& pattern, const RowPlan& plan, ir::Ex row,
+               const std::function<void(ir::Ex)>& body);
+
+// Whether the row holds the position; statements that decide it come first.
+ir::Ex emit_contains(ir::Builder& builder, const Pattern& pattern, const RowPlan& plan, ir::Ex row,
+                     ir::Ex position);
+
+}  // namespace heddle::rows
