@@ -7,9 +7,9 @@
 //   sizes    batch, tokens, heads, head_dim, state_dim, start (tokens already processed),
 //            slots_a, slots_b (cache slots for inputs and for outputs), width_a, width_b (entries
 //            per row of the coefficient arrays)
-//   inputs   q, k, x           [batch, tokens, heads, head_dim]; q, k are [.., state_dim] for linear
-//            coef_a, coef_b    [batch, tokens, heads, width_*]; entry e of row i belongs to the e-th
-//                              position of the row in descending order
+//   inputs   q, k, x           [batch, tokens, heads, head_dim]; linear: q, k [.., state_dim]
+//            coef_a, coef_b    [batch, tokens, heads, width_*]; entry e of row i belongs to
+//                              the e-th position of the row in descending order
 //            gate              [batch, tokens, heads], f32
 //   output   y                 [batch, tokens, heads, head_dim]
 //   state    SIDE_pos          [batch, heads, slots_SIDE] i32: the token a slot holds, 0 when free

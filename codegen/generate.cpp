@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "codegen/generate.hpp"
+
+#include <algorithm>
+
+#include "analyzer/liveness.hpp"
+#include "codegen/ir/print.hpp"
+#include "codegen/ir/validate.hpp"
+#include "codegen/prelude/prelude.hpp"
+#include "codegen/rows/row_plan.hpp"
+#include "codegen/schedule/kernel_spec.hpp"
+#include "patterns/ast_print.hpp"
+#include "patterns/materialize.hpp"
+#include "patterns/sha256.hpp"
+
+namespace heddle {
+namespace {
+
+// Rows that are looked at for positions outside their range, where cache sizes need no more.
+constexpr std::int64_t kInspectedRows = 1024;
+
+const char* target_name(ir::Target target) { return ir::name_of(target); }
+
+CacheRetention retention_of(const Pattern& pattern, Side side) {
+  switch (liveness(pattern, side).retention) {
+    case Retention::kNothing:
+      return CacheRetention::kNone;
+    case Retention::kNextRow:
+      return CacheRetention::kNextRow;
+    case Retention::kEverything:
+    case Retention::kHorizon:  // no rule: keeping everything is always right
+      return CacheRetention::kAll;
+  }
+  unreachable("retention");
+}
+
+// |live(n)| = |row(n+1) up to n|, and the most of it over all shorter sequences.
+CacheLayout layout_of(CacheRetention keep, const RowTable& table, std::int64_t exact_to) {
+  CacheLayout layout;
+  layout.retention = keep;
+  if (keep != CacheRetention::kNextRow) return layout;
+  layout.exact_to = exact_to;
+  std::int64_t most = 0;
+  for (std::int64_t n = 1; n <= exact_to; ++n) {
+    const std::int64_t live = table.size(n + 1) - (table.contains(n + 1, n + 1) ? 1 : 0);
+    if (live <= most) continue;
+    most = live;
+    layout.steps.emplace_back(n, most);
+  }
+  return layout;
+}
+
+Error outside(const RowViolation& violation) {
+  return Error{std::string("row ") + std::to_string(violation.row) + " of " +
+               (violation.side == Side::kA ? "A" : "B") + " reads position " +
+               violation.position.to_string() + ", which lies outside its range"};
+}
+
+// {i} on A and {i - 1 : i >= 2}, window(1) or the like on B: what a linear state can follow.
+bool is_first_order(const Pattern& pattern, const Rows& rows) {
+  const std::string a = print(*pattern.set(Side::kA));
+  const std::string b = print(*pattern.set(Side::kB));
+  if (a != "diagonal" && a != "{ i }") return false;
+  if (b.find("i - 1") == std::string::npos && b.find("window") == std::string::npos) return false;
+  for (std::int64_t i = 1; i <= rows.n(); ++i) {
+    const IntervalList wanted = i == 1 ? IntervalList{} : IntervalList{{i - 1, i - 1}};
+    if (!std::equal(wanted.begin(), wanted.end(), rows.b.row(i).begin(), rows.b.row(i).end())) {
+      return false;
+    }
+  }
+  return true;
+}
+
+std::vector<std::string> summary_of(const Pattern& pattern, const schedule::KernelSpec& spec,
+                                    const std::string& op) {
+  std::vector<std::string> lines = {op + " of pattern " + pattern.name() + ": " +
+                                    name_of(spec.weights) + " weights, " + name_of(spec.dtype) +
+                                    ", " + std::to_string(spec.head_dim) + " channels a head"};
+  const auto add = [&](const std::string& text) {
+    std::size_t begin = 0;
+    while (begin < text.size()) {
+      const std::size_t end = std::min(text.find('\n', begin), text.size());
+      lines.push_back("  " + text.substr(begin, end - begin));
+      begin = end + 1;
+    }
+  };
+  for (const Parameter& parameter : pattern.syntax().parameters) {
+    add(parameter.name + " = " + parameter.value.to_string());
+  }
+  for (const FunctionDefinition& function : pattern.syntax().functions) add(print(function));
+  add("A = " + print(*pattern.set(Side::kA)));
+  add("B = " + print(*pattern.set(Side::kB)));
+  return lines;
+}
+
+std::int64_t shared_bytes(const ir::Kernel& kernel) {
+  std::int64_t bytes = 0;
+  for (const ir::Array& array : kernel.arrays) {
+    if (array.shared) bytes += std::int64_t{array.length} * (array.type == ir::Type::kI64 ? 8 : 4);
+  }
+  return bytes;
+}
+
+class Generator {
+ public:
+  Generator(const Pattern& pattern, const GenerateOptions& options)
+      : pattern_(pattern), options_(options) {}
+
+  Result<Artifact> run() {
+    if (const auto error = check_options()) return *error;
+    Result<rows::RowPlan> a = rows::plan_row(pattern_, Side::kA);
+    if (!a) return a.error();
+    Result<rows::RowPlan> b = rows::plan_row(pattern_, Side::kB);
+    if (!b) return b.error();
+    schedule::KernelSpec spec{pattern_, *a, *b};
+    spec.weights = options_.weights.value_or(pattern_.weights().kind);
+    spec.target = options_.target;
+    spec.dtype = options_.dtype;
+    spec.head_dim = options_.head_dim;
+    if (spec.weights != WeightKind::kLinear) {
+      spec.keep_a = retention_of(pattern_, Side::kA);
+      spec.keep_b = retention_of(pattern_, Side::kB);
+    }
+    if (const auto error = fill_manifest(spec)) return *error;
+    for (const std::string& op : options_.ops) add_kernel(spec, op);
+    add_support_files();
+    return std::move(artifact_);
+  }
+
+ private:
+  std::optional<Error> check_options() const {
+    if (options_.dtype != ElementType::kF32 && options_.dtype != ElementType::kBF16) {
+      return Error{std::string("kernels store f32 or bf16, not ") + name_of(options_.dtype)};
+    }
+    if (options_.head_dim < 1 || options_.head_dim > 256) {
+      return Error{"the head dimension must lie in 1..256"};
+    }
+    if (options_.exact_to < 1 || options_.exact_to > (std::int64_t{1} << 20)) {
+      return Error{"cache sizes can be computed for lengths from 1 to 2^20"};
+    }
+    if (options_.ops.empty()) return Error{"no operation was asked for"};
+    for (const std::string& op : options_.ops) {
+      if (op != "prefill" && op != "decode") {
+        return Error{"there is no schedule for the operation '" + op + "'"};
+      }
+      if (std::count(options_.ops.begin(), options_.ops.end(), op) > 1) {
+        return Error{"the operation '" + op + "' was asked for twice"};
+      }
+    }
+    return std::nullopt;
+  }
+
+  std::optional<Error> fill_manifest(schedule::KernelSpec& spec) {
+    const bool next_row =
+        spec.keep_a == CacheRetention::kNextRow || spec.keep_b == CacheRetention::kNextRow;
+    const std::int64_t exact_to = options_.exact_to;
+    const MaterializeResult table =
+        materialize(pattern_, (next_row ? exact_to : std::min(exact_to, kInspectedRows)) + 1);
+    if (const RowViolation* violation = std::get_if<RowViolation>(&table)) {
+      return outside(*violation);
+    }
+    if (const Error* error = std::get_if<Error>(&table)) return *error;
+    const Rows& rows = std::get<Rows>(table);
+    if (const auto error = check_weights(spec, rows)) return error;
+    Manifest& manifest = artifact_.manifest;
+    manifest.pattern = pattern_.name();
+    manifest.source_sha256 = pattern_.sha256();
+    manifest.target = target_name(spec.target);
+    manifest.weights = name_of(spec.weights);
+    manifest.dtype = spec.dtype;
+    manifest.head_dim = spec.head_dim;
+    manifest.state_dim = spec.state_dim;
+    manifest.cache_a = layout_of(spec.keep_a, rows.a, exact_to);
+    manifest.cache_b = layout_of(spec.keep_b, rows.b, exact_to);
+    return std::nullopt;
+  }
+
+  std::optional<Error> check_weights(schedule::KernelSpec& spec, const Rows& rows) const {
+    if (spec.weights == WeightKind::kGated) {
+      return Error{"gated weights have no schedule yet; give coefficient arrays (weights given)"};
+    }
+    if (spec.weights != WeightKind::kLinear) return std::nullopt;
+    if (!is_first_order(pattern_, rows)) {
+      return Error{
+          "linear weights need A = diagonal and B = { i - 1 : i >= 2 }: a matrix state "
+          "follows the previous token only"};
+    }
+    spec.state_dim = options_.state_dim;
+    if (spec.state_dim == 0 && pattern_.weights().state != nullptr) {
+      const Result<Integer> state = Evaluator(pattern_).evaluate(*pattern_.weights().state, {});
+      if (!state) return state.error();
+      spec.state_dim = static_cast<int>(state->to_int64().value_or(0));
+    }
+    if (spec.state_dim < 1 || spec.state_dim > 256) {
+      return Error{"linear weights need a state of 1..256 rows"};
+    }
+    return std::nullopt;
+  }
+
+  void add_kernel(schedule::KernelSpec& spec, const std::string& op) {
+    const bool cuda = spec.target == ir::Target::kCuda;
+    const bool decode = op == "decode";
+    spec.symbol = pattern_.name() + "_" + op;
+    ir::Kernel kernel = spec.weights == WeightKind::kLinear ? schedule::linear(spec, decode)
+                        : decode                            ? schedule::decode(spec)
+                                                            : schedule::prefill(spec);
+    kernel.summary = summary_of(pattern_, spec, op);
+    const std::vector<std::string> problems = ir::validate(kernel);
+    assert_that(problems.empty(), problems.empty() ? "" : problems[0].c_str());
+    const std::string file = spec.symbol + (cuda ? ".cu" : ".cpp");
+    std::string text = "// Generated by heddle; pattern " + pattern_.sha256() + ".\n";
+    text += cuda ? "#include \"device_prelude.cuh\"\n\n" : "#include \"cpu_prelude.hpp\"\n\n";
+    text += "using namespace heddle;\n\n" + ir::print(kernel);
+    KernelEntry entry;
+    entry.op = op;
+    entry.symbol = spec.symbol;
+    entry.file = file;
+    entry.sha256 = sha256_hex(text);
+    entry.grid = {"batch", "heads"};
+    entry.threads = kernel.threads;
+    entry.shared_bytes = shared_bytes(kernel);
+    entry.arguments = kernel.arguments;
+    artifact_.manifest.kernels.push_back(std::move(entry));
+    artifact_.files[file] = std::move(text);
+    declarations_ += "\n" + ir::print_declaration(kernel);
+  }
+
+  void add_support_files() {
+    if (options_.target == ir::Target::kCuda) {
+      artifact_.files["device_prelude.cuh"] = device_prelude();
+    } else {
+      artifact_.files["cpu_prelude.hpp"] = cpu_prelude();
+      artifact_.files[pattern_.name() + ".hpp"] =
+          "// Generated by heddle; pattern " + pattern_.sha256() +
+          ".\n// Blocks first_block .. last_block - 1 of batch * heads run in the calling thread.\n"
+          "#pragma once\n\n#include \"cpu_prelude.hpp\"\n\nusing heddle::bf16;\n" +
+          declarations_;
+    }
+    refresh_manifest(artifact_);
+  }
+
+  const Pattern& pattern_;
+  const GenerateOptions& options_;
+  Artifact artifact_;
+  std::string declarations_;
+};
+
+}  // namespace
+
+Result<Artifact> generate(const Pattern& pattern, const GenerateOptions& options) {
+  return Generator(pattern, options).run();
+}
+
+void refresh_manifest(Artifact& artifact) {
+  artifact.files["manifest.json"] = to_json(artifact.manifest);
+}
+
+}  // namespace heddle

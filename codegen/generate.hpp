@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// The facade of code generation: a resolved pattern in, a complete artifact out. Nothing is written
+// to disk here, and nothing is claimed: the manifest says "unverified" until a verifier has run.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "codegen/ir/ir.hpp"
+#include "codegen/manifest.hpp"
+#include "patterns/pattern.hpp"
+
+namespace heddle {
+
+struct GenerateOptions {
+  std::vector<std::string> ops = {"prefill", "decode"};
+  ir::Target target = ir::Target::kCpu;
+  int head_dim = 64;                      // 1..256
+  ElementType dtype = ElementType::kF32;  // kF32 or kBF16
+  std::optional<WeightKind> weights;      // instead of the pattern's own
+  int state_dim = 0;                      // linear weights: instead of the pattern's own
+  std::int64_t exact_to = 16384;          // longest sequence for which cache sizes are computed
+};
+
+struct Artifact {
+  Manifest manifest;
+  // File name to text: a kernel file per operation, the prelude they include, manifest.json, and on
+  // cpu a header that declares the kernels.
+  std::map<std::string, std::string> files;
+};
+
+// Fails when the pattern's rows cannot be walked in closed form, reads outside its range, or needs
+// a weight kind or type that no schedule has.
+Result<Artifact> generate(const Pattern& pattern, const GenerateOptions& options);
+
+// The manifest.json of an artifact again, after its verdict or layers have changed.
+void refresh_manifest(Artifact& artifact);
+
+}  // namespace heddle

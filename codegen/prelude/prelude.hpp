@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// The preludes as they are written beside generated kernels: the header files of codegen/cuda and
+// codegen/cpu with codegen/prelude/scalars.hpp put in place.
+#pragma once
+
+#include <string_view>
+
+namespace heddle {
+
+std::string_view device_prelude();  // device_prelude.cuh
+std::string_view cpu_prelude();     // cpu_prelude.hpp
+
+}  // namespace heddle

@@ -1,0 +1,84 @@
+// The scalars of generated kernels: exact integer arithmetic and bf16, the same on host and device.
+// Every function is total on the domain its comment states; callers prove that they stay in it.
+namespace heddle {
+
+using Index = long long;
+
+struct bf16 {
+  unsigned short bits;
+};
+
+// Below every score; exp(kLowestScore - score) is 0 and never NaN.
+constexpr float kLowestScore = -3.402823466e+38f;
+
+HEDDLE_FUNCTION Index minimum(Index x, Index y) { return x < y ? x : y; }
+HEDDLE_FUNCTION Index maximum(Index x, Index y) { return x > y ? x : y; }
+HEDDLE_FUNCTION Index absolute(Index x) { return x < 0 ? -x : x; }
+
+// y > 0; C++ truncates towards zero.
+HEDDLE_FUNCTION Index floor_div(Index x, Index y) { return x / y - (x % y < 0 ? 1 : 0); }
+HEDDLE_FUNCTION Index ceil_div(Index x, Index y) { return x / y + (x % y > 0 ? 1 : 0); }
+HEDDLE_FUNCTION Index floor_mod(Index x, Index y) { return x - y * floor_div(x, y); }
+
+// x^y for y >= 0.
+HEDDLE_FUNCTION Index power(Index x, Index y) {
+  Index result = 1;
+  while (true) {
+    if (y % 2 == 1) result *= x;
+    y /= 2;
+    if (y == 0) return result;
+    x *= x;
+  }
+}
+
+// floor(sqrt(x)) for 0 <= x < 2^62: the largest r with r^2 <= x, bit by bit.
+HEDDLE_FUNCTION Index integer_sqrt(Index x) {
+  Index root = 0;
+  for (Index bit = Index(1) << 30; bit > 0; bit /= 2) {
+    if ((root + bit) * (root + bit) <= x) root += bit;
+  }
+  return root;
+}
+
+// floor(log2(x)) for x >= 1.
+HEDDLE_FUNCTION Index integer_log2(Index x) {
+  Index log = 0;
+  for (; x > 1; x /= 2) ++log;
+  return log;
+}
+
+// The number of one bits of x >= 0, and the largest power of two that divides x >= 1.
+HEDDLE_FUNCTION Index popcount(Index x) {
+  Index count = 0;
+  for (; x > 0; x /= 2) count += x % 2;
+  return count;
+}
+HEDDLE_FUNCTION Index lowbit(Index x) { return x & -x; }
+
+union FloatBits {
+  float value;
+  unsigned bits;
+};
+
+HEDDLE_FUNCTION float to_float(float x) { return x; }
+HEDDLE_FUNCTION float to_float(bf16 x) {
+  FloatBits word;
+  word.bits = unsigned(x.bits) << 16;
+  return word.value;
+}
+// Round to nearest, ties to even; a NaN stays a quiet NaN.
+HEDDLE_FUNCTION bf16 to_bf16(float x) {
+  FloatBits word;
+  word.value = x;
+  bf16 result;
+  if ((word.bits & 0x7fffffffu) > 0x7f800000u) {
+    result.bits = static_cast<unsigned short>((word.bits >> 16) | 0x0040u);
+  } else {
+    result.bits =
+        static_cast<unsigned short>((word.bits + 0x7fffu + ((word.bits >> 16) & 1u)) >> 16);
+  }
+  return result;
+}
+HEDDLE_FUNCTION float rounded_to_bf16(float x) { return to_float(to_bf16(x)); }
+
+}  // namespace heddle

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "codegen/schedule/frame.hpp"
+
+namespace heddle::schedule {
+
+using ir::Builder;
+using ir::Ex;
+using ir::Helper;
+using ir::LoopKind;
+using ir::MemoryId;
+using ir::Var;
+
+namespace {
+
+std::string letter(Side side) { return side == Side::kA ? "a" : "b"; }
+
+}  // namespace
+
+Frame::Frame(Builder& the_builder, const KernelSpec& the_spec, bool is_decode)
+    : builder(the_builder), spec(the_spec), decode(is_decode) {
+  const std::string dim = std::to_string(spec.head_dim);
+  const std::string count = decode ? "1" : "tokens";
+  const std::vector<std::string> shape = {"batch", count, "heads", dim};
+  const auto side_frame = [&](Side side) {
+    SideFrame frame;
+    frame.side = side;
+    frame.plan = &spec.plan(side);
+    frame.keep = spec.keep(side);
+    return frame;
+  };
+  a = side_frame(Side::kA);
+  b = side_frame(Side::kB);
+  if (softmax()) {
+    q = builder.buffer("q", spec.dtype, Access::kRead, shape);
+    k = builder.buffer("k", spec.dtype, Access::kRead, shape);
+  }
+  x = builder.buffer("x", spec.dtype, Access::kRead, shape);
+  for (SideFrame* side : {&a, &b}) {
+    if (!softmax() && !side->plan->empty()) {
+      side->coefficients = builder.buffer("coef_" + letter(side->side), spec.dtype, Access::kRead,
+                                          {"batch", count, "heads", "width_" + letter(side->side)});
+    }
+  }
+  y = builder.buffer("y", spec.dtype, Access::kWrite, shape);
+  a.input = x;
+  b.input = y;
+  for (SideFrame* side : {&a, &b}) declare_cache(*side);
+  if (!decode) tokens = builder.size("tokens");
+  heads = builder.size("heads");
+  start = builder.size("start");
+  for (SideFrame* side : {&a, &b}) {
+    if (side->cached()) side->slots = builder.size("slots_" + letter(side->side));
+  }
+  for (SideFrame* side : {&a, &b}) {
+    if (!softmax() && !side->plan->empty()) {
+      side->width = builder.size("width_" + letter(side->side));
+    }
+  }
+  if (softmax()) {
+    scale = builder.scalar("scale");
+    // With one side only every weight carries the same factor, which cancels.
+    if (!a.plan->empty() && !b.plan->empty()) gamma = builder.scalar("gamma");
+  }
+  if (decode) tokens = builder.i64(1);
+}
+
+CacheBuffers Frame::cache_buffers(Side side, const std::string& prefix, Access access) {
+  const std::string name = prefix + letter(side);
+  const std::string slots = "slots_" + letter(side);
+  const std::vector<std::string> shape = {"batch", slots, "heads", std::to_string(spec.head_dim)};
+  CacheBuffers buffers;
+  if (spec.keep(side) == CacheRetention::kNextRow) {
+    buffers.pos =
+        builder.buffer(name + "_pos", ElementType::kI32, access, {"batch", "heads", slots});
+  }
+  if (softmax()) buffers.key = builder.buffer(name + "_key", spec.dtype, access, shape);
+  buffers.val = builder.buffer(name + "_val", spec.dtype, access, shape);
+  return buffers;
+}
+
+void Frame::declare_cache(SideFrame& side) {
+  if (!side.cached()) return;
+  if (decode) {
+    side.before = side.after = cache_buffers(side.side, "cache_", Access::kReadWrite);
+  } else {
+    side.before = cache_buffers(side.side, "initial_", Access::kRead);
+    side.after = cache_buffers(side.side, "final_", Access::kWrite);
+  }
+}
+
+void Frame::enter() {
+  block = cuda() ? builder.let("block", builder.where(ir::Place::kBlock))
+                 : builder.where(ir::Place::kBlock);
+  if (cuda()) {
+    thread = builder.let("thread", builder.where(ir::Place::kThread));
+    warp = builder.let("warp", builder.where(ir::Place::kWarp));
+    lane = builder.let("lane", builder.where(ir::Place::kLane));
+  }
+  batch = builder.let("batch", block / heads);
+  head = builder.let("head", block % heads);
+  token_stride = builder.let("token_stride", heads * spec.head_dim);
+  token_base = builder.let("token_base", (batch * tokens * heads + head) * spec.head_dim);
+  for (SideFrame* side : {&a, &b}) {
+    if (!side->cached()) continue;
+    const std::string suffix = letter(side->side);
+    side->slot_base =
+        builder.let("slot_base_" + suffix, (batch * side->slots * heads + head) * spec.head_dim);
+    if (side->keep == CacheRetention::kNextRow) {
+      side->pos_base = builder.let("pos_base_" + suffix, block * side->slots);
+    }
+  }
+}
+
+Location Frame::locate(const SideFrame& side, Ex p) {
+  // During decode every output that a row reads is cached, and so is every input but the newest.
+  const bool never_here = decode && side.side == Side::kB;
+  if (!side.cached()) {
+    const Ex token = decode ? builder.i64(0) : p - start - 1;
+    return {k, side.input, builder.let("at", token_at(token))};
+  }
+  if (never_here) {
+    const Ex slot = slot_of(side, side.before, p);
+    return {side.before.key, side.before.val, builder.let("at", slot_at(side, slot))};
+  }
+  const Ex cached = builder.let("cached", p <= start);
+  const Var at = builder.variable("at", token_at(decode ? builder.i64(0) : p - start - 1));
+  builder.when(cached, [&] { builder.assign(at, slot_at(side, slot_of(side, side.before, p))); });
+  Location location;
+  if (softmax()) location.key = builder.choose("keys", cached, side.before.key, k);
+  location.value = builder.choose("values", cached, side.before.val, side.input);
+  location.at = at;
+  return location;
+}
+
+Ex Frame::slot_of(const SideFrame& side, const CacheBuffers& cache, Ex p) {
+  if (side.keep == CacheRetention::kAll) return p - 1;
+  const Var slot = builder.variable("slot", builder.i64(0));
+  const auto held = [&](Ex at) { return builder.load(cache.pos, side.pos_base + at); };
+  if (!cuda()) {
+    builder.repeat_while(both(Ex(slot) < side.slots - 1, not_equal(held(slot), p)),
+                         [&] { builder.assign(slot, Ex(slot) + 1); });
+    return slot;
+  }
+  builder.loop("candidate", lane, side.slots, builder.i64(32), LoopKind::kSerial,
+               [&](Ex at) { builder.when(equal(held(at), p), [&] { builder.assign(slot, at); }); });
+  builder.assign(slot, builder.reduce(ir::ReduceOperator::kMaximum, slot));
+  return slot;
+}
+
+int Frame::owned() const { return cuda() ? (spec.head_dim + 31) / 32 : spec.head_dim; }
+
+void Frame::each_channel(const std::function<void(Ex, Ex)>& body) {
+  if (!cuda()) {
+    builder.loop("d", builder.i64(0), builder.i64(spec.head_dim), builder.i64(1), LoopKind::kLanes,
+                 [&](Ex d) { body(d, d); });
+    return;
+  }
+  builder.loop("part", builder.i64(0), builder.i64(owned()), builder.i64(1), LoopKind::kUnrolled,
+               [&](Ex part) {
+                 const Ex d = builder.let("d", lane + part * 32);
+                 if (spec.head_dim % 32 == 0) return body(d, part);
+                 builder.when(d < spec.head_dim, [&] { body(d, part); });
+               });
+}
+
+Ex Frame::rounded(Ex value) const {
+  return spec.dtype == ElementType::kBF16 ? builder.call(Helper::kRoundToBf16, {value}) : value;
+}
+
+}  // namespace heddle::schedule

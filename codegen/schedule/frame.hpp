@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// What every softmax or given-weight kernel has in common: its arguments, where the rows of one
+// (batch, head) lie in them, how channels are spread over threads, and where position p of a row is
+// to be found, among this launch's tokens or in the cache.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "codegen/ir/builder.hpp"
+#include "codegen/schedule/kernel_spec.hpp"
+
+namespace heddle::schedule {
+
+constexpr int kWarps = 4;
+constexpr int kThreads = 32 * kWarps;
+
+// One side's slots in some cache buffers: initial_, final_ or cache_.
+struct CacheBuffers {
+  ir::MemoryId pos;  // kNextRow only
+  ir::MemoryId key;  // softmax only
+  ir::MemoryId val;
+};
+
+struct SideFrame {
+  Side side;
+  const rows::RowPlan* plan;
+  CacheRetention keep;
+  ir::MemoryId input;  // x or y
+  ir::MemoryId coefficients;
+  ir::Ex width;
+  CacheBuffers before;  // initial_ or cache_
+  CacheBuffers after;   // final_ or cache_
+  ir::Ex slots;
+  ir::Ex slot_base;  // of this (batch, head), in elements of key and val
+  ir::Ex pos_base;
+
+  bool cached() const { return keep != CacheRetention::kNone; }
+};
+
+// Where the key and the value of a position lie.
+struct Location {
+  ir::MemoryId key;
+  ir::MemoryId value;
+  ir::Ex at;  // of channel 0
+};
+
+class Frame {
+ public:
+  // Declares the arguments; `decode` selects cache_ buffers and a single token.
+  Frame(ir::Builder& builder, const KernelSpec& spec, bool decode);
+
+  // Defines what depends on the block: call once, first inside the kernel.
+  void enter();
+
+  // Element offset of channel 0 of this head at the launch's token 0, 1, ...
+  ir::Ex token_at(ir::Ex token) const { return token_base + token * token_stride; }
+  ir::Ex slot_at(const SideFrame& side, ir::Ex slot) const {
+    return side.slot_base + slot * token_stride;
+  }
+  // Position p of a row, 1 <= p <= start + tokens.
+  Location locate(const SideFrame& side, ir::Ex p);
+  // The slot of a position at most `start`; 0 when a broken cache lacks it. Warp-wide on cuda.
+  ir::Ex slot_of(const SideFrame& side, const CacheBuffers& cache, ir::Ex p);
+
+  // body(channel, index) for each channel this thread owns; `index` counts in a private array of
+  // `owned` elements.
+  void each_channel(const std::function<void(ir::Ex, ir::Ex)>& body);
+  int owned() const;
+
+  bool cuda() const { return spec.target == ir::Target::kCuda; }
+  bool softmax() const { return spec.weights == WeightKind::kSoftmax; }
+  ir::Ex rounded(ir::Ex value) const;
+
+  ir::Builder& builder;
+  const KernelSpec& spec;
+  bool decode;
+  ir::MemoryId q, k, x, y;
+  SideFrame a, b;
+  ir::Ex tokens, heads, start, scale;
+  std::optional<ir::Ex> gamma;  // only where rows may have entries of both sides
+  ir::Ex token_base, token_stride;
+  ir::Ex block, head, batch;
+  ir::Ex warp, lane, thread;  // cuda only
+
+ private:
+  CacheBuffers cache_buffers(Side side, const std::string& prefix, Access access);
+  void declare_cache(SideFrame& side);
+};
+
+}  // namespace heddle::schedule

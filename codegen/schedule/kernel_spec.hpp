@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a schedule is asked for, and the schedules: each turns a pattern into one kernel.
+#pragma once
+
+#include <string>
+
+#include "codegen/ir/ir.hpp"
+#include "codegen/rows/row_plan.hpp"
+
+namespace heddle::schedule {
+
+struct KernelSpec {
+  const Pattern& pattern;
+  const rows::RowPlan& a;
+  const rows::RowPlan& b;
+  WeightKind weights = WeightKind::kSoftmax;  // kSoftmax, kGiven or kLinear
+  ir::Target target = ir::Target::kCpu;
+  ElementType dtype = ElementType::kF32;
+  int head_dim = 64;
+  int state_dim = 0;  // kLinear only
+  CacheRetention keep_a = CacheRetention::kNone;
+  CacheRetention keep_b = CacheRetention::kNone;
+  std::string symbol;
+
+  const rows::RowPlan& plan(Side side) const { return side == Side::kA ? a : b; }
+  CacheRetention keep(Side side) const { return side == Side::kA ? keep_a : keep_b; }
+};
+
+// Softmax and given weights: tokens start+1 .. start+tokens after an explicit initial state.
+ir::Kernel prefill(const KernelSpec& spec);
+// Token start+1 after the state in the cache, which is updated in place.
+ir::Kernel decode(const KernelSpec& spec);
+// Matrix states S_i = gate_i S_{i-1} + k_i x_i^T read out by q_i; decode is prefill of one token.
+ir::Kernel linear(const KernelSpec& spec, bool decode);
+
+}  // namespace heddle::schedule

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "codegen/schedule/mixer.hpp"
+
+namespace heddle::schedule {
+
+using ir::Ex;
+using ir::Helper;
+using ir::MemoryId;
+using ir::Type;
+using ir::Var;
+
+Mixer::Mixer(Frame& frame, Ex token) : frame_(frame), builder_(frame.builder), token_(token) {
+  if (frame_.softmax()) {
+    query_at_ = builder_.let("query_at", frame_.token_at(token));
+    query_ = frame_.q;
+    if (frame_.cuda()) query_ = builder_.array("query", Type::kF32, frame_.owned());
+  }
+  mixed = builder_.array("mixed", Type::kF32, frame_.owned());
+  frame_.each_channel([&](Ex d, Ex index) {
+    if (frame_.softmax() && frame_.cuda()) {
+      builder_.store(query_, index, builder_.load(frame_.q, query_at_ + d));
+    }
+    builder_.store(mixed, index, builder_.f32(0));
+  });
+  if (!frame_.softmax()) return;
+  highest = builder_.variable("highest", builder_.lowest_score());
+  total = builder_.variable("total", builder_.f32(0));
+}
+
+void Mixer::begin_side(const SideFrame& side) {
+  if (frame_.softmax()) return;
+  const Ex row = (frame_.batch * frame_.tokens + token_) * frame_.heads + frame_.head;
+  coefficient_base_ = builder_.let("coef_at", row * side.width);
+  entry_ = builder_.variable("entry", builder_.i64(0));
+}
+
+Ex Mixer::score(const Location& location) {
+  const int dim = frame_.spec.head_dim;
+  if (!frame_.cuda()) {
+    return builder_.let(
+        "score", frame_.scale * builder_.dot(query_, query_at_, location.key, location.at, dim));
+  }
+  const Var product = builder_.variable("product", builder_.f32(0));
+  frame_.each_channel([&](Ex d, Ex index) {
+    builder_.assign(product, Ex(product) + builder_.load(query_, index) *
+                                               builder_.load(location.key, location.at + d));
+  });
+  return builder_.let("score", frame_.scale * builder_.reduce(ir::ReduceOperator::kSum, product));
+}
+
+Ex Mixer::factor(const SideFrame& side) {
+  if (!frame_.gamma) return {};
+  return side.side == Side::kB ? *frame_.gamma : builder_.f32(1) - *frame_.gamma;
+}
+
+void Mixer::take(const SideFrame& side, Ex p, const Near* near) {
+  const auto add = [&](const Location& location, Ex weight) {
+    frame_.each_channel([&](Ex d, Ex index) {
+      builder_.store(
+          mixed, index,
+          builder_.load(mixed, index) + weight * builder_.load(location.value, location.at + d));
+    });
+  };
+  if (!frame_.softmax()) {
+    const Ex coefficient =
+        builder_.let("weight", builder_.load(side.coefficients, coefficient_base_ + entry_));
+    builder_.assign(entry_, Ex(entry_) + 1);
+    const auto far = [&] { add(frame_.locate(side, p), coefficient); };
+    if (near == nullptr) return far();
+    builder_.when(
+        near->is_near(p), [&] { near->take(p, coefficient); }, far);
+    return;
+  }
+  const Location location = frame_.locate(side, p);
+  const Ex value = score(location);
+  builder_.when(value > highest, [&] {
+    const Ex shrink =
+        builder_.let("shrink", builder_.call(Helper::kExponential, {Ex(highest) - value}));
+    builder_.assign(total, Ex(total) * shrink);
+    frame_.each_channel(
+        [&](Ex, Ex index) { builder_.store(mixed, index, builder_.load(mixed, index) * shrink); });
+    builder_.assign(highest, value);
+  });
+  const Ex exponential = builder_.call(Helper::kExponential, {value - highest});
+  const Ex side_factor = factor(side);
+  const Ex weight = builder_.let("weight", frame_.gamma ? side_factor * exponential : exponential);
+  builder_.assign(total, Ex(total) + weight);
+  if (near == nullptr) return add(location, weight);
+  builder_.when(
+      near->is_near(p), [&] { near->take(p, value); }, [&] { add(location, weight); });
+}
+
+void Mixer::skip() {
+  if (!frame_.softmax()) builder_.assign(entry_, Ex(entry_) + 1);
+}
+
+Ex Mixer::near_weight(Ex score_or_coefficient) {
+  if (!frame_.softmax()) return score_or_coefficient;
+  const Ex exponential = builder_.call(Helper::kExponential, {score_or_coefficient - highest});
+  return frame_.gamma ? *frame_.gamma * exponential : exponential;
+}
+
+void Mixer::finish() {
+  if (!frame_.softmax()) return;
+  inverse_ = builder_.let("inverse", builder_.select(Ex(total) > builder_.f32(0),
+                                                     builder_.f32(1) / total, builder_.f32(0)));
+}
+
+Ex Mixer::normalized(Ex value) const { return frame_.softmax() ? value * inverse_ : value; }
+
+}  // namespace heddle::schedule

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// The weighted sum of one row, entry by entry. Softmax weights come from a single pass: the highest
+// score so far is subtracted, and what was summed before is rescaled when it rises.
+#pragma once
+
+#include "codegen/schedule/frame.hpp"
+
+namespace heddle::schedule {
+
+class Mixer {
+ public:
+  // `row` is the token number i >= 1, `token` its place in this launch.
+  Mixer(Frame& frame, ir::Ex token);
+
+  // Takes the entry at position p. `near(p)` decides, where given, that the value is not final yet:
+  // then the weight joins the sum of weights, and `take_near` gets the raw score or coefficient.
+  struct Near {
+    std::function<ir::Ex(ir::Ex)> is_near;
+    std::function<void(ir::Ex, ir::Ex)> take;  // (p, score or coefficient)
+  };
+  void take(const SideFrame& side, ir::Ex p, const Near* near = nullptr);
+  // Leaves an entry to another warp.
+  void skip();
+  // Counts entries of a given-weight row; call between the sides.
+  void begin_side(const SideFrame& side);
+
+  // The weight of a near score, once the row is complete, not yet normalized.
+  ir::Ex near_weight(ir::Ex score_or_coefficient);
+  // Closes the row: afterwards normalized(w) is w over the sum of weights, 0 for a row without
+  // entries; given weights stay as they are.
+  void finish();
+  ir::Ex normalized(ir::Ex value) const;
+
+  ir::MemoryId mixed;  // private, frame.owned() channels
+  ir::Var highest;     // softmax only
+  ir::Var total;       // softmax only
+
+ private:
+  ir::Ex factor(const SideFrame& side);
+  ir::Ex score(const Location& location);
+
+  Frame& frame_;
+  ir::Builder& builder_;
+  ir::Ex token_;
+  ir::MemoryId query_;
+  ir::Ex query_at_;
+  ir::Var entry_;
+  ir::Ex coefficient_base_;
+  ir::Ex inverse_;
+};
+
+}  // namespace heddle::schedule
