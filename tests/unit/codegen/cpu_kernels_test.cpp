@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// Generated CPU kernels against float64, for every built-in pattern: prefill alone, prefill in two
+// pieces, prefill then decode, and decode from nothing must all give the reference, and the cache
+// must hold exactly what the next row reads.
+#include "tests/catch.hpp"
+#include "tests/unit/codegen/kernel_harness.hpp"
+
+namespace heddle::test {
+namespace {
+
+const std::vector<std::string> kSoftmaxPatterns = {"attention",
+                                                   "local_attention",
+                                                   "linear_recurrence",
+                                                   "order_k_recurrence",
+                                                   "dense_recurrence",
+                                                   "chacal",
+                                                   "log_attention",
+                                                   "log_recurrence",
+                                                   "log_cached",
+                                                   "sqrt_attention",
+                                                   "sqrt_recurrence",
+                                                   "sqrt_cached",
+                                                   "fibonacci_recurrence",
+                                                   "fibonacci_cached",
+                                                   "strided_attention"};
+
+struct Case {
+  Pattern pattern;
+  Artifact artifact;
+};
+
+std::vector<Case> cases_of(const std::vector<std::string>& names, GenerateOptions options) {
+  options.exact_to = 512;
+  std::vector<Case> cases;
+  for (const std::string& name : names) {
+    Pattern pattern = builtin(name);
+    Artifact artifact = artifact_of(pattern, options);
+    cases.push_back({std::move(pattern), std::move(artifact)});
+  }
+  return cases;
+}
+
+HostLibrary library_of(const std::vector<Case>& cases) {
+  std::vector<Artifact> artifacts;
+  for (const Case& entry : cases) artifacts.push_back(entry.artifact);
+  return HostLibrary(artifacts);
+}
+
+// Every way of feeding the tokens gives the reference.
+void check_all_ways(const std::vector<Case>& cases, const std::vector<Shape>& shapes, float gamma,
+                    double tolerance) {
+  const HostLibrary library = library_of(cases);
+  for (const Case& entry : cases) {
+    for (const Shape& shape : shapes) {
+      const int half = shape.tokens / 2;
+      const std::vector<std::vector<std::pair<const char*, int>>> ways = {
+          {{"prefill", shape.tokens}},
+          {{"prefill", half}, {"prefill", shape.tokens - half}},
+          {{"prefill", half}, {"decode", shape.tokens - half}},
+          {{"decode", shape.tokens}}};
+      for (std::size_t way = 0; way < ways.size(); ++way) {
+        Session session(entry.pattern, entry.artifact, library, shape, gamma, 7 + shape.tokens);
+        for (const auto& [op, count] : ways[way]) {
+          if (count > 0) session.run(op, count);
+          INFO(entry.pattern.name()
+               << ", " << shape.tokens << " tokens, way " << way << ", after " << session.done());
+          CHECK(session.error() < tolerance);
+          CHECK(session.cache_problem() == "");
+        }
+      }
+    }
+  }
+}
+
+const std::vector<Shape> kShapes = {{1, 1, 1}, {1, 2, 2}, {2, 3, 63}, {1, 1, 100}, {1, 1, 257}};
+
+}  // namespace
+
+TEST_CASE("softmax kernels agree with float64 on every built-in pattern") {
+  GenerateOptions options;
+  options.head_dim = 20;
+  options.weights = WeightKind::kSoftmax;
+  const std::vector<Case> cases = cases_of(kSoftmaxPatterns, options);
+  check_all_ways(cases, kShapes, 0.5f, 2e-5);
+}
+
+TEST_CASE("softmax kernels in bf16, with an uneven split of weight between inputs and outputs") {
+  GenerateOptions options;
+  options.head_dim = 33;
+  options.dtype = ElementType::kBF16;
+  options.weights = WeightKind::kSoftmax;
+  const std::vector<Case> cases =
+      cases_of({"chacal", "local_attention", "log_cached", "sqrt_recurrence"}, options);
+  check_all_ways(cases, {{1, 2, 2}, {2, 2, 63}}, 0.9f, 3e-2);
+}
+
+TEST_CASE("given-weight kernels agree with float64 on every built-in pattern") {
+  GenerateOptions options;
+  options.head_dim = 5;
+  options.weights = WeightKind::kGiven;
+  const std::vector<Case> cases = cases_of(kSoftmaxPatterns, options);
+  check_all_ways(cases, {{1, 1, 1}, {2, 3, 63}, {1, 1, 100}}, 0.5f, 1e-4);
+}
+
+TEST_CASE("linear kernels agree with float64") {
+  GenerateOptions options;
+  options.head_dim = 17;
+  options.state_dim = 6;
+  const std::vector<Case> cases = cases_of({"linear_attention"}, options);
+  check_all_ways(cases, kShapes, 0.5f, 1e-5);
+}
+
+}  // namespace heddle::test
