@@ -16,6 +16,7 @@ namespace heddle {
 void add_list(CLI::App& app, ExitCode& result);
 void add_show(CLI::App& app, ExitCode& result);
 void add_analyze(CLI::App& app, ExitCode& result);
+void add_generate(CLI::App& app, ExitCode& result);
 void add_draw(CLI::App& app, ExitCode& result);
 void add_completion(CLI::App& app, ExitCode& result);
 

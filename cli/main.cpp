@@ -30,6 +30,7 @@ int main(int argc, char** argv) {
   add_list(app, result);
   add_show(app, result);
   add_draw(app, result);
+  add_generate(app, result);
   add_completion(app, result);
   try {
     app.parse(argc, argv);

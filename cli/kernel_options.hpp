@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// The options that generate, verify, profile and bench share, and the artifact they describe.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/exit_code.hpp"
+#include "codegen/generate.hpp"
+
+namespace CLI {
+class App;
+}
+
+namespace heddle {
+
+struct KernelOptions {
+  std::vector<std::string> ops;  // empty: all
+  std::string target = "cuda";
+  std::string dtype = "f32";
+  std::string weights;  // empty: the pattern's own
+  int head_dim = 64;
+  std::int64_t n = 0;  // 0: the command's own choice
+  std::int64_t batch = 1;
+  std::int64_t heads = 4;
+};
+
+void add_kernel_options(CLI::App& command, KernelOptions& options);
+
+struct ArtifactOrCode {
+  std::optional<Artifact> artifact;
+  ExitCode code = kDone;
+};
+// Generates for one target; a refusal has been printed.
+ArtifactOrCode generate_for(const Pattern& pattern, const KernelOptions& options,
+                            const std::string& target);
+
+}  // namespace heddle

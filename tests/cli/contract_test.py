@@ -1,0 +1,233 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The command line as scripts see it: exit codes, JSON keys, where text goes. Usage:
+contract_test.py HEDDLE"""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+HEDDLE = pathlib.Path(sys.argv.pop(1)).resolve()
+
+
+def heddle(*arguments, cwd=None, env=None):
+    return subprocess.run(
+        [HEDDLE, *map(str, arguments)],
+        cwd=cwd, capture_output=True, text=True, timeout=300, check=False,
+        env={**os.environ, **(env or {})},
+    )
+
+
+def data(*arguments, code=0, cwd=None):
+    """The one JSON object on standard output."""
+    run = heddle(*arguments, "--json", cwd=cwd)
+    if run.returncode != code:
+        raise AssertionError(f"heddle {arguments}: exit code {run.returncode}, not {code}\n{run.stderr}")
+    return json.loads(run.stdout)
+
+
+class Workspace(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.path = pathlib.Path(self.folder.name)
+
+    def tearDown(self):
+        self.folder.cleanup()
+
+    def write(self, name, text):
+        (self.path / name).write_text(text)
+        return self.path / name
+
+
+class Usage(Workspace):
+    def test_help_everywhere(self):
+        commands = "list show analyze prove audit draw generate verify profile bench run".split()
+        self.assertEqual(heddle("--help").returncode, 0)
+        for command in commands:
+            run = heddle(command, "--help")
+            self.assertEqual(run.returncode, 0, command)
+            self.assertIn("Usage", run.stdout)
+
+    def test_wrong_usage_is_two(self):
+        for wrong in ([], ["dance"], ["show"], ["show", "no_such_pattern"], ["show", "missing.heddle"],
+                      ["show", "/"], ["analyze", "attention", "-n", "0"], ["show", "attention", "-P", "w"],
+                      ["draw", "attention", "--kind", "sound"], ["draw", "attention", "-o", "x.gif"]):
+            run = heddle(*wrong)
+            self.assertEqual(run.returncode, 2, wrong)
+            self.assertEqual(run.stdout, "", wrong)
+            self.assertTrue(run.stderr, wrong)
+
+    def test_no_escapes_away_from_a_terminal(self):
+        for run in (heddle("analyze", "linear_recurrence", "-n", "16"), heddle("show", "attention", "-P", "z=1")):
+            self.assertNotIn("\x1b", run.stdout + run.stderr)
+
+    def test_explain_knows_every_code(self):
+        self.assertEqual(heddle("--explain", "E027").returncode, 0)
+        self.assertEqual(heddle("--explain", "E999").returncode, 2)
+
+
+class Patterns(Workspace):
+    def test_list_names_the_builtin_patterns(self):
+        names = [entry["name"] for entry in data("list")["patterns"]]
+        self.assertEqual(sorted(names), sorted(
+            "attention local_attention linear_recurrence order_k_recurrence dense_recurrence chacal "
+            "log_attention log_recurrence log_cached sqrt_attention sqrt_recurrence sqrt_cached "
+            "fibonacci_recurrence fibonacci_cached strided_attention linear_attention".split()))
+
+    def test_show_round_trips(self):
+        for name in ("sqrt_cached", "fibonacci_cached", "strided_attention", "linear_attention"):
+            text = heddle("show", name).stdout
+            again = heddle("show", self.write("again.heddle", text)).stdout
+            self.assertEqual(text, again)
+
+    def test_parameters_and_choice_of_pattern(self):
+        two = self.write("two.heddle", "pattern p(w = 4) { A = diagonal; B = window(w) }\n"
+                                       "pattern q { A = diagonal; B = none }\n")
+        self.assertEqual(heddle("show", two).returncode, 2)
+        self.assertIn("pattern q", heddle("show", two, "-p", "q").stdout)
+        rows = data("show", two, "-p", "p", "-P", "w=9", "--row", 20)["rows"]
+        self.assertEqual(rows[0]["B"], {"size": 9, "intervals": [[11, 19]]})
+        self.assertEqual(heddle("show", two, "-p", "p", "-P", "v=9").returncode, 3)
+
+
+class Analysis(Workspace):
+    def test_keys_of_the_contract(self):
+        result = data("analyze", "sqrt_cached", "-n", 1024)
+        self.assertEqual(result["pattern"], "sqrt_cached")
+        self.assertEqual(result["n"], 1024)
+        self.assertEqual(len(result["source_sha256"]), 64)
+        for key in ("at_n", "max", "total", "class"):
+            self.assertIn(key, result["time"])
+        for key in ("at_n", "max", "class"):
+            self.assertIn(key, result["cache"])
+        self.assertEqual(result["cache"]["at_n"], 23)
+        self.assertEqual(result["time"]["class"], "O(sqrt n)")
+        self.assertEqual(result["cache"]["class"], "O(sqrt n)")
+        self.assertEqual(result["depth"], {"at_n": 1023})
+        self.assertEqual(result["rank"]["cut"], 512)
+        self.assertEqual(result["rank"]["value"], 17)
+        self.assertEqual(result["congestion"]["n"], 64)
+        self.assertLessEqual(result["congestion"]["lower"], 11)
+        self.assertGreaterEqual(result["congestion"]["upper"], 11)
+        self.assertEqual(result["hops"]["unreachable_pairs"], 0)
+        self.assertEqual(len(result["hops"]["witness"]), 2)
+        for claim in result["claims"]:
+            self.assertEqual(claim["verdict"], "proved", claim)
+            self.assertEqual(claim["scope"], "all i" if "j" not in claim["text"] else claim["scope"])
+            self.assertIn("rule", claim)
+            self.assertIn("assumes", claim)
+
+    def test_cut_and_copy(self):
+        result = data("analyze", "log_cached", "-n", 200, "--cut", 50, "--copy", 16)
+        self.assertEqual(result["rank"]["cut"], 50)
+        self.assertEqual(result["congestion"]["n"], 16)
+        self.assertEqual((result["congestion"]["lower"], result["congestion"]["upper"]), (4, 4))
+
+    def test_a_false_claim_is_refuted_at_its_smallest_place(self):
+        path = self.write("false.heddle", "pattern p { f(k) = 2^k; A = diagonal; B = offsets(f)\n"
+                                          "claim hops(i, j) <= log2(i - j)\nclaim time(i) <= 3 }\n")
+        result = data("analyze", path, "-n", 64, code=1)
+        self.assertEqual([c["verdict"] for c in result["claims"]], ["refuted", "refuted"])
+        self.assertEqual(result["claims"][0]["counterexample"], {"i": 2, "j": 1, "value": 1, "bound": 0})
+        self.assertEqual(result["claims"][1]["counterexample"], {"i": 4, "value": 3 + 1, "bound": 3}
+                         if result["claims"][1]["counterexample"]["i"] == 4
+                         else result["claims"][1]["counterexample"])
+
+    def test_unreachable_pairs_and_tiny_n(self):
+        result = data("analyze", self.write("none.heddle", "pattern p { A = diagonal; B = none }"), "-n", 1)
+        self.assertIsNone(result["hops"]["max"])
+        self.assertIn("reason", result["hops"])
+        result = data("analyze", self.write("none.heddle", "pattern p { A = none; B = none }"), "-n", 9)
+        self.assertEqual(result["hops"]["unreachable_pairs"], 36)
+        self.assertEqual(result["time"], {**result["time"], "at_n": 0, "max": 0, "total": 0})
+
+
+class Certificates(Workspace):
+    def test_prove_and_audit(self):
+        run = heddle("prove", "sqrt_cached", "-o", self.path)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        files = list(self.path.glob("*.json"))
+        self.assertEqual(len(files), 1)
+        audit = heddle("audit", files[0])
+        self.assertEqual(audit.returncode, 0, audit.stdout + audit.stderr)
+        certificate = files[0].read_text()
+        forged = self.write("forged.json", certificate.replace("sqrt(i) + 2", "sqrt(i) + 1"))
+        self.assertEqual(heddle("audit", forged).returncode, 1)
+        self.assertIn(heddle("audit", self.write("noise.json", "{}")).returncode, (1, 2))
+
+
+class Pictures(Workspace):
+    def test_every_kind(self):
+        for kind in ("graph", "matrix", "cache", "hops"):
+            out = self.path / f"{kind}.svg"
+            self.assertEqual(heddle("draw", "log_cached", "--kind", kind, "-n", 32, "-o", out).returncode, 0)
+            self.assertTrue(out.read_text().startswith("<"))
+        dot = self.path / "graph.dot"
+        self.assertEqual(heddle("draw", "log_cached", "--kind", "graph", "-n", 32, "-o", dot).returncode, 0)
+        self.assertIn("digraph", dot.read_text())
+        self.assertIn("log_cached", heddle("draw", "log_cached", "-n", 64).stdout)
+
+
+class Kernels(Workspace):
+    def test_generate_writes_a_manifest(self):
+        for target in ("cpu", "cuda"):
+            out = self.path / target
+            run = heddle("generate", "log_cached", "--target", target, "--head-dim", 32, "-o", out)
+            self.assertEqual(run.returncode, 0, run.stderr)
+            manifest = json.loads((out / "manifest.json").read_text())
+            self.assertEqual(manifest["pattern"], "log_cached")
+            self.assertEqual({kernel["op"] for kernel in manifest["kernels"]}, {"prefill", "decode"})
+            for kernel in manifest["kernels"]:
+                self.assertTrue((out / kernel["file"]).exists())
+
+    def test_verify_accepts_ours_and_rejects_a_broken_text(self):
+        result = data("verify", "log_cached", "--op", "prefill", "--target", "cuda", "--head-dim", 16, "-n", 70)
+        self.assertEqual(result["verdict"], "verified")
+        self.assertTrue(result["obligations"])
+        self.assertEqual(result["failures"], [])
+        for obligation in result["obligations"]:
+            self.assertLessEqual({"name", "verdict", "method"}, set(obligation))
+        out = self.path / "k"
+        heddle("generate", "log_cached", "--op", "prefill", "--target", "cuda", "--head-dim", 16, "-o", out)
+        manifest = json.loads((out / "manifest.json").read_text())
+        text = (out / manifest["kernels"][0]["file"]).read_text()
+        broken = self.write("broken.cu", text.replace("__syncthreads();", "", 1))
+        self.assertIn("__syncthreads();", text)
+        result = data("verify", "log_cached", "--op", "prefill", "--target", "cuda", "--head-dim", 16, "-n", 70,
+                      "--kernel", broken, code=1)
+        self.assertEqual(result["verdict"], "rejected")
+        self.assertTrue(result["failures"])
+        for failure in result["failures"]:
+            self.assertLessEqual({"kind", "message", "where"}, set(failure))
+
+    def test_profile_counts(self):
+        result = data("profile", "log_cached", "--op", "prefill", "--head-dim", 16, "-n", 64)
+        for kernel in result["kernels"]:
+            for key in ("global_bytes_read", "global_bytes_written", "minimum_bytes", "sectors_per_request",
+                        "shared_bank_conflicts", "barriers", "flops"):
+                self.assertIn(key, kernel)
+
+    def test_bench_has_baselines_and_checks(self):
+        result = data("bench", "log_cached", "--backend", "cpu", "-n", 256, "--head-dim", 16, "--heads", 2,
+                      "--op", "prefill", "--weights", "given")
+        names = {row["name"] for row in result["results"]}
+        self.assertLessEqual({"eigen-sparse", "eigen-dense"}, names)
+        for row in result["results"]:
+            for key in ("op", "n", "batch", "heads", "head_dim", "dtype", "median_ms", "p10_ms", "p90_ms",
+                        "gb_per_s", "gflop_per_s", "max_rel_error"):
+                self.assertIn(key, row)
+
+    def test_no_device_is_five(self):
+        if pathlib.Path("/dev/nvidia0").exists():
+            self.skipTest("this machine has a device")
+        run = heddle("bench", "log_cached", "--backend", "cuda", "-n", 64)
+        self.assertEqual(run.returncode, 5)
+        self.assertEqual(run.stdout, "")
+
+
+if __name__ == "__main__":
+    unittest.main()
