@@ -54,7 +54,7 @@ Timing summarize(std::vector<double> milliseconds) {
 }
 
 std::vector<Timing> measure_interleaved(const std::vector<Contestant>& contestants,
-                                        const MeasureOptions& options) {
+                                        const TimingOptions& options) {
   assert_that(options.input_sets >= 1 && options.min_rounds >= 1, "there is something to measure");
   const std::size_t count = contestants.size();
   std::vector<std::vector<double>> samples(count);

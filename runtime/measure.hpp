@@ -28,7 +28,7 @@ struct Contestant {
   std::function<void(int input_set)> before;  // may be empty
 };
 
-struct MeasureOptions {
+struct TimingOptions {
   int input_sets = 1;
   int warmup_rounds = 2;
   int min_rounds = 5;
@@ -39,7 +39,7 @@ struct MeasureOptions {
 // Each round times every contestant once, in rotating order, on the round's input set; a round is
 // kept only when it is complete, so all contestants have equally many runs.
 std::vector<Timing> measure_interleaved(const std::vector<Contestant>& contestants,
-                                        const MeasureOptions& options);
+                                        const TimingOptions& options);
 
 struct MachineFacts {
   std::string cpu;  // model name as the system reports it

@@ -30,7 +30,7 @@ TEST_CASE("contestants take turns on the same input, in rotating order") {
       {"a", [&](int set) { log.emplace_back('a', set); }, [&](int) { prepared.push_back('a'); }},
       {"b", [&](int set) { log.emplace_back('b', set); }, {}},
   };
-  MeasureOptions options;
+  TimingOptions options;
   options.input_sets = 3;
   options.warmup_rounds = 1;
   options.min_rounds = 4;
@@ -53,7 +53,7 @@ TEST_CASE("only the run is timed, the budget ends the rounds, the slower one is 
       {"fast", [](int) {}, [](int) { std::this_thread::sleep_for(8ms); }},
       {"slow", [&](int) { ++rounds, std::this_thread::sleep_for(4ms); }, {}},
   };
-  MeasureOptions options;
+  TimingOptions options;
   options.warmup_rounds = 0;
   options.min_rounds = 3;
   options.max_rounds = 1000;
