@@ -64,8 +64,7 @@ void draw_occupancy(Svg& svg, const Box& box, const Panel& panel) {
   paint_cells(svg, painting, std::array{gaps ? palette::kGrid : palette::kVoid},
               [&](std::int64_t r, std::int64_t c) { return points(r, c) > 0 ? 1 : 0; });
   paint_cells(svg, painting, palette::ramp_of(panel.side), [&](std::int64_t r, std::int64_t c) {
-    const int level = share_level(grid.count(cells - 1 - r, c), points(r, c));
-    return grouping.group == 1 && level > 0 ? 4 : level;
+    return share_level(grid.count(cells - 1 - r, c), points(r, c));
   });
   if (gaps) draw_cell_gaps(svg, painting);
 

@@ -48,8 +48,7 @@ void draw_panel(Svg& svg, const Box& box, const RowTable& table, Side side) {
     svg.path(above, triangle_paint());
   }
   paint_cells(svg, painting, palette::ramp_of(side), [&](std::int64_t r, std::int64_t c) {
-    const int level = share_level(grid.count(r, c), causal_points(grouping, r, c, strict));
-    return grouping.group == 1 && level > 0 ? 4 : level;
+    return share_level(grid.count(r, c), causal_points(grouping, r, c, strict));
   });
   if (gaps) draw_cell_gaps(svg, painting);
 }
@@ -87,8 +86,8 @@ std::string matrix_svg(std::string_view name, const Rows& rows) {
   draw_token_axis_left(svg, a, n, "row i", Upward::kNo);
   draw_token_axis_left(svg, b, n, "", Upward::kNo, Labels::kNo);
   if (grouped_cells) {
-    draw_legend(svg, a.x, 506, "read:", share_legend(palette::kRampA));
-    draw_legend(svg, b.x, 506, "read:", share_legend(palette::kRampB));
+    if (rows.a.total() > 0) draw_legend(svg, a.x, 506, "read:", share_legend(palette::kRampA));
+    if (rows.b.total() > 0) draw_legend(svg, b.x, 506, "read:", share_legend(palette::kRampB));
   }
   return std::move(svg).finish();
 }

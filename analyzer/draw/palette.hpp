@@ -25,11 +25,11 @@ inline constexpr std::string_view kSideB = "#0072b2";
 inline constexpr std::array<std::string_view, 7> kSeries = {
     "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9", "#1f2933"};
 
-// Few to all, five steps.
-inline constexpr std::array<std::string_view, 5> kRampA = {"#fcd2ae", "#f7ad75", "#ec8236",
-                                                           "#d55e00", "#9a3f00"};
-inline constexpr std::array<std::string_view, 5> kRampB = {"#bcdcf0", "#86bfe3", "#4399cd",
-                                                           "#0072b2", "#004a78"};
+// Few to all, five steps; all is the side's own colour, as for single entries.
+inline constexpr std::array<std::string_view, 5> kRampA = {"#f9cfa9", "#f4b583", "#ec9a57",
+                                                           "#e27c2b", kSideA};
+inline constexpr std::array<std::string_view, 5> kRampB = {"#bcdcf0", "#92c4e4", "#63aad6",
+                                                           "#338ec4", kSideB};
 
 inline constexpr std::string_view colour_of(Side side) {
   return side == Side::kA ? kSideA : kSideB;
