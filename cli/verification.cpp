@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/verification.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <thread>
+
+#include "cli/console.hpp"
+#include "cli/rows.hpp"
+
+namespace heddle {
+namespace {
+
+// Besides n the oracle needs the rows of the tokens that are decoded after it.
+constexpr std::int64_t kRowsBeyond = 64;
+
+VerifyReport not_run(std::string why) {
+  VerifyReport report;
+  report.failures.push_back({"not_run", std::move(why), ""});
+  return report;
+}
+
+}  // namespace
+
+VerifyReport verify_artifact(const Pattern& pattern, Artifact& artifact, std::int64_t n,
+                             const std::string& label) {
+  VerifyOptions options;
+  if (n > 0) {
+    std::erase_if(options.sizes, [&](std::int64_t size) { return size >= n; });
+    options.sizes.push_back(n);
+  }
+  const RowsOrCode rows = rows_of(pattern, options.sizes.back() + kRowsBeyond);
+  if (!rows.rows) return not_run("the pattern's rows have no values");
+  options.threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  Progress progress(true);
+  options.progress = [&](const std::string& text) { progress.show(label + ": " + text); };
+  VerifyReport report = verify(artifact.manifest, artifact.files, *rows.rows, options);
+  artifact.manifest.verdict = name_of(report.verdict);
+  artifact.manifest.layers = {{"emulated", name_of(report.verdict),
+                               fmt::format("{} obligations on the kernel text, against float64",
+                                           report.obligations.size())}};
+  refresh_manifest(artifact);
+  return report;
+}
+
+ExitCode exit_code_of(KernelVerdict verdict) {
+  switch (verdict) {
+    case KernelVerdict::kVerified:
+      return kDone;
+    case KernelVerdict::kRejected:
+      return kRefuted;
+    case KernelVerdict::kUnknown:
+      return kUndecided;
+  }
+  return kInternalError;
+}
+
+void append(VerifyReport& all, VerifyReport more) {
+  const bool first = all.obligations.empty() && all.failures.empty() && all.profiles.empty();
+  all.verdict = first ? more.verdict : worse_of(all.verdict, more.verdict);
+  const auto move_all = [](auto& from, auto& to) {
+    to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+  };
+  move_all(more.obligations, all.obligations);
+  move_all(more.failures, all.failures);
+  move_all(more.profiles, all.profiles);
+}
+
+TextTable obligations_table(const VerifyReport& report) {
+  TextTable table{{{"verdict"}, {"obligation"}, {"how"}}, {}};
+  for (const VerifyObligation& obligation : report.obligations) {
+    const Tone tone = obligation.verdict == KernelVerdict::kVerified   ? Tone::kGood
+                      : obligation.verdict == KernelVerdict::kRejected ? Tone::kBad
+                                                                       : Tone::kCaution;
+    table.rows.push_back({TextCell(name_of(obligation.verdict), tone), obligation.name,
+                          TextCell(obligation.method, Tone::kMuted)});
+  }
+  return table;
+}
+
+TextTable profiles_table(const VerifyReport& report) {
+  TextTable table{{{"kernel"},
+                   {"tokens", Align::kRight},
+                   {"bytes read", Align::kRight},
+                   {"written", Align::kRight},
+                   {"of the floor", Align::kRight},
+                   {"sectors/request", Align::kRight},
+                   {"bank conflicts", Align::kRight},
+                   {"barriers", Align::kRight},
+                   {"flops", Align::kRight}},
+                  {}};
+  for (const KernelProfile& profile : report.profiles) {
+    const double bytes =
+        static_cast<double>(profile.global_bytes_read + profile.global_bytes_written);
+    table.rows.push_back(
+        {profile.symbol, grouped(profile.tokens), grouped(profile.global_bytes_read),
+         grouped(profile.global_bytes_written),
+         profile.minimum_bytes > 0
+             ? fmt::format("{:.2f} x", bytes / static_cast<double>(profile.minimum_bytes))
+             : "-",
+         fmt::format("{:.2f}", profile.sectors_per_request), grouped(profile.shared_bank_conflicts),
+         grouped(profile.barriers), grouped(profile.flops)});
+  }
+  return table;
+}
+
+}  // namespace heddle

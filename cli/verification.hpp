@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// Verification of generated artifacts, as generate, verify, profile, bench and run need it.
+#pragma once
+
+#include <string>
+
+#include "cli/exit_code.hpp"
+#include "cli/kernel_options.hpp"
+#include "patterns/pattern.hpp"
+#include "patterns/text_writer.hpp"
+#include "runtime/verify.hpp"
+
+namespace heddle {
+
+// Verifies the artifact and writes verdict and layers into its manifest. `n`, when not 0, is the
+// longest sequence to try.
+VerifyReport verify_artifact(const Pattern& pattern, Artifact& artifact, std::int64_t n,
+                             const std::string& label);
+
+ExitCode exit_code_of(KernelVerdict verdict);
+// Appends what the second found to the first.
+void append(VerifyReport& all, VerifyReport more);
+TextTable obligations_table(const VerifyReport& report);
+TextTable profiles_table(const VerifyReport& report);
+
+}  // namespace heddle
