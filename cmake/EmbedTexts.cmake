@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+# heddle_embed_texts(OUTPUT file.cpp NAMESPACE a::b TEXTS name=path ...): writes a source that defines
+# `extern const char* const name` for each text, so that real files travel inside the library.
+# Raw string literals are cut into pieces because a compiler may limit the length of one.
+if(CMAKE_SCRIPT_MODE_FILE STREQUAL CMAKE_CURRENT_LIST_FILE)
+  set(out "// Generated from real files; edit those.\nnamespace ${NAMESPACE} {\n")
+  string(REPLACE "|" ";" TEXTS "${TEXTS}")
+  foreach(text IN LISTS TEXTS)
+    string(FIND "${text}" "=" cut)
+    string(SUBSTRING "${text}" 0 ${cut} name)
+    math(EXPR cut "${cut} + 1")
+    string(SUBSTRING "${text}" ${cut} -1 path)
+    file(READ "${path}" hex HEX)
+    string(LENGTH "${hex}" length)
+    string(APPEND out "extern const char* const ${name};\nconst char* const ${name} =\n")
+    set(at 0)
+    while(at LESS length)
+      string(SUBSTRING "${hex}" ${at} 128 piece)
+      string(REGEX REPLACE "(..)" "\\\\x\\1" piece "${piece}")
+      string(APPEND out "    \"${piece}\"\n")
+      math(EXPR at "${at} + 128")
+    endwhile()
+    if(length EQUAL 0)
+      string(APPEND out "    \"\"\n")
+    endif()
+    string(APPEND out "    ;\n")
+  endforeach()
+  string(APPEND out "}\n")
+  file(WRITE "${OUTPUT}" "${out}")
+  return()
+endif()
+
+set(HEDDLE_EMBED_TEXTS_SCRIPT ${CMAKE_CURRENT_LIST_FILE})
+function(heddle_embed_texts)
+  cmake_parse_arguments(ARG "" "OUTPUT;NAMESPACE" "TEXTS" ${ARGN})
+  set(paths)
+  set(absolute)
+  foreach(text IN LISTS ARG_TEXTS)
+    string(REPLACE "=" ";" pair "${text}")
+    list(GET pair 0 name)
+    list(GET pair 1 path)
+    cmake_path(ABSOLUTE_PATH path BASE_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
+    list(APPEND paths ${path})
+    list(APPEND absolute "${name}=${path}")
+  endforeach()
+  list(JOIN absolute "|" joined)
+  add_custom_command(OUTPUT ${ARG_OUTPUT}
+    COMMAND ${CMAKE_COMMAND} -DOUTPUT=${ARG_OUTPUT} -DNAMESPACE=${ARG_NAMESPACE}
+            "-DTEXTS=${joined}" -P ${HEDDLE_EMBED_TEXTS_SCRIPT}
+    DEPENDS ${paths} ${HEDDLE_EMBED_TEXTS_SCRIPT}
+    VERBATIM)
+endfunction()

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an emulated module and the emulator know of each other. Both sides include this file: the
+// module is compiled on its own, without any other header, so everything here is plain C++.
+#pragma once
+
+namespace heddle_emulated {
+
+enum class Touch : unsigned { kRead, kWrite, kAtomic };
+
+// The warp's meeting points. The order is used by the emulator's table of names.
+enum class Collective : unsigned {
+  kSyncWarp,
+  kShuffle,
+  kShuffleUp,
+  kShuffleDown,
+  kShuffleXor,
+  kBallot,
+  kAny,
+  kAll,
+  kReduceAdd,
+  kReduceMin,
+  kReduceMax,
+};
+
+enum class Fault : unsigned { kIndex, kOverflow, kDivision, kShift, kAlignment };
+
+// Set by the emulator before a module runs, called by the hooks. `site` is a return address.
+struct Bridge {
+  void* engine;
+  void (*touch)(void* engine, const void* address, unsigned long size, Touch touch,
+                const void* site);
+  void (*barrier)(void* engine, const void* site);
+  unsigned long long (*collective)(void* engine, Collective kind, unsigned mask,
+                                   unsigned long long value, int operand, int width,
+                                   const void* site);
+  unsigned (*active_mask)(void* engine);
+  // `detail` is the index, or the address for kAlignment; `type` names what was indexed, or null.
+  void (*fault)(void* engine, Fault fault, long long detail, const char* type, const void* site);
+  void (*exhausted)(void* engine, const void* site);  // out of steps, or of stack
+
+  long long steps_left;     // basic blocks this launch may still enter
+  const char* stack_limit;  // the running thread's stack must stay above
+};
+
+struct Coordinates {
+  unsigned x, y, z;
+};
+
+// The one symbol a module exports, `heddle_module`.
+struct Module {
+  Bridge* bridge;
+  Coordinates* thread_index;
+  Coordinates* block_index;
+  Coordinates* block_shape;
+  Coordinates* grid_shape;
+  char* shared_begin;
+  char* shared_end;
+  void (*entry)(void** arguments);
+  // One letter per parameter: p pointer, c pointer to const, i 32-bit integer, f float, ? other.
+  const char* const* signature;
+};
+
+}  // namespace heddle_emulated

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+// CUDA as plain C++: included before the text of a kernel so that the text nvcc would get compiles
+// unchanged with the host compiler. It includes nothing, to keep compilation short, and what it
+// does not define is refused by the compiler: dynamic shared memory, textures, inline PTX.
+#pragma once
+
+// 1. Words of the language.
+#define __global__
+#define __device__
+#define __host__
+// Static, so that it outlives a switch to another thread; one section, so that the emulator knows
+// where shared memory begins and ends. One block runs at a time.
+#define __shared__ static __attribute__((section("heddle_shared")))
+#define __constant__ const
+#define __forceinline__ inline __attribute__((always_inline))
+#define __noinline__ __attribute__((noinline))
+#define __launch_bounds__(...)
+#define __align__(n) __attribute__((aligned(n)))
+#define __grid_constant__
+#define HEDDLE_INLINE static inline __attribute__((always_inline, unused))
+
+// 2. Where a thread is. Constants, because nothing changes them while one thread runs; the
+// sanitizer leaves reads of constants alone.
+struct uint3 {
+  unsigned x, y, z;
+};
+struct dim3 {
+  unsigned x, y, z;
+  constexpr dim3(unsigned x_ = 1, unsigned y_ = 1, unsigned z_ = 1) : x(x_), y(y_), z(z_) {}
+  constexpr dim3(uint3 v) : x(v.x), y(v.y), z(v.z) {}
+};
+extern "C" {
+extern const uint3 heddle_thread_index __attribute__((visibility("hidden")));
+extern const uint3 heddle_block_index __attribute__((visibility("hidden")));
+extern const uint3 heddle_block_shape __attribute__((visibility("hidden")));
+extern const uint3 heddle_grid_shape __attribute__((visibility("hidden")));
+}
+#define threadIdx heddle_thread_index
+#define blockIdx heddle_block_index
+#define blockDim heddle_block_shape
+#define gridDim heddle_grid_shape
+static constexpr int warpSize = 32;
+
+// 3. Vector types.
+struct alignas(8) float2 {
+  float x, y;
+};
+struct float3 {
+  float x, y, z;
+};
+struct alignas(16) float4 {
+  float x, y, z, w;
+};
+struct alignas(8) int2 {
+  int x, y;
+};
+struct alignas(16) int4 {
+  int x, y, z, w;
+};
+struct alignas(8) uint2 {
+  unsigned x, y;
+};
+struct alignas(16) uint4 {
+  unsigned x, y, z, w;
+};
+HEDDLE_INLINE float2 make_float2(float x, float y) { return {x, y}; }
+HEDDLE_INLINE float3 make_float3(float x, float y, float z) { return {x, y, z}; }
+HEDDLE_INLINE float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
+HEDDLE_INLINE int2 make_int2(int x, int y) { return {x, y}; }
+HEDDLE_INLINE int4 make_int4(int x, int y, int z, int w) { return {x, y, z, w}; }
+HEDDLE_INLINE uint2 make_uint2(unsigned x, unsigned y) { return {x, y}; }
+HEDDLE_INLINE uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w) {
+  return {x, y, z, w};
+}
+
+// 4. Meeting points.
+extern "C" {
+void heddle_barrier() __attribute__((visibility("hidden")));
+unsigned long long heddle_collective(unsigned kind, unsigned mask, unsigned long long value,
+                                     int operand, int width) __attribute__((visibility("hidden")));
+unsigned heddle_active_mask() __attribute__((visibility("hidden")));
+void heddle_atomic(const void* address, unsigned long size) __attribute__((visibility("hidden")));
+}
+HEDDLE_INLINE void __syncthreads() { heddle_barrier(); }
+HEDDLE_INLINE unsigned __activemask() { return heddle_active_mask(); }
+HEDDLE_INLINE void __syncwarp(unsigned mask = 0xffffffffu) {
+  heddle_collective(static_cast<unsigned>(heddle_emulated::Collective::kSyncWarp), mask, 0, 0, 32);
+}
+HEDDLE_INLINE void __threadfence() { asm volatile("" ::: "memory"); }
+HEDDLE_INLINE void __threadfence_block() { asm volatile("" ::: "memory"); }
+
+template <unsigned kSize>
+struct HeddleBits;
+template <>
+struct HeddleBits<4> {
+  using Type = unsigned;
+};
+template <>
+struct HeddleBits<8> {
+  using Type = unsigned long long;
+};
+template <typename T>
+HEDDLE_INLINE T heddle_exchange(heddle_emulated::Collective kind, unsigned mask, T value,
+                                int operand, int width) {
+  using Bits = typename HeddleBits<sizeof(T)>::Type;
+  const unsigned long long result = heddle_collective(
+      static_cast<unsigned>(kind), mask, __builtin_bit_cast(Bits, value), operand, width);
+  return __builtin_bit_cast(T, static_cast<Bits>(result));
+}
+template <typename T>
+HEDDLE_INLINE T __shfl_sync(unsigned mask, T value, int lane, int width = 32) {
+  return heddle_exchange(heddle_emulated::Collective::kShuffle, mask, value, lane, width);
+}
+template <typename T>
+HEDDLE_INLINE T __shfl_up_sync(unsigned mask, T value, unsigned delta, int width = 32) {
+  return heddle_exchange(heddle_emulated::Collective::kShuffleUp, mask, value,
+                         static_cast<int>(delta), width);
+}
+template <typename T>
+HEDDLE_INLINE T __shfl_down_sync(unsigned mask, T value, unsigned delta, int width = 32) {
+  return heddle_exchange(heddle_emulated::Collective::kShuffleDown, mask, value,
+                         static_cast<int>(delta), width);
+}
+template <typename T>
+HEDDLE_INLINE T __shfl_xor_sync(unsigned mask, T value, int lanes, int width = 32) {
+  return heddle_exchange(heddle_emulated::Collective::kShuffleXor, mask, value, lanes, width);
+}
+HEDDLE_INLINE unsigned __ballot_sync(unsigned mask, int predicate) {
+  return heddle_exchange(heddle_emulated::Collective::kBallot, mask, unsigned(predicate != 0), 0,
+                         32);
+}
+HEDDLE_INLINE int __any_sync(unsigned mask, int predicate) {
+  return heddle_exchange(heddle_emulated::Collective::kAny, mask, int(predicate != 0), 0, 32);
+}
+HEDDLE_INLINE int __all_sync(unsigned mask, int predicate) {
+  return heddle_exchange(heddle_emulated::Collective::kAll, mask, int(predicate != 0), 0, 32);
+}
+// Reductions of 32-bit integers; the operand tells the emulator whether they are signed.
+HEDDLE_INLINE unsigned __reduce_add_sync(unsigned mask, unsigned value) {
+  return heddle_exchange(heddle_emulated::Collective::kReduceAdd, mask, value, 0, 32);
+}
+HEDDLE_INLINE int __reduce_add_sync(unsigned mask, int value) {
+  return heddle_exchange(heddle_emulated::Collective::kReduceAdd, mask, value, 1, 32);
+}
+HEDDLE_INLINE unsigned __reduce_min_sync(unsigned mask, unsigned value) {
+  return heddle_exchange(heddle_emulated::Collective::kReduceMin, mask, value, 0, 32);
+}
+HEDDLE_INLINE int __reduce_min_sync(unsigned mask, int value) {
+  return heddle_exchange(heddle_emulated::Collective::kReduceMin, mask, value, 1, 32);
+}
+HEDDLE_INLINE unsigned __reduce_max_sync(unsigned mask, unsigned value) {
+  return heddle_exchange(heddle_emulated::Collective::kReduceMax, mask, value, 0, 32);
+}
+HEDDLE_INLINE int __reduce_max_sync(unsigned mask, int value) {
+  return heddle_exchange(heddle_emulated::Collective::kReduceMax, mask, value, 1, 32);
+}
+
+// 5. Atomics: one touch of the memory, then the plain operation, which no other thread can divide.
+#define HEDDLE_ATOMIC   \
+  template <typename T> \
+  __attribute__((no_sanitize("thread"), noinline)) static
+HEDDLE_ATOMIC T heddle_atomic_load(T* address) { return *address; }
+HEDDLE_ATOMIC void heddle_atomic_store(T* address, T value) { *address = value; }
+template <typename T>
+struct HeddleSame {
+  using Type = T;
+};
+#define HEDDLE_ATOMIC_OPERATION(name, ...)                               \
+  template <typename T>                                                  \
+  HEDDLE_INLINE T name(T* address, typename HeddleSame<T>::Type value) { \
+    heddle_atomic(address, sizeof(T));                                   \
+    const T old = heddle_atomic_load(address);                           \
+    heddle_atomic_store(address, static_cast<T>(__VA_ARGS__));           \
+    return old;                                                          \
+  }
+HEDDLE_ATOMIC_OPERATION(atomicAdd, old + value)
+HEDDLE_ATOMIC_OPERATION(atomicSub, old - value)
+HEDDLE_ATOMIC_OPERATION(atomicMax, old < value ? value : old)
+HEDDLE_ATOMIC_OPERATION(atomicMin, value < old ? value : old)
+HEDDLE_ATOMIC_OPERATION(atomicExch, value)
+HEDDLE_ATOMIC_OPERATION(atomicAnd, old& value)
+HEDDLE_ATOMIC_OPERATION(atomicOr, old | value)
+HEDDLE_ATOMIC_OPERATION(atomicXor, old ^ value)
+template <typename T>
+HEDDLE_INLINE T atomicCAS(T* address, typename HeddleSame<T>::Type expected,
+                          typename HeddleSame<T>::Type value) {
+  heddle_atomic(address, sizeof(T));
+  const T old = heddle_atomic_load(address);
+  if (old == expected) heddle_atomic_store(address, value);
+  return old;
+}
+
+// 6. Loads, bits and arithmetic. Library functions are declared as the C library has them.
+template <typename T>
+HEDDLE_INLINE T __ldg(const T* address) {
+  return *address;
+}
+HEDDLE_INLINE int __float_as_int(float x) { return __builtin_bit_cast(int, x); }
+HEDDLE_INLINE unsigned __float_as_uint(float x) { return __builtin_bit_cast(unsigned, x); }
+HEDDLE_INLINE float __int_as_float(int x) { return __builtin_bit_cast(float, x); }
+HEDDLE_INLINE float __uint_as_float(unsigned x) { return __builtin_bit_cast(float, x); }
+HEDDLE_INLINE int __popc(unsigned x) { return __builtin_popcount(x); }
+HEDDLE_INLINE int __popcll(unsigned long long x) { return __builtin_popcountll(x); }
+HEDDLE_INLINE int __clz(int x) { return x == 0 ? 32 : __builtin_clz(unsigned(x)); }
+HEDDLE_INLINE int __clzll(long long x) { return x == 0 ? 64 : __builtin_clzll(x); }
+HEDDLE_INLINE int __ffs(int x) { return __builtin_ffs(x); }
+HEDDLE_INLINE int __ffsll(long long x) { return __builtin_ffsll(x); }
+
+extern "C" {
+float expf(float) noexcept;
+float exp2f(float) noexcept;
+float logf(float) noexcept;
+float log2f(float) noexcept;
+float sqrtf(float) noexcept;
+float fabsf(float) noexcept;
+float fmaxf(float, float) noexcept;
+float fminf(float, float) noexcept;
+float fmaf(float, float, float) noexcept;
+float floorf(float) noexcept;
+float ceilf(float) noexcept;
+float powf(float, float) noexcept;
+float tanhf(float) noexcept;
+}
+HEDDLE_INLINE float rsqrtf(float x) { return 1.0f / sqrtf(x); }
+// Macros: the C library's own header, should a text include it, declares functions of these names.
+#define __expf(x) expf(x)
+#define __logf(x) logf(x)
+#define __fdividef(x, y) ((x) / (y))
+#define __frcp_rn(x) (1.0f / (x))
+#define __fsqrt_rn(x) sqrtf(x)
+#define __fadd_rn(x, y) ((x) + (y))
+#define __fmul_rn(x, y) ((x) * (y))
+#define __fdiv_rn(x, y) ((x) / (y))
+#define __fmaf_rn(x, y, z) fmaf(x, y, z)
+
+#define HEDDLE_EXTREMES(T)                                \
+  HEDDLE_INLINE T min(T a, T b) { return b < a ? b : a; } \
+  HEDDLE_INLINE T max(T a, T b) { return a < b ? b : a; }
+HEDDLE_EXTREMES(int)
+HEDDLE_EXTREMES(unsigned)
+HEDDLE_EXTREMES(long)
+HEDDLE_EXTREMES(unsigned long)
+HEDDLE_EXTREMES(long long)
+HEDDLE_EXTREMES(unsigned long long)
+HEDDLE_EXTREMES(float)
+HEDDLE_EXTREMES(double)

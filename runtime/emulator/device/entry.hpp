@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// How the emulator enters a kernel of any signature: arguments arrive as an array of pointers to
+// their values, as the CUDA driver takes them, and the parameter types come from the function.
+#pragma once
+
+namespace heddle_emulated {
+
+template <typename T>
+struct Letter {
+  static constexpr char value = '?';
+};
+template <typename T>
+struct Letter<T*> {
+  static constexpr char value = 'p';
+};
+template <typename T>
+struct Letter<const T*> {
+  static constexpr char value = 'c';
+};
+template <>
+struct Letter<int> {
+  static constexpr char value = 'i';
+};
+template <>
+struct Letter<float> {
+  static constexpr char value = 'f';
+};
+// Top-level const and restrict of a parameter are no part of its function's type.
+
+template <typename Function>
+struct Parameters;
+template <typename... P>
+struct Parameters<void (*)(P...)> {
+  static constexpr int kCount = sizeof...(P);
+  static constexpr char kLetters[] = {Letter<P>::value..., '\0'};
+
+  template <int... kIndex>
+  struct Indices {};
+  template <int kLeft, int... kIndex>
+  struct Count : Count<kLeft - 1, kLeft - 1, kIndex...> {};
+  template <int... kIndex>
+  struct Count<0, kIndex...> {
+    using Type = Indices<kIndex...>;
+  };
+
+  // Reading the emulator's own argument array is no access of the kernel.
+  template <int... kIndex>
+  __attribute__((no_sanitize("thread"), no_sanitize("undefined"))) static void call(
+      void (*kernel)(P...), void** arguments, Indices<kIndex...>) {
+    kernel(*static_cast<P*>(arguments[kIndex])...);
+  }
+};
+
+}  // namespace heddle_emulated
+
+#define HEDDLE_EMULATED_ENTRY(kernel)                                                          \
+  extern "C" __attribute__((visibility("hidden"))) void heddle_entry(void** arguments) {       \
+    using Kernel = heddle_emulated::Parameters<decltype(&kernel)>;                             \
+    Kernel::call(&kernel, arguments, typename Kernel::template Count<Kernel::kCount>::Type{}); \
+  }                                                                                            \
+  extern "C" __attribute__((visibility("hidden"))) const char* const heddle_signature =        \
+      heddle_emulated::Parameters<decltype(&kernel)>::kLetters;

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+// The module's half of the emulator. The compiler's thread sanitizer makes every load and store
+// call a __tsan_ function and its other sanitizers call __ubsan_ ones; instead of the sanitizers'
+// libraries they find these, which hand over to the emulator. Nothing here is itself instrumented.
+#include "bridge.hpp"
+
+using heddle_emulated::Bridge;
+using heddle_emulated::Collective;
+using heddle_emulated::Coordinates;
+using heddle_emulated::Fault;
+using heddle_emulated::Module;
+using heddle_emulated::Touch;
+
+#define PLAIN __attribute__((no_sanitize("thread,undefined"), no_sanitize_coverage))
+#define HIDDEN extern "C" PLAIN __attribute__((visibility("hidden")))
+#define CALLER __builtin_return_address(0)
+
+// Here they are variables; the kernel sees them as constants (emulated_device.hpp), which they are
+// for one thread: the emulator changes them only when it changes threads.
+extern "C" {
+__attribute__((visibility("hidden"))) Coordinates heddle_thread_index, heddle_block_index,
+    heddle_block_shape, heddle_grid_shape;
+}
+
+// Keeps the section, and with it the linker's two symbols, alive in a kernel without shared memory.
+__attribute__((section("heddle_shared"), used, aligned(256))) static char heddle_anchor[256];
+extern "C" char __start_heddle_shared[] __attribute__((visibility("hidden")));
+extern "C" char __stop_heddle_shared[] __attribute__((visibility("hidden")));
+
+HIDDEN void heddle_entry(void** arguments);
+extern "C" __attribute__((visibility("hidden"))) const char* const heddle_signature;
+
+// Until the emulator connects, while the text's own initialisers run, nothing is watched.
+PLAIN static void idle_touch(void*, const void*, unsigned long, Touch, const void*) {}
+PLAIN static void idle_barrier(void*, const void*) {}
+PLAIN static unsigned long long idle_collective(void*, Collective, unsigned,
+                                                unsigned long long value, int, int, const void*) {
+  return value;
+}
+PLAIN static unsigned idle_mask(void*) { return 1; }
+PLAIN static void idle_fault(void*, Fault, long long, const char*, const void*) {}
+PLAIN static void idle_exhausted(void*, const void*) {}
+
+static Bridge bridge = {nullptr,    idle_touch,     idle_barrier, idle_collective, idle_mask,
+                        idle_fault, idle_exhausted, 1LL << 62,    nullptr};
+
+extern "C" __attribute__((visibility("default"))) Module heddle_module = {&bridge,
+                                                                          &heddle_thread_index,
+                                                                          &heddle_block_index,
+                                                                          &heddle_block_shape,
+                                                                          &heddle_grid_shape,
+                                                                          __start_heddle_shared,
+                                                                          __stop_heddle_shared,
+                                                                          heddle_entry,
+                                                                          &heddle_signature};
+
+PLAIN static inline void touch(const void* address, unsigned long size, Touch kind,
+                               const void* site) {
+  bridge.touch(bridge.engine, address, size, kind, site);
+}
+
+// 1. Loads and stores.
+HIDDEN void __tsan_init() {}
+#define HEDDLE_ACCESS(size)                                                                   \
+  HIDDEN void __tsan_read##size(void* p) { touch(p, size, Touch::kRead, CALLER); }            \
+  HIDDEN void __tsan_write##size(void* p) { touch(p, size, Touch::kWrite, CALLER); }          \
+  HIDDEN void __tsan_volatile_read##size(void* p) { touch(p, size, Touch::kRead, CALLER); }   \
+  HIDDEN void __tsan_volatile_write##size(void* p) { touch(p, size, Touch::kWrite, CALLER); } \
+  HIDDEN void __tsan_unaligned_read##size(void* p) { touch(p, size, Touch::kRead, CALLER); }  \
+  HIDDEN void __tsan_unaligned_write##size(void* p) { touch(p, size, Touch::kWrite, CALLER); }
+HEDDLE_ACCESS(1)
+HEDDLE_ACCESS(2)
+HEDDLE_ACCESS(4)
+HEDDLE_ACCESS(8)
+HEDDLE_ACCESS(16)
+HIDDEN void __tsan_read_range(void* p, unsigned long size) { touch(p, size, Touch::kRead, CALLER); }
+HIDDEN void __tsan_write_range(void* p, unsigned long size) {
+  touch(p, size, Touch::kWrite, CALLER);
+}
+HIDDEN void __tsan_vptr_update(void**, void*) {}
+HIDDEN void __tsan_vptr_read(void**) {}
+
+// 2. Block copies that the compiler leaves as calls.
+HIDDEN void* memmove(void* to, const void* from, unsigned long size) {
+  if (size == 0) return to;
+  touch(from, size, Touch::kRead, CALLER);
+  touch(to, size, Touch::kWrite, CALLER);
+  volatile char* target = static_cast<volatile char*>(to);  // volatile: not turned into a call
+  const volatile char* source = static_cast<const volatile char*>(from);
+  if (target < source) {
+    for (unsigned long i = 0; i < size; ++i) target[i] = source[i];
+  } else {
+    for (unsigned long i = size; i > 0; --i) target[i - 1] = source[i - 1];
+  }
+  return to;
+}
+HIDDEN void* memcpy(void* to, const void* from, unsigned long size) {
+  if (size == 0) return to;
+  touch(from, size, Touch::kRead, CALLER);
+  touch(to, size, Touch::kWrite, CALLER);
+  volatile char* target = static_cast<volatile char*>(to);
+  const volatile char* source = static_cast<const volatile char*>(from);
+  for (unsigned long i = 0; i < size; ++i) target[i] = source[i];
+  return to;
+}
+HIDDEN void* memset(void* to, int value, unsigned long size) {
+  if (size == 0) return to;
+  touch(to, size, Touch::kWrite, CALLER);
+  volatile char* target = static_cast<volatile char*>(to);
+  for (unsigned long i = 0; i < size; ++i) target[i] = static_cast<char>(value);
+  return to;
+}
+
+// 3. Meeting points. The address is that of the kernel's own call: the header's wrappers are
+// always inlined.
+HIDDEN void heddle_barrier() { bridge.barrier(bridge.engine, CALLER); }
+HIDDEN unsigned long long heddle_collective(unsigned kind, unsigned mask, unsigned long long value,
+                                            int operand, int width) {
+  return bridge.collective(bridge.engine, static_cast<Collective>(kind), mask, value, operand,
+                           width, CALLER);
+}
+HIDDEN unsigned heddle_active_mask() { return bridge.active_mask(bridge.engine); }
+HIDDEN void heddle_atomic(const void* address, unsigned long size) {
+  touch(address, size, Touch::kAtomic, CALLER);
+}
+
+// 4. Every basic block: an endless loop and a runaway recursion end here.
+HIDDEN void __sanitizer_cov_trace_pc() {
+  if (--bridge.steps_left < 0 ||
+      static_cast<const char*>(__builtin_frame_address(0)) < bridge.stack_limit) {
+    bridge.exhausted(bridge.engine, CALLER);
+  }
+}
+
+// 5. Arithmetic. The layouts of the first arguments are the compiler's.
+struct Place {
+  const char* file;
+  unsigned line, column;
+};
+struct Type {
+  unsigned short kind, info;
+  char name[1];
+};
+struct IndexData {
+  Place place;
+  const Type* array;
+  const Type* index;
+};
+struct AlignmentData {
+  Place place;
+  const Type* type;
+  unsigned char log_alignment, kind;
+};
+// Values of up to 64 bits travel in the handle itself; info holds the width and the sign.
+PLAIN static long long value_of(const Type* type, unsigned long handle) {
+  const unsigned width = 1u << (type->info >> 1);
+  const bool is_signed = (type->info & 1) != 0;
+  if (!is_signed || width >= 64) return static_cast<long long>(handle);
+  return static_cast<long long>(handle << (64 - width)) >> (64 - width);
+}
+PLAIN static void fault(Fault kind, const void* site, long long detail = 0,
+                        const char* type = nullptr) {
+  bridge.fault(bridge.engine, kind, detail, type, site);
+}
+HIDDEN void __ubsan_handle_out_of_bounds(IndexData* data, unsigned long index) {
+  fault(Fault::kIndex, CALLER, value_of(data->index, index), data->array->name);
+}
+HIDDEN void __ubsan_handle_add_overflow(void*, void*, void*) { fault(Fault::kOverflow, CALLER); }
+HIDDEN void __ubsan_handle_sub_overflow(void*, void*, void*) { fault(Fault::kOverflow, CALLER); }
+HIDDEN void __ubsan_handle_mul_overflow(void*, void*, void*) { fault(Fault::kOverflow, CALLER); }
+HIDDEN void __ubsan_handle_negate_overflow(void*, void*) { fault(Fault::kOverflow, CALLER); }
+HIDDEN void __ubsan_handle_divrem_overflow(void*, void*, void*) { fault(Fault::kDivision, CALLER); }
+HIDDEN void __ubsan_handle_shift_out_of_bounds(void*, void*, void*) {
+  fault(Fault::kShift, CALLER);
+}
+HIDDEN void __ubsan_handle_type_mismatch_v1(AlignmentData* data, unsigned long address) {
+  fault(Fault::kAlignment, CALLER, static_cast<long long>(address), data->type->name);
+}

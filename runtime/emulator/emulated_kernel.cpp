@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/emulator/emulated_kernel.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <mutex>
+#include <utility>
+
+#include "runtime/emulator/device/texts.hpp"
+#include "runtime/emulator/engine.hpp"
+#include "runtime/host_compiler.hpp"
+
+namespace heddle::emulator {
+namespace {
+
+// A CUDA thread has at most 512 KiB of local memory; the pages of a stack exist once touched.
+constexpr std::size_t kCudaStack = std::size_t{1} << 20;
+constexpr std::size_t kCpuStack = std::size_t{64} << 20;
+
+// What makes the compiler report every access. The order of optimisation matters: above -O1
+// neighbouring accesses are merged and would be checked as one.
+std::vector<std::string> instrumenting_flags(Dialect dialect) {
+  return {
+      dialect == Dialect::kCuda ? "-std=c++17" : "-std=c++20",
+      "-O1",
+      "-g1",
+      "-gdwarf-4",  // in version 5 g++ 12 names the wrong file for an #included text
+
+      "-w",
+      "-fsanitize=thread,bounds,alignment,signed-integer-overflow,integer-divide-by-zero,shift",
+      "--param",
+      "tsan-instrument-func-entry-exit=0",
+      "-fsanitize-coverage=trace-pc",
+      "-ftrivial-auto-var-init=pattern",  // uninitialised locals are at least the same ones
+      "-ffp-contract=off",
+      "-fno-strict-aliasing",
+      "-fno-exceptions",
+      "-fno-threadsafe-statics",
+      "-fno-weak",  // __shared__ variables of templates and inline functions stay in one section
+      "-nodefaultlibs",  // not the sanitizers' own libraries
+      "-Wl,-Bsymbolic"};
+}
+
+bool is_identifier(const std::string& name) {
+  return !name.empty() && !std::isdigit(static_cast<unsigned char>(name[0])) &&
+         std::all_of(name.begin(), name.end(),
+                     [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; });
+}
+
+Result<CompileRequest> compilation_of(const KernelText& kernel) {
+  if (!is_identifier(kernel.symbol)) {
+    return Error{"\"" + kernel.symbol + "\" is not the name of a function"};
+  }
+  CompileRequest request;
+  request.files = kernel.includes;
+  request.files["bridge.hpp"] = texts::bridge;
+  request.files["entry.hpp"] = texts::entry;
+  request.files["hooks.cpp"] = texts::hooks;
+  std::string main = "#include \"bridge.hpp\"\n";
+  if (kernel.dialect == Dialect::kCuda) {
+    request.files["emulated_device.hpp"] = texts::emulated_device;
+    main += "#include \"emulated_device.hpp\"\n";
+  }
+  main += "#include \"" + kernel.file + "\"\n#include \"entry.hpp\"\nHEDDLE_EMULATED_ENTRY(" +
+          kernel.symbol + ")\n";
+  request.files["emulated_main.cpp"] = main;
+  if (request.files.count(kernel.file) != 0) {
+    return Error{"\"" + kernel.file + "\" names both the kernel and a file it includes"};
+  }
+  request.files[kernel.file] = kernel.text;
+  request.sources = {"emulated_main.cpp", "hooks.cpp"};
+  request.flags = instrumenting_flags(kernel.dialect);
+  request.libraries = {"-lm", "-lc", "-lgcc"};
+  return request;
+}
+
+const char* kind_of(char letter) {
+  switch (letter) {
+    case 'p':
+      return "a pointer";
+    case 'c':
+      return "a pointer to constants";
+    case 'i':
+      return "a 32-bit integer";
+    case 'f':
+      return "a float";
+    default:
+      return "of another type";
+  }
+}
+
+bool accepts(char letter, const LaunchArgument& argument) {
+  return match(
+      argument, [&](BufferArgument) { return letter == 'p' || letter == 'c'; },
+      [&](NullArgument) { return letter == 'p' || letter == 'c'; },
+      [&](std::int32_t) { return letter == 'i'; }, [&](float) { return letter == 'f'; });
+}
+
+}  // namespace
+
+const char* name_of(LaneOrder order) {
+  switch (order) {
+    case LaneOrder::kForward:
+      return "forward";
+    case LaneOrder::kReverse:
+      return "reverse";
+    case LaneOrder::kShuffled:
+      return "shuffled";
+  }
+  unreachable("a lane order of no kind");
+}
+
+struct EmulatedKernel::Loaded {
+  std::mutex turn;
+  std::string symbol;
+  Dialect dialect;
+  ModuleImage image;
+  SourceLines lines;
+  std::string parameters;  // letters, see device/bridge.hpp
+
+  std::optional<Error> misfit(const Launch& launch) const;
+};
+
+EmulatedKernel::EmulatedKernel(std::unique_ptr<Loaded> loaded) : loaded_(std::move(loaded)) {}
+EmulatedKernel::EmulatedKernel(EmulatedKernel&&) noexcept = default;
+EmulatedKernel& EmulatedKernel::operator=(EmulatedKernel&&) noexcept = default;
+EmulatedKernel::~EmulatedKernel() = default;
+
+Result<EmulatedKernel> EmulatedKernel::build(const KernelText& kernel) {
+  const auto request = compilation_of(kernel);
+  if (!request) return request.error();
+  const auto compiler = HostCompiler::find();
+  if (!compiler) return compiler.error();
+  if (!compiler->is_gcc()) {
+    return Error{"the emulator needs g++, and CXX names " + compiler->version()};
+  }
+  const auto path = compiler->shared_object(*request);
+  if (!path) return path.error();
+  auto image = load_module(*path);
+  if (!image) return image.error();
+  const std::string parameters = *image->module->signature;
+  const std::size_t unknown = parameters.find('?');
+  if (unknown != std::string::npos) {
+    return Error{"parameter " + std::to_string(unknown + 1) + " of " + kernel.symbol +
+                 " is neither a pointer nor a 32-bit integer nor a float"};
+  }
+  if (kernel.dialect == Dialect::kCpu &&
+      (parameters.size() < 2 || parameters.substr(parameters.size() - 2) != "ii")) {
+    return Error{kernel.symbol + " does not end in two 32-bit integers, its range of blocks"};
+  }
+  auto loaded = std::unique_ptr<Loaded>(new Loaded{{},
+                                                   kernel.symbol,
+                                                   kernel.dialect,
+                                                   std::move(*image),
+                                                   SourceLines(*path, kernel.file),
+                                                   parameters});
+  return EmulatedKernel(std::move(loaded));
+}
+
+std::optional<Error> EmulatedKernel::Loaded::misfit(const Launch& launch) const {
+  const std::size_t own = parameters.size() - (dialect == Dialect::kCpu ? 2 : 0);
+  if (launch.arguments.size() != own) {
+    return Error{symbol + " takes " + std::to_string(own) + " arguments, the launch gives " +
+                 std::to_string(launch.arguments.size())};
+  }
+  for (std::size_t i = 0; i < own; ++i) {
+    if (!accepts(parameters[i], launch.arguments[i])) {
+      return Error{"argument " + std::to_string(i + 1) + " of " + symbol + " is " +
+                   kind_of(parameters[i])};
+    }
+    const auto* buffer = std::get_if<BufferArgument>(&launch.arguments[i]);
+    if (buffer != nullptr && buffer->index >= launch.buffers.size()) {
+      return Error{"argument " + std::to_string(i + 1) + " of " + symbol +
+                   " names a buffer that the launch does not have"};
+    }
+  }
+  const int most = dialect == Dialect::kCpu ? 1 : 1024;
+  if (launch.blocks < 0 || launch.threads < 1 || launch.threads > most) {
+    return Error{"a launch has at least one thread a block and at most " + std::to_string(most)};
+  }
+  return std::nullopt;
+}
+
+Result<EmulationResult> EmulatedKernel::run(const Launch& launch) {
+  const std::lock_guard lock(loaded_->turn);
+  if (const auto misfit = loaded_->misfit(launch)) return *misfit;
+  auto memory = Memory::create(launch, loaded_->image);
+  if (!memory) return memory.error();
+  auto fibers =
+      Fibers::create(launch.threads, loaded_->dialect == Dialect::kCuda ? kCudaStack : kCpuStack);
+  if (!fibers) return fibers.error();
+  Engine engine(launch, loaded_->dialect, loaded_->image, *memory, *fibers, loaded_->lines);
+  EmulationResult result = engine.run();
+  memory->copy_back(launch);
+  return result;
+}
+
+}  // namespace heddle::emulator

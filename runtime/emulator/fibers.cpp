@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/emulator/fibers.hpp"
+
+#include <sys/mman.h>
+
+#include <boost/context/detail/fcontext.hpp>
+
+namespace heddle::emulator {
+
+namespace context = boost::context::detail;
+
+Result<Fibers> Fibers::create(int count, std::size_t stack_bytes) {
+  Fibers fibers;
+  auto stacks = Pages::map(static_cast<std::size_t>(count) * stack_bytes);
+  if (!stacks) return stacks.error();
+  fibers.stacks_ = std::move(*stacks);
+  // A huge page per stack would turn kilobytes into gigabytes.
+  madvise(fibers.stacks_.data(), fibers.stacks_.bytes(), MADV_NOHUGEPAGE);
+  fibers.stack_bytes_ = stack_bytes;
+  fibers.fibers_.resize(static_cast<std::size_t>(count));
+  return fibers;
+}
+
+const char* Fibers::stack_begin(int index) const {
+  return stacks_.data() + static_cast<std::size_t>(index) * stack_bytes_;
+}
+
+void Fibers::start(int index, Body body, void* argument) {
+  Fiber& fiber = fibers_[static_cast<std::size_t>(index)];
+  fiber.body = body;
+  fiber.argument = argument;
+  // Stacks lie a power of two apart; without a shift their hot ends would share cache sets.
+  const std::size_t colour = static_cast<std::size_t>(index % 64) * 192;
+  char* top = stacks_.data() + static_cast<std::size_t>(index + 1) * stack_bytes_ - colour;
+  fiber.context =
+      context::make_fcontext(top, stack_bytes_ - colour, [](context::transfer_t transfer) {
+        auto* self = static_cast<Fibers*>(transfer.data);
+        self->outside_ = transfer.fctx;
+        const Fiber& running = self->fibers_[static_cast<std::size_t>(self->running_)];
+        running.body(running.argument);
+        self->suspend();
+        unreachable("a finished fiber was resumed");
+      });
+}
+
+void Fibers::resume(int index) {
+  running_ = index;
+  Fiber& fiber = fibers_[static_cast<std::size_t>(index)];
+  fiber.context = context::jump_fcontext(fiber.context, this).fctx;
+}
+
+void Fibers::suspend() { outside_ = context::jump_fcontext(outside_, nullptr).fctx; }
+
+}  // namespace heddle::emulator

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// One fiber per CUDA thread, all on the calling OS thread. A fiber that is no longer wanted is
+// dropped without unwinding: kernel code owns nothing.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "patterns/result.hpp"
+#include "runtime/emulator/arena.hpp"
+
+namespace heddle::emulator {
+
+class Fibers {
+ public:
+  using Body = void (*)(void* context);
+
+  static Result<Fibers> create(int count, std::size_t stack_bytes);
+
+  // From outside: makes fiber `index` start `body(context)` when next resumed.
+  void start(int index, Body body, void* context);
+  // From outside: runs the fiber until it suspends or its body ends.
+  void resume(int index);
+  // From inside the running fiber: back to whoever resumed it.
+  void suspend();
+
+  const char* stack_begin(int index) const;
+  std::size_t stack_bytes() const { return stack_bytes_; }
+
+ private:
+  struct Fiber {
+    void* context = nullptr;
+    Body body = nullptr;
+    void* argument = nullptr;
+  };
+  Pages stacks_;
+  std::size_t stack_bytes_ = 0;
+  std::vector<Fiber> fibers_;
+  int running_ = -1;
+  void* outside_ = nullptr;
+};
+
+}  // namespace heddle::emulator

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// One emulated launch: what goes in and what comes out.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "codegen/manifest.hpp"
+#include "runtime/emulator/finding.hpp"
+
+namespace heddle::emulator {
+
+// In which order the threads of a block, and the blocks of a launch, take their turns. A correct
+// kernel gives bitwise equal results in all of them.
+enum class LaneOrder { kForward, kReverse, kShuffled };
+const char* name_of(LaneOrder order);
+
+struct ByteRange {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+};
+
+// A global array. The kernel works on a copy, which is written back after the launch (not when the
+// access is kRead). kRead may not be written; kWrite must be written completely, each element once,
+// and holds nothing to read before; kReadWrite is initialised memory.
+struct LaunchBuffer {
+  std::string name;
+  void* data = nullptr;
+  std::size_t bytes = 0;
+  Access access = Access::kRead;
+  std::vector<ByteRange> uninitialised = {};  // parts of an input that hold nothing to read
+};
+
+struct BufferArgument {
+  std::size_t index = 0;  // into Launch::buffers
+};
+struct NullArgument {};
+using LaunchArgument = std::variant<BufferArgument, NullArgument, std::int32_t, float>;
+
+struct Launch {
+  int blocks = 1;
+  int threads = 1;  // per block, at most 1024; 1 for a cpu text
+  std::vector<LaunchBuffer> buffers;
+  std::vector<LaunchArgument> arguments;  // in the kernel's order, without a cpu text's two blocks
+
+  LaneOrder order = LaneOrder::kForward;
+  std::uint64_t seed = 1;                   // of kShuffled
+  bool check = true;                        // off: only bounds, meeting points and counters
+  bool count_requests = false;              // sectors and bank conflicts, at some cost
+  std::int64_t step_limit = 4'000'000'000;  // basic blocks entered, over all threads
+  std::size_t max_findings = 20;
+};
+
+struct Counters {
+  std::int64_t global_bytes_read = 0;
+  std::int64_t global_bytes_written = 0;
+  std::int64_t shared_bytes_read = 0;
+  std::int64_t shared_bytes_written = 0;
+  std::int64_t accesses = 0;  // checked loads and stores
+  std::int64_t steps = 0;     // basic blocks entered
+  std::int64_t barriers = 0;  // per block
+  std::int64_t collectives = 0;
+  // With count_requests: a request is what the lanes of one warp ask for at one place together.
+  std::int64_t global_requests = 0;
+  std::int64_t global_sectors = 0;  // of 32 bytes
+  std::int64_t shared_requests = 0;
+  std::int64_t shared_bank_conflicts = 0;  // extra passes over the 32 banks
+};
+
+struct EmulationResult {
+  std::vector<Finding> findings;  // none: nothing to hold against the kernel in this launch
+  bool completed = false;         // false: stopped early, the outputs are incomplete
+  Counters counters;
+};
+
+}  // namespace heddle::emulator

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/emulator/memory.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace heddle::emulator {
+namespace {
+
+Result<Pages> shadow_for(Array& array) {
+  auto pages = Pages::map(array.bytes * sizeof(Cell));
+  if (pages) array.cells = reinterpret_cast<Cell*>(pages->data());
+  return pages;
+}
+
+}  // namespace
+
+// Zeroed pages are valid cells: all their members mean "never" when zero.
+static_assert(std::is_trivially_copyable_v<Cell>);
+
+Result<Memory> Memory::create(const Launch& launch, const ModuleImage& image) {
+  Memory memory;
+  std::vector<std::size_t> sizes;
+  for (const LaunchBuffer& buffer : launch.buffers) sizes.push_back(buffer.bytes);
+  auto arena = Arena::create(sizes);
+  if (!arena) return arena.error();
+  memory.arena_ = std::move(*arena);
+  for (std::size_t i = 0; i < launch.buffers.size(); ++i) {
+    const LaunchBuffer& buffer = launch.buffers[i];
+    Array array;
+    array.name = buffer.name;
+    array.begin = reinterpret_cast<std::uintptr_t>(memory.arena_.array(i));
+    array.bytes = buffer.bytes;
+    array.readable_at_start = buffer.access != Access::kWrite;
+    array.writable = buffer.access != Access::kRead;
+    array.write_once = buffer.access == Access::kWrite;
+    auto shadow = shadow_for(array);
+    if (!shadow) return shadow.error();
+    memory.pages_.push_back(std::move(*shadow));
+    if (!buffer.uninitialised.empty()) {
+      auto blank = Pages::map(buffer.bytes);
+      if (!blank) return blank.error();
+      array.blank = reinterpret_cast<std::uint8_t*>(blank->data());
+      for (const ByteRange& range : buffer.uninitialised) {
+        const std::size_t end = std::min(range.end, buffer.bytes);
+        for (std::size_t at = range.begin; at < end; ++at) array.blank[at] = 1;
+      }
+      memory.pages_.push_back(std::move(*blank));
+    }
+    if (buffer.bytes > 0) std::memcpy(memory.arena_.array(i), buffer.data, buffer.bytes);
+    memory.global_.push_back(std::move(array));
+  }
+  memory.shared_begin_ = reinterpret_cast<std::uintptr_t>(image.module->shared_begin);
+  memory.shared_bytes_ =
+      static_cast<std::size_t>(image.module->shared_end - image.module->shared_begin);
+  for (const SharedVariable& variable : image.shared) {
+    Array array;
+    array.name = variable.name;
+    array.begin = variable.begin;
+    array.bytes = variable.bytes;
+    array.shared = true;
+    auto shadow = shadow_for(array);
+    if (!shadow) return shadow.error();
+    memory.pages_.push_back(std::move(*shadow));
+    memory.shared_.push_back(std::move(array));
+  }
+  return memory;
+}
+
+Array* Memory::shared_at(std::uintptr_t address) {
+  // Kernels stay with one array for a while.
+  if (last_shared_ < shared_.size() &&
+      address - shared_[last_shared_].begin < shared_[last_shared_].bytes) {
+    return &shared_[last_shared_];
+  }
+  for (std::size_t i = 0; i < shared_.size(); ++i) {
+    if (address - shared_[i].begin < shared_[i].bytes) {
+      last_shared_ = i;
+      return &shared_[i];
+    }
+  }
+  return nullptr;
+}
+
+void Memory::begin_block() {
+  // All ones: a NaN as a float and -1 as an index, so that what leaks through is conspicuous.
+  std::memset(reinterpret_cast<void*>(shared_begin_), 0xff, shared_bytes_);
+}
+
+void Memory::note_unwritten(FindingLog& log) const {
+  for (const Array& array : global_) {
+    if (!array.write_once) continue;
+    std::size_t first = array.granules(), missing = 0;
+    for (std::size_t i = array.granules(); i-- > 0;) {
+      if (array.cells[i].write_tick != 0) continue;
+      first = i;
+      ++missing;
+    }
+    if (missing == 0) continue;
+    const std::size_t size = std::size_t{1} << array.shift;
+    Observation seen;
+    seen.kind = FindingKind::kUnwritten;
+    seen.array = &array;
+    seen.offset = first * size;
+    seen.size = size;
+    seen.words = fmt::format("{} of {} elements of {} are left unwritten, the first is {}[{}]",
+                             missing, array.granules(), array.name, array.name, first);
+    log.note(std::move(seen));
+  }
+}
+
+void Memory::copy_back(const Launch& launch) const {
+  for (std::size_t i = 0; i < launch.buffers.size(); ++i) {
+    const LaunchBuffer& buffer = launch.buffers[i];
+    if (buffer.access == Access::kRead || buffer.bytes == 0) continue;
+    std::memcpy(buffer.data, arena_.array(i), buffer.bytes);
+  }
+}
+
+}  // namespace heddle::emulator

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// The arrays of one launch with their shadows: the launch's buffers in an arena, the module's
+// __shared__ variables where they are.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "patterns/result.hpp"
+#include "runtime/emulator/arena.hpp"
+#include "runtime/emulator/finding_log.hpp"
+#include "runtime/emulator/launch.hpp"
+#include "runtime/emulator/module_image.hpp"
+#include "runtime/emulator/shadow.hpp"
+
+namespace heddle::emulator {
+
+class Memory {
+ public:
+  // Copies the launch's data in. `image` must outlive this object.
+  static Result<Memory> create(const Launch& launch, const ModuleImage& image);
+
+  bool in_shared(std::uintptr_t address) const { return address - shared_begin_ < shared_bytes_; }
+  bool in_global(std::uintptr_t address) const { return arena_.contains(address); }
+  // The array whose part of the address space this is; the offset may still be out of it. nullptr
+  // in the gaps between shared variables.
+  Array* global_at(std::uintptr_t address) { return &global_[arena_.index_of(address)]; }
+  Array* shared_at(std::uintptr_t address);
+
+  void* device_address(std::size_t buffer) const { return arena_.array(buffer); }
+  // Shared memory holds nothing when a block starts; what it physically holds is the same each
+  // time.
+  void begin_block();
+  void note_unwritten(FindingLog& log) const;
+  void copy_back(const Launch& launch) const;
+
+ private:
+  Arena arena_;
+  std::vector<Pages> pages_;  // of the shadows
+  std::vector<Array> global_;
+  std::vector<Array> shared_;
+  std::size_t last_shared_ = 0;
+  std::uintptr_t shared_begin_ = 0;
+  std::size_t shared_bytes_ = 0;
+};
+
+}  // namespace heddle::emulator
