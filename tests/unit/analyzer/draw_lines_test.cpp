@@ -190,28 +190,33 @@ TEST_CASE("programs run as filters under a time limit") {
   CHECK_FALSE(lingering.ok());
 }
 
-TEST_CASE("growth curves label every series and keep labels apart") {
-  std::vector<GrowthPanel> panels(2);
-  panels[0].title = "time(n)";
-  panels[1].title = "cache(n)";
-  for (const double factor : {1.0, 1.01, 1.02, 1.03, 40.0}) {
-    GrowthSeries series;
-    series.name = "series " + svg_number(factor);
-    for (double n = 16; n <= 1024; n *= 2) series.points.emplace_back(n, factor * n);
-    panels[0].series.push_back(series);
-    panels[1].series.push_back(series);
+TEST_CASE("growth curves label every series inside the panel, and keep labels apart") {
+  for (const bool rising : {true, false}) {  // the crowd ends at the top, or at the bottom
+    GrowthPanel panel;
+    panel.title = "time(n)";
+    for (const double factor : {1.0, 1.01, 1.02, 1.03, 1.04}) {
+      GrowthSeries series;
+      series.name = "series " + svg_number(factor);
+      for (double n = 16; n <= 4096; n *= 2) {
+        series.points.emplace_back(n, rising ? factor * n : factor / n);
+      }
+      panel.series.push_back(series);
+    }
+    panel.series.push_back({"guide", {{16, 1}, {4096, 1}}, true});
+    const std::string svg = growth_svg("growth", "log axes", {panel, panel});
+    CHECK(test::XmlCheck::problem_in(svg) == "");
+    CHECK(occurrences(svg, ">guide<") == 2);
+    std::vector<double> heights;  // of the labels in the first panel
+    for (const GrowthSeries& series : panel.series) {
+      const std::size_t text = svg.rfind("<text", svg.find('>' + series.name + '<'));
+      heights.push_back(std::strtod(svg.c_str() + svg.find(" y=\"", text) + 4, nullptr));
+    }
+    std::sort(heights.begin(), heights.end());
+    for (std::size_t k = 1; k < heights.size(); ++k) CHECK(heights[k] - heights[k - 1] >= 14);
+    const std::size_t frame = svg.find("<line");  // the first grid line spans the panel
+    CHECK(heights.front() >= std::strtod(svg.c_str() + svg.find(" y1=\"", frame) + 5, nullptr));
+    CHECK(heights.back() <= std::strtod(svg.c_str() + svg.find(" y2=\"", frame) + 5, nullptr));
   }
-  panels[0].series.push_back({"sqrt n", {{16, 4}, {1024, 32}}, true});
-  const std::string svg = growth_svg("growth", "log axes", panels);
-  CHECK(test::XmlCheck::problem_in(svg) == "");
-  CHECK(occurrences(svg, ">sqrt n<") == 1);
-  std::vector<double> heights;  // of the labels in the first panel
-  for (const GrowthSeries& series : panels[0].series) {
-    const std::size_t text = svg.rfind("<text", svg.find('>' + series.name + '<'));
-    heights.push_back(std::strtod(svg.c_str() + svg.find(" y=\"", text) + 4, nullptr));
-  }
-  std::sort(heights.begin(), heights.end());
-  for (std::size_t k = 1; k < heights.size(); ++k) CHECK(heights[k] - heights[k - 1] >= 14);
 }
 
 TEST_CASE("golden line pictures") {
