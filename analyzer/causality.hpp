@@ -15,7 +15,7 @@ namespace heddle {
 
 struct CausalityOptions {
   std::int64_t rows_to_check = 4096;         // when the proof fails; fewer if rows are long
-  std::uint64_t resource_limit = 3'000'000;  // of the solver, per obligation
+  std::uint64_t resource_limit = 2'000'000;  // of the solver, per obligation
 };
 
 struct CausalityVerdict {

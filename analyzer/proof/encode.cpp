@@ -202,6 +202,13 @@ Term Query::bits_of(BuiltinFunction function, const Term& operand) {
   return value;
 }
 
+Term Query::popcount_of(const Term& x) {
+  std::vector<Term> outer_needs = take_needs();
+  const Term value = bits_of(BuiltinFunction::kPopcount, x);
+  needs_ = std::move(outer_needs);
+  return value;
+}
+
 Term Query::encode_builtin(const BuiltinCall& node, const Scope& scope) {
   std::vector<Term> arguments;
   for (const ExpressionPtr& argument : node.arguments) {

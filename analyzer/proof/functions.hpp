@@ -17,7 +17,7 @@ void learn_comparisons(Knowledge& knowledge, const FunctionDefinition& function)
 
 // "power(2)": 2^t >= t + 1, and 2 * 2^s <= 2^t for 0 <= s < t, with equality at t = s + 1.
 Lemma power_lemma(const Knowledge& knowledge, const Integer& base);
-// "powers(2,3)": 2^s <= 3^t for 0 <= s <= t.
+// "powers(2,3)": 2^s <= 3^t for 0 <= s <= t, and 2 * 2^s <= 3^t for 0 <= s < t.
 Lemma powers_lemma(const Knowledge& knowledge, const Integer& base, const Integer& larger);
 // "popcount": 1 <= popcount(x) <= l + 1 for 2^l <= x < 2^(l+1).
 Lemma popcount_lemma(const Knowledge& knowledge);

@@ -94,13 +94,15 @@ Lemma powers_lemma(const Knowledge& knowledge, const Integer& base, const Intege
                                   .given(small(s) <= large(s), "induction hypothesis")
                                   .conclude(small(s + 1) <= large(s + 1)));
   lemma.obligations.push_back(
-      Step(knowledge, name + ".later", fmt::format("{0}^s <= {1}^s <= {1}^t for s <= t", b, c))
+      Step(knowledge, name + ".later",
+           fmt::format("{0}^s <= {1}^t for s <= t, and {0} * {0}^s <= {1}^t for s < t", b, c))
           .given(conjunction({s >= 0, s <= t}), "0 <= s <= t")
           .given(large(s) >= s + 1, fmt::format("power({}).above", c))
           .given(implies(s < t, Term(larger) * large(s) <= large(t)),
                  fmt::format("power({}).growth", c))
           .given(small(s) <= large(s), name + ".step")
-          .conclude(small(s) <= large(t)));
+          .conclude(conjunction(
+              {small(s) <= large(t), implies(s < t, Term(base) * small(s) <= large(t))})));
   return lemma;
 }
 

@@ -129,6 +129,11 @@ void Query::add_function_instances(const FunctionDefinition& function, const Ter
       const Term lower = Term::apply("fn." + function.name, s);
       assume(implies(conjunction({s >= 0, s < t}), lower + (t - s) <= value), lemma("increasing"));
     }
+    for (const int landmark : {1, 2, 4}) {
+      const Term s(landmark), there = apply(function, s);
+      assume(implies(t >= s, there + (t - s) <= value), lemma("increasing"));
+      assume(implies(conjunction({t >= 0, t <= s}), value + (s - t) <= there), lemma("increasing"));
+    }
   }
   if (facts.closed) {
     assume(implies(t >= 0,
@@ -158,6 +163,11 @@ void Query::add_power_instances(const Integer& base, const Term& t) {
   lemmas_.insert(name);
   assume(implies(t >= 0, power >= t + 1), name);
   assume(implies(equal(t, 0), equal(power, 1)), name);
+  for (const int landmark : {1, 2, 4, 8}) {
+    const Term s(landmark), there = power_of(base, s);
+    assume(implies(t > s, Term(base) * there <= power), name);
+    assume(implies(conjunction({t >= 0, t < s}), Term(base) * power <= there), name);
+  }
   for (const auto& [other, arguments] : power_arguments_) {
     for (const Term& s : arguments) {
       if (other == base && s.text() == t.text()) continue;
@@ -169,6 +179,7 @@ void Query::add_power_instances(const Integer& base, const Term& t) {
         const std::string pair = fmt::format("powers({},{})", other.to_string(), base.to_string());
         lemmas_.insert(pair);
         assume(implies(conjunction({s >= 0, s <= t}), value(other, s) <= power), pair);
+        assume(implies(conjunction({s >= 0, s < t}), Term(other) * value(other, s) <= power), pair);
       }
     }
   }

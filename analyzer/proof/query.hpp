@@ -56,6 +56,8 @@ class Query {
   Term encode_known(const Expression& expression, const Scope& scope);
   // f(argument) of the pattern; means something only where argument >= 0.
   Term apply(const FunctionDefinition& function, const Term& argument);
+  // popcount(x); means something only where x >= 1.
+  Term popcount_of(const Term& x);
   // Assumes the step of a recursive function at k, f(k + order) = ..., and returns what the step
   // needs to have a value there. For inductions, where the function is not known to be total yet.
   Term unfold(const FunctionDefinition& function, const Term& k);

@@ -58,7 +58,4 @@ struct ProvedModel {
 // Never fails: a set that no rule describes is kOther.
 ProvedModel model_of(const Knowledge& knowledge, const SetPtr& set, Side side);
 
-// "#{k >= 0 : k^2 + 1 < i}" and the like: the size of row i in words.
-std::string describe_size(const RowModel& model, Side side);
-
 }  // namespace heddle::proof

@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tuples of values are visited by their maximum, then in dictionary order, so the first failure is
+// the smallest.
+#include "analyzer/proof/exhaustive.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "analyzer/cost.hpp"
+#include "analyzer/depth.hpp"
+#include "analyzer/liveness.hpp"
+#include "patterns/ast_print.hpp"
+
+namespace heddle::proof {
+namespace {
+
+constexpr std::int64_t kFarthestRow = std::int64_t{1} << 40;
+
+// visit(expression) for every expression in the claim, outermost first.
+class Walk {
+ public:
+  explicit Walk(std::function<void(const Expression&)> visit) : visit_(std::move(visit)) {}
+
+  void claim(const Claim& claim) {
+    match(
+        claim.node,
+        [&](const BoundClaim& node) {
+          expression(*node.left);
+          expression(*node.right);
+        },
+        [&](const GrowthClaim& node) { expression(*node.measure); },
+        [&](const ReachClaim& node) {
+          expression(*node.from_row);
+          expression(*node.to_row);
+        });
+    if (claim.where) condition(*claim.where);
+  }
+
+ private:
+  void condition(const Condition& node) {
+    match(
+        node.node,
+        [&](const Comparison& comparison) {
+          expression(*comparison.left);
+          expression(*comparison.right);
+        },
+        [&](const Conjunction& both) {
+          condition(*both.left);
+          condition(*both.right);
+        },
+        [&](const Disjunction& either) {
+          condition(*either.left);
+          condition(*either.right);
+        },
+        [&](const Negation& negated) { condition(*negated.operand); });
+  }
+
+  void expression(const Expression& node) {
+    visit_(node);
+    match(
+        node.node, [](const Literal&) {}, [](const Name&) {},
+        [&](const Apply& apply) { expression(*apply.argument); },
+        [&](const Negate& negate) { expression(*negate.operand); },
+        [&](const Arithmetic& arithmetic) {
+          expression(*arithmetic.left);
+          expression(*arithmetic.right);
+        },
+        [&](const BuiltinCall& call) {
+          for (const ExpressionPtr& argument : call.arguments) expression(*argument);
+        },
+        [&](const MeasureTerm& measure) {
+          for (const ExpressionPtr& argument : measure.arguments) expression(*argument);
+        });
+  }
+
+  std::function<void(const Expression&)> visit_;
+};
+
+struct Outcome {
+  bool holds = true;
+  Integer value;
+  Integer bound;
+  std::string explanation;
+};
+
+class Judge {
+ public:
+  Judge(const Pattern& pattern, const Claim& claim, MeasureOracle oracle)
+      : evaluator_(pattern), claim_(claim), oracle_(std::move(oracle)) {}
+
+  Result<Outcome> decide(const Bindings& bindings) const {
+    if (claim_.where) {
+      const Result<bool> applies = evaluator_.holds(*claim_.where, bindings, oracle_);
+      if (!applies.ok()) return applies.error();
+      if (!applies.value()) return Outcome{};
+    }
+    if (const auto* bound = std::get_if<BoundClaim>(&claim_.node)) return compare(*bound, bindings);
+    const auto* reach = std::get_if<ReachClaim>(&claim_.node);
+    assert_that(reach != nullptr, "growth claims are not decided point by point");
+    return reaches(*reach, bindings);
+  }
+
+ private:
+  Result<Outcome> compare(const BoundClaim& claim, const Bindings& bindings) const {
+    const Result<Integer> left = evaluator_.evaluate(*claim.left, bindings, oracle_);
+    if (!left.ok()) return left.error();
+    const Result<Integer> right = evaluator_.evaluate(*claim.right, bindings, oracle_);
+    if (!right.ok()) return right.error();
+    Outcome outcome{true, left.value(), right.value(), {}};
+    outcome.holds = claim.op == ComparisonOperator::kLessEqual      ? left.value() <= right.value()
+                    : claim.op == ComparisonOperator::kGreaterEqual ? right.value() <= left.value()
+                                                                    : left.value() == right.value();
+    return outcome;
+  }
+
+  Result<Outcome> reaches(const ReachClaim& claim, const Bindings& bindings) const {
+    const Result<Integer> later = evaluator_.evaluate(*claim.from_row, bindings, oracle_);
+    if (!later.ok()) return later.error();
+    const Result<Integer> earlier = evaluator_.evaluate(*claim.to_row, bindings, oracle_);
+    if (!earlier.ok()) return earlier.error();
+    if (later.value() < earlier.value()) return Error{"a token reaches later ones only"};
+    const Result<Integer> hops = oracle_(MeasureKind::kHops, {later.value(), earlier.value()});
+    if (hops.ok()) return Outcome{};
+    if (hops.error().message != kNoPath) return hops.error();
+    return Outcome{false, later.value(), earlier.value(),
+                   fmt::format("token {} does not reach token {}", earlier.value().to_string(),
+                               later.value().to_string())};
+  }
+
+ public:
+  static constexpr const char* kNoPath = "there is no path";
+
+ private:
+  Evaluator evaluator_;
+  const Claim& claim_;
+  MeasureOracle oracle_;
+};
+
+}  // namespace
+
+std::int64_t MeasuredRows::rows_for(MeasureKind measure) const {
+  if (measure == MeasureKind::kHops) return hops_ ? hops_->n() : 0;
+  return n_;
+}
+
+Result<MeasuredRows> MeasuredRows::up_to(const Pattern& pattern, std::int64_t n,
+                                         std::int64_t hop_rows) {
+  MaterializeResult result = materialize(pattern, n);
+  if (const auto* error = std::get_if<Error>(&result)) return *error;
+  const auto* rows = std::get_if<Rows>(&result);
+  assert_that(rows != nullptr, "a causal pattern reads earlier positions only");
+  MeasuredRows measured;
+  measured.n_ = n;
+  measured.total_ = rows->a.total() + rows->b.total();
+  measured.time_ = time_by_row(*rows);
+  measured.depth_ = depth_by_row(*rows);
+  const Result<CacheSizes> cache = cache_by_row(pattern, *rows);
+  if (!cache.ok()) return cache.error();
+  measured.cache_ = cache.value().size;
+  measured.cache_horizon_ = cache.value().horizon;
+  if (hop_rows == n) {
+    measured.hops_ = all_hops(*rows);
+  } else if (hop_rows > 0) {
+    const MaterializeResult first = materialize(pattern, hop_rows);
+    measured.hops_ = all_hops(std::get<Rows>(first));
+  }
+  return measured;
+}
+
+Result<Integer> MeasuredRows::value(MeasureKind measure,
+                                    const std::vector<Integer>& arguments) const {
+  beyond_ = false;
+  const Integer& argument = arguments[0];
+  if (argument < Integer(1)) {
+    return Error{fmt::format("{} of {}", heddle::name_of(measure), argument.to_string())};
+  }
+  if (Integer(rows_for(measure)) < argument) {
+    beyond_ = true;
+    return Error{"not computed so far out"};
+  }
+  const auto i = static_cast<std::size_t>(*argument.to_int64());
+  switch (measure) {
+    case MeasureKind::kTime:
+      return Integer(time_[i - 1]);
+    case MeasureKind::kCache:
+      return Integer(cache_[i - 1]);
+    case MeasureKind::kDepth:
+      return Integer(depth_[i - 1]);
+    case MeasureKind::kHops: {
+      if (arguments[1] < Integer(1) || argument < arguments[1]) {
+        return Error{fmt::format("hops({}, {}) needs 1 <= j <= i", argument.to_string(),
+                                 arguments[1].to_string())};
+      }
+      const int hops = hops_->at(*argument.to_int64(), *arguments[1].to_int64());
+      if (hops == kUnreachable) return Error{Judge::kNoPath};
+      return Integer(hops);
+    }
+    case MeasureKind::kCongestion:
+    case MeasureKind::kRank:
+      return Error{fmt::format("{} is not computed for every argument", heddle::name_of(measure))};
+  }
+  unreachable("measure");
+}
+
+bool mentions(const Claim& claim, MeasureKind measure) {
+  bool found = measure == MeasureKind::kHops && std::holds_alternative<ReachClaim>(claim.node);
+  Walk([&](const Expression& node) {
+    const auto* term = std::get_if<MeasureTerm>(&node.node);
+    found = found || (term != nullptr && term->measure == measure);
+  }).claim(claim);
+  return found;
+}
+
+std::vector<std::string> variables_of(const Claim& claim, const Pattern& pattern) {
+  std::set<std::string> names;
+  Walk([&](const Expression& node) {
+    const auto* name = std::get_if<Name>(&node.node);
+    if (name != nullptr && !pattern.parameter(name->name)) names.insert(name->name);
+  }).claim(claim);
+  return {names.begin(), names.end()};
+}
+
+SearchResult search(const Pattern& pattern, const Claim& claim, const MeasuredRows& measured,
+                    std::int64_t first, std::int64_t last) {
+  const std::vector<std::string> names = variables_of(claim, pattern);
+  const Judge judge(pattern, claim, [&measured](auto kind, const auto& arguments) {
+    return measured.value(kind, arguments);
+  });
+  const auto index_of = [&](const char* name) {
+    return static_cast<std::size_t>(std::find(names.begin(), names.end(), name) - names.begin());
+  };
+  const std::size_t i = index_of("i"), j = index_of("j");
+  const bool ordered = i < names.size() && j < names.size();
+  SearchResult result;
+  result.checked_up_to = first - 1;
+  Bindings bindings;
+  for (const std::string& name : names) bindings.emplace_back(name, 1);
+  std::vector<std::int64_t> values(names.size(), 1);
+
+  // Decides at the present values; false ends the search.
+  const auto decide = [&]() {
+    if (ordered && values[j] >= values[i]) return true;
+    for (std::size_t at = 0; at < names.size(); ++at) bindings[at].second = Integer(values[at]);
+    const Result<Outcome> outcome = judge.decide(bindings);
+    if (!outcome.ok()) {
+      if (measured.beyond()) return false;
+      std::string at;
+      for (const auto& [name, value] : bindings) {
+        at += fmt::format("{}{} = {}", at.empty() ? "" : ", ", name, value.to_string());
+      }
+      result.stopped = fmt::format("the claim has no value at {}: {}", at, outcome.error().message);
+      return false;
+    }
+    if (outcome.value().holds) return true;
+    result.refuted = Refuted{{bindings, outcome.value().value, outcome.value().bound},
+                             true,
+                             outcome.value().explanation};
+    return false;
+  };
+  // All tuples whose maximum is `maximum`, in dictionary order.
+  const std::function<bool(std::size_t, bool, std::int64_t)> visit =
+      [&](std::size_t at, bool reached, std::int64_t maximum) {
+        if (at == names.size()) return decide();
+        const bool forced = !reached && at + 1 == names.size();
+        for (std::int64_t value = forced ? maximum : 1; value <= maximum; ++value) {
+          values[at] = value;
+          if (!visit(at + 1, reached || value == maximum, maximum)) return false;
+        }
+        return true;
+      };
+  for (std::int64_t maximum = first; maximum <= last; ++maximum) {
+    if (!visit(0, false, maximum)) return result;
+    result.checked_up_to = maximum;
+    if (names.empty()) {
+      result.checked_up_to = last;
+      return result;
+    }
+  }
+  return result;
+}
+
+namespace {
+
+// time(i) and, where a rule of liveness applies, cache(i) of a single row.
+Result<Integer> measure_row(const Pattern& pattern, const Evaluator& evaluator, MeasureKind measure,
+                            std::int64_t i) {
+  Integer total = 0;
+  for (const Side side : {Side::kA, Side::kB}) {
+    const Retention retention = liveness(pattern, side).retention;
+    const bool live = measure == MeasureKind::kCache;
+    if (live && retention == Retention::kNothing) continue;
+    if (live && retention == Retention::kHorizon) return Error{"the live set has no rule"};
+    if (live && retention == Retention::kEverything) {
+      total = total + Integer(i);
+      continue;
+    }
+    const Result<Row> row = evaluator.row(side, live ? i + 1 : i);
+    if (!row.ok()) return row.error();
+    total = total + Integer(count_of(intersection_of(row.value().positions, {{1, i}})));
+  }
+  return total;
+}
+
+}  // namespace
+
+std::optional<Refuted> refute_at(const Pattern& pattern, const Claim& claim,
+                                 const Bindings& values) {
+  const Evaluator evaluator(pattern);
+  const Judge judge(
+      pattern, claim,
+      [&](MeasureKind measure, const std::vector<Integer>& arguments) -> Result<Integer> {
+        const std::optional<std::int64_t> i = arguments[0].to_int64();
+        const bool one_row = measure == MeasureKind::kTime || measure == MeasureKind::kCache;
+        if (!one_row || !i || *i < 1 || *i > kFarthestRow) return Error{"not one row within reach"};
+        return measure_row(pattern, evaluator, measure, *i);
+      });
+  const Result<Outcome> outcome = judge.decide(values);
+  if (!outcome.ok() || outcome.value().holds) return std::nullopt;
+  return Refuted{
+      {values, outcome.value().value, outcome.value().bound}, false, outcome.value().explanation};
+}
+
+}  // namespace heddle::proof

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Claims decided by looking: exact measures of all rows up to n, and the smallest values of the
+// variables at which a claim fails. Shares no reasoning with the proof rules.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "analyzer/hops.hpp"
+#include "analyzer/verdict.hpp"
+#include "patterns/expression.hpp"
+#include "patterns/materialize.hpp"
+
+namespace heddle::proof {
+
+// The measures that a claim mentions, for arguments up to n.
+class MeasuredRows {
+ public:
+  // `pattern` must be causal and outlive the result.
+  // `hop_rows` <= n limits hops, which take a table of pairs.
+  static Result<MeasuredRows> up_to(const Pattern& pattern, std::int64_t n, std::int64_t hop_rows);
+
+  // Fails where the measure has no value, or none is known here: then beyond() tells.
+  Result<Integer> value(MeasureKind measure, const std::vector<Integer>& arguments) const;
+  // True when the last failure was only that the argument is larger than n.
+  bool beyond() const { return beyond_; }
+  // The rows for which the measure is known.
+  std::int64_t rows_for(MeasureKind measure) const;
+  // |rowA| + |rowB| over all rows: what it cost to list them.
+  std::int64_t total() const { return total_; }
+  // Set when cache(i) misses readers after this row.
+  const std::optional<std::int64_t>& cache_horizon() const { return cache_horizon_; }
+
+ private:
+  std::int64_t n_ = 0;
+  std::int64_t total_ = 0;
+  std::vector<std::int64_t> time_, cache_, depth_;
+  std::optional<std::int64_t> cache_horizon_;
+  std::optional<HopTable> hops_;
+  mutable bool beyond_ = false;
+};
+
+// Does the claim have this measure in it?
+bool mentions(const Claim& claim, MeasureKind measure);
+// The names in a claim that are not parameters, sorted.
+std::vector<std::string> variables_of(const Claim& claim, const Pattern& pattern);
+
+struct SearchResult {
+  std::optional<Refuted> refuted;
+  std::int64_t checked_up_to = 0;  // all values of the variables up to this one were tried
+  std::string stopped;             // why not further, when the claim has no value somewhere
+};
+
+// All values >= 1 of the variables up to `last` (with j < i), smallest maximum first.
+SearchResult search(const Pattern& pattern, const Claim& claim, const MeasuredRows& measured,
+                    std::int64_t first, std::int64_t last);
+
+// The claim at these values, wherever they are, by evaluating only the rows it needs; nothing if it
+// holds there or needs a measure of many rows.
+std::optional<Refuted> refute_at(const Pattern& pattern, const Claim& claim,
+                                 const Bindings& values);
+
+}  // namespace heddle::proof

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+// A class is proved with constants or not at all; the measured values only say which to try.
+#include "analyzer/proof/growth.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "analyzer/proof/claims.hpp"
+#include "analyzer/proof/measure_terms.hpp"
+#include "patterns/ast_print.hpp"
+
+namespace heddle::proof {
+
+using namespace smt;  // NOLINT: terms and their operators
+
+namespace {
+
+// Searching for constants asks many questions, most of which are hopeless: each gets less.
+constexpr std::uint64_t kResourceShare = 6;
+constexpr double kLevel = 1.06;  // ratios that rise by less may be chance
+
+// r = floor(i^(1/q)): r^q <= i < (r+1)^q
+Term root_of(Query& query, const Term& i, int q) {
+  if (q == 1) return i;
+  const Term root = query.fresh("root");
+  Term below = root, above = root + 1;
+  for (int factor = 1; factor < q; ++factor) {
+    below = below * root;
+    above = above * (root + 1);
+  }
+  query.assume(implies(i >= 1, conjunction({root >= 1, below <= i, i < above})),
+               fmt::format("{} is the floor of a root of degree {}", root.name(), q));
+  return root;
+}
+
+Term growth_term(Query& query, const Term& i, const GrowthClass& growth) {
+  Term value(1);
+  const auto multiply = [&](const Term& factor) {
+    value = value.is_constant() ? factor : value * factor;
+  };
+  if (growth.power_numerator > 0) {
+    const Term root = root_of(query, i, growth.power_denominator);
+    for (int p = 0; p < growth.power_numerator; ++p) multiply(root);
+  }
+  const ExpressionPtr name = make_expression(Name{"i"});
+  const ExpressionPtr log2 = make_expression(BuiltinCall{BuiltinFunction::kLog2, {name}});
+  for (int p = 0; p < growth.log_power; ++p) multiply(query.encode_known(*log2, {{"i", i}}));
+  return value;
+}
+
+// The largest value of the measure in row i.
+std::optional<Integer> measured_at(const MeasuredRows& measured, MeasureKind measure,
+                                   std::int64_t i) {
+  if (measure != MeasureKind::kHops) {
+    const Result<Integer> value = measured.value(measure, {Integer(i)});
+    return value.ok() ? std::optional(value.value()) : std::nullopt;
+  }
+  Integer most = 0;
+  for (std::int64_t j = 1; j < i; ++j) {
+    const Result<Integer> value = measured.value(measure, {Integer(i), Integer(j)});
+    if (!value.ok()) return std::nullopt;
+    if (most < value.value()) most = value.value();
+  }
+  return most;
+}
+
+// The class's function without its floors, which would hide a slow trend.
+double smooth_growth(const GrowthClass& growth, double i) {
+  return std::pow(i, static_cast<double>(growth.power_numerator) / growth.power_denominator) *
+         std::pow(std::log2(i + 1), growth.log_power);
+}
+
+// The least c that fits all measured rows from `start` on. Nothing if none does, or if the ratio
+// still rises at the far end (a true class has it level or falling), so that no proof can succeed.
+std::optional<Integer> suggested_constant(const MeasuredRows& measured, MeasureKind measure,
+                                          const GrowthClass& growth, Direction direction,
+                                          std::int64_t start, std::int64_t last) {
+  Integer c = 1;
+  double early = 0, late = 0;  // largest ratio over (last/8, last/4] and over (last/2, last]
+  for (std::int64_t i = start; i <= last; ++i) {
+    const std::optional<Integer> value = measured_at(measured, measure, i);
+    if (!value) return std::nullopt;
+    const Integer g = growth_value(growth, i);
+    const Integer& large = direction == Direction::kAtMost ? *value : g;
+    const Integer& small = direction == Direction::kAtMost ? g : *value;
+    if (large.sign() <= 0) continue;
+    if (small.sign() <= 0) return std::nullopt;
+    if (c * small < large) c = ceil_div(large, small);
+    const double measure_here = static_cast<double>(value->to_int64().value_or(INT64_MAX));
+    const double smooth = smooth_growth(growth, static_cast<double>(i));
+    const double ratio =
+        direction == Direction::kAtMost ? measure_here / smooth : smooth / measure_here;
+    if (i > last / 8 && i <= last / 4) early = std::max(early, ratio);
+    if (i > last / 2) late = std::max(late, ratio);
+  }
+  if (late > kLevel * early) return std::nullopt;
+  return c;
+}
+
+std::optional<Proved> prove_with(const Structure& structure, MeasureKind measure,
+                                 const GrowthClass& growth, Direction direction, const Integer& c,
+                                 std::int64_t start) {
+  Query query(structure.knowledge, structure.knowledge.resource_limit / kResourceShare);
+  MeasureTerms terms(structure);
+  const Term i = query.variable("i");
+  query.assume(i >= Term(start), "from i0 on");
+  std::vector<Term> arguments{i};
+  if (measure == MeasureKind::kHops) {
+    const Term j = query.variable("j");
+    query.assume(conjunction({j >= 1, j < i}), "j < i");
+    arguments.push_back(j);
+  }
+  const std::optional<Term> value = terms.term(query, measure, arguments);
+  if (!value) return std::nullopt;
+  if (!terms.exact() && direction == Direction::kAtLeast && growth != GrowthClass{}) {
+    return std::nullopt;  // the rules bound such sizes from above only
+  }
+  const Term g = growth_term(query, i, growth);
+  const std::string name = heddle::name_of(measure);
+  const std::string statement =
+      direction == Direction::kAtMost
+          ? fmt::format("{} <= {} g(i) for i >= {}, in {}", name, c.to_string(), start,
+                        heddle::to_string(growth))
+          : fmt::format("g(i) <= {} {} for i >= {}, g of {}", c.to_string(), name, start,
+                        heddle::to_string(growth));
+  const Term goal = direction == Direction::kAtMost ? *value <= Term(c) * g : g <= Term(c) * *value;
+  Attempt attempt = query.prove("growth: " + statement, statement, goal);
+  if (!attempt.proved()) return std::nullopt;
+  std::set<std::string> lemmas = query.lemmas();
+  lemmas.insert(terms.lemmas().begin(), terms.lemmas().end());
+  Proved proved;
+  proved.rule = joined(terms.rules());
+  proved.parameters = {{"c", c.to_string()}, {"i0", std::to_string(start)}};
+  proved.assumes.assign(terms.assumes().begin(), terms.assumes().end());
+  proved.obligations = terms.obligations();
+  proved.obligations.push_back(std::move(attempt.obligation));
+  for (Obligation& obligation : structure.knowledge.obligations_of(lemmas)) {
+    proved.obligations.push_back(std::move(obligation));
+  }
+  proved.obligations = distinct(std::move(proved.obligations));
+  return proved;
+}
+
+}  // namespace
+
+Integer growth_value(const GrowthClass& growth, std::int64_t i) {
+  Integer value = 1;
+  if (growth.power_numerator > 0) {
+    const auto q = static_cast<std::uint64_t>(growth.power_denominator);
+    std::int64_t low = 1, high = i;  // largest root with root^q <= i
+    while (low < high) {
+      const std::int64_t middle = low + (high - low + 1) / 2;
+      const std::optional<Integer> power = heddle::power(middle, q, 4096);
+      if (power && *power <= Integer(i))
+        low = middle;
+      else
+        high = middle - 1;
+    }
+    for (int p = 0; p < growth.power_numerator; ++p) value = value * Integer(low);
+  }
+  for (int p = 0; p < growth.log_power; ++p) value = value * integer_log2(i);
+  return value;
+}
+
+bool grows_faster(const GrowthClass& a, const GrowthClass& b) {
+  const int left = a.power_numerator * b.power_denominator;
+  const int right = b.power_numerator * a.power_denominator;
+  return left != right ? left > right : a.log_power > b.log_power;
+}
+
+const std::vector<GrowthClass>& growth_ladder() {
+  static const std::vector<GrowthClass> kLadder = {{0, 1, 0}, {0, 1, 1}, {1, 3, 0}, {1, 2, 0},
+                                                   {2, 3, 0}, {1, 1, 0}, {1, 1, 1}, {2, 1, 0}};
+  return kLadder;
+}
+
+std::optional<Proved> prove_growth(const Structure& structure, const MeasuredRows& measured,
+                                   MeasureKind measure, const GrowthClass& growth,
+                                   Direction direction) {
+  const std::int64_t last = measured.rows_for(measure);
+  const bool needs_two = growth.log_power > 0 || measure == MeasureKind::kHops;
+  // From the first rows on, with the constant that fits; further out, with one to spare.
+  struct Trial {
+    std::int64_t start;
+    Integer spare;
+  };
+  for (const Trial& trial : {Trial{needs_two ? 2 : 1, 0}, Trial{16, 1}}) {
+    const std::optional<Integer> c =
+        suggested_constant(measured, measure, growth, direction, trial.start, last);
+    if (!c) continue;
+    std::optional<Proved> proved =
+        prove_with(structure, measure, growth, direction, *c + trial.spare, trial.start);
+    if (proved) return proved;
+  }
+  return std::nullopt;
+}
+
+}  // namespace heddle::proof

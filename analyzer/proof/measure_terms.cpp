@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+// The laws of the theory page that turn measures into arithmetic.
+#include "analyzer/proof/measure_terms.hpp"
+
+#include <fmt/format.h>
+
+#include "analyzer/proof/points.hpp"
+#include "analyzer/proof/row_size.hpp"
+#include "patterns/ast_print.hpp"
+
+namespace heddle::proof {
+
+using namespace smt;  // NOLINT: terms and their operators
+
+namespace {
+
+constexpr const char* kLagrange = "Lagrange: every natural number is a sum of four squares";
+
+// {value(k) : k >= 0} as a progression to compare with.
+ExpressionPtr powers_of_two() {
+  return make_expression(Arithmetic{ArithmeticOperator::kPower, make_expression(Literal{2}),
+                                    make_expression(Name{"k"})});
+}
+ExpressionPtr squares_plus_one() {
+  const ExpressionPtr k = make_expression(Name{"k"});
+  return make_expression(Arithmetic{
+      ArithmeticOperator::kAdd, make_expression(Arithmetic{ArithmeticOperator::kMultiply, k, k}),
+      make_expression(Literal{1})});
+}
+
+const char* size_rule(const RowModel& model) {
+  switch (model.kind) {
+    case RowModel::Kind::kDistances:
+      return model.points.beyond.empty()
+                 ? "row size: distances below i"
+                 : "row size: #{k : f(k) < i} is the c with f(c-1) < i <= f(c)";
+    case RowModel::Kind::kPositions:
+      return "row size: fixed positions up to i";
+    case RowModel::Kind::kLattice:
+      return "row size: a lattice row has at most #{k : f(k) < i}";
+    case RowModel::Kind::kUnion:
+      return "row size: a union has at most the sum";
+    case RowModel::Kind::kIntersection:
+      return "row size: an intersection is in both parts";
+    case RowModel::Kind::kDifference:
+      return "row size: a difference is in its left part";
+    case RowModel::Kind::kOther:
+      return "row size: a range, or at most every position";
+  }
+  unreachable("row model");
+}
+
+const char* live_rule(const RowModel& model) {
+  switch (model.kind) {
+    case RowModel::Kind::kDistances:
+      return model.points.infinite() ? "live set: unbounded distances keep everything"
+                                     : "live set: the last m positions, m the largest distance";
+    case RowModel::Kind::kPositions:
+      return "live set: fixed positions are read for ever";
+    case RowModel::Kind::kLattice:
+      return "live set: lattice rows are nested, live(i) = row(i+1)";
+    case RowModel::Kind::kUnion:
+      return "live set: of a union, the union";
+    case RowModel::Kind::kIntersection:
+      return "live set: of an intersection, within both";
+    case RowModel::Kind::kDifference:
+      return "live set: of a difference, within the left";
+    case RowModel::Kind::kOther:
+      return "live set: at most every position";
+  }
+  unreachable("row model");
+}
+
+// Points includes w, ..., 1: the number w of distances 1..w, or 0.
+std::int64_t leading_window(const Points& points) {
+  if (points.start.empty() || points.start.front().low > 1) return 0;
+  return points.start.front().high;
+}
+
+}  // namespace
+
+void MeasureTerms::use(const ProvedModel& model) {
+  obligations_.insert(obligations_.end(), model.obligations.begin(), model.obligations.end());
+  lemmas_.insert(model.lemmas.begin(), model.lemmas.end());
+}
+
+Term MeasureTerms::time(Query& query, const Term& i) {
+  Term total(0);
+  for (const Side side : {Side::kA, Side::kB}) {
+    const ProvedModel& proved = structure_.side(side);
+    use(proved);
+    if (!std::holds_alternative<EmptySet>(query.knowledge().pattern->set(side)->node)) {
+      rules_.insert(size_rule(proved.model));
+    }
+    const SizeBounds size = row_size(query, proved.model, side, i);
+    if (size.exact) {
+      total = total + size.low;
+      continue;
+    }
+    exact_ = false;
+    const Term between = query.fresh("size");
+    query.assume(implies(i >= 1, conjunction({size.low <= between, between <= size.high})),
+                 "a proved bound");
+    total = total + between;
+  }
+  return total;
+}
+
+Term MeasureTerms::cache(Query& query, const Term& i) {
+  Term total(0);
+  for (const Side side : {Side::kA, Side::kB}) {
+    const ProvedModel& proved = structure_.side(side);
+    use(proved);
+    if (!std::holds_alternative<EmptySet>(query.knowledge().pattern->set(side)->node)) {
+      rules_.insert(live_rule(proved.model));
+    }
+    const SizeBounds size = live_size(query, proved.model, side, i);
+    if (size.exact) {
+      total = total + size.low;
+      continue;
+    }
+    exact_ = false;
+    const Term between = query.fresh("live");
+    query.assume(implies(i >= 1, conjunction({size.low <= between, between <= size.high})),
+                 "a proved bound");
+    total = total + between;
+  }
+  return total;
+}
+
+// progression.value = other as functions of the variable, from progression.low on
+bool MeasureTerms::progression_is(const Progression& progression, const ExpressionPtr& other) {
+  Query query(structure_.knowledge, structure_.knowledge.resource_limit);
+  const Term k = query.variable(progression.variable);
+  query.assume(k >= Term(progression.low), "range of the variable");
+  const Term here = query.encode_known(*progression.value, {{progression.variable, k}});
+  const Term there = query.encode_known(*other, {{"k", k}});
+  const std::string name =
+      fmt::format("same values: {} and {}", print(*progression.value), print(*other));
+  const Attempt attempt = query.prove(name, name, equal(here, there));
+  if (!attempt.proved()) return false;
+  obligations_.push_back(attempt.obligation);
+  lemmas_.insert(query.lemmas().begin(), query.lemmas().end());
+  return true;
+}
+
+// Distances 2^k for every k, possibly among others. The values below the split are in the list.
+bool MeasureTerms::reads_all_powers_of_two() {
+  const RowModel& b = structure_.b.model;
+  if (b.kind != RowModel::Kind::kDistances) return false;
+  for (std::int64_t power = 1; power <= b.points.split; power *= 2) {
+    if (!contains(b.points.start, power)) return false;
+  }
+  for (const Progression& progression : b.points.beyond) {
+    if (progression.low < 0 || progression.low > 60) continue;
+    const bool starts_next =
+        progression.low == 0 || (std::int64_t{1} << (progression.low - 1)) <= b.points.split;
+    if (starts_next && progression_is(progression, powers_of_two())) return true;
+  }
+  return false;
+}
+
+bool MeasureTerms::reads_all_squares_plus_one() {
+  const RowModel& b = structure_.b.model;
+  if (b.kind != RowModel::Kind::kDistances) return false;
+  for (std::int64_t k = 0; k * k + 1 <= b.points.split; ++k) {
+    if (!contains(b.points.start, k * k + 1)) return false;
+  }
+  for (const Progression& progression : b.points.beyond) {
+    if (progression.low < 0) continue;
+    const std::int64_t last = progression.low - 1;
+    const bool starts_next = progression.low == 0 || last * last + 1 <= b.points.split;
+    if (starts_next && progression_is(progression, squares_plus_one())) return true;
+  }
+  return false;
+}
+
+// h = hops(i, j) for 1 <= j < i.
+std::optional<Term> MeasureTerms::hops(Query& query, const Term& i, const Term& j) {
+  if (!structure_.reaches_all()) return std::nullopt;
+  use(structure_.a);
+  use(structure_.b);
+  const Term distance = i - j;
+  if (structure_.a_reads_all || (structure_.a_reads_self && structure_.b_reads_all)) {
+    rules_.insert("hops: every row reads every position, so one edge is enough");
+    return Term(1);
+  }
+  const Term hops = query.fresh("hops");
+  // Without the guard, a pair outside 1 <= j < i would make the hypotheses inconsistent.
+  const auto know = [&](const Term& fact, const char* why) {
+    query.assume(implies(conjunction({j >= 1, j < i}), fact), why);
+  };
+  know(hops >= 1, "j < i");
+  know(hops <= distance, "one step at a time");
+  rules_.insert("hops: row i reads i - 1, so i - j steps are enough");
+  const RowModel& b = structure_.b.model;
+  const bool only_output_steps = structure_.a_only_self && b.kind == RowModel::Kind::kDistances;
+  exact_ = false;
+  if (b.kind != RowModel::Kind::kDistances) return hops;
+  if (const std::int64_t w = leading_window(b.points); w > 1) {
+    // ceil(d / w) steps of at most w
+    rules_.insert("hops: a window of w is crossed in ceil((i - j) / w) steps");
+    know(Term(w) * (hops - 1) < distance, "no more steps of w than needed");
+  }
+  if (only_output_steps && !b.points.infinite() && !b.points.start.empty()) {
+    const std::int64_t farthest = b.points.start.back().high;
+    rules_.insert("hops: h steps of at most m cross at most h m");
+    know(distance <= Term(farthest) * hops, "the longest step");
+    exact_ = leading_window(b.points) == farthest;
+  }
+  if (b.points.beyond.empty()) return hops;
+  if (reads_all_powers_of_two()) {
+    rules_.insert("hops: i - j is a sum of popcount(i - j) powers of two");
+    know(hops <= query.popcount_of(distance), "one step per one bit");
+  }
+  if (reads_all_squares_plus_one()) {
+    assumes_.insert(kLagrange);
+    rules_.insert("hops: i - j - 4 is a sum of four squares when i - j >= 4");
+    know(hops <= 4, "1, 2 and 3 are 1, 2 and 1 + 2");
+  }
+  return hops;
+}
+
+std::optional<Term> MeasureTerms::term(Query& query, MeasureKind measure,
+                                       const std::vector<Term>& arguments) {
+  std::string key = heddle::name_of(measure);
+  for (const Term& argument : arguments) key += " " + argument.text();
+  if (measure == MeasureKind::kHops) {
+    query.need(conjunction({arguments[1] >= 1, arguments[1] < arguments[0]}));
+  } else {
+    query.need(arguments[0] >= 1);
+  }
+  if (const auto known = known_.find(key); known != known_.end()) return known->second;
+  const Term& n = arguments[0];
+  std::optional<Term> value;
+  switch (measure) {
+    case MeasureKind::kTime:
+      value = time(query, n);
+      break;
+    case MeasureKind::kCache:
+      value = cache(query, n);
+      break;
+    case MeasureKind::kHops:
+      value = hops(query, n, arguments[1]);
+      break;
+    case MeasureKind::kDepth:
+      if (!structure_.b_reads_previous) return std::nullopt;
+      use(structure_.b);
+      rules_.insert("depth: row i reads row i - 1, so the chain 1, ..., n is the longest");
+      value = n - 1;
+      break;
+    case MeasureKind::kCongestion:
+    case MeasureKind::kRank: {
+      if (!structure_.a_only_self || !structure_.reaches_all()) return std::nullopt;
+      const std::string live_key = "cache " + n.text();
+      if (known_.count(live_key) == 0) known_.emplace(live_key, cache(query, n));
+      const Term live = known_.at(live_key);
+      exact_ = false;
+      value = query.fresh(measure == MeasureKind::kRank ? "rank" : "congestion");
+      if (measure == MeasureKind::kRank) {
+        rules_.insert("capacity law: rank(m) <= cache(m) when A is diagonal");
+        query.assume(implies(n >= 1, conjunction({*value >= 0, *value <= n, *value <= live})),
+                     "capacity law");
+      } else {
+        rules_.insert("capacity law: congestion(n) * cache(n) >= n when A is diagonal");
+        query.assume(implies(n >= 1, conjunction({*value >= 1, *value <= n, *value * live >= n})),
+                     "capacity law");
+      }
+      break;
+    }
+  }
+  known_.emplace(key, *value);
+  return value;
+}
+
+}  // namespace heddle::proof

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// The measures of a pattern as terms of a query: exact where a law gives the exact value, otherwise
+// a fresh number between proved bounds. Remembers which laws it used.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "analyzer/proof/query.hpp"
+#include "analyzer/proof/structure.hpp"
+
+namespace heddle::proof {
+
+class MeasureTerms {
+ public:
+  explicit MeasureTerms(const Structure& structure) : structure_(structure) {}
+
+  // Nothing when no law applies, with `refusal` saying so.
+  std::optional<Term> term(Query& query, MeasureKind measure, const std::vector<Term>& arguments);
+
+  const std::set<std::string>& rules() const { return rules_; }
+  const std::set<std::string>& assumes() const { return assumes_; }
+  // Of the models and side conditions used.
+  const std::vector<Obligation>& obligations() const { return obligations_; }
+  const std::set<std::string>& lemmas() const { return lemmas_; }
+  // False once a measure was only bounded: then a model of the solver need not be real.
+  bool exact() const { return exact_; }
+
+ private:
+  Term time(Query& query, const Term& i);
+  Term cache(Query& query, const Term& i);
+  std::optional<Term> hops(Query& query, const Term& i, const Term& j);
+  bool reads_all_powers_of_two();
+  bool reads_all_squares_plus_one();
+  bool progression_is(const Progression& progression, const ExpressionPtr& other);
+  void use(const ProvedModel& model);
+
+  const Structure& structure_;
+  std::set<std::string> rules_;
+  std::set<std::string> assumes_;
+  std::vector<Obligation> obligations_;
+  std::set<std::string> lemmas_;
+  std::map<std::string, Term> known_;
+  bool exact_ = true;
+};
+
+}  // namespace heddle::proof
