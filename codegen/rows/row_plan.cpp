@@ -119,7 +119,7 @@ class Planner {
     StreamLeaf stream;
     stream.variable = binder.name;
     stream.element = node.element;
-    const Trend trend = monotone_.shape_of(*node.element, binder.name, node.binders).trend;
+    const Trend trend = trend_of(node);
     if (trend == Trend::kUnknown) {
       return refuse(expression, "it cannot be seen that `" + print(*node.element) +
                                     "` only falls or only rises as " + binder.name + " grows");
@@ -150,6 +150,25 @@ class Planner {
     stream.clip = !stays_inside(stream, names);
     if (const auto error = carry(expression, stream, *steps)) return *error;
     return leaf(std::move(stream));
+  }
+
+  // How the element moves with the variable. Beyond what the resolver needs to see: x / y falls
+  // where x >= 0 stays and y >= 1 rises.
+  Trend trend_of(const Comprehension& node) const {
+    const std::string& variable = node.binders[0].name;
+    const Trend trend = monotone_.shape_of(*node.element, variable, node.binders).trend;
+    const Arithmetic* quotient = as<Arithmetic>(node.element);
+    if (trend != Trend::kUnknown || quotient == nullptr ||
+        (quotient->op != ArithmeticOperator::kFloorDivide &&
+         quotient->op != ArithmeticOperator::kCeilDivide) ||
+        mentions(*quotient->left, variable)) {
+      return trend;
+    }
+    const Shape divisor = monotone_.shape_of(*quotient->right, variable, node.binders);
+    const Result<Range> dividend = prover_.range_of(*quotient->left, rows());
+    const bool falls =
+        divisor.trend == Trend::kUp && divisor.positive && dividend && dividend->low >= Integer(0);
+    return falls ? Trend::kDown : trend;
   }
 
   FormulaResult point(const Comprehension& node) {

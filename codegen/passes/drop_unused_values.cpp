@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "codegen/passes/drop_unused_values.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "patterns/result.hpp"
+
+namespace heddle::passes {
+namespace {
+
+using namespace ir;
+
+// Variables read by the statements of a kernel.
+class Reads {
+ public:
+  explicit Reads(const Kernel& kernel) : kernel_(kernel) { visit(kernel.body); }
+  bool has(VariableId id) const { return read_.count(id.index) != 0; }
+
+ private:
+  void visit(const Body& body) {
+    for (const Statement& statement : body) visit(statement);
+  }
+  void visit(const Statement& statement) {
+    match(
+        statement.node, [](const Comment&) {}, [](const Declare&) {}, [](const Barrier&) {},
+        [&](const Define& node) { visit(node.value); },
+        [&](const Assign& node) { visit(node.value); },
+        [&](const Choose& node) { visit(kernel_[node.view].condition); },
+        [&](const Store& node) {
+          visit(node.index);
+          visit(node.value);
+        },
+        [&](const For& node) {
+          for (const ValueId id : {node.begin, node.end, node.step}) visit(id);
+          visit(node.body);
+        },
+        [&](const While& node) {
+          visit(node.condition);
+          visit(node.body);
+        },
+        [&](const If& node) {
+          visit(node.condition);
+          visit(node.body);
+          visit(node.otherwise);
+        });
+  }
+  void visit(ValueId id) {
+    match(
+        kernel_[id].node, [](const IntegerLiteral&) {}, [](const RealLiteral&) {},
+        [](const LowestScore&) {}, [](const Where&) {},
+        [&](const Read& node) { read_.insert(node.variable.index); },
+        [&](const Unary& node) { visit(node.operand); },
+        [&](const Binary& node) {
+          visit(node.left);
+          visit(node.right);
+        },
+        [&](const Select& node) {
+          for (const ValueId part : {node.condition, node.yes, node.no}) visit(part);
+        },
+        [&](const Load& node) { visit(node.index); },
+        [&](const Call& node) {
+          for (const ValueId part : node.arguments) visit(part);
+        },
+        [&](const Dot& node) {
+          visit(node.left_index);
+          visit(node.right_index);
+        },
+        [&](const Reduce& node) { visit(node.operand); });
+  }
+
+  const Kernel& kernel_;
+  std::set<std::int32_t> read_;
+};
+
+// A warp reduction is a meeting of lanes and stays even if its result is not wanted.
+bool is_reduction(const Kernel& kernel, ValueId id) {
+  return std::holds_alternative<Reduce>(kernel[id].node);
+}
+
+bool drop(const Kernel& kernel, const Reads& reads, Body& body) {
+  const auto unused = [&](const Statement& statement) {
+    const Define* node = std::get_if<Define>(&statement.node);
+    return node != nullptr && !kernel[node->variable].changes && !reads.has(node->variable) &&
+           !is_reduction(kernel, node->value);
+  };
+  const auto first = std::remove_if(body.begin(), body.end(), unused);
+  bool dropped = first != body.end();
+  body.erase(first, body.end());
+  for (Statement& statement : body) {
+    if (For* loop = std::get_if<For>(&statement.node)) {
+      dropped = drop(kernel, reads, loop->body) || dropped;
+    } else if (While* repeat = std::get_if<While>(&statement.node)) {
+      dropped = drop(kernel, reads, repeat->body) || dropped;
+    } else if (If* branch = std::get_if<If>(&statement.node)) {
+      dropped = drop(kernel, reads, branch->body) || dropped;
+      dropped = drop(kernel, reads, branch->otherwise) || dropped;
+    }
+  }
+  return dropped;
+}
+
+}  // namespace
+
+void drop_unused_values(Kernel& kernel) {
+  // What a dropped constant read may be unused now.
+  while (drop(kernel, Reads(kernel), kernel.body)) {
+  }
+}
+
+}  // namespace heddle::passes

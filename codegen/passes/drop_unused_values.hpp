@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// Removes constants that nothing reads. Schedules may name what they might need; a kernel names
+// only what it uses. Defining a constant has no effect but loads, so dropping it changes no result.
+#pragma once
+
+#include "codegen/ir/ir.hpp"
+
+namespace heddle::passes {
+
+void drop_unused_values(ir::Kernel& kernel);
+
+}  // namespace heddle::passes
