@@ -11,7 +11,9 @@ namespace heddle {
 namespace {
 
 constexpr std::size_t kMaxBits = std::size_t{1} << 20;  // of a value
-constexpr std::int64_t kMaxRemembered = 1'000'000;      // values of one function
+constexpr std::int64_t kMaxRemembered = 1'000'000;      // values of a recursive function
+constexpr std::int64_t kMaxClosedRemembered = 1 << 17;  // values of one in closed form
+constexpr std::size_t kMaxRememberedBits = 1 << 27;     // all values of one function
 constexpr std::int64_t kMaxSteps = 5'000'000;           // elements looked at for one row
 constexpr std::int64_t kMaxPosition = std::int64_t{1} << 60;
 
@@ -19,6 +21,7 @@ constexpr std::int64_t kMaxPosition = std::int64_t{1} << 60;
 struct FunctionMemory {
   const FunctionDefinition* definition = nullptr;
   std::vector<std::optional<Integer>> values;  // closed form: gaps allowed
+  std::size_t bits = 0;                        // of all values
   std::vector<std::int64_t> increasing;        // f(0) < f(1) < ..., as far as known
   std::vector<Integer> strides;                // a_0, a_1, ... of lattice(f)
 };
@@ -220,8 +223,11 @@ Result<Integer> Evaluator::State::call(const std::string& name, const Integer& a
   }
   const FunctionDefinition& definition = *memory->second.definition;
   const auto k = argument.to_int64();
-  if (k && *k < kMaxRemembered) return recall(memory->second, *k);
-  if (definition.recursive()) {
+  const bool recursive = definition.recursive();
+  if (k && *k < (recursive ? kMaxRemembered : kMaxClosedRemembered)) {
+    return recall(memory->second, *k);
+  }
+  if (recursive) {
     return Error{"`" + name + "` is called beyond its 1000000th value"};
   }
   return evaluate(*definition.step, {{definition.variable, argument}}, {});
@@ -234,6 +240,8 @@ Result<Integer> Evaluator::State::recall(FunctionMemory& memory, std::int64_t k)
   if (!definition.recursive()) {
     Result<Integer> value = evaluate(*definition.step, {{definition.variable, k}}, {});
     if (!value) return value;
+    if (memory.bits + value->bit_length() > kMaxRememberedBits) return value;
+    memory.bits += value->bit_length();
     if (memory.values.size() <= index) memory.values.resize(index + 1);
     memory.values[index] = *value;
     return value;
@@ -247,6 +255,11 @@ Result<Integer> Evaluator::State::recall(FunctionMemory& memory, std::int64_t k)
             : evaluate(*definition.step,
                        {{definition.variable, static_cast<std::int64_t>(next - order)}}, {});
     if (!value) return value;
+    memory.bits += value->bit_length();
+    if (memory.bits > kMaxRememberedBits) {
+      return Error{"the values of `" + definition.name + "` grow too large to reach " +
+                   definition.name + "(" + std::to_string(k) + ")"};
+    }
     memory.values.push_back(std::move(*value));
   }
   return *memory.values[index];

@@ -166,6 +166,7 @@ Shape Monotone::shape(const Expression& expression, const std::string& variable,
           result.unbounded = false;  // arguments end at 0
         } else if (result.trend != Trend::kConstant) {
           result.trend = Trend::kUnknown;
+          result.unbounded = false;
         }
         return result;
       },
