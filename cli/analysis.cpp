@@ -38,7 +38,15 @@ Json cache_json(const Analysis& analysis) {
   return json;
 }
 
-Json hops_json(const HopSummary& hops) {
+Json hops_json(const Result<HopSummary>& result) {
+  if (!result) {
+    return {{"max", nullptr},
+            {"mean", nullptr},
+            {"unreachable_pairs", nullptr},
+            {"witness", nullptr},
+            {"reason", result.error().message}};
+  }
+  const HopSummary& hops = *result;
   Json json;
   const bool any = hops.reachable_pairs > 0;
   json["max"] = any ? Json(hops.max) : Json(nullptr);
@@ -66,6 +74,18 @@ Json rank_json(const Result<RankResult>& rank) {
   if (!rank) return {{"cut", nullptr}, {"value", nullptr}, {"reason", rank.error().message}};
   return {
       {"cut", rank->cut}, {"value", rank->value}, {"lower", rank->lower}, {"upper", rank->upper}};
+}
+
+std::string hop_remark(const HopSummary& hops) {
+  std::string text = hops.reachable_pairs > 0 ? fmt::format("mean {:.2f}", hops.mean)
+                                              : "no pair of tokens is connected";
+  if (hops.witness) {
+    text += fmt::format(", most from {} to {}", hops.witness->second, hops.witness->first);
+  }
+  if (hops.reachable_pairs > 0 && hops.unreachable_pairs > 0) {
+    text += fmt::format(", {} pairs unreachable", grouped(hops.unreachable_pairs));
+  }
+  return text;
 }
 
 std::string number(std::int64_t value) { return grouped(value); }
@@ -123,14 +143,8 @@ TextTable measures_table(const Analysis& analysis) {
     add("cache", "-", "-", class_text(analysis.bounds.cache), m.cache.error().message);
   }
   add("depth", number(m.depth_at_n()), "", "", "");
-  const HopSummary& hops = m.hops;
-  std::string hop_remark =
-      hops.reachable_pairs > 0 ? fmt::format("mean {:.2f}", hops.mean) : "no pair is connected";
-  if (hops.witness)
-    hop_remark += fmt::format(", most from {} to {}", hops.witness->second, hops.witness->first);
-  if (hops.unreachable_pairs > 0)
-    hop_remark += fmt::format(", {} pairs unreachable", grouped(hops.unreachable_pairs));
-  add("hops", "", hops.reachable_pairs > 0 ? number(hops.max) : "-", "", hop_remark);
+  add("hops", "", m.hops && m.hops->reachable_pairs > 0 ? number(m.hops->max) : "-", "",
+      m.hops ? hop_remark(*m.hops) : m.hops.error().message);
   if (m.congestion) {
     const Congestion& c = *m.congestion;
     add("congestion", "", c.exact() ? number(c.lower) : fmt::format("{}..{}", c.lower, c.upper), "",

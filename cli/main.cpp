@@ -29,6 +29,7 @@ int main(int argc, char** argv) {
   ExitCode result = kDone;
   add_list(app, result);
   add_show(app, result);
+  add_analyze(app, result);
   add_draw(app, result);
   add_generate(app, result);
   add_completion(app, result);
