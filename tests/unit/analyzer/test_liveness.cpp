@@ -135,6 +135,8 @@ TEST_CASE("every way to write a set is met by the right rule") {
   CHECK(retention_of(on_b("{ 1..i - 1 }")) == Retention::kEverything);
   CHECK(retention_of(on_b("{ 1..min(4, i - 1) }")) == Retention::kNextRow);
   CHECK(retention_of(on_b("{ 5*t : t >= 1, 5*t < i }")) == Retention::kNextRow);
+  CHECK(retention_of(on_b("{ 5*t : t >= 1, 5*t < i - 3 }")) == Retention::kHorizon);
+  CHECK(retention_of(on_b("{ 5*t : t in 1..3, 5*t < i, i mod 2 = 0 }")) == Retention::kHorizon);
   CHECK(retention_of(on_b("{ i - 5*t : t >= 1, 5*t < i }")) == Retention::kEverything);
   CHECK(retention_of(on_b("{ i - 5*t : t >= 1, i - 5*t >= 1 }")) == Retention::kEverything);
   CHECK(retention_of(on_b("{ i - t : t >= 1, t < i, t mod 3 = 1 }")) == Retention::kHorizon);
@@ -155,6 +157,7 @@ TEST_CASE("a lattice written out is a lattice only with its own recursion") {
   const std::string set = "{ a(k) * ceil((i - f(k)) / a(k)) : k >= 0, f(k) < i }";
   const std::string step = ", a(k+1) = a(k) * ceil((f(k+1) - f(k)) / a(k))";
   CHECK(retention_of(on_b(set, "f(k) = k^2 + 1\na(0) = 1" + step)) == Retention::kNextRow);
+  CHECK(retention_of(on_b(set, "f(k) = k^2 + 2\na(0) = 1" + step)) == Retention::kHorizon);
   CHECK(retention_of(on_b(set, "f(k) = k^2 + 1\na(0) = 1, a(k+1) = a(k)")) == Retention::kHorizon);
 }
 
