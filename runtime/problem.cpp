@@ -91,7 +91,8 @@ constexpr double kLargeLogit = 60.0;
 constexpr double kHugeLogit = 1e4;
 
 // q and k such that scale q_i.k_j is what `fill` promises. scale is 1 / sqrt(d).
-double fill_queries_and_keys(Problem& problem, Fill fill, RandomSource& random) {
+double fill_queries_and_keys(Problem& problem, Fill fill, std::int64_t huge_token,
+                             RandomSource& random) {
   HostBuffer& q = problem.inputs.at("q");
   HostBuffer& k = problem.inputs.at("k");
   const std::int64_t d = q.shape().back();
@@ -120,11 +121,10 @@ double fill_queries_and_keys(Problem& problem, Fill fill, RandomSource& random) 
       }
       return 1.0;
     case Fill::kOneHuge: {
-      const std::int64_t huge = problem.sizes.tokens / 2;
       for (std::int64_t v = 0; v < vectors; ++v) {
         const std::int64_t token = v / problem.sizes.heads % problem.sizes.tokens;
         constant(q, v, 1.0 / std::sqrt(root));
-        constant(k, v, (token == huge ? kHugeLogit : 1.0) / std::sqrt(root));
+        constant(k, v, (token + 1 == huge_token ? kHugeLogit : 1.0) / std::sqrt(root));
       }
       // The winner's weight is exactly 1 and the others' exactly 0 in any arithmetic that subtracts
       // the maximum, so the rounding of the huge logit itself never shows.
@@ -171,6 +171,7 @@ Problem make_problem(const ProblemOptions& options, const Rows& rows) {
   Sizes& s = problem.sizes;
   s.start = 0;
 
+  const std::int64_t huge_token = options.huge_token > 0 ? options.huge_token : s.tokens / 2 + 1;
   const auto add = [&](const char* name, ElementType type, std::int64_t last) {
     problem.inputs.emplace(name, HostBuffer(type, {s.batch, s.tokens, s.heads, last}));
   };
@@ -186,13 +187,18 @@ Problem make_problem(const ProblemOptions& options, const Rows& rows) {
     add("coef_a", options.coefficient_dtype, s.width_a);
     add("coef_b", options.coefficient_dtype, s.width_b);
     fill_coefficients(problem, rows, options.fill, random);
-    if (options.fill == Fill::kOneHuge) x.set(x.count() / 2, kHugeLogit);
+    if (options.fill == Fill::kOneHuge) {
+      for (std::int64_t row = 0; row < s.batch * s.tokens * s.heads; ++row) {
+        const bool huge = row / s.heads % s.tokens + 1 == huge_token;
+        if (huge) x.set(row * s.head_dim, kHugeLogit);
+      }
+    }
     return problem;
   }
   add("q", options.dtype, query_dim);
   add("k", options.dtype, query_dim);
   if (options.weights == WeightMode::kSoftmax) {
-    problem.largest_logit = fill_queries_and_keys(problem, options.fill, random);
+    problem.largest_logit = fill_queries_and_keys(problem, options.fill, huge_token, random);
     return problem;
   }
   fill_with(problem.inputs.at("q"), [&](auto) { return random.normal(); });

@@ -54,6 +54,8 @@ class HostBuffer {
   std::vector<std::byte> bytes_;
 };
 
+using HostBuffers = std::map<std::string, HostBuffer>;
+
 // Tokens [first, first + count) of a [batch, tokens, ...] buffer.
 HostBuffer slice_tokens(const HostBuffer& buffer, std::int64_t first, std::int64_t count);
 
@@ -99,8 +101,8 @@ struct Sizes {
 // kNormal          every input normal, logits of variance 1; coefficients signed, absolute sum 1
 // kLargeLogits     logits of +-60 in equal numbers
 // kEqualLogits     all logits equal; coefficients all equal
-// kOneHuge         one token in the middle with a logit of 10^4 against 1 elsewhere: overflows
-//                  unless the maximum is subtracted; with coefficients, one x of 10^4
+// kOneHuge         the key of one token, huge_token, gives logits of 10^4 against 1 elsewhere: that
+//                  overflows unless the maximum is subtracted; with coefficients, its x is huge
 enum class Fill { kNormal, kLargeLogits, kEqualLogits, kOneHuge };
 const char* name_of(Fill fill);
 
@@ -111,6 +113,7 @@ struct ProblemOptions {
   Sizes sizes;  // batch, tokens, heads, head_dim, state_dim; the rest is filled in
   float gamma = 0.5F;
   Fill fill = Fill::kNormal;
+  std::int64_t huge_token = 0;  // of kOneHuge; 0: the one in the middle
   std::uint64_t seed = 1;
 };
 
@@ -123,7 +126,7 @@ struct Problem {
   float scale = 1.0F;
   float gamma = 0.5F;
   double largest_logit = 0.0;  // a bound on |scale q.k|, for tolerances; 0 without softmax
-  std::map<std::string, HostBuffer> inputs;
+  HostBuffers inputs;
 };
 // `rows` must reach sizes.tokens.
 Problem make_problem(const ProblemOptions& options, const Rows& rows);
@@ -147,8 +150,7 @@ struct StateSource {
   const std::vector<double>& y;
   const std::vector<double>& state;
 };
-std::map<std::string, HostBuffer> make_state(const StateSource& source, std::int64_t tokens,
-                                             std::int64_t slots_a, std::int64_t slots_b,
-                                             std::uint64_t seed);
+HostBuffers make_state(const StateSource& source, std::int64_t tokens, std::int64_t slots_a,
+                       std::int64_t slots_b, std::uint64_t seed);
 
 }  // namespace heddle

@@ -29,7 +29,7 @@ struct SideState {
 
 void add_side(const StateSource& source, const CacheLayout& layout, const RowTable& table,
               const SideState& names, bool outputs, std::int64_t tokens, std::int64_t slots,
-              RandomSource& random, std::map<std::string, HostBuffer>& state) {
+              RandomSource& random, HostBuffers& state) {
   if (layout.retention == CacheRetention::kNone) return;
   const Problem& problem = source.problem;
   const Sizes& s = problem.sizes;
@@ -77,11 +77,10 @@ void add_side(const StateSource& source, const CacheLayout& layout, const RowTab
 
 }  // namespace
 
-std::map<std::string, HostBuffer> make_state(const StateSource& source, std::int64_t tokens,
-                                             std::int64_t slots_a, std::int64_t slots_b,
-                                             std::uint64_t seed) {
+HostBuffers make_state(const StateSource& source, std::int64_t tokens, std::int64_t slots_a,
+                       std::int64_t slots_b, std::uint64_t seed) {
   RandomSource random(seed);
-  std::map<std::string, HostBuffer> state;
+  HostBuffers state;
   if (source.problem.weights == WeightMode::kLinear) {
     const Sizes& s = source.problem.sizes;
     HostBuffer matrix(ElementType::kF32, {s.batch, s.heads, s.state_dim, s.head_dim});

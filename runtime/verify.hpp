@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// The emulated layer of verification: every kernel of an artifact is run, as the very text a
+// compiler would get, under the emulator and compared with the float64 oracle. `verified` means
+// that every obligation was met in every run that was planned; anything that could not be run
+// makes the verdict `unknown`, never `verified`.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "codegen/manifest.hpp"
+#include "patterns/materialize.hpp"
+
+namespace heddle {
+
+enum class KernelVerdict { kVerified, kRejected, kUnknown };
+const char* name_of(KernelVerdict verdict);  // "verified", "rejected", "unknown"
+// Rejected beats unknown beats verified.
+KernelVerdict worse_of(KernelVerdict a, KernelVerdict b);
+
+struct VerifyOptions {
+  // Sequence lengths to try, ascending. Those whose estimated work exceeds what is left of the
+  // budget, or that need rows beyond the ones given, are left out and named in the report.
+  std::vector<std::int64_t> sizes = {1, 2, 63, 100, 257, 1000, 2000};
+  // Emulated memory accesses per kernel, as estimated from the rows; about a quarter of a
+  // microsecond each.
+  std::int64_t work_budget = 24'000'000;
+  std::uint64_t seed = 1;
+  int threads = 2;
+  std::function<void(const std::string&)> progress;  // called under a lock; may be empty
+};
+
+struct VerifyObligation {
+  std::string name;
+  KernelVerdict verdict = KernelVerdict::kUnknown;
+  std::string method;  // what was run or counted
+};
+struct VerifyFailure {
+  std::string kind;  // an emulator finding, or wrong_result, wrong_state, order_dependence,
+                     // unwritten, compile_error, cache_layout, not_run
+  std::string message;
+  std::string where;  // file and line, or kernel and sizes
+};
+
+// Exact counters of one emulated launch.
+struct KernelProfile {
+  std::string symbol;
+  std::string op;
+  std::int64_t tokens = 0;
+  std::int64_t start = 0;
+  std::int64_t batch = 0;
+  std::int64_t heads = 0;
+  std::int64_t global_bytes_read = 0;
+  std::int64_t global_bytes_written = 0;
+  std::int64_t minimum_bytes = 0;
+  double sectors_per_request = 0.0;
+  std::int64_t shared_bank_conflicts = 0;
+  std::int64_t barriers = 0;
+  std::int64_t flops = 0;  // of the definition: multiply-adds of the rows, counted twice
+};
+
+struct VerifyReport {
+  KernelVerdict verdict = KernelVerdict::kUnknown;
+  std::vector<VerifyObligation> obligations;
+  std::vector<VerifyFailure> failures;
+  std::vector<KernelProfile> profiles;
+};
+
+// `files` maps the names that the manifest and #include lines use to texts. `rows` are the
+// pattern's rows 1..N; lengths up to N - 1 are tried, since the cache after n tokens is made for
+// row n + 1.
+VerifyReport verify(const Manifest& manifest, const std::map<std::string, std::string>& files,
+                    const Rows& rows, const VerifyOptions& options = {});
+
+// One JSON object each, as the language page lays down for `verify --json` and `profile --json`.
+std::string verify_json(const VerifyReport& report);
+std::string profile_json(const VerifyReport& report);
+
+}  // namespace heddle

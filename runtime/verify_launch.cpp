@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/verify_launch.hpp"
+
+#include <fmt/format.h>
+
+#include <limits>
+
+#include "runtime/emulator/emulated_kernel.hpp"
+
+namespace heddle {
+namespace {
+
+emulator::LaneOrder lane_order(ThreadOrder order) {
+  switch (order) {
+    case ThreadOrder::kForward:
+      return emulator::LaneOrder::kForward;
+    case ThreadOrder::kReverse:
+      return emulator::LaneOrder::kReverse;
+    case ThreadOrder::kShuffled:
+      return emulator::LaneOrder::kShuffled;
+  }
+  unreachable("thread order");
+}
+
+// What is still poisoned holds nothing to read: the tail of a coefficient row, a free slot.
+std::vector<emulator::ByteRange> poisoned_ranges(const HostBuffer& buffer) {
+  std::vector<emulator::ByteRange> ranges;
+  const std::size_t size = size_of(buffer.type());
+  for (std::int64_t e = 0; e < buffer.count(); ++e) {
+    if (!buffer.poisoned(e)) continue;
+    const std::size_t begin = static_cast<std::size_t>(e) * size;
+    if (!ranges.empty() && ranges.back().end == begin) {
+      ranges.back().end = begin + size;
+    } else {
+      ranges.push_back({begin, begin + size});
+    }
+  }
+  return ranges;
+}
+
+emulator::LaunchBuffer launch_buffer(const Argument& argument, HostBuffer& buffer) {
+  emulator::LaunchBuffer launch;
+  launch.name = argument.name;
+  launch.data = buffer.data();
+  launch.bytes = buffer.bytes();
+  launch.access = argument.access;
+  // Every element of y once and only once; a final state may leave free slots alone and may come
+  // to its contents in steps, so it is only barred from reading what nobody wrote.
+  if (argument.name != "y" && argument.access == Access::kWrite) {
+    launch.access = Access::kReadWrite;
+  }
+  if (launch.access != Access::kWrite) launch.uninitialised = poisoned_ranges(buffer);
+  return launch;
+}
+
+}  // namespace
+
+const char* name_of(ThreadOrder order) { return emulator::name_of(lane_order(order)); }
+
+struct KernelUnderTest::State {
+  KernelEntry entry;
+  bool cuda = true;
+  emulator::EmulatedKernel kernel;
+};
+
+KernelUnderTest::KernelUnderTest(std::unique_ptr<State> state) : state_(std::move(state)) {}
+KernelUnderTest::KernelUnderTest(KernelUnderTest&&) noexcept = default;
+KernelUnderTest::~KernelUnderTest() = default;
+
+const KernelEntry& KernelUnderTest::entry() const { return state_->entry; }
+
+Result<KernelUnderTest> KernelUnderTest::build(const Manifest& manifest, const KernelEntry& entry,
+                                               const std::map<std::string, std::string>& files) {
+  const auto text = files.find(entry.file);
+  if (text == files.end()) {
+    return Error{fmt::format("the artifact has no file '{}'", entry.file)};
+  }
+  const bool cuda = manifest.target == "cuda";
+  emulator::KernelText kernel;
+  kernel.file = entry.file;
+  kernel.text = text->second;
+  kernel.symbol = entry.symbol;
+  kernel.dialect = cuda ? emulator::Dialect::kCuda : emulator::Dialect::kCpu;
+  for (const auto& [name, content] : files) {
+    if (name != entry.file) kernel.includes.emplace(name, content);
+  }
+  Result<emulator::EmulatedKernel> built = emulator::EmulatedKernel::build(kernel);
+  if (!built) return built.error();
+  return KernelUnderTest(std::make_unique<State>(State{entry, cuda, *std::move(built)}));
+}
+
+Result<LaunchOutcome> KernelUnderTest::launch(const LaunchRequest& request) const {
+  const KernelEntry& entry = state_->entry;
+  emulator::Launch launch;
+  launch.order = lane_order(request.order);
+  launch.seed = request.seed;
+  launch.count_requests = request.count_requests;
+  // Loops, address arithmetic and warp operations enter a few blocks per access; fifty is a hang.
+  launch.step_limit = 50 * request.expected_work + 5'000'000;
+
+  std::int64_t blocks = 1;
+  for (const std::string& extent : entry.grid) {
+    const Result<std::int64_t> value = request.sizes.extent(extent);
+    if (!value) return value.error();
+    blocks *= *value;
+  }
+  if (blocks < 1 || blocks > std::numeric_limits<std::int32_t>::max()) {
+    return Error{"the launch would have no blocks, or too many"};
+  }
+  launch.blocks = static_cast<int>(blocks);
+  launch.threads = state_->cuda ? entry.threads : 1;
+
+  for (const Argument& argument : entry.arguments) {
+    switch (argument.kind) {
+      case ArgumentKind::kBuffer: {
+        const auto buffer = request.buffers->find(argument.name);
+        if (buffer == request.buffers->end()) {
+          launch.arguments.emplace_back(emulator::NullArgument{});
+          break;
+        }
+        launch.arguments.emplace_back(emulator::BufferArgument{launch.buffers.size()});
+        launch.buffers.push_back(launch_buffer(argument, buffer->second));
+        break;
+      }
+      case ArgumentKind::kSize: {
+        const Result<std::int64_t> value = request.sizes.extent(argument.name);
+        if (!value) return value.error();
+        launch.arguments.emplace_back(static_cast<std::int32_t>(*value));
+        break;
+      }
+      case ArgumentKind::kScalar:
+        if (argument.name != "scale" && argument.name != "gamma") {
+          return Error{fmt::format("the manifest names an unknown scalar '{}'", argument.name)};
+        }
+        launch.arguments.emplace_back(argument.name == "scale" ? request.scale : request.gamma);
+        break;
+    }
+  }
+
+  const Result<emulator::EmulationResult> result = state_->kernel.run(launch);
+  if (!result) return result.error();
+  LaunchOutcome outcome;
+  for (const emulator::Finding& finding : result->findings) {
+    outcome.findings.push_back({emulator::name_of(finding.kind), finding.message,
+                                finding.where.empty() ? entry.file : finding.where});
+  }
+  if (!result->completed && outcome.findings.empty()) {
+    outcome.findings.push_back({"hang", "the kernel did not come to its end", entry.file});
+  }
+  const emulator::Counters& counters = result->counters;
+  outcome.counters = {counters.global_bytes_read,
+                      counters.global_bytes_written,
+                      counters.global_requests,
+                      counters.global_sectors,
+                      counters.shared_bank_conflicts,
+                      counters.barriers,
+                      counters.accesses,
+                      counters.steps};
+  return outcome;
+}
+
+}  // namespace heddle
