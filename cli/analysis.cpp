@@ -96,7 +96,7 @@ Analysis analyze(const Pattern& pattern, const Rows& rows, const MeasureOptions&
   return {measure(pattern, rows, options), derive(pattern), prove(pattern)};
 }
 
-nlohmann::ordered_json to_json(const Pattern& pattern, const Analysis& analysis) {
+std::string analysis_json(const Pattern& pattern, const Analysis& analysis) {
   const Measures& m = analysis.measures;
   Json json = {{"pattern", pattern.name()}, {"n", m.n}, {"source_sha256", pattern.sha256()}};
   json["time"] = {{"at_n", m.time_at_n()}, {"max", m.time_max()}, {"total", m.time_total()}};
@@ -107,8 +107,10 @@ nlohmann::ordered_json to_json(const Pattern& pattern, const Analysis& analysis)
   json["congestion"] = congestion_json(m.congestion, std::min<std::int64_t>(m.n / 2, 64));
   json["rank"] = rank_json(m.rank);
   json["claims"] = Json::array();
-  for (const ClaimVerdict& claim : analysis.proofs.claims) json["claims"].push_back(to_json(claim));
-  return json;
+  for (const ClaimVerdict& claim : analysis.proofs.claims) {
+    json["claims"].push_back(Json::parse(claim_json(claim)));
+  }
+  return json.dump(2);
 }
 
 std::string class_text(const DerivedMeasure& measure) {

@@ -2,7 +2,6 @@
 // What `analyze` and `run` show of one pattern at one n: measures, proved classes, claims.
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "analyzer/measures.hpp"
@@ -20,7 +19,7 @@ struct Analysis {
 Analysis analyze(const Pattern& pattern, const Rows& rows, const MeasureOptions& options);
 
 // The object of the contract: keys may be added, never renamed.
-nlohmann::ordered_json to_json(const Pattern& pattern, const Analysis& analysis);
+std::string analysis_json(const Pattern& pattern, const Analysis& analysis);
 // Columns: measure, at n, most, class for every n, remark.
 TextTable measures_table(const Analysis& analysis);
 // "O(sqrt n)", or "-" where no class is proved.

@@ -32,7 +32,7 @@ ExitCode run(const Options& options) {
   if (options.copy >= 0) measure_options.copy = options.copy;
   const Analysis analysis = analyze(pattern, *rows.rows, measure_options);
   if (options.json) {
-    print_data(to_json(pattern, analysis).dump(2) + "\n");
+    print_data(analysis_json(pattern, analysis) + "\n");
   } else {
     const bool colour = colour_on_stdout();
     print_data(toned(pattern.name(), Tone::kStrong, colour) + "\n\n" +

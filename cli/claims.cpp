@@ -20,7 +20,7 @@ Json json_of(const Integer& value) {
 
 }  // namespace
 
-nlohmann::ordered_json to_json(const ClaimVerdict& claim) {
+std::string claim_json(const ClaimVerdict& claim) {
   Json json = {{"text", claim.text}, {"verdict", name_of(claim.verdict)}};
   json["scope"] = claim.scope.empty() ? Json(nullptr) : Json(claim.scope);
   match(
@@ -49,7 +49,7 @@ nlohmann::ordered_json to_json(const ClaimVerdict& claim) {
         if (!refuted.explanation.empty()) json["explanation"] = refuted.explanation;
       },
       [&](const Unknown& unknown) { json["reason"] = unknown.reason; });
-  return json;
+  return json.dump();
 }
 
 std::string how_decided(const ClaimVerdict& claim) {

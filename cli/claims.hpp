@@ -2,7 +2,6 @@
 // Verdicts of claims as JSON, as lines of text, and as an exit code.
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -12,7 +11,8 @@
 
 namespace heddle {
 
-nlohmann::ordered_json to_json(const ClaimVerdict& claim);
+// One JSON object.
+std::string claim_json(const ClaimVerdict& claim);
 // Columns: verdict, claim, scope, how.
 TextTable claims_table(const std::vector<ClaimVerdict>& claims);
 // How it was decided, or why not, in one line; a counterexample with its numbers.

@@ -44,6 +44,8 @@ CacheLayout layout_of(CacheRetention keep, const RowTable& table, std::int64_t e
   std::int64_t most = 0;
   for (std::int64_t n = 1; n <= exact_to; ++n) {
     const std::int64_t live = table.size(n + 1) - (table.contains(n + 1, n + 1) ? 1 : 0);
+    // A nested row grows by one position at most, so every number of slots has its own step.
+    assert_that(live <= most + 1, "a nested row grew by more than one position");
     if (live <= most) continue;
     most = live;
     layout.steps.emplace_back(n, most);
@@ -57,19 +59,43 @@ Error outside(const RowViolation& violation) {
                violation.position.to_string() + ", which lies outside its range"};
 }
 
-// {i} on A and {i - 1 : i >= 2}, window(1) or the like on B: what a linear state can follow.
-bool is_first_order(const Pattern& pattern, const Rows& rows) {
+// A = {i} and B = {i - 1} in one of the forms whose rows are that for every i: what a linear state
+// can follow.
+bool is_first_order(const Pattern& pattern) {
   const std::string a = print(*pattern.set(Side::kA));
-  const std::string b = print(*pattern.set(Side::kB));
   if (a != "diagonal" && a != "{ i }") return false;
-  if (b.find("i - 1") == std::string::npos && b.find("window") == std::string::npos) return false;
-  for (std::int64_t i = 1; i <= rows.n(); ++i) {
-    const IntervalList wanted = i == 1 ? IntervalList{} : IntervalList{{i - 1, i - 1}};
-    if (!std::equal(wanted.begin(), wanted.end(), rows.b.row(i).begin(), rows.b.row(i).end())) {
-      return false;
-    }
+  const SetExpression& b = *pattern.set(Side::kB);
+  if (const auto* window = std::get_if<WindowSet>(&b.node)) {
+    const Result<Integer> width = Evaluator(pattern).evaluate(*window->width, {});
+    return width && *width == Integer(1);
   }
-  return true;
+  const std::string text = print(b);
+  return text == "{ i - 1 : i >= 2 }" || text == "{ i - 1 : i > 1 }";
+}
+
+// Cache slots for callers without a manifest at hand; -1 where the size was not computed.
+std::string slots_function(const std::string& pattern, const std::string& side,
+                           const CacheLayout& layout) {
+  const std::string limit = std::to_string(layout.exact_to);
+  std::string text = "\n// Slots that the state of side " + side +
+                     " needs for sequences of up to `tokens` tokens; -1 beyond " + limit + ".\n" +
+                     "inline std::int32_t " + pattern + "_slots_" + side +
+                     "(std::int32_t tokens) {\n  if (tokens > " + limit +
+                     ") return -1;\n  static const std::int32_t first_token[] = {";
+  std::string line;
+  const auto flush = [&] {
+    text += "\n      " + line;
+    line.clear();
+  };
+  for (const auto& [n, slots] : layout.steps) {
+    const std::string item = std::to_string(n) + ",";
+    if (line.size() + item.size() > 90) flush();
+    line += (line.empty() ? "" : " ") + item;
+  }
+  flush();
+  return text +
+         "};\n  std::int32_t slots = 0;\n  for (const std::int32_t first : first_token) {\n" +
+         "    if (tokens >= first) slots += 1;\n  }\n  return slots;\n}\n";
 }
 
 std::vector<std::string> summary_of(const Pattern& pattern, const schedule::KernelSpec& spec,
@@ -167,7 +193,7 @@ class Generator {
     }
     if (const Error* error = std::get_if<Error>(&table)) return *error;
     const Rows& rows = std::get<Rows>(table);
-    if (const auto error = check_weights(spec, rows)) return error;
+    if (const auto error = check_weights(spec)) return error;
     Manifest& manifest = artifact_.manifest;
     manifest.pattern = pattern_.name();
     manifest.source_sha256 = pattern_.sha256();
@@ -181,12 +207,12 @@ class Generator {
     return std::nullopt;
   }
 
-  std::optional<Error> check_weights(schedule::KernelSpec& spec, const Rows& rows) const {
+  std::optional<Error> check_weights(schedule::KernelSpec& spec) const {
     if (spec.weights == WeightKind::kGated) {
       return Error{"gated weights have no schedule yet; give coefficient arrays (weights given)"};
     }
     if (spec.weights != WeightKind::kLinear) return std::nullopt;
-    if (!is_first_order(pattern_, rows)) {
+    if (!is_first_order(pattern_)) {
       return Error{
           "linear weights need A = diagonal and B = { i - 1 : i >= 2 }: a matrix state "
           "follows the previous token only"};
@@ -242,6 +268,11 @@ class Generator {
           ".\n// Blocks first_block .. last_block - 1 of batch * heads run in the calling thread.\n"
           "#pragma once\n\n#include \"cpu_prelude.hpp\"\n\nusing heddle::bf16;\n" +
           declarations_;
+      for (const auto& [side, layout] : {std::pair{"a", &artifact_.manifest.cache_a},
+                                         std::pair{"b", &artifact_.manifest.cache_b}}) {
+        if (layout->retention != CacheRetention::kNextRow) continue;
+        artifact_.files[pattern_.name() + ".hpp"] += slots_function(pattern_.name(), side, *layout);
+      }
     }
     refresh_manifest(artifact_);
   }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # cmake -DOUTPUT=... -DROOT=... -P EmbedPrelude.cmake: the two preludes as string literals.
 file(READ ${ROOT}/codegen/prelude/scalars.hpp scalars)
+string(REGEX REPLACE "^// SPDX[^\n]*\n" "" scalars "${scalars}")
 set(text "#include \"codegen/prelude/prelude.hpp\"\nnamespace heddle {\n")
 foreach(pair "device_prelude|cuda/device_prelude.cuh" "cpu_prelude|cpu/cpu_prelude.hpp")
   string(REPLACE "|" ";" pair "${pair}")

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The scalars of generated kernels: exact integer arithmetic and bf16, the same on host and device.
 // Every function is total on the domain its comment states; callers prove that they stay in it.
 namespace heddle {
