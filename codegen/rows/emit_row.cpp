@@ -379,7 +379,7 @@ class RowEmitter {
     for (const int index : indices) {
       const Cursor cursor = cursor_of(leaf(index));
       if (cursor.clip_high || cursor.wanted()) settle(cursor, top() + 1);
-      heads.push_back(builder_.variable("head", head_or_zero(cursor)));
+      heads.push_back(builder_.variable("next", head_or_zero(cursor)));
       cursors.push_back(cursor);
     }
     const auto highest = [&] {

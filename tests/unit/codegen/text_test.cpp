@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// The generated texts themselves: a few are kept whole in tests/golden/codegen, all are the same on
+// every run, their manifests read back, and the CUDA ones compile where nvcc is at hand.
+// HEDDLE_UPDATE_GOLDEN=1 rewrites the golden files.
+#include <stdlib.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "patterns/sha256.hpp"
+#include "tests/catch.hpp"
+#include "tests/unit/codegen/kernel_harness.hpp"
+
+namespace heddle::test {
+namespace {
+
+GenerateOptions options_for(ir::Target target, ElementType dtype, int head_dim) {
+  GenerateOptions options;
+  options.target = target;
+  options.dtype = dtype;
+  options.head_dim = head_dim;
+  options.exact_to = 512;
+  return options;
+}
+
+void check_golden(const std::string& name, const std::string& text) {
+  const std::filesystem::path path = std::filesystem::path(HEDDLE_GOLDEN_DIR) / name;
+  if (std::getenv("HEDDLE_UPDATE_GOLDEN") != nullptr) {
+    std::filesystem::create_directories(path.parent_path());
+    std::ofstream(path) << text;
+    return;
+  }
+  std::ifstream file(path);
+  INFO(path << " is missing; HEDDLE_UPDATE_GOLDEN=1 writes it");
+  REQUIRE(file.good());
+  const std::string golden{std::istreambuf_iterator<char>(file), {}};
+  INFO(name);
+  CHECK(text == golden);
+}
+
+}  // namespace
+
+TEST_CASE("golden kernel texts") {
+  const auto check = [](const std::string& pattern, ir::Target target, ElementType dtype,
+                        const std::string& op, std::optional<WeightKind> weights = {}) {
+    GenerateOptions options = options_for(target, dtype, 64);
+    options.weights = weights;
+    const Artifact artifact = artifact_of(builtin(pattern), options);
+    for (const KernelEntry& kernel : artifact.manifest.kernels) {
+      if (kernel.op == op) check_golden(kernel.file, artifact.files.at(kernel.file));
+    }
+  };
+  check("sqrt_cached", ir::Target::kCuda, ElementType::kBF16, "prefill");
+  check("sqrt_cached", ir::Target::kCuda, ElementType::kBF16, "decode");
+  check("log_recurrence", ir::Target::kCpu, ElementType::kF32, "prefill", WeightKind::kGiven);
+  check("strided_attention", ir::Target::kCpu, ElementType::kF32, "decode");
+  check("linear_attention", ir::Target::kCuda, ElementType::kF32, "prefill");
+}
+
+TEST_CASE("an artifact is complete, repeatable, and its manifest reads back") {
+  for (const ir::Target target : {ir::Target::kCuda, ir::Target::kCpu}) {
+    const GenerateOptions options = options_for(target, ElementType::kBF16, 48);
+    const Artifact artifact = artifact_of(builtin("chacal"), options);
+    CHECK(artifact.files == artifact_of(builtin("chacal"), options).files);
+    const Result<Manifest> manifest = parse_manifest(artifact.files.at("manifest.json"));
+    REQUIRE(manifest.ok());
+    CHECK(manifest->verdict == "unverified");
+    REQUIRE(manifest->kernels.size() == 2);
+    for (const KernelEntry& kernel : manifest->kernels) {
+      CHECK(sha256_hex(artifact.files.at(kernel.file)) == kernel.sha256);
+    }
+  }
+}
+
+TEST_CASE("slots are the most that any shorter sequence keeps") {
+  GenerateOptions options = options_for(ir::Target::kCpu, ElementType::kF32, 64);
+  options.exact_to = 600;
+  for (const char* name : {"log_cached", "sqrt_cached", "fibonacci_cached", "local_attention"}) {
+    const Pattern pattern = builtin(name);
+    const Artifact artifact = artifact_of(pattern, options);
+    const Evaluator evaluator(pattern);
+    for (const Side side : {Side::kA, Side::kB}) {
+      const CacheLayout& layout =
+          side == Side::kA ? artifact.manifest.cache_a : artifact.manifest.cache_b;
+      if (layout.retention != CacheRetention::kNextRow) continue;
+      std::int64_t most = 0;
+      for (int n = 1; n <= 600; ++n) {
+        const IntervalList next = evaluator.row(side, n + 1)->positions;
+        most = std::max(most, count_of(intersection_of(next, {{1, n}})));
+        INFO(name << ", " << n << " tokens");
+        CHECK(*layout.slots(n) == most);
+      }
+      CHECK_FALSE(layout.slots(601).ok());
+    }
+  }
+  // The published size of the live set after 1024 tokens; nothing shorter needs more.
+  options.exact_to = 1024;
+  CHECK(*artifact_of(builtin("log_cached"), options).manifest.cache_b.slots(1024) == 11);
+}
+
+TEST_CASE("what has no schedule is refused") {
+  const Pattern pattern = builtin("sqrt_cached");
+  const auto refuses = [&](GenerateOptions options, const std::string& because) {
+    const Result<Artifact> artifact = generate(pattern, options);
+    REQUIRE_FALSE(artifact.ok());
+    CHECK(artifact.error().message.find(because) != std::string::npos);
+  };
+  GenerateOptions options;
+  options.dtype = ElementType::kF16;
+  refuses(options, "f32 or bf16, not f16");
+  options = {};
+  options.head_dim = 257;
+  refuses(options, "1..256");
+  options = {};
+  options.ops = {"backward"};
+  refuses(options, "no schedule for the operation 'backward'");
+  options = {};
+  options.weights = WeightKind::kGated;
+  refuses(options, "gated");
+  options = {};
+  options.weights = WeightKind::kLinear;
+  refuses(options, "A = diagonal and B = { i - 1 : i >= 2 }");
+  const Result<Artifact> outside =
+      generate(pattern_of("pattern p {\n A = diagonal\n B = { i - 3 }\n}\n"), {});
+  REQUIRE_FALSE(outside.ok());
+  CHECK(outside.error().message.find("row 1 of B reads position -2") != std::string::npos);
+}
+
+TEST_CASE("CUDA texts compile for the architectures in use") {
+  if (std::system("nvcc --version >/dev/null 2>&1") != 0) {
+    WARN("nvcc is not installed: CUDA texts were not compiled");
+    return;
+  }
+  char path[] = "/tmp/heddle-nvcc-test-XXXXXX";
+  REQUIRE(mkdtemp(path) != nullptr);
+  const std::filesystem::path directory = path;
+  const auto compile = [&](const std::string& pattern, ElementType dtype, int head_dim,
+                           std::optional<WeightKind> weights, const std::string& architecture) {
+    GenerateOptions options = options_for(ir::Target::kCuda, dtype, head_dim);
+    options.weights = weights;
+    const Artifact artifact = artifact_of(builtin(pattern), options);
+    std::ofstream all(directory / "all.cu");
+    for (const auto& [name, text] : artifact.files) std::ofstream(directory / name) << text;
+    for (const KernelEntry& kernel : artifact.manifest.kernels) {
+      all << "#include \"" << kernel.file << "\"\n";
+    }
+    all.close();
+    const std::string command = "cd " + directory.string() +
+                                " && nvcc -std=c++17 -cubin -arch=" + architecture +
+                                " -Werror all-warnings all.cu -o all.cubin";
+    INFO(pattern << " for " << architecture);
+    CHECK(std::system(command.c_str()) == 0);
+  };
+  compile("sqrt_cached", ElementType::kBF16, 64, {}, "sm_90");
+  compile("chacal", ElementType::kF32, 80, WeightKind::kGiven, "sm_80");
+  compile("strided_attention", ElementType::kBF16, 256, {}, "sm_100");
+  compile("linear_attention", ElementType::kF32, 64, {}, "sm_90");
+  std::filesystem::remove_all(directory);
+}
+
+}  // namespace heddle::test

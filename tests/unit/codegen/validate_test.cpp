@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+// The validator accepts what schedules build and names each kind of broken kernel.
+#include "codegen/ir/validate.hpp"
+
+#include "codegen/ir/builder.hpp"
+#include "codegen/ir/print.hpp"
+#include "codegen/passes/drop_unused_values.hpp"
+#include "tests/catch.hpp"
+
+namespace heddle::ir {
+namespace {
+
+void refuses(const Kernel& kernel, const std::string& because) {
+  std::string all;
+  for (const std::string& problem : validate(kernel)) all += problem + "\n";
+  INFO(all);
+  CHECK(all.find(because) != std::string::npos);
+}
+
+struct Cuda {
+  Builder builder{"kernel", Target::kCuda, 64};
+  MemoryId x = builder.buffer("x", ElementType::kF32, Access::kRead, {"tokens"});
+  MemoryId y = builder.buffer("y", ElementType::kF32, Access::kWrite, {"tokens"});
+  Ex tokens = builder.size("tokens");
+  Ex lane = builder.let("lane", builder.where(Place::kLane));
+  Ex warp = builder.let("warp", builder.where(Place::kWarp));
+};
+
+}  // namespace
+
+TEST_CASE("a barrier is accepted under block-uniform control only") {
+  Cuda good;
+  good.builder.loop("step", good.builder.i64(0), good.tokens, [&](Ex) { good.builder.barrier(); });
+  CHECK(validate(good.builder.kernel()).empty());
+
+  Cuda by_warp;
+  by_warp.builder.when(by_warp.warp < 1, [&] { by_warp.builder.barrier(); });
+  refuses(by_warp.builder.kernel(), "a barrier stands where threads of a block may diverge");
+
+  Cuda by_count;
+  by_count.builder.loop("step", by_count.warp, by_count.tokens,
+                        [&](Ex) { by_count.builder.barrier(); });
+  refuses(by_count.builder.kernel(), "a barrier stands");
+}
+
+TEST_CASE("divergence travels through assignments, also ones that come later") {
+  Cuda kernel;
+  Builder& b = kernel.builder;
+  const Var stop = b.variable("stop", b.truth(false));
+  b.loop("step", b.i64(0), kernel.tokens, [&](Ex) {
+    b.when(negated(stop), [&] { b.barrier(); });
+    b.when(kernel.lane < 3, [&] { b.assign(stop, b.truth(true)); });
+  });
+  refuses(b.kernel(), "a barrier stands");
+}
+
+TEST_CASE("a warp reduction is accepted where a warp stays together") {
+  Cuda good;
+  Builder& b = good.builder;
+  b.when(good.warp < 1, [&] {
+    const Ex sum = b.let("sum", b.reduce(ReduceOperator::kSum, b.load(good.x, good.lane)));
+    // The result is the same in every lane, so it may guard another reduction.
+    b.when(sum > b.f32(0),
+           [&] { b.let("again", b.reduce(ReduceOperator::kSum, b.load(good.x, good.lane))); });
+  });
+  CHECK(validate(b.kernel()).empty());
+
+  Cuda bad;
+  bad.builder.when(bad.lane < 7, [&] {
+    bad.builder.let("sum", bad.builder.reduce(ReduceOperator::kSum, bad.builder.f32(1)));
+  });
+  refuses(bad.builder.kernel(), "a warp reduction stands where lanes of a warp may diverge");
+}
+
+TEST_CASE("scopes, types and access are checked") {
+  Cuda late;
+  Var inner;
+  late.builder.when(late.warp < 1, [&] { inner = late.builder.variable("inner", late.tokens); });
+  late.builder.store(late.y, inner, late.builder.f32(0));
+  refuses(late.builder.kernel(), "inner is used before it is defined");
+
+  Cuda read_only;
+  read_only.builder.store(read_only.x, read_only.lane, read_only.builder.f32(0));
+  refuses(read_only.builder.kernel(), "x is stored to but read-only");
+
+  Cuda scratch;
+  MemoryId array;
+  scratch.builder.when(scratch.warp < 1,
+                       [&] { array = scratch.builder.array("scratch", Type::kF32, 4); });
+  scratch.builder.store(array, scratch.lane, scratch.builder.f32(0));
+  refuses(scratch.builder.kernel(), "scratch is used before it is declared");
+
+  Cuda typed;
+  typed.builder.store(typed.y, typed.lane, typed.builder.f32(1));
+  Kernel kernel = typed.builder.take();
+  for (Value& value : kernel.values) {
+    if (std::holds_alternative<RealLiteral>(value.node)) value.type = Type::kI64;
+  }
+  refuses(kernel, "a value does not have the type its place needs");
+
+  Cuda constant;
+  const Ex fixed = constant.builder.let("fixed", constant.tokens);
+  kernel = constant.builder.take();
+  kernel.body.emplace_back();
+  kernel.body.back().node =
+      Assign{std::get<Read>(kernel[fixed.id()].node).variable, constant.tokens.id()};
+  refuses(kernel, "fixed is assigned but does not change");
+
+  Cuda moved;
+  moved.builder.barrier();
+  kernel = moved.builder.take();
+  kernel.target = Target::kCpu;
+  refuses(kernel, "barriers exist on cuda only");
+}
+
+TEST_CASE("small sums fold, and brackets keep the tree") {
+  Builder b("kernel", Target::kCpu, 1);
+  const MemoryId out = b.buffer("y", ElementType::kI32, Access::kWrite, {"tokens"});
+  const Ex n = b.size("tokens");
+  b.store(out, n - 1 + 1, (n - (n - 5)) * (n + 3));
+  b.store(out, n + 1 - 3, n * (n / 4) % 7);
+  b.store(out, b.i64(0), b.select(both(either(n<1, n> 9), negated(equal(n, b.i64(4)))), n, n + n));
+  const std::string text = print(b.kernel());
+  INFO(text);
+  CHECK(text.find("y[tokens] = static_cast<int>((tokens - (tokens - 5)) * (tokens + 3));") !=
+        std::string::npos);
+  CHECK(text.find("y[tokens - 2] = static_cast<int>(tokens * (tokens / 4) % 7);") !=
+        std::string::npos);
+  CHECK(text.find("(tokens < 1 || tokens > 9) && !(tokens == 4) ? tokens : tokens + tokens") !=
+        std::string::npos);
+}
+
+TEST_CASE("unused values go, with what only they used, and collectives stay") {
+  Cuda kernel;
+  Builder& b = kernel.builder;
+  const Ex first = b.let("first", kernel.tokens + 1);
+  b.let("second", first + 1);
+  b.let("total", b.reduce(ReduceOperator::kSum, b.f32(1)));
+  b.store(kernel.y, kernel.lane, b.f32(0));
+  Kernel taken = b.take();
+  passes::drop_unused_values(taken);
+  const std::string text = print(taken);
+  CHECK(text.find("first") == std::string::npos);
+  CHECK(text.find("second") == std::string::npos);
+  CHECK(text.find("warp_sum") != std::string::npos);
+  CHECK(text.find("lane") != std::string::npos);
+}
+
+}  // namespace heddle::ir
