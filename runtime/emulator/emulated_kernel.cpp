@@ -9,6 +9,7 @@
 #include "runtime/emulator/device/texts.hpp"
 #include "runtime/emulator/engine.hpp"
 #include "runtime/host_compiler.hpp"
+#include "runtime/kernel_entry_text.hpp"
 
 namespace heddle::emulator {
 namespace {
@@ -54,14 +55,14 @@ Result<CompileRequest> compilation_of(const KernelText& kernel) {
   CompileRequest request;
   request.files = kernel.includes;
   request.files["bridge.hpp"] = texts::bridge;
-  request.files["entry.hpp"] = texts::entry;
+  request.files["kernel_entry.hpp"] = kernel_entry_text;
   request.files["hooks.cpp"] = texts::hooks;
   std::string main = "#include \"bridge.hpp\"\n";
   if (kernel.dialect == Dialect::kCuda) {
     request.files["emulated_device.hpp"] = texts::emulated_device;
     main += "#include \"emulated_device.hpp\"\n";
   }
-  main += "#include \"" + kernel.file + "\"\n#include \"entry.hpp\"\nHEDDLE_EMULATED_ENTRY(" +
+  main += "#include \"" + kernel.file + "\"\n#include \"kernel_entry.hpp\"\nHEDDLE_KERNEL_ENTRY(" +
           kernel.symbol + ")\n";
   request.files["emulated_main.cpp"] = main;
   if (request.files.count(kernel.file) != 0) {

@@ -27,8 +27,8 @@ __attribute__((section("heddle_shared"), used, aligned(256))) static char heddle
 extern "C" char __start_heddle_shared[] __attribute__((visibility("hidden")));
 extern "C" char __stop_heddle_shared[] __attribute__((visibility("hidden")));
 
-HIDDEN void heddle_entry(void** arguments);
-extern "C" __attribute__((visibility("hidden"))) const char* const heddle_signature;
+extern "C" void heddle_entry(void** arguments);
+extern "C" const char* const heddle_signature;
 
 // Until the emulator connects, while the text's own initialisers run, nothing is watched.
 PLAIN static void idle_touch(void*, const void*, unsigned long, Touch, const void*) {}

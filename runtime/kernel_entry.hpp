@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// How the emulator enters a kernel of any signature: arguments arrive as an array of pointers to
-// their values, as the CUDA driver takes them, and the parameter types come from the function.
+// Compiled behind the text of a kernel: one way into a function of any signature. Arguments arrive
+// as an array of pointers to their values, as the CUDA driver takes them, and the parameter types
+// come from the function. It includes nothing.
 #pragma once
 
-namespace heddle_emulated {
+namespace heddle_entry_point {
 
+// p pointer, c pointer to constants, i 32-bit integer, f float, ? anything else.
 template <typename T>
 struct Letter {
   static constexpr char value = '?';
@@ -43,7 +45,7 @@ struct Parameters<void (*)(P...)> {
     using Type = Indices<kIndex...>;
   };
 
-  // Reading the emulator's own argument array is no access of the kernel.
+  // Reading the caller's argument array is no access of the kernel, should it be under observation.
   template <int... kIndex>
   __attribute__((no_sanitize("thread"), no_sanitize("undefined"))) static void call(
       void (*kernel)(P...), void** arguments, Indices<kIndex...>) {
@@ -51,12 +53,12 @@ struct Parameters<void (*)(P...)> {
   }
 };
 
-}  // namespace heddle_emulated
+}  // namespace heddle_entry_point
 
-#define HEDDLE_EMULATED_ENTRY(kernel)                                                          \
-  extern "C" __attribute__((visibility("hidden"))) void heddle_entry(void** arguments) {       \
-    using Kernel = heddle_emulated::Parameters<decltype(&kernel)>;                             \
+#define HEDDLE_KERNEL_ENTRY(kernel)                                                            \
+  extern "C" __attribute__((visibility("default"))) void heddle_entry(void** arguments) {      \
+    using Kernel = heddle_entry_point::Parameters<decltype(&kernel)>;                          \
     Kernel::call(&kernel, arguments, typename Kernel::template Count<Kernel::kCount>::Type{}); \
   }                                                                                            \
-  extern "C" __attribute__((visibility("hidden"))) const char* const heddle_signature =        \
-      heddle_emulated::Parameters<decltype(&kernel)>::kLetters;
+  extern "C" __attribute__((visibility("default"))) const char* const heddle_signature =       \
+      heddle_entry_point::Parameters<decltype(&kernel)>::kLetters;
