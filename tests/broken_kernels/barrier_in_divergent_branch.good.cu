@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// expect: clean
+// launch: 1 64
+// the repaired twin
+extern "C" __global__ void kernel(const float* x, float* y, int n) {
+  __shared__ float tile[64];
+  const int t = threadIdx.x;
+  tile[t] = x[t];
+  __syncthreads();
+  if (t < 32) {
+    y[t] = tile[t + 32];
+    y[t + 32] = tile[t];
+  }
+}

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+// expect: race_shared
+// launch: 1 64
+// a tile is read before its writers are known to be done
+extern "C" __global__ void kernel(const float* x, float* y, int n) {
+  __shared__ float tile[64];
+  const int t = threadIdx.x;
+  tile[t] = x[t];
+  y[t] = tile[63 - t];
+}

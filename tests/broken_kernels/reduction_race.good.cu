@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// expect: clean
+// launch: 1 64
+// the repaired twin
+extern "C" __global__ void kernel(const float* x, float* y, int n) {
+  __shared__ float sum[64];
+  const int t = threadIdx.x;
+  sum[t] = x[t];
+  __syncthreads();
+  for (int width = 32; width > 0; width /= 2) {
+    if (t < width) sum[t] += sum[t + width];
+    __syncthreads();
+  }
+  y[t] = sum[0];
+}

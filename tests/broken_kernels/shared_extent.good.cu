@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// expect: clean
+// launch: 1 64
+// the repaired twin
+extern "C" __global__ void kernel(const float* x, float* y, int n) {
+  __shared__ float tile[64];
+  __shared__ float other[64];
+  const int t = threadIdx.x;
+  tile[t] = x[t];
+  other[t] = x[63 - t];
+  __syncthreads();
+  y[t] = tile[63 - t] + other[t];
+}
