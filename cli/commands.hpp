@@ -18,6 +18,8 @@ void add_show(CLI::App& app, ExitCode& result);
 void add_analyze(CLI::App& app, ExitCode& result);
 void add_generate(CLI::App& app, ExitCode& result);
 void add_draw(CLI::App& app, ExitCode& result);
+void add_profile(CLI::App& app, ExitCode& result);
+void add_verify(CLI::App& app, ExitCode& result);
 void add_completion(CLI::App& app, ExitCode& result);
 
 // heddle --explain E027

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <CLI/CLI.hpp>
 
+#include "cli/claims.hpp"
 #include "cli/commands.hpp"
 #include "cli/console.hpp"
 #include "cli/kernel_options.hpp"
 #include "cli/pattern_argument.hpp"
+#include "cli/verification.hpp"
 
 namespace heddle {
 namespace {
@@ -13,21 +15,31 @@ struct Options {
   PatternArgument pattern;
   KernelOptions kernel;
   std::string output;
+  bool verify = true;
 };
 
 ExitCode run(const Options& options) {
   const LoadedPattern loaded = load_pattern(options.pattern);
   if (!loaded.pattern) return loaded.code;
-  const ArtifactOrCode generated =
-      generate_for(*loaded.pattern, options.kernel, options.kernel.target);
+  ArtifactOrCode generated = generate_for(*loaded.pattern, options.kernel, options.kernel.target);
   if (!generated.artifact) return generated.code;
+  ExitCode code = loaded.code;
+  if (options.verify) {
+    const VerifyReport report =
+        verify_artifact(*loaded.pattern, *generated.artifact, 0, options.kernel.target);
+    code = worse(code, exit_code_of(report.verdict));
+    if (report.verdict != KernelVerdict::kVerified) {
+      print_remark(std::string("the kernels are ") + name_of(report.verdict) +
+                   (report.failures.empty() ? "" : ": " + report.failures.front().message));
+    }
+  }
   const std::filesystem::path folder = options.output;
   for (const auto& [name, text] : generated.artifact->files) {
     const ExitCode written = write_file(folder / name, text);
     if (written != kDone) return written;
     print_data((folder / name).string() + "\n");
   }
-  return loaded.code;
+  return code;
 }
 
 }  // namespace
@@ -44,6 +56,8 @@ void add_generate(CLI::App& app, ExitCode& result) {
   command->add_option("-o", options->output, "the folder to write to")
       ->type_name("DIR")
       ->required();
+  command->add_flag("--verify,!--no-verify", options->verify,
+                    "verify first and say so in the manifest (the default)");
   command->callback([options, &result] { result = run(*options); });
 }
 

@@ -32,6 +32,8 @@ int main(int argc, char** argv) {
   add_analyze(app, result);
   add_draw(app, result);
   add_generate(app, result);
+  add_verify(app, result);
+  add_profile(app, result);
   add_completion(app, result);
   try {
     app.parse(argc, argv);

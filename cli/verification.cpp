@@ -57,7 +57,9 @@ ExitCode exit_code_of(KernelVerdict verdict) {
   return kInternalError;
 }
 
-void append(VerifyReport& all, VerifyReport more) {
+void append(VerifyReport& all, const std::string& label, VerifyReport more) {
+  for (VerifyObligation& obligation : more.obligations)
+    obligation.name = label + ": " + obligation.name;
   const bool first = all.obligations.empty() && all.failures.empty() && all.profiles.empty();
   all.verdict = first ? more.verdict : worse_of(all.verdict, more.verdict);
   const auto move_all = [](auto& from, auto& to) {

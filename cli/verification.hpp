@@ -18,8 +18,8 @@ VerifyReport verify_artifact(const Pattern& pattern, Artifact& artifact, std::in
                              const std::string& label);
 
 ExitCode exit_code_of(KernelVerdict verdict);
-// Appends what the second found to the first.
-void append(VerifyReport& all, VerifyReport more);
+// Appends a report whose obligations are then named "LABEL: ...".
+void append(VerifyReport& all, const std::string& label, VerifyReport more);
 TextTable obligations_table(const VerifyReport& report);
 TextTable profiles_table(const VerifyReport& report);
 

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "cli/claims.hpp"
 #include "cli/commands.hpp"
 #include "cli/console.hpp"
 #include "cli/pattern_argument.hpp"
@@ -35,12 +36,16 @@ ExitCode substitute(Artifact& artifact, const std::string& path) {
   return kDone;
 }
 
-struct ReportOrCode {
-  std::optional<VerifyReport> report;
+struct TargetReport {
+  std::string target;
+  VerifyReport report;
+};
+struct ReportsOrCode {
+  std::vector<TargetReport> reports;  // empty: see code
   ExitCode code = kDone;
 };
 
-ReportOrCode verify_all(const Options& options) {
+ReportsOrCode verify_all(const Options& options) {
   std::vector<std::string> targets = {"cuda", "cpu"};
   if (options.target != "both") targets = {options.target};
   if (!options.file.empty()) {
@@ -48,48 +53,58 @@ ReportOrCode verify_all(const Options& options) {
     targets = {cuda ? "cuda" : "cpu"};
   }
   const LoadedPattern loaded = load_pattern(options.pattern);
-  if (!loaded.pattern) return {std::nullopt, loaded.code};
-  VerifyReport all;
+  if (!loaded.pattern) return {{}, loaded.code};
+  std::vector<TargetReport> reports;
   for (const std::string& target : targets) {
     ArtifactOrCode generated = generate_for(*loaded.pattern, options.kernel, target);
-    if (!generated.artifact) return {std::nullopt, generated.code};
+    if (!generated.artifact) return {{}, generated.code};
     if (!options.file.empty()) {
       const ExitCode code = substitute(*generated.artifact, options.file);
-      if (code != kDone) return {std::nullopt, code};
+      if (code != kDone) return {{}, code};
     }
-    append(all, verify_artifact(*loaded.pattern, *generated.artifact, options.kernel.n, target));
+    reports.push_back(
+        {target, verify_artifact(*loaded.pattern, *generated.artifact, options.kernel.n, target)});
   }
-  return {std::move(all), loaded.code};
+  return {std::move(reports), loaded.code};
+}
+
+VerifyReport joined(std::vector<TargetReport> reports) {
+  VerifyReport all;
+  for (TargetReport& part : reports) append(all, part.target, std::move(part.report));
+  return all;
+}
+
+void print_report(const TargetReport& part, bool colour) {
+  print_data(toned(part.target + ": " + name_of(part.report.verdict), Tone::kStrong, colour) +
+             "\n\n" + text_table(obligations_table(part.report), {2, colour, true}) + "\n");
+  for (const VerifyFailure& failure : part.report.failures) {
+    print_data("  " + toned(failure.kind, Tone::kBad, colour) + "  " + printable(failure.message) +
+               (failure.where.empty() ? "" : "\n    at " + printable(failure.where)) + "\n");
+  }
+  if (!part.report.failures.empty()) print_data("\n");
 }
 
 ExitCode verify_kernels(const Options& options) {
-  const ReportOrCode result = verify_all(options);
-  if (!result.report) return result.code;
-  const VerifyReport& report = *result.report;
-  if (options.json) {
-    print_data(verify_json(report) + "\n");
-    return exit_code_of(report.verdict);
+  ReportsOrCode result = verify_all(options);
+  if (result.reports.empty()) return result.code;
+  if (!options.json) {
+    for (const TargetReport& part : result.reports) print_report(part, colour_on_stdout());
   }
-  const bool colour = colour_on_stdout();
-  print_data(text_table(obligations_table(report), {0, colour, true}));
-  for (const VerifyFailure& failure : report.failures) {
-    print_data("\n" + toned(failure.kind, Tone::kBad, colour) + "  " + failure.message + "\n");
-    if (!failure.where.empty()) print_data("  at " + failure.where + "\n");
-  }
-  print_data("\n" + std::string(name_of(report.verdict)) + "\n");
-  return exit_code_of(report.verdict);
+  const VerifyReport all = joined(std::move(result.reports));
+  if (options.json) print_data(verify_json(all) + "\n");
+  return worse(result.code, exit_code_of(all.verdict));
 }
 
 ExitCode profile_kernels(const Options& options) {
-  const ReportOrCode result = verify_all(options);
-  if (!result.report) return result.code;
-  const VerifyReport& report = *result.report;
-  if (report.verdict != KernelVerdict::kVerified) {
-    print_remark(std::string("these counters are of a kernel that is ") + name_of(report.verdict));
+  ReportsOrCode result = verify_all(options);
+  if (result.reports.empty()) return result.code;
+  const VerifyReport all = joined(std::move(result.reports));
+  if (all.verdict != KernelVerdict::kVerified) {
+    print_remark(std::string("these counters are of a kernel that is ") + name_of(all.verdict));
   }
-  print_data(options.json ? profile_json(report) + "\n"
-                          : text_table(profiles_table(report), {0, colour_on_stdout(), true}));
-  return exit_code_of(report.verdict);
+  print_data(options.json ? profile_json(all) + "\n"
+                          : text_table(profiles_table(all), {0, colour_on_stdout(), true}));
+  return worse(result.code, exit_code_of(all.verdict));
 }
 
 std::shared_ptr<Options> add_options(CLI::App& command, const char* default_target) {
