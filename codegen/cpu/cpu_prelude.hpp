@@ -16,14 +16,14 @@ namespace heddle {
 template <int kLength, typename X, typename Y>
 inline float dot(const X* x, const Y* y) {
   constexpr int kLanes = 16;
+  constexpr int kWhole = kLength / kLanes * kLanes;
   float partial[kLanes] = {};
-  int d = 0;
-  for (; d + kLanes <= kLength; d += kLanes) {
+  for (int d = 0; d < kWhole; d += kLanes) {
     for (int lane = 0; lane < kLanes; ++lane) {
       partial[lane] += to_float(x[d + lane]) * to_float(y[d + lane]);
     }
   }
-  for (; d < kLength; ++d) partial[d % kLanes] += to_float(x[d]) * to_float(y[d]);
+  for (int d = kWhole; d < kLength; ++d) partial[d - kWhole] += to_float(x[d]) * to_float(y[d]);
   for (int width = kLanes / 2; width > 0; width /= 2) {
     for (int lane = 0; lane < width; ++lane) partial[lane] += partial[lane + width];
   }

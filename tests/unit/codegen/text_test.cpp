@@ -75,6 +75,29 @@ TEST_CASE("an artifact is complete, repeatable, and its manifest reads back") {
   }
 }
 
+TEST_CASE("the header of a CPU artifact declares what its files define") {
+  char path[] = "/tmp/heddle-header-test-XXXXXX";
+  REQUIRE(mkdtemp(path) != nullptr);
+  const std::filesystem::path directory = path;
+  const Artifact artifact = artifact_of(builtin("local_attention"),
+                                        options_for(ir::Target::kCpu, ElementType::kBF16, 16));
+  for (const auto& [name, text] : artifact.files) std::ofstream(directory / name) << text;
+  std::ofstream use(directory / "use.cpp");
+  // A definition that differs from an earlier extern "C" declaration does not compile.
+  use << "#include \"local_attention.hpp\"\n";
+  for (const KernelEntry& kernel : artifact.manifest.kernels) {
+    use << "#include \"" << kernel.file << "\"\n";
+  }
+  use << "static_assert(sizeof(&local_attention_decode) > 0);\n"
+         "int slots() { return local_attention_slots_a(100); }\n";
+  use.close();
+  const std::string command = "cd " + directory.string() +
+                              " && g++ -std=c++17 -Wall -Wextra -Werror -Wno-unused-parameter "
+                              "-fsyntax-only use.cpp";
+  CHECK(std::system(command.c_str()) == 0);
+  std::filesystem::remove_all(directory);
+}
+
 TEST_CASE("slots are the most that any shorter sequence keeps") {
   GenerateOptions options = options_for(ir::Target::kCpu, ElementType::kF32, 64);
   options.exact_to = 600;
