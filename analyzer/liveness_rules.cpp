@@ -177,7 +177,7 @@ class RuleFinder {
       if (set.binders.empty() && set.conditions.empty()) return finite_offsets_shape({{0, 0}});
       return nothing_shape();
     }
-    if (is_range(set)) return of_range(set.binders[0].low, set.binders[0].high);
+    if (is_range(set)) return of_filtered_range(set);
     if (is_lattice_by_hand(set)) return of_lattice(lattice_function(set));
     if (!mentions(*set.element, kRow)) return of_columns(set);
     if (const ExpressionPtr offset = offset_of(set.element)) return of_offsets(set, offset);
@@ -190,11 +190,25 @@ class RuleFinder {
     });
   }
 
-  // { k : k in lo..hi }
+  // { k : k in lo..hi, conditions }
   static bool is_range(const Comprehension& set) {
     const auto* name = std::get_if<Name>(&set.element->node);
-    return name && set.binders.size() == 1 && set.conditions.empty() && set.binders[0].high &&
+    return name && set.binders.size() == 1 && set.binders[0].high &&
            set.binders[0].name == name->name;
+  }
+
+  // Conditions free of i keep or drop a position in all rows alike, so nested stays nested.
+  RetentionShape of_filtered_range(const Comprehension& set) {
+    const RetentionShape range = of_range(set.binders[0].low, set.binders[0].high);
+    if (set.conditions.empty()) return range;
+    const bool same_in_all_rows =
+        std::none_of(set.conditions.begin(), set.conditions.end(),
+                     [](const ConditionPtr& condition) { return mentions(*condition, kRow); });
+    RetentionShape shape = range.nested && same_in_all_rows
+                               ? nested_shape("the same positions of a nested range in every row")
+                               : unknown_shape();
+    shape.reach = range.reach;
+    return shape;
   }
 
   // { e : ... } with e free of i: a position, once passed, is read by every row or by none.

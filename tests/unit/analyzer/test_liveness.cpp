@@ -137,6 +137,11 @@ TEST_CASE("every way to write a set is met by the right rule") {
   CHECK(retention_of(on_b("{ 5*t : t >= 1, 5*t < i }")) == Retention::kNextRow);
   CHECK(retention_of(on_b("{ 5*t : t >= 1, 5*t < i - 3 }")) == Retention::kHorizon);
   CHECK(retention_of(on_b("{ 5*t : t in 1..3, 5*t < i, i mod 2 = 0 }")) == Retention::kHorizon);
+  CHECK(retention_of(on_b("{ p : p in 1..i - 1, p mod 4 = 0 }")) == Retention::kNextRow);
+  CHECK(retention_of(on_b("{ p : p in max(1, i - 9)..i - 1, p mod 4 != 1 }")) ==
+        Retention::kNextRow);
+  CHECK(retention_of(on_b("{ p : p in 1..i - 1, (i - p) mod 4 = 0 }")) == Retention::kHorizon);
+  CHECK(retention_of(on_b("{ p : p in 1..i - 3, p mod 4 = 0 }")) == Retention::kHorizon);
   CHECK(retention_of(on_b("{ i - 5*t : t >= 1, 5*t < i }")) == Retention::kEverything);
   CHECK(retention_of(on_b("{ i - 5*t : t >= 1, i - 5*t >= 1 }")) == Retention::kEverything);
   CHECK(retention_of(on_b("{ i - t : t >= 1, t < i, t mod 3 = 1 }")) == Retention::kHorizon);

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// Re-checks a certificate without the prover: it reads the pattern text itself, holds the claims to
+// it, evaluates them on small rows, and has every solver that is installed decide every script. It
+// does not re-derive the scripts from rules; the report says so.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace heddle {
+
+struct AuditOptions {
+  std::vector<std::string> solvers = {"z3", "cvc5"};  // programs; those not found are skipped
+  int seconds_per_script = 10;
+  int rows_to_evaluate = 48;
+};
+
+struct SolverTally {
+  std::string version;
+  int confirmed = 0;  // scripts and companions answered as expected
+  int undecided = 0;  // unknown or out of time; the other solver must confirm then
+};
+
+struct AuditReport {
+  enum class Verdict { kAccepted, kRejected, kUndecided };
+  Verdict verdict = Verdict::kUndecided;
+  std::vector<std::string> problems;  // why rejected or undecided, one sentence each
+  std::vector<SolverTally> solvers;
+  int scripts = 0;  // with companions
+  std::vector<std::string> checked;
+  std::vector<std::string> not_checked;
+};
+
+AuditReport audit(const std::string& certificate_text, const AuditOptions& options = {});
+
+}  // namespace heddle

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+// The JSON of a certificate. Scripts are arrays of lines, so that the file can be read and diffed.
+#include "analyzer/certificate.hpp"
+
+#include <nlohmann/json.hpp>
+#include <set>
+
+namespace heddle {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Pairs = std::vector<std::pair<std::string, std::string>>;
+
+constexpr const char* kFormat = "heddle-certificate-1";
+
+Json lines_of(const std::string& text) {
+  Json lines = Json::array();
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    lines.push_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return lines;
+}
+
+Json to_json(const Pairs& pairs) {
+  Json object = Json::object();
+  for (const auto& [key, value] : pairs) object[key] = value;
+  return object;
+}
+
+Json to_json(const CertifiedClaim& claim) {
+  return {{"text", claim.text},
+          {"verdict", claim.verdict},
+          {"scope", claim.scope},
+          {"rule", claim.rule},
+          {"parameters", to_json(claim.parameters)},
+          {"assumes", claim.assumes},
+          {"obligations", claim.obligations},
+          {"reason", claim.reason},
+          {"counterexample", to_json(claim.counterexample)}};
+}
+
+// Reads members by name and remembers the first thing that is wrong. Every member that is not
+// asked for is an error too: a certificate has nothing to hide things in.
+class Reader {
+ public:
+  explicit Reader(const Json& object, std::string where)
+      : object_(object), where_(std::move(where)) {
+    if (!object.is_object()) fail("is not an object");
+  }
+
+  std::string text(const char* key) {
+    const Json* member = find(key);
+    if (member == nullptr || !member->is_string()) {
+      fail(std::string(key) + " is not a string");
+      return "";
+    }
+    return member->get<std::string>();
+  }
+
+  std::vector<std::string> texts(const char* key) {
+    std::vector<std::string> result;
+    const Json* member = find(key);
+    if (member == nullptr || !member->is_array()) {
+      fail(std::string(key) + " is not an array");
+      return result;
+    }
+    for (const Json& element : *member) {
+      if (!element.is_string())
+        fail(std::string(key) + " holds something that is not a string");
+      else
+        result.push_back(element.get<std::string>());
+    }
+    return result;
+  }
+
+  std::string lines(const char* key) {
+    std::string text;
+    for (const std::string& line : texts(key)) text += line + "\n";
+    return text;
+  }
+
+  Pairs pairs(const char* key) {
+    Pairs result;
+    const Json* member = find(key);
+    if (member == nullptr || !member->is_object()) {
+      fail(std::string(key) + " is not an object");
+      return result;
+    }
+    for (const auto& [name, value] : member->items()) {
+      if (!value.is_string())
+        fail(std::string(key) + " holds something that is not a string");
+      else
+        result.emplace_back(name, value.get<std::string>());
+    }
+    return result;
+  }
+
+  const Json* find(const char* key) {
+    asked_.insert(key);
+    if (!object_.is_object()) return nullptr;
+    const auto at = object_.find(key);
+    return at == object_.end() ? nullptr : &*at;
+  }
+
+  void fail(const std::string& what) {
+    if (error_.empty()) error_ = where_ + ": " + what;
+  }
+
+  const std::string& finish() {
+    if (error_.empty() && object_.size() != asked_.size()) fail("has members that do not belong");
+    return error_;
+  }
+
+ private:
+  const Json& object_;
+  std::string where_;
+  std::set<std::string> asked_;
+  std::string error_;
+};
+
+CertifiedClaim read_claim(const Json& json, const std::string& where, std::string& error) {
+  Reader reader(json, where);
+  CertifiedClaim claim;
+  claim.text = reader.text("text");
+  claim.verdict = reader.text("verdict");
+  claim.scope = reader.text("scope");
+  claim.rule = reader.text("rule");
+  claim.parameters = reader.pairs("parameters");
+  claim.assumes = reader.texts("assumes");
+  claim.obligations = reader.texts("obligations");
+  claim.reason = reader.text("reason");
+  claim.counterexample = reader.pairs("counterexample");
+  if (error.empty()) error = reader.finish();
+  return claim;
+}
+
+Obligation read_obligation(const Json& json, const std::string& where, std::string& error) {
+  Reader reader(json, where);
+  Obligation obligation;
+  obligation.name = reader.text("name");
+  obligation.statement = reader.text("statement");
+  obligation.expected = reader.text("expected");
+  obligation.script = reader.lines("script");
+  obligation.companion = reader.lines("companion");
+  if (reader.text("companion_expected") != "sat") reader.fail("a companion must be sat");
+  if (error.empty()) error = reader.finish();
+  return obligation;
+}
+
+}  // namespace
+
+std::string to_json_text(const Certificate& certificate) {
+  Json json = {{"format", kFormat},
+               {"pattern", certificate.pattern},
+               {"sha256", certificate.sha256},
+               {"source", lines_of(certificate.source)},
+               {"tools", certificate.tools},
+               {"causality", to_json(certificate.causality)},
+               {"claims", Json::array()},
+               {"obligations", Json::array()}};
+  for (const CertifiedClaim& claim : certificate.claims) json["claims"].push_back(to_json(claim));
+  for (const Obligation& obligation : certificate.obligations) {
+    json["obligations"].push_back({{"name", obligation.name},
+                                   {"statement", obligation.statement},
+                                   {"expected", obligation.expected},
+                                   {"script", lines_of(obligation.script)},
+                                   {"companion_expected", "sat"},
+                                   {"companion", lines_of(obligation.companion)}});
+  }
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+Result<Certificate> parse_certificate(const std::string& text) {
+  const Json json = Json::parse(text, nullptr, false);
+  if (json.is_discarded()) return Error{"the certificate is not valid JSON"};
+  Reader reader(json, "certificate");
+  if (reader.text("format") != kFormat) {
+    return Error{std::string("the certificate is not of the format ") + kFormat};
+  }
+  Certificate certificate;
+  certificate.pattern = reader.text("pattern");
+  certificate.sha256 = reader.text("sha256");
+  certificate.source = reader.lines("source");
+  certificate.tools = reader.texts("tools");
+  std::string error;
+  if (const Json* causality = reader.find("causality")) {
+    certificate.causality = read_claim(*causality, "causality", error);
+  } else {
+    reader.fail("causality is missing");
+  }
+  const auto each = [&](const char* key, const auto& visit) {
+    const Json* list = reader.find(key);
+    if (list == nullptr || !list->is_array()) {
+      reader.fail(std::string(key) + " is not an array");
+      return;
+    }
+    for (std::size_t at = 0; at < list->size(); ++at) {
+      visit((*list)[at], std::string(key) + "[" + std::to_string(at) + "]");
+    }
+  };
+  each("claims", [&](const Json& element, const std::string& where) {
+    certificate.claims.push_back(read_claim(element, where, error));
+  });
+  each("obligations", [&](const Json& element, const std::string& where) {
+    certificate.obligations.push_back(read_obligation(element, where, error));
+  });
+  if (error.empty()) error = reader.finish();
+  if (!error.empty()) return Error{error};
+  return certificate;
+}
+
+}  // namespace heddle

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// Certificates survive a round trip and an audit; what was tampered with does not.
+#include "analyzer/audit.hpp"
+
+#include <functional>
+#include <random>
+
+#include "analyzer/certify.hpp"
+#include "tests/unit/analyzer/measured_pattern.hpp"
+
+using namespace heddle;
+using heddle::testing::builtin;
+using heddle::testing::pattern_of;
+using AuditVerdict = AuditReport::Verdict;
+
+namespace {
+
+Certificate certificate_of(const Pattern& pattern) { return certify(pattern, prove(pattern)); }
+
+std::string problems_of(const AuditReport& report) {
+  std::string text;
+  for (const std::string& problem : report.problems) text += problem + "\n";
+  return text;
+}
+
+AuditOptions quick() {
+  AuditOptions options;
+  options.seconds_per_script = 5;
+  return options;
+}
+
+// The verdict of the audit after a change to the certificate.
+AuditVerdict after(Certificate certificate, const std::function<void(Certificate&)>& change) {
+  change(certificate);
+  return audit(to_json_text(certificate), quick()).verdict;
+}
+
+void replace(std::string& text, const std::string& from, const std::string& to) {
+  const std::size_t at = text.find(from);
+  REQUIRE(at != std::string::npos);
+  text.replace(at, from.size(), to);
+}
+
+}  // namespace
+
+TEST_CASE("certificates are read back as they were written") {
+  for (const char* name : {"sqrt_cached", "fibonacci_recurrence", "attention"}) {
+    const std::string text = to_json_text(certificate_of(builtin(name)));
+    const Result<Certificate> read = parse_certificate(text);
+    REQUIRE(read.ok());
+    CHECK(to_json_text(read.value()) == text);
+  }
+}
+
+TEST_CASE("certificates of built-in patterns are accepted by both solvers") {
+  for (const char* name : {"sqrt_cached", "log_recurrence", "strided_attention", "chacal"}) {
+    const AuditReport report = audit(to_json_text(certificate_of(builtin(name))), quick());
+    INFO(name << "\n" << problems_of(report));
+    CHECK(report.verdict == AuditVerdict::kAccepted);
+    for (const SolverTally& solver : report.solvers) {
+      INFO(solver.version << " left " << solver.undecided << " undecided");
+      CHECK(solver.confirmed + solver.undecided == report.scripts);
+      CHECK(solver.confirmed > 0);
+    }
+  }
+}
+
+TEST_CASE("a refuted claim is certified with its counterexample") {
+  const Pattern pattern =
+      pattern_of("f(k) = 2^k\nA = diagonal\nB = offsets(f)\nclaim hops(i, j) <= log2(i - j)");
+  const Certificate certificate = certificate_of(pattern);
+  CHECK(certificate.claims.at(0).verdict == "refuted");
+  CHECK(after(certificate, [](Certificate&) {}) == AuditVerdict::kAccepted);
+  // hops(4, 1) = 2 > log2(3) = 1 refutes it too, but hops(5, 3) = 1 <= log2(2) = 1 does not.
+  CHECK(after(certificate, [](Certificate& c) {
+          c.claims[0].counterexample[0].second = "5";
+          c.claims[0].counterexample[1].second = "3";
+        }) == AuditVerdict::kRejected);
+}
+
+TEST_CASE("tampered certificates are rejected") {
+  const Certificate good = certificate_of(builtin("sqrt_cached"));
+  REQUIRE(after(good, [](Certificate&) {}) == AuditVerdict::kAccepted);
+  const std::vector<std::function<void(Certificate&)>> tampers = {
+      [](Certificate& c) { c.sha256[0] = c.sha256[0] == '0' ? '1' : '0'; },
+      [](Certificate& c) { c.pattern = "other"; },
+      [](Certificate& c) { replace(c.source, "k^2", "k^3"); },
+      [](Certificate& c) { replace(c.source, "sqrt(i) + 2", "sqrt(i) + 1"); },
+      [](Certificate& c) { replace(c.claims[0].text, "+ 2", "+ 1"); },
+      [](Certificate& c) { c.claims.pop_back(); },
+      [](Certificate& c) { c.claims[0].verdict = "certain"; },
+      [](Certificate& c) { c.claims[0].rule = ""; },
+      [](Certificate& c) { c.claims[0].obligations.clear(); },
+      [](Certificate& c) { c.causality.verdict = "unknown"; },
+      [](Certificate& c) { c.obligations.pop_back(); },
+      [](Certificate& c) { c.obligations.push_back(c.obligations[0]); },
+      [](Certificate& c) { c.obligations[0].expected = "sat"; },
+      [](Certificate& c) { replace(c.obligations[0].script, "(check-sat)", "(exit)"); },
+      [](Certificate& c) { replace(c.obligations[0].script, "(assert ", "(assert (not "); },
+      [](Certificate& c) {
+        replace(c.obligations[0].script, "(assert ", "(assert false)\n(assert ");
+      },
+      [](Certificate& c) {  // inconsistent hypotheses in both
+        replace(c.obligations[0].script, "(assert ", "(assert false)\n(assert ");
+        replace(c.obligations[0].companion, "(assert ", "(assert false)\n(assert ");
+      },
+      [](Certificate& c) {  // a goal that does not follow
+        const std::size_t at = c.obligations.back().script.rfind("(assert (not ");
+        c.obligations.back().script.replace(at, std::string::npos,
+                                            "(assert (not false))\n(check-sat)\n");
+      },
+  };
+  for (std::size_t at = 0; at < tampers.size(); ++at) {
+    INFO("tamper " << at);
+    CHECK(after(good, tampers[at]) == AuditVerdict::kRejected);
+  }
+}
+
+TEST_CASE("a false claim under a correct hash is caught by evaluation") {
+  Certificate forged = certificate_of(builtin("sqrt_cached"));
+  replace(forged.source, "time(i) <= sqrt(i) + 2", "time(i) <= sqrt(i) + 1");
+  const Pattern pattern = pattern_of(Source{"forged", forged.source});
+  forged.sha256 = pattern.sha256();
+  const std::string claim = forged.claims[0].text;
+  replace(forged.claims[0].text, "+ 2", "+ 1");
+  const auto rename = [&](std::string& name) {
+    const std::size_t at = name.find(claim);
+    if (at != std::string::npos) name.replace(at, claim.size(), forged.claims[0].text);
+  };
+  for (Obligation& obligation : forged.obligations) rename(obligation.name);
+  for (std::string& name : forged.claims[0].obligations) rename(name);
+  const AuditReport report = audit(to_json_text(forged), quick());
+  CHECK(report.verdict == AuditVerdict::kRejected);
+  CHECK(problems_of(report).find("fails at i = 3") != std::string::npos);
+}
+
+TEST_CASE("damaged files are refused, not crashed on") {
+  const std::string text = to_json_text(certificate_of(builtin("linear_recurrence")));
+  std::mt19937 random(3);
+  AuditOptions no_solvers;
+  no_solvers.solvers = {};
+  for (int round = 0; round < 200; ++round) {
+    std::string damaged = text;
+    const std::size_t at = random() % damaged.size();
+    if (round % 2 == 0)
+      damaged[at] = static_cast<char>(random() % 256);
+    else
+      damaged.resize(at);
+    CHECK(audit(damaged, no_solvers).verdict != AuditVerdict::kAccepted);
+  }
+}
