@@ -271,6 +271,10 @@ extern "C" __global__ void k(const float* x, float* y) {
     const auto code = compiler->compile("k.cu", text, includes, architecture);
     if (!code) FAIL(code.error().message);
     CHECK(code->cubin.substr(1, 3) == "ELF");
+    REQUIRE(code->resources.count("k") == 1);
+    CHECK(code->resources.at("k").registers > 0);
+    CHECK(code->resources.at("k").spill_stores == 0);
+    CHECK(code->resources.at("k").shared_bytes == 256);
   }
   const auto broken = compiler->compile("k.cu", "nonsense", {}, "sm_90");
   REQUIRE_FALSE(broken.ok());

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+// The emulator's corners: atomics, partly initialised inputs, block copies, small elements, bank
+// conflicts, runaway recursion, the order of blocks.
+#include <algorithm>
+#include <cstdint>
+
+#include "runtime/emulator/emulated_kernel.hpp"
+#include "tests/catch.hpp"
+
+using namespace heddle;
+using namespace heddle::emulator;
+
+namespace {
+
+EmulationResult run(const std::string& text, const Launch& launch,
+                    Dialect dialect = Dialect::kCuda) {
+  auto kernel = EmulatedKernel::build({"kernel.cu", text, "k", {}, dialect});
+  if (!kernel) FAIL(kernel.error().message);
+  auto result = kernel->run(launch);
+  if (!result) FAIL(result.error().message);
+  return std::move(*result);
+}
+
+bool has(const EmulationResult& result, FindingKind kind) {
+  return std::any_of(result.findings.begin(), result.findings.end(),
+                     [&](const Finding& finding) { return finding.kind == kind; });
+}
+
+std::string shown(const EmulationResult& result) {
+  std::string text;
+  for (const Finding& finding : result.findings) {
+    text +=
+        std::string(name_of(finding.kind)) + " " + finding.where + ": " + finding.message + "\n";
+  }
+  return text;
+}
+
+template <typename T>
+LaunchBuffer buffer(const char* name, std::vector<T>& data, Access access) {
+  return {name, data.data(), data.size() * sizeof(T), access, {}};
+}
+
+}  // namespace
+
+TEST_CASE("atomics race with plain accesses and not with each other") {
+  std::vector<std::int32_t> count = {5};
+  Launch launch;
+  launch.blocks = 3;
+  launch.threads = 40;
+  launch.buffers = {buffer("count", count, Access::kReadWrite)};
+  launch.arguments = {BufferArgument{0}};
+  const auto clean =
+      run(R"(extern "C" __global__ void k(int* count) { atomicAdd(count, 2); })", launch);
+  CHECK(shown(clean) == "");
+  CHECK(count[0] == 5 + 2 * 120);
+  launch.blocks = 1;
+  const auto mixed = run(R"(extern "C" __global__ void k(int* count) {
+  if (threadIdx.x == 7) *count = 0; else atomicAdd(count, 2);
+})",
+                         launch);
+  CHECK(has(mixed, FindingKind::kRaceGlobal));
+}
+
+TEST_CASE("parts of an input may hold nothing to read") {
+  std::vector<float> x(8, 1.0F), y(8);
+  Launch launch;
+  launch.threads = 8;
+  launch.buffers = {buffer("x", x, Access::kReadWrite), buffer("y", y, Access::kWrite)};
+  launch.buffers[0].uninitialised = {{12, 16}};
+  launch.arguments = {BufferArgument{0}, BufferArgument{1}};
+  const char* const text =
+      "extern \"C\" __global__ void k(float* x, float* y) { y[threadIdx.x] = x[threadIdx.x]; }";
+  const auto result = run(text, launch);
+  REQUIRE(result.findings.size() == 1);
+  CHECK(result.findings[0].kind == FindingKind::kUninitialisedRead);
+  CHECK(result.findings[0].element == 3);
+  CHECK(result.findings[0].count == 1);
+  // Written first, it may be read.
+  const auto filled = run(
+      R"(extern "C" __global__ void k(float* x, float* y) {
+  if (threadIdx.x == 3) x[3] = 2.0f;
+  y[threadIdx.x] = x[threadIdx.x];
+})",
+      launch);
+  CHECK(shown(filled) == "");
+  CHECK(y[3] == 2.0F);
+}
+
+TEST_CASE("neighbouring small elements are told apart") {
+  std::vector<std::uint16_t> y(64);
+  Launch launch;
+  launch.threads = 64;
+  launch.buffers = {buffer("y", y, Access::kWrite)};
+  launch.arguments = {BufferArgument{0}};
+  const auto clean = run(
+      R"(extern "C" __global__ void k(unsigned short* y) {
+  __shared__ unsigned char flag[64];
+  flag[threadIdx.x] = threadIdx.x;
+  __syncthreads();
+  y[threadIdx.x] = flag[63 - threadIdx.x];
+})",
+      launch);
+  CHECK(shown(clean) == "");
+  CHECK(y[0] == 63);
+  const auto gap = run(
+      R"(extern "C" __global__ void k(unsigned short* y) {
+  if (threadIdx.x != 9) y[threadIdx.x] = 1;
+})",
+      launch);
+  REQUIRE(gap.findings.size() == 1);
+  CHECK(gap.findings[0].kind == FindingKind::kUnwritten);
+  CHECK(gap.findings[0].element == 9);
+}
+
+TEST_CASE("block copies are accesses like others") {
+  std::vector<float> x(64, 3.0F), y(64);
+  Launch launch;
+  launch.buffers = {buffer("x", x, Access::kRead), buffer("y", y, Access::kWrite)};
+  const char* const text = R"(#include <cstring>
+extern "C" void k(const float* x, float* y, int bytes, int first, int last) {
+  std::memcpy(y, x, bytes);
+})";
+  launch.arguments = {BufferArgument{0}, BufferArgument{1}, 256};
+  CHECK(shown(run(text, launch, Dialect::kCpu)) == "");
+  CHECK(y[63] == 3.0F);
+  launch.arguments = {BufferArgument{0}, BufferArgument{1}, 260};
+  CHECK(has(run(text, launch, Dialect::kCpu), FindingKind::kOutOfBounds));
+  launch.arguments = {BufferArgument{0}, BufferArgument{1}, 252};
+  CHECK(has(run(text, launch, Dialect::kCpu), FindingKind::kUnwritten));
+}
+
+TEST_CASE("bank conflicts and sectors are those of the stride") {
+  for (const int stride : {1, 2, 8, 32, 33}) {
+    std::vector<float> y(32 * 33);
+    Launch launch;
+    launch.threads = 32;
+    launch.count_requests = true;
+    launch.buffers = {buffer("y", y, Access::kReadWrite)};
+    launch.arguments = {BufferArgument{0}, stride};
+    const auto result = run(
+        R"(extern "C" __global__ void k(float* y, int stride) {
+  __shared__ float tile[32 * 33];
+  tile[threadIdx.x * stride] = 1.0f;
+  __syncwarp();
+  y[threadIdx.x * stride] = tile[threadIdx.x * stride];
+})",
+        launch);
+    INFO(stride);
+    const int together = stride == 33 ? 1 : stride;  // threads that fall on one bank
+    CHECK(result.counters.shared_requests == 2);
+    CHECK(result.counters.shared_bank_conflicts == 2 * (together - 1));
+    CHECK(result.counters.global_requests == 1);
+    CHECK(result.counters.global_sectors == std::min(32, 4 * stride));
+  }
+}
+
+TEST_CASE("runaway recursion ends the launch, not the program") {
+  std::vector<std::int32_t> y(1);
+  Launch launch;
+  launch.buffers = {buffer("y", y, Access::kWrite)};
+  launch.arguments = {BufferArgument{0}, 3};
+  const char* const text = R"(
+__device__ __noinline__ int deep(int n) { return n == 0 ? 0 : 1 + 2 * deep(n - 1) % 7; }
+extern "C" __global__ void k(int* y, int n) { y[0] = deep(n); })";
+  CHECK(shown(run(text, launch)) == "");
+  launch.arguments = {BufferArgument{0}, -1};
+  const auto result = run(text, launch);
+  CHECK_FALSE(result.completed);
+  CHECK((has(result, FindingKind::kHang) || has(result, FindingKind::kArithmetic)));
+}
+
+TEST_CASE("a race between blocks is found whichever runs first") {
+  std::vector<float> y(64);
+  for (const LaneOrder order : {LaneOrder::kForward, LaneOrder::kReverse, LaneOrder::kShuffled}) {
+    Launch launch;
+    launch.blocks = 2;
+    launch.threads = 32;
+    launch.order = order;
+    launch.buffers = {buffer("y", y, Access::kReadWrite)};
+    launch.arguments = {BufferArgument{0}};
+    const auto result = run(
+        R"(extern "C" __global__ void k(float* y) {
+  if (blockIdx.x == 0) y[threadIdx.x] = 1.0f;
+  else y[32 + threadIdx.x] = y[threadIdx.x];
+})",
+        launch);
+    INFO(name_of(order) << "\n" << shown(result));
+    REQUIRE(has(result, FindingKind::kRaceGlobal));
+    CHECK(result.findings[0].message.find("blocks have no order") != std::string::npos);
+  }
+}
