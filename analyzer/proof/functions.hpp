@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "analyzer/proof/knowledge.hpp"
 
@@ -14,6 +15,12 @@ void learn_order(Knowledge& knowledge, const FunctionDefinition& function);
 void learn_closed_form(Knowledge& knowledge, const FunctionDefinition& function);
 void learn_doubling(Knowledge& knowledge, const FunctionDefinition& function);
 void learn_comparisons(Knowledge& knowledge, const FunctionDefinition& function);
+
+// From neighbours to all pairs: f(k+1) >= f(k) + 1 gives f(s) + (t - s) <= f(t) for 0 <= s <= t.
+Obligation pairs_obligation(const Knowledge& knowledge, const std::string& function);
+// f(k) >= 1 and f(k+m) >= 2 f(k) give f(m q + r) >= 2^q for 0 <= r < m.
+std::vector<Obligation> doubling_obligations(const Knowledge& knowledge,
+                                             const std::string& function, int m);
 
 // "power(2)": 2^t >= t + 1, and 2 * 2^s <= 2^t for 0 <= s < t, with equality at t = s + 1.
 Lemma power_lemma(const Knowledge& knowledge, const Integer& base);

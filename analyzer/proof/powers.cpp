@@ -41,6 +41,39 @@ class Step {
 
 }  // namespace
 
+Obligation pairs_obligation(const Knowledge& knowledge, const std::string& function) {
+  const auto f = [&](const Term& t) { return Term::apply("fn." + function, t); };
+  const Term s = Term::variable("s"), t = Term::variable("t");
+  return Step(knowledge, fmt::format("increasing({}).pairs", function),
+              fmt::format("{0}(s) + (t - s) <= {0}(t) gives the same for t + 1", function))
+      .given(conjunction({s >= 0, s <= t}), "0 <= s <= t; it holds at t = s")
+      .given(f(t) + 1 <= f(t + 1), fmt::format("increasing({})", function))
+      .given(f(s) + (t - s) <= f(t), "induction hypothesis")
+      .conclude(f(s) + (t + 1 - s) <= f(t + 1));
+}
+
+std::vector<Obligation> doubling_obligations(const Knowledge& knowledge,
+                                             const std::string& function, int m) {
+  const auto f = [&](const Term& t) { return Term::apply("fn." + function, t); };
+  const auto power = [](const Term& t) { return Term::apply("pow.2", t); };
+  const Term q = Term::variable("q"), r = Term::variable("r");
+  const std::string name = fmt::format("doubling({})", function);
+  const Term here = Term(m) * q + r;
+  return {
+      Step(knowledge, name + ".power.base", fmt::format("{}(r) >= 2^0", function))
+          .given(conjunction({r >= 0, r < Term(m)}), "a remainder")
+          .given(f(r) >= 1, fmt::format("positive({})", function))
+          .given(equal(power(0), 1), "definition")
+          .conclude(power(0) <= f(r)),
+      Step(knowledge, name + ".power.step",
+           fmt::format("{0}({1} q + r) >= 2^q gives {0}({1} (q + 1) + r) >= 2^(q+1)", function, m))
+          .given(conjunction({q >= 0, r >= 0, r < Term(m)}), "quotient and remainder")
+          .given(Term(2) * f(here) <= f(here + Term(m)), name)
+          .given(equal(power(q + 1), Term(2) * power(q)), "definition")
+          .given(power(q) <= f(here), "induction hypothesis")
+          .conclude(power(q + 1) <= f(here + Term(m)))};
+}
+
 Lemma power_lemma(const Knowledge& knowledge, const Integer& base) {
   const std::string b = base.to_string();
   const std::string name = fmt::format("power({})", b);

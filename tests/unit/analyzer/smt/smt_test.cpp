@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// The text of scripts, and what the solver makes of texts, good and bad.
+#include "analyzer/smt/script.hpp"
+#include "analyzer/smt/solver.hpp"
+#include "tests/catch.hpp"
+
+using namespace heddle;
+using namespace heddle::smt;
+
+TEST_CASE("terms print as SMT-LIB") {
+  const Term x = Term::variable("x");
+  CHECK((x * Term(-3) + Term(2)).text() == "(+ (* x (- 3)) 2)");
+  CHECK((Term(2) * Term(-3)).text() == "(- 6)");
+  CHECK(implies(x >= 0, negation(equal(Term::apply("f", x), 1))).text() ==
+        "(=> (<= 0 x) (not (= (f x) 1)))");
+  CHECK(conjunction({}).text() == "true");
+  CHECK(disjunction({}).text() == "false");
+}
+
+TEST_CASE("a script declares what it uses and names the smallest logic") {
+  const Term x = Term::variable("x"), y = Term::variable("y");
+  Script script;
+  script.assume(x >= 1, "x is positive");
+  CHECK(script.refutation_text("x > 0", x > 0) ==
+        "; x > 0\n(set-logic QF_LIA)\n(declare-fun x () Int)\n; x is positive\n(assert (<= 1 x))\n"
+        "; the goal, negated\n(assert (not (< 0 x)))\n(check-sat)\n");
+  CHECK(script.hypotheses_text("x > 0").find("goal") == std::string::npos);
+  script.assume(equal(Term::apply("f", x), x * y), "a product");
+  CHECK(script.hypotheses_text("s").find("(set-logic QF_UFNIA)") != std::string::npos);
+}
+
+TEST_CASE("the solver answers texts and nothing else passes") {
+  const auto answer = [](const std::string& body) {
+    return solve("(set-logic QF_NIA)\n(declare-fun x () Int)\n" + body + "(check-sat)\n", 100'000)
+        .answer;
+  };
+  CHECK(answer("(assert (and (< 2 x) (< x 3)))\n") == Answer::kUnsat);
+  CHECK(answer("(assert (= (* x x) 49))\n") == Answer::kSat);
+  CHECK(answer("(assert (= (foo x) 49))\n") == Answer::kUnknown);
+  CHECK(answer("(assert (= x \n") == Answer::kUnknown);
+  CHECK(solve("", 1000).answer == Answer::kUnknown);
+  CHECK(solve("(check-sat)\n(check-sat)\n", 1000).answer == Answer::kUnknown);
+}
+
+TEST_CASE("models come back exactly") {
+  const Reply reply = solve(
+      "(set-logic QF_LIA)\n(declare-fun x () Int)\n(declare-fun y () Int)\n"
+      "(assert (= x 123456789012345678901234567890))\n(assert (= y (- 7)))\n(check-sat)\n",
+      100'000, {"x", "y"});
+  REQUIRE(reply.answer == Answer::kSat);
+  CHECK(reply.model.at("x").to_string() == "123456789012345678901234567890");
+  CHECK(reply.model.at("y") == Integer(-7));
+}
+
+TEST_CASE("a resource limit ends hopeless questions") {
+  const std::string fermat =
+      "(set-logic QF_NIA)\n(declare-fun a () Int)\n(declare-fun b () Int)\n(declare-fun c () Int)\n"
+      "(assert (and (> a 0) (> b 0) (> c 0) (= (+ (* a a a) (* b b b)) (* c c c))))\n(check-sat)\n";
+  CHECK(solve(fermat, 50'000).answer == Answer::kUnknown);
+}
