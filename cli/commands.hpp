@@ -17,6 +17,8 @@ void add_list(CLI::App& app, ExitCode& result);
 void add_show(CLI::App& app, ExitCode& result);
 void add_analyze(CLI::App& app, ExitCode& result);
 void add_generate(CLI::App& app, ExitCode& result);
+void add_prove(CLI::App& app, ExitCode& result);
+void add_audit(CLI::App& app, ExitCode& result);
 void add_draw(CLI::App& app, ExitCode& result);
 void add_profile(CLI::App& app, ExitCode& result);
 void add_verify(CLI::App& app, ExitCode& result);

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
+#include "analyzer/audit.hpp"
+#include "cli/commands.hpp"
+#include "cli/console.hpp"
+#include "patterns/text_writer.hpp"
+
+namespace heddle {
+namespace {
+
+constexpr std::size_t kMaxBytes = std::size_t{64} << 20;
+
+const char* word_of(AuditReport::Verdict verdict) {
+  switch (verdict) {
+    case AuditReport::Verdict::kAccepted:
+      return "accepted";
+    case AuditReport::Verdict::kRejected:
+      return "rejected";
+    case AuditReport::Verdict::kUndecided:
+      return "undecided";
+  }
+  return "undecided";
+}
+
+ExitCode exit_code_of(AuditReport::Verdict verdict) {
+  switch (verdict) {
+    case AuditReport::Verdict::kAccepted:
+      return kDone;
+    case AuditReport::Verdict::kRejected:
+      return kRefuted;
+    case AuditReport::Verdict::kUndecided:
+      return kUndecided;
+  }
+  return kInternalError;
+}
+
+void print_json(const AuditReport& report) {
+  nlohmann::ordered_json json = {{"verdict", word_of(report.verdict)},
+                                 {"scripts", report.scripts},
+                                 {"solvers", nlohmann::ordered_json::array()},
+                                 {"problems", report.problems},
+                                 {"checked", report.checked},
+                                 {"not_checked", report.not_checked}};
+  for (const SolverTally& solver : report.solvers) {
+    json["solvers"].push_back({{"version", solver.version},
+                               {"confirmed", solver.confirmed},
+                               {"undecided", solver.undecided}});
+  }
+  print_data(json.dump(2) + "\n");
+}
+
+void print_text(const AuditReport& report) {
+  std::string text;
+  for (const std::string& problem : report.problems)
+    text += "problem      " + printable(problem) + "\n";
+  for (const std::string& item : report.checked) text += "checked      " + item + "\n";
+  for (const SolverTally& solver : report.solvers) {
+    text += fmt::format("solver       {}: {} of {} scripts confirmed, {} undecided\n",
+                        solver.version, solver.confirmed, report.scripts, solver.undecided);
+  }
+  for (const std::string& item : report.not_checked) text += "not checked  " + item + "\n";
+  print_data(text + word_of(report.verdict) + "\n");
+}
+
+ExitCode run(const std::string& path, bool json) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file || std::filesystem::is_directory(path)) return fail(kWrongUsage, "cannot read " + path);
+  std::error_code error;
+  const auto size = std::filesystem::file_size(path, error);
+  if (!error && size > kMaxBytes) return fail(kRefuted, path + " is larger than any certificate");
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  const AuditReport report = audit(text);
+  json ? print_json(report) : print_text(report);
+  return exit_code_of(report.verdict);
+}
+
+}  // namespace
+
+void add_audit(CLI::App& app, ExitCode& result) {
+  auto path = std::make_shared<std::string>();
+  auto json = std::make_shared<bool>(false);
+  CLI::App* command = app.add_subcommand("audit", "re-check a certificate without the prover");
+  command->add_option("FILE", *path, "a certificate written by prove")->required();
+  command->add_flag("--json", *json, "one JSON object");
+  command->callback([path, json, &result] { result = run(*path, *json); });
+}
+
+}  // namespace heddle
