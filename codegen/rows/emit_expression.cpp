@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "codegen/rows/syntax.hpp"
+#include "patterns/expression.hpp"
 
 namespace heddle::rows {
 
@@ -41,7 +42,7 @@ Ex ExpressionEmitter::emit(const Expression& expression, const Scope& scope) {
       [&](const Apply& node) {
         if (const ir::Var* value = carried_value(node, scope)) return Ex(*value);
         const FunctionDefinition& function = *pattern_.function(node.function);
-        assert_that(!function.recursive(), "a recursive function is called but not carried");
+        if (function.recursive()) return constant_call(node);
         return emit(*function.step, {{{function.variable, emit(*node.argument, scope)}}, "", {}});
       },
       [&](const Negate& node) {
@@ -50,6 +51,13 @@ Ex ExpressionEmitter::emit(const Expression& expression, const Scope& scope) {
       [&](const Arithmetic& node) { return arithmetic(node, scope); },
       [&](const BuiltinCall& node) { return builtin(node, scope); },
       [](const MeasureTerm&) -> Ex { unreachable("a measure in a row"); });
+}
+
+Ex ExpressionEmitter::constant_call(const Apply& node) {
+  const Evaluator evaluator(pattern_);
+  const Result<Integer> place = evaluator.evaluate(*node.argument, {});
+  assert_that(place.ok(), "a recursive function is neither carried nor called at a constant");
+  return builder_.i64(evaluator.call(node.function, place->to_int64().value())->to_int64().value());
 }
 
 Ex ExpressionEmitter::arithmetic(const Arithmetic& node, const Scope& scope) {

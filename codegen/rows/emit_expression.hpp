@@ -35,6 +35,7 @@ class ExpressionEmitter {
   ir::Ex emit(const Condition& condition, const Scope& scope);
 
  private:
+  ir::Ex constant_call(const Apply& node);
   ir::Ex arithmetic(const Arithmetic& node, const Scope& scope);
   ir::Ex builtin(const BuiltinCall& node, const Scope& scope);
   ir::Ex compare(const Comparison& node, const Scope& scope);

@@ -49,6 +49,40 @@ class Planner {
   // The last position a row may read.
   ExpressionPtr top() const { return side_ == Side::kA ? name("i") : minus(name("i"), number(1)); }
 
+  // A kernel knows a recursive function at constants, and along the variable that carries it;
+  // closed forms are written out, so what they call must be known too.
+  std::optional<Error> known_calls(const std::vector<const Apply*>& calls,
+                                   const std::string& variable) const {
+    for (const Apply* call : calls) {
+      const FunctionDefinition& function = *pattern_.function(call->function);
+      if (!function.recursive()) {
+        if (const auto error = known_calls(calls_in(*function.step), "")) return error;
+        continue;
+      }
+      if (is_constant(*call->argument)) continue;
+      if (variable.empty() || !shift_of(*call->argument, variable)) {
+        return Error{"no kernel can compute `" + call->function + "(" + print(*call->argument) +
+                     ")`: the recursive " + call->function +
+                     " is known at constants and along the variable of a set only"};
+      }
+    }
+    return std::nullopt;
+  }
+  bool is_constant(const Expression& expression) const {
+    return evaluator_.evaluate(expression, {}).ok();
+  }
+  std::optional<Error> known_calls(const std::vector<ExpressionPtr>& expressions,
+                                   const std::vector<ConditionPtr>& conditions,
+                                   const std::string& variable) const {
+    for (const ExpressionPtr& part : expressions) {
+      if (const auto error = known_calls(calls_in(*part), variable)) return error;
+    }
+    for (const ConditionPtr& part : conditions) {
+      if (const auto error = known_calls(calls_in(*part), variable)) return error;
+    }
+    return std::nullopt;
+  }
+
   FormulaResult set(const SetExpression& expression) {
     return match(
         expression.node,
@@ -61,6 +95,7 @@ class Planner {
           return leaf(SpanLeaf{number(1), top(), {}, false, false});
         },
         [&](const WindowSet& node) -> FormulaResult {
+          if (const auto error = known_calls({node.width}, {}, "")) return *error;
           // A: i-w+1..i, B: i-w..i-1
           const ExpressionPtr width = side_ == Side::kA ? minus(node.width, number(1)) : node.width;
           SpanLeaf span{minus(name("i"), width), top(), {}, true, false};
@@ -77,6 +112,7 @@ class Planner {
         },
         [&](const LatticeSet& node) { return lattice(expression, node.function); },
         [&](const RangeSet& node) -> FormulaResult {
+          if (const auto error = known_calls({node.low, node.high}, {}, "")) return *error;
           for (const ExpressionPtr& end : {node.low, node.high}) {
             if (const auto range = prover_.range_of(*end, rows()); !range) return range.error();
           }
@@ -116,6 +152,10 @@ class Planner {
       return lattice(expression, *function);
     }
     const Binder& binder = node.binders[0];
+    std::vector<ExpressionPtr> ends = {binder.low};
+    if (binder.high != nullptr) ends.push_back(binder.high);
+    if (const auto error = known_calls(ends, {}, "")) return *error;
+    if (const auto error = known_calls({node.element}, node.conditions, binder.name)) return *error;
     StreamLeaf stream;
     stream.variable = binder.name;
     stream.element = node.element;
@@ -172,6 +212,7 @@ class Planner {
   }
 
   FormulaResult point(const Comprehension& node) {
+    if (const auto error = known_calls({node.element}, node.conditions, "")) return *error;
     if (const auto range = prover_.range_of(*node.element, rows()); !range) return range.error();
     for (const ConditionPtr& condition : node.conditions) {
       if (const auto range = prover_.check(*condition, rows()); !range) return range.error();
@@ -277,6 +318,7 @@ class Planner {
         if (shift == std::optional<int>(0) && stream.ascending) carry(stream.carried, function, 0);
         continue;
       }
+      if (is_constant(*call->argument)) continue;
       if (!shift || !stream.ascending || !constant_start) {
         return refuse(expression, "the recursive " + call->function +
                                       " is not called with a variable that counts up from a "
@@ -311,9 +353,12 @@ class Planner {
       for (std::size_t index = 0; index < carried.size(); ++index) {
         const FunctionDefinition& function = *pattern_.function(carried[index].function);
         if (!function.recursive()) continue;
+        if (const auto error = known_calls(calls_in(*function.step), function.variable)) {
+          return error;
+        }
         for (const Apply* call : calls_in(*function.step)) {
           const FunctionDefinition& callee = *pattern_.function(call->function);
-          if (!callee.recursive()) continue;
+          if (!callee.recursive() || is_constant(*call->argument)) continue;
           const std::optional<int> shift = shift_of(*call->argument, function.variable);
           if (!shift) {
             return refuse(expression, function.name + " calls " + callee.name +
@@ -346,6 +391,9 @@ class Planner {
 
   FormulaResult lattice(const SetExpression& expression, const std::string& function) {
     const FunctionDefinition& definition = *pattern_.function(function);
+    if (!definition.recursive()) {
+      if (const auto error = known_calls(calls_in(*definition.step), "")) return *error;
+    }
     const Result<Integer> first = evaluator_.call(function, 0);
     if (!first || *first != Integer(1)) {
       return refuse(expression, function + "(0) must be 1 for a lattice");

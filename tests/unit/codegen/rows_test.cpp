@@ -164,6 +164,8 @@ const std::vector<std::string> kSets = {"none",
                                         "{ i - k : k in 2..min(5, i - 1) }",
                                         "{ i - fib(k) : k >= 2, fib(k) < i, popcount(k) != 2 }",
                                         "{ a(k) * ceil((i - fib(k)) / a(k)) : k >= 0, fib(k) < i }",
+                                        "{ i - fib(3) : fib(3) < i }",
+                                        "{ i - fib(k) - pell(2) : k >= 0, fib(k) + pell(2) < i }",
                                         "{ i - min(k, 6) : k >= 1, k < i }",
                                         "{ i - lowbit(i) : i > lowbit(i) }",
                                         "{ i - fib(k) - fib(k+3) : k >= 0, fib(k) + fib(k+3) < i }",
@@ -226,6 +228,8 @@ TEST_CASE("rows that no kernel can walk are refused with the reason") {
   refuses("{ i - s - t : s >= 1, s < 3, t >= 1, s + t < i }", "more than one variable");
   refuses("{ i - 1 - k mod 3 : k >= 0, k < i, k < i - 3 }", "only falls or only rises");
   refuses("{ i - abs(k - 20) - 1 : k in 20..19 + min(9, i - 1) }", "only falls or only rises");
+  refuses("{ i - fib(popcount(i)) : fib(popcount(i)) < i }", "known at constants");
+  refuses("{ i - fib(2*k) : k >= 0, fib(2*k) < i, 2*k < i }", "known at constants");
   refuses("{ i - k^9 : k >= 1, k^9 < i, k^40 >= 1 }", "64 bits");
   refuses("{ floor(i / (i - 1)) : i >= 3 }", "divisor may be zero");
 }
