@@ -145,8 +145,10 @@ void fill_coefficients(Problem& problem, const Rows& rows, Fill fill, RandomSour
     drawn.assign(static_cast<std::size_t>(rows.a.size(i) + rows.b.size(i)), 1.0);
     double sum = 0.0;
     for (double& value : drawn) {
-      // Bounded away from 0: every entry of a row must matter to the result.
-      if (fill != Fill::kEqualLogits) value = random.sign() * random.uniform(0.5, 1.5);
+      // Bounded away from 0: every entry of a row must matter to the result. A huge x among signs
+      // would cancel to less than its own rounding error.
+      if (fill != Fill::kEqualLogits) value = random.uniform(0.5, 1.5);
+      if (fill == Fill::kNormal) value *= random.sign();
       sum += std::fabs(value);
     }
     for (std::int64_t e = 0; e < rows.a.size(i); ++e) {

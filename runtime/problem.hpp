@@ -102,7 +102,8 @@ struct Sizes {
 // kLargeLogits     logits of +-60 in equal numbers
 // kEqualLogits     all logits equal; coefficients all equal
 // kOneHuge         the key of one token, huge_token, gives logits of 10^4 against 1 elsewhere: that
-//                  overflows unless the maximum is subtracted; with coefficients, its x is huge
+//                  overflows unless the maximum is subtracted; with coefficients, now positive, its
+//                  x is huge
 enum class Fill { kNormal, kLargeLogits, kEqualLogits, kOneHuge };
 const char* name_of(Fill fill);
 
