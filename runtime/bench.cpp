@@ -103,9 +103,10 @@ class Bench {
     std::vector<double> matrices;
     if (problem.weights == WeightMode::kLinear) matrices = reference_state(problem, sizes.start);
     const StateSource source{problem, rows_, manifest_.cache_a, manifest_.cache_b, y, matrices};
-    const HostBuffers state =
+    const Result<HostBuffers> state =
         make_state(source, sizes.start, sizes.slots_a, sizes.slots_b, options.seed);
-    Result<HostBuffers> bound = bind_buffers(entry_, problem, sizes, state);
+    if (!state) return state.error();
+    Result<HostBuffers> bound = bind_buffers(entry_, problem, sizes, *state);
     if (!bound) return bound.error();
     set->pristine = *std::move(bound);
     set->buffers = set->pristine;

@@ -143,6 +143,7 @@ std::vector<std::int64_t> live_positions(CacheRetention retention, const RowTabl
 // `state`, without the initial_/final_/cache_ prefix. `y` and `state` are the float64 results of
 // the prefix for all tokens of the problem; they are rounded to the storage type here. Slots are
 // taken in an order drawn from `seed` where the layout leaves it open; free slots stay poisoned.
+// Fails when the slots cannot hold what is live.
 struct StateSource {
   const Problem& problem;
   const Rows& rows;
@@ -151,7 +152,7 @@ struct StateSource {
   const std::vector<double>& y;
   const std::vector<double>& state;
 };
-HostBuffers make_state(const StateSource& source, std::int64_t tokens, std::int64_t slots_a,
-                       std::int64_t slots_b, std::uint64_t seed);
+Result<HostBuffers> make_state(const StateSource& source, std::int64_t tokens, std::int64_t slots_a,
+                               std::int64_t slots_b, std::uint64_t seed);
 
 }  // namespace heddle

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Decode states as a prefix would have left them, built from the rows and the oracle's results.
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <tuple>
 
 #include "runtime/problem.hpp"
 
@@ -34,7 +37,6 @@ void add_side(const StateSource& source, const CacheLayout& layout, const RowTab
   const Problem& problem = source.problem;
   const Sizes& s = problem.sizes;
   const std::vector<std::int64_t> live = live_positions(layout.retention, table, tokens);
-  assert_that(static_cast<std::int64_t>(live.size()) <= slots, "the live set fits its slots");
 
   // slot_of[e]: where live[e] goes. A search by position must work whatever the order.
   std::vector<std::int64_t> slot_of(static_cast<std::size_t>(slots));
@@ -77,8 +79,8 @@ void add_side(const StateSource& source, const CacheLayout& layout, const RowTab
 
 }  // namespace
 
-HostBuffers make_state(const StateSource& source, std::int64_t tokens, std::int64_t slots_a,
-                       std::int64_t slots_b, std::uint64_t seed) {
+Result<HostBuffers> make_state(const StateSource& source, std::int64_t tokens, std::int64_t slots_a,
+                               std::int64_t slots_b, std::uint64_t seed) {
   RandomSource random(seed);
   HostBuffers state;
   if (source.problem.weights == WeightMode::kLinear) {
@@ -91,6 +93,15 @@ HostBuffers make_state(const StateSource& source, std::int64_t tokens, std::int6
     }
     state.emplace("state", std::move(matrix));
     return state;
+  }
+  for (const auto& [layout, table, slots, side] :
+       {std::tuple(&source.cache_a, &source.rows.a, slots_a, 'a'),
+        std::tuple(&source.cache_b, &source.rows.b, slots_b, 'b')}) {
+    const auto live = live_positions(layout->retention, *table, tokens).size();
+    if (static_cast<std::int64_t>(live) > slots) {
+      return Error{fmt::format("cache {} has {} slots, but {} positions live after token {}", side,
+                               slots, live, tokens)};
+    }
   }
   add_side(source, source.cache_a, source.rows.a, {"a_pos", "a_key", "a_val"}, false, tokens,
            slots_a, random, state);

@@ -71,22 +71,15 @@ Result<Session> Session::begin(const Manifest& manifest, const Rows& rows,
   if (!slots_b) return slots_b.error();
   session.sizes_.slots_a = *slots_a;
   session.sizes_.slots_b = *slots_b;
-  for (const auto& [layout, table, count, side] :
-       {std::tuple(&manifest.cache_a, &rows.a, *slots_a, 'a'),
-        std::tuple(&manifest.cache_b, &rows.b, *slots_b, 'b')}) {
-    const auto live = live_positions(layout->retention, *table, start).size();
-    if (static_cast<std::int64_t>(live) > count) {
-      return Error{fmt::format("cache {} has {} slots, but {} positions live after token {}", side,
-                               count, live, start)};
-    }
-  }
 
   session.done_ = start;
   std::vector<double> matrices;
   if (problem.weights == WeightMode::kLinear) matrices = reference_state(problem, start);
   const StateSource source{problem, rows, manifest.cache_a, manifest.cache_b, session.solved_->y,
                            matrices};
-  session.state_ = make_state(source, start, *slots_a, *slots_b, seed);
+  Result<HostBuffers> state = make_state(source, start, *slots_a, *slots_b, seed);
+  if (!state) return state.error();
+  session.state_ = *std::move(state);
   session.y_ = HostBuffer(problem.dtype, {problem.sizes.batch, problem.sizes.tokens,
                                           problem.sizes.heads, problem.sizes.head_dim});
   const std::int64_t token = problem.sizes.heads * problem.sizes.head_dim;

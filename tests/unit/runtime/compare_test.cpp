@@ -158,7 +158,10 @@ TEST_CASE("a state holds exactly the live set") {
   const std::int64_t tokens = 20;
   const std::int64_t slots = rows.b.size(tokens + 1) + 2;
   const StateSource source{problem, rows, none, next, y, {}};
-  const auto state = make_state(source, tokens, 0, slots, 3);
+  CHECK_FALSE(make_state(source, tokens, 0, slots - 3, 3).ok());
+  const auto made = make_state(source, tokens, 0, slots, 3);
+  REQUIRE(made.ok());
+  const HostBuffers& state = *made;
   CHECK(state.count("a_val") == 0);
   const HostBuffer& pos = state.at("b_pos");
   std::vector<std::int64_t> held;

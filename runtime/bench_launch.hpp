@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// Launches of an artifact's own kernels for a benchmark, the way an embedding program makes them.
+#pragma once
+
+#include <memory>
+
+#include "runtime/bench.hpp"
+#include "runtime/kernel.hpp"
+
+namespace heddle {
+
+// For cpu artifacts. Binding and its checks happen when a launch is made, outside the timing.
+LaunchFactory launches_of(std::shared_ptr<const KernelArtifact> artifact);
+
+}  // namespace heddle
