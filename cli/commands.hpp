@@ -22,6 +22,8 @@ void add_audit(CLI::App& app, ExitCode& result);
 void add_draw(CLI::App& app, ExitCode& result);
 void add_profile(CLI::App& app, ExitCode& result);
 void add_verify(CLI::App& app, ExitCode& result);
+void add_bench(CLI::App& app, ExitCode& result);
+void add_run(CLI::App& app, ExitCode& result);
 void add_completion(CLI::App& app, ExitCode& result);
 
 // heddle --explain E027

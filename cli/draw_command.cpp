@@ -2,16 +2,12 @@
 #include <CLI/CLI.hpp>
 
 #include "analyzer/draw/block_picture.hpp"
-#include "analyzer/draw/cache_picture.hpp"
 #include "analyzer/draw/dependency_picture.hpp"
-#include "analyzer/draw/hop_picture.hpp"
-#include "analyzer/draw/matrix_picture.hpp"
 #include "analyzer/draw/raster.hpp"
-#include "analyzer/hops.hpp"
-#include "analyzer/liveness.hpp"
 #include "cli/commands.hpp"
 #include "cli/console.hpp"
 #include "cli/pattern_argument.hpp"
+#include "cli/pictures.hpp"
 #include "cli/rows.hpp"
 
 namespace heddle {
@@ -24,37 +20,6 @@ struct Options {
   std::string output;
   bool ascii = false;
 };
-
-Result<std::string> cache_picture(const Pattern& pattern, const Rows& rows) {
-  const Result<LastReads> inputs = last_reads(pattern, rows, Side::kA);
-  if (!inputs) return inputs.error();
-  const Result<LastReads> outputs = last_reads(pattern, rows, Side::kB);
-  if (!outputs) return outputs.error();
-  std::string note;
-  for (const auto& [side, reads] :
-       {std::pair{Side::kA, &*inputs}, std::pair{Side::kB, &*outputs}}) {
-    // Within the picture a rule for every i makes the live sets exact, however far readers lie.
-    if (!reads->horizon || liveness(pattern, side).retention != Retention::kHorizon) continue;
-    note = "readers counted up to row " + std::to_string(*reads->horizon);
-  }
-  return cache_svg({pattern.name(), inputs->row, outputs->row, note});
-}
-
-Result<std::string> picture(const Options& options, const Pattern& pattern, const Rows& rows,
-                            bool dot) {
-  if (options.kind == "graph") {
-    if (dot) return dependency_dot(pattern.name(), rows);
-    return dependency_svg(pattern.name(), rows);
-  }
-  if (options.kind == "matrix") return matrix_svg(pattern.name(), rows);
-  if (options.kind == "cache") return cache_picture(pattern, rows);
-  if (rows.n() > kMostHopTokens) {
-    return Error{"a hop map shows at most " + std::to_string(kMostHopTokens) + " tokens"};
-  }
-  const HopTable hops = all_hops(rows);
-  return hops_svg(pattern.name(), rows.n(),
-                  [&](std::int64_t i, std::int64_t j) { return hops.at(i, j); });
-}
 
 ExitCode draw(const Options& options) {
   const std::string extension = std::filesystem::path(options.output).extension().string();
@@ -77,8 +42,9 @@ ExitCode draw(const Options& options) {
     print_data(block_picture(loaded.pattern->name(), *rows.rows, {20, options.ascii}));
     return loaded.code;
   }
-  const Result<std::string> text =
-      picture(options, *loaded.pattern, *rows.rows, extension == ".dot");
+  const Result<std::string> text = extension == ".dot"
+                                       ? dependency_dot(loaded.pattern->name(), *rows.rows)
+                                       : picture_svg(*loaded.pattern, *rows.rows, options.kind);
   if (!text) return fail(kWrongUsage, text.error().message);
   if (extension != ".png") {
     const ExitCode written = write_file(options.output, *text);

@@ -2,6 +2,8 @@
 #include "cli/kernel_options.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <thread>
 
 #include "cli/console.hpp"
 #include "cli/rows.hpp"
@@ -51,6 +53,10 @@ ArtifactOrCode generate_for(const Pattern& pattern, const KernelOptions& options
   Result<Artifact> artifact = generate(pattern, generate_options);
   if (!artifact) return {std::nullopt, fail(kWrongUsage, artifact.error().message)};
   return {std::move(*artifact), kDone};
+}
+
+int threads_of_machine() {
+  return static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
 }
 
 }  // namespace heddle

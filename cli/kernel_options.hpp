@@ -35,4 +35,7 @@ struct ArtifactOrCode {
 ArtifactOrCode generate_for(const Pattern& pattern, const KernelOptions& options,
                             const std::string& target);
 
+// At least 1.
+int threads_of_machine();
+
 }  // namespace heddle

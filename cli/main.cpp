@@ -36,6 +36,8 @@ int main(int argc, char** argv) {
   add_generate(app, result);
   add_verify(app, result);
   add_profile(app, result);
+  add_bench(app, result);
+  add_run(app, result);
   add_completion(app, result);
   try {
     app.parse(argc, argv);

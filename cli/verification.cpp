@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <thread>
 
 #include "cli/console.hpp"
 #include "cli/rows.hpp"
@@ -33,7 +32,7 @@ VerifyReport verify_artifact(const Pattern& pattern, Artifact& artifact, std::in
   }
   const RowsOrCode rows = rows_of(pattern, options.sizes.back() + kRowsBeyond);
   if (!rows.rows) return not_run("the pattern's rows have no values");
-  options.threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  options.threads = threads_of_machine();
   Progress progress(true);
   options.progress = [&](const std::string& text) { progress.show(label + ": " + text); };
   VerifyReport report = verify(artifact.manifest, artifact.files, *rows.rows, options);

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// The pictures of one pattern that draw makes one by one and run makes all.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "patterns/materialize.hpp"
+
+namespace heddle {
+
+struct Picture {
+  std::string name;  // "graph", also the file's name
+  std::string svg;
+  std::string caption;
+};
+
+// graph, matrix, cache, hops; fails where the picture would be unreadable or too large.
+Result<std::string> picture_svg(const Pattern& pattern, const Rows& rows, const std::string& kind);
+// Every kind at a size at which it is legible, and the growth of time and cache.
+std::vector<Picture> pictures_of(const Pattern& pattern);
+
+}  // namespace heddle
