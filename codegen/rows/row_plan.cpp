@@ -2,6 +2,7 @@
 #include "codegen/rows/row_plan.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include "codegen/rows/growth.hpp"
 #include "codegen/rows/ranges.hpp"
@@ -11,6 +12,9 @@
 
 namespace heddle::rows {
 namespace {
+
+// Closed forms are written out where they are called; a kernel's text must stay readable.
+constexpr int kWrittenCalls = 64;
 
 class Planner {
  public:
@@ -26,6 +30,12 @@ class Planner {
 
   Result<RowPlan> plan() {
     plan_.side = side_;
+    // First, since everything later writes closed forms out.
+    for (const FunctionDefinition& function : pattern_.syntax().functions) {
+      if (written_calls(*function.step) <= kWrittenCalls) continue;
+      return Error{"the function " + function.name +
+                   " calls others so often that a kernel cannot write them out"};
+    }
     Result<std::unique_ptr<RowFormula>> formula = set(*pattern_.set(side_));
     if (!formula) return formula.error();
     plan_.formula = std::move(*formula);
@@ -68,12 +78,26 @@ class Planner {
     }
     return std::nullopt;
   }
+  // Calls in the expression once closed forms are written out; more than kWrittenCalls saturate.
+  int written_calls(const Expression& expression) {
+    int total = 0;
+    for (const Apply* call : calls_in(expression)) {
+      const FunctionDefinition& function = *pattern_.function(call->function);
+      if (!function.recursive() && written_calls_.count(call->function) == 0) {
+        const int inner = written_calls(*function.step);
+        written_calls_[call->function] = inner;
+      }
+      total += 1 + (function.recursive() ? 0 : written_calls_.at(call->function));
+      if (total > kWrittenCalls) return kWrittenCalls + 1;
+    }
+    return total;
+  }
   bool is_constant(const Expression& expression) const {
     return evaluator_.evaluate(expression, {}).ok();
   }
   std::optional<Error> known_calls(const std::vector<ExpressionPtr>& expressions,
                                    const std::vector<ConditionPtr>& conditions,
-                                   const std::string& variable) const {
+                                   const std::string& variable) {
     for (const ExpressionPtr& part : expressions) {
       if (const auto error = known_calls(calls_in(*part), variable)) return error;
     }
@@ -462,6 +486,7 @@ class Planner {
   Growth growth_;
   Monotone monotone_;
   RowPlan plan_;
+  std::map<std::string, int> written_calls_;
   std::string fresh_ = "k";  // the variable of offsets and lattices; no parameter has its name
 };
 

@@ -232,6 +232,16 @@ TEST_CASE("rows that no kernel can walk are refused with the reason") {
   refuses("{ i - fib(2*k) : k >= 0, fib(2*k) < i, 2*k < i }", "known at constants");
   refuses("{ i - k^9 : k >= 1, k^9 < i, k^40 >= 1 }", "64 bits");
   refuses("{ floor(i / (i - 1)) : i >= 3 }", "divisor may be zero");
+  // Each of thirty functions calls the one before it twice.
+  std::string text = "pattern deep {\n  f0(k) = k + 1\n";
+  for (int n = 1; n < 30; ++n) {
+    const std::string before = "f" + std::to_string(n - 1);
+    text += "  f" + std::to_string(n) + "(k) = " + before + "(k) + " + before + "(k + 1)\n";
+  }
+  text += "  A = diagonal\n  B = lattice(f29)\n}\n";
+  const Result<rows::RowPlan> deep = rows::plan_row(pattern_of(text), Side::kB);
+  REQUIRE_FALSE(deep.ok());
+  CHECK(deep.error().message.find("cannot write them out") != std::string::npos);
 }
 
 }  // namespace heddle::test
