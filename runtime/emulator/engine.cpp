@@ -140,10 +140,14 @@ EmulationResult Engine::run() {
   }
   EmulationResult result;
   result.completed = true;
-  for (const int block : order_of(launch_.blocks, 0)) {
+  // A cpu text gets its blocks in one range when they go forward, so that its own loop over them is
+  // run too, and one by one in the other orders, where blocks can be told apart.
+  const bool one_range = dialect_ == Dialect::kCpu && launch_.order == LaneOrder::kForward;
+  const int ranges = one_range ? std::min(launch_.blocks, 1) : launch_.blocks;
+  for (const int block : order_of(ranges, 0)) {
     *module.block_index = {static_cast<unsigned>(block), 0, 0};
     if (dialect_ == Dialect::kCpu) {
-      const std::int32_t range[2] = {block, block + 1};
+      const std::int32_t range[2] = {block, one_range ? launch_.blocks : block + 1};
       std::memcpy(&values_[values_.size() - 2], &range[0], sizeof range[0]);
       std::memcpy(&values_[values_.size() - 1], &range[1], sizeof range[1]);
     }

@@ -160,6 +160,26 @@ TEST_CASE("small edits of generated kernels are rejected") {
   }
 }
 
+TEST_CASE("a cpu kernel that mishandles its range of blocks is rejected") {
+  const Rows rows = test::builtin_rows("sqrt_cached", kRows);
+  const Artifact artifact =
+      generated("sqrt_cached", ir::Target::kCpu, WeightKind::kSoftmax, ElementType::kF32, 8);
+  for (const KernelEntry& kernel : artifact.manifest.kernels) {
+    const std::string& text = artifact.files.at(kernel.file);
+    for (const auto& [from, to] :
+         {std::pair<std::string, std::string>{"block < last_block;", "block < first_block + 1;"},
+          {"block = first_block;", "block = 0;"}}) {
+      const auto mutants = mutants_of(text, from, to);
+      INFO(kernel.op << ": " << from << " -> " << to << "\n" << text.substr(0, 3000));
+      CHECK_FALSE(mutants.empty());
+      for (const std::string& mutant : mutants) {
+        const VerifyReport report = verify_mutant(artifact, kernel, mutant, rows);
+        CHECK(report.verdict == KernelVerdict::kRejected);
+      }
+    }
+  }
+}
+
 TEST_CASE("kernels of one pattern are rejected under the rows of another") {
   const Artifact artifact =
       generated("log_cached", ir::Target::kCpu, WeightKind::kSoftmax, ElementType::kF32, 8);
