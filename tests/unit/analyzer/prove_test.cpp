@@ -3,6 +3,7 @@
 // nothing refuted may hold, and a counterexample is the smallest one.
 #include "analyzer/prove.hpp"
 
+#include <algorithm>
 #include <random>
 
 #include "analyzer/cost.hpp"
@@ -127,6 +128,30 @@ TEST_CASE("a claim that has no value somewhere is unknown") {
   CHECK(verdict_of("A = diagonal\nB = none\nclaim time(i) <= log2(i - 1) + 5") == "unknown");
   CHECK(verdict_of("A = diagonal\nB = window(2)\nclaim time(i - j) <= floor(i / (i - j - 1))") ==
         "unknown");
+}
+
+TEST_CASE("the theorem taken on trust for k^2 + 1 holds as far as one can look") {
+  const ProofReport report = prove(builtin("sqrt_recurrence"));
+  bool assumed = false;
+  for (const ClaimVerdict& claim : report.claims) {
+    const auto* proved = std::get_if<Proved>(&claim.verdict);
+    REQUIRE(proved);
+    const bool on_hops = claim.text == "hops(i, j) <= 4";
+    CHECK(proved->assumes.size() == (on_hops ? 1u : 0u));
+    assumed = assumed || on_hops;
+  }
+  CHECK(assumed);
+  // Fewest terms k^2 + 1 that sum to each distance.
+  constexpr std::size_t kFar = 100'000;
+  std::vector<int> terms(kFar + 1, 0);
+  for (std::size_t distance = 1; distance <= kFar; ++distance) {
+    int fewest = 99;
+    for (std::size_t k = 0; k * k + 1 <= distance; ++k) {
+      fewest = std::min(fewest, terms[distance - k * k - 1] + 1);
+    }
+    terms[distance] = fewest;
+  }
+  CHECK(*std::max_element(terms.begin(), terms.end()) == 4);
 }
 
 TEST_CASE("capacity laws and depth") {
