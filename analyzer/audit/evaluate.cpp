@@ -112,7 +112,15 @@ std::optional<std::string> SmallRows::contradiction(const Claim& claim,
     return std::nullopt;
   }
   // Every value of up to two names of the contract's free variables; others are left alone.
-  for (std::int64_t i = 1; i <= n_; ++i) {
+  std::int64_t last = n_;
+  for (const auto& [name, text] : certified.parameters) {
+    if (certified.verdict != "checked" || name != "n") continue;
+    const std::optional<Integer> value = Integer::parse(text);
+    const std::optional<std::int64_t> n = value ? value->to_int64() : std::nullopt;
+    if (!n) return "the row up to which it was checked is not a number";
+    last = std::min(last, *n);
+  }
+  for (std::int64_t i = 1; i <= last; ++i) {
     for (std::int64_t j = 1; j <= std::max<std::int64_t>(1, i - 1); ++j) {
       Bindings bindings{{"n", i}, {"m", i}, {"i", i}};
       if (j < i) bindings.emplace_back("j", j);

@@ -78,6 +78,25 @@ TEST_CASE("a refuted claim is certified with its counterexample") {
         }) == AuditVerdict::kRejected);
 }
 
+TEST_CASE("a claim that was checked is held to its range and no further") {
+  // Up to i = 5 four steps of one are enough; further out some pair needs more.
+  const Pattern pattern = pattern_of(
+      "A = diagonal\nB = { floor(i / 2) : i >= 2 } | { i - 1 : i >= 2 }\n"
+      "claim hops(i, j) <= 4");
+  ProveOptions narrow;
+  for (const std::int64_t rows : {5, 40}) {
+    narrow.check_pairs_up_to = rows;
+    const Certificate certificate = certify(pattern, prove(pattern, narrow));
+    INFO("up to " << rows << ": " << certificate.claims.at(0).verdict);
+    CHECK(certificate.claims.at(0).verdict == (rows == 5 ? "checked" : "refuted"));
+    CHECK(after(certificate, [](Certificate&) {}) == AuditVerdict::kAccepted);
+  }
+  narrow.check_pairs_up_to = 5;
+  CHECK(after(certify(pattern, prove(pattern, narrow)), [](Certificate& c) {
+          c.claims[0].parameters[0].second = "40";
+        }) == AuditVerdict::kRejected);
+}
+
 TEST_CASE("tampered certificates are rejected") {
   const Certificate good = certificate_of(builtin("sqrt_cached"));
   REQUIRE(after(good, [](Certificate&) {}) == AuditVerdict::kAccepted);
