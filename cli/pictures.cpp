@@ -37,13 +37,13 @@ Result<std::string> cache_picture(const Pattern& pattern, const Rows& rows) {
   return cache_svg({pattern.name(), inputs->row, outputs->row, note});
 }
 
-// A guide through the last point of a series, to read the growth against.
+// A guide through the first point of a series, to read the growth against.
 GrowthSeries guide(const std::string& name, const GrowthSeries& along, double (*growth)(double)) {
   GrowthSeries series{name, {}, true};
   if (along.points.empty()) return series;
-  const auto& [last_n, last_value] = along.points.back();
+  const auto& [first_n, first_value] = along.points.front();
   for (const auto& [n, value] : along.points) {
-    series.points.emplace_back(n, last_value * growth(n) / growth(last_n));
+    series.points.emplace_back(n, first_value * growth(n) / growth(first_n));
   }
   return series;
 }
@@ -100,7 +100,7 @@ std::vector<Picture> pictures_of(const Pattern& pattern) {
       {"growth",
        growth_svg(pattern.name(), fmt::format("most over rows 1..n, n up to {}", kGrowthTokens),
                   panels),
-       "Time and cache as n grows, measured; the dashed guides pass through the last point."});
+       "Time and cache as n grows, measured; the dashed guides start at the first point."});
   return pictures;
 }
 

@@ -12,9 +12,8 @@
 namespace heddle {
 namespace {
 
-std::string sentence(const Pattern& pattern) {
-  return fmt::format("Token i reads inputs at {} and earlier outputs at {}.",
-                     print(*pattern.set(Side::kA)), print(*pattern.set(Side::kB)));
+std::string summary_of(const Pattern& pattern) {
+  return fmt::format("A = {}, B = {}", print(*pattern.set(Side::kA)), print(*pattern.set(Side::kB)));
 }
 
 std::vector<ReportClaim> claims_of(const ProofReport& proofs) {
@@ -113,7 +112,7 @@ ReportData report_of(const RunReport& run) {
   const Pattern& pattern = *run.pattern;
   ReportData data;
   data.pattern = pattern.name();
-  data.summary = sentence(pattern);
+  data.summary = summary_of(pattern);
   data.source = pattern.canonical_text();
   data.source_sha256 = pattern.sha256();
   data.claims = claims_of(run.analysis.proofs);
