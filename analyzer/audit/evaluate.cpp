@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Rows, times and hops from the definitions, and each claim at each pair of small tokens.
 #include "analyzer/audit/evaluate.hpp"
 
 #include <algorithm>
