@@ -191,8 +191,11 @@ Problem make_problem(const ProblemOptions& options, const Rows& rows) {
     fill_coefficients(problem, rows, options.fill, random);
     if (options.fill == Fill::kOneHuge) {
       for (std::int64_t row = 0; row < s.batch * s.tokens * s.heads; ++row) {
-        const bool huge = row / s.heads % s.tokens + 1 == huge_token;
-        if (huge) x.set(row * s.head_dim, kHugeLogit);
+        if (row / s.heads % s.tokens + 1 != huge_token) continue;
+        // All channels alike, since errors are judged by the scale of their row.
+        for (std::int64_t e = row * s.head_dim; e < (row + 1) * s.head_dim; ++e) {
+          x.set(e, kHugeLogit * x.get(e));
+        }
       }
     }
     return problem;
