@@ -53,7 +53,9 @@ std::string Agreement::describe(std::int64_t row_length) const {
 }
 
 Agreement compare(const HostBuffer& result, const std::vector<double>& reference,
-                  std::int64_t row_length) {
+                  std::int64_t row_length, const std::vector<double>& magnitude) {
+  assert_that(magnitude.empty() || magnitude.size() == reference.size(),
+              "a magnitude for every element");
   assert_that(result.count() == static_cast<std::int64_t>(reference.size()) && row_length >= 1 &&
                   result.count() % row_length == 0,
               "result and reference have the same extents");
@@ -84,7 +86,10 @@ Agreement compare(const HostBuffer& result, const std::vector<double>& reference
       difference_square += error * error;
       agreement.max_absolute_error = std::max(agreement.max_absolute_error, error);
       // An all-zero reference allows no error at all.
-      const double scaled = error == 0.0 ? 0.0 : error / row_scale;
+      const double scale = magnitude.empty()
+                               ? row_scale
+                               : std::max(row_scale, 0.25 * magnitude[static_cast<std::size_t>(e)]);
+      const double scaled = error == 0.0 ? 0.0 : error / scale;
       if (scaled > agreement.max_element_error || agreement.worst_element < 0) {
         agreement.max_element_error = scaled;
         if (agreement.not_finite == 0) agreement.worst_element = e;

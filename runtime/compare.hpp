@@ -32,8 +32,10 @@ struct Agreement {
   // "relative error 3e-07, worst element 12 (row 3) ..." or what is missing.
   std::string describe(std::int64_t row_length) const;
 };
-// `reference` has an entry per element; rows are runs of `row_length` elements.
+// `reference` has an entry per element; rows are runs of `row_length` elements. `magnitude`, empty
+// or an entry per element, is the size an element would have had without cancellation: a quarter of
+// it counts as the element's scale where the row itself is smaller.
 Agreement compare(const HostBuffer& result, const std::vector<double>& reference,
-                  std::int64_t row_length);
+                  std::int64_t row_length, const std::vector<double>& magnitude = {});
 
 }  // namespace heddle

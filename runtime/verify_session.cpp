@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 
 #include "runtime/compare.hpp"
@@ -26,6 +27,12 @@ HostBuffers state_after(const HostBuffers& buffers) {
   return state;
 }
 
+void make_positive(HostBuffer& buffer) {
+  for (std::int64_t e = 0; e < buffer.count(); ++e) {
+    if (!buffer.poisoned(e)) buffer.set(e, std::fabs(buffer.get(e)));
+  }
+}
+
 bool same_bits(const HostBuffer& a, std::int64_t at_a, const HostBuffer& b, std::int64_t at_b,
                std::int64_t count) {
   const std::size_t size = size_of(a.type());
@@ -38,8 +45,13 @@ bool same_bits(const HostBuffer& a, std::int64_t at_a, const HostBuffer& b, std:
 
 std::shared_ptr<const SolvedProblem> solve_problem(const ProblemOptions& options,
                                                    const Rows& rows) {
-  SolvedProblem solved{make_problem(options, rows), options.fill, {}};
+  SolvedProblem solved{make_problem(options, rows), options.fill, {}, {}};
   solved.y = reference_output(solved.problem, rows).y;
+  if (solved.problem.weights == WeightMode::kGiven) {
+    Problem positive = solved.problem;
+    for (auto& [name, buffer] : positive.inputs) make_positive(buffer);
+    solved.magnitude = reference_output(positive, rows).y;
+  }
   return std::make_shared<const SolvedProblem>(std::move(solved));
 }
 
@@ -193,12 +205,17 @@ void Session::check_values(const HostBuffers& buffers, std::int64_t count, const
                            Ledger& ledger) const {
   const Problem& problem = solved_->problem;
   const std::int64_t token = sizes_.heads * sizes_.head_dim;
-  std::vector<double> expected;
-  for (std::int64_t b = 0; b < sizes_.batch; ++b) {
-    const auto first = solved_->y.begin() + (b * sizes_.tokens + done_) * token;
-    expected.insert(expected.end(), first, first + count * token);
-  }
-  const Agreement agreement = compare(buffers.at("y"), expected, sizes_.head_dim);
+  const auto launched = [&](const std::vector<double>& all) {
+    std::vector<double> part;
+    if (all.empty()) return part;
+    for (std::int64_t b = 0; b < sizes_.batch; ++b) {
+      const auto first = all.begin() + (b * sizes_.tokens + done_) * token;
+      part.insert(part.end(), first, first + count * token);
+    }
+    return part;
+  };
+  const Agreement agreement =
+      compare(buffers.at("y"), launched(solved_->y), sizes_.head_dim, launched(solved_->magnitude));
   const Duty duty = solved_->fill != Fill::kNormal ? Duty::kExtremes
                     : done_ > 0                    ? Duty::kContinues
                                                    : Duty::kValues;
