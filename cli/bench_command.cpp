@@ -24,11 +24,13 @@ struct Options {
 ExitCode run(const Options& options) {
   const LoadedPattern loaded = load_pattern(options.pattern);
   if (!loaded.pattern) return loaded.code;
+  MachineFacts machine = machine_facts();
   if (options.backend == "cuda") {
     const Result<CudaDriver> device = CudaDriver::open();
     if (!device) return fail(kNoDevice, device.error().message);
+    machine.device = device->device_name() + ", " + device->architecture();
   }
-  ArtifactOrCode generated = generate_for(*loaded.pattern, options.kernel, "cpu");
+  ArtifactOrCode generated = generate_for(*loaded.pattern, options.kernel, options.backend);
   if (!generated.artifact) return generated.code;
   Artifact& artifact = *generated.artifact;
   if (!options.unverified) {
@@ -51,11 +53,11 @@ ExitCode run(const Options& options) {
   for (const KernelEntry& kernel : artifact.manifest.kernels) {
     progress.show("bench: " + kernel.op);
     Result<std::vector<BenchRow>> timed =
-        bench_cpu(artifact, kernel.op, *rows.rows, bench_options, options.unverified);
+        bench_artifact(artifact, kernel.op, *rows.rows, bench_options, options.unverified);
     if (!timed) return fail(kNoDevice, timed.error().message);
     all.insert(all.end(), timed->begin(), timed->end());
   }
-  print_data(options.json ? bench_json(machine_facts(), all) + "\n"
+  print_data(options.json ? bench_json(machine, all) + "\n"
                           : text_table(bench_table(all), {0, colour_on_stdout(), true}));
   ExitCode code = loaded.code;
   for (const BenchRow& row : all) {

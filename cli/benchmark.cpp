@@ -3,16 +3,18 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "runtime/bench_launch.hpp"
+#include "runtime/device_launch.hpp"
 #include "runtime/kernel.hpp"
 
 namespace heddle {
 
-Result<std::vector<BenchRow>> bench_cpu(const Artifact& artifact, const std::string& op,
-                                        const Rows& rows, const BenchOptions& options,
-                                        bool allow_unverified) {
+Result<std::vector<BenchRow>> bench_artifact(const Artifact& artifact, const std::string& op,
+                                             const Rows& rows, const BenchOptions& options,
+                                             bool allow_unverified) {
   LoadOptions load_options;
   load_options.allow_unverified = allow_unverified;
   load_options.threads = options.threads;
@@ -20,13 +22,28 @@ Result<std::vector<BenchRow>> bench_cpu(const Artifact& artifact, const std::str
       KernelArtifact::load(artifact.manifest, artifact.files, load_options);
   if (!loaded) return loaded.error();
   const auto kernels = std::make_shared<const KernelArtifact>(std::move(*loaded));
-  for (const KernelEntry& entry : artifact.manifest.kernels) {
-    if (entry.op == op) {
-      return bench(artifact.manifest, entry, rows, options, launches_of(kernels));
-    }
+  const auto entry =
+      std::find_if(artifact.manifest.kernels.begin(), artifact.manifest.kernels.end(),
+                   [&](const KernelEntry& kernel) { return kernel.op == op; });
+  if (entry == artifact.manifest.kernels.end()) {
+    return Error{"the artifact has no kernel for " + op};
   }
-  return Error{"the artifact has no kernel for " + op};
+  if (kernels->device() == nullptr) {
+    return bench(artifact.manifest, *entry, rows, options, launches_of(kernels));
+  }
+  const Result<BenchDevice> device = bench_device_of(kernels);
+  if (!device) return device.error();
+  return bench(artifact.manifest, *entry, rows, options, device_launches_of(kernels), &*device);
 }
+
+namespace {
+
+// Launches on a device take microseconds.
+std::string milliseconds(double value) {
+  return value < 0.1 ? fmt::format("{:.5f}", value) : fmt::format("{:.3f}", value);
+}
+
+}  // namespace
 
 TextTable bench_table(const std::vector<BenchRow>& rows) {
   TextTable table{{{"name"},
@@ -39,9 +56,12 @@ TextTable bench_table(const std::vector<BenchRow>& rows) {
                    {"to heddle", Align::kRight},
                    {"rel. error", Align::kRight}},
                   {}};
+  const auto rate = [](double value) {
+    return value > 0 ? fmt::format("{:.2f}", value) : std::string("-");
+  };
   double ours = 0;
   for (const BenchRow& row : rows) {
-    if (row.name == "heddle" && row.timing) ours = row.timing->median_ms;
+    if (row.name == "heddle") ours = row.timing ? row.timing->median_ms : 0;
     const std::string error = row.max_rel_error ? fmt::format("{:.1e}", *row.max_rel_error) : "-";
     if (!row.timing) {
       table.rows.push_back({row.name, row.op, grouped(row.n), TextCell(row.remark, Tone::kBad), "",
@@ -49,11 +69,11 @@ TextTable bench_table(const std::vector<BenchRow>& rows) {
       continue;
     }
     const Timing& timing = *row.timing;
-    table.rows.push_back(
-        {row.name, row.op, grouped(row.n), fmt::format("{:.3f}", timing.median_ms),
-         fmt::format("{:.3f}..{:.3f}", timing.p10_ms, timing.p90_ms),
-         fmt::format("{:.2f}", row.gb_per_s), fmt::format("{:.2f}", row.gflop_per_s),
-         ours > 0 ? fmt::format("{:.1f} x", timing.median_ms / ours) : "-", error});
+    table.rows.push_back({row.name, row.op, grouped(row.n), milliseconds(timing.median_ms),
+                          milliseconds(timing.p10_ms) + ".." + milliseconds(timing.p90_ms),
+                          rate(row.gb_per_s), rate(row.gflop_per_s),
+                          ours > 0 ? fmt::format("{:.1f} x", timing.median_ms / ours) : "-",
+                          error});
   }
   return table;
 }

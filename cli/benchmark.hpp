@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Timings of generated CPU kernels next to the Eigen baselines, for bench and run.
+// Timings of generated kernels, for bench and run: on this processor next to the Eigen baselines,
+// on a device next to an empty launch and a copy there.
 #pragma once
 
 #include <string>
@@ -12,11 +13,11 @@
 
 namespace heddle {
 
-// One operation of a verified artifact; nothing is timed that is not verified, unless
-// `allow_unverified`.
-Result<std::vector<BenchRow>> bench_cpu(const Artifact& artifact, const std::string& op,
-                                        const Rows& rows, const BenchOptions& options,
-                                        bool allow_unverified);
+// One operation of a verified artifact, where its target says; nothing is timed that is not
+// verified, unless `allow_unverified`.
+Result<std::vector<BenchRow>> bench_artifact(const Artifact& artifact, const std::string& op,
+                                             const Rows& rows, const BenchOptions& options,
+                                             bool allow_unverified);
 
 TextTable bench_table(const std::vector<BenchRow>& rows);
 

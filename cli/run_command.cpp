@@ -110,7 +110,7 @@ class Run {
       options.threads = threads_of_machine();
       for (const KernelEntry& kernel : artifact.manifest.kernels) {
         Result<std::vector<BenchRow>> timed =
-            bench_cpu(artifact, kernel.op, *rows_.rows, options, false);
+            bench_artifact(artifact, kernel.op, *rows_.rows, options, false);
         if (!timed) {
           report_.timing_note = timed.error().message;
           print_remark(timed.error().message);

@@ -4,8 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
-#include <nlohmann/json.hpp>
+#include <utility>
 
 #include "runtime/baselines.hpp"
 #include "runtime/compare.hpp"
@@ -19,6 +20,8 @@ namespace {
 constexpr double kCacheBytes = 64e6;
 constexpr double kOracleFlops = 8e9;
 constexpr int kMostSets = 8;
+// On a device: one is short next to the clock's steps and to what its first launch costs.
+constexpr int kLaunchesPerSample = 8;
 
 ElementType coefficient_type(const KernelEntry& entry) {
   for (const Argument& argument : entry.arguments) {
@@ -27,21 +30,33 @@ ElementType coefficient_type(const KernelEntry& entry) {
   return ElementType::kF32;
 }
 
-// One input set: the problem, its answer for the tokens that are computed, the launch's buffers.
+// A kernel that updates its state has done so after one run: another needs a state of its own.
+bool updates_in_place(const KernelEntry& entry) {
+  return std::any_of(entry.arguments.begin(), entry.arguments.end(), [](const Argument& argument) {
+    return argument.kind == ArgumentKind::kBuffer && argument.access == Access::kReadWrite;
+  });
+}
+
+// A launch and the buffers that it works on.
+struct Launch {
+  HostBuffers buffers;
+  PreparedLaunch prepared;
+};
+
+// One input set: the problem, its answer for the tokens that are computed, and who computes it.
 struct InputSet {
   Problem problem;
   std::vector<double> expected;
-  HostBuffers pristine;  // as before the launch
-  HostBuffers buffers;
-  PreparedLaunch launch;
+  HostBuffers pristine;                           // as before a launch
+  std::vector<std::unique_ptr<Launch>> launches;  // one here, on a device perhaps more
   std::vector<std::unique_ptr<Baseline>> baselines;
 };
 
 class Bench {
  public:
   Bench(const Manifest& manifest, const KernelEntry& entry, const Rows& rows,
-        const BenchOptions& options)
-      : manifest_(manifest), entry_(entry), rows_(rows), options_(options) {
+        const BenchOptions& options, const BenchDevice* device)
+      : manifest_(manifest), entry_(entry), rows_(rows), options_(options), device_(device) {
     decode_ = entry.op == "decode";
     sizes_ = {.batch = options.batch,
               .tokens = options.tokens,
@@ -60,14 +75,19 @@ class Bench {
     problem.sizes = sizes_;
     problem.gamma = options_.gamma;
     const int count = options_.input_sets > 0 ? options_.input_sets : automatic_sets(*weights);
+    const int copies = device_ != nullptr && updates_in_place(entry_) ? times_for_sample(count) : 1;
     for (int s = 0; s < count; ++s) {
       problem.seed = options_.seed + static_cast<std::uint64_t>(s);
-      const Result<bool> added = add_set(problem, factory);
+      const Result<bool> added = add_set(problem, factory, copies);
       if (!added) return added.error();
     }
     std::vector<BenchRow> rows{new_row("heddle", manifest_.dtype)};
-    if (options_.baselines && !decode_) add_baselines(rows);
-    measure_and_check(rows);
+    if (device_ != nullptr) {
+      measure_on_device(rows);
+    } else {
+      if (options_.baselines && !decode_) add_baselines(rows);
+      measure_here(rows);
+    }
     return rows;
   }
 
@@ -85,7 +105,12 @@ class Bench {
     return std::clamp(static_cast<int>(wanted) + 1, 1, kMostSets);
   }
 
-  Result<bool> add_set(const ProblemOptions& options, const LaunchFactory& factory) {
+  // How often `launches` must be repeated to make a sample of a device's time.
+  static int times_for_sample(int launches) {
+    return (kLaunchesPerSample + launches - 1) / launches;
+  }
+
+  Result<bool> add_set(const ProblemOptions& options, const LaunchFactory& factory, int copies) {
     auto set = std::make_unique<InputSet>();
     set->problem = make_problem(options, rows_);
     const Problem& problem = set->problem;
@@ -109,11 +134,15 @@ class Bench {
     Result<HostBuffers> bound = bind_buffers(entry_, problem, sizes, *state);
     if (!bound) return bound.error();
     set->pristine = *std::move(bound);
-    set->buffers = set->pristine;
-    Result<PreparedLaunch> launch =
-        factory({entry_, sizes, problem.scale, problem.gamma, set->buffers});
-    if (!launch) return launch.error();
-    set->launch = *std::move(launch);
+    for (int c = 0; c < copies; ++c) {
+      auto launch = std::make_unique<Launch>();
+      launch->buffers = set->pristine;
+      Result<PreparedLaunch> prepared =
+          factory({entry_, sizes, problem.scale, problem.gamma, launch->buffers});
+      if (!prepared) return prepared.error();
+      launch->prepared = *std::move(prepared);
+      set->launches.push_back(std::move(launch));
+    }
 
     const std::int64_t token = sizes.heads * sizes.head_dim;
     for (std::int64_t b = 0; b < sizes.batch; ++b) {
@@ -158,12 +187,30 @@ class Bench {
     return row;
   }
 
-  void measure_and_check(std::vector<BenchRow>& rows) {
+  // Keeps the first failure of `name`'s work; after it there is nothing more to try.
+  void attempt(const std::string& name, const Work& work) {
+    if (!work || failures_.count(name) != 0) return;
+    if (std::optional<Error> error = work()) failures_.emplace(name, error->message);
+  }
+
+  TimingOptions timing_options(int input_sets) const {
+    TimingOptions timing;
+    timing.input_sets = input_sets;
+    // Every set is run at least once, by everybody, so that every output is there to be checked.
+    timing.warmup_rounds = 2;
+    timing.min_rounds = std::max(5, input_sets);
+    timing.budget_seconds = options_.budget_seconds;
+    return timing;
+  }
+
+  void measure_here(std::vector<BenchRow>& rows) {
     std::vector<Contestant> contestants;
     std::vector<BenchRow*> timed;
     const auto set_at = [this](int s) -> InputSet& { return *sets_[static_cast<std::size_t>(s)]; };
     contestants.push_back(
-        {"heddle", [=](int s) { set_at(s).launch(); }, [=](int s) { restore(set_at(s)); }});
+        {"heddle",
+         [=, this](int s) { attempt("heddle", set_at(s).launches.front()->prepared.run); },
+         [=](int s) { restore(set_at(s)); }});
     timed.push_back(&rows.front());
     std::size_t index = 0;
     for (BenchRow& row : rows) {
@@ -173,39 +220,134 @@ class Bench {
       timed.push_back(&row);
       ++index;
     }
-    TimingOptions timing;
-    timing.input_sets = static_cast<int>(sets_.size());
-    // Every set is run at least once, by everybody, so that every output is there to be checked.
-    timing.warmup_rounds = 2;
-    timing.min_rounds = std::max(5, timing.input_sets);
-    timing.budget_seconds = options_.budget_seconds;
-    const std::vector<Timing> timings = measure_interleaved(contestants, timing);
+    const std::vector<Timing> timings =
+        measure_interleaved(contestants, timing_options(static_cast<int>(sets_.size())));
 
     for (std::size_t c = 0; c < timed.size(); ++c) {
       BenchRow& row = *timed[c];
-      double worst = 0.0;
-      for (const std::unique_ptr<InputSet>& set : sets_) {
-        const HostBuffer y = c == 0 ? set->buffers.at("y") : set->baselines[c - 1]->result();
-        const Agreement agreement = compare(y, set->expected, sizes_.head_dim);
-        worst = std::max(worst, agreement.relative_error);
-        if (!agreement.within(tolerance_for(y.type(), set->problem.largest_logit))) {
-          row.remark = "wrong result: " + agreement.describe(sizes_.head_dim);
+      if (c == 0) {
+        check_launches(row);
+      } else {
+        for (const std::unique_ptr<InputSet>& set : sets_) {
+          check(row, *set, set->baselines[c - 1]->result());
         }
       }
-      row.max_rel_error = worst;
-      if (!row.remark.empty()) continue;
-      row.timing = timings[c];
-      row.gb_per_s = static_cast<double>(work_.bytes) / (1e6 * row.timing->median_ms);
-      row.gflop_per_s = static_cast<double>(work_.flops) / (1e6 * row.timing->median_ms);
+      accept(row, timings[c], work_.bytes, work_.flops);
     }
+  }
+
+  // A sample is one pass, or several, over all launches of all input sets: inputs rotate, and each
+  // launch that updates a state finds its own.
+  void measure_on_device(std::vector<BenchRow>& rows) {
+    int launches = 0;
+    for (const std::unique_ptr<InputSet>& set : sets_) {
+      launches += static_cast<int>(set->launches.size());
+    }
+    const int passes = updates_in_place(entry_) ? 1 : times_for_sample(launches);
+    const Work pass = [this]() -> std::optional<Error> {
+      for (const std::unique_ptr<InputSet>& set : sets_) {
+        for (const std::unique_ptr<Launch>& launch : set->launches) {
+          if (auto error = launch->prepared.run()) return error;
+        }
+      }
+      return std::nullopt;
+    };
+    std::vector<Contestant> contestants;
+    contestants.push_back(
+        {"heddle",
+         {},
+         [this](int) { restore_on_device(); },
+         [=, this](int) { return time_on_device("heddle", pass, passes) / launches; }});
+    for (const DeviceReference& reference : device_->references) {
+      rows.push_back(new_row(reference.name, manifest_.dtype));
+      contestants.push_back({reference.name, {}, {}, [&reference, this](int) {
+                               return time_on_device(reference.name, reference.start,
+                                                     kLaunchesPerSample);
+                             }});
+    }
+    const std::vector<Timing> timings = measure_interleaved(contestants, timing_options(1));
+
+    for (const std::unique_ptr<InputSet>& set : sets_) {
+      for (const std::unique_ptr<Launch>& launch : set->launches) {
+        attempt("heddle", launch->prepared.download);
+      }
+    }
+    check_launches(rows.front());
+    accept(rows.front(), timings.front(), work_.bytes, work_.flops);
+    for (std::size_t r = 0; r < device_->references.size(); ++r) {
+      BenchRow& row = rows[r + 1];
+      fail_if_it_did(row);
+      accept(row, timings[r + 1], device_->references[r].bytes, 0);
+    }
+  }
+
+  // Milliseconds of one time of the work; whatever it is worth when the work fails.
+  double time_on_device(const std::string& name, const Work& work, int times) {
+    double milliseconds = 0.0;
+    attempt(name, [&]() -> std::optional<Error> {
+      const Result<double> time = device_->time([&]() -> std::optional<Error> {
+        for (int t = 0; t < times; ++t) {
+          if (auto error = work()) return error;
+        }
+        return std::nullopt;
+      });
+      if (!time) return time.error();
+      milliseconds = *time / times;
+      return std::nullopt;
+    });
+    return milliseconds;
+  }
+
+  void restore_on_device() {
+    for (const std::unique_ptr<InputSet>& set : sets_) {
+      restore(*set);
+      for (const std::unique_ptr<Launch>& launch : set->launches) {
+        attempt("heddle", launch->prepared.upload);
+      }
+    }
+  }
+
+  // ---- checks ---------------------------------------------------------------------------------
+
+  void fail_if_it_did(BenchRow& row) const {
+    const auto failure = failures_.find(row.name);
+    if (failure != failures_.end()) row.remark = failure->second;
+  }
+
+  void check_launches(BenchRow& row) const {
+    fail_if_it_did(row);
+    if (!row.remark.empty()) return;
+    for (const std::unique_ptr<InputSet>& set : sets_) {
+      for (const std::unique_ptr<Launch>& launch : set->launches) {
+        check(row, *set, launch->buffers.at("y"));
+      }
+    }
+  }
+
+  void check(BenchRow& row, const InputSet& set, const HostBuffer& y) const {
+    const Agreement agreement = compare(y, set.expected, sizes_.head_dim);
+    row.max_rel_error = std::max(row.max_rel_error.value_or(0.0), agreement.relative_error);
+    if (!agreement.within(tolerance_for(y.type(), set.problem.largest_logit))) {
+      row.remark = "wrong result: " + agreement.describe(sizes_.head_dim);
+    }
+  }
+
+  static void accept(BenchRow& row, const Timing& timing, std::int64_t bytes, std::int64_t flops) {
+    if (!row.remark.empty()) return;
+    row.timing = timing;
+    if (timing.median_ms <= 0.0) return;
+    row.gb_per_s = static_cast<double>(bytes) / (1e6 * timing.median_ms);
+    row.gflop_per_s = static_cast<double>(flops) / (1e6 * timing.median_ms);
   }
 
   // The state of a decode step moves on with each run: put it back. Outputs are poisoned again.
   static void restore(InputSet& set) {
-    for (auto& [name, buffer] : set.buffers) {
-      const HostBuffer& before = set.pristine.at(name);
-      if (name == "y" || name.rfind("final_", 0) == 0 || name.rfind("cache_", 0) == 0) {
-        std::copy(before.data(), before.data() + before.bytes(), buffer.data());
+    for (const std::unique_ptr<Launch>& launch : set.launches) {
+      for (auto& [name, buffer] : launch->buffers) {
+        const HostBuffer& before = set.pristine.at(name);
+        if (name == "y" || name.rfind("final_", 0) == 0 || name.rfind("cache_", 0) == 0) {
+          std::copy(before.data(), before.data() + before.bytes(), buffer.data());
+        }
       }
     }
   }
@@ -214,17 +356,19 @@ class Bench {
   const KernelEntry& entry_;
   const Rows& rows_;
   const BenchOptions& options_;
+  const BenchDevice* device_;
   bool decode_ = false;
   Sizes sizes_;
   DefinitionWork work_;
   std::vector<std::unique_ptr<InputSet>> sets_;  // launches keep pointers into them
+  std::map<std::string, std::string> failures_;  // by contestant
 };
 
 }  // namespace
 
 Result<std::vector<BenchRow>> bench(const Manifest& manifest, const KernelEntry& entry,
                                     const Rows& rows, const BenchOptions& options,
-                                    const LaunchFactory& factory) {
+                                    const LaunchFactory& factory, const BenchDevice* device) {
   if (entry.op != "prefill" && entry.op != "decode") {
     return Error{fmt::format("nothing times '{}' kernels", entry.op)};
   }
@@ -234,36 +378,7 @@ Result<std::vector<BenchRow>> bench(const Manifest& manifest, const KernelEntry&
   if (rows.n() < options.tokens) {
     return Error{fmt::format("rows are known up to {} only", rows.n())};
   }
-  return Bench(manifest, entry, rows, options).run(factory);
-}
-
-std::string bench_json(const MachineFacts& machine, const std::vector<BenchRow>& rows) {
-  using Json = nlohmann::ordered_json;
-  Json results = Json::array();
-  for (const BenchRow& row : rows) {
-    Json result = {{"name", row.name},   {"op", row.op},       {"n", row.n},
-                   {"batch", row.batch}, {"heads", row.heads}, {"head_dim", row.head_dim},
-                   {"dtype", row.dtype}};
-    const auto timed = [&](double value) { return row.timing ? Json(value) : Json(nullptr); };
-    const Timing timing = row.timing.value_or(Timing{});
-    result["median_ms"] = timed(timing.median_ms);
-    result["p10_ms"] = timed(timing.p10_ms);
-    result["p90_ms"] = timed(timing.p90_ms);
-    result["gb_per_s"] = timed(row.gb_per_s);
-    result["gflop_per_s"] = timed(row.gflop_per_s);
-    result["max_rel_error"] = row.max_rel_error ? Json(*row.max_rel_error) : Json(nullptr);
-    result["runs"] = timing.runs;
-    if (!row.remark.empty()) result["reason"] = row.remark;
-    results.push_back(std::move(result));
-  }
-  const Json json = {{"machine",
-                      {{"cpu", machine.cpu},
-                       {"logical_cores", machine.logical_cores},
-                       {"compiler", machine.compiler},
-                       {"flags", machine.flags},
-                       {"system", machine.system}}},
-                     {"results", results}};
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return Bench(manifest, entry, rows, options, device).run(factory);
 }
 
 }  // namespace heddle

@@ -4,9 +4,8 @@
 #include <utility>
 
 namespace heddle {
-namespace {
 
-LaunchValues values_of(const LaunchRecipe& recipe) {
+LaunchValues launch_values(const LaunchRecipe& recipe) {
   const Sizes& s = recipe.sizes;
   LaunchValues values;
   values.sizes = {{"batch", s.batch},     {"tokens", s.tokens},   {"heads", s.heads},
@@ -25,18 +24,15 @@ LaunchValues values_of(const LaunchRecipe& recipe) {
   return values;
 }
 
-}  // namespace
-
 LaunchFactory launches_of(std::shared_ptr<const KernelArtifact> artifact) {
   return [artifact = std::move(artifact)](const LaunchRecipe& recipe) -> Result<PreparedLaunch> {
     if (artifact->manifest().target != "cpu") {
       return Error{"only cpu kernels run on the host's buffers"};
     }
-    Result<BoundKernel> bound = artifact->bind(recipe.entry.op, values_of(recipe));
+    Result<BoundKernel> bound = artifact->bind(recipe.entry.op, launch_values(recipe));
     if (!bound) return bound.error();
     auto kernel = std::make_shared<BoundKernel>(*std::move(bound));
-    // Only a device can fail to run; a kernel that did nothing is found by the check of its output.
-    return PreparedLaunch([artifact, kernel] { static_cast<void>(kernel->run()); });
+    return PreparedLaunch{[artifact, kernel] { return kernel->run(); }};
   };
 }
 

@@ -9,6 +9,9 @@
 
 namespace heddle {
 
+// The values of a launch on the recipe's own buffers; those that it lacks are null pointers.
+LaunchValues launch_values(const LaunchRecipe& recipe);
+
 // For cpu artifacts. Binding and its checks happen when a launch is made, outside the timing.
 LaunchFactory launches_of(std::shared_ptr<const KernelArtifact> artifact);
 

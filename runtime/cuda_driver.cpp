@@ -40,6 +40,7 @@ struct CudaDriver::Library {
   Status (*free)(Address) = nullptr;
   Status (*upload)(Address, const void*, std::size_t) = nullptr;
   Status (*download)(void*, Address, std::size_t) = nullptr;
+  Status (*copy)(Address, Address, std::size_t, Handle) = nullptr;
   Status (*create_event)(Handle*, unsigned) = nullptr;
   Status (*destroy_event)(Handle) = nullptr;
   Status (*record_event)(Handle, Handle) = nullptr;
@@ -100,6 +101,7 @@ bool CudaDriver::Library::find_functions() {
   find(free, "cuMemFree_v2");
   find(upload, "cuMemcpyHtoD_v2");
   find(download, "cuMemcpyDtoH_v2");
+  find(copy, "cuMemcpyDtoDAsync_v2");
   find(create_event, "cuEventCreate");
   find(destroy_event, "cuEventDestroy_v2");
   find(record_event, "cuEventRecord");
@@ -219,6 +221,14 @@ Result<DeviceMemory> CudaDriver::allocate(std::size_t bytes) const {
     }
   }
   return DeviceMemory(std::move(state));
+}
+
+std::optional<Error> CudaDriver::copy(DeviceMemory& to, const DeviceMemory& from) const {
+  if (from.bytes() > to.bytes()) return Error{"a copy exceeds its device memory"};
+  if (auto error = library_->check(library_->enter(), "enter its context")) return error;
+  return library_->check(
+      library_->copy(to.state_->address, from.state_->address, from.bytes(), nullptr),
+      "copy on the device");
 }
 
 // ---- modules ----------------------------------------------------------------------------------

@@ -52,6 +52,8 @@ class CudaDriver {
   std::string device_name() const;
   std::string architecture() const;  // "sm_90"
   Result<DeviceMemory> allocate(std::size_t bytes) const;
+  // Starts copying all of `from` on the device; does not wait.
+  std::optional<Error> copy(DeviceMemory& to, const DeviceMemory& from) const;
   Result<DeviceFunction> load(const std::string& cubin, const std::string& symbol) const;
   std::optional<Error> synchronize() const;
   // Milliseconds on the device between two moments of its stream: what `work` starts is timed.

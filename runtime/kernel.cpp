@@ -192,6 +192,10 @@ KernelArtifact& KernelArtifact::operator=(KernelArtifact&&) noexcept = default;
 KernelArtifact::~KernelArtifact() = default;
 const Manifest& KernelArtifact::manifest() const { return state_->manifest; }
 
+const CudaDriver* KernelArtifact::device() const {
+  return state_->driver ? &*state_->driver : nullptr;
+}
+
 Result<KernelArtifact> KernelArtifact::load(const fs::path& folder, const LoadOptions& options) {
   const auto text = read_file(folder / "manifest.json");
   if (!text) return text.error();
@@ -261,17 +265,19 @@ void BoundKernel::State::run_on_cpu() {
   });
 }
 
-std::optional<Error> BoundKernel::run() {
+std::optional<Error> BoundKernel::start() {
   if (state_->entry != nullptr) {
     state_->run_on_cpu();
     return std::nullopt;
   }
   std::vector<void*> arguments = state_->arguments.pointers();
-  if (auto error = state_->function->launch(static_cast<int>(state_->blocks), state_->threads,
-                                            arguments.data())) {
-    return error;
-  }
-  return state_->driver->synchronize();
+  return state_->function->launch(static_cast<int>(state_->blocks), state_->threads,
+                                  arguments.data());
+}
+
+std::optional<Error> BoundKernel::run() {
+  if (auto error = start()) return error;
+  return state_->driver != nullptr ? state_->driver->synchronize() : std::nullopt;
 }
 
 Result<BoundKernel> KernelArtifact::bind(const std::string& op, const LaunchValues& values) const {

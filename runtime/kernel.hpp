@@ -16,6 +16,8 @@
 
 namespace heddle {
 
+class CudaDriver;
+
 struct LoadOptions {
   bool allow_unverified = false;
   int threads = 0;  // of cpu kernels; 0: as many as the machine has processors
@@ -30,6 +32,9 @@ class BoundKernel {
 
   // Runs all blocks and waits for them. Only a device can fail.
   std::optional<Error> run();
+  // The same without waiting for a device, where launches run in the order they were started in;
+  // what goes wrong there is then told by whoever waits.
+  std::optional<Error> start();
 
  private:
   friend class KernelArtifact;
@@ -52,6 +57,8 @@ class KernelArtifact {
   ~KernelArtifact();
 
   const Manifest& manifest() const;
+  // Where the kernels run, and where their buffers must be; null for cpu kernels.
+  const CudaDriver* device() const;
   // The kernel of that op ("prefill", "decode") with these values.
   Result<BoundKernel> bind(const std::string& op, const LaunchValues& values) const;
   // bind and run.

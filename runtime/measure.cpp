@@ -21,7 +21,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double milliseconds_since(Clock::time_point begin) {
+double milliseconds_of(const std::function<void(int)>& run, int input_set) {
+  const Clock::time_point begin = Clock::now();
+  run(input_set);
   return std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
 }
 
@@ -68,9 +70,8 @@ std::vector<Timing> measure_interleaved(const std::vector<Contestant>& contestan
           (turn + static_cast<std::size_t>(round + options.warmup_rounds)) % count;
       const Contestant& contestant = contestants[who];
       if (contestant.before) contestant.before(set);
-      const Clock::time_point begin = Clock::now();
-      contestant.run(set);
-      const double elapsed = milliseconds_since(begin);
+      const double elapsed =
+          contestant.run_timed ? contestant.run_timed(set) : milliseconds_of(contestant.run, set);
       if (round < 0) continue;
       samples[who].push_back(elapsed);
       timed_ms += elapsed;

@@ -26,6 +26,8 @@ struct Contestant {
   std::string name;
   std::function<void(int input_set)> run;
   std::function<void(int input_set)> before;  // may be empty
+  // Instead of `run`, for what has a clock of its own: runs and returns milliseconds.
+  std::function<double(int input_set)> run_timed = {};
 };
 
 struct TimingOptions {
@@ -47,6 +49,7 @@ struct MachineFacts {
   std::string compiler;  // of heddle itself
   std::string flags;
   std::string system;
+  std::string device;  // "NAME, sm_90" when kernels ran on one
 };
 MachineFacts machine_facts();
 

@@ -54,7 +54,10 @@ void first_order(const LaunchRecipe& recipe, double factor) {
 
 LaunchFactory stand_in(double factor) {
   return [factor](const LaunchRecipe& recipe) -> Result<PreparedLaunch> {
-    return PreparedLaunch([recipe, factor] { first_order(recipe, factor); });
+    return PreparedLaunch{[recipe, factor] {
+      first_order(recipe, factor);
+      return std::optional<Error>();
+    }};
   };
 }
 
@@ -112,12 +115,23 @@ TEST_CASE_METHOD(Fixture, "a wrong kernel has no timing, the baselines beside it
 
 TEST_CASE_METHOD(Fixture, "a kernel that writes nothing has no timing") {
   const LaunchFactory idle = [](const LaunchRecipe&) -> Result<PreparedLaunch> {
-    return PreparedLaunch([] {});
+    return PreparedLaunch{[] { return std::optional<Error>(); }};
   };
   const auto result = bench(manifest, prefill, rows, quick(), idle);
   REQUIRE(result.ok());
   CHECK_FALSE((*result)[0].timing.has_value());
   CHECK((*result)[0].remark.find("unwritten") != std::string::npos);
+}
+
+TEST_CASE_METHOD(Fixture, "a kernel that could not be run has no timing but a reason") {
+  const LaunchFactory failing = [](const LaunchRecipe&) -> Result<PreparedLaunch> {
+    return PreparedLaunch{[] { return std::optional<Error>(Error{"out of threads"}); }};
+  };
+  const auto result = bench(manifest, prefill, rows, quick(), failing);
+  REQUIRE(result.ok());
+  CHECK_FALSE((*result)[0].timing.has_value());
+  CHECK((*result)[0].remark == "out of threads");
+  CHECK((*result)[1].timing.has_value());
 }
 
 TEST_CASE_METHOD(Fixture, "decode starts from the same state in every run") {
