@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// The device compiler's own word on the generated CUDA text: every built-in pattern's kernels
+// compile for every supported architecture. Needs NVRTC but no device; without it nothing is
+// claimed, and the reason is printed.
+#include <fmt/format.h>
+
+#include <atomic>
+#include <iostream>
+#include <map>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "codegen/generate.hpp"
+#include "patterns/builtin_patterns.hpp"
+#include "patterns/parser.hpp"
+#include "runtime/nvrtc.hpp"
+#include "tests/catch.hpp"
+
+namespace heddle {
+namespace {
+
+constexpr std::int64_t kFewBytes = 64;  // of a thread
+
+struct Compilation {
+  std::string pattern;
+  ElementType dtype = ElementType::kF32;
+  KernelEntry entry;
+  std::string text;
+  std::map<std::string, std::string> includes;
+  std::string architecture;
+};
+struct Outcome {
+  std::string error;
+  KernelResources resources;
+};
+
+Pattern resolved(const BuiltinPattern& builtin) {
+  Diagnostics diagnostics;
+  std::vector<PatternSyntax> patterns = parse(source_of(builtin), diagnostics);
+  REQUIRE(patterns.size() == 1);
+  std::optional<Pattern> pattern = resolve(std::move(patterns.front()), {}, diagnostics);
+  REQUIRE(pattern.has_value());
+  return *std::move(pattern);
+}
+
+// With the pattern's own weights: softmax, and linear for linear_attention.
+void add(std::vector<Compilation>& all, const BuiltinPattern& builtin, ElementType dtype) {
+  GenerateOptions options;
+  options.target = ir::Target::kCuda;
+  options.head_dim = 64;
+  options.dtype = dtype;
+  options.exact_to = 1024;
+  const Result<Artifact> artifact = generate(resolved(builtin), options);
+  if (!artifact) FAIL(builtin.name << ": " << artifact.error().message);
+  for (const KernelEntry& entry : artifact->manifest.kernels) {
+    std::map<std::string, std::string> includes = artifact->files;
+    includes.erase(entry.file);
+    for (const char* architecture : {"sm_80", "sm_90", "sm_100"}) {
+      all.push_back({std::string(builtin.name), dtype, entry, artifact->files.at(entry.file),
+                     includes, architecture});
+    }
+  }
+}
+
+Outcome compile(const Nvrtc& compiler, const Compilation& one) {
+  const auto code = compiler.compile(one.entry.file, one.text, one.includes, one.architecture);
+  if (!code) return {code.error().message, {}};
+  const auto resources = code->resources.find(one.entry.symbol);
+  if (resources == code->resources.end()) return {"there is no " + one.entry.symbol, {}};
+  return {"", resources->second};
+}
+
+std::vector<Outcome> compile_all(const Nvrtc& compiler, const std::vector<Compilation>& all) {
+  std::vector<Outcome> outcomes(all.size());
+  std::atomic<std::size_t> next{0};
+  const auto work = [&] {
+    for (std::size_t i = next++; i < all.size(); i = next++)
+      outcomes[i] = compile(compiler, all[i]);
+  };
+  std::vector<std::thread> threads;
+  for (unsigned t = 1; t < std::thread::hardware_concurrency(); ++t) threads.emplace_back(work);
+  work();
+  for (std::thread& thread : threads) thread.join();
+  return outcomes;
+}
+
+TEST_CASE("the kernels of all built-in patterns compile for every architecture") {
+  const Result<Nvrtc> compiler = Nvrtc::open();
+  if (!compiler) {
+    WARN("skipped: " << compiler.error().message);
+    return;
+  }
+  std::vector<Compilation> all;
+  for (const BuiltinPattern& builtin : builtin_patterns()) {
+    for (const ElementType dtype : {ElementType::kF32, ElementType::kBF16})
+      add(all, builtin, dtype);
+  }
+  // Two operations, two types, three architectures.
+  CHECK(all.size() == builtin_patterns().size() * 12);
+  const std::vector<Outcome> outcomes = compile_all(*compiler, all);
+
+  std::cout << fmt::format("NVRTC {}, sm_90, head_dim 64\n{:24} {:8} {:5} {:>9} {:>7} {:>7}\n",
+                           compiler->version(), "pattern", "op", "dtype", "registers", "shared",
+                           "spills");
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const Compilation& one = all[i];
+    const Outcome& outcome = outcomes[i];
+    INFO(one.pattern << ", " << one.entry.op << ", " << name_of(one.dtype) << ", "
+                     << one.architecture);
+    CHECK(outcome.error == "");
+    CHECK(outcome.resources.registers > 0);
+    // The manifest's account of shared memory is the assembler's.
+    CHECK(outcome.resources.shared_bytes == one.entry.shared_bytes);
+    // An address or two may go to local memory, an accumulator may not.
+    CHECK(outcome.resources.spill_stores <= kFewBytes);
+    CHECK(outcome.resources.spill_loads <= kFewBytes);
+    if (one.architecture != "sm_90") continue;
+    std::cout << fmt::format("{:24} {:8} {:5} {:9} {:7} {:7}\n", one.pattern, one.entry.op,
+                             name_of(one.dtype), outcome.resources.registers,
+                             outcome.resources.shared_bytes,
+                             outcome.resources.spill_stores + outcome.resources.spill_loads);
+  }
+}
+
+}  // namespace
+}  // namespace heddle
