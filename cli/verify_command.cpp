@@ -45,7 +45,18 @@ struct ReportsOrCode {
   ExitCode code = kDone;
 };
 
+// The operation of a text that is named as `generate` names it: PATTERN_prefill.cu.
+std::vector<std::string> ops_of(const Options& options) {
+  const std::string stem = std::filesystem::path(options.file).stem().string();
+  for (const char* op : {"prefill", "decode"}) {
+    if (options.kernel.ops.empty() && stem.ends_with(op)) return {op};
+  }
+  return options.kernel.ops;
+}
+
 ReportsOrCode verify_all(const Options& options) {
+  KernelOptions kernel = options.kernel;
+  if (!options.file.empty()) kernel.ops = ops_of(options);
   std::vector<std::string> targets = {"cuda", "cpu"};
   if (options.target != "both") targets = {options.target};
   if (!options.file.empty()) {
@@ -56,7 +67,7 @@ ReportsOrCode verify_all(const Options& options) {
   if (!loaded.pattern) return {{}, loaded.code};
   std::vector<TargetReport> reports;
   for (const std::string& target : targets) {
-    ArtifactOrCode generated = generate_for(*loaded.pattern, options.kernel, target);
+    ArtifactOrCode generated = generate_for(*loaded.pattern, kernel, target);
     if (!generated.artifact) return {{}, generated.code};
     if (!options.file.empty()) {
       const ExitCode code = substitute(*generated.artifact, options.file);
