@@ -90,6 +90,7 @@ class Run {
       return;
     }
     VerifyReport verified = verify_artifact(pattern_, *generated.artifact, 0, target);
+    add_resources(*generated.artifact, verified);
     for (const auto& [name, text] : generated.artifact->files)
       write("kernels/" + target + "/" + name, text);
     print_data(fmt::format("{} kernels: {}\n", target, name_of(verified.verdict)));

@@ -5,15 +5,18 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
 
 #include "cli/console.hpp"
 #include "cli/rows.hpp"
+#include "runtime/nvrtc.hpp"
 
 namespace heddle {
 namespace {
 
 // Besides n the oracle needs the rows of the tokens that are decoded after it.
 constexpr std::int64_t kRowsBeyond = 64;
+constexpr const char* kProfiledArchitecture = "sm_90";
 
 VerifyReport not_run(std::string why) {
   VerifyReport report;
@@ -42,6 +45,27 @@ VerifyReport verify_artifact(const Pattern& pattern, Artifact& artifact, std::in
                                            report.obligations.size())}};
   refresh_manifest(artifact);
   return report;
+}
+
+void add_resources(const Artifact& artifact, VerifyReport& report) {
+  if (artifact.manifest.target != "cuda") return;
+  const Result<Nvrtc> compiler = Nvrtc::open();
+  if (!compiler) return;
+  for (const KernelEntry& entry : artifact.manifest.kernels) {
+    std::map<std::string, std::string> includes = artifact.files;
+    includes.erase(entry.file);
+    const auto code = compiler->compile(entry.file, artifact.files.at(entry.file), includes,
+                                        kProfiledArchitecture);
+    if (!code) {
+      print_remark(code.error().message);
+      continue;
+    }
+    const auto resources = code->resources.find(entry.symbol);
+    if (resources == code->resources.end()) continue;
+    for (KernelProfile& profile : report.profiles) {
+      if (profile.symbol == entry.symbol) profile.resources = resources->second;
+    }
+  }
 }
 
 ExitCode exit_code_of(KernelVerdict verdict) {
@@ -90,9 +114,16 @@ TextTable profiles_table(const VerifyReport& report) {
                    {"sectors/request", Align::kRight},
                    {"bank conflicts", Align::kRight},
                    {"barriers", Align::kRight},
-                   {"flops", Align::kRight}},
+                   {"flops", Align::kRight},
+                   {std::string("registers ") + kProfiledArchitecture, Align::kRight},
+                   {"shared", Align::kRight},
+                   {"spilled", Align::kRight}},
                   {}};
   for (const KernelProfile& profile : report.profiles) {
+    const auto resource = [&](std::int64_t value) {
+      return profile.resources ? grouped(value) : std::string("-");
+    };
+    const KernelResources resources = profile.resources.value_or(KernelResources{});
     const double bytes =
         static_cast<double>(profile.global_bytes_read + profile.global_bytes_written);
     table.rows.push_back(
@@ -102,7 +133,8 @@ TextTable profiles_table(const VerifyReport& report) {
              ? fmt::format("{:.2f} x", bytes / static_cast<double>(profile.minimum_bytes))
              : "-",
          fmt::format("{:.2f}", profile.sectors_per_request), grouped(profile.shared_bank_conflicts),
-         grouped(profile.barriers), grouped(profile.flops)});
+         grouped(profile.barriers), grouped(profile.flops), resource(resources.registers),
+         resource(resources.shared_bytes), resource(spilled_bytes(resources))});
   }
   return table;
 }

@@ -17,6 +17,10 @@ namespace heddle {
 VerifyReport verify_artifact(const Pattern& pattern, Artifact& artifact, std::int64_t n,
                              const std::string& label);
 
+// Asks the device compiler, where there is one, what the profiled cuda kernels occupy. Nothing is
+// known of kernels that it refuses, nor of cpu kernels.
+void add_resources(const Artifact& artifact, VerifyReport& report);
+
 ExitCode exit_code_of(KernelVerdict verdict);
 // Appends a report whose obligations are then named "LABEL: ...".
 void append(VerifyReport& all, const std::string& label, VerifyReport more);

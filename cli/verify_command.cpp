@@ -19,6 +19,7 @@ struct Options {
   KernelOptions kernel;
   std::string target = "both";
   std::string file;
+  bool profile = false;
   bool json = false;
 };
 
@@ -75,6 +76,7 @@ ReportsOrCode verify_all(const Options& options) {
     }
     reports.push_back(
         {target, verify_artifact(*loaded.pattern, *generated.artifact, options.kernel.n, target)});
+    if (options.profile) add_resources(*generated.artifact, reports.back().report);
   }
   return {std::move(reports), loaded.code};
 }
@@ -146,6 +148,7 @@ void add_verify(CLI::App& app, ExitCode& result) {
 void add_profile(CLI::App& app, ExitCode& result) {
   CLI::App* command = app.add_subcommand("profile", "exact counters of an emulated run");
   auto options = add_options(*command, "cuda");
+  options->profile = true;
   command->callback([options, &result] { result = profile_kernels(*options); });
 }
 

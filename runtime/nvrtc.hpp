@@ -21,6 +21,11 @@ struct KernelResources {
   std::int64_t shared_bytes = 0;
 };
 
+// Bytes that a thread moves to and from local memory for want of registers.
+inline std::int64_t spilled_bytes(const KernelResources& resources) {
+  return resources.spill_stores + resources.spill_loads;
+}
+
 struct DeviceCode {
   std::string cubin;
   std::string log;

@@ -190,6 +190,10 @@ std::string verify_json(const VerifyReport& report) {
 std::string profile_json(const VerifyReport& report) {
   Json kernels = Json::array();
   for (const KernelProfile& p : report.profiles) {
+    const auto resource = [&](std::int64_t value) {
+      return p.resources ? Json(value) : Json(nullptr);
+    };
+    const KernelResources resources = p.resources.value_or(KernelResources{});
     kernels.push_back({{"symbol", p.symbol},
                        {"op", p.op},
                        {"n", p.tokens},
@@ -202,7 +206,10 @@ std::string profile_json(const VerifyReport& report) {
                        {"sectors_per_request", p.sectors_per_request},
                        {"shared_bank_conflicts", p.shared_bank_conflicts},
                        {"barriers", p.barriers},
-                       {"flops", p.flops}});
+                       {"flops", p.flops},
+                       {"registers", resource(resources.registers)},
+                       {"shared_bytes", resource(resources.shared_bytes)},
+                       {"spilled_bytes", resource(spilled_bytes(resources))}});
   }
   const Json json = {{"verdict", name_of(report.verdict)}, {"kernels", kernels}};
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

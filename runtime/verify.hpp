@@ -8,11 +8,13 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "codegen/manifest.hpp"
 #include "patterns/materialize.hpp"
+#include "runtime/nvrtc.hpp"
 
 namespace heddle {
 
@@ -60,6 +62,7 @@ struct KernelProfile {
   std::int64_t shared_bank_conflicts = 0;
   std::int64_t barriers = 0;
   std::int64_t flops = 0;  // of the definition: multiply-adds of the rows, counted twice
+  std::optional<KernelResources> resources = {};  // where somebody has asked the device compiler
 };
 
 struct VerifyReport {

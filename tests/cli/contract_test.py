@@ -207,7 +207,7 @@ class Kernels(Workspace):
         result = data("profile", "log_cached", "--op", "prefill", "--head-dim", 16, "-n", 64)
         for kernel in result["kernels"]:
             for key in ("global_bytes_read", "global_bytes_written", "minimum_bytes", "sectors_per_request",
-                        "shared_bank_conflicts", "barriers", "flops"):
+                        "shared_bank_conflicts", "barriers", "flops", "registers", "shared_bytes", "spilled_bytes"):
                 self.assertIn(key, kernel)
 
     def test_bench_has_baselines_and_checks(self):
