@@ -68,8 +68,9 @@ Ex Builder::truth(bool holds) { return value(IntegerLiteral{holds ? 1 : 0}, Type
 Ex Builder::lowest_score() { return value(LowestScore{}, Type::kF32); }
 
 Ex Builder::where(Place place) {
-  assert_that(place == Place::kBlock || kernel_.target == Target::kCuda,
-              "thread positions exist on cuda only");
+  const bool range = place == Place::kFirstBlock || place == Place::kLastBlock;
+  assert_that(range == (kernel_.target == Target::kCpu),
+              "ranges of blocks exist on cpu only, thread positions on cuda only");
   return value(Where{place}, Type::kI64);
 }
 
@@ -85,11 +86,6 @@ Ex Builder::call(Helper helper, std::vector<Ex> arguments) {
     node.arguments.push_back(argument.id());
   }
   return value(std::move(node), arguments[0].type());
-}
-
-Ex Builder::dot(MemoryId left, Ex left_index, MemoryId right, Ex right_index, int length) {
-  assert_that(kernel_.target == Target::kCpu, "dot products are a cpu helper");
-  return value(Dot{left, left_index.id(), right, right_index.id(), length}, Type::kF32);
 }
 
 Ex Builder::reduce(ReduceOperator op, Ex operand) {
@@ -214,6 +210,20 @@ void Builder::store(MemoryId memory, Ex index, Ex stored) {
   assert_that(index.type() == Type::kI64 && stored.type() == type_of(kernel_, memory),
               "a store of another type");
   append(Store{memory, index.id(), stored.id()});
+}
+
+std::string Builder::open_row(MemoryId query, Ex query_at, Ex scale, int length) {
+  const std::string row = unique("row");
+  append(OpenRow{row, query, query_at.id(), scale.id(), length});
+  return row;
+}
+
+void Builder::add_entry(const std::string& row, MemoryId keys, MemoryId values, Ex at, Ex factor) {
+  append(AddEntry{row, keys, values, at.id(), factor.id()});
+}
+
+void Builder::close_row(const std::string& row, MemoryId output, Ex at) {
+  append(CloseRow{row, output, at.id()});
 }
 
 Body Builder::collect(const std::function<void()>& body) {

@@ -60,7 +60,6 @@ class Builder {
   Ex where(Place place);  // i64
   Ex load(MemoryId memory, Ex index);
   Ex call(Helper helper, std::vector<Ex> arguments);
-  Ex dot(MemoryId left, Ex left_index, MemoryId right, Ex right_index, int length);
   Ex reduce(ReduceOperator op, Ex operand);
   Ex select(Ex condition, Ex yes, Ex no);
   Ex unary(UnaryOperator op, Ex operand);
@@ -75,6 +74,10 @@ class Builder {
   // `yes` where the condition holds, else `no`; both buffers, of one element.
   MemoryId choose(const std::string& name, Ex condition, MemoryId yes, MemoryId no);
   void store(MemoryId memory, Ex index, Ex value);
+  // A softmax row over vectors of `length` elements; cpu only.
+  std::string open_row(MemoryId query, Ex query_at, Ex scale, int length);
+  void add_entry(const std::string& row, MemoryId keys, MemoryId values, Ex at, Ex factor);
+  void close_row(const std::string& row, MemoryId output, Ex at);
   void loop(const std::string& name, Ex begin, Ex end, Ex step, LoopKind kind,
             const std::function<void(Ex)>& body);
   void loop(const std::string& name, Ex begin, Ex end, const std::function<void(Ex)>& body) {

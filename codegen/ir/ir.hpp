@@ -8,15 +8,16 @@
 //              as arguments only and widens when read. kDivide and kModulo take a non-negative
 //              dividend and a positive divisor, so that truncation is floor.
 //   reals      f32. Order of evaluation is as written; multiply-add may be fused. Loads of bf16
-//              widen exactly, stores round to nearest even. A dot product sums in an order that is
-//              fixed by the helper and does not depend on the data.
+//              widen exactly, stores round to nearest even. A softmax row sums in an order that is
+//              fixed by the prelude and does not depend on the data.
 //   memory     buffers are distinct arguments and never overlap; an index counts elements and lies
 //              inside the buffer. Private arrays belong to one thread; shared arrays to one block
 //              and exist on cuda only. Nothing is initialised unless a store says so.
 //   threads    on cuda a block has `threads` threads in warps of 32; memory written by one thread
 //              may be read by another one only after a barrier. A barrier stands only where all
 //              threads of a block arrive together, a warp reduction only where all 32 lanes of a
-//              warp do. On cpu there is one thread and `block` runs over a range of blocks.
+//              warp do. On cpu there is one thread, and a launch owns the
+//              blocks first_block .. last_block - 1: it loops over them where it likes.
 //   variables  are defined before use, once per scope; only those marked `changes` are assigned.
 //   loops      kFor evaluates its bounds once; the counter ascends by a positive step.
 #pragma once
@@ -85,7 +86,7 @@ enum class Helper {
 };
 bool is_comparison(BinaryOperator op);
 enum class ReduceOperator { kSum, kMaximum };
-enum class Place { kBlock, kThread, kWarp, kLane };
+enum class Place { kBlock, kThread, kWarp, kLane, kFirstBlock, kLastBlock };
 
 struct IntegerLiteral {  // 42
   std::int64_t value;
@@ -97,7 +98,7 @@ struct LowestScore {};  // the f32 below every score, whose exponential weight i
 struct Read {           // row
   VariableId variable;
 };
-struct Where {  // blockIdx.x, threadIdx.x, threadIdx.x / 32, threadIdx.x % 32; on cpu kBlock only
+struct Where {  // blockIdx.x, threadIdx.x, threadIdx.x / 32, threadIdx.x % 32; cpu: first_block
   Place place;
 };
 struct Unary {  // -x, !x
@@ -122,13 +123,6 @@ struct Call {  // ceil_div(x, y)
   Helper helper;
   std::vector<ValueId> arguments;
 };
-struct Dot {  // sum over d < length of x[at_x + d] * y[at_y + d]; cpu only
-  MemoryId left;
-  ValueId left_index;
-  MemoryId right;
-  ValueId right_index;
-  int length;
-};
 struct Reduce {  // over the 32 lanes of a warp, the same result in each; cuda only
   ReduceOperator op;
   ValueId operand;
@@ -136,7 +130,7 @@ struct Reduce {  // over the 32 lanes of a warp, the same result in each; cuda o
 
 struct Value {
   std::variant<IntegerLiteral, RealLiteral, LowestScore, Read, Where, Unary, Binary, Select, Load,
-               Call, Dot, Reduce>
+               Call, Reduce>
       node;
   Type type;
 };
@@ -191,10 +185,34 @@ struct If {  // if (condition) { ... } else { ... }
   Body body;
   Body otherwise;
 };
+// A row of softmax weights, which the prelude sums in whole groups of entries; cpu only. It opens
+// once, takes entries and closes: `y` gets the mean of the values under the weights
+// factor exp(scale <query, key>), and 0 from a row without entries. `row` is unique in its scope.
+struct OpenRow {  // SoftmaxRow<float, 64> row(q + query_at, scale);
+  std::string row;
+  MemoryId query;
+  ValueId query_at;
+  ValueId scale;
+  int length;
+};
+struct AddEntry {  // row.add(keys + at, values + at, factor);
+  std::string row;
+  MemoryId keys;
+  MemoryId values;
+  ValueId at;
+  ValueId factor;
+};
+struct CloseRow {  // row.finish(y + at);
+  std::string row;
+  MemoryId output;
+  ValueId at;
+};
 struct Barrier {};  // __syncthreads(); cuda only
 
 struct Statement {
-  std::variant<Comment, Define, Assign, Declare, Choose, Store, For, While, If, Barrier> node;
+  std::variant<Comment, Define, Assign, Declare, Choose, Store, For, While, If, OpenRow, AddEntry,
+               CloseRow, Barrier>
+      node;
 };
 
 // ---- the kernel -------------------------------------------------------------------------------

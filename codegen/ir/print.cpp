@@ -147,15 +147,7 @@ class Printer {
         line("const Index " + variable.name + " = " + variable.name + "_arg;");
       }
     }
-    if (kernel_.target == Target::kCpu) {
-      line("for (Index block = first_block; block < last_block; ++block) {");
-      ++depth_;
-    }
     body(kernel_.body);
-    if (kernel_.target == Target::kCpu) {
-      --depth_;
-      line("}");
-    }
     return text_ + "}\n";
   }
 
@@ -251,13 +243,17 @@ class Printer {
         [&](const Where& node) {
           switch (node.place) {
             case Place::kBlock:
-              return Text{kernel_.target == Target::kCuda ? "blockIdx.x" : "block", kAtom};
+              return Text{"blockIdx.x", kAtom};
             case Place::kThread:
               return Text{"threadIdx.x", kAtom};
             case Place::kWarp:
               return Text{"threadIdx.x / 32", kProduct};
             case Place::kLane:
               return Text{"threadIdx.x % 32", kProduct};
+            case Place::kFirstBlock:
+              return Text{"first_block", kAtom};
+            case Place::kLastBlock:
+              return Text{"last_block", kAtom};
           }
           unreachable("place");
         },
@@ -286,12 +282,6 @@ class Printer {
             separator = ", ";
           }
           return Text{text + ")", kAtom};
-        },
-        [&](const Dot& node) {
-          return Text{"dot<" + std::to_string(node.length) + ">(" +
-                          address(node.left, node.left_index) + ", " +
-                          address(node.right, node.right_index) + ")",
-                      kAtom};
         },
         [&](const Reduce& node) {
           return Text{std::string(node.op == ReduceOperator::kSum ? "warp_sum" : "warp_max") + "(" +
@@ -343,6 +333,18 @@ class Printer {
           block("if (" + plain(node.condition) + ")", node.body);
           if (!node.otherwise.empty()) block("} else", node.otherwise);
           line("}");
+        },
+        [&](const OpenRow& node) {
+          const std::string element = is(node.query, ElementType::kBF16) ? "bf16" : "float";
+          line("SoftmaxRow<" + element + ", " + std::to_string(node.length) + "> " + node.row +
+               "(" + address(node.query, node.query_at) + ", " + plain(node.scale) + ");");
+        },
+        [&](const AddEntry& node) {
+          line(node.row + ".add(" + address(node.keys, node.at) + ", " +
+               address(node.values, node.at) + ", " + plain(node.factor) + ");");
+        },
+        [&](const CloseRow& node) {
+          line(node.row + ".finish(" + address(node.output, node.at) + ");");
         },
         [&](const Barrier&) { line("__syncthreads();"); });
   }

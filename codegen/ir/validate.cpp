@@ -30,6 +30,7 @@ class Validator {
       defined_.clear();
       declared_.clear();
       chosen_.clear();
+      rows_.clear();
       for (std::size_t i = 0; i < kernel_.variables.size(); ++i) {
         if (kernel_.variables[i].argument) defined_.insert(static_cast<std::int32_t>(i));
       }
@@ -108,9 +109,11 @@ class Validator {
           return spread_[static_cast<std::size_t>(node.variable.index)];
         },
         [&](const Where& node) {
-          require(node.place == Place::kBlock || kernel_.target == Target::kCuda,
-                  "thread positions exist on cuda only");
-          if (node.place == Place::kBlock) return Spread::kSame;
+          const bool range = node.place == Place::kFirstBlock || node.place == Place::kLastBlock;
+          require(range == (kernel_.target == Target::kCpu),
+                  range ? "a launch owns a range of blocks on cpu only"
+                        : "thread positions exist on cuda only");
+          if (range || node.place == Place::kBlock) return Spread::kSame;
           return node.place == Place::kWarp ? Spread::kByWarp : Spread::kByLane;
         },
         [&](const Unary& node) { return check(node.operand, value.type, control); },
@@ -141,14 +144,6 @@ class Validator {
             spread = wider(spread, check(argument, value.type, control));
           }
           return spread;
-        },
-        [&](const Dot& node) {
-          require(kernel_.target == Target::kCpu, "dot products are a cpu helper");
-          require(facts(node.left).type == Type::kF32 && facts(node.right).type == Type::kF32,
-                  "a dot product needs reals");
-          check(node.left_index, Type::kI64, control);
-          check(node.right_index, Type::kI64, control);
-          return Spread::kSame;
         },
         [&](const Reduce& node) {
           require(kernel_.target == Target::kCuda, "warps exist on cuda only");
@@ -208,6 +203,27 @@ class Validator {
           view_spread_[static_cast<std::size_t>(node.view.index)] =
               check(view.condition, Type::kBool, control);
         },
+        [&](const OpenRow& node) {
+          require(kernel_.target == Target::kCpu, "softmax rows are a cpu helper");
+          require(facts(node.query).type == Type::kF32, "a softmax row needs reals");
+          require(rows_.insert(node.row).second, node.row + " is open already");
+          check(node.query_at, Type::kI64, control);
+          check(node.scale, Type::kF32, control);
+        },
+        [&](const AddEntry& node) {
+          require(rows_.count(node.row) != 0, node.row + " is not open");
+          require(facts(node.keys).type == Type::kF32 && facts(node.values).type == Type::kF32,
+                  "a softmax row needs reals");
+          check(node.at, Type::kI64, control);
+          check(node.factor, Type::kF32, control);
+        },
+        [&](const CloseRow& node) {
+          require(rows_.erase(node.row) == 1, node.row + " is not open");
+          const MemoryFacts memory = facts(node.output);
+          require(memory.access != Access::kRead, memory.name + " is stored to but read-only");
+          require(memory.type == Type::kF32, "a softmax row gives reals");
+          check(node.at, Type::kI64, control);
+        },
         [&](const Store& node) {
           const MemoryFacts memory = facts(node.memory);
           require(memory.access != Access::kRead, memory.name + " is stored to but read-only");
@@ -247,6 +263,7 @@ class Validator {
   std::set<std::int32_t> defined_;
   std::set<std::int32_t> declared_;
   std::set<std::int32_t> chosen_;
+  std::set<std::string> rows_;  // open
   std::vector<Spread> view_spread_;
   std::vector<std::string> problems_;
   bool widened_ = false;

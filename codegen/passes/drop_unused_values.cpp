@@ -43,7 +43,16 @@ class Reads {
           visit(node.condition);
           visit(node.body);
           visit(node.otherwise);
-        });
+        },
+        [&](const OpenRow& node) {
+          visit(node.query_at);
+          visit(node.scale);
+        },
+        [&](const AddEntry& node) {
+          visit(node.at);
+          visit(node.factor);
+        },
+        [&](const CloseRow& node) { visit(node.at); });
   }
   void visit(ValueId id) {
     match(
@@ -61,10 +70,6 @@ class Reads {
         [&](const Load& node) { visit(node.index); },
         [&](const Call& node) {
           for (const ValueId part : node.arguments) visit(part);
-        },
-        [&](const Dot& node) {
-          visit(node.left_index);
-          visit(node.right_index);
         },
         [&](const Reduce& node) { visit(node.operand); });
   }

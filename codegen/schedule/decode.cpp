@@ -86,10 +86,9 @@ class Decode {
     builder_.barrier();
   }
 
-  // The new output's channel d, and the newest token's place in the caches.
-  void finish_channel(Ex d, Ex output) {
+  // Channel d of the newest token goes to its place in the caches.
+  void keep_channel(Ex d, const std::function<Ex()>& output) {
     const Ex at = frame_.token_base + d;
-    builder_.store(frame_.y, at, output);
     std::size_t next = 0;
     for (const SideFrame* side : {&frame_.a, &frame_.b}) {
       if (!side->cached()) continue;
@@ -100,16 +99,16 @@ class Decode {
           builder_.store(side->after.key, to, builder_.load(frame_.k, at));
         }
         builder_.store(side->after.val, to,
-                       side->side == Side::kA ? builder_.load(frame_.x, at) : output);
+                       side->side == Side::kA ? builder_.load(frame_.x, at) : output());
       });
     }
   }
 
   void close(Mixer& mixer) {
     mixer.finish();
-    frame_.each_channel([&](Ex d, Ex index) {
-      finish_channel(d,
-                     builder_.let("output", mixer.normalized(builder_.load(mixer.mixed, index))));
+    mixer.write(frame_.y, frame_.token_base);
+    frame_.each_channel([&](Ex d, Ex) {
+      keep_channel(d, [&] { return builder_.load(frame_.y, frame_.token_base + d); });
     });
   }
 
@@ -147,7 +146,8 @@ class Decode {
                     });
                     const Ex output =
                         builder_.let("output", frame_.softmax() ? Ex(sum) * inverse : Ex(sum));
-                    finish_channel(d, output);
+                    builder_.store(frame_.y, frame_.token_base + d, output);
+                    keep_channel(d, [&] { return output; });
                   });
   }
 
@@ -163,8 +163,7 @@ class Decode {
 ir::Kernel decode(const KernelSpec& spec) {
   Builder builder(spec.symbol, spec.target, spec.target == ir::Target::kCuda ? kThreads : 1);
   Frame frame(builder, spec, /*decode=*/true);
-  frame.enter();
-  Decode(frame).run();
+  frame.each_block([&] { Decode(frame).run(); });
   return builder.take();
 }
 

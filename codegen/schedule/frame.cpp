@@ -88,9 +88,20 @@ void Frame::declare_cache(SideFrame& side) {
   }
 }
 
-void Frame::enter() {
-  block = cuda() ? builder.let("block", builder.where(ir::Place::kBlock))
-                 : builder.where(ir::Place::kBlock);
+void Frame::each_block(const std::function<void()>& body) {
+  if (cuda()) {
+    enter(builder.let("block", builder.where(ir::Place::kBlock)));
+    return body();
+  }
+  builder.loop("block", builder.where(ir::Place::kFirstBlock), builder.where(ir::Place::kLastBlock),
+               [&](Ex unit) {
+                 enter(unit);
+                 body();
+               });
+}
+
+void Frame::enter(Ex unit) {
+  block = unit;
   if (cuda()) {
     thread = builder.let("thread", builder.where(ir::Place::kThread));
     warp = builder.let("warp", builder.where(ir::Place::kWarp));

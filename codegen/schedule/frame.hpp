@@ -51,8 +51,9 @@ class Frame {
   // Declares the arguments; `decode` selects cache_ buffers and a single token.
   Frame(ir::Builder& builder, const KernelSpec& spec, bool decode);
 
-  // Defines what depends on the block: call once, first inside the kernel.
-  void enter();
+  // Runs `body` for the block of a cuda launch, or for each block of a cpu launch's range, where
+  // everything below that depends on the block is defined. Blocks do not depend on each other.
+  void each_block(const std::function<void()>& body);
 
   // Element offset of channel 0 of this head at the launch's token 0, 1, ...
   ir::Ex token_at(ir::Ex token) const { return token_base + token * token_stride; }
@@ -85,6 +86,7 @@ class Frame {
   ir::Ex warp, lane, thread;  // cuda only
 
  private:
+  void enter(ir::Ex unit);
   CacheBuffers cache_buffers(Side side, const std::string& prefix, Access access);
   void declare_cache(SideFrame& side);
 };

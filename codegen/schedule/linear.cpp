@@ -42,17 +42,26 @@ class Linear {
   }
 
   void run() {
-    const bool cuda = spec_.target == ir::Target::kCuda;
-    const Ex block = builder_.let(cuda ? "block" : "unit", builder_.where(ir::Place::kBlock));
-    batch_ = builder_.let("batch", block / heads_);
-    head_ = builder_.let("head", block % heads_);
-    state_at_ = builder_.let("state_at", block * (spec_.state_dim * spec_.head_dim));
-    if (!cuda) return cpu();
+    if (spec_.target == ir::Target::kCpu) {
+      builder_.loop("block", builder_.where(ir::Place::kFirstBlock),
+                    builder_.where(ir::Place::kLastBlock), [&](Ex block) {
+                      enter(block);
+                      cpu();
+                    });
+      return;
+    }
+    enter(builder_.let("block", builder_.where(ir::Place::kBlock)));
     const Ex d = builder_.let("d", builder_.where(ir::Place::kThread));
     builder_.when(d < spec_.head_dim, [&] { column(d); });
   }
 
  private:
+  void enter(Ex block) {
+    batch_ = builder_.let("batch", block / heads_);
+    head_ = builder_.let("head", block % heads_);
+    state_at_ = builder_.let("state_at", block * (spec_.state_dim * spec_.head_dim));
+  }
+
   // One channel with its column of the state in registers.
   void column(Ex d) {
     const MemoryId column = builder_.array("column", Type::kF32, spec_.state_dim);

@@ -12,12 +12,15 @@ using ir::Var;
 Mixer::Mixer(Frame& frame, Ex token) : frame_(frame), builder_(frame.builder), token_(token) {
   if (frame_.softmax()) {
     query_at_ = builder_.let("query_at", frame_.token_at(token));
-    query_ = frame_.q;
-    if (frame_.cuda()) query_ = builder_.array("query", Type::kF32, frame_.owned());
+    if (grouped()) {
+      row_ = builder_.open_row(frame_.q, query_at_, frame_.scale, frame_.spec.head_dim);
+      return;
+    }
+    query_ = builder_.array("query", Type::kF32, frame_.owned());
   }
   mixed = builder_.array("mixed", Type::kF32, frame_.owned());
   frame_.each_channel([&](Ex d, Ex index) {
-    if (frame_.softmax() && frame_.cuda()) {
+    if (frame_.softmax()) {
       builder_.store(query_, index, builder_.load(frame_.q, query_at_ + d));
     }
     builder_.store(mixed, index, builder_.f32(0));
@@ -35,11 +38,6 @@ void Mixer::begin_side(const SideFrame& side) {
 }
 
 Ex Mixer::score(const Location& location) {
-  const int dim = frame_.spec.head_dim;
-  if (!frame_.cuda()) {
-    return builder_.let(
-        "score", frame_.scale * builder_.dot(query_, query_at_, location.key, location.at, dim));
-  }
   const Var product = builder_.variable("product", builder_.f32(0));
   frame_.each_channel([&](Ex d, Ex index) {
     builder_.assign(product, Ex(product) + builder_.load(query_, index) *
@@ -72,6 +70,10 @@ void Mixer::take(const SideFrame& side, Ex p, const Near* near) {
     return;
   }
   const Location location = frame_.locate(side, p);
+  if (grouped()) {
+    const Ex weight = frame_.gamma ? factor(side) : builder_.f32(1);
+    return builder_.add_entry(row_, location.key, location.value, location.at, weight);
+  }
   const Ex value = score(location);
   builder_.when(value > highest, [&] {
     const Ex shrink =
@@ -101,9 +103,15 @@ Ex Mixer::near_weight(Ex score_or_coefficient) {
 }
 
 void Mixer::finish() {
-  if (!frame_.softmax()) return;
+  if (!frame_.softmax() || grouped()) return;
   inverse_ = builder_.let("inverse", builder_.select(Ex(total) > builder_.f32(0),
                                                      builder_.f32(1) / total, builder_.f32(0)));
+}
+
+void Mixer::write(MemoryId y, Ex at) {
+  if (grouped()) return builder_.close_row(row_, y, at);
+  frame_.each_channel(
+      [&](Ex d, Ex index) { builder_.store(y, at + d, normalized(builder_.load(mixed, index))); });
 }
 
 Ex Mixer::normalized(Ex value) const { return frame_.softmax() ? value * inverse_ : value; }

@@ -27,13 +27,13 @@ extern "C" void log_recurrence_prefill(
   const Index slots_b = slots_b_arg;
   const Index width_a = width_a_arg;
   const Index width_b = width_b_arg;
-  for (Index block = first_block; block < last_block; ++block) {
-    const Index batch = block / heads;
-    const Index head = block % heads;
-    const Index token_stride = heads * 64;
-    const Index token_base = (batch * tokens * heads + head) * 64;
-    const Index slot_base_b = (batch * slots_b * heads + head) * 64;
-    for (Index token = 0; token < tokens; ++token) {
+  for (Index token = 0; token < tokens; ++token) {
+    for (Index block = first_block; block < last_block; ++block) {
+      const Index batch = block / heads;
+      const Index head = block % heads;
+      const Index token_stride = heads * 64;
+      const Index token_base = (batch * tokens * heads + head) * 64;
+      const Index slot_base_b = (batch * slots_b * heads + head) * 64;
       const Index i = start + token + 1;
       float mixed[64];
       #pragma GCC ivdep
@@ -77,6 +77,13 @@ extern "C" void log_recurrence_prefill(
         y[y_at + d] = mixed[d];
       }
     }
+  }
+  for (Index block = first_block; block < last_block; ++block) {
+    const Index batch = block / heads;
+    const Index head = block % heads;
+    const Index token_stride = heads * 64;
+    const Index token_base = (batch * tokens * heads + head) * 64;
+    const Index slot_base_b = (batch * slots_b * heads + head) * 64;
     // final state: every position stays
     for (Index slot = 0; slot < slots_b; ++slot) {
       if (slot < start + tokens) {

@@ -31,13 +31,7 @@ extern "C" void strided_attention_decode(
     const Index slot_base_a = (batch * slots_a * heads + head) * 64;
     const Index i = start + 1;
     const Index query_at = token_base;
-    float mixed[64];
-    #pragma GCC ivdep
-    for (Index d = 0; d < 64; ++d) {
-      mixed[d] = 0.0f;
-    }
-    float highest = kLowestScore;
-    float total = 0.0f;
+    SoftmaxRow<float, 64> row(q + query_at, scale);
     // inputs that this token reads
     const Index low = maximum(1, i - 63);
     Index at = i;
@@ -53,22 +47,7 @@ extern "C" void strided_attention_decode(
       }
       const float* const keys = cached ? cache_a_key : k;
       const float* const values = cached ? cache_a_val : x;
-      const float score = scale * dot<64>(q + query_at, keys + at_2);
-      if (score > highest) {
-        const float shrink = expf(highest - score);
-        total *= shrink;
-        #pragma GCC ivdep
-        for (Index d = 0; d < 64; ++d) {
-          mixed[d] = mixed[d] * shrink;
-        }
-        highest = score;
-      }
-      const float weight = expf(score - highest);
-      total += weight;
-      #pragma GCC ivdep
-      for (Index d = 0; d < 64; ++d) {
-        mixed[d] = mixed[d] + weight * values[at_2 + d];
-      }
+      row.add(keys + at_2, values + at_2, 1.0f);
       if (next == p) {
         at -= 1;
         next = at >= low ? at : 0;
@@ -79,11 +58,9 @@ extern "C" void strided_attention_decode(
       }
       p = maximum(next, next_2);
     }
-    const float inverse = total > 0.0f ? 1.0f / total : 0.0f;
+    row.finish(y + token_base);
     #pragma GCC ivdep
     for (Index d = 0; d < 64; ++d) {
-      const float output = mixed[d] * inverse;
-      y[token_base + d] = output;
       if (start < slots_a) {
         const Index to = slot_base_a + start * token_stride + d;
         cache_a_key[to] = k[token_base + d];

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The functions that generated kernels call, from the very header they include, against slow and
 // obvious definitions.
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -95,6 +96,55 @@ TEST_CASE("a dot product of any length is the sum of its products") {
   CHECK(dot<16>(x.data(), y.data()) == exact(16));
   CHECK(dot<33>(x.data(), y.data()) == exact(33));
   CHECK(dot<80>(x.data(), y.data()) == exact(80));
+}
+
+TEST_CASE("the exponential is exact to a few roundings and total below") {
+  double worst = 0.0;
+  for (float x = 0.0f; x > -87.0f; x -= 0.00371f) {
+    worst = std::max(worst, std::abs(exponential(x) / std::exp(static_cast<double>(x)) - 1.0));
+  }
+  CHECK(worst < 2e-7);
+  CHECK(exponential(0.0f) == 1.0f);
+  for (const float x : {-88.0f, -1e30f, kLowestScore, -std::numeric_limits<float>::infinity()}) {
+    const float value = exponential(x);
+    if (!(value >= 0.0f && value < 2e-38f)) FAIL("exp(" << x << ") = " << value);
+  }
+}
+
+TEST_CASE("a softmax row is the weighted mean of its entries, however many there are") {
+  constexpr int kLength = 19;
+  for (const int entries : {0, 1, 7, 8, kGathered - 1, kGathered, kGathered + 1, 3 * kGathered}) {
+    const auto number = [](int seed) {
+      return static_cast<float>(seed * 7919 % 257 - 128) / 64.0f;
+    };
+    std::vector<float> query, key, value;
+    for (int d = 0; d < kLength; ++d) query.push_back(number(d + 3));
+    for (int at = 0; at < entries * kLength; ++at) {
+      key.push_back(number(at * at % 1009 + at));
+      value.push_back(number(at + 11));
+    }
+    SoftmaxRow<float, kLength> row(query.data(), 0.5f);
+    std::vector<double> sum(kLength, 0.0);
+    double total = 0.0;
+    for (int e = 0; e < entries; ++e) {
+      const float factor = e % 3 == 0 ? 0.25f : 0.75f;
+      const float* own_key = key.data() + e * kLength;
+      const float* own_value = value.data() + e * kLength;
+      row.add(own_key, own_value, factor);
+      double score = 0.0;
+      for (int d = 0; d < kLength; ++d)
+        score += 0.5 * static_cast<double>(query[static_cast<std::size_t>(d)]) * own_key[d];
+      const double weight = factor * std::exp(score);
+      total += weight;
+      for (int d = 0; d < kLength; ++d) sum[static_cast<std::size_t>(d)] += weight * own_value[d];
+    }
+    std::vector<float> mean(kLength, -1.0f);
+    row.finish(mean.data());
+    for (std::size_t d = 0; d < kLength; ++d) {
+      const double exact = entries == 0 ? 0.0 : sum[d] / total;
+      if (!(std::abs(mean[d] - exact) <= 1e-5)) FAIL(entries << " entries, channel " << d);
+    }
+  }
 }
 
 }  // namespace heddle

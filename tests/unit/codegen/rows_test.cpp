@@ -26,25 +26,27 @@ ir::Kernel probe(const Pattern& pattern, const rows::RowPlan& plan, const std::s
   ir::Builder builder(symbol, ir::Target::kCpu, 1);
   const ir::MemoryId walk = builder.buffer("walk", ElementType::kI32, Access::kWrite, {});
   const ir::MemoryId member = builder.buffer("member", ElementType::kI32, Access::kWrite, {});
-  const ir::Ex base = builder.let("base", (builder.where(ir::Place::kBlock) - 1) * kRows);
-  const ir::Ex row = builder.let("row", builder.where(ir::Place::kBlock));
-  const ir::Var count = builder.variable("count", builder.i64(0));
-  rows::emit_walk(builder, pattern, plan, row, [&](ir::Ex p) {
-    builder.when(count < builder.i64(kRows), [&] {
-      builder.store(walk, base + count, p);
-      builder.assign(count, ir::Ex(count) + 1);
+  const ir::Ex first = builder.where(ir::Place::kFirstBlock);
+  builder.loop("i", first, builder.where(ir::Place::kLastBlock), [&](ir::Ex row) {
+    const ir::Ex base = builder.let("base", (row - 1) * kRows);
+    const ir::Var count = builder.variable("count", builder.i64(0));
+    rows::emit_walk(builder, pattern, plan, row, [&](ir::Ex p) {
+      builder.when(count < builder.i64(kRows), [&] {
+        builder.store(walk, base + count, p);
+        builder.assign(count, ir::Ex(count) + 1);
+      });
     });
-  });
-  builder.loop("rest", count, builder.i64(kRows),
-               [&](ir::Ex rest) { builder.store(walk, base + rest, builder.i64(0)); });
-  builder.loop("p", builder.i64(1), builder.i64(kRows + 1), [&](ir::Ex p) {
-    const ir::Var holds = builder.variable("holds", builder.i64(0));
-    // Asked only for positions that a row may hold.
-    builder.when(p <= (plan.side == Side::kA ? row : row - 1), [&] {
-      const ir::Ex found = rows::emit_contains(builder, pattern, plan, row, p);
-      builder.assign(holds, builder.select(found, builder.i64(1), builder.i64(0)));
+    builder.loop("rest", count, builder.i64(kRows),
+                 [&](ir::Ex rest) { builder.store(walk, base + rest, builder.i64(0)); });
+    builder.loop("p", builder.i64(1), builder.i64(kRows + 1), [&](ir::Ex p) {
+      const ir::Var holds = builder.variable("holds", builder.i64(0));
+      // Asked only for positions that a row may hold.
+      builder.when(p <= (plan.side == Side::kA ? row : row - 1), [&] {
+        const ir::Ex found = rows::emit_contains(builder, pattern, plan, row, p);
+        builder.assign(holds, builder.select(found, builder.i64(1), builder.i64(0)));
+      });
+      builder.store(member, base + p - 1, holds);
     });
-    builder.store(member, base + p - 1, holds);
   });
   return builder.take();
 }
