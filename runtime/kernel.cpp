@@ -247,11 +247,11 @@ BoundKernel::BoundKernel(BoundKernel&&) noexcept = default;
 BoundKernel& BoundKernel::operator=(BoundKernel&&) noexcept = default;
 BoundKernel::~BoundKernel() = default;
 
-// Neighbouring blocks lie side by side in memory, so a worker gets a range of them: half of its
-// share, as workers differ in speed when the machine is busy, but at most kMostBlocks.
+// Neighbouring blocks lie side by side in memory, so a worker gets a range of them: its share, but
+// at most kMostBlocks, so that workers of a busy machine can help each other out.
 void BoundKernel::State::run_on_cpu() {
   constexpr std::int64_t kMostBlocks = 8;
-  const std::int64_t shares = 2 * static_cast<std::int64_t>(pool->threads());
+  const std::int64_t shares = pool->threads();
   const std::int64_t range =
       std::clamp((blocks + shares - 1) / shares, std::int64_t{1}, kMostBlocks);
   std::atomic<std::int64_t> next{0};
