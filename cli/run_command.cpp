@@ -14,7 +14,6 @@
 #include "cli/rows.hpp"
 #include "cli/run_report.hpp"
 #include "cli/verification.hpp"
-#include "patterns/sha256.hpp"
 
 namespace heddle {
 namespace {
@@ -41,6 +40,8 @@ class Run {
     step("pictures", [&] { draw(); });
     step("cuda kernels", [&] { kernels("cuda"); });
     step("cpu kernels", [&] { kernels("cpu"); });
+    write("verification.json", verify_json(report_.verification) + "\n");
+    write("profile.json", profile_json(report_.verification) + "\n");
     step("benchmark", [&] { benchmark(); });
     write("report.html", report_html(report_of(report_)));
     print_data((folder_ / "report.html").string() + "\n");
@@ -100,8 +101,6 @@ class Run {
   }
 
   void benchmark() {
-    write("verification.json", verify_json(report_.verification) + "\n");
-    write("profile.json", profile_json(report_.verification) + "\n");
     for (const auto& [target, artifact] : report_.artifacts) {
       if (target != "cpu" || artifact.manifest.verdict != "verified") continue;
       BenchOptions options;
