@@ -31,7 +31,8 @@ def coqc(work, name):
     """Standard output of coqc on NAME.v in `work`; ends the test if it is rejected."""
     command = ["coqc", "-q", "-Q", str(work), "heddle", str(work / f"{name}.v")]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=MOST_SECONDS)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=MOST_SECONDS,
+                              cwd=work)
     except subprocess.TimeoutExpired:
         sys.exit(f"theorems: {name}.v is not checked after {MOST_SECONDS} s")
     if done.returncode != 0:
@@ -68,7 +69,7 @@ def main():
     if shutil.which("coqc") is None:
         print("theorems: skipped, coqc is not installed")
         return SKIPPED
-    work = pathlib.Path(sys.argv[1])
+    work = pathlib.Path(sys.argv[1]).resolve()
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
 
