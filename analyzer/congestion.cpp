@@ -36,8 +36,8 @@ Result<Congestion> copy_congestion(const Rows& rows, std::int64_t copy,
   const std::vector<std::int64_t> ones(static_cast<std::size_t>(task.outputs()) + 1, 1);
   for (int j = 1; j <= task.copy(); ++j) {
     if (task.lightest_path(j, ones, nullptr) < 0) {
-      return Error{"infinite: token " + std::to_string(j) + " does not reach token " +
-                   std::to_string(j + task.copy())};
+      return Error{std::string(kInfiniteCongestion) + "token " + std::to_string(j) +
+                   " does not reach token " + std::to_string(j + task.copy())};
     }
   }
 

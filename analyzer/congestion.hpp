@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "patterns/materialize.hpp"
@@ -35,6 +36,9 @@ struct Congestion {
 struct CongestionOptions {
   std::int64_t work = 400'000'000;
 };
+
+// How the error begins when some token cannot reach its copy.
+inline constexpr std::string_view kInfiniteCongestion = "infinite: ";
 
 // `rows` must reach row 2m, m >= 1. Fails when some token cannot reach its copy, which makes the
 // congestion infinite, and when the task is too large to be held in memory.

@@ -17,6 +17,7 @@ void add_list(CLI::App& app, ExitCode& result);
 void add_show(CLI::App& app, ExitCode& result);
 void add_analyze(CLI::App& app, ExitCode& result);
 void add_generate(CLI::App& app, ExitCode& result);
+void add_compare(CLI::App& app, ExitCode& result);
 void add_prove(CLI::App& app, ExitCode& result);
 void add_audit(CLI::App& app, ExitCode& result);
 void add_draw(CLI::App& app, ExitCode& result);

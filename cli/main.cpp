@@ -30,6 +30,7 @@ int main(int argc, char** argv) {
   add_list(app, result);
   add_show(app, result);
   add_analyze(app, result);
+  add_compare(app, result);
   add_prove(app, result);
   add_audit(app, result);
   add_draw(app, result);

@@ -158,31 +158,50 @@ void add_pattern_argument(CLI::App& command, PatternArgument& argument) {
       ->allow_extra_args(false);
 }
 
-LoadedPattern load_pattern(const PatternArgument& argument) {
+namespace {
+
+enum class Several { kAllowed, kRefused };
+
+std::vector<LoadedPattern> load(const PatternArgument& argument, Several several) {
   ExitCode code = kDone;
   const auto overrides = parse_overrides(argument.overrides);
-  if (!overrides) return refused(kWrongUsage);
+  if (!overrides) return {refused(kWrongUsage)};
   const std::optional<Source> source = read_source(argument.pattern, code);
-  if (!source) return refused(code);
+  if (!source) return {refused(code)};
   Diagnostics diagnostics;
   std::vector<PatternSyntax> patterns = parse(*source, diagnostics);
-  if (diagnostics.has_errors()) return report(diagnostics, *source);
+  if (diagnostics.has_errors()) return {report(diagnostics, *source)};
 
   std::string names;
   for (const PatternSyntax& pattern : patterns) names += (names.empty() ? "" : ", ") + pattern.name;
-  if (argument.name.empty() && patterns.size() > 1) {
-    return refused(
+  if (several == Several::kRefused && argument.name.empty() && patterns.size() > 1) {
+    return {refused(
         fail(kWrongUsage,
-             argument.pattern + " holds several patterns: choose one with -p (" + names + ")"));
+             argument.pattern + " holds several patterns: choose one with -p (" + names + ")"))};
   }
+  std::vector<LoadedPattern> loaded;
   for (PatternSyntax& syntax : patterns) {
     if (!argument.name.empty() && syntax.name != argument.name) continue;
     std::optional<Pattern> pattern = resolve(std::move(syntax), *overrides, diagnostics);
-    if (!pattern) return report(diagnostics, *source);
-    return require_causal(std::move(*pattern), *source);
+    loaded.push_back(pattern ? require_causal(std::move(*pattern), *source)
+                             : report(diagnostics, *source));
+    if (!loaded.back().pattern) return loaded;
   }
-  return refused(fail(
-      kWrongUsage, argument.pattern + " holds no pattern `" + argument.name + "`, but " + names));
+  if (loaded.empty()) {
+    loaded.push_back(refused(fail(kWrongUsage, argument.pattern + " holds no pattern `" +
+                                                   argument.name + "`, but " + names)));
+  }
+  return loaded;
+}
+
+}  // namespace
+
+LoadedPattern load_pattern(const PatternArgument& argument) {
+  return std::move(load(argument, Several::kRefused).back());
+}
+
+std::vector<LoadedPattern> load_patterns(const PatternArgument& argument) {
+  return load(argument, Several::kAllowed);
 }
 
 }  // namespace heddle

@@ -31,5 +31,7 @@ struct LoadedPattern {
 };
 // Reads, resolves and proves causal. What is wrong has been printed when there is no pattern.
 LoadedPattern load_pattern(const PatternArgument& argument);
+// All patterns of the file, or the one that `name` names; the first that is refused ends the list.
+std::vector<LoadedPattern> load_patterns(const PatternArgument& argument);
 
 }  // namespace heddle

@@ -10,6 +10,7 @@
 #include <map>
 
 #include "analyzer/draw/axis.hpp"
+#include "analyzer/draw/log_axis.hpp"
 #include "patterns/result.hpp"
 
 namespace heddle {
@@ -21,27 +22,6 @@ constexpr double kTop = 96;
 constexpr double kHeight = 300;
 constexpr double kLabelRoom = 132;
 constexpr double kLabelGap = 15;
-
-struct LogAxis {
-  double low = 1;
-  double high = 1;
-  double from = 0;
-  double to = 0;
-  double at(double value) const {
-    return from + (to - from) * std::log(value / low) / std::log(high / low);
-  }
-};
-
-// Powers of the base that fit, every second, fourth ... one when there are too many.
-std::vector<double> power_ticks(double low, double high, double base, int most) {
-  const int first = static_cast<int>(std::ceil(std::log(low) / std::log(base) - 1e-9));
-  const int last = static_cast<int>(std::floor(std::log(high) / std::log(base) + 1e-9));
-  int stride = 1;
-  while ((last - first) / stride + 1 > most) stride *= 2;
-  std::vector<double> ticks;
-  for (int power = first; power <= last; power += stride) ticks.push_back(std::pow(base, power));
-  return ticks;
-}
 
 struct EndLabel {
   double y = 0;       // where the series ends

@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
 #include "analyzer/draw/cells.hpp"
 #include "patterns/text_writer.hpp"
@@ -20,30 +19,6 @@ constexpr std::int64_t kMostCells = 512;
 constexpr std::int64_t kMostWithGaps = 64;
 constexpr int kMostClasses = 12;
 constexpr int kUnreachable = -1;
-
-// Viridis, near (light) to far (dark): lightness alone orders it.
-constexpr std::array<std::array<double, 3>, 9> kNearToFar = {{{0xf1, 0xe5, 0x1d},
-                                                              {0xad, 0xdc, 0x30},
-                                                              {0x5e, 0xc9, 0x62},
-                                                              {0x28, 0xae, 0x80},
-                                                              {0x21, 0x91, 0x8c},
-                                                              {0x2c, 0x72, 0x8e},
-                                                              {0x3b, 0x52, 0x8b},
-                                                              {0x47, 0x2d, 0x7b},
-                                                              {0x3a, 0x01, 0x4a}}};
-
-std::string colour_at(double share) {
-  const double place = share * static_cast<double>(kNearToFar.size() - 1);
-  const auto low = std::min(static_cast<std::size_t>(place), kNearToFar.size() - 2);
-  const double rest = place - static_cast<double>(low);
-  std::string colour = "#";
-  for (std::size_t channel = 0; channel < 3; ++channel) {
-    const double value =
-        kNearToFar[low][channel] * (1 - rest) + kNearToFar[low + 1][channel] * rest;
-    colour += fmt::format("{:02x}", static_cast<int>(value + 0.5));
-  }
-  return colour;
-}
 
 struct Classes {
   std::vector<int> high;  // class k holds counts in (high[k-1], high[k]]
@@ -156,7 +131,7 @@ Result<std::string> hops_svg(std::string_view name, std::int64_t n,
         classes.high.size() == 1
             ? 0.3
             : static_cast<double>(k) / static_cast<double>(classes.high.size() - 1);
-    colours.push_back(colour_at(share));
+    colours.push_back(palette::near_to_far(share));
   }
   std::vector<std::string_view> palette_of_levels(colours.begin(), colours.end());
   palette_of_levels.push_back(palette::kUnreachable);

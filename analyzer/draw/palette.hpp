@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <string>
 #include <string_view>
 
 #include "patterns/pattern.hpp"
@@ -30,6 +31,9 @@ inline constexpr std::array<std::string_view, 5> kRampA = {"#f9cfa9", "#f4b583",
                                                            "#e27c2b", kSideA};
 inline constexpr std::array<std::string_view, 5> kRampB = {"#bcdcf0", "#92c4e4", "#63aad6",
                                                            "#338ec4", kSideB};
+
+// Viridis from near (light) at 0 to far (dark) at 1: lightness alone orders it.
+std::string near_to_far(double share);
 
 inline constexpr std::string_view colour_of(Side side) {
   return side == Side::kA ? kSideA : kSideB;

@@ -45,7 +45,7 @@ class Workspace(unittest.TestCase):
 
 class Usage(Workspace):
     def test_help_everywhere(self):
-        commands = "list show analyze prove audit draw generate verify profile bench run".split()
+        commands = "list show analyze compare prove audit draw generate verify profile bench run".split()
         self.assertEqual(heddle("--help").returncode, 0)
         for command in commands:
             run = heddle(command, "--help")
@@ -143,6 +143,47 @@ class Analysis(Workspace):
         result = data("analyze", self.write("none.heddle", "pattern p { A = none; B = none }"), "-n", 9)
         self.assertEqual(result["hops"]["unreachable_pairs"], 36)
         self.assertEqual(result["time"], {**result["time"], "at_n": 0, "max": 0, "total": 0})
+
+
+class Comparison(Workspace):
+    def test_cells_agree_with_analyze_and_are_kept(self):
+        env = {"HEDDLE_CACHE_DIR": str(self.path / "cache")}
+        arguments = ["compare", "log_cached", "local_attention:w=4", "-n", "64,32", "--json"]
+        first = heddle(*arguments, env=env)
+        self.assertEqual(first.returncode, 0, first.stderr)
+        cells = json.loads(first.stdout)["cells"]
+        self.assertEqual([(cell["pattern"], cell["n"]) for cell in cells],
+                         [("log_cached", 32), ("log_cached", 64),
+                          ("local_attention:w=4", 32), ("local_attention:w=4", 64)])
+        alone = data("analyze", "log_cached", "-n", 64)
+        self.assertEqual(cells[1]["time"], alone["time"]["max"])
+        self.assertEqual(cells[1]["cache"], alone["cache"]["max"])
+        self.assertEqual(cells[1]["congestion_lower"], alone["congestion"]["lower"])
+        self.assertEqual(cells[1]["rank"], alone["rank"]["value"])
+        self.assertEqual(cells[2]["congestion_upper"], "inf")
+        self.assertEqual(len(list((self.path / "cache" / "measures").iterdir())), 4)
+        self.assertEqual(heddle(*arguments, env=env).stdout, first.stdout)
+        # A damaged entry is computed again.
+        for kept in (self.path / "cache" / "measures").iterdir():
+            kept.write_text(kept.read_text()[:40])
+        self.assertEqual(heddle(*arguments, env=env).stdout, first.stdout)
+
+    def test_csv_and_picture(self):
+        self.write("two.heddle", "pattern a { A = diagonal\nB = window(1) }\n"
+                                 "pattern b(s = 2) { A = diagonal\nB = window(s) }\n")
+        run = heddle("compare", "two.heddle", "-n", "16", "--csv", "-o", "out.svg", cwd=self.path)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        lines = run.stdout.split("\r\n")
+        self.assertEqual(lines[0].split(",")[:3], ["pattern", "n", "time"])
+        self.assertEqual([line.split(",")[0] for line in lines[1:3]], ["a", "b"])
+        self.assertIn("<svg", (self.path / "out.svg").read_text())
+
+    def test_wrong_usage(self):
+        for wrong in (["--json", "--csv"], ["-n", "0"], ["-n", "x"], ["no_such_pattern"],
+                      ["-n", "8", "--cut", "9"], ["log_cached:w=2"], ["-o", "x.gif"]):
+            run = heddle("compare", *wrong)
+            self.assertIn(run.returncode, (2, 3), wrong)
+            self.assertNotEqual(run.stderr, "", wrong)
 
 
 class Certificates(Workspace):

@@ -9,6 +9,7 @@
 #include "analyzer/draw/growth_picture.hpp"
 #include "analyzer/draw/raster.hpp"
 #include "analyzer/draw/svg.hpp"
+#include "analyzer/draw/trade_off_picture.hpp"
 #include "tests/catch.hpp"
 #include "tests/golden.hpp"
 #include "tests/unit/analyzer/draw_rows.hpp"
@@ -225,6 +226,11 @@ TEST_CASE("golden line pictures") {
   REQUIRE(dot.ok());
   test::check_golden("draw/graph_log_cached_8.svg", dependency_svg("log_cached", rows));
   test::check_golden("draw/graph_log_cached_8.dot", *dot);
+  test::check_golden("draw/trade_off.svg", trade_off_svg("trade-offs", "three alone, two together",
+                                                         {{"cheap", 2, 0, 64.0, true},
+                                                          {"twin", 2, 0, std::nullopt, false},
+                                                          {"middle", 11, 12, 8.0, true},
+                                                          {"dear", 1024, 1024, 1.0, false}}));
   test::check_golden("draw/growth.svg", growth_svg("growth", "log axes",
                                                    {{"time(n)",
                                                      {{"linear", {{1, 1}, {4, 4}, {16, 16}}},
