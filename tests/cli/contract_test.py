@@ -173,7 +173,7 @@ class Comparison(Workspace):
                                  "pattern b(s = 2) { A = diagonal\nB = window(s) }\n")
         run = heddle("compare", "two.heddle", "-n", "16", "--csv", "-o", "out.svg", cwd=self.path)
         self.assertEqual(run.returncode, 0, run.stderr)
-        lines = run.stdout.split("\r\n")
+        lines = run.stdout.splitlines()
         self.assertEqual(lines[0].split(",")[:3], ["pattern", "n", "time"])
         self.assertEqual([line.split(",")[0] for line in lines[1:3]], ["a", "b"])
         self.assertIn("<svg", (self.path / "out.svg").read_text())
