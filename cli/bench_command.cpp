@@ -30,7 +30,7 @@ ExitCode run(const Options& options) {
     if (!device) return fail(kNoDevice, device.error().message);
     machine.device = device->device_name() + ", " + device->architecture();
   }
-  ArtifactOrCode generated = generate_for(*loaded.pattern, options.kernel, options.backend);
+  ArtifactOrCode generated = generate_for(loaded, options.kernel, options.backend);
   if (!generated.artifact) return generated.code;
   Artifact& artifact = *generated.artifact;
   if (!options.unverified) {

@@ -21,7 +21,7 @@ struct Options {
 ExitCode run(const Options& options) {
   const LoadedPattern loaded = load_pattern(options.pattern);
   if (!loaded.pattern) return loaded.code;
-  ArtifactOrCode generated = generate_for(*loaded.pattern, options.kernel, options.kernel.target);
+  ArtifactOrCode generated = generate_for(loaded, options.kernel, options.kernel.target);
   if (!generated.artifact) return generated.code;
   ExitCode code = loaded.code;
   if (options.verify) {

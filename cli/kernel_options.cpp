@@ -36,7 +36,7 @@ void add_kernel_options(CLI::App& command, KernelOptions& options) {
       ->capture_default_str();
 }
 
-ArtifactOrCode generate_for(const Pattern& pattern, const KernelOptions& options,
+ArtifactOrCode generate_for(const LoadedPattern& loaded, const KernelOptions& options,
                             const std::string& target) {
   GenerateOptions generate_options;
   if (!options.ops.empty()) generate_options.ops = options.ops;
@@ -50,7 +50,9 @@ ArtifactOrCode generate_for(const Pattern& pattern, const KernelOptions& options
   if (options.weights == "gated") generate_options.weights = WeightKind::kGated;
   if (options.weights == "linear") generate_options.weights = WeightKind::kLinear;
   if (options.n > generate_options.exact_to) generate_options.exact_to = options.n;
-  Result<Artifact> artifact = generate(pattern, generate_options);
+  generate_options.causality = loaded.causality;
+  generate_options.causality_rows = loaded.causality_rows;
+  Result<Artifact> artifact = generate(*loaded.pattern, generate_options);
   if (!artifact) return {std::nullopt, fail(kWrongUsage, artifact.error().message)};
   return {std::move(*artifact), kDone};
 }

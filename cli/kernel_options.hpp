@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cli/exit_code.hpp"
+#include "cli/pattern_argument.hpp"
 #include "codegen/generate.hpp"
 
 namespace CLI {
@@ -31,8 +32,8 @@ struct ArtifactOrCode {
   std::optional<Artifact> artifact;
   ExitCode code = kDone;
 };
-// Generates for one target; a refusal has been printed.
-ArtifactOrCode generate_for(const Pattern& pattern, const KernelOptions& options,
+// Generates for one target; `loaded` holds a pattern. A refusal has been printed.
+ArtifactOrCode generate_for(const LoadedPattern& loaded, const KernelOptions& options,
                             const std::string& target);
 
 // At least 1.

@@ -140,9 +140,9 @@ LoadedPattern require_causal(Pattern pattern, const Source& source) {
     case CausalityVerdict::Status::kUnknown:
       print_remark("not proved that every row reads earlier positions only (" + verdict.message +
                    "); rows 1.." + std::to_string(verdict.rows_checked) + " do");
-      return {std::move(pattern), kUndecided};
+      return {std::move(pattern), kUndecided, Causality::kChecked, verdict.rows_checked};
   }
-  return {std::move(pattern), kDone};
+  return {std::move(pattern), kDone, Causality::kProved, 0};
 }
 
 }  // namespace

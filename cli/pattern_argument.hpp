@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/exit_code.hpp"
+#include "codegen/manifest.hpp"
 #include "patterns/pattern.hpp"
 
 namespace CLI {
@@ -28,6 +29,8 @@ struct LoadedPattern {
   std::optional<Pattern> pattern;
   // Why there is no pattern; kUndecided beside a pattern that is causal as far as it was checked.
   ExitCode code = kDone;
+  Causality causality = Causality::kUnknown;  // kProved or kChecked where there is a pattern
+  std::int64_t causality_rows = 0;            // kChecked: rows without a violation
 };
 // Reads, resolves and proves causal. What is wrong has been printed when there is no pattern.
 LoadedPattern load_pattern(const PatternArgument& argument);

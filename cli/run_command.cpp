@@ -27,8 +27,8 @@ struct Options {
 // One step after another; each leaves its files in the folder and its part in the report.
 class Run {
  public:
-  Run(const Pattern& pattern, const Options& options)
-      : pattern_(pattern), options_(options), folder_(options.output) {}
+  Run(const LoadedPattern& loaded, const Options& options)
+      : loaded_(loaded), pattern_(*loaded.pattern), options_(options), folder_(options.output) {}
 
   ExitCode all() {
     report_.pattern = &pattern_;
@@ -83,7 +83,7 @@ class Run {
   }
 
   void kernels(const std::string& target) {
-    ArtifactOrCode generated = generate_for(pattern_, options_.kernel, target);
+    ArtifactOrCode generated = generate_for(loaded_, options_.kernel, target);
     if (!generated.artifact) {
       report_.kernel_note =
           "This pattern has no kernels with these options; the terminal says why.";
@@ -125,6 +125,7 @@ class Run {
                "\n");
   }
 
+  const LoadedPattern& loaded_;
   const Pattern& pattern_;
   const Options& options_;
   const std::filesystem::path folder_;
@@ -136,7 +137,7 @@ class Run {
 ExitCode run(const Options& options) {
   const LoadedPattern loaded = load_pattern(options.pattern);
   if (!loaded.pattern) return loaded.code;
-  return worse(loaded.code, Run(*loaded.pattern, options).all());
+  return worse(loaded.code, Run(loaded, options).all());
 }
 
 }  // namespace

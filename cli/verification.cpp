@@ -24,6 +24,20 @@ VerifyReport not_run(std::string why) {
   return report;
 }
 
+// A kernel is right only where its pattern is causal; what is not proved of the pattern is not
+// verified of its kernels.
+VerifyObligation causality_of(const Manifest& manifest) {
+  VerifyObligation obligation{"every row reads earlier tokens only", KernelVerdict::kUnknown,
+                              "not decided", "pattern"};
+  if (manifest.causality == Causality::kProved) {
+    obligation.verdict = KernelVerdict::kVerified;
+    obligation.method = "proved for every row";
+  } else if (manifest.causality == Causality::kChecked) {
+    obligation.method = fmt::format("not proved; checked for rows 1..{}", manifest.causality_rows);
+  }
+  return obligation;
+}
+
 }  // namespace
 
 VerifyReport verify_artifact(const Pattern& pattern, Artifact& artifact, std::int64_t n,
@@ -39,10 +53,10 @@ VerifyReport verify_artifact(const Pattern& pattern, Artifact& artifact, std::in
   Progress progress(true);
   options.progress = [&](const std::string& text) { progress.show(label + ": " + text); };
   VerifyReport report = verify(artifact.manifest, artifact.files, *rows.rows, options);
+  report.obligations.insert(report.obligations.begin(), causality_of(artifact.manifest));
+  report.verdict = worse_of(report.verdict, report.obligations.front().verdict);
   artifact.manifest.verdict = name_of(report.verdict);
-  artifact.manifest.layers = {{"emulated", name_of(report.verdict),
-                               fmt::format("{} obligations on the kernel text, against float64",
-                                           report.obligations.size())}};
+  artifact.manifest.layers = layers_of(report);
   refresh_manifest(artifact);
   return report;
 }

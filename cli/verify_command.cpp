@@ -68,7 +68,7 @@ ReportsOrCode verify_all(const Options& options) {
   if (!loaded.pattern) return {{}, loaded.code};
   std::vector<TargetReport> reports;
   for (const std::string& target : targets) {
-    ArtifactOrCode generated = generate_for(*loaded.pattern, kernel, target);
+    ArtifactOrCode generated = generate_for(loaded, kernel, target);
     if (!generated.artifact) return {{}, generated.code};
     if (!options.file.empty()) {
       const ExitCode code = substitute(*generated.artifact, options.file);

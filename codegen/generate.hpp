@@ -22,6 +22,9 @@ struct GenerateOptions {
   std::optional<WeightKind> weights;      // instead of the pattern's own
   int state_dim = 0;                      // linear weights: instead of the pattern's own
   std::int64_t exact_to = 16384;          // longest sequence for which cache sizes are computed
+  // What the caller has proved of the pattern; handed on in the manifest.
+  Causality causality = Causality::kUnknown;
+  std::int64_t causality_rows = 0;
 };
 
 struct Artifact {

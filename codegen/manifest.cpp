@@ -34,6 +34,10 @@ constexpr std::array<Word<CacheRetention>, 3> kRetentions{{{CacheRetention::kNon
                                                            {CacheRetention::kAll, "all"},
                                                            {CacheRetention::kNextRow, "next_row"}}};
 
+constexpr std::array<Word<Causality>, 3> kCausalities{{{Causality::kUnknown, "unknown"},
+                                                       {Causality::kChecked, "checked"},
+                                                       {Causality::kProved, "proved"}}};
+
 template <typename Table, typename Enum>
 const char* word_for(const Table& table, Enum value) {
   for (const auto& word : table) {
@@ -282,6 +286,9 @@ Manifest read_manifest(ObjectReader reader) {
   manifest.pattern = reader.text("pattern", is_identifier, "an identifier");
   manifest.source_sha256 =
       reader.text("source_sha256", is_sha256, "64 lower-case hexadecimal digits");
+  manifest.causality = reader.word("causality", kCausalities);
+  const bool checked = manifest.causality == Causality::kChecked;
+  manifest.causality_rows = reader.integer("causality_rows", 0, checked ? kMaxTokens : 0);
   manifest.target = reader.text(
       "target",
       [](const std::string& text) {
@@ -309,6 +316,17 @@ Manifest read_manifest(ObjectReader reader) {
       reader.fail_at(path, "repeats the symbol of an earlier kernel");
     }
   });
+  std::set<std::string> included;
+  reader.each("includes", [&](const Json& element, const std::string& path) {
+    ObjectReader file(element, path, reader.error());
+    manifest.includes.push_back(
+        {file.text("file", is_file_name, "a plain file name"),
+         file.text("sha256", is_sha256, "64 lower-case hexadecimal digits")});
+    file.finish();
+    if (!included.insert(manifest.includes.back().file).second) {
+      reader.fail_at(path, "repeats an earlier file");
+    }
+  });
   manifest.verdict = reader.text(
       "verdict", [](const std::string& text) { return is_verdict(text) || text == "unverified"; },
       "verified, rejected, unknown or unverified");
@@ -324,6 +342,10 @@ Manifest read_manifest(ObjectReader reader) {
        std::any_of(manifest.layers.begin(), manifest.layers.end(),
                    [](const VerificationLayer& layer) { return layer.verdict != "verified"; }))) {
     reader.fail("verdict", "says verified but not every layer does");
+  }
+  if (!reader.failed() && manifest.verdict == "verified" &&
+      manifest.causality != Causality::kProved) {
+    reader.fail("verdict", "says verified but causality is not proved");
   }
   reader.finish();
   return manifest;
@@ -375,6 +397,7 @@ std::size_t size_of(ElementType type) {
 }
 
 const char* name_of(ElementType type) { return word_for(kTypes, type); }
+const char* name_of(Causality causality) { return word_for(kCausalities, causality); }
 
 Result<std::int64_t> CacheLayout::slots(std::int64_t tokens) const {
   if (tokens < 0) return Error{"a sequence cannot have a negative number of tokens"};
@@ -395,6 +418,10 @@ Result<std::int64_t> CacheLayout::slots(std::int64_t tokens) const {
 std::string to_json(const Manifest& manifest) {
   Json kernels = Json::array();
   for (const KernelEntry& kernel : manifest.kernels) kernels.push_back(kernel_json(kernel));
+  Json includes = Json::array();
+  for (const IncludedFile& file : manifest.includes) {
+    includes.push_back({{"file", file.file}, {"sha256", file.sha256}});
+  }
   Json layers = Json::array();
   for (const VerificationLayer& layer : manifest.layers) {
     layers.push_back({{"name", layer.name}, {"verdict", layer.verdict}, {"detail", layer.detail}});
@@ -402,6 +429,8 @@ std::string to_json(const Manifest& manifest) {
   const Json json = {{"format", manifest.format},
                      {"pattern", manifest.pattern},
                      {"source_sha256", manifest.source_sha256},
+                     {"causality", name_of(manifest.causality)},
+                     {"causality_rows", manifest.causality_rows},
                      {"target", manifest.target},
                      {"weights", manifest.weights},
                      {"dtype", name_of(manifest.dtype)},
@@ -410,6 +439,7 @@ std::string to_json(const Manifest& manifest) {
                      {"cache_a", layout_json(manifest.cache_a)},
                      {"cache_b", layout_json(manifest.cache_b)},
                      {"kernels", std::move(kernels)},
+                     {"includes", std::move(includes)},
                      {"verdict", manifest.verdict},
                      {"layers", std::move(layers)}};
   // Details may quote foreign bytes; replacing them keeps the writer free of exceptions.

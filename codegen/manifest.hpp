@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The contract between a generated artifact and whoever launches it: which kernels a folder holds,
-// their arguments in order, their launch shape, what decode has to keep, and what was verified.
+// their arguments in order, their launch shape, what decode has to keep, and what was verified. It
+// has a digest of every file that is compiled, those that kernel files include among them.
 // The runtime reads this and nothing else of heddle's front end.
 //
 // Names that arguments and extents may use (fixed vocabulary):
@@ -74,6 +75,17 @@ struct CacheLayout {
   Result<std::int64_t> slots(std::int64_t tokens) const;
 };
 
+// A file that kernel files include: the prelude.
+struct IncludedFile {
+  std::string file;    // relative to the manifest
+  std::string sha256;  // of that file's bytes
+};
+
+// Whether every row is known to read earlier tokens only: for all rows, for rows 1..causality_rows,
+// or nobody has asked.
+enum class Causality { kUnknown, kChecked, kProved };
+const char* name_of(Causality causality);  // "unknown", "checked", "proved"
+
 struct VerificationLayer {
   std::string name;     // "emulated"
   std::string verdict;  // "verified", "rejected", "unknown"
@@ -84,15 +96,19 @@ struct Manifest {
   int format = 1;
   std::string pattern;
   std::string source_sha256;
-  std::string target;   // "cuda" or "cpu"
-  std::string weights;  // "softmax", "given", "linear"
+  Causality causality = Causality::kUnknown;
+  std::int64_t causality_rows = 0;  // kChecked only
+  std::string target;               // "cuda" or "cpu"
+  std::string weights;              // "softmax", "given", "linear"
   ElementType dtype = ElementType::kF32;
   int head_dim = 0;
   int state_dim = 0;  // linear only
   CacheLayout cache_a;
   CacheLayout cache_b;
   std::vector<KernelEntry> kernels;
-  std::string verdict = "unverified";  // "verified" only when every layer says so
+  std::vector<IncludedFile> includes;
+  // "verified" only when every layer says so and the pattern is proved causal
+  std::string verdict = "unverified";
   std::vector<VerificationLayer> layers;
 };
 

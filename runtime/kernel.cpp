@@ -78,20 +78,35 @@ Result<std::map<std::string, std::string>> read_texts(const fs::path& folder) {
   return files;
 }
 
-// Headers only: one kernel's text never depends on another's.
-std::map<std::string, std::string> headers_of(const std::map<std::string, std::string>& files) {
+// What kernel files may include: the files that the manifest has digests of, and no others that
+// happen to lie beside them.
+std::map<std::string, std::string> headers_of(const Manifest& manifest,
+                                              const std::map<std::string, std::string>& files) {
   std::map<std::string, std::string> headers;
-  for (const auto& [name, text] : files) {
-    const std::string extension = fs::path(name).extension().string();
-    if (extension == ".cuh" || extension == ".hpp" || extension == ".h") headers[name] = text;
+  for (const IncludedFile& header : manifest.includes) {
+    headers[header.file] = files.at(header.file);
   }
   return headers;
 }
 
-Result<CpuKernel> compile_for_cpu(const HostCompiler& compiler, const KernelEntry& entry,
+// Says what is wrong when `files` does not hold that file with those bytes.
+std::optional<Error> misses_file(const std::map<std::string, std::string>& files,
+                                 const std::string& name, const std::string& digest) {
+  const auto file = files.find(name);
+  if (!is_plain_name(name) || file == files.end()) {
+    return Error{"the artifact lacks the file \"" + name + "\""};
+  }
+  if (sha256_hex(file->second) != digest) {
+    return Error{"\"" + name + "\" is not the file that the manifest was written for"};
+  }
+  return std::nullopt;
+}
+
+Result<CpuKernel> compile_for_cpu(const HostCompiler& compiler, const Manifest& manifest,
+                                  const KernelEntry& entry,
                                   const std::map<std::string, std::string>& files) {
   CompileRequest request;
-  request.files = headers_of(files);
+  request.files = headers_of(manifest, files);
   request.files[entry.file] = files.at(entry.file);
   request.files["kernel_entry.hpp"] = kernel_entry_text;
   request.files["kernel_main.cpp"] = "#include \"" + entry.file +
@@ -132,10 +147,10 @@ Result<CpuKernel> compile_for_cpu(const HostCompiler& compiler, const KernelEntr
 }
 
 Result<DeviceFunction> compile_for_cuda(const Nvrtc& compiler, const CudaDriver& driver,
-                                        const KernelEntry& entry,
+                                        const Manifest& manifest, const KernelEntry& entry,
                                         const std::map<std::string, std::string>& files) {
-  const auto code =
-      compiler.compile(entry.file, files.at(entry.file), headers_of(files), driver.architecture());
+  const auto code = compiler.compile(entry.file, files.at(entry.file), headers_of(manifest, files),
+                                     driver.architecture());
   if (!code) return code.error();
   return driver.load(code->cubin, entry.symbol);
 }
@@ -165,7 +180,7 @@ std::optional<Error> KernelArtifact::State::compile(const std::map<std::string, 
     const auto compiler = HostCompiler::find();
     if (!compiler) return compiler.error();
     for (const KernelEntry& entry : manifest.kernels) {
-      auto kernel = compile_for_cpu(*compiler, entry, files);
+      auto kernel = compile_for_cpu(*compiler, manifest, entry, files);
       if (!kernel) return kernel.error();
       cpu[entry.symbol] = std::move(*kernel);
     }
@@ -179,7 +194,7 @@ std::optional<Error> KernelArtifact::State::compile(const std::map<std::string, 
   const auto compiler = Nvrtc::open();
   if (!compiler) return compiler.error();
   for (const KernelEntry& entry : manifest.kernels) {
-    auto function = compile_for_cuda(*compiler, *driver, entry, files);
+    auto function = compile_for_cuda(*compiler, *driver, manifest, entry, files);
     if (!function) return function.error();
     device[entry.symbol] = std::move(*function);
   }
@@ -209,18 +224,19 @@ Result<KernelArtifact> KernelArtifact::load(const fs::path& folder, const LoadOp
 Result<KernelArtifact> KernelArtifact::load(const Manifest& manifest,
                                             const std::map<std::string, std::string>& files,
                                             const LoadOptions& options) {
+  if (manifest.verdict == "verified" && manifest.causality != Causality::kProved &&
+      !options.allow_unverified) {
+    return Error{"the artifact calls itself verified, but its pattern is not proved causal"};
+  }
   if (manifest.verdict != "verified" && !options.allow_unverified) {
     return Error{"the artifact is not verified (its manifest says \"" + manifest.verdict +
                  "\"): verify it, or ask for unverified kernels explicitly"};
   }
   for (const KernelEntry& entry : manifest.kernels) {
-    const auto file = files.find(entry.file);
-    if (!is_plain_name(entry.file) || file == files.end()) {
-      return Error{"the artifact lacks the file \"" + entry.file + "\" of " + entry.symbol};
-    }
-    if (sha256_hex(file->second) != entry.sha256) {
-      return Error{"\"" + entry.file + "\" is not the file that the manifest was written for"};
-    }
+    if (auto error = misses_file(files, entry.file, entry.sha256)) return *error;
+  }
+  for (const IncludedFile& header : manifest.includes) {
+    if (auto error = misses_file(files, header.file, header.sha256)) return *error;
   }
   auto state = std::make_unique<State>();
   state->manifest = manifest;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Loads an artifact folder and launches its kernels. Nothing is trusted: the manifest is parsed
-// strictly, kernel files must have the digests it names, an artifact that verification has not
-// passed is refused unless asked for, and every launch is checked against its sizes.
+// strictly, kernel files and what they include must have the digests it names, an artifact that
+// verification has not passed is refused unless asked for, and every launch is checked against its
+// sizes.
 #pragma once
 
 #include <filesystem>

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -172,15 +173,40 @@ VerifyReport verify(const Manifest& manifest, const std::map<std::string, std::s
   return Verification(context, files).run();
 }
 
+std::vector<VerificationLayer> layers_of(const VerifyReport& report) {
+  struct Sum {
+    std::string name;
+    KernelVerdict verdict = KernelVerdict::kVerified;
+    int obligations = 0;
+  };
+  std::vector<Sum> sums;
+  for (const VerifyObligation& obligation : report.obligations) {
+    auto sum = std::find_if(sums.begin(), sums.end(),
+                            [&](const Sum& s) { return s.name == obligation.layer; });
+    if (sum == sums.end()) sum = sums.insert(sums.end(), Sum{obligation.layer});
+    sum->verdict = worse_of(sum->verdict, obligation.verdict);
+    ++sum->obligations;
+  }
+  std::vector<VerificationLayer> layers;
+  for (const Sum& sum : sums) {
+    layers.push_back(
+        {sum.name, name_of(sum.verdict), fmt::format("{} obligations", sum.obligations)});
+  }
+  return layers;
+}
+
 std::string verify_json(const VerifyReport& report) {
   Json obligations = Json::array();
   for (const VerifyObligation& o : report.obligations) {
-    obligations.push_back(
-        {{"name", o.name}, {"verdict", name_of(o.verdict)}, {"method", o.method}});
+    obligations.push_back({{"name", o.name},
+                           {"verdict", name_of(o.verdict)},
+                           {"method", o.method},
+                           {"layer", o.layer}});
   }
   Json failures = Json::array();
   for (const VerifyFailure& f : report.failures) {
-    failures.push_back({{"kind", f.kind}, {"message", f.message}, {"where", f.where}});
+    failures.push_back(
+        {{"kind", f.kind}, {"message", f.message}, {"where", f.where}, {"layer", f.layer}});
   }
   const Json json = {
       {"verdict", name_of(report.verdict)}, {"obligations", obligations}, {"failures", failures}};

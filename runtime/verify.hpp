@@ -38,13 +38,15 @@ struct VerifyOptions {
 struct VerifyObligation {
   std::string name;
   KernelVerdict verdict = KernelVerdict::kUnknown;
-  std::string method;  // what was run or counted
+  std::string method;              // what was run or counted
+  std::string layer = "emulated";  // which independent check this belongs to
 };
 struct VerifyFailure {
   std::string kind;  // an emulator finding, or wrong_result, wrong_state, order_dependence,
                      // unwritten, compile_error, cache_layout, not_run
   std::string message;
   std::string where;  // file and line, or kernel and sizes
+  std::string layer = "emulated";
 };
 
 // Exact counters of one emulated launch.
@@ -77,6 +79,10 @@ struct VerifyReport {
 // row n + 1.
 VerifyReport verify(const Manifest& manifest, const std::map<std::string, std::string>& files,
                     const Rows& rows, const VerifyOptions& options = {});
+
+// What the manifest says of the layers: each with the worst verdict among its obligations, in the
+// order in which the report first names them.
+std::vector<VerificationLayer> layers_of(const VerifyReport& report);
 
 // One JSON object each, as the language page lays down for `verify --json` and `profile --json`.
 std::string verify_json(const VerifyReport& report);

@@ -37,6 +37,8 @@ Manifest example() {
                        Access::kReadWrite,
                        {"batch", "heads", "slots_b"}}};
   manifest.kernels = {kernel};
+  manifest.causality = Causality::kProved;
+  manifest.includes = {{"device_prelude.cuh", std::string(64, 'b')}};
   manifest.verdict = "verified";
   manifest.layers = {{"emulated", "verified", "24 runs"}};
   return manifest;
@@ -108,6 +110,12 @@ TEST_CASE("a damaged manifest is refused with the place and the reason") {
   refuses(replaced(text, "\"verdict\": \"verified\",\n      \"detail\"",
                    "\"verdict\": \"unknown\",\n      \"detail\""),
           "not every layer");
+  refuses(replaced(text, "\"proved\"", "\"checked\""), "causality is not proved");
+  refuses(replaced(text, "\"proved\"", "\"hoped\""), "causality is not one of the known words");
+  refuses(replaced(text, "\"causality_rows\": 0", "\"causality_rows\": 9"),
+          "causality_rows must be");
+  refuses(replaced(text, "device_prelude.cuh", "../prelude.cuh"), "includes[0].file");
+  refuses(replaced(text, std::string(64, 'b'), "b"), "includes[0].sha256");
 }
 
 TEST_CASE("cutting a manifest anywhere never passes and never crashes") {

@@ -67,6 +67,8 @@ Manifest scale_manifest() {
   manifest.target = "cpu";
   manifest.weights = "softmax";
   manifest.head_dim = 4;
+  manifest.causality = Causality::kProved;
+  manifest.includes = {{"scale.hpp", sha256_hex(kScaleHeader)}};
   manifest.verdict = "verified";
   manifest.layers = {{"emulated", "verified", "by hand"}};
   KernelEntry entry;
@@ -233,6 +235,23 @@ TEST_CASE("an artifact that is not what it says is refused") {
   LoadOptions trusting;
   trusting.allow_unverified = true;
   CHECK(KernelArtifact::load(folder.path(), trusting).ok());
+
+  // The header that the kernel includes is part of what was verified.
+  write(folder.path() / "scale.hpp", "inline float scaled(float x, float by) { return x + by; }\n");
+  CHECK(mentions(why_not(folder.path(), trusting), "\"scale.hpp\" is not the file"));
+  fs::remove(folder.path() / "scale.hpp");
+  CHECK(mentions(why_not(folder.path(), trusting), "lacks the file \"scale.hpp\""));
+  write(folder.path() / "scale.hpp", kScaleHeader);
+  manifest.includes.clear();  // a header without a digest is not there for the kernel
+  write(folder.path() / "manifest.json", to_json(manifest));
+  CHECK(mentions(why_not(folder.path(), trusting), "scale.hpp"));
+  write_artifact(folder.path(), scale_manifest());
+
+  manifest = scale_manifest();
+  manifest.causality = Causality::kChecked;
+  write(folder.path() / "manifest.json", to_json(manifest));
+  CHECK(mentions(why_not(folder.path()), "causality is not proved"));
+  write_artifact(folder.path(), scale_manifest());
 
   write(folder.path() / "scale.cpp", std::string(kScaleText) + " ");
   CHECK(mentions(why_not(folder.path(), trusting), "not the file"));
