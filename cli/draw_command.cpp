@@ -60,10 +60,11 @@ ExitCode draw(const Options& options) {
 
 void add_draw(CLI::App& app, ExitCode& result) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("draw", "pictures: graph, matrix, cache or hops");
+  CLI::App* command =
+      app.add_subcommand("draw", "pictures: graph, matrix, cache, hops, congestion, growth");
   add_pattern_argument(*command, options->pattern);
-  command->add_option("--kind", options->kind, "graph, matrix, cache or hops")
-      ->check(CLI::IsMember({"graph", "matrix", "cache", "hops"}))
+  command->add_option("--kind", options->kind, "graph, matrix, cache, hops, congestion or growth")
+      ->check(CLI::IsMember({"graph", "matrix", "cache", "hops", "congestion", "growth"}))
       ->capture_default_str();
   command->add_option("-n", options->n, "number of tokens")
       ->check(CLI::Range(std::int64_t{1}, kMostRows))

@@ -6,14 +6,17 @@
 #include <algorithm>
 #include <cmath>
 
+#include "analyzer/congestion.hpp"
 #include "analyzer/cost.hpp"
 #include "analyzer/draw/cache_picture.hpp"
+#include "analyzer/draw/congestion_picture.hpp"
 #include "analyzer/draw/dependency_picture.hpp"
 #include "analyzer/draw/growth_picture.hpp"
 #include "analyzer/draw/hop_picture.hpp"
 #include "analyzer/draw/matrix_picture.hpp"
 #include "analyzer/hops.hpp"
 #include "analyzer/liveness.hpp"
+#include "patterns/text_writer.hpp"
 
 namespace heddle {
 namespace {
@@ -65,12 +68,38 @@ GrowthPanel panel(const std::string& title, const std::vector<std::int64_t>& by_
   return result;
 }
 
+Result<std::string> growth_picture(const Pattern& pattern, const Rows& rows) {
+  if (rows.n() < 16) return Error{"growth shows from 16 tokens on"};
+  std::vector<GrowthPanel> panels = {panel("time(n)", time_by_row(rows))};
+  const Result<CacheSizes> cache = cache_by_row(pattern, rows);
+  if (cache) panels.push_back(panel("cache(n)", cache->size));
+  std::erase_if(panels, [](const GrowthPanel& shown) { return shown.series[0].points.empty(); });
+  return growth_svg(pattern.name(),
+                    fmt::format("most over rows 1..n, n up to {}", grouped(rows.n())), panels);
+}
+
+Result<std::string> congestion_picture(const Pattern& pattern, const Rows& rows) {
+  if (rows.n() < 2) return Error{"a copy task needs a token and its copy"};
+  const Result<Congestion> congestion = copy_congestion(rows, rows.n() / 2);
+  if (!congestion) return Error{"the congestion is " + congestion.error().message};
+  const auto outputs = static_cast<std::size_t>(2 * congestion->copy);
+  std::vector<std::int64_t> load(outputs, 0);
+  for (const std::vector<std::int64_t>& path : congestion->paths) {
+    for (const std::int64_t y : path) ++load[static_cast<std::size_t>(y - 1)];
+  }
+  std::vector<std::int64_t> weights = congestion->weights;
+  weights.resize(outputs, 0);
+  return congestion_svg({pattern.name(), load, weights, congestion->lower, congestion->upper});
+}
+
 }  // namespace
 
 Result<std::string> picture_svg(const Pattern& pattern, const Rows& rows, const std::string& kind) {
   if (kind == "graph") return dependency_svg(pattern.name(), rows);
   if (kind == "matrix") return matrix_svg(pattern.name(), rows);
   if (kind == "cache") return cache_picture(pattern, rows);
+  if (kind == "growth") return growth_picture(pattern, rows);
+  if (kind == "congestion") return congestion_picture(pattern, rows);
   if (rows.n() > kMostHopTokens) {
     return Error{"a hop map shows at most " + std::to_string(kMostHopTokens) + " tokens"};
   }
@@ -91,16 +120,9 @@ std::vector<Picture> pictures_of(const Pattern& pattern) {
   add("matrix", kMapTokens, "The entries of A and B that may be non-zero.");
   add("cache", kMapTokens, "What decode has to keep, and for how long.");
   add("hops", kMapTokens, "How many steps information takes from one token to another.");
-  const MaterializeResult rows = materialize(pattern, kGrowthTokens);
-  if (!std::holds_alternative<Rows>(rows)) return pictures;
-  const Result<CacheSizes> cache = cache_by_row(pattern, std::get<Rows>(rows));
-  std::vector<GrowthPanel> panels = {panel("time(n)", time_by_row(std::get<Rows>(rows)))};
-  if (cache) panels.push_back(panel("cache(n)", cache->size));
-  pictures.push_back(
-      {"growth",
-       growth_svg(pattern.name(), fmt::format("most over rows 1..n, n up to {}", kGrowthTokens),
-                  panels),
-       "Time and cache as n grows, measured; the dashed guides start at the first point."});
+  add("congestion", kMapTokens, "How crowded each token gets when all are copied at once.");
+  add("growth", kGrowthTokens,
+      "Time and cache as n grows, measured; the dashed guides start at the first point.");
   return pictures;
 }
 

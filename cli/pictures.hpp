@@ -15,7 +15,8 @@ struct Picture {
   std::string caption;
 };
 
-// graph, matrix, cache, hops; fails where the picture would be unreadable or too large.
+// graph, matrix, cache, hops, congestion (copying the first half of the rows to the second) or
+// growth; fails where the picture would be unreadable or too large.
 Result<std::string> picture_svg(const Pattern& pattern, const Rows& rows, const std::string& kind);
 // Every kind at a size at which it is legible, and the growth of time and cache.
 std::vector<Picture> pictures_of(const Pattern& pattern);

@@ -202,7 +202,7 @@ class Certificates(Workspace):
 
 class Pictures(Workspace):
     def test_every_kind(self):
-        for kind in ("graph", "matrix", "cache", "hops"):
+        for kind in ("graph", "matrix", "cache", "hops", "congestion", "growth"):
             out = self.path / f"{kind}.svg"
             self.assertEqual(heddle("draw", "log_cached", "--kind", kind, "-n", 32, "-o", out).returncode, 0)
             self.assertTrue(out.read_text().startswith("<"))

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "analyzer/draw/axis.hpp"
+#include "analyzer/draw/congestion_picture.hpp"
 #include "analyzer/draw/dependency_picture.hpp"
 #include "analyzer/draw/filter_program.hpp"
 #include "analyzer/draw/growth_picture.hpp"
@@ -226,6 +227,9 @@ TEST_CASE("golden line pictures") {
   REQUIRE(dot.ok());
   test::check_golden("draw/graph_log_cached_8.svg", dependency_svg("log_cached", rows));
   test::check_golden("draw/graph_log_cached_8.dot", *dot);
+  const std::vector<std::int64_t> load = {1, 2, 3, 3, 2, 1};
+  const std::vector<std::int64_t> weights = {0, 0, 1, 2, 0, 0};
+  test::check_golden("draw/congestion.svg", congestion_svg({"three tokens", load, weights, 2, 3}));
   test::check_golden("draw/trade_off.svg", trade_off_svg("trade-offs", "three alone, two together",
                                                          {{"cheap", 2, 0, 64.0, true},
                                                           {"twin", 2, 0, std::nullopt, false},
