@@ -71,21 +71,23 @@ Proof.
     split; [apply (path_starts _ _ _ _ P)|auto].
 Qed.
 
-(* rank(m) <= |live_A(m)| + |live_B(m)| *)
-Theorem rank_at_most_live : forall a b, causal_a a -> causal_b b -> forall m js ls c d,
-  disjoint_routes a b m js ls -> size_at_most (live a m) c -> size_at_most (live b m) d ->
+(* inputs X and outputs Y that every route meets: no more disjoint routes than |X| + |Y| *)
+Theorem rank_at_most_cut : forall a b m (X Y : set),
+  (forall j i p l, route a b j i p l -> 1 <= j <= m -> m < i -> X j \/ exists v, In v l /\ Y v) ->
+  forall js ls c d, disjoint_routes a b m js ls -> size_at_most X c -> size_at_most Y d ->
   length ls <= c + d.
 Proof.
-  intros a b CA CB m js ls c d D C E.
+  intros a b m X Y Meet js ls c d D C E.
   assert (exists inputs outputs, NoDup inputs /\ NoDup outputs /\
     length ls = length inputs + length outputs /\
-    (forall v, In v inputs -> live a m v) /\ (forall v, In v outputs -> live b m v) /\
+    (forall v, In v inputs -> X v) /\ (forall v, In v outputs -> Y v) /\
     (forall v, In v inputs -> In v js) /\ (forall v, In v outputs -> exists l, In l ls /\ In v l))
     as (inputs & outputs & Ni & No & -> & Li & Lo & _).
-  { clear C E. induction D as [|j i p l js ls R J I D (inputs & outputs & Ni & No & Q & Li & Lo & Oi & Oo) Fresh Apart].
+  { clear C E.
+    induction D as [|j i p l js ls R J I D (inputs & outputs & Ni & No & Q & Li & Lo & Oi & Oo) Fresh Apart].
     - exists [], []. split; [constructor|]. split; [constructor|]. split; [reflexivity|].
       split; [intros v []|]. split; [intros v []|]. split; intros v [].
-    - destruct (route_crosses a b CA CB m j i p l R J I) as [(L & _)|(v & V & L & _)].
+    - destruct (Meet j i p l R J I) as [L|(v & V & L)].
       + exists (j :: inputs), outputs. split; [|split; [|split; [|split; [|split; [|split]]]]].
         * constructor; [|assumption]. intros K. apply Fresh, Oi, K.
         * assumption.
@@ -105,6 +107,17 @@ Proof.
         * intros w [<-|W]; [exists l; simpl; auto|]. destruct (Oo w W) as (k & K & Wk).
           exists k. simpl. auto. }
   specialize (C inputs Ni Li). specialize (E outputs No Lo). lia.
+Qed.
+
+(* rank(m) <= |live_A(m)| + |live_B(m)| *)
+Theorem rank_at_most_live : forall a b, causal_a a -> causal_b b -> forall m js ls c d,
+  disjoint_routes a b m js ls -> size_at_most (live a m) c -> size_at_most (live b m) d ->
+  length ls <= c + d.
+Proof.
+  intros a b CA CB m js ls c d. apply rank_at_most_cut. intros j i p l R J I.
+  destruct (route_crosses a b CA CB m j i p l R J I) as [(L & _)|(v & V & L & _)].
+  - left. exact L.
+  - right. exists v. split; assumption.
 Qed.
 
 (* rank(m) <= #{rows after m that read a position up to m} *)
