@@ -59,6 +59,18 @@ Qed.
 Theorem popcount_power : forall k, popcount (2 ^ k) = 1.
 Proof. induction k as [|k IH]; [reflexivity|]. rewrite Nat.pow_succ_r', popcount_even. exact IH. Qed.
 
+(* popcount(r) = popcount(r - 2^h) + 1 for 2^h <= r < 2^(h+1) *)
+Theorem popcount_top : forall r h, 2 ^ h <= r -> r < 2 ^ S h -> popcount r = S (popcount (r - 2 ^ h)).
+Proof.
+  intros r h. revert r. induction h as [|h IH]; intros r Low High.
+  - simpl in *. replace r with 1 by lia. reflexivity.
+  - rewrite Nat.pow_succ_r' in *. destruct (half r) as (y & [-> | ->]).
+    + replace (2 * y - 2 * 2 ^ h) with (2 * (y - 2 ^ h)) by lia. rewrite !popcount_even.
+      apply IH; rewrite ?Nat.pow_succ_r' in *; lia.
+    + replace (2 * y + 1 - 2 * 2 ^ h) with (2 * (y - 2 ^ h) + 1) by lia. rewrite !popcount_odd.
+      f_equal. apply IH; rewrite ?Nat.pow_succ_r' in *; lia.
+Qed.
+
 Definition power_of_two : set := fun d => exists k, d = 2 ^ k.
 
 (* x is a sum of popcount(x) powers of two, and of no fewer *)
