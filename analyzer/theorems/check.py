@@ -44,9 +44,9 @@ def assumptions(work, script, theorems):
     """theorem -> what Coq says it rests on; `theorems` maps names to terms."""
     modules = sorted({path.stem for path in work.glob("*.vo") if not path.stem.startswith("print_")})
     lines = [f"From heddle Require {' '.join(modules)}.", "Goal True."]
-    for name, term in theorems.items():
-        lines += [f"Definition checked_{name} := {term}.", f'idtac "@@ {name}".']
-        lines += [f"Print Assumptions checked_{name}."]
+    for number, (name, term) in enumerate(theorems.items()):
+        lines += [f"Definition checked_{number} := {term}.", f'idtac "@@ {name}".']
+        lines += [f"Print Assumptions checked_{number}."]
     (work / f"{script}.v").write_text("\n".join(lines + ["Abort.", ""]), encoding="utf-8")
     blocks = coqc(work, script).split("@@ ")[1:]
     return dict((text.strip() for text in block.split("\n", 1)) for block in blocks)
@@ -55,9 +55,7 @@ def assumptions(work, script, theorems):
 def open_theorems(work, script, theorems):
     """The theorems that are not closed, or that Coq said nothing about. Asks of all at once first:
     Coq walks through the whole library for each question."""
-    terms = {theorem: f"@heddle.{module}.{theorem}" for module, theorem in theorems}
-    if len(terms) < len(theorems):
-        sys.exit("theorems: two have the same name")
+    terms = {f"{module}.{theorem}": f"@heddle.{module}.{theorem}" for module, theorem in theorems}
     together = {"all": "(" + ", ".join(terms.values()) + ")"}
     if assumptions(work, script, together).get("all") == CLOSED:
         return []
@@ -95,7 +93,7 @@ def main():
     coqc(work, "trap")
     traps = [("trap", name) for name in THEOREM.findall(TRAP)]
     caught = open_theorems(work, "print_traps", traps)
-    if caught != [name for _, name in traps if name != "sound"]:
+    if caught != [f"trap.{name}" for _, name in traps if name != "sound"]:
         sys.exit(f"theorems: of the traps only these were noticed: {caught}")
     print(f"theorems: {len(theorems)} theorems in {len(modules)} files, without axioms")
     return 0
