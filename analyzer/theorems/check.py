@@ -53,14 +53,21 @@ def assumptions(work, script, theorems):
 
 
 def open_theorems(work, script, theorems):
-    """The theorems that are not closed, or that Coq said nothing about. Asks of all at once first:
-    Coq walks through the whole library for each question."""
+    """The theorems that are not closed, or that Coq said nothing about. Coq walks through the whole
+    library for each question, so all are asked about at once, then files, then theorems."""
     terms = {f"{module}.{theorem}": f"@heddle.{module}.{theorem}" for module, theorem in theorems}
-    together = {"all": "(" + ", ".join(terms.values()) + ")"}
-    if assumptions(work, script, together).get("all") == CLOSED:
-        return []
-    found = assumptions(work, script, terms)
-    return [name for name in terms if found.get(name) != CLOSED]
+
+    def are_closed(suspects):
+        together = {"all": "(" + ", ".join(terms[name] for name in suspects) + ")"}
+        return assumptions(work, script, together).get("all") == CLOSED
+
+    suspects = list(terms) if not are_closed(terms) else []
+    for module in sorted({name.split(".")[0] for name in suspects}):
+        of_module = [name for name in suspects if name.startswith(f"{module}.")]
+        if are_closed(of_module):
+            suspects = [name for name in suspects if name not in of_module]
+    found = assumptions(work, script, {name: terms[name] for name in suspects}) if suspects else {}
+    return [name for name in suspects if found.get(name) != CLOSED]
 
 
 def main():

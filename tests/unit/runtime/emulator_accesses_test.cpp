@@ -56,14 +56,14 @@ TEST_CASE("loads and stores of every width are reported once each") {
 }
 
 TEST_CASE("neighbouring accesses stay apart") {
-  // Two loads and two stores a thread, which -O2 merges into one each.
+  // Two loads and two stores a thread, which could be merged into one each.
   const Counters pairs = counted(
       "extern \"C\" __global__ void k(const float* x, float* y) {\n"
       "  const int t = 2 * threadIdx.x;\n  y[t] = x[t];\n  y[t + 1] = x[t + 1];\n}\n",
       2 * 4 * kThreads);
   CHECK(pairs.accesses == 4 * kThreads);
   CHECK(pairs.global_bytes_read == 8 * kThreads);
-  // A loop that a vectoriser takes four at a time.
+  // A loop that could be vectorised.
   const Counters loop = counted(
       "extern \"C\" __global__ void k(const float* __restrict__ x, float* __restrict__ y) {\n"
       "  for (int e = 0; e < 16; ++e) y[16 * threadIdx.x + e] = 2.0f * x[16 * threadIdx.x + e];\n"
