@@ -11,8 +11,8 @@
 namespace heddle {
 
 void add_kernel_options(CLI::App& command, KernelOptions& options) {
-  command.add_option("--op", options.ops, "prefill or decode; without it both")
-      ->check(CLI::IsMember({"prefill", "decode"}))
+  command.add_option("--op", options.ops, "prefill, decode or backward; without it the first two")
+      ->check(CLI::IsMember({"prefill", "decode", "backward"}))
       ->delimiter(',')
       ->allow_extra_args(false);
   command.add_option("--head-dim", options.head_dim, "channels of a head")

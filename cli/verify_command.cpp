@@ -28,7 +28,7 @@ ExitCode substitute(Artifact& artifact, const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) return fail(kWrongUsage, "cannot read " + path);
   if (artifact.manifest.kernels.size() != 1) {
-    return fail(kWrongUsage, "--kernel needs --op prefill or --op decode");
+    return fail(kWrongUsage, "--kernel needs one of --op prefill, decode and backward");
   }
   KernelEntry& kernel = artifact.manifest.kernels.front();
   std::string& text = artifact.files[kernel.file];
@@ -49,7 +49,7 @@ struct ReportsOrCode {
 // The operation of a text that is named as `generate` names it: PATTERN_prefill.cu.
 std::vector<std::string> ops_of(const Options& options) {
   const std::string stem = std::filesystem::path(options.file).stem().string();
-  for (const char* op : {"prefill", "decode"}) {
+  for (const char* op : {"prefill", "decode", "backward"}) {
     if (options.kernel.ops.empty() && stem.ends_with(op)) return {op};
   }
   return options.kernel.ops;

@@ -56,6 +56,11 @@ bool is_size(std::string_view name) {
 bool is_scalar(std::string_view name) { return one_of(name, {"scale", "gamma"}); }
 bool is_buffer(std::string_view name) {
   if (one_of(name, {"q", "k", "x", "coef_a", "coef_b", "gate", "y"})) return true;
+  if (one_of(name, {"dy", "dq", "dk", "dx", "dcoef_a", "dcoef_b", "scratch_lambda", "scratch_dk",
+                    "scratch_dx", "scratch_highest", "scratch_inverse", "scratch_states",
+                    "scratch_segment", "dgate"})) {
+    return true;
+  }
   for (const std::string_view prefix : {"initial_", "final_", "cache_"}) {
     if (name.substr(0, prefix.size()) == prefix) {
       return one_of(name.substr(prefix.size()),
@@ -256,9 +261,9 @@ KernelEntry read_kernel(ObjectReader reader) {
   kernel.op = reader.text(
       "op",
       [](const std::string& text) {
-        return one_of(text, {"decode", "prefill"});
+        return one_of(text, {"decode", "prefill", "backward"});
       },
-      "decode or prefill");
+      "decode, prefill or backward");
   kernel.symbol = reader.text("symbol", is_identifier, "an identifier");
   kernel.file = reader.text("file", is_file_name, "a plain file name");
   kernel.sha256 = reader.text("sha256", is_sha256, "64 lower-case hexadecimal digits");

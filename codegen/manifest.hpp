@@ -19,6 +19,17 @@
 //            state             [batch, heads, state_dim, head_dim] f32, linear only
 //            prefill reads initial_NAME and writes final_NAME; decode updates cache_NAME in place.
 //            With retention kAll slot = token - 1 and there is no SIDE_pos.
+//   backward dy                [batch, tokens, heads, head_dim], read: the gradient of a loss by y
+//            dNAME             its gradient by input NAME (q, k, x, coef_a, coef_b, gate), like it,
+//                              written; dcoef_* is 0 beyond the end of a row
+//            scratch_lambda    [batch, tokens, heads, head_dim] f32: dy and what later rows add
+//            scratch_dk, scratch_dx     likewise: sums in f32 beside narrower gradients
+//            scratch_highest, scratch_inverse  [batch, tokens, heads] f32: of a softmax row
+//            scratch_states    [batch, heads, tokens, head_dim] f32, linear: one state in state_dim
+//            scratch_segment   [batch, heads, state_dim, state_dim, head_dim] f32, linear
+//            Scratch needs no initialisation and means nothing afterwards. The kernel reads the
+//            inputs of a prefill of the whole sequence and its y; it takes no `start`, which must
+//            be 0, and no state.
 //   scalars  scale, gamma
 // Decode is prefill of one token: `tokens` is then the literal 1.
 #pragma once
@@ -52,7 +63,7 @@ struct Argument {
 // symbol takes two more std::int32_t arguments, the first block and one past the last, and runs
 // them one after another in the calling thread.
 struct KernelEntry {
-  std::string op;      // "decode", "prefill"
+  std::string op;      // "decode", "prefill", "backward"
   std::string symbol;  // extern "C" name
   std::string file;    // relative to the manifest
   std::string sha256;  // of that file's bytes

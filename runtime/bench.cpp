@@ -10,7 +10,9 @@
 
 #include "runtime/baselines.hpp"
 #include "runtime/compare.hpp"
+#include "runtime/gradient_baselines.hpp"
 #include "runtime/problem_binding.hpp"
+#include "runtime/problem_gradients.hpp"
 #include "runtime/reference.hpp"
 
 namespace heddle {
@@ -46,10 +48,12 @@ struct Launch {
 // One input set: the problem, its answer for the tokens that are computed, and who computes it.
 struct InputSet {
   Problem problem;
-  std::vector<double> expected;
+  std::vector<double> expected;                   // y; empty for backward
+  std::optional<GradientProblem> gradients;       // backward: the problem once more, and its answer
   HostBuffers pristine;                           // as before a launch
   std::vector<std::unique_ptr<Launch>> launches;  // one here, on a device perhaps more
   std::vector<std::unique_ptr<Baseline>> baselines;
+  std::vector<std::unique_ptr<GradientBaseline>> gradient_baselines;
 };
 
 class Bench {
@@ -58,6 +62,7 @@ class Bench {
         const BenchOptions& options, const BenchDevice* device)
       : manifest_(manifest), entry_(entry), rows_(rows), options_(options), device_(device) {
     decode_ = entry.op == "decode";
+    backward_ = entry.op == "backward";
     sizes_ = {.batch = options.batch,
               .tokens = options.tokens,
               .heads = options.heads,
@@ -85,7 +90,8 @@ class Bench {
     if (device_ != nullptr) {
       measure_on_device(rows);
     } else {
-      if (options_.baselines && !decode_) add_baselines(rows);
+      if (options_.baselines && backward_) add_gradient_baselines(rows);
+      if (options_.baselines && !backward_ && !decode_) add_baselines(rows);
       measure_here(rows);
     }
     return rows;
@@ -101,7 +107,9 @@ class Bench {
       entries += static_cast<double>(rows_.a.size(i) + rows_.b.size(i));
     }
     if (weights == WeightMode::kLinear) entries = static_cast<double>(sizes_.state_dim) * tokens;
-    const double wanted = std::min(kCacheBytes / bytes, kOracleFlops / (4.0 * channels * entries));
+    // A gradient takes five multiply-adds an entry and channel, and is made with its magnitude.
+    const double flops = (backward_ ? 32.0 : 4.0) * channels * entries;
+    const double wanted = std::min(kCacheBytes / bytes, kOracleFlops / flops);
     return std::clamp(static_cast<int>(wanted) + 1, 1, kMostSets);
   }
 
@@ -111,6 +119,7 @@ class Bench {
   }
 
   Result<bool> add_set(const ProblemOptions& options, const LaunchFactory& factory, int copies) {
+    if (backward_) return add_backward_set(options, factory);
     auto set = std::make_unique<InputSet>();
     set->problem = make_problem(options, rows_);
     const Problem& problem = set->problem;
@@ -152,6 +161,42 @@ class Bench {
     work_ = definition_work(problem, rows_, sizes, decode_);
     sets_.push_back(std::move(set));
     return true;
+  }
+
+  Result<bool> add_backward_set(const ProblemOptions& options, const LaunchFactory& factory) {
+    auto set = std::make_unique<InputSet>();
+    set->gradients = solve_gradients(options, rows_, options_.threads);
+    set->problem = set->gradients->problem;
+    const Problem& problem = set->problem;
+    Result<HostBuffers> bound = bind_buffers(entry_, problem, problem.sizes, {});
+    if (!bound) return bound.error();
+    set->pristine = *std::move(bound);
+    auto launch = std::make_unique<Launch>();
+    launch->buffers = set->pristine;
+    Result<PreparedLaunch> prepared =
+        factory({entry_, problem.sizes, problem.scale, problem.gamma, launch->buffers});
+    if (!prepared) return prepared.error();
+    launch->prepared = *std::move(prepared);
+    set->launches.push_back(std::move(launch));
+    work_ = backward_work(problem, rows_, problem.sizes);
+    sets_.push_back(std::move(set));
+    return true;
+  }
+
+  void add_gradient_baselines(std::vector<BenchRow>& rows) {
+    rows.push_back(new_row("eigen-sparse", ElementType::kF32));
+    std::vector<std::unique_ptr<GradientBaseline>> made;
+    for (const std::unique_ptr<InputSet>& set : sets_) {
+      auto baseline = make_eigen_sparse_backward(set->problem, rows_);
+      if (!baseline) {
+        rows.back().remark = baseline.error().message;
+        return;
+      }
+      made.push_back(*std::move(baseline));
+    }
+    for (std::size_t s = 0; s < sets_.size(); ++s) {
+      sets_[s]->gradient_baselines.push_back(std::move(made[s]));
+    }
   }
 
   void add_baselines(std::vector<BenchRow>& rows) {
@@ -215,8 +260,7 @@ class Bench {
     std::size_t index = 0;
     for (BenchRow& row : rows) {
       if (&row == &rows.front() || !row.remark.empty()) continue;
-      contestants.push_back(
-          {row.name, [=, this](int s) { set_at(s).baselines[index]->run(options_.threads); }, {}});
+      contestants.push_back({row.name, [=, this](int s) { run_baseline(set_at(s), index); }, {}});
       timed.push_back(&row);
       ++index;
     }
@@ -228,9 +272,7 @@ class Bench {
       if (c == 0) {
         check_launches(row);
       } else {
-        for (const std::unique_ptr<InputSet>& set : sets_) {
-          check(row, *set, set->baselines[c - 1]->result());
-        }
+        for (const std::unique_ptr<InputSet>& set : sets_) check_baseline(row, *set, c - 1);
       }
       accept(row, timings[c], work_.bytes, work_.flops);
     }
@@ -319,7 +361,11 @@ class Bench {
     if (!row.remark.empty()) return;
     for (const std::unique_ptr<InputSet>& set : sets_) {
       for (const std::unique_ptr<Launch>& launch : set->launches) {
-        check(row, *set, launch->buffers.at("y"));
+        if (backward_) {
+          check_gradients(row, *set, launch->buffers, manifest_.dtype);
+        } else {
+          check(row, *set, launch->buffers.at("y"));
+        }
       }
     }
   }
@@ -329,6 +375,30 @@ class Bench {
     row.max_rel_error = std::max(row.max_rel_error.value_or(0.0), agreement.relative_error);
     if (!agreement.within(tolerance_for(y.type(), set.problem.largest_logit))) {
       row.remark = "wrong result: " + agreement.describe(sizes_.head_dim);
+    }
+  }
+
+  void run_baseline(InputSet& set, std::size_t index) const {
+    if (backward_) return set.gradient_baselines[index]->run(options_.threads);
+    set.baselines[index]->run(options_.threads);
+  }
+
+  void check_baseline(BenchRow& row, const InputSet& set, std::size_t index) const {
+    if (!backward_) return check(row, set, set.baselines[index]->result());
+    check_gradients(row, set, set.gradient_baselines[index]->result(), ElementType::kF32);
+  }
+
+  void check_gradients(BenchRow& row, const InputSet& set, const HostBuffers& results,
+                       ElementType type) const {
+    const Tolerance tolerance = gradient_tolerance(type, set.problem.largest_logit);
+    for (const auto& [name, expected] : set.gradients->expected) {
+      const auto result = results.find(name);
+      if (result == results.end()) continue;  // coefficients of a side without entries
+      const Agreement agreement = compare_gradient(*set.gradients, name, result->second);
+      row.max_rel_error = std::max(row.max_rel_error.value_or(0.0), agreement.relative_error);
+      if (!agreement.within(tolerance)) {
+        row.remark = "wrong " + name + ": " + agreement.describe(result->second.shape().back());
+      }
     }
   }
 
@@ -345,7 +415,9 @@ class Bench {
     for (const std::unique_ptr<Launch>& launch : set.launches) {
       for (auto& [name, buffer] : launch->buffers) {
         const HostBuffer& before = set.pristine.at(name);
-        if (name == "y" || name.rfind("final_", 0) == 0 || name.rfind("cache_", 0) == 0) {
+        const bool gradient = name[0] == 'd' && name != "dy";
+        if (gradient || name == "y" || name.rfind("final_", 0) == 0 ||
+            name.rfind("cache_", 0) == 0 || name.rfind("scratch_", 0) == 0) {
           std::copy(before.data(), before.data() + before.bytes(), buffer.data());
         }
       }
@@ -358,6 +430,7 @@ class Bench {
   const BenchOptions& options_;
   const BenchDevice* device_;
   bool decode_ = false;
+  bool backward_ = false;
   Sizes sizes_;
   DefinitionWork work_;
   std::vector<std::unique_ptr<InputSet>> sets_;  // launches keep pointers into them
@@ -369,7 +442,7 @@ class Bench {
 Result<std::vector<BenchRow>> bench(const Manifest& manifest, const KernelEntry& entry,
                                     const Rows& rows, const BenchOptions& options,
                                     const LaunchFactory& factory, const BenchDevice* device) {
-  if (entry.op != "prefill" && entry.op != "decode") {
+  if (entry.op != "prefill" && entry.op != "decode" && entry.op != "backward") {
     return Error{fmt::format("nothing times '{}' kernels", entry.op)};
   }
   if (options.tokens < 1 || options.batch < 1 || options.heads < 1) {

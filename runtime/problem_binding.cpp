@@ -8,6 +8,30 @@
 namespace heddle {
 namespace {
 
+// A gradient is like what it is the gradient of, and yet to be written; scratch like y, in f32.
+std::optional<HostBuffer> backward_buffer(const std::string& name, const Problem& problem,
+                                          const Sizes& sizes) {
+  if (name == "scratch_highest" || name == "scratch_inverse") {
+    return HostBuffer(ElementType::kF32, {sizes.batch, sizes.tokens, sizes.heads});
+  }
+  if (name == "scratch_states") {
+    return HostBuffer(ElementType::kF32, {sizes.batch, sizes.heads, sizes.tokens, sizes.head_dim});
+  }
+  if (name == "scratch_segment") {
+    return HostBuffer(ElementType::kF32,
+                      {sizes.batch, sizes.heads, sizes.state_dim, sizes.state_dim, sizes.head_dim});
+  }
+  if (name.rfind("scratch_", 0) == 0) {
+    return HostBuffer(ElementType::kF32, {sizes.batch, sizes.tokens, sizes.heads, sizes.head_dim});
+  }
+  if (name.empty() || name[0] != 'd') return std::nullopt;
+  const auto input = problem.inputs.find(name.substr(1));
+  if (input == problem.inputs.end()) return std::nullopt;
+  HostBuffer buffer = slice_tokens(input->second, sizes.start, sizes.tokens);
+  buffer.poison();
+  return buffer;
+}
+
 std::optional<HostBuffer> buffer_for(const std::string& name, const Problem& problem,
                                      const Sizes& sizes, const HostBuffers& state) {
   if (const auto input = problem.inputs.find(name); input != problem.inputs.end()) {
@@ -24,7 +48,7 @@ std::optional<HostBuffer> buffer_for(const std::string& name, const Problem& pro
     if (prefix == "final_") buffer.poison();
     return buffer;
   }
-  return std::nullopt;
+  return backward_buffer(name, problem, sizes);
 }
 
 }  // namespace
@@ -54,7 +78,8 @@ Result<HostBuffers> bind_buffers(const KernelEntry& entry, const Problem& proble
     if (sizes.start == 0 && name.rfind("initial_", 0) == 0) continue;
     buffers.emplace(name, *std::move(buffer));
   }
-  if (buffers.count("y") == 0) return Error{"the manifest names no output 'y'"};
+  const char* output = entry.op == "backward" ? "dx" : "y";
+  if (buffers.count(output) == 0) return Error{fmt::format("the manifest names no '{}'", output)};
   return buffers;
 }
 
@@ -81,6 +106,29 @@ DefinitionWork definition_work(const Problem& problem, const Rows& rows, const S
       const std::int64_t state = 4 * sizes.state_dim * d;
       const std::int64_t tokens = n * (2 * (sizes.state_dim + d) * s + 4);
       return {heads * (tokens + (decode ? 2 : 1) * state), heads * n * 5 * sizes.state_dim * d};
+    }
+  }
+  unreachable("weights");
+}
+
+DefinitionWork backward_work(const Problem& problem, const Rows& rows, const Sizes& sizes) {
+  std::int64_t entries = 0;
+  for (std::int64_t i = 1; i <= sizes.tokens; ++i) entries += rows.a.size(i) + rows.b.size(i);
+  const auto s = static_cast<std::int64_t>(size_of(problem.dtype));
+  const std::int64_t d = sizes.head_dim;
+  const std::int64_t n = sizes.tokens;
+  const std::int64_t heads = sizes.batch * sizes.heads;
+  switch (problem.weights) {
+    case WeightMode::kSoftmax:
+      return {heads * 8 * n * d * s, heads * 10 * d * entries};
+    case WeightMode::kGiven: {
+      const auto coefficient =
+          static_cast<std::int64_t>(size_of(problem.inputs.at("coef_a").type()));
+      return {heads * (4 * n * d * s + 2 * entries * coefficient), heads * 4 * d * entries};
+    }
+    case WeightMode::kLinear: {
+      const std::int64_t tokens = n * ((4 * sizes.state_dim + 3 * d) * s + 8);
+      return {heads * tokens, heads * n * 14 * sizes.state_dim * d};
     }
   }
   unreachable("weights");

@@ -8,9 +8,10 @@
 namespace heddle {
 
 // One buffer per buffer argument of `entry`, by name, for tokens (start, start + tokens] of the
-// problem: slices of the inputs, a poisoned y, and copies of `state` (as make_state names it) under
-// initial_ and cache_, poisoned ones under final_. With start = 0 the initial state is left out: a
-// kernel gets null there. Fails where the manifest asks for something else.
+// problem: slices of the inputs, a poisoned y, for backward poisoned gradients and scratch, and
+// copies of `state` (as make_state names it) under initial_ and cache_, poisoned ones under final_.
+// With start = 0 the initial state is left out: a kernel gets null there. Fails where the manifest
+// asks for something else.
 Result<HostBuffers> bind_buffers(const KernelEntry& entry, const Problem& problem,
                                  const Sizes& sizes, const HostBuffers& state);
 
@@ -23,5 +24,11 @@ struct DefinitionWork {
 };
 DefinitionWork definition_work(const Problem& problem, const Rows& rows, const Sizes& sizes,
                                bool decode);
+// The same for a backward pass over all tokens: q, k, x, y and dy are read and dq, dk and dx
+// written once each (coefficients and their gradients in place of q, k, dq and dk where they are
+// given). An entry of a row takes five multiply-adds a channel under softmax weights, two where
+// they are given; a linear state is made once more, and read for dq and dgate, its gradient made
+// and read twice.
+DefinitionWork backward_work(const Problem& problem, const Rows& rows, const Sizes& sizes);
 
 }  // namespace heddle

@@ -53,13 +53,20 @@ ReferenceOutput reference_output(const Problem& problem, const Rows& rows, int t
 // The linear state after the first `tokens` tokens, [batch, heads, state_dim, head_dim].
 std::vector<double> reference_state(const Problem& problem, std::int64_t tokens);
 
-// The gradients of sum(dy * y) for one head under softmax or given weights. With
-// lambda = (I - B)^-T dy: dx = A^T lambda, dA_ij = lambda_i . x_j, dB_ij = lambda_i . y_j.
+// The gradients of sum(dy * y) for one head. With lambda = (I - B)^-T dy: dx = A^T lambda,
+// dA_ij = lambda_i . x_j, dB_ij = lambda_i . y_j. For linear weights, with
+// G_i = q_i dy_i^T + gate_(i+1) G_(i+1), the gradient of state_i: dq_i = state_i dy_i,
+// dk_i = G_i x_i, dx_i = G_i^T k_i, dgate_i = <G_i, state_(i-1)>.
 struct HeadGradients {
-  std::vector<double> dx, dq, dk;        // dq and dk for softmax
-  std::vector<double> dcoef_a, dcoef_b;  // for given, in the layout of the coefficients
+  std::vector<double> dx, dq, dk;        // dq and dk for softmax and linear
+  std::vector<double> dcoef_a, dcoef_b;  // for given, as the coefficients; 0 beyond a row's end
+  std::vector<double> dgate;             // for linear
 };
 HeadGradients reference_gradients(const HeadInputs& inputs, const Rows& rows,
+                                  const std::vector<double>& dy);
+// What the gradients would be if nothing cancelled: every product and every difference on the way
+// by its absolute value, the weights as they are. Rounding errors are of this size times 2^-24.
+HeadGradients gradient_magnitudes(const HeadInputs& inputs, const Rows& rows,
                                   const std::vector<double>& dy);
 
 }  // namespace heddle

@@ -10,6 +10,7 @@
 #include <optional>
 #include <thread>
 
+#include "runtime/verify_backward.hpp"
 #include "runtime/verify_plan.hpp"
 
 namespace heddle {
@@ -86,7 +87,7 @@ class Verification {
   }
 
   void build(Chapter& chapter, const KernelEntry& entry) {
-    if (entry.op != "prefill" && entry.op != "decode") {
+    if (entry.op != "prefill" && entry.op != "decode" && entry.op != "backward") {
       chapter.ledger.undecided(Duty::kBuilds, fmt::format("nothing checks '{}' kernels", entry.op));
       return;
     }
@@ -103,7 +104,9 @@ class Verification {
 
   void check(Chapter& chapter) {
     const std::string& op = chapter.kernel->entry().op;
-    const auto run = op == "prefill" ? check_prefill : check_decode;
+    const auto run = op == "prefill"  ? check_prefill
+                     : op == "decode" ? check_decode
+                                      : check_backward;
     run(context_, *chapter.kernel, chapter.ledger, chapter.profiles);
     say(fmt::format("{} is {}", chapter.kernel->entry().symbol,
                     chapter.ledger.rejected() ? "rejected" : "checked"));

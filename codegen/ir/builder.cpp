@@ -226,6 +226,31 @@ void Builder::close_row(const std::string& row, MemoryId output, Ex at) {
   append(CloseRow{row, output, at.id()});
 }
 
+std::vector<std::variant<ValueId, VectorAt>> Builder::lowered(
+    const std::vector<VectorArgument>& arguments) const {
+  assert_that(kernel_.target == Target::kCpu, "functions on vectors exist on cpu only");
+  std::vector<std::variant<ValueId, VectorAt>> result;
+  for (const VectorArgument& argument : arguments) {
+    match(
+        argument, [&](const Ex& value) { result.emplace_back(value.id()); },
+        [&](const VectorPlace& place) {
+          result.emplace_back(VectorAt{place.memory, place.at.id(), place.writes});
+        });
+  }
+  return result;
+}
+
+void Builder::invoke(const std::string& callee, const std::vector<VectorArgument>& arguments) {
+  append(Invoke{std::nullopt, callee, lowered(arguments)});
+}
+
+Ex Builder::invoke_let(const std::string& name, Type type, const std::string& callee,
+                       const std::vector<VectorArgument>& arguments) {
+  const VariableId id = add_variable(name, type, false, false);
+  append(Invoke{id, callee, lowered(arguments)});
+  return Ex(this, read(id));
+}
+
 Body Builder::collect(const std::function<void()>& body) {
   Body statements;
   const std::vector<std::string> names = names_;

@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "codegen/ir/ir.hpp"
@@ -40,6 +41,13 @@ class Var {
  private:
   Builder* builder_ = nullptr;
   VariableId id_;
+};
+
+// Elements of a memory from `at` on, as a function of the prelude gets them.
+struct VectorPlace {
+  MemoryId memory;
+  Ex at;
+  bool writes = false;
 };
 
 class Builder {
@@ -78,6 +86,12 @@ class Builder {
   std::string open_row(MemoryId query, Ex query_at, Ex scale, int length);
   void add_entry(const std::string& row, MemoryId keys, MemoryId values, Ex at, Ex factor);
   void close_row(const std::string& row, MemoryId output, Ex at);
+  // A name of the prelude's that works on vectors; cpu only. `invoke_let` keeps its result.
+  using VectorArgument = std::variant<Ex, VectorPlace>;
+  void invoke(const std::string& callee, const std::vector<VectorArgument>& arguments);
+  Ex invoke_let(const std::string& name, Type type, const std::string& callee,
+                const std::vector<VectorArgument>& arguments);
+  std::string unique_name(const std::string& name) { return unique(name); }
   void loop(const std::string& name, Ex begin, Ex end, Ex step, LoopKind kind,
             const std::function<void(Ex)>& body);
   void loop(const std::string& name, Ex begin, Ex end, const std::function<void(Ex)>& body) {
@@ -95,6 +109,8 @@ class Builder {
  private:
   friend class Var;
   ValueId read(VariableId variable);
+  std::vector<std::variant<ValueId, VectorAt>> lowered(
+      const std::vector<VectorArgument>& arguments) const;
   std::optional<std::int64_t> literal(Ex ex) const;
   std::optional<Ex> fold(BinaryOperator op, Ex left, Ex right);
   Ex value(decltype(Value::node) node, Type type);

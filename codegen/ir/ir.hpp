@@ -23,6 +23,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -207,11 +208,25 @@ struct CloseRow {  // row.finish(y + at);
   MemoryId output;
   ValueId at;
 };
+// A function or an object of the cpu prelude that works on whole vectors of reals; cpu only.
+// Through the places it is given it reads and, where `writes`, changes what its comment there says.
+// The result, if any, is a new constant.
+struct VectorAt {  // dx + at
+  MemoryId memory;
+  ValueId at;
+  bool writes;
+};
+struct Invoke {  // const float slope = push_entry<64>(lambda + at, y + from, lambda + from,
+                 // weight);
+  std::optional<VariableId> result;
+  std::string callee;  // push_entry<64>, row.add, or SoftmaxGradient<float, 64> row
+  std::vector<std::variant<ValueId, VectorAt>> arguments;
+};
 struct Barrier {};  // __syncthreads(); cuda only
 
 struct Statement {
   std::variant<Comment, Define, Assign, Declare, Choose, Store, For, While, If, OpenRow, AddEntry,
-               CloseRow, Barrier>
+               CloseRow, Invoke, Barrier>
       node;
 };
 

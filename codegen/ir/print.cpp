@@ -346,6 +346,23 @@ class Printer {
         [&](const CloseRow& node) {
           line(node.row + ".finish(" + address(node.output, node.at) + ");");
         },
+        [&](const Invoke& node) {
+          std::string text;
+          if (node.result) {
+            const Variable& variable = kernel_[*node.result];
+            text = std::string("const ") + spelling(variable.type) + " " + variable.name + " = ";
+          }
+          text += node.callee;
+          const char* separator = "(";
+          for (const auto& argument : node.arguments) {
+            text += separator;
+            match(
+                argument, [&](ValueId id) { text += plain(id); },
+                [&](const VectorAt& vector) { text += address(vector.memory, vector.at); });
+            separator = ", ";
+          }
+          line(text + (node.arguments.empty() ? "();" : ");"));
+        },
         [&](const Barrier&) { line("__syncthreads();"); });
   }
 

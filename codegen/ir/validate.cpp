@@ -251,6 +251,21 @@ class Validator {
           check(node.body, spread);
           check(node.otherwise, spread);
         },
+        [&](const Invoke& node) {
+          require(kernel_.target == Target::kCpu, "functions on vectors are a cpu helper");
+          for (const auto& argument : node.arguments) {
+            match(
+                argument, [&](ValueId id) { check(id, control); },
+                [&](const VectorAt& vector) {
+                  const MemoryFacts memory = facts(vector.memory);
+                  require(!vector.writes || memory.access != Access::kRead,
+                          memory.name + " is stored to but read-only");
+                  require(memory.type == Type::kF32, "a vector holds reals");
+                  check(vector.at, Type::kI64, control);
+                });
+          }
+          if (node.result) define(*node.result);
+        },
         [&](const Barrier&) {
           require(kernel_.target == Target::kCuda, "barriers exist on cuda only");
           require(control == Spread::kSame,

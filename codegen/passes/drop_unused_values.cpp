@@ -52,7 +52,14 @@ class Reads {
           visit(node.at);
           visit(node.factor);
         },
-        [&](const CloseRow& node) { visit(node.at); });
+        [&](const CloseRow& node) { visit(node.at); },
+        [&](const Invoke& node) {
+          for (const auto& argument : node.arguments) {
+            match(
+                argument, [&](ValueId id) { visit(id); },
+                [&](const VectorAt& vector) { visit(vector.at); });
+          }
+        });
   }
   void visit(ValueId id) {
     match(

@@ -9,5 +9,6 @@ namespace heddle {
 
 std::string_view device_prelude();  // device_prelude.cuh
 std::string_view cpu_prelude();     // cpu_prelude.hpp
+std::string_view cpu_gradients();   // cpu_gradients.hpp, which includes cpu_prelude.hpp
 
 }  // namespace heddle

@@ -30,6 +30,8 @@ struct KernelSpec {
 ir::Kernel prefill(const KernelSpec& spec);
 // Token start+1 after the state in the cache, which is updated in place.
 ir::Kernel decode(const KernelSpec& spec);
+// The gradients of sum(dy * y) after a prefill of the whole sequence (start = 0) that gave y.
+ir::Kernel backward(const KernelSpec& spec);
 // Matrix states S_i = gate_i S_{i-1} + k_i x_i^T read out by q_i; decode is prefill of one token.
 ir::Kernel linear(const KernelSpec& spec, bool decode);
 

@@ -181,7 +181,7 @@ TEST_CASE("linear attention is its own quadratic form") {
 
 TEST_CASE("gradients agree with central differences") {
   const std::int64_t n = 9;
-  for (const WeightMode mode : {WeightMode::kSoftmax, WeightMode::kGiven}) {
+  for (const WeightMode mode : {WeightMode::kSoftmax, WeightMode::kGiven, WeightMode::kLinear}) {
     const Rows rows = test::random_rows(n, 2, 11);
     HeadInputs in = head_inputs(small_problem(mode, rows, n, 7, 0.7F), 0, 0);
     RandomSource random(13);
@@ -211,14 +211,46 @@ TEST_CASE("gradients agree with central differences") {
       }
     };
     check(in.x, gradients.dx);
-    if (mode == WeightMode::kSoftmax) {
+    if (mode != WeightMode::kGiven) {
       check(in.q, gradients.dq);
       check(in.k, gradients.dk);
+      check(in.gate, gradients.dgate);
     } else {
       check(in.coef_a, gradients.dcoef_a);
       check(in.coef_b, gradients.dcoef_b);
     }
     CHECK(checked >= 80);
+  }
+}
+
+TEST_CASE("gradients agree with dense linear algebra") {
+  // With U = (I - B)^-T dY: dX = A^T U, dA = U X^T and dB = U Y^T on their masks, and through the
+  // softmax dS = P o (dP - rowsum(P o dP)) over both sides at once.
+  const std::int64_t n = 31;
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    const Rows rows = test::random_rows(n, 1 + static_cast<std::int64_t>(seed % 4), 100 + seed);
+    const HeadInputs in =
+        head_inputs(small_problem(WeightMode::kSoftmax, rows, n, seed, 0.3F), 1, 0);
+    RandomSource random(seed);
+    std::vector<double> dy(in.x.size());
+    for (double& value : dy) value = random.normal();
+    const auto [a, b] = softmax_matrices(in, rows);
+    const MatrixXd x = matrix_of(in.x, in.head_dim);
+    const MatrixXd y = solved(a, b, x);
+    const MatrixXd left = MatrixXd::Identity(n, n) - b;
+    const MatrixXd u = left.transpose().fullPivLu().solve(matrix_of(dy, in.head_dim));
+    const MatrixXd da = u * x.transpose();
+    const MatrixXd db = u * y.transpose();
+    const Eigen::VectorXd mean = (a.cwiseProduct(da) + b.cwiseProduct(db)).rowwise().sum();
+    MatrixXd ds = a.cwiseProduct(da) + b.cwiseProduct(db);
+    ds -= mean.asDiagonal() * (a + b);
+    const HeadGradients gradients = reference_gradients(in, rows, dy);
+    const auto close = [&](const std::vector<double>& values, const MatrixXd& expected) {
+      CHECK((matrix_of(values, in.head_dim) - expected).norm() < 1e-11 * (1.0 + expected.norm()));
+    };
+    close(gradients.dx, a.transpose() * u);
+    close(gradients.dq, in.scale * ds * matrix_of(in.k, in.query_dim));
+    close(gradients.dk, in.scale * ds.transpose() * matrix_of(in.q, in.query_dim));
   }
 }
 

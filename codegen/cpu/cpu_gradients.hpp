@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// What generated CPU backward kernels call besides cpu_prelude.hpp: one entry of a row at a time,
+// from the row to the positions that it reads. lambda is the gradient of the row's output,
+// complete.
+#pragma once
+
+#include "codegen/cpu/cpu_prelude.hpp"
+
+namespace heddle {
+
+// target[d] += weight lambda[d], where the entry's value gets its gradient; returns
+// <lambda, value>, the gradient of the weight.
+template <int kLength, typename T>
+inline float push_entry(const float* __restrict__ lambda, const T* __restrict__ value,
+                        float* __restrict__ target, float weight) {
+  constexpr int kLanes = 8;
+  constexpr int kWhole = kLength / kLanes * kLanes;
+  float partial[kLanes] = {};
+  for (int d = 0; d < kWhole; d += kLanes) {
+    for (int lane = 0; lane < kLanes; ++lane) {
+      partial[lane] += lambda[d + lane] * to_float(value[d + lane]);
+      target[d + lane] += weight * lambda[d + lane];
+    }
+  }
+  for (int d = kWhole; d < kLength; ++d) {
+    partial[d - kWhole] += lambda[d] * to_float(value[d]);
+    target[d] += weight * lambda[d];
+  }
+  float half[kLanes / 2];
+  for (int lane = 0; lane < kLanes / 2; ++lane) half[lane] = partial[lane] + partial[lane + 4];
+  return (half[0] + half[2]) + (half[1] + half[3]);
+}
+
+// first[d] += a x[d] and second[d] += b y[d].
+template <int kLength>
+inline void add_two(float* __restrict__ first, float a, const float* __restrict__ x,
+                    float* __restrict__ second, float b, const float* __restrict__ y) {
+#pragma GCC ivdep
+  for (int d = 0; d < kLength; ++d) {
+    first[d] += a * x[d];
+    second[d] += b * y[d];
+  }
+}
+
+// A row p of softmax weights backwards. With g_e = <lambda, value_e> and y = sum p_e value_e the
+// scores have the gradients p_e (g_e - sum p_e' g_e') = p_e (g_e - <lambda, y>). Entries are held
+// until the row is complete; a row with more of them than fit must be added a second time, when
+// `again` says so.
+template <typename T, int kLength>
+class SoftmaxGradient {
+ public:
+  SoftmaxGradient(const T* query, const T* y, const float* lambda, float scale)
+      : lambda_(lambda), scale_(scale), mean_(dot<kLength>(lambda, y)) {
+    for (int d = 0; d < kLength; ++d) query_[d] = to_float(query[d]);
+  }
+  // target is where the gradient of `value` is summed, dkey that of `key`.
+  void add(const T* key, const T* value, float* dkey, float* target, float factor) {
+    if (count_ == kHeld) let_go();
+    keys_[count_] = key;
+    values_[count_] = value;
+    dkeys_[count_] = dkey;
+    targets_[count_] = target;
+    factors_[count_] = factor;
+    ++count_;
+  }
+  bool again() {
+    weigh_held();
+    weighed_ = true;
+    inverse_ = total_ > 0.0f ? 1.0f / total_ : 0.0f;
+    if (forgot_) count_ = 0;
+    return forgot_;
+  }
+  void finish(T* dquery) {
+    push_held();
+#pragma GCC ivdep
+    for (int d = 0; d < kLength; ++d) store_real(dquery + d, dquery_[d]);
+  }
+
+ private:
+  static constexpr int kHeld = 128;
+
+  void let_go() {
+    if (weighed_) {
+      push_held();
+    } else {
+      weigh_held();
+      forgot_ = true;
+    }
+    count_ = 0;
+  }
+  void score_held() {
+    for (int e = 0; e < count_; ++e) scores_[e] = scale_ * dot<kLength>(query_, keys_[e]);
+    for (int e = count_; e < (count_ + 7) / 8 * 8; ++e) scores_[e] = factors_[e] = 0.0f;
+  }
+  // The held entries join the sum of weights.
+  void weigh_held() {
+    score_held();
+    float highest = highest_;
+    for (int e = 0; e < count_; ++e) highest = scores_[e] > highest ? scores_[e] : highest;
+    total_ *= exponential(highest_ - highest);
+    highest_ = highest;
+    float weights[kHeld];
+    exponentials(weights);
+    for (int e = 0; e < count_; ++e) total_ += weights[e];
+  }
+  void exponentials(float* weights) const {
+    const int padded = (count_ + 7) / 8 * 8;
+#pragma GCC ivdep
+    for (int e = 0; e < padded; ++e) weights[e] = factors_[e] * exponential(scores_[e] - highest_);
+  }
+  void push_held() {
+    if (forgot_) score_held();
+    float weights[kHeld];
+    exponentials(weights);
+    float slopes[kHeld];
+    for (int e = 0; e < count_; ++e) {
+      weights[e] *= inverse_;
+      slopes[e] = scale_ * weights[e] * (dot<kLength>(lambda_, values_[e]) - mean_);
+      add_two<kLength>(dkeys_[e], slopes[e], query_, targets_[e], weights[e], lambda_);
+    }
+    add_weighted<kLength>(dquery_, slopes, keys_, count_);
+  }
+
+  const float* lambda_;
+  float scale_;
+  float mean_;
+  const T* keys_[kHeld];
+  const T* values_[kHeld];
+  float* dkeys_[kHeld];
+  float* targets_[kHeld];
+  float factors_[kHeld];
+  float scores_[kHeld];
+  int count_ = 0;
+  bool weighed_ = false;  // the sum of weights is complete
+  bool forgot_ = false;   // there were more entries than can be held
+  float highest_ = kLowestScore;
+  float total_ = 0.0f;
+  float inverse_ = 0.0f;
+  float query_[kLength];
+  float dquery_[kLength] = {};
+};
+
+}  // namespace heddle

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// The backward schedules behind schedule::backward, one per target and kind of weights.
+#pragma once
+
+#include "codegen/schedule/gradient_frame.hpp"
+
+namespace heddle::schedule {
+
+ir::Kernel backward_cpu(const KernelSpec& spec);
+ir::Kernel backward_cuda(const KernelSpec& spec);
+ir::Kernel backward_linear(const KernelSpec& spec);  // both targets
+
+}  // namespace heddle::schedule

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: Apache-2.0
+// Backward through matrix states. With S_i = gate_i S_{i-1} + k_i x_i^T, y_i = S_i^T q_i and
+// G_i = q_i dy_i^T + gate_{i+1} G_{i+1}, the gradient of S_i:
+//   dq_i = S_i dy_i = gate_i S_{i-1} dy_i + k_i <x_i, dy_i>,  dk_i = G_i x_i,  dx_i = G_i^T k_i,
+//   dgate_i = <G_i, S_{i-1}>.
+// States cannot be run backwards, since a gate may be 0. A first pass keeps one state every
+// state_dim tokens; then the segments between them, from the last to the first, are run once more
+// with all their states kept, and G goes back through them. On cuda a thread owns a row of the
+// states, and for dx, which sums over rows, a channel of G.
+#include <string>
+
+#include "codegen/schedule/backward.hpp"
+
+namespace heddle::schedule {
+
+using ir::Builder;
+using ir::Ex;
+using ir::Helper;
+using ir::LoopKind;
+using ir::MemoryId;
+using ir::Type;
+using ir::Var;
+
+namespace {
+
+class LinearGradients {
+ public:
+  LinearGradients(Builder& builder, const KernelSpec& spec)
+      : builder_(builder), spec_(spec), states_(spec.state_dim), dim_(spec.head_dim) {
+    const std::vector<std::string> keys = {"batch", "tokens", "heads", std::to_string(states_)};
+    const std::vector<std::string> values = {"batch", "tokens", "heads", std::to_string(dim_)};
+    const std::vector<std::string> gates = {"batch", "tokens", "heads"};
+    q_ = builder.buffer("q", spec.dtype, Access::kRead, keys);
+    k_ = builder.buffer("k", spec.dtype, Access::kRead, keys);
+    x_ = builder.buffer("x", spec.dtype, Access::kRead, values);
+    gate_ = builder.buffer("gate", ElementType::kF32, Access::kRead, gates);
+    dy_ = builder.buffer("dy", spec.dtype, Access::kRead, values);
+    dq_ = builder.buffer("dq", spec.dtype, Access::kWrite, keys);
+    dk_ = builder.buffer("dk", spec.dtype, Access::kWrite, keys);
+    dx_ = builder.buffer("dx", spec.dtype, Access::kWrite, values);
+    dgate_ = builder.buffer("dgate", ElementType::kF32, Access::kWrite, gates);
+    kept_ = builder.buffer("scratch_states", ElementType::kF32, Access::kWrite,
+                           {"batch", "heads", "tokens", std::to_string(dim_)});
+    segment_ = builder.buffer(
+        "scratch_segment", ElementType::kF32, Access::kWrite,
+        {"batch", "heads", std::to_string(states_), std::to_string(states_), std::to_string(dim_)});
+    tokens_ = builder.size("tokens");
+    heads_ = builder.size("heads");
+  }
+
+  void run() {
+    if (cuda()) {
+      enter(builder_.let("block", builder_.where(ir::Place::kBlock)));
+      return on_cuda();
+    }
+    builder_.loop("block", builder_.where(ir::Place::kFirstBlock),
+                  builder_.where(ir::Place::kLastBlock), [&](Ex block) {
+                    enter(block);
+                    on_cpu();
+                  });
+  }
+
+ private:
+  bool cuda() const { return spec_.target == ir::Target::kCuda; }
+
+  void enter(Ex block) {
+    batch_ = builder_.let("batch", block / heads_);
+    head_ = builder_.let("head", block % heads_);
+    kept_at_ = builder_.let("kept_at", block * tokens_ * dim_);
+    segment_at_ = builder_.let("segment_at", block * (states_ * states_ * dim_));
+  }
+
+  struct Places {
+    Ex token;  // of gate
+    Ex key;    // of q and k
+    Ex value;  // of x and dy
+    Ex gate;   // its value
+  };
+  Places places(Ex token) {
+    const Ex row = builder_.let("row", (batch_ * tokens_ + token) * heads_ + head_);
+    return {row, builder_.let("key_at", row * states_), builder_.let("value_at", row * dim_),
+            builder_.let("decay", builder_.load(gate_, row))};
+  }
+  // The state before the first token of segment c >= 1.
+  Ex kept(Ex c) { return kept_at_ + (c - 1) * (states_ * dim_); }
+  // The state before token r of the segment at hand.
+  Ex before(Ex r) { return segment_at_ + r * (states_ * dim_); }
+
+  void each_row(const std::function<void(Ex)>& body) {
+    builder_.loop("s", builder_.i64(0), builder_.i64(states_), body);
+  }
+  void each_channel(const std::function<void(Ex)>& body) {
+    builder_.loop("c", builder_.i64(0), builder_.i64(dim_), builder_.i64(1),
+                  cuda() ? LoopKind::kSerial : LoopKind::kLanes, body);
+  }
+  void each_token_down(Ex count, const std::function<void(Ex)>& body) {
+    builder_.loop("done", builder_.i64(0), count,
+                  [&](Ex done) { body(builder_.let("back", count - 1 - done)); });
+  }
+  void each_segment_down(const std::function<void(Ex, Ex, Ex)>& body) {
+    const Ex length = builder_.i64(states_);
+    const Ex count =
+        builder_.let("segments", builder_.call(Helper::kCeilDivide, {tokens_, length}));
+    builder_.loop("later", builder_.i64(0), count, [&](Ex later) {
+      const Ex c = builder_.let("segment", count - 1 - later);
+      const Ex first = builder_.let("first", c * states_);
+      body(c, first,
+           builder_.let("size", builder_.call(Helper::kMinimum, {length, tokens_ - first})));
+    });
+  }
+
+  // Both run one row of the states, which lies in `row` from `at` on, over one token.
+  void step(MemoryId row, Ex at, Ex s, const Places& place) {
+    const Ex key = builder_.let("key", builder_.load(k_, place.key + s));
+    each_channel([&](Ex d) {
+      builder_.store(
+          row, at + d,
+          place.gate * builder_.load(row, at + d) + key * builder_.load(x_, place.value + d));
+    });
+  }
+  // The first pass: leaves the state before every segment but the first.
+  void keep_if_due(MemoryId row, Ex at, Ex s, Ex token) {
+    const Ex next = builder_.let("next", token + 1);
+    builder_.when(both(equal(next % builder_.i64(states_), builder_.i64(0)), next < tokens_), [&] {
+      const Ex to = builder_.let("to", kept(next / builder_.i64(states_)) + s * dim_);
+      each_channel([&](Ex d) { builder_.store(kept_, to + d, builder_.load(row, at + d)); });
+    });
+  }
+  void start_segment(MemoryId row, Ex at, Ex s, Ex c) {
+    builder_.when(
+        c > 0,
+        [&] {
+          const Ex from = builder_.let("from", kept(c) + s * dim_);
+          each_channel([&](Ex d) { builder_.store(row, at + d, builder_.load(kept_, from + d)); });
+        },
+        [&] { clear(row, at); });
+  }
+  void clear(MemoryId row, Ex at) {
+    each_channel([&](Ex d) { builder_.store(row, at + d, builder_.f32(0)); });
+  }
+  void leave(MemoryId row, Ex at, Ex s, Ex r) {
+    const Ex to = builder_.let("to", before(r) + s * dim_);
+    each_channel([&](Ex d) { builder_.store(segment_, to + d, builder_.load(row, at + d)); });
+  }
+
+  // One row of G takes in token `place`: dk, dq and this row's part of dgate.
+  Ex row_back(MemoryId row, Ex at, Ex s, Ex r, const Places& place, Ex value_dot_dy) {
+    const Ex query = builder_.let("query", builder_.load(q_, place.key + s));
+    each_channel([&](Ex d) {
+      builder_.store(row, at + d,
+                     builder_.load(row, at + d) + query * builder_.load(dy_, place.value + d));
+    });
+    const Ex from = builder_.let("from", before(r) + s * dim_);
+    const Ex slope = product("dk_value", row, at, x_, place.value);
+    builder_.store(dk_, place.key + s, slope);
+    const Ex read = product("read", segment_, from, dy_, place.value);
+    builder_.store(dq_, place.key + s,
+                   place.gate * read + builder_.load(k_, place.key + s) * value_dot_dy);
+    return product("overlap", row, at, segment_, from);
+  }
+  void decay_row(MemoryId row, Ex at, const Places& place) {
+    each_channel(
+        [&](Ex d) { builder_.store(row, at + d, place.gate * builder_.load(row, at + d)); });
+  }
+  // <a, b> over the channels, in this thread.
+  Ex product(const std::string& name, MemoryId a, Ex a_at, MemoryId b, Ex b_at) {
+    if (!cuda()) {
+      return builder_.invoke_let(name, Type::kF32, "dot<" + std::to_string(dim_) + ">",
+                                 {ir::VectorPlace{a, a_at}, ir::VectorPlace{b, b_at}});
+    }
+    const Var sum = builder_.variable(name, builder_.f32(0));
+    each_channel([&](Ex d) {
+      builder_.assign(sum, Ex(sum) + builder_.load(a, a_at + d) * builder_.load(b, b_at + d));
+    });
+    return sum;
+  }
+
+  // ---- cpu ------------------------------------------------------------------------------------
+
+  void on_cpu() {
+    const auto row_at = [&](Ex s) { return s * dim_; };
+    const MemoryId state = builder_.array("state", Type::kF32, states_ * dim_);
+    builder_.comment("keep the state before every segment");
+    each_row([&](Ex s) { clear(state, row_at(s)); });
+    builder_.loop("token", builder_.i64(0), tokens_, [&](Ex token) {
+      const Places place = places(token);
+      each_row([&](Ex s) {
+        const Ex at = builder_.let("at", row_at(s));
+        step(state, at, s, place);
+        keep_if_due(state, at, s, token);
+      });
+    });
+    const MemoryId slope = builder_.array("slope", Type::kF32, states_ * dim_);  // G
+    each_row([&](Ex s) { clear(slope, row_at(s)); });
+    const MemoryId sums = builder_.array("sums", Type::kF32, dim_);
+    builder_.comment("segment by segment: its states once more, then its gradients");
+    each_segment_down([&](Ex c, Ex first, Ex size) {
+      each_row([&](Ex s) { start_segment(state, row_at(s), s, c); });
+      builder_.loop("r", builder_.i64(0), size, [&](Ex r) {
+        const Places place = places(first + r);
+        each_row([&](Ex s) {
+          const Ex at = builder_.let("at", row_at(s));
+          leave(state, at, s, r);
+          step(state, at, s, place);
+        });
+      });
+      each_token_down(size, [&](Ex r) {
+        const Places place = places(first + r);
+        const Ex value_dot_dy = product("value_dot_dy", x_, place.value, dy_, place.value);
+        const Var overlap = builder_.variable("dgate_value", builder_.f32(0));
+        clear(sums, builder_.i64(0));
+        each_row([&](Ex s) {
+          const Ex at = builder_.let("at", row_at(s));
+          builder_.assign(overlap, Ex(overlap) + row_back(slope, at, s, r, place, value_dot_dy));
+          const Ex key = builder_.let("key", builder_.load(k_, place.key + s));
+          each_channel([&](Ex d) {
+            builder_.store(sums, d, builder_.load(sums, d) + key * builder_.load(slope, at + d));
+          });
+          decay_row(slope, at, place);
+        });
+        each_channel([&](Ex d) { builder_.store(dx_, place.value + d, builder_.load(sums, d)); });
+        builder_.store(dgate_, place.token, overlap);
+      });
+    });
+  }
+
+  // ---- cuda -----------------------------------------------------------------------------------
+
+  void on_cuda() {
+    thread_ = builder_.let("thread", builder_.where(ir::Place::kThread));
+    builder_.when(thread_ < dim_, [&] { channel_back(); });
+    const Ex warp = builder_.let("warp", builder_.where(ir::Place::kWarp));
+    const Ex lane = builder_.let("lane", builder_.where(ir::Place::kLane));
+    const Ex zero = builder_.i64(0);
+    const Ex owns = builder_.let("owns", thread_ < states_);
+    const MemoryId state = builder_.array("state", Type::kF32, dim_);
+    const MemoryId slope = builder_.array("slope", Type::kF32, dim_);  // G
+    const int warps = (states_ + 31) / 32;
+    const MemoryId overlaps = builder_.array("overlaps", Type::kF32, states_ * warps, true);
+    builder_.comment("one thread per row: keep the state before every segment");
+    builder_.when(owns, [&] {
+      clear(state, zero);
+      clear(slope, zero);
+      builder_.loop("token", zero, tokens_, [&](Ex token) {
+        step(state, zero, thread_, places(token));
+        keep_if_due(state, zero, thread_, token);
+      });
+    });
+    builder_.comment("segment by segment: its states once more, then its gradients");
+    each_segment_down([&](Ex c, Ex first, Ex size) {
+      builder_.when(owns, [&] {
+        start_segment(state, zero, thread_, c);
+        builder_.loop("r", zero, size, [&](Ex r) {
+          const Places place = places(first + r);
+          leave(state, zero, thread_, r);
+          step(state, zero, thread_, place);
+        });
+      });
+      each_token_down(size, [&](Ex r) {
+        const Var part = builder_.variable("part", builder_.f32(0));
+        builder_.when(owns, [&] {
+          const Places place = places(first + r);
+          const Ex value_dot_dy = product("value_dot_dy", x_, place.value, dy_, place.value);
+          builder_.assign(part, row_back(slope, zero, thread_, r, place, value_dot_dy));
+          decay_row(slope, zero, place);
+        });
+        const Ex sum = builder_.let("sum", builder_.reduce(ir::ReduceOperator::kSum, part));
+        builder_.when(both(equal(lane, zero), warp < warps),
+                      [&] { builder_.store(overlaps, r * warps + warp, sum); });
+      });
+      builder_.barrier();
+      builder_.when(thread_ < size, [&] {
+        const Var sum = builder_.variable("dgate_value", builder_.f32(0));
+        builder_.loop("w", zero, builder_.i64(warps), [&](Ex w) {
+          builder_.assign(sum, Ex(sum) + builder_.load(overlaps, thread_ * warps + w));
+        });
+        builder_.store(dgate_, (batch_ * tokens_ + first + thread_) * heads_ + head_, sum);
+      });
+      builder_.barrier();
+    });
+  }
+
+  // dx of one channel, with its column of G.
+  void channel_back() {
+    builder_.comment("one thread per channel: dx, with a column of the gradient of the states");
+    const MemoryId column = builder_.array("column", Type::kF32, states_);
+    each_row([&](Ex s) { builder_.store(column, s, builder_.f32(0)); });
+    each_token_down(tokens_, [&](Ex token) {
+      const Places place = places(token);
+      const Ex change = builder_.let("change", builder_.load(dy_, place.value + thread_));
+      const Var sum = builder_.variable("sum", builder_.f32(0));
+      each_row([&](Ex s) {
+        const Ex next = builder_.let(
+            "next", builder_.load(column, s) + builder_.load(q_, place.key + s) * change);
+        builder_.assign(sum, Ex(sum) + builder_.load(k_, place.key + s) * next);
+        builder_.store(column, s, place.gate * next);
+      });
+      builder_.store(dx_, place.value + thread_, sum);
+    });
+  }
+
+  Builder& builder_;
+  const KernelSpec& spec_;
+  int states_;
+  int dim_;
+  MemoryId q_, k_, x_, gate_, dy_, dq_, dk_, dx_, dgate_;
+  MemoryId kept_, segment_;  // scratch
+  Ex tokens_, heads_;
+  Ex batch_, head_, kept_at_, segment_at_;
+  Ex thread_;  // cuda only
+};
+
+}  // namespace
+
+ir::Kernel backward_linear(const KernelSpec& spec) {
+  // A thread per row and per channel, in whole warps; segments are as long as there are rows.
+  const int owners = spec.state_dim > spec.head_dim ? spec.state_dim : spec.head_dim;
+  const int threads = spec.target == ir::Target::kCuda ? (owners + 31) / 32 * 32 : 1;
+  Builder builder(spec.symbol, spec.target, threads);
+  LinearGradients(builder, spec).run();
+  return builder.take();
+}
+
+}  // namespace heddle::schedule

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "codegen/schedule/gradient_frame.hpp"
+
+#include <string>
+
+#include "codegen/rows/syntax.hpp"
+
+namespace heddle::schedule {
+
+using ir::Builder;
+using ir::Ex;
+using ir::MemoryId;
+
+namespace {
+
+bool is_row_itself(const rows::RowPlan& plan) {
+  if (plan.leaves.size() != 1 || plan.formula->leaf != 0) return false;
+  const auto* span = std::get_if<rows::SpanLeaf>(&plan.leaves[0]);
+  if (span == nullptr || span->low != span->high || !span->conditions.empty()) return false;
+  const Name* name = std::get_if<Name>(&span->low->node);
+  return plan.side == Side::kA && name != nullptr && name->name == "i";
+}
+
+}  // namespace
+
+GradientFrame::GradientFrame(Builder& the_builder, const KernelSpec& the_spec)
+    : builder(the_builder), spec(the_spec), own_input_only_(is_row_itself(the_spec.a)) {
+  const std::vector<std::string> shape = {"batch", "tokens", "heads",
+                                          std::to_string(spec.head_dim)};
+  const auto read = [&](const char* name) {
+    return builder.buffer(name, spec.dtype, Access::kRead, shape);
+  };
+  const auto write = [&](const std::string& name, ElementType type) {
+    return builder.buffer(name, type, Access::kWrite, shape);
+  };
+  a.side = Side::kA;
+  b.side = Side::kB;
+  a.plan = &spec.a;
+  b.plan = &spec.b;
+  if (softmax()) {
+    q = read("q");
+    k = read("k");
+  }
+  x = read("x");
+  for (GradientSide* side : {&a, &b}) declare_side(*side);
+  if (softmax() || !b.plan->empty()) y = read("y");
+  dy = read("dy");
+  // Sums stay in f32; what is stored narrower is rounded once, when its sum is complete.
+  const bool narrow = spec.dtype != ElementType::kF32;
+  if (softmax()) {
+    dq = write("dq", spec.dtype);
+    dk = write("dk", spec.dtype);
+  }
+  dx = write("dx", spec.dtype);
+  for (GradientSide* side : {&a, &b}) {
+    if (softmax() || side->plan->empty()) continue;
+    const std::string letter = side->side == Side::kA ? "a" : "b";
+    side->dcoefficients = builder.buffer("dcoef_" + letter, spec.dtype, Access::kWrite,
+                                         {"batch", "tokens", "heads", "width_" + letter});
+  }
+  lambda = write("scratch_lambda", ElementType::kF32);
+  dk_apart = narrow && softmax();
+  dx_apart = narrow && !own_input_only();
+  dk_sum = dk_apart ? write("scratch_dk", ElementType::kF32) : dk;
+  dx_sum = dx_apart ? write("scratch_dx", ElementType::kF32) : dx;
+  if (softmax() && cuda()) {
+    const std::vector<std::string> by_row = {"batch", "tokens", "heads"};
+    highest = builder.buffer("scratch_highest", ElementType::kF32, Access::kWrite, by_row);
+    inverse = builder.buffer("scratch_inverse", ElementType::kF32, Access::kWrite, by_row);
+  }
+  a.value = x;
+  a.sum = dx_sum;
+  b.value = y;
+  b.sum = lambda;
+  tokens = builder.size("tokens");
+  heads = builder.size("heads");
+  for (GradientSide* side : {&a, &b}) {
+    if (softmax() || side->plan->empty()) continue;
+    side->width = builder.size(side->side == Side::kA ? "width_a" : "width_b");
+  }
+  if (!softmax()) return;
+  scale = builder.scalar("scale");
+  if (!a.plan->empty() && !b.plan->empty()) gamma = builder.scalar("gamma");
+}
+
+void GradientFrame::declare_side(GradientSide& side) {
+  if (softmax() || side.plan->empty()) return;
+  const std::string letter = side.side == Side::kA ? "a" : "b";
+  side.coefficients = builder.buffer("coef_" + letter, spec.dtype, Access::kRead,
+                                     {"batch", "tokens", "heads", "width_" + letter});
+}
+
+void GradientFrame::each_block(const std::function<void()>& body) {
+  if (cuda()) {
+    enter(builder.let("block", builder.where(ir::Place::kBlock)));
+    return body();
+  }
+  builder.loop("block", builder.where(ir::Place::kFirstBlock), builder.where(ir::Place::kLastBlock),
+               [&](Ex unit) {
+                 enter(unit);
+                 body();
+               });
+}
+
+void GradientFrame::enter(Ex unit) {
+  block = unit;
+  if (cuda()) {
+    thread = builder.let("thread", builder.where(ir::Place::kThread));
+    warp = builder.let("warp", builder.where(ir::Place::kWarp));
+    lane = builder.let("lane", builder.where(ir::Place::kLane));
+  }
+  batch = builder.let("batch", block / heads);
+  head = builder.let("head", block % heads);
+  token_stride = builder.let("token_stride", heads * spec.head_dim);
+  token_base = builder.let("token_base", (batch * tokens * heads + head) * spec.head_dim);
+}
+
+Ex GradientFrame::factor(const GradientSide& side) {
+  if (!gamma) return builder.f32(1);
+  return side.side == Side::kB ? *gamma : builder.f32(1) - *gamma;
+}
+
+}  // namespace heddle::schedule

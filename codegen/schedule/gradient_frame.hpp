@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// What every backward kernel for softmax or given weights has in common: its arguments, where the
+// rows of one (batch, head) lie in them, and where gradients are summed while rows still add to
+// them. The whole sequence is one launch; rows are taken from the last to the first, so that row i
+// finds lambda_i = dy_i + sum over later rows of B_ki lambda_k complete.
+#pragma once
+
+#include <functional>
+#include <optional>
+
+#include "codegen/ir/builder.hpp"
+#include "codegen/schedule/kernel_spec.hpp"
+
+namespace heddle::schedule {
+
+struct GradientSide {
+  Side side = Side::kA;
+  const rows::RowPlan* plan = nullptr;
+  ir::MemoryId value;          // x or y
+  ir::MemoryId sum;            // f32, where the gradients of the values are added up
+  ir::MemoryId coefficients;   // given only
+  ir::MemoryId dcoefficients;  // given only
+  ir::Ex width;
+};
+
+class GradientFrame {
+ public:
+  GradientFrame(ir::Builder& builder, const KernelSpec& spec);
+
+  // As in a forward kernel: the block of a cuda launch, or each block of a cpu launch's range.
+  void each_block(const std::function<void()>& body);
+  // Element offset of channel 0 of this head at token 0, 1, ...
+  ir::Ex token_at(ir::Ex token) const { return token_base + token * token_stride; }
+  // Element offset of entry 0 of a token's coefficients.
+  ir::Ex coefficients_at(const GradientSide& side, ir::Ex token) const {
+    return ((batch * tokens + token) * heads + head) * side.width;
+  }
+  // (1 - gamma) or gamma; 1 where only one side has entries.
+  ir::Ex factor(const GradientSide& side);
+  ir::Ex times_factor(const GradientSide& side, ir::Ex value) {
+    return gamma ? factor(side) * value : value;
+  }
+
+  bool cuda() const { return spec.target == ir::Target::kCuda; }
+  bool softmax() const { return spec.weights == WeightKind::kSoftmax; }
+  // A = { i }: nothing is ever added to dx but by its own row, which writes it at once.
+  bool own_input_only() const { return own_input_only_; }
+
+  ir::Builder& builder;
+  const KernelSpec& spec;
+  ir::MemoryId q, k, x, y, dy;
+  ir::MemoryId dq, dk, dx;
+  ir::MemoryId lambda;            // scratch, f32
+  ir::MemoryId highest, inverse;  // scratch of cuda softmax, f32, by row: the highest score and one
+                                  // over the sum of weights
+  ir::MemoryId dk_sum, dx_sum;    // f32: dk and dx themselves, or scratch beside narrower ones
+  bool dk_apart = false;          // dk_sum is scratch
+  bool dx_apart = false;          // dx_sum is scratch
+  GradientSide a, b;
+  ir::Ex tokens, heads, scale;
+  std::optional<ir::Ex> gamma;
+  ir::Ex token_base, token_stride;
+  ir::Ex block, head, batch;
+  ir::Ex warp, lane, thread;  // cuda only
+
+ private:
+  void enter(ir::Ex unit);
+  void declare_side(GradientSide& side);
+
+  bool own_input_only_;
+};
+
+}  // namespace heddle::schedule

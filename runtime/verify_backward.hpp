@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which launches verify a backward kernel, and the check of its gradients against the oracle's.
+#pragma once
+
+#include <vector>
+
+#include "runtime/verify_plan.hpp"
+
+namespace heddle {
+
+void check_backward(const VerifyContext& context, const KernelUnderTest& backward, Ledger& ledger,
+                    std::vector<KernelProfile>& profiles);
+
+}  // namespace heddle
