@@ -11,7 +11,7 @@
 namespace heddle {
 
 void add_kernel_options(CLI::App& command, KernelOptions& options) {
-  command.add_option("--op", options.ops, "prefill, decode or backward; without it the first two")
+  command.add_option("--op", options.ops, "prefill, decode or backward; without it all of them")
       ->check(CLI::IsMember({"prefill", "decode", "backward"}))
       ->delimiter(',')
       ->allow_extra_args(false);
@@ -39,7 +39,8 @@ void add_kernel_options(CLI::App& command, KernelOptions& options) {
 ArtifactOrCode generate_for(const LoadedPattern& loaded, const KernelOptions& options,
                             const std::string& target) {
   GenerateOptions generate_options;
-  if (!options.ops.empty()) generate_options.ops = options.ops;
+  generate_options.ops =
+      options.ops.empty() ? std::vector<std::string>{"prefill", "decode", "backward"} : options.ops;
   generate_options.target = target == "cuda" ? ir::Target::kCuda : ir::Target::kCpu;
   generate_options.head_dim = options.head_dim;
   generate_options.dtype = options.dtype == "bf16"  ? ElementType::kBF16

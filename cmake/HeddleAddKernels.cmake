@@ -2,7 +2,7 @@
 # heddle_add_kernels(TARGET
 #   PATTERN file.heddle or a built-in name
 #   [NAME pattern]          the pattern's name; default: PATTERN without folder and extension
-#   [OPS prefill decode]    default: both
+#   [OPS prefill decode]    the default; backward besides
 #   [HEAD_DIM 64] [DTYPE f32] [WEIGHTS softmax]
 #   [NATIVE])               compile for this machine's processor
 #

@@ -220,7 +220,7 @@ class Kernels(Workspace):
             self.assertEqual(run.returncode, 0, run.stderr)
             manifest = json.loads((out / "manifest.json").read_text())
             self.assertEqual(manifest["pattern"], "log_cached")
-            self.assertEqual({kernel["op"] for kernel in manifest["kernels"]}, {"prefill", "decode"})
+            self.assertEqual({kernel["op"] for kernel in manifest["kernels"]}, {"prefill", "decode", "backward"})
             for kernel in manifest["kernels"]:
                 self.assertTrue((out / kernel["file"]).exists())
 

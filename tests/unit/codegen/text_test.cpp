@@ -48,6 +48,7 @@ TEST_CASE("golden kernel texts") {
                         const std::string& op, std::optional<WeightKind> weights = {}) {
     GenerateOptions options = options_for(target, dtype, 64);
     options.weights = weights;
+    options.ops = {op};
     const Artifact artifact = artifact_of(builtin(pattern), options);
     for (const KernelEntry& kernel : artifact.manifest.kernels) {
       if (kernel.op == op) check_golden(kernel.file, artifact.files.at(kernel.file));
@@ -58,6 +59,9 @@ TEST_CASE("golden kernel texts") {
   check("log_recurrence", ir::Target::kCpu, ElementType::kF32, "prefill", WeightKind::kGiven);
   check("strided_attention", ir::Target::kCpu, ElementType::kF32, "decode");
   check("linear_attention", ir::Target::kCuda, ElementType::kF32, "prefill");
+  check("log_cached", ir::Target::kCuda, ElementType::kBF16, "backward");
+  check("log_recurrence", ir::Target::kCpu, ElementType::kF32, "backward", WeightKind::kGiven);
+  check("chacal", ir::Target::kCpu, ElementType::kBF16, "backward");
 }
 
 TEST_CASE("an artifact is complete, repeatable, and its manifest reads back") {
@@ -138,8 +142,8 @@ TEST_CASE("what has no schedule is refused") {
   options.head_dim = 257;
   refuses(options, "1..256");
   options = {};
-  options.ops = {"backward"};
-  refuses(options, "no schedule for the operation 'backward'");
+  options.ops = {"sideways"};
+  refuses(options, "no schedule for the operation 'sideways'");
   options = {};
   options.weights = WeightKind::kGated;
   refuses(options, "gated");

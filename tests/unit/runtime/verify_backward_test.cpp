@@ -100,6 +100,7 @@ VerifyReport verify_mutant(const Artifact& artifact, const std::string& text, co
   files[artifact.manifest.kernels[0].file] = text;
   VerifyOptions options = quick();
   options.sizes = {1, 2, 63, 100};
+  options.work_budget = 2'500'000;
   return verify(artifact.manifest, files, rows, options);
 }
 
