@@ -127,6 +127,11 @@ std::optional<Error> check_slots(const CacheLayout& layout, const std::string& n
 
 Result<CheckedLaunch> check_launch(const Manifest& manifest, const KernelEntry& entry,
                                    const LaunchValues& values) {
+  // Without a state between launches there is nothing for a gradient to arrive through.
+  const auto start = values.sizes.find("start");
+  if (entry.op == "backward" && start != values.sizes.end() && start->second != 0) {
+    return Error{"a backward kernel takes the whole sequence at once: start must be 0"};
+  }
   const Sizes sizes(manifest, values);
   CheckedLaunch launch;
   for (const Argument& argument : entry.arguments) {
@@ -145,11 +150,6 @@ Result<CheckedLaunch> check_launch(const Manifest& manifest, const KernelEntry& 
       }
       launch.arguments.emplace_back(scalar->second);
     }
-  }
-  // Without a state between launches there is nothing for a gradient to arrive through.
-  const auto start = values.sizes.find("start");
-  if (entry.op == "backward" && start != values.sizes.end() && start->second != 0) {
-    return Error{"a backward kernel takes the whole sequence at once: start must be 0"};
   }
   if (auto error = check_slots(manifest.cache_a, "slots_a", entry, sizes)) return *error;
   if (auto error = check_slots(manifest.cache_b, "slots_b", entry, sizes)) return *error;

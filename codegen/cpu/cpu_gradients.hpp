@@ -31,12 +31,28 @@ inline float push_entry(const float* __restrict__ lambda, const T* __restrict__ 
   return (half[0] + half[2]) + (half[1] + half[3]);
 }
 
-// first[d] += a x[d] and second[d] += b y[d].
+// first[d] += a x[d] and second[d] += b y[d]. Both rows are read before either is written: the two
+// often lie a multiple of 4096 bytes apart, where a load waits for an earlier store.
 template <int kLength>
 inline void add_two(float* __restrict__ first, float a, const float* __restrict__ x,
                     float* __restrict__ second, float b, const float* __restrict__ y) {
+  constexpr int kLanes = 32;
+  constexpr int kWhole = kLength / kLanes * kLanes;
+  for (int d = 0; d < kWhole; d += kLanes) {
+    float one[kLanes];
+    float two[kLanes];
 #pragma GCC ivdep
-  for (int d = 0; d < kLength; ++d) {
+    for (int lane = 0; lane < kLanes; ++lane) {
+      one[lane] = first[d + lane] + a * x[d + lane];
+      two[lane] = second[d + lane] + b * y[d + lane];
+    }
+#pragma GCC ivdep
+    for (int lane = 0; lane < kLanes; ++lane) {
+      first[d + lane] = one[lane];
+      second[d + lane] = two[lane];
+    }
+  }
+  for (int d = kWhole; d < kLength; ++d) {
     first[d] += a * x[d];
     second[d] += b * y[d];
   }
@@ -116,9 +132,11 @@ class SoftmaxGradient {
     for (int e = 0; e < count_; ++e) {
       weights[e] *= inverse_;
       slopes[e] = scale_ * weights[e] * (dot<kLength>(lambda_, values_[e]) - mean_);
-      add_two<kLength>(dkeys_[e], slopes[e], query_, targets_[e], weights[e], lambda_);
     }
     add_weighted<kLength>(dquery_, slopes, keys_, count_);
+    for (int e = 0; e < count_; ++e) {
+      add_two<kLength>(dkeys_[e], slopes[e], query_, targets_[e], weights[e], lambda_);
+    }
   }
 
   const float* lambda_;

@@ -5,15 +5,18 @@
 
 #include "codegen/generate.hpp"
 #include "runtime/bench_launch.hpp"
+#include "runtime/launch_check.hpp"
 #include "tests/unit/runtime/reference_test_support.hpp"
 
 namespace heddle {
 namespace {
 
-TEST_CASE("generated cpu kernels are timed when they are right and not when they are wrong") {
+void check_timings(WeightKind weights) {
   const std::int64_t n = 200;
   const Rows rows = test::builtin_rows("sqrt_cached", n + 1);
   GenerateOptions generate_options;
+  generate_options.ops = {"prefill", "decode", "backward"};
+  generate_options.weights = weights;
   generate_options.head_dim = 16;
   generate_options.exact_to = n;
   const Result<Artifact> artifact = generate(test::builtin("sqrt_cached"), generate_options);
@@ -38,14 +41,35 @@ TEST_CASE("generated cpu kernels are timed when they are right and not when they
     INFO(entry.op << ": " << right->front().remark);
     REQUIRE(right->front().timing.has_value());
     CHECK(right->front().max_rel_error.value() < 1e-5);
-    CHECK(right->size() == (entry.op == "prefill" ? 3 : 1));
+    CHECK(right->size() == (entry.op == "prefill" ? 3 : entry.op == "backward" ? 2 : 1));
+    for (const BenchRow& row : *right) {
+      INFO(row.name << ": " << row.remark);
+      CHECK(row.timing.has_value());
+    }
 
     const Rows others = test::builtin_rows("sqrt_recurrence", n + 1);
     const auto wrong = bench(artifact->manifest, entry, others, options, factory);
     // The decode's cache cannot even hold what those rows read.
-    CHECK(wrong.ok() == (entry.op == "prefill"));
+    CHECK(wrong.ok() == (entry.op != "decode"));
     if (wrong.ok()) CHECK_FALSE(wrong->front().timing.has_value());
   }
+}
+
+TEST_CASE("generated cpu kernels are timed when they are right and not when they are wrong") {
+  check_timings(WeightKind::kSoftmax);
+  check_timings(WeightKind::kGiven);
+}
+
+TEST_CASE("a backward kernel is not launched on the rest of a sequence") {
+  GenerateOptions options;
+  options.ops = {"backward"};
+  const Result<Artifact> artifact = generate(test::builtin("log_cached"), options);
+  REQUIRE(artifact.ok());
+  LaunchValues values;
+  values.sizes = {{"batch", 1}, {"tokens", 4}, {"heads", 1}, {"start", 4}};
+  const auto launch = check_launch(artifact->manifest, artifact->manifest.kernels[0], values);
+  REQUIRE_FALSE(launch.ok());
+  CHECK(launch.error().message.find("start must be 0") != std::string::npos);
 }
 
 }  // namespace
