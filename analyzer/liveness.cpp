@@ -11,9 +11,9 @@ namespace {
 const RowTable& table_of(const Rows& rows, Side side) { return side == Side::kA ? rows.a : rows.b; }
 
 // |positions restricted to 1..last|
-std::int64_t count_up_to(std::span<const Interval> positions, std::int64_t last) {
+std::int64_t count_up_to(RowView positions, std::int64_t last) {
   std::int64_t count = 0;
-  for (const Interval& interval : positions) {
+  for (const Interval interval : positions) {
     count += std::max<std::int64_t>(0, std::min(interval.high, last) - interval.low + 1);
   }
   return count;
@@ -26,7 +26,7 @@ class RowReader {
       : evaluator_(pattern), table_(table_of(rows, side)), side_(side) {}
 
   // The intervals of row i, valid until the next call.
-  Result<std::span<const Interval>> row(std::int64_t i) {
+  Result<RowView> row(std::int64_t i) {
     if (i <= table_.rows()) return table_.row(i);
     auto row = evaluator_.row(side_, i);
     if (!row.ok()) return row.error();
@@ -35,7 +35,7 @@ class RowReader {
                    row->violation->position.to_string() + ", which is outside its range"};
     }
     beyond_ = std::move(row->positions);
-    return std::span<const Interval>(beyond_);
+    return RowView(beyond_);
   }
 
  private:
