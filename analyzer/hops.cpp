@@ -1,201 +1,306 @@
 // SPDX-License-Identifier: Apache-2.0
-// Three roads to the same numbers: distances for invariant patterns, blocks of columns with narrow
-// numbers for the rest, and the plain table when all pairs are wanted.
+// Three roads to the same numbers: distances for invariant patterns, blocks of columns for the
+// rest, all of them or a sample, and the plain table when all pairs are wanted.
 #include "analyzer/hops.hpp"
 
 #include <algorithm>
-#include <array>
+#include <atomic>
+#include <cmath>
 #include <limits>
+#include <numeric>
+#include <random>
 
-#include "analyzer/invariance.hpp"
+#include "analyzer/hop_columns.hpp"
+#include "analyzer/parallel.hpp"
 #include "analyzer/range_extreme.hpp"
 
 namespace heddle {
 namespace {
 
 constexpr std::int32_t kInfinite = std::numeric_limits<std::int32_t>::max() - 1;
+using Pair = std::pair<std::int64_t, std::int64_t>;
 
+// Counts of pairs by hops; sums of tallies do not depend on the order.
 struct Tally {
-  std::int64_t total = 0;
-  HopSummary summary;
+  std::vector<std::int64_t> pairs;  // entry h
+  std::int64_t unreachable = 0;
+  std::int64_t max = 0;
+  std::optional<Pair> witness;
 
-  void take_maximum(std::int64_t hops, std::int64_t i, std::int64_t j) {
-    const std::pair candidate{i, j};
-    if (summary.witness &&
-        (hops < summary.max || (hops == summary.max && candidate >= *summary.witness))) {
-      return;
-    }
-    summary.max = hops;
-    summary.witness = candidate;
+  void take_maximum(std::int64_t hops, Pair candidate) {
+    if (witness && (hops < max || (hops == max && candidate >= *witness))) return;
+    max = hops;
+    witness = candidate;
   }
 
-  HopSummary finish() const {
-    HopSummary result = summary;
+  void add(const Tally& other) {
+    if (pairs.size() < other.pairs.size()) pairs.resize(other.pairs.size(), 0);
+    for (std::size_t h = 0; h < other.pairs.size(); ++h) pairs[h] += other.pairs[h];
+    unreachable += other.unreachable;
+    if (other.witness) take_maximum(other.max, *other.witness);
+  }
+
+  HopSummary summary() const {
+    HopSummary result;
+    result.max = max;
+    result.witness = witness;
+    result.unreachable_pairs = unreachable;
+    result.distribution = pairs;
+    result.distribution.resize(witness ? static_cast<std::size_t>(max) + 1 : 0);
+    double total = 0;
+    for (std::size_t h = 0; h < result.distribution.size(); ++h) {
+      result.reachable_pairs += result.distribution[h];
+      total += static_cast<double>(h) * static_cast<double>(result.distribution[h]);
+    }
     if (result.reachable_pairs > 0) {
-      result.mean = static_cast<double>(total) / static_cast<double>(result.reachable_pairs);
+      result.mean = total / static_cast<double>(result.reachable_pairs);
     }
     return result;
   }
 };
 
-HopSummary summarize_distances(const std::vector<std::int32_t>& hops) {
+Tally tally_of_distances(const std::vector<std::int32_t>& hops) {
   Tally tally;
   const auto n = static_cast<std::int64_t>(hops.size());
   for (std::int64_t d = 1; d < n; ++d) {
-    const std::int64_t pairs = n - d;
-    if (hops[d] == kUnreachable) {
-      tally.summary.unreachable_pairs += pairs;
+    const std::int32_t here = hops[static_cast<std::size_t>(d)];
+    if (here == kUnreachable) {
+      tally.unreachable += n - d;
       continue;
     }
-    tally.summary.reachable_pairs += pairs;
-    tally.total += pairs * hops[d];
-    tally.take_maximum(hops[d], d + 1, 1);
+    const auto h = static_cast<std::size_t>(here);
+    if (tally.pairs.size() <= h) tally.pairs.resize(h + 1, 0);
+    tally.pairs[h] += n - d;
+    tally.take_maximum(here, {d + 1, 1});
   }
-  return tally.finish();
+  return tally;
 }
 
-// A block of kLanes columns j = first .. first + kLanes - 1, all rows from `first` on. Numbers are
-// of type T with the largest value as infinity.
-template <typename T>
-class ColumnBlock {
- public:
-  static constexpr std::int64_t kLanes = 64;
-  static constexpr T kNone = std::numeric_limits<T>::max();
-  using Lanes = std::array<T, kLanes>;
-
-  ColumnBlock(const Rows& rows, std::int64_t first) : rows_(rows), first_(first) {
-    levels_[0].reserve(static_cast<std::size_t>(rows.n() - first + 1));
-  }
-
-  // Appends row first + size. Lanes of columns without a path, or beyond the row, are kNone.
-  const Lanes& append() {
-    const std::int64_t i = first_ + static_cast<std::int64_t>(levels_[0].size());
-    Lanes best;
-    best.fill(kNone);
-    for (const Interval& interval : rows_.b.row(i)) {
-      if (interval.high < first_) continue;
-      take_rows(std::max(interval.low, first_) - first_, interval.high - first_, best);
-    }
-    for (T& value : best) value = static_cast<T>(value + (value != kNone));
-    for (const Interval& interval : rows_.a.row(i)) {
-      const std::int64_t low = std::max(interval.low, first_);
-      const std::int64_t high = std::min(interval.high, first_ + kLanes - 1);
-      for (std::int64_t j = low; j <= high; ++j) {
-        T& value = best[static_cast<std::size_t>(j - first_)];
-        value = std::min<T>(value, j == i ? 0 : 1);
-      }
-    }
-    levels_[0].push_back(best);
-    complete_groups();
-    return levels_[0].back();
-  }
-
- private:
-  // Level k + 1 holds the minima of groups of 16 entries of level k.
-  static constexpr std::size_t kGroup = 16;
-
-  static void take(const Lanes& from, Lanes& best) {
-    for (std::size_t lane = 0; lane < kLanes; ++lane) {
-      best[lane] = std::min(best[lane], from[lane]);
-    }
-  }
-
-  void take_rows(std::int64_t low, std::int64_t high, Lanes& best) const {
-    auto begin = static_cast<std::size_t>(low);
-    auto end = static_cast<std::size_t>(high) + 1;
-    for (const std::vector<Lanes>& level : levels_) {
-      const bool top = &level == &levels_.back();
-      while (begin < end && (top || begin % kGroup != 0)) take(level[begin++], best);
-      while (begin < end && end % kGroup != 0) take(level[--end], best);
-      if (begin == end) return;
-      begin /= kGroup;
-      end /= kGroup;
-    }
-  }
-
-  void complete_groups() {
-    for (std::size_t k = 0; k + 1 < levels_.size(); ++k) {
-      const std::size_t size = levels_[k].size();
-      if (size % kGroup != 0) return;
-      Lanes best;
-      best.fill(kNone);
-      for (std::size_t e = size - kGroup; e < size; ++e) take(levels_[k][e], best);
-      levels_[k + 1].push_back(best);
-    }
-  }
-
-  const Rows& rows_;
-  std::int64_t first_;
-  std::array<std::vector<Lanes>, 4> levels_;
+// Per searched token j, over i > j.
+struct ColumnSum {
+  std::int64_t token = 0;
+  double hops = 0;
+  std::int64_t reached = 0;
 };
 
-// Nothing when a number reaches the last value before infinity: then T is too narrow.
+// The pairs i > j of up to 64 tokens j; nothing when a number reaches the last value before
+// infinity, for which T is then too narrow. `sums` receives an entry per token if given.
 template <typename T>
-std::optional<HopSummary> summarize_blocks(const Rows& rows) {
-  using Block = ColumnBlock<T>;
+std::optional<Tally> tally_block(const Rows& rows, std::span<const std::int64_t> tokens,
+                                 std::vector<ColumnSum>* sums) {
+  using Columns = HopColumns<T>;
+  Columns columns(rows, tokens);
   Tally tally;
-  const std::int64_t n = rows.n();
-  for (std::int64_t first = 1; first <= n; first += Block::kLanes) {
-    Block block(rows, first);
-    for (std::int64_t i = first; i <= n; ++i) {
-      const typename Block::Lanes& hops = block.append();
-      const std::int64_t lanes = std::min(Block::kLanes, i - first);  // columns j < i
-      std::uint32_t total = 0;
-      std::uint32_t reached = 0;
-      T longest = 0;
-      for (std::int64_t lane = 0; lane < lanes; ++lane) {
-        const T value = hops[static_cast<std::size_t>(lane)];
-        const bool path = value != Block::kNone;
-        total += path ? value : 0u;
-        reached += path;
-        longest = std::max<T>(longest, path ? value : T{0});
+  std::vector<ColumnSum> own(tokens.size());
+  std::size_t open = 0;  // tokens below row i
+  for (std::int64_t i = columns.first_row(); i <= rows.n(); ++i) {
+    const typename Columns::Lanes& hops = columns.append();
+    while (open < tokens.size() && tokens[open] < i) ++open;
+    T longest = 0;
+    for (std::size_t lane = 0; lane < open; ++lane) {
+      longest = std::max<T>(longest, hops[lane] == Columns::kNone ? T{0} : hops[lane]);
+    }
+    if (longest == Columns::kNone - 1) return std::nullopt;
+    if (tally.pairs.size() <= longest) tally.pairs.resize(std::size_t{longest} + 1, 0);
+    for (std::size_t lane = 0; lane < open; ++lane) {
+      if (hops[lane] == Columns::kNone) {
+        ++tally.unreachable;
+        continue;
       }
-      if (longest == Block::kNone - 1) return std::nullopt;
-      tally.total += total;
-      tally.summary.reachable_pairs += reached;
-      tally.summary.unreachable_pairs += lanes - reached;
-      if (reached > 0 && (!tally.summary.witness || longest >= tally.summary.max)) {
-        const auto lane = std::find(hops.begin(), hops.begin() + lanes, longest) - hops.begin();
-        tally.take_maximum(longest, i, first + lane);
+      ++tally.pairs[hops[lane]];
+      if (sums) {
+        own[lane].hops += hops[lane];
+        ++own[lane].reached;
       }
     }
+    if (longest > 0 && (!tally.witness || longest > tally.max)) {
+      const auto lane = std::find(hops.begin(), hops.begin() + open, longest) - hops.begin();
+      tally.take_maximum(longest, {i, tokens[static_cast<std::size_t>(lane)]});
+    }
   }
-  return tally.finish();
+  if (sums) {
+    for (std::size_t e = 0; e < own.size(); ++e) {
+      own[e].token = tokens[e];
+      sums->push_back(own[e]);
+    }
+  }
+  return tally;
+}
+
+std::int64_t blocks_of(std::size_t tokens) {
+  return (static_cast<std::int64_t>(tokens) + HopColumns<std::uint8_t>::kLanes - 1) /
+         HopColumns<std::uint8_t>::kLanes;
+}
+
+// All pairs of these tokens, ascending.
+template <typename T>
+std::optional<Tally> tally_columns(const Rows& rows, const std::vector<std::int64_t>& tokens,
+                                   std::vector<ColumnSum>* sums) {
+  const std::int64_t blocks = blocks_of(tokens.size());
+  std::vector<Tally> tallies(static_cast<std::size_t>(worker_count()));
+  std::vector<std::vector<ColumnSum>> block_sums(sums ? static_cast<std::size_t>(blocks) : 0);
+  std::atomic<bool> narrow{false};
+  for_each_parallel(blocks, [&](int worker, std::int64_t block) {
+    if (narrow) return;
+    const std::span<const std::int64_t> all(tokens);
+    const auto first = static_cast<std::size_t>(block * HopColumns<T>::kLanes);
+    const auto own =
+        all.subspan(first, std::min<std::size_t>(HopColumns<T>::kLanes, all.size() - first));
+    const auto tally =
+        tally_block<T>(rows, own, sums ? &block_sums[static_cast<std::size_t>(block)] : nullptr);
+    if (!tally) {
+      narrow = true;
+      return;
+    }
+    tallies[static_cast<std::size_t>(worker)].add(*tally);
+  });
+  if (narrow) return std::nullopt;
+  Tally tally;
+  for (const Tally& part : tallies) tally.add(part);
+  for (const auto& part : block_sums) sums->insert(sums->end(), part.begin(), part.end());
+  return tally;
+}
+
+Tally tally_columns(const Rows& rows, const std::vector<std::int64_t>& tokens,
+                    std::vector<ColumnSum>* sums) {
+  if (const auto tally = tally_columns<std::uint8_t>(rows, tokens, sums)) return *tally;
+  if (const auto tally = tally_columns<std::uint16_t>(rows, tokens, sums)) return *tally;
+  const auto tally = tally_columns<std::uint32_t>(rows, tokens, sums);
+  assert_that(tally.has_value(), "a path has fewer edges than there are tokens");
+  return *tally;
+}
+
+// Token j for the pair with this index when pairs are listed by j.
+std::int64_t token_of_pair(std::int64_t n, std::int64_t index) {
+  // Tokens 1..j have j n - j (j + 1) / 2 pairs.
+  std::int64_t low = 1, high = n - 1;
+  while (low < high) {
+    const std::int64_t j = low + (high - low) / 2;
+    if (index < j * n - j * (j + 1) / 2) {
+      high = j;
+    } else {
+      low = j + 1;
+    }
+  }
+  return low;
+}
+
+std::vector<std::int64_t> drawn_tokens(std::int64_t n, std::int64_t count) {
+  std::mt19937_64 random(1);  // the same tokens each time: results repeat
+  std::uniform_int_distribution<std::int64_t> pair(0, n * (n - 1) / 2 - 1);
+  std::vector<std::int64_t> tokens;
+  for (std::int64_t e = 0; e < count; ++e) tokens.push_back(token_of_pair(n, pair(random)));
+  std::sort(tokens.begin(), tokens.end());
+  return tokens;
+}
+
+// With chances in proportion to the pairs n - j of a token, each draw gives
+//   u = hops / (n - j), v = reached / (n - j) with E u / E v = mean and 1 - E v = unreachable
+//   share.
+void estimate(std::int64_t n, const std::vector<ColumnSum>& draws, HopSummary& summary) {
+  constexpr double kNormal = 1.959964;  // two-sided, 95%
+  HopSample sample;
+  sample.tokens = static_cast<std::int64_t>(draws.size());
+  const double count = static_cast<double>(draws.size());
+  double u = 0, v = 0;
+  for (const ColumnSum& draw : draws) {
+    u += draw.hops / static_cast<double>(n - draw.token) / count;
+    v += static_cast<double>(draw.reached) / static_cast<double>(n - draw.token) / count;
+  }
+  summary.mean = v > 0 ? u / v : 0;
+  sample.unreachable_share = 1 - v;
+  double mean_square = 0, share_square = 0;
+  for (const ColumnSum& draw : draws) {
+    const double pairs = static_cast<double>(n - draw.token);
+    const double reached = static_cast<double>(draw.reached) / pairs;
+    const double error = draw.hops / pairs - summary.mean * reached;
+    mean_square += error * error;
+    share_square += (reached - v) * (reached - v);
+  }
+  const double scale = kNormal / std::sqrt(count * (count - 1));
+  sample.mean_half_width = v > 0 ? scale * std::sqrt(mean_square) / v : 0;
+  sample.unreachable_half_width = scale * std::sqrt(share_square);
+  sample.share_beyond_max = 1 - std::pow(1 - sample.confidence, 1 / count);
+  summary.sample = sample;
+}
+
+// Back from i to j through tokens that are one hop nearer each; hops(v) is hops(v, j).
+template <typename Hops>
+std::vector<std::int64_t> shortest_path(const Rows& rows, Pair pair, const Hops& hops) {
+  const auto [i, j] = pair;
+  std::vector<std::int64_t> path;
+  for (std::int64_t v = i; v != j;) {
+    path.push_back(v);
+    std::int64_t before = hops(v) == 1 && rows.a.contains(v, j) ? j : 0;
+    for (const Interval read : rows.b.row(v)) {
+      for (std::int64_t u = std::max(read.low, j); u <= read.high && before == 0; ++u) {
+        if (hops(u) == hops(v) - 1) before = u;
+      }
+      if (before != 0) break;
+    }
+    assert_that(before != 0, "the pair is connected");
+    v = before;
+  }
+  path.push_back(j);
+  std::reverse(path.begin(), path.end());
+  return path;
+}
+
+// The tokens of a path with the fewest edges, by a search from j alone.
+std::vector<std::int64_t> shortest_path(const Rows& rows, Pair pair) {
+  const auto [i, j] = pair;
+  RangeMinimum<std::int32_t> hops;  // of rows j, j + 1, ..
+  for (std::int64_t v = j; v <= i; ++v) {
+    std::int32_t least = !rows.a.contains(v, j) ? kInfinite : v == j ? 0 : 1;
+    for (const Interval read : rows.b.row(v)) {
+      if (read.high < j) continue;
+      const auto low = static_cast<std::size_t>(std::max(read.low, j) - j);
+      least = std::min(least, hops.over(low, static_cast<std::size_t>(read.high - j)) + 1);
+    }
+    hops.append(std::min(least, kInfinite));
+  }
+  return shortest_path(
+      rows, pair, [&, j = j](std::int64_t v) { return hops[static_cast<std::size_t>(v - j)]; });
+}
+
+std::int64_t interval_count(const Rows& rows) {
+  std::int64_t count = 0;
+  for (std::int64_t i = 1; i <= rows.n(); ++i) {
+    count += static_cast<std::int64_t>(rows.a.row(i).size() + rows.b.row(i).size());
+  }
+  return count;
 }
 
 }  // namespace
 
-std::optional<std::vector<std::int32_t>> hops_by_distance(const Rows& rows) {
-  const auto inputs = invariant_offsets(rows.a);
-  if (!inputs) return std::nullopt;
-  const auto outputs = invariant_offsets(rows.b);
-  if (!outputs) return std::nullopt;
-  RangeMinimum<std::int32_t> hops;  // of distances 0, 1, ..
-  for (std::int64_t d = 0; d < rows.n(); ++d) {
-    std::int32_t best = contains(*inputs, d) ? (d == 0 ? 0 : 1) : kInfinite;
-    for (const Interval& offset : *outputs) {
-      if (offset.low > d) break;
-      const std::int64_t far = std::min(offset.high, d);
-      const std::int32_t before =
-          hops.over(static_cast<std::size_t>(d - far), static_cast<std::size_t>(d - offset.low));
-      if (before < kInfinite) best = std::min(best, before + 1);
+HopSummary summarize_hops(const Rows& rows, const HopOptions& options) {
+  const std::int64_t n = rows.n();
+  if (const auto hops = hops_by_distance(rows)) {
+    HopSummary summary = tally_of_distances(*hops).summary();
+    if (summary.witness) {
+      const std::int64_t j = summary.witness->second;
+      summary.path = shortest_path(rows, *summary.witness, [&](std::int64_t v) {
+        return (*hops)[static_cast<std::size_t>(v - j)];
+      });
     }
-    hops.append(best);
+    return summary;
   }
-  std::vector<std::int32_t> result;
-  for (std::size_t d = 0; d < hops.size(); ++d) {
-    result.push_back(hops[d] < kInfinite ? hops[d] : kUnreachable);
+  // On average a block looks at half of the rows, which cost something themselves.
+  const std::int64_t sweep = interval_count(rows) + n;
+  HopSummary summary;
+  if (blocks_of(static_cast<std::size_t>(n)) <= options.work / sweep * 2) {
+    std::vector<std::int64_t> tokens(static_cast<std::size_t>(n));
+    std::iota(tokens.begin(), tokens.end(), 1);
+    summary = tally_columns(rows, tokens, nullptr).summary();
+  } else {
+    const std::int64_t blocks = std::clamp<std::int64_t>(options.sample_work / sweep, 2, 64);
+    const auto tokens = drawn_tokens(n, blocks * HopColumns<std::uint8_t>::kLanes);
+    std::vector<ColumnSum> draws;
+    summary = tally_columns(rows, tokens, &draws).summary();
+    estimate(n, draws, summary);
   }
-  return result;
-}
-
-HopSummary summarize_hops(const Rows& rows) {
-  if (const auto hops = hops_by_distance(rows)) return summarize_distances(*hops);
-  if (const auto summary = summarize_blocks<std::uint8_t>(rows)) return *summary;
-  if (const auto summary = summarize_blocks<std::uint16_t>(rows)) return *summary;
-  const auto summary = summarize_blocks<std::uint32_t>(rows);
-  assert_that(summary.has_value(), "a path has fewer edges than there are tokens");
-  return *summary;
+  if (summary.witness) summary.path = shortest_path(rows, *summary.witness);
+  return summary;
 }
 
 HopTable all_hops(const Rows& rows) {

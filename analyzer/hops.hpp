@@ -31,16 +31,44 @@ class HopTable {
 };
 HopTable all_hops(const Rows& rows);
 
+// What a sample of tokens j tells, all i > j searched from each. Tokens are drawn independently
+// with chances in proportion to their n - j pairs, so that averages over draws estimate averages
+// over pairs.
+struct HopSample {
+  std::int64_t tokens = 0;  // drawn, with repetition
+  double confidence = 0.95;
+  // At this confidence, by the normal approximation: the mean lies within this of the one stated,
+  // the share of unreachable pairs within this of that one.
+  double mean_half_width = 0;
+  double unreachable_share = 0;
+  double unreachable_half_width = 0;
+  // At this confidence, exactly: at most this share of the pairs (i, j) has a j from which some
+  // token is more than `max` hops away. (1 - share)^tokens = 1 - confidence.
+  double share_beyond_max = 0;
+};
+
 // Over the pairs 1 <= j < i <= n; `max` and `mean` over those with a path.
 struct HopSummary {
   std::int64_t max = 0;
   double mean = 0;
+  // With a sample: only pairs that were searched are counted, here and in `distribution`.
   std::int64_t reachable_pairs = 0;
   std::int64_t unreachable_pairs = 0;
   // The first pair (i, j) with `max` hops, by i, then j; none if no pair is reachable.
   std::optional<std::pair<std::int64_t, std::int64_t>> witness;
+  // The tokens on a path with fewest hops from j to i of `witness`, both included.
+  std::vector<std::int64_t> path;
+  std::vector<std::int64_t> distribution;  // entry h: pairs with h hops, h = 0..max
+  std::optional<HopSample> sample;         // set unless all pairs were searched
 };
-HopSummary summarize_hops(const Rows& rows);
+
+struct HopOptions {
+  // Bounds work, not time, so that results repeat: steps of 64 columns through one interval of a
+  // row. Patterns that need more are sampled, unless distances tell all.
+  std::int64_t work = 10'000'000'000;
+  std::int64_t sample_work = 1'000'000'000;
+};
+HopSummary summarize_hops(const Rows& rows, const HopOptions& options = {});
 
 // Entry d is hops(j + d, j) for every j, d = 0..n-1, kUnreachable where there is no path; nothing
 // unless both tables are invariant under translation.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The last row holds every offset below n, so it is the only candidate.
+// Known for tables of translates. Else the last row holds every offset below n, so it is the only
+// candidate.
 #include "analyzer/invariance.hpp"
 
 #include <algorithm>
@@ -10,6 +11,12 @@ std::optional<IntervalList> invariant_offsets(const RowTable& table) {
   const std::int64_t n = table.rows();
   IntervalList offsets;
   if (n == 0) return offsets;
+  if (const IntervalList* known = table.distances()) {
+    for (const Interval& distance : *known) {
+      if (distance.low < n) offsets.push_back({distance.low, std::min(distance.high, n - 1)});
+    }
+    return offsets;
+  }
   const auto last = table.row(n);
   for (auto interval = last.rbegin(); interval != last.rend(); ++interval) {
     offsets.push_back({n - interval->high, n - interval->low});

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Hops and depth against searches that use nothing but the definition, and the values of theory.
 #include <algorithm>
+#include <cmath>
+#include <numeric>
 #include <random>
 
 #include "analyzer/depth.hpp"
+#include "analyzer/distance_semigroup.hpp"
 #include "analyzer/hops.hpp"
 #include "analyzer/invariance.hpp"
 #include "tests/catch.hpp"
@@ -50,6 +53,22 @@ std::vector<int> search_from(const Rows& rows, const std::vector<Edge>& edges, s
   return hops;
 }
 
+// The path leads from token to token by reads of the pattern, in as many hops as stated.
+void check_path(const Rows& rows, const HopSummary& summary) {
+  REQUIRE(summary.path.empty() == !summary.witness);
+  if (!summary.witness) return;
+  const auto& path = summary.path;
+  CHECK(path.back() == summary.witness->first);
+  CHECK(path.front() == summary.witness->second);
+  CHECK(static_cast<std::int64_t>(path.size()) == summary.max + 1);
+  for (std::size_t e = 1; e < path.size(); ++e) {
+    const bool as_input = e == 1 && rows.a.contains(path[1], path[0]);
+    const bool as_output =
+        rows.b.contains(path[e], path[e - 1]) && (e > 1 || rows.a.contains(path[0], path[0]));
+    CHECK((as_input || as_output));
+  }
+}
+
 void check_against_search(const Rows& rows) {
   const std::int64_t n = rows.n();
   const HopTable table = all_hops(rows);
@@ -87,6 +106,14 @@ void check_against_search(const Rows& rows) {
   CHECK(summary.reachable_pairs == expected.reachable_pairs);
   CHECK(summary.unreachable_pairs == expected.unreachable_pairs);
   CHECK(summary.witness == expected.witness);
+  check_path(rows, summary);
+  std::vector<std::int64_t> distribution(expected.witness ? expected.max + 1 : 0, 0);
+  for (std::int64_t j = 1; j <= n; ++j) {
+    for (std::int64_t i = j + 1; i <= n; ++i) {
+      if (table.at(i, j) != kUnreachable) ++distribution[table.at(i, j)];
+    }
+  }
+  CHECK(summary.distribution == distribution);
 }
 
 // The longest chain by following every edge.
@@ -113,6 +140,97 @@ TEST_CASE("hops and depth agree with searches on random patterns") {
     check_against_search(rows);
     CHECK(depth_by_row(rows) == longest_chains(rows));
   }
+}
+
+TEST_CASE("a sample of tokens encloses what all tokens give") {
+  for (const char* name : {"sqrt_cached", "log_cached"}) {
+    INFO(name);
+    const Rows rows = rows_of(builtin(name), 3000);
+    const HopSummary all = summarize_hops(rows);
+    HopOptions options;
+    options.work = 1;
+    options.sample_work = 1;  // the smallest sample
+    const HopSummary sample = summarize_hops(rows, options);
+    CHECK_FALSE(all.sample);
+    REQUIRE(sample.sample);
+    CHECK(sample.sample->tokens == 128);
+    CHECK(sample.max <= all.max);
+    CHECK(sample.max >= all.max - 1);
+    check_path(rows, sample);
+    CHECK(sample.sample->mean_half_width > 0);
+    CHECK(std::abs(sample.mean - all.mean) < 2 * sample.sample->mean_half_width);
+    CHECK(sample.sample->mean_half_width < 0.1 * all.mean);
+    CHECK(sample.sample->unreachable_share == Approx(0).margin(1e-9));
+    CHECK(std::pow(1 - sample.sample->share_beyond_max, 128) == Approx(0.05));
+  }
+  // Half of all pairs are out of reach of each other: odd and even tokens; made irregular at 5.
+  const Rows rows = rows_of(
+      pattern_of("A = diagonal\nB = { i - 2 : i > 2, i != 5 } | { i - 4 : i > 4 } | { 1 : i = 5 }"),
+      2000);
+  HopOptions options;
+  options.work = 1;
+  const HopSummary all = summarize_hops(rows);
+  const HopSummary sample = summarize_hops(rows, options);
+  REQUIRE(sample.sample);
+  const double share =
+      static_cast<double>(all.unreachable_pairs) / static_cast<double>(2000 * 1999 / 2);
+  CHECK(share == Approx(0.5).margin(0.01));
+  CHECK(std::abs(sample.sample->unreachable_share - share) <=
+        2 * sample.sample->unreachable_half_width + 1e-3);
+  CHECK(std::abs(sample.mean - all.mean) < 2 * sample.sample->mean_half_width);
+}
+
+TEST_CASE("a million tokens with translated rows") {
+  const Rows rows = rows_of(builtin("sqrt_recurrence"), 1'000'000);
+  const HopSummary summary = summarize_hops(rows);
+  CHECK(summary.max == 4);
+  CHECK(summary.witness == std::pair<std::int64_t, std::int64_t>(59, 1));
+  check_path(rows, summary);
+  CHECK(summary.unreachable_pairs == 0);
+  // By hand, squares plus one: how many distances take one hop, each with n - d pairs.
+  std::int64_t direct = 0;
+  for (std::int64_t k = 0; k * k + 1 < 1'000'000; ++k) direct += 1'000'000 - (k * k + 1);
+  CHECK(summary.distribution[1] == direct);
+  CHECK(depth_by_row(rows).back() == 999'999);
+}
+
+TEST_CASE("distances with gaps: what never is a sum") {
+  std::mt19937 random(3);
+  for (int round = 0; round < 300; ++round) {
+    IntervalList distances;
+    for (auto parts = 1 + random() % 4; parts > 0; --parts) {
+      const auto low = static_cast<std::int64_t>(1 + random() % 12);
+      distances.push_back({low, low + (random() % 3 == 0 ? 2 : 0)});
+    }
+    if (round % 3 == 0) {  // a common divisor
+      for (Interval& distance : distances) distance = {3 * distance.low, 3 * distance.low};
+    }
+    distances = normalized(distances);
+    constexpr std::int64_t kFar = 600;  // no gap is as large
+    std::vector<bool> sum(kFar + 1, false);
+    sum[0] = true;
+    std::vector<std::int64_t> generators;
+    std::int64_t gcd = 0, gap = 0;
+    for (std::int64_t d = 1; d <= kFar; ++d) {
+      for (std::int64_t c = 1; c < d && !sum[d]; ++c) {
+        sum[d] = sum[d - c] && sum[c];
+      }
+      if (!sum[d] && contains(distances, d)) {
+        generators.push_back(d);
+        gcd = std::gcd(gcd, d);
+        sum[d] = true;
+      }
+    }
+    for (std::int64_t d = gcd; d <= kFar; d += gcd) {
+      if (!sum[d]) gap = d;
+    }
+    const auto semigroup = distance_semigroup(distances);
+    REQUIRE(semigroup);
+    CHECK(semigroup->generators == generators);
+    CHECK(semigroup->gcd == gcd);
+    CHECK(semigroup->largest_gap.value_or(0) == gap);
+  }
+  CHECK_FALSE(distance_semigroup({}));
 }
 
 TEST_CASE("hops too large for a byte are counted in wider numbers") {
