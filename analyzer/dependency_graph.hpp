@@ -6,16 +6,10 @@
 #include <cstdint>
 #include <vector>
 
+#include "analyzer/graph_vertex.hpp"
 #include "patterns/materialize.hpp"
 
 namespace heddle {
-
-// The input x_j or the output y_j.
-struct GraphVertex {
-  Side side = Side::kB;  // kA: an input
-  std::int64_t token = 0;
-  friend bool operator==(const GraphVertex&, const GraphVertex&) = default;
-};
 
 struct DisjointPaths {
   std::int64_t count = 0;

@@ -5,12 +5,15 @@
 #include <algorithm>
 #include <numeric>
 #include <utility>
-#include <vector>
 
+#include "analyzer/cut_flow.hpp"
 #include "analyzer/dependency_graph.hpp"
 
 namespace heddle {
 namespace {
+
+// A maximum flow keeps every read in memory.
+constexpr std::int64_t kMostIntervals = 10'000'000;
 
 // Positions up to the cut that rows after it read.
 std::int64_t count_read(const RowTable& table, std::int64_t cut) {
@@ -33,9 +36,12 @@ bool crosses(const RowTable& table, std::int64_t i, std::int64_t cut) {
   return !row.empty() && row.front().low <= cut;
 }
 
-// Rows after the cut, each given the lowest free token it reads: directly as an input, or as an
-// output whose own row takes the token in. Distinct tokens make disjoint paths.
-std::int64_t greedy_paths(const Rows& rows, std::int64_t cut) {
+// Rows after the cut, in one order or the other, each given the lowest free token it reads:
+// directly as an input, or as an output whose own row takes the token in. Distinct tokens make
+// disjoint paths. Late rows read fewest of the tokens up to the cut, so they mostly do best when
+// first.
+enum class Order { kLastFirst, kFirstFirst };
+std::int64_t greedy_paths(const Rows& rows, std::int64_t cut, Order order) {
   std::vector<std::int64_t> next(static_cast<std::size_t>(cut) + 2);  // next token not taken
   std::iota(next.begin(), next.end(), 0);
   const auto free_from = [&](std::int64_t p) {
@@ -45,7 +51,8 @@ std::int64_t greedy_paths(const Rows& rows, std::int64_t cut) {
     return root;
   };
   std::int64_t paths = 0;
-  for (std::int64_t i = cut + 1; i <= rows.n(); ++i) {
+  for (std::int64_t e = 0; e < rows.n() - cut; ++e) {
+    const std::int64_t i = order == Order::kLastFirst ? rows.n() - e : cut + 1 + e;
     std::int64_t chosen = cut + 1;
     for (const Interval& interval : rows.a.row(i)) {
       if (interval.low > cut) break;
@@ -73,7 +80,7 @@ std::int64_t greedy_paths(const Rows& rows, std::int64_t cut) {
 
 }  // namespace
 
-RankResult rank_across(const Rows& rows, std::int64_t cut) {
+Result<RankResult> rank_across(const Rows& rows, std::int64_t cut) {
   const std::int64_t n = rows.n();
   assert_that(0 <= cut && cut <= n, "the cut lies within 0..n");
   RankResult result;
@@ -92,17 +99,39 @@ RankResult rank_across(const Rows& rows, std::int64_t cut) {
       *std::min_element(std::begin(bounds), std::end(bounds),
                         [](const auto& a, const auto& b) { return a.first < b.first; });
 
-  const std::int64_t greedy = greedy_paths(rows, cut);
+  std::int64_t greedy = greedy_paths(rows, cut, Order::kLastFirst);
+  if (greedy < upper.first) {
+    greedy = std::max(greedy, greedy_paths(rows, cut, Order::kFirstFirst));
+  }
   if (greedy == upper.first) {
     result.value = greedy;
     result.lower = "disjoint paths chosen greedily";
     result.upper = upper.second;
     return result;
   }
+  std::int64_t intervals = 0;
+  for (std::int64_t i = 1; i <= n; ++i) {
+    intervals += static_cast<std::int64_t>(rows.a.row(i).size() + rows.b.row(i).size());
+  }
+  if (intervals > kMostIntervals) {
+    return Error{"rows of more than " + std::to_string(kMostIntervals) +
+                 " intervals in all are not searched for paths"};
+  }
   result.value = max_disjoint_paths(rows, cut).count;
   result.lower = "a maximum flow";
   result.upper = "a minimum vertex cut";
   return result;
+}
+
+Result<std::vector<std::int64_t>> rank_by_cut(const Rows& rows) {
+  auto flow = CutFlow::build(rows);
+  if (!flow.ok()) return flow.error();
+  std::vector<std::int64_t> rank(1, 0);
+  while (flow->cut() < flow->n()) {
+    flow->advance();
+    rank.push_back(flow->value());
+  }
+  return rank;
 }
 
 }  // namespace heddle

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "patterns/materialize.hpp"
 
@@ -18,7 +19,12 @@ struct RankResult {
   std::string upper;  // what shows that it is not larger
 };
 
-// Rows cut+1..n against columns 1..cut, 0 <= cut <= n.
-RankResult rank_across(const Rows& rows, std::int64_t cut);
+// Rows cut+1..n against columns 1..cut, 0 <= cut <= n. Fails where counting does not tell and the
+// rows are too large for a search for paths.
+Result<RankResult> rank_across(const Rows& rows, std::int64_t cut);
+
+// Entry m is rank(m), for m = 0..n, by one flow that follows the cut. Fails when the rows are too
+// large for a search for paths.
+Result<std::vector<std::int64_t>> rank_by_cut(const Rows& rows);
 
 }  // namespace heddle
