@@ -17,6 +17,7 @@ struct Options {
   PatternArgument pattern;
   std::string kind = "matrix";
   std::int64_t n = 64;
+  std::int64_t cut = -1;
   std::string output;
   bool ascii = false;
 };
@@ -30,6 +31,7 @@ ExitCode draw(const Options& options) {
   if (extension == ".dot" && options.kind != "graph") {
     return fail(kWrongUsage, "only --kind graph can be written as .dot");
   }
+  if (options.cut > options.n) return fail(kWrongUsage, "--cut must be at most -n");
   const LoadedPattern loaded = load_pattern(options.pattern);
   if (!loaded.pattern) return loaded.code;
   const RowsOrCode rows = rows_of(*loaded.pattern, options.n);
@@ -42,9 +44,14 @@ ExitCode draw(const Options& options) {
     print_data(block_picture(loaded.pattern->name(), *rows.rows, {20, options.ascii}));
     return loaded.code;
   }
-  const Result<std::string> text = extension == ".dot"
-                                       ? dependency_dot(loaded.pattern->name(), *rows.rows)
-                                       : picture_svg(*loaded.pattern, *rows.rows, options.kind);
+  const auto picture = [&]() -> Result<std::string> {
+    if (extension == ".dot") return dependency_dot(loaded.pattern->name(), *rows.rows);
+    if (options.kind == "cut" && options.cut >= 0) {
+      return cut_picture(*loaded.pattern, *rows.rows, options.cut);
+    }
+    return picture_svg(*loaded.pattern, *rows.rows, options.kind);
+  };
+  const Result<std::string> text = picture();
   if (!text) return fail(kWrongUsage, text.error().message);
   if (extension != ".png") {
     const ExitCode written = write_file(options.output, *text);
@@ -61,14 +68,18 @@ ExitCode draw(const Options& options) {
 void add_draw(CLI::App& app, ExitCode& result) {
   auto options = std::make_shared<Options>();
   CLI::App* command =
-      app.add_subcommand("draw", "pictures: graph, matrix, cache, hops, congestion, growth");
+      app.add_subcommand("draw", "pictures: graph, matrix, cache, hops, congestion, growth, cut");
   add_pattern_argument(*command, options->pattern);
-  command->add_option("--kind", options->kind, "graph, matrix, cache, hops, congestion or growth")
-      ->check(CLI::IsMember({"graph", "matrix", "cache", "hops", "congestion", "growth"}))
+  command
+      ->add_option("--kind", options->kind, "graph, matrix, cache, hops, congestion, growth or cut")
+      ->check(CLI::IsMember({"graph", "matrix", "cache", "hops", "congestion", "growth", "cut"}))
       ->capture_default_str();
   command->add_option("-n", options->n, "number of tokens")
       ->check(CLI::Range(std::int64_t{1}, kMostRows))
       ->capture_default_str();
+  command->add_option("--cut", options->cut, "cut: between tokens M and M + 1; default n / 2")
+      ->type_name("M")
+      ->check(CLI::NonNegativeNumber);
   command
       ->add_option("-o", options->output,
                    "write to FILE.svg, FILE.dot or FILE.png; without it the matrix is shown here")

@@ -8,8 +8,10 @@
 
 #include "analyzer/congestion.hpp"
 #include "analyzer/cost.hpp"
+#include "analyzer/cut_flow.hpp"
 #include "analyzer/draw/cache_picture.hpp"
 #include "analyzer/draw/congestion_picture.hpp"
+#include "analyzer/draw/cut_picture.hpp"
 #include "analyzer/draw/dependency_picture.hpp"
 #include "analyzer/draw/growth_picture.hpp"
 #include "analyzer/draw/hop_picture.hpp"
@@ -23,6 +25,7 @@ namespace {
 
 constexpr std::int64_t kGraphTokens = 32;
 constexpr std::int64_t kMapTokens = 128;
+constexpr std::int64_t kCutTokens = 48;
 constexpr std::int64_t kGrowthTokens = 4096;
 
 Result<std::string> cache_picture(const Pattern& pattern, const Rows& rows) {
@@ -100,12 +103,23 @@ Result<std::string> picture_svg(const Pattern& pattern, const Rows& rows, const 
   if (kind == "cache") return cache_picture(pattern, rows);
   if (kind == "growth") return growth_picture(pattern, rows);
   if (kind == "congestion") return congestion_picture(pattern, rows);
+  if (kind == "cut") return cut_picture(pattern, rows, rows.n() / 2);
   if (rows.n() > kMostHopTokens) {
     return Error{"a hop map shows at most " + std::to_string(kMostHopTokens) + " tokens"};
   }
   const HopTable hops = all_hops(rows);
   return hops_svg(pattern.name(), rows.n(),
                   [&](std::int64_t i, std::int64_t j) { return hops.at(i, j); });
+}
+
+Result<std::string> cut_picture(const Pattern& pattern, const Rows& rows, std::int64_t cut) {
+  if (rows.n() > kMostCutTokens) {
+    return Error{"a picture of a cut shows at most " + std::to_string(kMostCutTokens) + " tokens"};
+  }
+  auto flow = CutFlow::build(rows);
+  if (!flow) return flow.error();
+  while (flow->cut() < cut) flow->advance();
+  return cut_svg(pattern.name(), rows, {flow->cut(), flow->paths(), flow->minimum_cut()});
 }
 
 std::vector<Picture> pictures_of(const Pattern& pattern) {
@@ -119,6 +133,7 @@ std::vector<Picture> pictures_of(const Pattern& pattern) {
   add("graph", kGraphTokens, "Which tokens each token reads.");
   add("matrix", kMapTokens, "The entries of A and B that may be non-zero.");
   add("cache", kMapTokens, "What decode has to keep, and for how long.");
+  add("cut", kCutTokens, "What crosses from the first half of the tokens to the second.");
   add("hops", kMapTokens, "How many steps information takes from one token to another.");
   add("congestion", kMapTokens, "How crowded each token gets when all are copied at once.");
   add("growth", kGrowthTokens,

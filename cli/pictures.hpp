@@ -15,9 +15,11 @@ struct Picture {
   std::string caption;
 };
 
-// graph, matrix, cache, hops, congestion (copying the first half of the rows to the second) or
-// growth; fails where the picture would be unreadable or too large.
+// graph, matrix, cache, hops, congestion (copying the first half of the rows to the second),
+// growth or cut (after the first half); fails where the picture would be unreadable or too large.
 Result<std::string> picture_svg(const Pattern& pattern, const Rows& rows, const std::string& kind);
+// What crosses the cut after token `cut`, 0 <= cut <= n.
+Result<std::string> cut_picture(const Pattern& pattern, const Rows& rows, std::int64_t cut);
 // Every kind at a size at which it is legible, and the growth of time and cache.
 std::vector<Picture> pictures_of(const Pattern& pattern);
 
