@@ -8,35 +8,15 @@
 #include "analyzer/cost.hpp"
 #include "analyzer/depth.hpp"
 #include "analyzer/invariance.hpp"
+#include "patterns/translation.hpp"
 
 namespace heddle {
 namespace {
-
-// Rows that are translates of each other take about n steps, others n^2 times the size of a row.
-constexpr std::int64_t kMostPaired = 1 << 16;
-// A maximum flow keeps every read in memory.
-constexpr std::int64_t kMostIntervals = 10'000'000;
-
-Result<HopSummary> measure_hops(const Rows& rows) {
-  if (rows.n() > kMostPaired && !(invariant_offsets(rows.a) && invariant_offsets(rows.b))) {
-    return Error{"all pairs of more than " + std::to_string(kMostPaired) +
-                 " tokens are only searched where rows are translates of each other"};
-  }
-  return summarize_hops(rows);
-}
 
 Result<RankResult> measure_rank(const Rows& rows, const std::optional<std::int64_t>& wanted) {
   const std::int64_t cut = wanted.value_or(rows.n() / 2);
   if (cut < 0 || cut > rows.n()) {
     return Error{"the cut " + std::to_string(cut) + " lies outside 0.." + std::to_string(rows.n())};
-  }
-  std::int64_t intervals = 0;
-  for (std::int64_t i = 1; i <= rows.n(); ++i) {
-    intervals += static_cast<std::int64_t>(rows.a.row(i).size() + rows.b.row(i).size());
-  }
-  if (intervals > kMostIntervals) {
-    return Error{"rows of more than " + std::to_string(kMostIntervals) +
-                 " intervals in all are not searched for paths"};
   }
   return rank_across(rows, cut);
 }
@@ -63,6 +43,17 @@ Result<Congestion> measure_congestion(const Pattern& pattern, const Rows& rows,
       [](const Error& error) -> Result<Congestion> { return error; });
 }
 
+void measure_semigroup(const Pattern& pattern, const Rows& rows, Measures& result) {
+  const auto distances = invariant_offsets(rows.b);
+  if (!distances || distances->empty()) return;
+  result.semigroup = distance_semigroup(*distances);
+  if (!result.semigroup) return;
+  // Distances of later rows are n or more. They add nothing where all of those are sums already.
+  const DistanceSemigroup& sums = *result.semigroup;
+  result.semigroup_for_every_n = reads_translates(pattern, Side::kB) && sums.gcd == 1 &&
+                                 sums.largest_gap.value_or(0) < rows.n();
+}
+
 }  // namespace
 
 std::int64_t Measures::time_max() const {
@@ -80,13 +71,26 @@ std::int64_t max_of(const CacheSizes& cache) {
 Measures measure(const Pattern& pattern, const Rows& rows, const MeasureOptions& options) {
   assert_that(rows.n() >= 1, "there is a row to measure");
   Measures result;
+  const auto begin = [&](std::string_view part) {
+    if (options.progress) options.progress(part);
+  };
   result.n = rows.n();
+  begin("time and depth");
   result.time_by_row = time_by_row(rows);
   result.depth_by_row = depth_by_row(rows);
+  begin("cache");
   result.cache = cache_by_row(pattern, rows, options.horizon);
-  result.hops = measure_hops(rows);
+  begin("hops");
+  result.hops = summarize_hops(rows, options.hops);
+  measure_semigroup(pattern, rows, result);
+  begin("rank");
+  result.rank_by_cut = rank_by_cut(rows);
   result.rank = measure_rank(rows, options.cut);
+  begin("congestion");
   result.congestion = measure_congestion(pattern, rows, options);
+  begin("paths and mixing");
+  result.paths = count_paths(rows, 1, options.paths);
+  result.mixing = uniform_mixing(rows);
   return result;
 }
 

@@ -3,12 +3,17 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "analyzer/congestion.hpp"
+#include "analyzer/distance_semigroup.hpp"
 #include "analyzer/hops.hpp"
 #include "analyzer/liveness.hpp"
+#include "analyzer/mixing.hpp"
+#include "analyzer/path_counts.hpp"
 #include "analyzer/rank.hpp"
 
 namespace heddle {
@@ -19,6 +24,10 @@ struct MeasureOptions {
   // Where no rule says what stays live, readers up to max(horizon, 4n) are counted.
   std::int64_t horizon = 0;
   CongestionOptions congestion;
+  HopOptions hops;
+  PathOptions paths;
+  // Told what is measured next, if set.
+  std::function<void(std::string_view)> progress;
 };
 
 // A failed entry says why there is no number.
@@ -30,8 +39,16 @@ struct Measures {
   Result<CacheSizes> cache = Error{"not computed"};
 
   Result<HopSummary> hops = Error{"not computed"};
+  // Of output reads, where rows are translates; `semigroup_for_every_n` says that rows beyond n add
+  // nothing to it.
+  std::optional<DistanceSemigroup> semigroup;
+  bool semigroup_for_every_n = false;
   Result<RankResult> rank = Error{"not computed"};
   Result<Congestion> congestion = Error{"not computed"};
+  // Entry m: the rank across the cut after m, for m = 0..n.
+  Result<std::vector<std::int64_t>> rank_by_cut = Error{"not computed"};
+  PathCounts paths;  // from token 1
+  Mixing mixing;
 
   std::int64_t time_at_n() const { return time_by_row.back(); }
   std::int64_t time_max() const;

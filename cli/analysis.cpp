@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 
+#include "analyzer/expressivity_laws.hpp"
 #include "cli/claims.hpp"
 
 namespace heddle {
@@ -38,42 +40,165 @@ Json cache_json(const Analysis& analysis) {
   return json;
 }
 
-Json hops_json(const Result<HopSummary>& result) {
-  if (!result) {
+// Lists longer than this are left out of the JSON, with the reason beside.
+constexpr std::size_t kMostListed = 256;
+
+void add_list(Json& json, const char* key, const std::vector<std::int64_t>& list) {
+  if (list.size() <= kMostListed) {
+    json[key] = list;
+    return;
+  }
+  json[key] = nullptr;
+  json[std::string(key) + "_reason"] =
+      fmt::format("{} entries, more than the {} that are listed", list.size(), kMostListed);
+}
+
+Json semigroup_json(const Measures& m) {
+  if (!m.semigroup) return nullptr;
+  const DistanceSemigroup& sums = *m.semigroup;
+  Json json;
+  add_list(json, "generators", sums.generators);
+  json["gcd"] = sums.gcd;
+  json["frobenius"] = sums.largest_gap ? Json(*sums.largest_gap) : Json(nullptr);
+  if (!sums.largest_gap) json["frobenius_reason"] = "every multiple of the gcd is a sum";
+  json["scope"] = m.semigroup_for_every_n ? Json("every n") : Json(fmt::format("n = {}", m.n));
+  return json;
+}
+
+Json sample_json(const HopSample& sample) {
+  return {{"tokens", sample.tokens},
+          {"confidence", sample.confidence},
+          {"mean_half_width", sample.mean_half_width},
+          {"unreachable_share", sample.unreachable_share},
+          {"unreachable_half_width", sample.unreachable_half_width},
+          {"share_beyond_max", sample.share_beyond_max}};
+}
+
+Json hops_json(const Measures& m) {
+  if (!m.hops) {
     return {{"max", nullptr},
             {"mean", nullptr},
             {"unreachable_pairs", nullptr},
             {"witness", nullptr},
-            {"reason", result.error().message}};
+            {"reason", m.hops.error().message}};
   }
-  const HopSummary& hops = *result;
+  const HopSummary& hops = *m.hops;
   Json json;
   const bool any = hops.reachable_pairs > 0;
   json["max"] = any ? Json(hops.max) : Json(nullptr);
   json["mean"] = any ? Json(hops.mean) : Json(nullptr);
-  json["unreachable_pairs"] = hops.unreachable_pairs;
+  json["unreachable_pairs"] = hops.sample ? Json(nullptr) : Json(hops.unreachable_pairs);
   json["witness"] = hops.witness ? Json{hops.witness->first, hops.witness->second} : Json(nullptr);
   if (!any) json["reason"] = "no pair of tokens is connected";
+  if (hops.sample) {
+    if (any) json["reason"] = "the hops from a sample of tokens; the largest may be larger";
+    json["sampled"] = sample_json(*hops.sample);
+  }
+  add_list(json, "path", hops.path);
+  if (!hops.sample) add_list(json, "distribution", hops.distribution);
+  json["semigroup"] = semigroup_json(m);
   return json;
 }
 
-Json congestion_json(const Result<Congestion>& congestion, std::int64_t copy) {
-  if (!congestion) {
-    return {{"n", copy},
+Json congestion_json(const Pattern& pattern, const Analysis& analysis, Evidence evidence) {
+  const Result<Congestion>& congestion = analysis.measures.congestion;
+  Json json;
+  if (congestion) {
+    json = {{"n", congestion->copy},
+            {"lower", congestion->lower},
+            {"upper", congestion->upper},
+            {"lower_rule", congestion->lower_rule}};
+    if (evidence == Evidence::kShown) {
+      json["weights"] = congestion->weights;
+      json["paths"] = congestion->paths;
+    }
+  } else {
+    json = {{"n", std::min<std::int64_t>(analysis.measures.n / 2, 64)},
             {"lower", nullptr},
             {"upper", nullptr},
             {"reason", congestion.error().message}};
   }
-  return {{"n", congestion->copy},
-          {"lower", congestion->lower},
-          {"upper", congestion->upper},
-          {"lower_rule", congestion->lower_rule}};
+  const auto& cache = analysis.bounds.cache.upper;
+  const auto law = cache ? congestion_law(pattern, *cache) : std::nullopt;
+  json["lower_class"] = law ? Json(law->growth) : Json(nullptr);
+  json["lower_class_rule"] =
+      law ? law->rule : "the capacity law needs a class of cache and an A of own inputs only";
+  return json;
 }
 
-Json rank_json(const Result<RankResult>& rank) {
-  if (!rank) return {{"cut", nullptr}, {"value", nullptr}, {"reason", rank.error().message}};
-  return {
-      {"cut", rank->cut}, {"value", rank->value}, {"lower", rank->lower}, {"upper", rank->upper}};
+// The state size N of `weights linear(state = N)`: each coefficient of A and B is then a block of
+// rank up to N, which multiplies the rank across a cut.
+std::optional<std::int64_t> state_size(const Pattern& pattern) {
+  const Weights& weights = pattern.weights();
+  if (weights.kind != WeightKind::kLinear || !weights.state) return std::nullopt;
+  const Result<Integer> size = Evaluator(pattern).evaluate(*weights.state, {});
+  return size.ok() ? size->to_int64() : std::nullopt;
+}
+
+// Cuts 1, 2, 4, .. and the last one before n.
+Json rank_by_cut_json(const Measures& m) {
+  if (!m.rank_by_cut) return nullptr;
+  const std::vector<std::int64_t>& rank = *m.rank_by_cut;
+  const auto most = std::max_element(rank.begin(), rank.end());
+  Json json = {{"max", *most}, {"at", most - rank.begin()}, {"cuts", Json::array()}};
+  for (std::int64_t cut = 1; cut < m.n; cut *= 2) {
+    json["cuts"].push_back({cut, rank[static_cast<std::size_t>(cut)]});
+  }
+  return json;
+}
+
+Json rank_json(const Pattern& pattern, const Analysis& analysis) {
+  const Measures& m = analysis.measures;
+  Json json = {{"cut", nullptr}, {"value", nullptr}};
+  if (m.rank) {
+    json = {{"cut", m.rank->cut},
+            {"value", m.rank->value},
+            {"lower", m.rank->lower},
+            {"upper", m.rank->upper}};
+  } else {
+    json["reason"] = m.rank.error().message;
+  }
+  const auto& cache = analysis.bounds.cache.upper;
+  json["class"] = cache ? Json(rank_law(*cache).growth) : Json(nullptr);
+  json["class_rule"] =
+      cache ? rank_law(*cache).rule : "no class of cache is proved, which would bound rank";
+  json["by_cut"] = rank_by_cut_json(m);
+  if (!m.rank_by_cut) json["by_cut_reason"] = m.rank_by_cut.error().message;
+  if (const auto state = state_size(pattern); state && m.rank) {
+    json["state"] = *state;
+    json["value_times_state"] = m.rank->value * *state;
+  }
+  return json;
+}
+
+Json paths_json(const PathCounts& paths) {
+  const Integer& count = paths.to.back();
+  return {{"from", paths.from},
+          {"to", paths.last()},
+          {"count", count.to_string()},
+          {"bits", count.bit_length()}};
+}
+
+Json mixing_json(const Mixing& mixing) {
+  Json json = {{"weights", "uniform over each row"}, {"n", mixing.n}};
+  const bool any = mixing.held > 0;
+  const auto age = [&](double share) {
+    return any ? Json(mixing.age_at_share(share)) : Json(nullptr);
+  };
+  json["half_life"] = age(0.5);
+  json["age_90"] = age(0.9);
+  json["age_99"] = age(0.99);
+  json["mean_age"] = any ? Json(mixing.mean_age) : Json(nullptr);
+  if (!any) json["reason"] = "output n reads nothing";
+  json["lost"] = mixing.lost;
+  json["first_token"] = mixing.weight.back();
+  json["profile"] = Json::array();
+  for (std::int64_t t = 0; t < mixing.n; t = std::max<std::int64_t>(1, 2 * t)) {
+    json["profile"].push_back({{"age", t},
+                               {"weight", mixing.weight[static_cast<std::size_t>(t)]},
+                               {"older", mixing.older_than(t)}});
+  }
+  return json;
 }
 
 std::string hop_remark(const HopSummary& hops) {
@@ -82,10 +207,48 @@ std::string hop_remark(const HopSummary& hops) {
   if (hops.witness) {
     text += fmt::format(", most from {} to {}", hops.witness->second, hops.witness->first);
   }
+  if (hops.sample) {
+    text += fmt::format(
+        "; a sample of {} tokens: mean within {:.2g} at 95%, at most {:.2g} of pairs "
+        "from tokens with longer ways",
+        grouped(hops.sample->tokens), hops.sample->mean_half_width, hops.sample->share_beyond_max);
+    return text;
+  }
   if (hops.reachable_pairs > 0 && hops.unreachable_pairs > 0) {
     text += fmt::format(", {} pairs unreachable", grouped(hops.unreachable_pairs));
   }
   return text;
+}
+
+// What the distances that a row bridges add up to, where that is not all.
+std::string semigroup_remark(const Measures& m) {
+  if (!m.semigroup) return "";
+  const DistanceSemigroup& sums = *m.semigroup;
+  if (sums.gcd > 1) {
+    return fmt::format(", outputs reach multiples of {} only", grouped(sums.gcd));
+  }
+  if (!sums.largest_gap) return "";
+  return fmt::format(", outputs bridge no distance {}", grouped(*sums.largest_gap)) +
+         (m.semigroup_for_every_n ? " but all larger ones" : "");
+}
+
+std::string rank_remark(const Pattern& pattern, const Measures& m) {
+  std::string text = fmt::format("across the cut after {}", grouped(m.rank->cut));
+  if (m.rank_by_cut) {
+    const auto most = std::max_element(m.rank_by_cut->begin(), m.rank_by_cut->end());
+    text += fmt::format(", most after {}", grouped(most - m.rank_by_cut->begin()));
+  }
+  if (const auto state = state_size(pattern)) {
+    text += fmt::format("; up to {} with matrix states of {} rows", grouped(m.rank->value * *state),
+                        grouped(*state));
+  }
+  return text;
+}
+
+std::string mixing_remark(const Mixing& mixing) {
+  if (mixing.held == 0) return "output n reads nothing";
+  return fmt::format("tokens hold half of the last output's weight, {} hold 90% (uniform weights)",
+                     grouped(mixing.age_at_share(0.9) + 1));
 }
 
 std::string number(std::int64_t value) { return grouped(value); }
@@ -96,16 +259,18 @@ Analysis analyze(const Pattern& pattern, const Rows& rows, const MeasureOptions&
   return {measure(pattern, rows, options), derive(pattern), prove(pattern)};
 }
 
-std::string analysis_json(const Pattern& pattern, const Analysis& analysis) {
+std::string analysis_json(const Pattern& pattern, const Analysis& analysis, Evidence evidence) {
   const Measures& m = analysis.measures;
   Json json = {{"pattern", pattern.name()}, {"n", m.n}, {"source_sha256", pattern.sha256()}};
   json["time"] = {{"at_n", m.time_at_n()}, {"max", m.time_max()}, {"total", m.time_total()}};
   add_bounds(json["time"], analysis.bounds.time);
   json["cache"] = cache_json(analysis);
   json["depth"] = {{"at_n", m.depth_at_n()}};
-  json["hops"] = hops_json(m.hops);
-  json["congestion"] = congestion_json(m.congestion, std::min<std::int64_t>(m.n / 2, 64));
-  json["rank"] = rank_json(m.rank);
+  json["hops"] = hops_json(m);
+  json["congestion"] = congestion_json(pattern, analysis, evidence);
+  json["rank"] = rank_json(pattern, analysis);
+  json["paths"] = paths_json(m.paths);
+  json["mixing"] = mixing_json(m.mixing);
   json["claims"] = Json::array();
   for (const ClaimVerdict& claim : analysis.proofs.claims) {
     json["claims"].push_back(Json::parse(claim_json(claim)));
@@ -121,7 +286,7 @@ std::string class_text(const DerivedMeasure& measure) {
   return upper;
 }
 
-TextTable measures_table(const Analysis& analysis) {
+TextTable measures_table(const Pattern& pattern, const Analysis& analysis) {
   const Measures& m = analysis.measures;
   TextTable table{{{"measure"},
                    {fmt::format("n = {}", grouped(m.n)), Align::kRight},
@@ -146,20 +311,32 @@ TextTable measures_table(const Analysis& analysis) {
   }
   add("depth", number(m.depth_at_n()), "", "", "");
   add("hops", "", m.hops && m.hops->reachable_pairs > 0 ? number(m.hops->max) : "-", "",
-      m.hops ? hop_remark(*m.hops) : m.hops.error().message);
+      m.hops ? hop_remark(*m.hops) + semigroup_remark(m) : m.hops.error().message);
+  const auto& cache = analysis.bounds.cache.upper;
+  const auto law = cache ? congestion_law(pattern, *cache) : std::nullopt;
+  const std::string congestion_growth = law ? law->growth : "";
+  const std::string rank_growth = cache ? rank_law(*cache).growth : "";
   if (m.congestion) {
     const Congestion& c = *m.congestion;
-    add("congestion", "", c.exact() ? number(c.lower) : fmt::format("{}..{}", c.lower, c.upper), "",
-        fmt::format("copying {} tokens", grouped(c.copy)));
+    add("congestion", "", c.exact() ? number(c.lower) : fmt::format("{}..{}", c.lower, c.upper),
+        congestion_growth, fmt::format("copying {} tokens", grouped(c.copy)));
   } else {
-    add("congestion", "", "-", "", m.congestion.error().message);
+    add("congestion", "", "-", congestion_growth, m.congestion.error().message);
   }
   if (m.rank) {
-    add("rank", "", number(m.rank->value), "",
-        fmt::format("across the cut after {}", grouped(m.rank->cut)));
+    add("rank", number(m.rank->value),
+        m.rank_by_cut ? number(*std::max_element(m.rank_by_cut->begin(), m.rank_by_cut->end()))
+                      : "",
+        rank_growth, rank_remark(pattern, m));
   } else {
-    add("rank", "", "-", "", m.rank.error().message);
+    add("rank", "-", "", rank_growth, m.rank.error().message);
   }
+  const std::size_t bits = m.paths.to.back().bit_length();
+  add("paths",
+      bits <= 63 ? number(m.paths.to.back().to_int64().value_or(0)) : fmt::format("2^{}", bits - 1),
+      "", "", fmt::format("from token 1 to {}", grouped(m.paths.last())));
+  add("memory", m.mixing.held > 0 ? number(m.mixing.half_life() + 1) : "-", "", "",
+      mixing_remark(m.mixing));
   return table;
 }
 

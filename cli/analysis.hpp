@@ -19,9 +19,12 @@ struct Analysis {
 Analysis analyze(const Pattern& pattern, const Rows& rows, const MeasureOptions& options);
 
 // The object of the contract: keys may be added, never renamed.
-std::string analysis_json(const Pattern& pattern, const Analysis& analysis);
+// With the evidence, the weights and paths behind the bounds of congestion are listed.
+enum class Evidence { kLeftOut, kShown };
+std::string analysis_json(const Pattern& pattern, const Analysis& analysis,
+                          Evidence evidence = Evidence::kLeftOut);
 // Columns: measure, at n, most, class for every n, remark.
-TextTable measures_table(const Analysis& analysis);
+TextTable measures_table(const Pattern& pattern, const Analysis& analysis);
 // "O(sqrt n)", or "-" where no class is proved.
 std::string class_text(const DerivedMeasure& measure);
 

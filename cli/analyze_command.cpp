@@ -18,6 +18,7 @@ struct Options {
   std::int64_t cut = -1;
   std::int64_t copy = -1;
   bool json = false;
+  bool evidence = false;
 };
 
 ExitCode run(const Options& options) {
@@ -30,13 +31,19 @@ ExitCode run(const Options& options) {
   MeasureOptions measure_options;
   if (options.cut >= 0) measure_options.cut = options.cut;
   if (options.copy >= 0) measure_options.copy = options.copy;
-  const Analysis analysis = analyze(pattern, *rows.rows, measure_options);
+  const Analysis analysis = [&] {
+    Progress progress(true);  // wiped before anything is printed
+    measure_options.progress = [&](std::string_view part) { progress.show(part); };
+    return analyze(pattern, *rows.rows, measure_options);
+  }();
   if (options.json) {
-    print_data(analysis_json(pattern, analysis) + "\n");
+    print_data(
+        analysis_json(pattern, analysis, options.evidence ? Evidence::kShown : Evidence::kLeftOut) +
+        "\n");
   } else {
     const bool colour = colour_on_stdout();
     print_data(toned(pattern.name(), Tone::kStrong, colour) + "\n\n" +
-               text_table(measures_table(analysis), {2, colour, true}) + "\n");
+               text_table(measures_table(pattern, analysis), {2, colour, true}) + "\n");
     if (!analysis.proofs.claims.empty()) {
       print_data(text_table(claims_table(analysis.proofs.claims), {2, colour, true}));
     }
@@ -62,6 +69,8 @@ void add_analyze(CLI::App& app, ExitCode& result) {
   command->add_option("--copy", options->copy, "congestion: copy M tokens; default min(n / 2, 64)")
       ->type_name("M")
       ->check(CLI::PositiveNumber);
+  command->add_flag("--evidence", options->evidence,
+                    "with --json: the weights and paths that prove the bounds of congestion");
   command->add_flag("--json", options->json, "one JSON object");
   command->callback([options, &result] { result = run(*options); });
 }

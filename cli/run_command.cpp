@@ -69,7 +69,9 @@ class Run {
     report_.certificate_file = pattern_.name() + ".certificate.json";
     write(report_.certificate_file, report_.certificate);
     code_ = worse(code_, exit_code_of(report_.analysis.proofs.claims));
-    print_data(text_table(measures_table(report_.analysis), {0, colour_on_stdout(), true}) + "\n");
+    print_data(
+        text_table(measures_table(pattern_, report_.analysis), {0, colour_on_stdout(), true}) +
+        "\n");
     if (!report_.analysis.proofs.claims.empty()) {
       print_data(
           text_table(claims_table(report_.analysis.proofs.claims), {0, colour_on_stdout(), true}) +

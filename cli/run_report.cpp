@@ -13,7 +13,8 @@ namespace heddle {
 namespace {
 
 std::string summary_of(const Pattern& pattern) {
-  return fmt::format("A = {}, B = {}", print(*pattern.set(Side::kA)), print(*pattern.set(Side::kB)));
+  return fmt::format("A = {}, B = {}", print(*pattern.set(Side::kA)),
+                     print(*pattern.set(Side::kB)));
 }
 
 std::vector<ReportClaim> claims_of(const ProofReport& proofs) {
@@ -117,7 +118,7 @@ ReportData report_of(const RunReport& run) {
   data.source_sha256 = pattern.sha256();
   data.claims = claims_of(run.analysis.proofs);
   data.measures = measures_of(run.analysis);
-  data.measure_table = measures_table(run.analysis);
+  data.measure_table = measures_table(pattern, run.analysis);
   for (const Picture& picture : run.pictures)
     data.figures.push_back({picture.svg, picture.caption});
   data.kernels = kernels_of(run);

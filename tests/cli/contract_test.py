@@ -127,6 +127,50 @@ class Analysis(Workspace):
         self.assertEqual(result["congestion"]["n"], 16)
         self.assertEqual((result["congestion"]["lower"], result["congestion"]["upper"]), (4, 4))
 
+    def test_expressivity(self):
+        result = data("analyze", "sqrt_recurrence", "-n", 2048)
+        hops = result["hops"]
+        self.assertEqual((hops["max"], hops["witness"]), (4, [59, 1]))
+        self.assertEqual((hops["path"][0], hops["path"][-1], len(hops["path"])), (1, 59, 5))
+        self.assertEqual(sum(hops["distribution"]), 2048 * 2047 // 2)
+        self.assertEqual(hops["distribution"][1], sum(2047 - k * k for k in range(46)))
+        self.assertEqual((hops["semigroup"]["generators"], hops["semigroup"]["gcd"]), ([1], 1))
+        self.assertEqual(result["congestion"]["lower_class"], "Omega(1)")
+        # Outputs j..i at most i - j + 1 of them: between linear and 2^n many paths.
+        paths = result["paths"]
+        self.assertEqual((paths["from"], paths["to"]), (1, 2048))
+        self.assertEqual(int(paths["count"]).bit_length(), paths["bits"])
+        mixing = result["mixing"]
+        self.assertLess(mixing["half_life"], mixing["age_90"])
+        self.assertAlmostEqual(mixing["profile"][0]["weight"] + mixing["profile"][0]["older"], 1)
+
+        result = data("analyze", "sqrt_cached", "-n", 1024)
+        self.assertEqual(result["rank"]["class"], "O(sqrt n)")
+        self.assertEqual(result["congestion"]["lower_class"], "Omega(sqrt n)")
+        self.assertIsNone(result["hops"]["semigroup"])
+        cuts = dict(map(tuple, result["rank"]["by_cut"]["cuts"]))
+        self.assertEqual(cuts[512], result["rank"]["value"])
+        self.assertGreaterEqual(result["rank"]["by_cut"]["max"], 17)
+        self.assertNotIn("weights", result["congestion"])
+
+        result = data("analyze", "linear_attention", "-n", 64, "-P", "state=8")
+        self.assertEqual(result["rank"]["value_times_state"], 8 * result["rank"]["value"])
+
+        steps = self.write("steps.heddle", "pattern p { A = diagonal\n"
+                                           "B = { i - 4 : 4 < i } | { i - 9 : 9 < i } }")
+        result = data("analyze", steps, "-n", 64)
+        self.assertEqual(result["hops"]["semigroup"]["generators"], [4, 9])
+        self.assertEqual(result["hops"]["semigroup"]["frobenius"], 4 * 9 - 4 - 9)
+        self.assertEqual(result["hops"]["semigroup"]["scope"], "every n")
+
+    def test_hops_of_large_irregular_patterns_are_sampled(self):
+        hops = data("analyze", "log_cached", "-n", 400000, "--copy", 8)["hops"]
+        self.assertIsNone(hops["unreachable_pairs"])
+        self.assertIn("reason", hops)
+        self.assertEqual(hops["sampled"]["confidence"], 0.95)
+        self.assertLess(hops["sampled"]["mean_half_width"], 0.1 * hops["mean"])
+        self.assertLess(hops["sampled"]["share_beyond_max"], 0.05)
+
     def test_a_false_claim_is_refuted_at_its_smallest_place(self):
         path = self.write("false.heddle", "pattern p { f(k) = 2^k; A = diagonal; B = offsets(f)\n"
                                           "claim hops(i, j) <= log2(i - j)\nclaim time(i) <= 3 }\n")
@@ -202,7 +246,7 @@ class Certificates(Workspace):
 
 class Pictures(Workspace):
     def test_every_kind(self):
-        for kind in ("graph", "matrix", "cache", "hops", "congestion", "growth"):
+        for kind in ("graph", "matrix", "cache", "hops", "congestion", "growth", "cut"):
             out = self.path / f"{kind}.svg"
             self.assertEqual(heddle("draw", "log_cached", "--kind", kind, "-n", 32, "-o", out).returncode, 0)
             self.assertTrue(out.read_text().startswith("<"))
