@@ -20,7 +20,9 @@ ComparedPattern compared(const Pattern& pattern, const Measures& measures) {
   } else {
     missing("cache", measures.cache.error());
   }
-  if (measures.hops) {
+  if (measures.hops && measures.hops->sample) {
+    missing("hops", Error{"only a sample of tokens was searched"});
+  } else if (measures.hops) {
     const HopSummary& hops = *measures.hops;
     result.hops = hops.unreachable_pairs > 0 ? ComparedPattern::kInfinite : hops.max;
     if (hops.reachable_pairs > 0) result.mean_hops = hops.mean;
