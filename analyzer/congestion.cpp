@@ -3,18 +3,28 @@
 #include "analyzer/congestion.hpp"
 
 #include <algorithm>
+#include <optional>
 
-#include "analyzer/copy_task.hpp"
+#include "analyzer/congestion_search.hpp"
 
 namespace heddle {
 namespace {
 
-// One path of a single output for each token: load 1, and no less is possible.
-bool all_direct(const Rows& rows, std::int64_t m) {
+using Paths = std::vector<std::vector<std::int64_t>>;
+
+// A path of one or two outputs for each token, which share none: load 1, and no less is possible.
+std::optional<Paths> direct_paths(const Rows& rows, std::int64_t m) {
+  Paths paths;
   for (std::int64_t j = 1; j <= m; ++j) {
-    if (!rows.a.contains(j + m, j)) return false;
+    if (rows.a.contains(j + m, j)) {
+      paths.push_back({j + m});
+    } else if (rows.a.contains(j, j) && rows.b.contains(j + m, j)) {
+      paths.push_back({j, j + m});
+    } else {
+      return std::nullopt;
+    }
   }
-  return true;
+  return paths;
 }
 
 }  // namespace
@@ -23,11 +33,12 @@ Result<Congestion> copy_congestion(const Rows& rows, std::int64_t copy,
                                    const CongestionOptions& options) {
   Congestion result;
   result.copy = copy;
-  if (all_direct(rows, copy)) {
+  if (auto paths = direct_paths(rows, copy)) {
     result.lower = result.upper = 1;
     result.lower_rule = "each path has an end point";
-    result.weights.assign(static_cast<std::size_t>(2 * copy), 1);
-    for (std::int64_t j = 1; j <= copy; ++j) result.paths.push_back({j + copy});
+    result.weights.assign(static_cast<std::size_t>(copy), 0);
+    result.weights.resize(static_cast<std::size_t>(2 * copy), 1);
+    result.paths = std::move(*paths);
     return result;
   }
   auto built = CopyTask::build(rows, copy);
@@ -49,24 +60,31 @@ Result<Congestion> copy_congestion(const Rows& rows, std::int64_t copy,
     result.lower_rule = "capacity law: each path passes a live output";
   }
   result.upper = INT64_MAX;
+  const auto take = [&](Routing routing) {
+    if (routing.load >= result.upper) return;
+    result.upper = routing.load;
+    result.paths.clear();
+    for (const std::vector<int>& path : routing.paths) {
+      result.paths.emplace_back(path.begin(), path.end());
+    }
+  };
+  if (auto routing = translated_routing(rows, copy)) take(std::move(*routing));
   // Cheap attempts first: most tasks are closed by the capacity law and a first routing.
+  WeightSearch weights(task);
   for (std::int64_t work = options.work / 64; work <= options.work / 2 && !result.exact();
        work *= 4) {
-    const Routing routing = search_routing(task, result.lower, work);
-    if (routing.load < result.upper) {
-      result.upper = routing.load;
-      result.paths.clear();
-      for (const std::vector<int>& path : routing.paths) {
-        result.paths.emplace_back(path.begin(), path.end());
-      }
-    }
+    Routing routing = search_routing(task, result.lower, work / 2);
+    weights.offer(routing.paths);
+    take(std::move(routing));
     if (result.exact()) break;
-    WeightBound bound = search_weights(task, result.upper, work);
+    const WeightBound& bound = weights.run(result.upper, work);
     if (bound.lower > result.lower) {
       result.lower = bound.lower;
-      result.weights = std::move(bound.weights);
+      result.weights = bound.weights;
       result.lower_rule = "weighted distances: the weights of the paths exceed the load's share";
     }
+    if (result.exact()) break;
+    take(round_spread(task, weights.spread(), result.lower, work / 2));
   }
   return result;
 }

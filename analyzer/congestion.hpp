@@ -34,7 +34,7 @@ struct Congestion {
 
 // Bounds work, not time, so that results repeat: reads looked at while searching.
 struct CongestionOptions {
-  std::int64_t work = 400'000'000;
+  std::int64_t work = 1'600'000'000;
 };
 
 // How the error begins when some token cannot reach its copy.

@@ -3,16 +3,26 @@
 // game in which one player spreads each token over its paths and the other spreads weight over
 // outputs. Multiplicative updates approach it: first on the whole graph, then over a pool of the
 // paths met so far, where both players can afford many small steps. Whatever weights are found are
-// rounded to whole numbers and evaluated on the whole graph.
+// rounded to whole numbers and evaluated on the whole graph, which also finds the paths that the
+// pool lacks (column generation).
 #include <algorithm>
 #include <cmath>
 
-#include "analyzer/copy_task.hpp"
+#include "analyzer/congestion_search.hpp"
+#include "analyzer/copy_lanes.hpp"
+#include "analyzer/parallel.hpp"
+#include "analyzer/path_pool.hpp"
 
 namespace heddle {
 namespace {
 
-constexpr double kLargestWeight = 1 << 20;
+constexpr int kLanes = CopyLanes<float>::kLanes;
+constexpr int kFewestRounds = 200;  // of the game between two looks at the whole graph
+constexpr int kMostRounds = 3200;
+// Larger steps arrive sooner, until the players begin to circle around the optimum.
+constexpr double kBoldness = 4.0;
+// A pass over the reads with many lanes costs about an eighth of a look at each of them.
+constexpr std::int64_t kLanesGain = 8;
 
 void normalise(std::vector<double>& weights) {
   double total = 0;
@@ -20,129 +30,90 @@ void normalise(std::vector<double>& weights) {
   for (double& weight : weights) weight /= total;
 }
 
-// Distinct paths per token and a probability for each of them.
-class PathPool {
- public:
-  explicit PathPool(int copy) : tokens_(static_cast<std::size_t>(copy)) {}
+}  // namespace
 
-  bool add(int j, const std::vector<int>& outputs) {
-    std::vector<Path>& own = tokens_[static_cast<std::size_t>(j - 1)];
-    for (const Path& path : own) {
-      if (path.outputs == outputs) return false;
-    }
-    // A new path starts with an average share; the others keep their proportions.
-    own.push_back({outputs, 1.0 / static_cast<double>(own.size() + 1), 0.0});
-    for (Path& path : own) path.share /= 1 + own.back().share;
-    size_ += static_cast<std::int64_t>(outputs.size());
-    return true;
+struct WeightSearch::State {
+  const CopyTask& task;
+  PathPool pool;
+  std::vector<double> weights;  // entry v; entry 0 is 0
+  std::vector<CopyLanes<std::int32_t>> workers;
+  WeightBound best;
+  std::int64_t spent = 0;
+  bool swept = false;
+  int rounds = kFewestRounds;
+
+  explicit State(const CopyTask& copy_task)
+      : task(copy_task),
+        pool(copy_task.copy()),
+        weights(static_cast<std::size_t>(copy_task.outputs()) + 1, 1.0) {
+    weights[0] = 0;
+    for (int e = 0; e < worker_count(); ++e) workers.emplace_back(task);
   }
 
-  std::int64_t size() const { return size_; }
+  std::int64_t sweep_work() const { return task.work_per_sweep() / kLanesGain + 1; }
+  int blocks() const { return (task.copy() + kLanes - 1) / kLanes; }
 
-  // Adds each path's share to the load of its outputs.
-  std::vector<double> loads(std::size_t outputs) const {
-    std::vector<double> load(outputs, 0.0);
-    for (const std::vector<Path>& own : tokens_) {
-      for (const Path& path : own) {
-        for (const int v : path.outputs) load[static_cast<std::size_t>(v)] += path.share;
-      }
-    }
-    return load;
-  }
-
-  // Moves shares to light paths, against their weight extrapolated from the last two.
-  void shift_shares(const std::vector<double>& weights, double step, bool first) {
-    for (std::vector<Path>& own : tokens_) {
-      double total = 0;
-      for (Path& path : own) {
-        double weight = 0;
-        for (const int v : path.outputs) weight += weights[static_cast<std::size_t>(v)];
-        const double expected = first ? weight : 2 * weight - path.last_weight;
-        path.last_weight = weight;
-        path.share = std::max(path.share * std::exp(-step * expected), 1e-12);
-        total += path.share;
-      }
-      for (Path& path : own) path.share /= total;
-    }
-  }
-
- private:
-  struct Path {
-    std::vector<int> outputs;
-    double share = 0;
-    double last_weight = 0;
-  };
-  std::vector<std::vector<Path>> tokens_;
-  std::int64_t size_ = 0;
-};
-
-class WeightSearch {
- public:
-  WeightSearch(CopyTask& task, std::int64_t goal, std::int64_t work)
-      : task_(task),
-        goal_(goal),
-        work_(work),
-        pool_(task.copy()),
-        weights_(static_cast<std::size_t>(task.outputs()) + 1, 1.0) {
-    weights_[0] = 0;
-  }
-
-  WeightBound run() {
-    evaluate(weights_);
-    // An output's weight grows by a constant factor a sweep where the load is near the goal.
-    int sweeps = 16;
-    double step = std::min(0.2, 1.0 / static_cast<double>(goal_));
-    for (int phase = 0; phase < 4 && open(work_ / 3); ++phase, step *= 0.6, sweeps *= 2) {
-      evaluate(sweep_graph(step, sweeps));
-    }
-    while (open(work_)) {
-      weights_ = play(kRounds);
-      evaluate(weights_);
-    }
-    return best_;
-  }
-
- private:
-  // Rounds of the game between two looks at the whole graph.
-  static constexpr int kRounds = 200;
-  // Larger steps arrive sooner, until the players begin to circle around the optimum.
-  static constexpr double kBoldness = 4.0;
-
-  bool open(std::int64_t work) const { return best_.lower < goal_ && spent_ < work; }
-
-  // Proves what these weights prove, and adds the lightest paths to the pool.
-  void evaluate(const std::vector<double>& weights) {
-    const double largest = *std::max_element(weights.begin() + 1, weights.end());
-    std::vector<std::int64_t> whole(1, 0);
+  // Proves what these weights prove, and adds the lightest paths to the pool; the number of paths
+  // that it did not have.
+  int evaluate(std::vector<double> real) {
+    normalise(real);
+    std::vector<std::int32_t> whole(1, 0);
     std::int64_t total = 0;
-    for (std::size_t v = 1; v < weights.size(); ++v) {
-      whole.push_back(
-          static_cast<std::int64_t>(std::llround(weights[v] / largest * kLargestWeight)));
+    // Rounding adds at most a half for each output.
+    const double scale = CopyLanes<std::int32_t>::kMostWeight - static_cast<double>(real.size());
+    for (std::size_t v = 1; v < real.size(); ++v) {
+      whole.push_back(static_cast<std::int32_t>(std::llround(real[v] * scale)));
       total += whole.back();
     }
-    std::int64_t paths = 0;
-    for (int j = 1; j <= task_.copy(); ++j) {
-      paths += task_.lightest_path(j, whole, &path_);
-      pool_.add(j, path_);
+    CopyPaths paths(static_cast<std::size_t>(task.copy()));
+    std::vector<std::int64_t> sums(static_cast<std::size_t>(blocks()), 0);
+    for_each_parallel(blocks(), [&](int worker, std::int64_t block) {
+      CopyLanes<std::int32_t>& search = workers[static_cast<std::size_t>(worker)];
+      const int first = 1 + static_cast<int>(block) * kLanes;
+      const int lanes = std::min(kLanes, task.copy() - first + 1);
+      search.search(first, lanes, whole);
+      for (int lane = 0; lane < lanes; ++lane) {
+        sums[static_cast<std::size_t>(block)] += search.least(lane);
+        search.path(lane, paths[static_cast<std::size_t>(first + lane - 1)]);
+      }
+    });
+    spent += sweep_work();
+    std::int64_t sum = 0;
+    for (const std::int64_t part : sums) sum += part;
+    const std::int64_t lower = (sum + total - 1) / total;
+    if (lower > best.lower) best = {lower, {whole.begin() + 1, whole.end()}};
+    int fresh = 0;
+    for (int j = 1; j <= task.copy(); ++j) {
+      fresh += pool.add(j, paths[static_cast<std::size_t>(j - 1)]);
     }
-    spent_ += task_.work_per_sweep();
-    const std::int64_t lower = (paths + total - 1) / total;
-    if (lower > best_.lower) best_ = {lower, {whole.begin() + 1, whole.end()}};
+    return fresh;
   }
 
   // The objective is concave, so the average of the weights of some sweeps proves at least the
-  // average of what they prove one by one.
-  std::vector<double> sweep_graph(double step, int sweeps) {
-    std::vector<double> average(weights_.size(), 0.0);
-    for (int sweep = 0; sweep < sweeps && spent_ < work_; ++sweep) {
-      for (int j = 1; j <= task_.copy(); ++j) {
-        task_.lightest_path(j, weights_, &path_);
-        pool_.add(j, path_);
-        for (const int v : path_) weights_[static_cast<std::size_t>(v)] *= 1 + step;
+  // average of what they prove one by one. Weights change after each block of tokens.
+  std::vector<double> sweep_graph(double step, int sweeps, std::int64_t last) {
+    std::vector<double> average(weights.size(), 0.0);
+    CopyLanes<float> search(task);
+    std::vector<float> narrow(weights.size());
+    std::vector<int> path;
+    for (int sweep = 0; sweep < sweeps && spent < last; ++sweep) {
+      for (int first = 1; first <= task.copy(); first += kLanes) {
+        const int lanes = std::min(kLanes, task.copy() - first + 1);
+        // In units of the average weight, which suits the range of narrow numbers.
+        const double unit = static_cast<double>(weights.size());
+        for (std::size_t v = 0; v < weights.size(); ++v) {
+          narrow[v] = static_cast<float>(weights[v] * unit);
+        }
+        search.search(first, lanes, narrow);
+        for (int lane = 0; lane < lanes; ++lane) {
+          search.path(lane, path);
+          pool.add(first + lane, path);
+          for (const int v : path) weights[static_cast<std::size_t>(v)] *= 1 + step;
+        }
       }
-      spent_ += task_.work_per_sweep();
-      normalise(weights_);
-      for (std::size_t v = 1; v < average.size(); ++v) average[v] += weights_[v];
+      spent += sweep_work();
+      normalise(weights);
+      for (std::size_t v = 1; v < average.size(); ++v) average[v] += weights[v];
     }
     return average;
   }
@@ -150,40 +121,68 @@ class WeightSearch {
   // Optimistic multiplicative updates of both players: each answers the other's last move
   // extrapolated, which brings the averages to the optimum at a rate of 1 / rounds. The steps
   // balance the players' distances from the optimum, ln(2m) and m ln(paths).
-  std::vector<double> play(int rounds) {
-    const double m = task_.copy();
+  void play(std::int64_t last) {
+    const double m = task.copy();
     const double share_step = kBoldness * std::sqrt(m);
     const double weight_step = kBoldness / (m * std::sqrt(m));
-    std::vector<double> average(weights_.size(), 0.0);
-    std::vector<double> last_load;
-    normalise(weights_);
-    for (int round = 0; round < rounds && spent_ < work_; ++round) {
-      const std::vector<double> load = pool_.loads(weights_.size());
-      pool_.shift_shares(weights_, share_step, round == 0);
-      for (std::size_t v = 1; v < weights_.size(); ++v) {
+    std::vector<double> average(weights.size(), 0.0);
+    std::vector<double> load(weights.size(), 0.0), last_load(weights.size(), 0.0);
+    normalise(weights);
+    pool.clear_average();
+    for (int round = 0; round < rounds && spent < last; ++round) {
+      pool.loads(load);
+      pool.shift_shares(weights, share_step, round == 0);
+      pool.add_to_average();
+      for (std::size_t v = 1; v < weights.size(); ++v) {
         const double expected = round == 0 ? load[v] : 2 * load[v] - last_load[v];
-        weights_[v] = std::max(weights_[v] * std::exp(weight_step * expected), 1e-12);
+        weights[v] = std::max(weights[v] * std::exp(weight_step * expected), 1e-12);
       }
-      normalise(weights_);
-      weights_[0] = 0;
-      last_load = load;
-      spent_ += 2 * pool_.size();
-      for (std::size_t v = 1; v < average.size(); ++v) average[v] += weights_[v];
+      normalise(weights);
+      weights[0] = 0;
+      std::swap(load, last_load);
+      spent += 2 * pool.size();
+      for (std::size_t v = 1; v < average.size(); ++v) average[v] += weights[v];
     }
-    return average;
+    weights = std::move(average);
   }
 
-  CopyTask& task_;
-  std::int64_t goal_;
-  std::int64_t work_;
-  PathPool pool_;
-  std::vector<double> weights_;
-  WeightBound best_;
-  std::vector<int> path_;
-  std::int64_t spent_ = 0;
+  void run(std::int64_t goal, std::int64_t work) {
+    const std::int64_t last = spent + work;
+    const auto open = [&] { return best.lower < goal && spent < last; };
+    if (!swept) {
+      swept = true;
+      evaluate(weights);
+      // An output's weight grows by a constant factor a sweep where the load is near the goal.
+      int sweeps = 16;
+      double step = std::min(0.2, 1.0 / static_cast<double>(goal));
+      for (int phase = 0; phase < 3 && open(); ++phase, step *= 0.6, sweeps *= 2) {
+        evaluate(sweep_graph(step, sweeps, spent + work / 4));
+      }
+    }
+    while (open()) {
+      play(last);
+      const int fresh = evaluate(weights);
+      // With all paths at hand, only longer games come nearer.
+      if (fresh <= task.copy() / 20) rounds = std::min(2 * rounds, kMostRounds);
+    }
+  }
 };
 
-}  // namespace
+WeightSearch::WeightSearch(const CopyTask& task) : state_(std::make_unique<State>(task)) {}
+WeightSearch::~WeightSearch() = default;
+
+void WeightSearch::offer(const CopyPaths& paths) {
+  for (std::size_t e = 0; e < paths.size(); ++e) {
+    state_->pool.add(static_cast<int>(e) + 1, paths[e]);
+  }
+}
+
+const WeightBound& WeightSearch::run(std::int64_t goal, std::int64_t work) {
+  state_->run(goal, work);
+  return state_->best;
+}
+
+CopySpread WeightSearch::spread() const { return state_->pool.average(); }
 
 std::int64_t bound_of(CopyTask& task, const std::vector<std::int64_t>& weights) {
   std::vector<std::int64_t> shifted(1, 0);
@@ -193,10 +192,6 @@ std::int64_t bound_of(CopyTask& task, const std::vector<std::int64_t>& weights) 
   std::int64_t paths = 0;
   for (int j = 1; j <= task.copy(); ++j) paths += task.lightest_path(j, shifted, nullptr);
   return total == 0 ? 0 : (paths + total - 1) / total;
-}
-
-WeightBound search_weights(CopyTask& task, std::int64_t goal, std::int64_t work) {
-  return WeightSearch(task, goal, work).run();
 }
 
 }  // namespace heddle

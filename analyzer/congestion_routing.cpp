@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Upper bounds on copy congestion: paths are laid one by one, then torn up and laid again at prices
-// that grow where outputs stay crowded (negotiated congestion, as in circuit routing).
+// Upper bounds on copy congestion: paths are laid one by one, rounded from a fractional routing, or
+// translated; then torn up and laid again at prices that grow where outputs stay crowded
+// (negotiated congestion, as in circuit routing).
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <random>
 
-#include "analyzer/copy_task.hpp"
+#include "analyzer/congestion_search.hpp"
+#include "analyzer/hops.hpp"
+#include "analyzer/invariance.hpp"
 
 namespace heddle {
 namespace {
@@ -21,7 +25,16 @@ class Router {
 
   std::int64_t spent() const { return spent_; }
   std::int64_t largest_load() const { return *std::max_element(load_.begin(), load_.end()); }
-  const std::vector<std::vector<int>>& paths() const { return paths_; }
+  const CopyPaths& paths() const { return paths_; }
+
+  // Replaces all paths.
+  void place(const CopyPaths& paths) {
+    paths_ = paths;
+    std::fill(load_.begin(), load_.end(), 0);
+    for (const std::vector<int>& path : paths_) {
+      for (const int v : path) ++load_[static_cast<std::size_t>(v)];
+    }
+  }
 
   // Lays every path again, at a price of base^load.
   void sweep_exponential(double base) {
@@ -94,11 +107,105 @@ class Router {
   std::vector<std::int64_t> load_;
   std::vector<double> history_;
   std::vector<double> price_;
-  std::vector<std::vector<int>> paths_;
+  CopyPaths paths_;
   std::int64_t spent_ = 0;
 };
 
+std::int64_t load_of(const CopyPaths& paths, std::size_t outputs) {
+  std::vector<std::int64_t> load(outputs + 1, 0);
+  for (const std::vector<int>& path : paths) {
+    for (const int v : path) ++load[static_cast<std::size_t>(v)];
+  }
+  return *std::max_element(load.begin(), load.end());
+}
+
+// One path per token, drawn by its share; tokens are drawn in turn, each preferring among three
+// draws the one that meets the least crowded outputs.
+CopyPaths rounded(const CopySpread& spread, std::size_t outputs, std::mt19937_64& random) {
+  std::vector<std::int64_t> load(outputs + 1, 0);
+  std::vector<std::size_t> order(spread.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::shuffle(order.begin(), order.end(), random);
+  CopyPaths paths(spread.size());
+  for (const std::size_t token : order) {
+    const std::vector<SharedPath>& own = spread[token];
+    const SharedPath* best = nullptr;
+    std::vector<std::int64_t> best_crowd;
+    for (int draw = 0; draw < 3; ++draw) {
+      double left = std::uniform_real_distribution<double>(0, 1)(random);
+      std::size_t e = 0;
+      while (e + 1 < own.size() && (left -= own[e].share) > 0) ++e;
+      std::vector<std::int64_t> crowd;
+      for (const int v : own[e].outputs) crowd.push_back(load[static_cast<std::size_t>(v)]);
+      std::sort(crowd.rbegin(), crowd.rend());
+      if (best == nullptr || crowd < best_crowd) {
+        best = &own[e];
+        best_crowd = std::move(crowd);
+      }
+    }
+    paths[token] = best->outputs;
+    for (const int v : best->outputs) ++load[static_cast<std::size_t>(v)];
+  }
+  return paths;
+}
+
 }  // namespace
+
+Routing round_spread(CopyTask& task, const CopySpread& spread, std::int64_t goal,
+                     std::int64_t work) {
+  constexpr int kDraws = 8;
+  std::mt19937_64 random(1);  // results repeat
+  Router router(task);
+  Routing best;
+  for (int draw = 0; draw < kDraws; ++draw) {
+    CopyPaths paths = rounded(spread, static_cast<std::size_t>(task.outputs()), random);
+    const std::int64_t load = load_of(paths, static_cast<std::size_t>(task.outputs()));
+    if (best.paths.empty() || load < best.load) best = {load, std::move(paths)};
+  }
+  router.place(best.paths);
+  while (best.load > goal && router.reach(best.load - 1, work)) {
+    best = {router.largest_load(), router.paths()};
+  }
+  return best;
+}
+
+// [translation law] All tokens take the same steps, so token j is at j + s after steps of sum s,
+// and each output is met at most once for each partial sum.
+std::optional<Routing> translated_routing(const Rows& rows, std::int64_t copy) {
+  const auto inputs = invariant_offsets(rows.a);
+  const auto outputs = invariant_offsets(rows.b);
+  if (!inputs || !outputs || !contains(*inputs, 0)) return std::nullopt;
+  const auto hops = hops_by_distance(rows);
+  if (!hops || (*hops)[static_cast<std::size_t>(copy)] == kUnreachable) return std::nullopt;
+  std::vector<std::int64_t> steps;
+  for (std::int64_t d = copy; d > 0;) {
+    std::int64_t step = 0;
+    for (const Interval& offset : *outputs) {
+      for (std::int64_t c = offset.low; c <= std::min(offset.high, d) && step == 0; ++c) {
+        const std::int32_t before = (*hops)[static_cast<std::size_t>(d - c)];
+        if (before >= 0 && before == (*hops)[static_cast<std::size_t>(d)] - 1) step = c;
+      }
+      if (step != 0) break;
+    }
+    if (step == 0) return std::nullopt;  // the copy takes the input in by a later row
+    steps.push_back(step);
+    d -= step;
+  }
+  std::optional<Routing> best;
+  for (int order = 0; order < 2; ++order) {
+    std::sort(steps.begin(), steps.end());
+    if (order == 1) std::reverse(steps.begin(), steps.end());
+    Routing routing;
+    for (std::int64_t j = 1; j <= copy; ++j) {
+      std::vector<int> path{static_cast<int>(j)};
+      for (const std::int64_t step : steps) path.push_back(path.back() + static_cast<int>(step));
+      routing.paths.push_back(std::move(path));
+    }
+    routing.load = load_of(routing.paths, static_cast<std::size_t>(2 * copy));
+    if (!best || routing.load < best->load) best = std::move(routing);
+  }
+  return best;
+}
 
 Routing search_routing(CopyTask& task, std::int64_t goal, std::int64_t work) {
   Router router(task);

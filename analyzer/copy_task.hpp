@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "patterns/materialize.hpp"
@@ -19,6 +20,14 @@ class CopyTask {
   int outputs() const { return 2 * copy_; }
   // Reads that one search per token looks at, all together.
   std::int64_t work_per_sweep() const { return work_per_sweep_; }
+  // rowB(v), ascending.
+  std::span<const std::int32_t> reads_of(int v) const {
+    return {reads_.data() + read_start_[v], reads_.data() + read_start_[v + 1]};
+  }
+  // Rows v in j..j+m with j in rowA(v), ascending; j <= m.
+  std::span<const std::int32_t> entries_of(int j) const {
+    return {entries_.data() + entry_start_[j], entries_.data() + entry_start_[j + 1]};
+  }
   // Outputs 1..m that rows after m read, when every path must pass one of them (A crosses nowhere).
   const std::vector<int>& gate() const { return gate_; }
 
@@ -39,23 +48,5 @@ class CopyTask {
   std::vector<double> real_;          // scratch: least weights
   std::vector<std::int64_t> whole_;
 };
-
-// The parts of copy_congestion.
-
-struct WeightBound {
-  std::int64_t lower = 0;
-  std::vector<std::int64_t> weights;  // entry v - 1
-};
-// The bound that these weights prove.
-std::int64_t bound_of(CopyTask& task, const std::vector<std::int64_t>& weights);
-// Searches for weights that prove `goal`, within `work` reads.
-WeightBound search_weights(CopyTask& task, std::int64_t goal, std::int64_t work);
-
-struct Routing {
-  std::int64_t load = 0;
-  std::vector<std::vector<int>> paths;  // entry j - 1
-};
-// Every token must have a path. Searches for a routing with load `goal`, within `work` reads.
-Routing search_routing(CopyTask& task, std::int64_t goal, std::int64_t work);
 
 }  // namespace heddle

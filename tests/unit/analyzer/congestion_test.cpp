@@ -142,6 +142,38 @@ TEST_CASE("the copy table of theory") {
   CHECK(odd.upper == 5);
 }
 
+TEST_CASE("patterns outside the library are closed on most cells up to 256") {
+  const std::pair<const char*, Pattern> patterns[] = {
+      {"cubes", pattern_of("f(k) = k^3 + 1\nA = diagonal\nB = offsets(f)")},
+      {"powers of three", pattern_of("f(k) = 3^k\nA = diagonal\nB = offsets(f)")},
+      {"triangular", pattern_of("f(k) = floor(k*(k+1)/2) + 1\nA = diagonal\nB = offsets(f)")},
+      {"window 7", pattern_of("A = diagonal\nB = window(7)")},
+      {"union", pattern_of("f(k) = k^3 + 1\nA = diagonal\n"
+                           "B = lattice(f) | window(2) | { i - 5*t : t in 1..3, 5*t < i }")},
+      {"fibonacci", builtin("fibonacci_recurrence")},
+      {"fibonacci lattice", builtin("fibonacci_cached")}};
+  int cells = 0;
+  int closed = 0;
+  for (const auto& [name, pattern] : patterns) {
+    for (const std::int64_t m : {16, 32, 64, 128, 256}) {
+      INFO(name << " m = " << m);
+      const Congestion congestion = checked(rows_of(pattern, 2 * m), m);
+      ++cells;
+      closed += congestion.exact();
+      CHECK(congestion.upper <= congestion.lower + 1);
+    }
+  }
+  CHECK(closed >= 0.95 * cells);
+}
+
+TEST_CASE("large copy tasks are bracketed") {
+  for (const char* name : {"log_cached", "sqrt_recurrence"}) {
+    INFO(name);
+    const Congestion congestion = checked(rows_of(builtin(name), 2048), 1024);
+    CHECK(congestion.upper <= congestion.lower + congestion.lower / 8 + 1);
+  }
+}
+
 TEST_CASE("attention and dense recurrence copy at no cost") {
   for (const char* name : {"attention", "dense_recurrence", "chacal"}) {
     INFO(name);
