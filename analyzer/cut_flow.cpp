@@ -61,16 +61,14 @@ bool CutFlow::augment_from(Vertex start) {
   visited_.assign(1, 2 * start + 1);
   parent_[visited_[0]] = visited_[0];
   State end = 0;
-  // Depth first: an end is usually near.
-  std::vector<State> open = visited_;
-  while (!open.empty() && end == 0) {
-    const State state = open.back();
-    open.pop_back();
+  // Breadth first: an end is mostly a few steps away, and paths may be as long as the pattern.
+  for (std::size_t at = 0; at < visited_.size() && end == 0; ++at) {
+    const State state = visited_[at];
     for_each_next(state, [&](State next) {
+      ++work_;
       if (end != 0 || dead_[next] || parent_[next] != 0) return;
       parent_[next] = state;
       visited_.push_back(next);
-      open.push_back(next);
       if (next % 2 == 0 && is_free_end(next / 2)) end = next;
     });
   }

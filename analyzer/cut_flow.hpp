@@ -20,6 +20,8 @@ class CutFlow {
   std::int64_t n() const { return n_; }
   std::int64_t cut() const { return cut_; }
   std::int64_t value() const { return value_; }
+  // Reads looked at so far.
+  std::int64_t work() const { return work_; }
   // Moves the cut to m + 1 <= n.
   void advance();
 
@@ -48,6 +50,7 @@ class CutFlow {
   std::int64_t n_ = 0;
   std::int64_t cut_ = 0;
   std::int64_t value_ = 0;
+  std::int64_t work_ = 0;
   std::vector<std::size_t> reader_start_;  // entry v: outputs that read vertex v, ascending
   std::vector<Vertex> readers_;
   std::vector<Vertex> before_, after_;

@@ -123,13 +123,17 @@ Result<RankResult> rank_across(const Rows& rows, std::int64_t cut) {
   return result;
 }
 
-Result<std::vector<std::int64_t>> rank_by_cut(const Rows& rows) {
+Result<std::vector<std::int64_t>> rank_by_cut(const Rows& rows, std::int64_t work) {
   auto flow = CutFlow::build(rows);
   if (!flow.ok()) return flow.error();
   std::vector<std::int64_t> rank(1, 0);
   while (flow->cut() < flow->n()) {
     flow->advance();
     rank.push_back(flow->value());
+    if (flow->work() > work) {
+      return Error{"following the cut took more than " + std::to_string(work) +
+                   " looks at a read, up to token " + std::to_string(flow->cut())};
+    }
   }
   return rank;
 }

@@ -24,7 +24,7 @@ struct RankResult {
 Result<RankResult> rank_across(const Rows& rows, std::int64_t cut);
 
 // Entry m is rank(m), for m = 0..n, by one flow that follows the cut. Fails when the rows are too
-// large for a search for paths.
-Result<std::vector<std::int64_t>> rank_by_cut(const Rows& rows);
+// large for a search for paths, or it looks at more than `work` reads.
+Result<std::vector<std::int64_t>> rank_by_cut(const Rows& rows, std::int64_t work = 1'000'000'000);
 
 }  // namespace heddle
