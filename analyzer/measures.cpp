@@ -21,12 +21,10 @@ Result<RankResult> measure_rank(const Rows& rows, const std::optional<std::int64
   return rank_across(rows, cut);
 }
 
-Result<Congestion> measure_congestion(const Pattern& pattern, const Rows& rows,
+Result<Congestion> measure_congestion(const Pattern& pattern, const Rows& rows, std::int64_t copy,
                                       const MeasureOptions& options) {
-  constexpr std::int64_t kDefaultCopy = 64;
   // The copy task is searched, never just counted, so more tokens than this are out of reach.
   constexpr std::int64_t kMostCopied = 1 << 16;
-  const std::int64_t copy = options.copy.value_or(std::min(rows.n() / 2, kDefaultCopy));
   if (copy < 1) return Error{"a copy task needs a token and its copy"};
   if (copy > kMostCopied) {
     return Error{"copy tasks of more than " + std::to_string(kMostCopied) +
@@ -87,7 +85,9 @@ Measures measure(const Pattern& pattern, const Rows& rows, const MeasureOptions&
   result.rank_by_cut = rank_by_cut(rows);
   result.rank = measure_rank(rows, options.cut);
   begin("congestion");
-  result.congestion = measure_congestion(pattern, rows, options);
+  constexpr std::int64_t kDefaultCopy = 64;
+  result.copy = options.copy.value_or(std::min(rows.n() / 2, kDefaultCopy));
+  result.congestion = measure_congestion(pattern, rows, result.copy, options);
   begin("paths and mixing");
   result.paths = count_paths(rows, 1, options.paths);
   result.mixing = uniform_mixing(rows);

@@ -44,6 +44,7 @@ struct Measures {
   std::optional<DistanceSemigroup> semigroup;
   bool semigroup_for_every_n = false;
   Result<RankResult> rank = Error{"not computed"};
+  std::int64_t copy = 0;  // tokens of the copy task
   Result<Congestion> congestion = Error{"not computed"};
   // Entry m: the rank across the cut after m, for m = 0..n.
   Result<std::vector<std::int64_t>> rank_by_cut = Error{"not computed"};

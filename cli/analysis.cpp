@@ -113,7 +113,7 @@ Json congestion_json(const Pattern& pattern, const Analysis& analysis, Evidence 
       json["paths"] = congestion->paths;
     }
   } else {
-    json = {{"n", std::min<std::int64_t>(analysis.measures.n / 2, 64)},
+    json = {{"n", analysis.measures.copy},
             {"lower", nullptr},
             {"upper", nullptr},
             {"reason", congestion.error().message}};
@@ -333,7 +333,7 @@ TextTable measures_table(const Pattern& pattern, const Analysis& analysis) {
   }
   const std::size_t bits = m.paths.to.back().bit_length();
   add("paths",
-      bits <= 63 ? number(m.paths.to.back().to_int64().value_or(0)) : fmt::format("2^{}", bits - 1),
+      bits <= 63 ? number(m.paths.to.back().to_int64().value_or(0)) : fmt::format("~2^{}", bits - 1),
       "", "", fmt::format("from token 1 to {}", grouped(m.paths.last())));
   add("memory", m.mixing.held > 0 ? number(m.mixing.half_life() + 1) : "-", "", "",
       mixing_remark(m.mixing));

@@ -43,6 +43,9 @@ void RowTable::append_row(const IntervalList& positions) {
 
 namespace {
 
+// 16 bytes each, and as many again while the list grows.
+constexpr std::int64_t kMostIntervals = 100'000'000;
+
 // Rows whose translation the syntax shows follow from the last one. Nothing where they do not, or
 // where the last row is at fault: then the first such row is to be found.
 std::optional<RowTable> translates(const Pattern& pattern, const Evaluator& evaluator, Side side,
@@ -76,6 +79,11 @@ MaterializeResult materialize(const Pattern& pattern, std::int64_t n) {
       if (!row) return row.error();
       if (row->violation) return *row->violation;
       (side == Side::kA ? rows.a : rows.b).append_row(row->positions);
+    }
+    if (rows.a.intervals() + rows.b.intervals() > kMostIntervals) {
+      return Error{"rows 1.." + std::to_string(i) + " of " + std::to_string(n) +
+                   " already hold more than the " + std::to_string(kMostIntervals) +
+                   " intervals that are kept"};
     }
   }
   return rows;

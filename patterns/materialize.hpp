@@ -30,6 +30,8 @@ class RowTable {
   // |row(i)|.
   std::int64_t size(std::int64_t i) const { return size_[i - 1]; }
   std::int64_t total() const { return total_; }
+  // Kept in memory: of all rows, or of the last one where rows are translates.
+  std::int64_t intervals() const { return static_cast<std::int64_t>(intervals_.size()); }
   bool contains(std::int64_t i, std::int64_t position) const;
 
   void append_row(const IntervalList& positions);
@@ -57,7 +59,8 @@ struct Rows {
   std::int64_t n() const { return b.rows(); }
 };
 
-// Rows 1..n, or the first violation (smallest row; A before B), or why a row has no value.
+// Rows 1..n, or the first violation (smallest row; A before B), or why a row has no value or all of
+// them are too many to be kept.
 using MaterializeResult = std::variant<Rows, RowViolation, Error>;
 MaterializeResult materialize(const Pattern& pattern, std::int64_t n);
 
