@@ -71,8 +71,9 @@ Result<Congestion> copy_congestion(const Rows& rows, std::int64_t copy,
   if (auto routing = translated_routing(rows, copy)) take(std::move(*routing));
   // Cheap attempts first: most tasks are closed by the capacity law and a first routing.
   WeightSearch weights(task);
-  for (std::int64_t work = options.work / 64; work <= options.work / 2 && !result.exact();
-       work *= 4) {
+  // Larger tasks get work in proportion, up to eight times as much.
+  const std::int64_t most_work = options.work * std::clamp<std::int64_t>(copy / 256, 1, 8);
+  for (std::int64_t work = most_work / 64; work <= most_work / 2 && !result.exact(); work *= 4) {
     Routing routing = search_routing(task, result.lower, work / 2);
     weights.offer(routing.paths);
     take(std::move(routing));
