@@ -101,7 +101,7 @@ def tests_there():
 
     for path in (ROOT / "tests").rglob("CMakeLists.txt"):
         text = path.read_text()
-        for loop in re.finditer(r"foreach\((\w+) IN ITEMS ([^)]*)\)(.*?)endforeach", text, re.DOTALL):
+        for loop in re.finditer(r"foreach\((\w+) IN ITEMS\s+([^)]*)\)(.*?)endforeach", text, re.DOTALL):
             variable, items, body = loop.groups()
             text += "".join(body.replace("${%s}" % variable, item) for item in items.split())
         for name, rest in re.findall(r"heddle_test\(([\w$]+)\s+SOURCES([^)]*)\)", text):

@@ -136,3 +136,38 @@ Proof.
   destruct (F l Hl) as (k & Nk & Ik). exists (length k), k. split; [assumption|]. split; [|reflexivity].
   intros x. rewrite Ik, Il. reflexivity.
 Qed.
+
+(* |S union T| = |S| + |T| - |S and T| *)
+Theorem size_of_overlapping_union : forall (S T : set) c d e,
+  size_is S c -> size_is T d -> size_is (fun x => S x /\ T x) e ->
+  size_is (fun x => S x \/ T x) (c + d - e).
+Proof.
+  intros S T c d e (l & Hl & Il & <-) (m & Hm & Im & <-) E.
+  pose (rest := filter (fun x => if in_dec Nat.eq_dec x l then false else true) m).
+  pose (both := filter (fun x => if in_dec Nat.eq_dec x l then true else false) m).
+  assert (forall x, In x rest <-> T x /\ ~ S x) as Ir.
+  { intros x. unfold rest. rewrite filter_In, Im. destruct (in_dec Nat.eq_dec x l) as [I|I];
+      rewrite Il in I; intuition discriminate. }
+  assert (forall x, In x both <-> S x /\ T x) as Ib.
+  { intros x. unfold both. rewrite filter_In, Im. destruct (in_dec Nat.eq_dec x l) as [I|I];
+      rewrite Il in I; intuition discriminate. }
+  assert (length both = e) as <-.
+  { apply (size_unique (fun x => S x /\ T x)); [|assumption]. exists both.
+    split; [apply NoDup_filter; assumption|]. split; [exact Ib|reflexivity]. }
+  assert (length m = length both + length rest) as L.
+  { unfold both, rest. clear. induction m as [|x m IH]; [reflexivity|]. simpl.
+    destruct (in_dec Nat.eq_dec x l); simpl; lia. }
+  replace (length l + length m - length both) with (length l + length rest) by lia.
+  apply (size_is_same (fun x => S x \/ (T x /\ ~ S x))).
+  - intros x. split; [tauto|]. intros [Sx|Tx]; [left; assumption|].
+    destruct (in_dec Nat.eq_dec x l) as [I|I]; rewrite Il in I; tauto.
+  - apply size_of_disjoint_union.
+    + tauto.
+    + exists l. auto.
+    + exists rest. split; [apply NoDup_filter; assumption|]. split; [exact Ir|reflexivity].
+Qed.
+
+(* S within T gives |S union T| = |T| *)
+Theorem size_of_absorbed_union : forall (S T : set) d,
+  (forall x, S x -> T x) -> size_is T d -> size_is (fun x => S x \/ T x) d.
+Proof. intros S T d W. apply size_is_same. intros x. split; [tauto|]. intros [Sx|Tx]; auto. Qed.
