@@ -23,6 +23,7 @@ constexpr std::size_t kCpuStack = std::size_t{64} << 20;
 std::vector<std::string> instrumenting_flags(Dialect dialect) {
   return {
       dialect == Dialect::kCuda ? "-std=c++17" : "-std=c++20",
+      "-DHEDDLE_EMULATED",  // working memory of cpu kernels comes from the emulator
       "-O1",
       "-g1",
       "-gdwarf-4",  // in version 5 g++ 12 names the wrong file for an #included text

@@ -92,6 +92,9 @@ void Engine::connect() {
     auto& engine = *static_cast<Engine*>(self);
     engine.exhausted(engine.image_.site_of(site));
   };
+  bridge.reserve = [](void* self, int number, unsigned long bytes) -> void* {
+    return static_cast<Engine*>(self)->memory_.reserve(number, bytes);
+  };
   bridge.steps_left = launch_.step_limit;
 }
 
@@ -255,12 +258,31 @@ void Engine::report(const Array& array, const Cell& before, Trouble trouble, std
   if (trouble.written_before) note(FindingKind::kWriteTwice, true);
 }
 
+// One thread's own: what is asked is whether it lies inside and holds something.
+void Engine::touch_working(Memory::Working& working, std::uintptr_t address, std::size_t size,
+                           Touch kind, std::uint32_t site) {
+  const std::size_t offset = address - working.array.begin;
+  if (offset >= working.array.bytes || size > working.array.bytes - offset) {
+    out_of_bounds(&working.array, offset, size, kind, site, "");
+  }
+  if (kind != Touch::kRead) return working.write(offset, size);
+  if (!launch_.check || working.holds(offset, size)) return;
+  Observation seen = observe(FindingKind::kUninitialisedRead, site);
+  seen.array = &working.array;
+  seen.offset = offset;
+  seen.size = size;
+  log_.note(std::move(seen));
+}
+
 void Engine::touch_elsewhere(std::uintptr_t address, std::size_t size, Touch kind,
                              std::uint32_t site) {
   const auto within = [&](const char* begin, std::size_t bytes) {
     return address - reinterpret_cast<std::uintptr_t>(begin) < bytes;
   };
   if (within(fibers_.stack_begin(runner_.thread()), fibers_.stack_bytes())) return;
+  if (Memory::Working* working = memory_.working_at(address)) {
+    return touch_working(*working, address, size, kind, site);
+  }
   const char* verb = kind == Touch::kRead ? "reads" : "writes";
   std::string words;
   if (address >= image_.begin && address < image_.end) {

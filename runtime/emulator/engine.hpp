@@ -30,6 +30,8 @@ class Engine {
   void check(Array& array, std::size_t offset, std::size_t size, Touch kind, std::uint32_t site);
   void report(const Array& array, const Cell& before, Trouble trouble, std::size_t offset,
               std::size_t size, Touch kind, std::uint32_t site);
+  void touch_working(Memory::Working& working, std::uintptr_t address, std::size_t size, Touch kind,
+                     std::uint32_t site);
   void touch_elsewhere(std::uintptr_t address, std::size_t size, Touch kind, std::uint32_t site);
   [[noreturn]] void out_of_bounds(const Array* array, std::size_t offset, std::size_t size,
                                   Touch kind, std::uint32_t site, std::string words);

@@ -69,6 +69,42 @@ Result<Memory> Memory::create(const Launch& launch, const ModuleImage& image) {
   return memory;
 }
 
+// On both sides of working memory: an index that is wrong by less is seen to be wrong.
+constexpr std::size_t kMargin = std::size_t{1} << 20;
+
+void* Memory::reserve(int number, std::size_t bytes) {
+  auto pages = Pages::map(bytes + 2 * kMargin);
+  auto written = Pages::map(bytes);
+  if (!pages || !written) return nullptr;
+  Working& working = working_[number];
+  working.pages = std::move(*pages);
+  working.written = std::move(*written);
+  // All ones: a NaN as a float and -1 as an index.
+  std::memset(working.pages.data() + kMargin, 0xff, bytes);
+  working.array.name = fmt::format("working memory {}", number);
+  working.array.begin = reinterpret_cast<std::uintptr_t>(working.pages.data() + kMargin);
+  working.array.bytes = bytes;
+  return working.pages.data() + kMargin;
+}
+
+Memory::Working* Memory::working_at(std::uintptr_t address) {
+  for (auto& [number, working] : working_) {
+    if (address - reinterpret_cast<std::uintptr_t>(working.pages.data()) < working.pages.bytes()) {
+      return &working;
+    }
+  }
+  return nullptr;
+}
+
+bool Memory::Working::holds(std::size_t offset, std::size_t size) const {
+  const char* const first = written.data() + offset;
+  return std::all_of(first, first + size, [](char byte) { return byte != 0; });
+}
+
+void Memory::Working::write(std::size_t offset, std::size_t size) {
+  std::memset(written.data() + offset, 1, size);
+}
+
 Array* Memory::shared_at(std::uintptr_t address) {
   // Kernels stay with one array for a while.
   if (last_shared_ < shared_.size() &&

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <vector>
 
 #include "patterns/result.hpp"
@@ -27,6 +28,18 @@ class Memory {
   Array* global_at(std::uintptr_t address) { return &global_[arena_.index_of(address)]; }
   Array* shared_at(std::uintptr_t address);
 
+  // Working memory of a cpu kernel: like an array of its own, without contents each time it is
+  // asked for. nullptr when there is not enough memory.
+  void* reserve(int number, std::size_t bytes);
+  struct Working {
+    Array array;
+    Pages pages;
+    Pages written;  // per byte: 1 when it holds something
+    bool holds(std::size_t offset, std::size_t size) const;
+    void write(std::size_t offset, std::size_t size);
+  };
+  Working* working_at(std::uintptr_t address);
+
   void* device_address(std::size_t buffer) const { return arena_.array(buffer); }
   // Shared memory holds nothing when a block starts; what it physically holds is the same each
   // time.
@@ -39,6 +52,7 @@ class Memory {
   std::vector<Pages> pages_;  // of the shadows
   std::vector<Array> global_;
   std::vector<Array> shared_;
+  std::map<int, Working> working_;  // by number
   std::size_t last_shared_ = 0;
   std::uintptr_t shared_begin_ = 0;
   std::size_t shared_bytes_ = 0;

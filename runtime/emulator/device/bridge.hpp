@@ -37,6 +37,8 @@ struct Bridge {
   // `detail` is the index, or the address for kAlignment; `type` names what was indexed, or null.
   void (*fault)(void* engine, Fault fault, long long detail, const char* type, const void* site);
   void (*exhausted)(void* engine, const void* site);  // out of steps, or of stack
+  // Working memory of a cpu kernel, without contents each time.
+  void* (*reserve)(void* engine, int number, unsigned long bytes);
 
   long long steps_left;     // basic blocks this launch may still enter
   const char* stack_limit;  // the running thread's stack must stay above

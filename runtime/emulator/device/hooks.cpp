@@ -40,9 +40,10 @@ PLAIN static unsigned long long idle_collective(void*, Collective, unsigned,
 PLAIN static unsigned idle_mask(void*) { return 1; }
 PLAIN static void idle_fault(void*, Fault, long long, const char*, const void*) {}
 PLAIN static void idle_exhausted(void*, const void*) {}
+PLAIN static void* idle_reserve(void*, int, unsigned long) { return nullptr; }
 
 static Bridge bridge = {nullptr,    idle_touch,     idle_barrier, idle_collective, idle_mask,
-                        idle_fault, idle_exhausted, 1LL << 62,    nullptr};
+                        idle_fault, idle_exhausted, idle_reserve, 1LL << 62,       nullptr};
 
 extern "C" __attribute__((visibility("default"))) Module heddle_module = {&bridge,
                                                                           &heddle_thread_index,
@@ -122,6 +123,10 @@ HIDDEN unsigned long long heddle_collective(unsigned kind, unsigned mask, unsign
 HIDDEN unsigned heddle_active_mask() { return bridge.active_mask(bridge.engine); }
 HIDDEN void heddle_atomic(const void* address, unsigned long size) {
   touch(address, size, Touch::kAtomic, CALLER);
+}
+
+HIDDEN void* heddle_reserve(int number, unsigned long bytes) {
+  return bridge.reserve(bridge.engine, number, bytes);
 }
 
 // 4. Every basic block: an endless loop and a runaway recursion end here.

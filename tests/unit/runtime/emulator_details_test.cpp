@@ -129,6 +129,35 @@ extern "C" void k(const float* x, float* y, int bytes, int first, int last) {
   CHECK(has(run(text, launch, Dialect::kCpu), FindingKind::kUnwritten));
 }
 
+TEST_CASE("working memory is bounded, and holds nothing each time it is asked for") {
+  std::vector<float> y(4);
+  Launch launch;
+  launch.buffers = {buffer("y", y, Access::kReadWrite)};
+  const auto findings = [&](const std::string& body, int count) {
+    launch.arguments = {BufferArgument{0}, count};
+    return run(
+        "extern \"C\" void* heddle_reserve(int number, unsigned long bytes);\n"
+        "extern \"C\" void k(float* y, int count, int first, int last) {\n"
+        "  float* rows = (float*)heddle_reserve(0, 8 * sizeof(float));\n" +
+            body + "\n}",
+        launch, Dialect::kCpu);
+  };
+  const std::string fill = "for (int i = 0; i < count; ++i) rows[i] = i;\n";
+  CHECK(shown(findings(fill + "y[0] = rows[7];", 8)) == "");
+  CHECK(y[0] == 7.0F);
+  CHECK(has(findings(fill, 9), FindingKind::kOutOfBounds));
+  CHECK(has(findings("y[0] = rows[-count];", 1), FindingKind::kOutOfBounds));
+  const auto unwritten = findings(fill + "y[0] = rows[7];", 7);
+  CHECK(has(unwritten, FindingKind::kUninitialisedRead));
+  CHECK(shown(unwritten).find("working memory 0[7]") != std::string::npos);
+  CHECK(has(findings(fill + "rows = (float*)heddle_reserve(0, 32); y[0] = rows[1];", 8),
+            FindingKind::kUninitialisedRead));
+  CHECK(shown(findings(fill + "float* others = (float*)heddle_reserve(1, 32); others[2] = 5;\n"
+                              "y[0] = rows[2] + others[2];",
+                       8)) == "");
+  CHECK(y[0] == 7.0F);
+}
+
 TEST_CASE("bank conflicts and sectors are those of the stride") {
   for (const int stride : {1, 2, 8, 32, 33}) {
     std::vector<float> y(32 * 33);
