@@ -23,6 +23,9 @@ struct Options {
   bool json = false;
 };
 
+// PATTERN_prefill_slices.cpp is the text of the kernel that works on slices.
+constexpr std::string_view kSlicesSuffix = "_slices";
+
 // Puts the text of --kernel in the place of the one generated kernel of its target.
 ExitCode substitute(Artifact& artifact, const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -30,7 +33,11 @@ ExitCode substitute(Artifact& artifact, const std::string& path) {
   if (artifact.manifest.kernels.size() != 1) {
     return fail(kWrongUsage, "--kernel needs one of --op prefill, decode and backward");
   }
-  KernelEntry& kernel = artifact.manifest.kernels.front();
+  const bool slices = std::filesystem::path(path).stem().string().ends_with(kSlicesSuffix);
+  if (!slices) artifact.manifest.sliced.clear();
+  std::vector<KernelEntry>& kernels = slices ? artifact.manifest.sliced : artifact.manifest.kernels;
+  if (kernels.empty()) return fail(kWrongUsage, "no kernel of this artifact works on slices");
+  KernelEntry& kernel = kernels.front();
   std::string& text = artifact.files[kernel.file];
   text.assign(std::istreambuf_iterator<char>(file), {});
   kernel.sha256 = sha256_hex(text);
@@ -48,7 +55,8 @@ struct ReportsOrCode {
 
 // The operation of a text that is named as `generate` names it: PATTERN_prefill.cu.
 std::vector<std::string> ops_of(const Options& options) {
-  const std::string stem = std::filesystem::path(options.file).stem().string();
+  std::string stem = std::filesystem::path(options.file).stem().string();
+  if (stem.ends_with(kSlicesSuffix)) stem.resize(stem.size() - kSlicesSuffix.size());
   for (const char* op : {"prefill", "decode", "backward"}) {
     if (options.kernel.ops.empty() && stem.ends_with(op)) return {op};
   }

@@ -161,6 +161,7 @@ class ObjectReader {
     const Json* value = find(key);
     return {value == nullptr ? empty : *value, path_of(key), error_};
   }
+  bool has(const char* key) const { return json_.is_object() && json_.contains(key); }
   // Call last: refuses keys that nobody asked for.
   void finish() {
     if (!error_.empty()) return;
@@ -315,12 +316,16 @@ Manifest read_manifest(ObjectReader reader) {
   manifest.cache_a = read_layout(reader.object("cache_a"));
   manifest.cache_b = read_layout(reader.object("cache_b"));
   std::set<std::string> symbols;
-  reader.each("kernels", [&](const Json& element, const std::string& path) {
-    manifest.kernels.push_back(read_kernel({element, path, reader.error()}));
-    if (!symbols.insert(manifest.kernels.back().symbol).second) {
-      reader.fail_at(path, "repeats the symbol of an earlier kernel");
-    }
-  });
+  const auto read_kernels = [&](const char* key, std::vector<KernelEntry>& kernels) {
+    reader.each(key, [&](const Json& element, const std::string& path) {
+      kernels.push_back(read_kernel({element, path, reader.error()}));
+      if (!symbols.insert(kernels.back().symbol).second) {
+        reader.fail_at(path, "repeats the symbol of an earlier kernel");
+      }
+    });
+  };
+  read_kernels("kernels", manifest.kernels);
+  if (reader.has("sliced")) read_kernels("sliced", manifest.sliced);
   std::set<std::string> included;
   reader.each("includes", [&](const Json& element, const std::string& path) {
     ObjectReader file(element, path, reader.error());
@@ -423,6 +428,8 @@ Result<std::int64_t> CacheLayout::slots(std::int64_t tokens) const {
 std::string to_json(const Manifest& manifest) {
   Json kernels = Json::array();
   for (const KernelEntry& kernel : manifest.kernels) kernels.push_back(kernel_json(kernel));
+  Json sliced = Json::array();
+  for (const KernelEntry& kernel : manifest.sliced) sliced.push_back(kernel_json(kernel));
   Json includes = Json::array();
   for (const IncludedFile& file : manifest.includes) {
     includes.push_back({{"file", file.file}, {"sha256", file.sha256}});
@@ -444,6 +451,7 @@ std::string to_json(const Manifest& manifest) {
                      {"cache_a", layout_json(manifest.cache_a)},
                      {"cache_b", layout_json(manifest.cache_b)},
                      {"kernels", std::move(kernels)},
+                     {"sliced", std::move(sliced)},
                      {"includes", std::move(includes)},
                      {"verdict", manifest.verdict},
                      {"layers", std::move(layers)}};

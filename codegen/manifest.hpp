@@ -117,6 +117,9 @@ struct Manifest {
   CacheLayout cache_a;
   CacheLayout cache_b;
   std::vector<KernelEntry> kernels;
+  // cpu: kernels of the same operations that cut a head's channels into slices, as many as the last
+  // extent of the grid says, for launches with fewer heads than threads.
+  std::vector<KernelEntry> sliced;
   std::vector<IncludedFile> includes;
   // "verified" only when every layer says so and the pattern is proved causal
   std::string verdict = "unverified";

@@ -132,8 +132,13 @@ class Bench {
     if (!slots_a) return slots_a.error();
     const Result<std::int64_t> slots_b = manifest_.cache_b.slots(options_.tokens);
     if (!slots_b) return slots_b.error();
-    sizes.slots_a = *slots_a;
-    sizes.slots_b = *slots_b;
+    // Where everything stays, the final state of a whole sequence is its inputs and outputs over
+    // again: whoever has no use for the copy asks for none, and no baseline makes one.
+    const auto wanted = [&](const CacheLayout& layout, std::int64_t slots) {
+      return !decode_ && layout.retention == CacheRetention::kAll ? 0 : slots;
+    };
+    sizes.slots_a = wanted(manifest_.cache_a, *slots_a);
+    sizes.slots_b = wanted(manifest_.cache_b, *slots_b);
     std::vector<double> matrices;
     if (problem.weights == WeightMode::kLinear) matrices = reference_state(problem, sizes.start);
     const StateSource source{problem, rows_, manifest_.cache_a, manifest_.cache_b, y, matrices};

@@ -5,6 +5,7 @@
 #include <array>
 #include <atomic>
 #include <fstream>
+#include <future>
 #include <iterator>
 #include <thread>
 #include <utility>
@@ -179,10 +180,19 @@ std::optional<Error> KernelArtifact::State::compile(const std::map<std::string, 
   if (manifest.target == "cpu") {
     const auto compiler = HostCompiler::find();
     if (!compiler) return compiler.error();
-    for (const KernelEntry& entry : manifest.kernels) {
-      auto kernel = compile_for_cpu(*compiler, manifest, entry, files);
+    // The compiler works on one text at a time: each gets its own.
+    std::vector<std::pair<std::string, std::future<Result<CpuKernel>>>> compiled;
+    for (const std::vector<KernelEntry>* kernels : {&manifest.kernels, &manifest.sliced}) {
+      for (const KernelEntry& entry : *kernels) {
+        compiled.emplace_back(entry.symbol, std::async(std::launch::async, [&, this] {
+                                return compile_for_cpu(*compiler, manifest, entry, files);
+                              }));
+      }
+    }
+    for (auto& [symbol, waiting] : compiled) {
+      auto kernel = waiting.get();
       if (!kernel) return kernel.error();
-      cpu[entry.symbol] = std::move(*kernel);
+      cpu[symbol] = std::move(*kernel);
     }
     const int processors = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
     pool = std::make_unique<WorkerPool>(options.threads > 0 ? options.threads : processors);
@@ -232,8 +242,10 @@ Result<KernelArtifact> KernelArtifact::load(const Manifest& manifest,
     return Error{"the artifact is not verified (its manifest says \"" + manifest.verdict +
                  "\"): verify it, or ask for unverified kernels explicitly"};
   }
-  for (const KernelEntry& entry : manifest.kernels) {
-    if (auto error = misses_file(files, entry.file, entry.sha256)) return *error;
+  for (const std::vector<KernelEntry>* kernels : {&manifest.kernels, &manifest.sliced}) {
+    for (const KernelEntry& entry : *kernels) {
+      if (auto error = misses_file(files, entry.file, entry.sha256)) return *error;
+    }
   }
   for (const IncludedFile& header : manifest.includes) {
     if (auto error = misses_file(files, header.file, header.sha256)) return *error;
@@ -286,6 +298,11 @@ void BoundKernel::State::run_on_cpu() {
   });
 }
 
+// Blocks take equally long; with many more of them than threads the last round hardly counts.
+bool leaves_threads_idle(std::int64_t blocks, int threads) {
+  return blocks % threads != 0 && blocks < 4 * std::int64_t{threads};
+}
+
 std::optional<Error> BoundKernel::start() {
   if (state_->entry != nullptr) {
     state_->run_on_cpu();
@@ -302,12 +319,21 @@ std::optional<Error> BoundKernel::run() {
 }
 
 Result<BoundKernel> KernelArtifact::bind(const std::string& op, const LaunchValues& values) const {
-  const auto& kernels = state_->manifest.kernels;
-  const auto entry = std::find_if(kernels.begin(), kernels.end(),
-                                  [&](const KernelEntry& kernel) { return kernel.op == op; });
-  if (entry == kernels.end()) return Error{"the artifact has no kernel for \"" + op + "\""};
-  const auto launch = check_launch(state_->manifest, *entry, values);
+  const auto kernel_for = [&](const std::vector<KernelEntry>& kernels) {
+    const auto entry = std::find_if(kernels.begin(), kernels.end(),
+                                    [&](const KernelEntry& kernel) { return kernel.op == op; });
+    return entry != kernels.end() ? &*entry : nullptr;
+  };
+  const KernelEntry* entry = kernel_for(state_->manifest.kernels);
+  if (entry == nullptr) return Error{"the artifact has no kernel for \"" + op + "\""};
+  auto launch = check_launch(state_->manifest, *entry, values);
   if (!launch) return launch.error();
+  const KernelEntry* const slices = kernel_for(state_->manifest.sliced);
+  if (slices != nullptr && leaves_threads_idle(launch->blocks, state_->pool->threads())) {
+    entry = slices;
+    launch = check_launch(state_->manifest, *entry, values);
+    if (!launch) return launch.error();
+  }
   auto bound = std::make_unique<BoundKernel::State>(*launch, entry->threads);
   if (state_->driver) {
     bound->driver = &*state_->driver;

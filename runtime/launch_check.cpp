@@ -71,8 +71,11 @@ Result<void*> check_buffer(const Argument& argument, const Sizes& sizes,
                            const LaunchValues& values) {
   const auto given = values.buffers.find(argument.name);
   const BufferView view = given != values.buffers.end() ? given->second : BufferView{};
+  const auto count = sizes.product(argument.shape);
+  if (!count) return count.error();
   if (view.data == nullptr) {
-    // The one thing that may be missing: a state before the first token.
+    // What may be missing: something without elements, and a state before the first token.
+    if (*count == 0) return static_cast<void*>(nullptr);
     if (starts_with(argument.name, "initial_")) {
       const auto start = sizes.of("start");
       if (start && *start == 0) return static_cast<void*>(nullptr);
@@ -83,8 +86,6 @@ Result<void*> check_buffer(const Argument& argument, const Sizes& sizes,
     return Error{fmt::format("the buffer \"{}\" holds {}, the kernel takes {}", argument.name,
                              name_of(view.type), name_of(argument.type))};
   }
-  const auto count = sizes.product(argument.shape);
-  if (!count) return count.error();
   const std::size_t element = size_of(argument.type);
   const std::size_t needed = static_cast<std::size_t>(*count) * element;
   if (view.bytes < needed) {
@@ -112,6 +113,8 @@ std::optional<Error> check_slots(const CacheLayout& layout, const std::string& n
   const auto slots = sizes.of(name);
   if (!slots) return slots.error();
   if (!start || !tokens) return std::nullopt;  // the kernel takes none: nothing to add up
+  // A prefill from the first token on without slots: its caller wants no state.
+  if (entry.op == "prefill" && *start == 0 && *slots == 0) return std::nullopt;
   const std::int64_t length = *start + *tokens;
   const auto needed = layout.retention == CacheRetention::kAll ? Result<std::int64_t>(length)
                                                                : layout.slots(length);

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <new>
 #include <random>
 #include <string>
 #include <string_view>
@@ -25,6 +26,21 @@ std::uint16_t bf16_from(float value);
 float float_from_bf16(std::uint16_t bits);
 std::uint16_t f16_from(float value);
 float float_from_f16(std::uint16_t bits);
+
+// Memory that begins with a line of the cache, as that of tensor libraries does.
+template <typename T>
+struct LineAllocator {
+  using value_type = T;
+  static constexpr std::align_val_t kLine{64};
+  LineAllocator() = default;
+  template <typename U>
+  LineAllocator(const LineAllocator<U>&) {}
+  T* allocate(std::size_t count) {
+    return static_cast<T*>(::operator new(count * sizeof(T), kLine));
+  }
+  void deallocate(T* place, std::size_t) { ::operator delete(place, kLine); }
+  friend bool operator==(LineAllocator, LineAllocator) { return true; }
+};
 
 // A row-major array in the memory of the host.
 class HostBuffer {
@@ -51,7 +67,7 @@ class HostBuffer {
  private:
   ElementType type_ = ElementType::kF32;
   std::vector<std::int64_t> shape_;
-  std::vector<std::byte> bytes_;
+  std::vector<std::byte, LineAllocator<std::byte>> bytes_;
 };
 
 using HostBuffers = std::map<std::string, HostBuffer>;

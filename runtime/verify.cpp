@@ -44,27 +44,32 @@ class Verification {
   Verification(const VerifyContext& context, const std::map<std::string, std::string>& files)
       : context_(context), files_(files) {
     for (const KernelEntry& entry : context.manifest.kernels) {
+      entries_.push_back(&entry);
       chapters_.push_back(std::make_unique<Chapter>(entry.op));
+    }
+    for (const KernelEntry& entry : context.manifest.sliced) {
+      entries_.push_back(&entry);
+      chapters_.push_back(std::make_unique<Chapter>(entry.op + " by slices"));
     }
     chapters_.push_back(std::make_unique<Chapter>("prefill then decode"));
   }
 
   VerifyReport run() {
-    const std::vector<KernelEntry>& entries = context_.manifest.kernels;
     std::vector<Task> builds;
-    for (std::size_t k = 0; k < entries.size(); ++k) {
-      builds.push_back([this, k, &entry = entries[k]] { build(*chapters_[k], entry); });
+    for (std::size_t k = 0; k < entries_.size(); ++k) {
+      builds.push_back([this, k] { build(*chapters_[k], *entries_[k]); });
     }
     run_parallel(builds, context_.options.threads);
 
     std::vector<Task> checks;
     const Chapter* prefill = nullptr;
     const Chapter* decode = nullptr;
-    for (std::size_t k = 0; k < entries.size(); ++k) {
+    for (std::size_t k = 0; k < entries_.size(); ++k) {
       Chapter& chapter = *chapters_[k];
       if (!chapter.kernel) continue;
-      if (entries[k].op == "prefill") prefill = &chapter;
-      if (entries[k].op == "decode") decode = &chapter;
+      const bool whole = k < context_.manifest.kernels.size();
+      if (whole && entries_[k]->op == "prefill") prefill = &chapter;
+      if (whole && entries_[k]->op == "decode") decode = &chapter;
       checks.push_back([this, &chapter] { check(chapter); });
     }
     Chapter& hand_over = *chapters_.back();
@@ -123,8 +128,11 @@ class Verification {
       }
       const auto& failures = chapter.ledger.failures();
       report.failures.insert(report.failures.end(), failures.begin(), failures.end());
-      report.profiles.insert(report.profiles.end(), chapter.profiles.begin(),
-                             chapter.profiles.end());
+      // Slices do what the whole kernel does, and are not counted beside it.
+      if (c < context_.manifest.kernels.size()) {
+        report.profiles.insert(report.profiles.end(), chapter.profiles.begin(),
+                               chapter.profiles.end());
+      }
     }
     // Without a kernel there is nothing that could be verified.
     report.verdict =
@@ -137,7 +145,8 @@ class Verification {
 
   const VerifyContext& context_;
   const std::map<std::string, std::string>& files_;
-  std::vector<std::unique_ptr<Chapter>> chapters_;
+  std::vector<const KernelEntry*> entries_;
+  std::vector<std::unique_ptr<Chapter>> chapters_;  // of the entries, and the hand-over
   std::mutex progress_;
 };
 

@@ -8,16 +8,62 @@
 
 namespace heddle {
 
+// sum of x[d] * y[d] over d < kLength, in eight partial sums.
+template <int kLength, typename X, typename Y>
+inline float dot(const X* x, const Y* y) {
+  constexpr int kParts = 8;
+  constexpr int kWhole = kLength / kParts * kParts;
+  float partial[kParts] = {};
+  for (int d = 0; d < kWhole; d += kParts) {
+    for (int lane = 0; lane < kParts; ++lane) {
+      partial[lane] += to_float(x[d + lane]) * to_float(y[d + lane]);
+    }
+  }
+  for (int d = kWhole; d < kLength; ++d) partial[d - kWhole] += to_float(x[d]) * to_float(y[d]);
+  float half[kParts / 2];
+  for (int lane = 0; lane < kParts / 2; ++lane) half[lane] = partial[lane] + partial[lane + 4];
+  return (half[0] + half[2]) + (half[1] + half[3]);
+}
+
+// mixed[d] += weights[0] values[0][d] + ... over kEntries entries.
+template <int kEntries, int kLength, typename T>
+inline void add_group(float* mixed, const float* weights, const T* const* values) {
+#pragma GCC ivdep
+  for (int d = 0; d < kLength; ++d) {
+    float sum = mixed[d];
+#pragma GCC unroll 8
+    for (int e = 0; e < kEntries; ++e) sum += weights[e] * to_float(values[e][d]);
+    mixed[d] = sum;
+  }
+}
+template <int kLength, typename T>
+inline void add_weighted(float* mixed, const float* weights, const T* const* values, int count) {
+  int e = 0;
+  for (; e + 8 <= count; e += 8) add_group<8, kLength>(mixed, weights + e, values + e);
+  if (e + 4 <= count) {
+    add_group<4, kLength>(mixed, weights + e, values + e);
+    e += 4;
+  }
+  if (e + 2 <= count) {
+    add_group<2, kLength>(mixed, weights + e, values + e);
+    e += 2;
+  }
+  if (e < count) add_group<1, kLength>(mixed, weights + e, values + e);
+}
+
+// Entries are gathered before they are summed, so that a row is read by whole groups of entries.
+constexpr int kGathered = 32;
+
 // target[d] += weight lambda[d], where the entry's value gets its gradient; returns
 // <lambda, value>, the gradient of the weight.
 template <int kLength, typename T>
 inline float push_entry(const float* __restrict__ lambda, const T* __restrict__ value,
                         float* __restrict__ target, float weight) {
-  constexpr int kLanes = 8;
-  constexpr int kWhole = kLength / kLanes * kLanes;
-  float partial[kLanes] = {};
-  for (int d = 0; d < kWhole; d += kLanes) {
-    for (int lane = 0; lane < kLanes; ++lane) {
+  constexpr int kParts = 8;
+  constexpr int kWhole = kLength / kParts * kParts;
+  float partial[kParts] = {};
+  for (int d = 0; d < kWhole; d += kParts) {
+    for (int lane = 0; lane < kParts; ++lane) {
       partial[lane] += lambda[d + lane] * to_float(value[d + lane]);
       target[d + lane] += weight * lambda[d + lane];
     }
@@ -26,8 +72,8 @@ inline float push_entry(const float* __restrict__ lambda, const T* __restrict__ 
     partial[d - kWhole] += lambda[d] * to_float(value[d]);
     target[d] += weight * lambda[d];
   }
-  float half[kLanes / 2];
-  for (int lane = 0; lane < kLanes / 2; ++lane) half[lane] = partial[lane] + partial[lane + 4];
+  float half[kParts / 2];
+  for (int lane = 0; lane < kParts / 2; ++lane) half[lane] = partial[lane] + partial[lane + 4];
   return (half[0] + half[2]) + (half[1] + half[3]);
 }
 
@@ -36,18 +82,18 @@ inline float push_entry(const float* __restrict__ lambda, const T* __restrict__ 
 template <int kLength>
 inline void add_two(float* __restrict__ first, float a, const float* __restrict__ x,
                     float* __restrict__ second, float b, const float* __restrict__ y) {
-  constexpr int kLanes = 32;
-  constexpr int kWhole = kLength / kLanes * kLanes;
-  for (int d = 0; d < kWhole; d += kLanes) {
-    float one[kLanes];
-    float two[kLanes];
+  constexpr int kParts = 32;
+  constexpr int kWhole = kLength / kParts * kParts;
+  for (int d = 0; d < kWhole; d += kParts) {
+    float one[kParts];
+    float two[kParts];
 #pragma GCC ivdep
-    for (int lane = 0; lane < kLanes; ++lane) {
+    for (int lane = 0; lane < kParts; ++lane) {
       one[lane] = first[d + lane] + a * x[d + lane];
       two[lane] = second[d + lane] + b * y[d + lane];
     }
 #pragma GCC ivdep
-    for (int lane = 0; lane < kLanes; ++lane) {
+    for (int lane = 0; lane < kParts; ++lane) {
       first[d + lane] = one[lane];
       second[d + lane] = two[lane];
     }

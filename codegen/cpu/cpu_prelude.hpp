@@ -1,12 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// What generated CPU kernels call. C++17, standard headers only. The loops have lengths that are
-// known when they are compiled and sum in an order that is the same on every machine, so that a
-// compiler may vectorise them without reassociating anything.
+// What generated CPU kernels call. C++17 and standard headers; on Linux also madvise. Loops have
+// lengths that are known when they are compiled and sum in an order that does not depend on the
+// data, so that a compiler may vectorise them without reassociating anything.
 #pragma once
 
 #include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+#if defined(HEDDLE_FIELD) && !defined(HEDDLE_PLAIN_LANES)
+#define HEDDLE_PLAIN_LANES  // `float` is another type, which has no vectors
+#endif
+#if defined(__AVX__) && !defined(HEDDLE_PLAIN_LANES)
+#include <immintrin.h>
+#endif
 
 #define HEDDLE_FUNCTION inline
 
@@ -39,107 +49,510 @@ inline float exponential(float x) {
   return power * scale;
 }
 
-// sum of x[d] * y[d] over d < kLength, in eight partial sums.
-template <int kLength, typename X, typename Y>
-inline float dot(const X* x, const Y* y) {
-  constexpr int kLanes = 8;
-  constexpr int kWhole = kLength / kLanes * kLanes;
-  float partial[kLanes] = {};
-  for (int d = 0; d < kWhole; d += kLanes) {
-    for (int lane = 0; lane < kLanes; ++lane) {
-      partial[lane] += to_float(x[d + lane]) * to_float(y[d + lane]);
+// ---- lanes --------------------------------------------------------------------------------------
+
+// Eight floats that are worked on together. HEDDLE_PLAIN_LANES asks for the same in plain C++.
+constexpr int kLanes = 8;
+#if defined(__GNUC__) && !defined(HEDDLE_PLAIN_LANES)
+#define HEDDLE_INLINE inline __attribute__((always_inline))
+typedef float Lanes __attribute__((vector_size(32), aligned(4), may_alias));
+
+HEDDLE_INLINE void clear(Lanes& lanes) { lanes = Lanes{}; }
+HEDDLE_INLINE void add(Lanes& sum, const Lanes& more) { sum += more; }
+HEDDLE_INLINE void add_product(Lanes& sum, float weight, const float* values) {
+  sum += weight * *reinterpret_cast<const Lanes*>(values);
+}
+HEDDLE_INLINE void add_products(Lanes& sum, const float* x, const float* y) {
+  sum += *reinterpret_cast<const Lanes*>(x) * *reinterpret_cast<const Lanes*>(y);
+}
+HEDDLE_INLINE void load(Lanes& lanes, const float* values) {
+  lanes = *reinterpret_cast<const Lanes*>(values);
+}
+HEDDLE_INLINE void store(float* values, const Lanes& lanes) {
+  *reinterpret_cast<Lanes*>(values) = lanes;
+}
+HEDDLE_INLINE void prefetch(const void* address) { __builtin_prefetch(address); }
+#else
+#define HEDDLE_INLINE inline
+struct Lanes {
+  float lane[kLanes];
+};
+HEDDLE_INLINE void clear(Lanes& lanes) {
+  for (float& value : lanes.lane) value = 0.0f;
+}
+HEDDLE_INLINE void add(Lanes& sum, const Lanes& more) {
+  for (int i = 0; i < kLanes; ++i) sum.lane[i] += more.lane[i];
+}
+HEDDLE_INLINE void add_product(Lanes& sum, float weight, const float* values) {
+  for (int i = 0; i < kLanes; ++i) sum.lane[i] += weight * values[i];
+}
+HEDDLE_INLINE void add_products(Lanes& sum, const float* x, const float* y) {
+  for (int i = 0; i < kLanes; ++i) sum.lane[i] += x[i] * y[i];
+}
+HEDDLE_INLINE void load(Lanes& lanes, const float* values) {
+  for (int i = 0; i < kLanes; ++i) lanes.lane[i] = values[i];
+}
+HEDDLE_INLINE void store(float* values, const Lanes& lanes) {
+  for (int i = 0; i < kLanes; ++i) values[i] = lanes.lane[i];
+}
+HEDDLE_INLINE void prefetch(const void*) {}
+#endif
+
+// ---- rows ---------------------------------------------------------------------------------------
+
+// Kernels copy the rows of one head side by side: floats, kWidth of them a row, a multiple of
+// kLanes; what stands behind the last channel is zero. `steps` say which rows are meant, counted
+// from `rows`, nearest first.
+
+// How many rows one register's worth of sums is shared by: enough independent sums to keep two
+// multiply-adds a cycle going where one takes four.
+constexpr int chains(int vectors) { return vectors >= 5 ? 1 : vectors == 1 ? 8 : 8 / vectors; }
+
+// mixed[d] += the sum over e of weights[e] * row(steps[e])[d], for kVectors * kLanes channels of
+// rows of kWidth. The nearest row comes last: it is the one that was finished only just now.
+template <int kVectors, int kWidth, typename W>
+HEDDLE_INLINE void mix_channels(float* mixed, const W* weights, const float* rows,
+                                const Index* steps, Index count) {
+  constexpr int kChains = chains(kVectors);
+  Lanes sums[kChains][kVectors];
+  for (int chain = 1; chain < kChains; ++chain) {
+    for (int v = 0; v < kVectors; ++v) clear(sums[chain][v]);
+  }
+  for (int v = 0; v < kVectors; ++v) load(sums[0][v], mixed + v * kLanes);
+  Index e = count;
+  for (; e % kChains != 0; --e) {
+    const float* row = rows + steps[e - 1] * kWidth;
+    const float weight = to_float(weights[e - 1]);
+    for (int v = 0; v < kVectors; ++v) add_product(sums[0][v], weight, row + v * kLanes);
+  }
+  for (; e > 0; e -= kChains) {
+#pragma GCC unroll 8
+    for (int chain = 0; chain < kChains; ++chain) {
+      const Index entry = e - 1 - chain;
+      const float* row = rows + steps[entry] * kWidth;
+      const float weight = to_float(weights[entry]);
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) add_product(sums[chain][v], weight, row + v * kLanes);
     }
   }
-  for (int d = kWhole; d < kLength; ++d) partial[d - kWhole] += to_float(x[d]) * to_float(y[d]);
-  float half[kLanes / 2];
-  for (int lane = 0; lane < kLanes / 2; ++lane) half[lane] = partial[lane] + partial[lane + 4];
-  return (half[0] + half[2]) + (half[1] + half[3]);
+  for (int v = 0; v < kVectors; ++v) {
+    for (int chain = 1; chain < kChains; ++chain) add(sums[0][v], sums[chain][v]);
+    store(mixed + v * kLanes, sums[0][v]);
+  }
 }
 
-// mixed[d] += weights[0] values[0][d] + ... over kEntries entries.
-template <int kEntries, int kLength, typename T>
-inline void add_group(float* mixed, const float* weights, const T* const* values) {
-#pragma GCC ivdep
-  for (int d = 0; d < kLength; ++d) {
-    float sum = mixed[d];
-#pragma GCC unroll 8
-    for (int e = 0; e < kEntries; ++e) sum += weights[e] * to_float(values[e][d]);
-    mixed[d] = sum;
+template <int kWidth, typename W>
+inline void mix_rows(float* mixed, const W* weights, const float* rows, const Index* steps,
+                     Index count) {
+  constexpr int kVectors = kWidth / kLanes;
+  constexpr int kWhole = kVectors / 8;
+  for (int part = 0; part < kWhole; ++part) {
+    mix_channels<8, kWidth>(mixed + part * 64, weights, rows + part * 64, steps, count);
+  }
+  if constexpr (kVectors % 8 != 0) {
+    mix_channels<kVectors % 8, kWidth>(mixed + kWhole * 64, weights, rows + kWhole * 64, steps,
+                                       count);
   }
 }
-template <int kLength, typename T>
-inline void add_weighted(float* mixed, const float* weights, const T* const* values, int count) {
-  int e = 0;
-  for (; e + 8 <= count; e += 8) add_group<8, kLength>(mixed, weights + e, values + e);
-  if (e + 4 <= count) {
-    add_group<4, kLength>(mixed, weights + e, values + e);
-    e += 4;
+
+// The same for many rows at once, where none of them reads another: row r of `mixed` gets the sum
+// over e of weights[r * stride + e] * row(r + steps[e]). Eight steps at a time, each a window of
+// rows that is read from its beginning to its end. `count` is a multiple of eight.
+constexpr int kWindows = 8;
+template <int kVectors, int kWidth, typename W>
+HEDDLE_INLINE void mix_window_channels(float* mixed, Index count, const W* weights, Index stride,
+                                       const float* rows, const Index* steps, Index steps_count) {
+  constexpr int kChains = chains(kVectors);
+  for (Index e = 0; e < steps_count; e += kWindows) {
+    const float* window[kWindows];
+    for (int i = 0; i < kWindows; ++i) window[i] = rows + steps[e + i] * kWidth;
+    const W* weight = weights + e;
+    float* sum = mixed;
+    for (Index at = 0; at < count * kWidth; at += kWidth, weight += stride, sum += kWidth) {
+      prefetch(weight + 12 * stride);
+      Lanes sums[kChains][kVectors];
+      for (int chain = 1; chain < kChains; ++chain) {
+        for (int v = 0; v < kVectors; ++v) clear(sums[chain][v]);
+      }
+      for (int v = 0; v < kVectors; ++v) load(sums[0][v], sum + v * kLanes);
+#pragma GCC unroll 8
+      for (int i = 0; i < kWindows; ++i) {
+        const float* row = window[i] + at;
+        const float factor = to_float(weight[i]);
+#pragma GCC unroll 8
+        for (int v = 0; v < kVectors; ++v) {
+          add_product(sums[i % kChains][v], factor, row + v * kLanes);
+        }
+      }
+      for (int v = 0; v < kVectors; ++v) {
+        for (int chain = 1; chain < kChains; ++chain) add(sums[0][v], sums[chain][v]);
+        store(sum + v * kLanes, sums[0][v]);
+      }
+    }
   }
-  if (e + 2 <= count) {
-    add_group<2, kLength>(mixed, weights + e, values + e);
-    e += 2;
+}
+
+template <int kWidth, typename W>
+inline void mix_windows(float* mixed, Index count, const W* weights, Index stride,
+                        const float* rows, const Index* steps, Index steps_count) {
+  constexpr int kVectors = kWidth / kLanes;
+  constexpr int kWhole = kVectors / 8;
+  for (int part = 0; part < kWhole; ++part) {
+    mix_window_channels<8, kWidth>(mixed + part * 64, count, weights, stride, rows + part * 64,
+                                   steps, steps_count);
   }
-  if (e < count) add_group<1, kLength>(mixed, weights + e, values + e);
+  if constexpr (kVectors % 8 != 0) {
+    mix_window_channels<kVectors % 8, kWidth>(mixed + kWhole * 64, count, weights, stride,
+                                              rows + kWhole * 64, steps, steps_count);
+  }
+}
+
+// The sum of the lanes, and those of eight at once in the same order.
+HEDDLE_INLINE void sum_lanes(float* sum, const Lanes& lanes) {
+  float lane[kLanes];
+  store(lane, lanes);
+  *sum = ((lane[0] + lane[2]) + (lane[1] + lane[3])) + ((lane[4] + lane[6]) + (lane[5] + lane[7]));
+}
+#if defined(__GNUC__) && (defined(__clang__) || __GNUC__ >= 12) && !defined(HEDDLE_PLAIN_LANES)
+HEDDLE_INLINE void sum_lanes_of_eight(float* sums, const Lanes* parts) {
+  Lanes halves[4];
+  for (int i = 0; i < 4; ++i) {
+    const Lanes &a = parts[2 * i], &b = parts[2 * i + 1];
+    halves[i] = __builtin_shufflevector(a, b, 0, 8, 1, 9, 4, 12, 5, 13) +
+                __builtin_shufflevector(a, b, 2, 10, 3, 11, 6, 14, 7, 15);
+  }
+  Lanes fourths[2];
+  for (int i = 0; i < 2; ++i) {
+    const Lanes &a = halves[2 * i], &b = halves[2 * i + 1];
+    fourths[i] = __builtin_shufflevector(a, b, 0, 1, 8, 9, 4, 5, 12, 13) +
+                 __builtin_shufflevector(a, b, 2, 3, 10, 11, 6, 7, 14, 15);
+  }
+  const Lanes &a = fourths[0], &b = fourths[1];
+  store(sums, __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11) +
+                  __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15));
+}
+#else
+HEDDLE_INLINE void sum_lanes_of_eight(float* sums, const Lanes* parts) {
+  for (int e = 0; e < 8; ++e) sum_lanes(sums + e, parts[e]);
+}
+#endif
+
+template <int kEntries, int kWidth>
+HEDDLE_INLINE void score_group(float* scores, const float* query, const float* rows,
+                               const Index* steps) {
+  Lanes sums[kEntries];
+  const float* row[kEntries];
+  for (int e = 0; e < kEntries; ++e) {
+    clear(sums[e]);
+    row[e] = rows + steps[e] * kWidth;
+  }
+  for (int d = 0; d < kWidth; d += kLanes) {
+#pragma GCC unroll 8
+    for (int e = 0; e < kEntries; ++e) add_products(sums[e], query + d, row[e] + d);
+  }
+  if (kEntries == 8) return sum_lanes_of_eight(scores, sums);
+  for (int e = 0; e < kEntries; ++e) sum_lanes(scores + e, sums[e]);
+}
+
+// scores[e] = <query, row(steps[e])>.
+template <int kWidth>
+inline void score_rows(float* scores, const float* query, const float* rows, const Index* steps,
+                       Index count) {
+  Index e = 0;
+  for (; e + 8 <= count; e += 8) score_group<8, kWidth>(scores + e, query, rows, steps + e);
+  for (; e < count; ++e) score_group<1, kWidth>(scores + e, query, rows, steps + e);
+}
+
+// Turns scores into weights factor * exp(scale * (score - highest)), the first `first` of them with
+// the one factor and the others with the other, and returns 1 / their sum, or 0 when there are
+// none. A group of eight sums is carried on, whatever the count.
+inline float weigh_scores(float* scores, Index first, Index count, float scale, float factor_first,
+                          float factor_rest) {
+  float highest[kLanes];
+  for (float& lane : highest) lane = kLowestScore;
+  const Index whole = count / kLanes * kLanes;
+  for (Index e = 0; e < whole; e += kLanes) {
+    for (int lane = 0; lane < kLanes; ++lane) {
+      const float score = scale * scores[e + lane];
+      highest[lane] = score > highest[lane] ? score : highest[lane];
+    }
+  }
+  for (Index e = whole; e < count; ++e) {
+    const float score = scale * scores[e];
+    highest[0] = score > highest[0] ? score : highest[0];
+  }
+  float most = highest[0];
+  for (int lane = 1; lane < kLanes; ++lane) most = highest[lane] > most ? highest[lane] : most;
+  float totals[kLanes] = {};
+  for (Index e = 0; e < whole; e += kLanes) {
+#pragma GCC ivdep
+    for (int lane = 0; lane < kLanes; ++lane) {
+      const float factor = e + lane < first ? factor_first : factor_rest;
+      const float weight = factor * exponential(scale * scores[e + lane] - most);
+      scores[e + lane] = weight;
+      totals[lane] += weight;
+    }
+  }
+  for (Index e = whole; e < count; ++e) {
+    const float factor = e < first ? factor_first : factor_rest;
+    scores[e] = factor * exponential(scale * scores[e] - most);
+    totals[e - whole] += scores[e];
+  }
+  const float total = ((totals[0] + totals[4]) + (totals[2] + totals[6])) +
+                      ((totals[1] + totals[5]) + (totals[3] + totals[7]));
+  return total > 0.0f ? 1.0f / total : 0.0f;
 }
 
 inline void store_real(float* place, float value) { *place = value; }
 inline void store_real(bf16* place, float value) { *place = to_bf16(value); }
+constexpr int padded(int channels) { return (channels + kLanes - 1) / kLanes * kLanes; }
 
-// Entries are gathered before they are summed, so that a row is read by whole groups of entries.
-constexpr int kGathered = 32;
+// Stores that go around the caches, for what nobody reads again soon; whole rows of aligned floats
+// only. settle_stores makes them visible to other threads.
+#if defined(__AVX__) && !defined(HEDDLE_PLAIN_LANES)
+template <int kChannels>
+inline bool stream_row(float* to, const float* from) {
+  if (kChannels % 16 != 0 || reinterpret_cast<std::uintptr_t>(to) % 64 != 0) return false;
+  for (int d = 0; d < kChannels; d += kLanes) _mm256_stream_ps(to + d, _mm256_loadu_ps(from + d));
+  return true;
+}
+inline void settle_stores() { _mm_sfence(); }
+#else
+template <int kChannels>
+inline bool stream_row(float*, const float*) {
+  return false;
+}
+inline void settle_stores() {}
+#endif
+template <int kChannels>
+inline bool stream_row(bf16*, const float*) {
+  return false;
+}
 
-// The mean of the values of a row under the weights factor * exp(scale * <query, key>), 0 for a row
-// without entries. The highest score so far is subtracted from all scores, and what was summed
-// before is rescaled when it rises.
-template <typename T, int kLength>
-class SoftmaxRow {
- public:
-  SoftmaxRow(const T* query, float scale) : query_(query), scale_(scale) {}
-  void add(const T* key, const T* value, float factor) {
-    keys_[count_] = key;
-    values_[count_] = value;
-    factors_[count_] = factor;
-    if (++count_ == kGathered) take_gathered();
+// A row of the caller's into one of floats.
+template <int kChannels, typename T>
+inline void keep_row(float* __restrict__ to, const T* __restrict__ from) {
+  for (int d = 0; d < kChannels; ++d) to[d] = to_float(from[d]);
+  for (int d = kChannels; d < padded(kChannels); ++d) to[d] = 0.0f;
+}
+// ... times a weight.
+template <int kChannels, typename T>
+inline void scale_row(float* __restrict__ to, const T* __restrict__ from, float weight) {
+  for (int d = 0; d < kChannels; ++d) to[d] = weight * to_float(from[d]);
+  for (int d = kChannels; d < padded(kChannels); ++d) to[d] = 0.0f;
+}
+template <int kWidth>
+inline void zero_row(float* to) {
+  for (int d = 0; d < kWidth; ++d) to[d] = 0.0f;
+}
+// And back.
+template <int kChannels, typename T>
+inline void send_row(T* __restrict__ to, const float* __restrict__ from, bool around) {
+  if (around && stream_row<kChannels>(to, from)) return;
+  for (int d = 0; d < kChannels; ++d) store_real(to + d, from[d]);
+}
+template <int kChannels, typename T>
+inline void clear_row(T* to) {
+  for (int d = 0; d < kChannels; ++d) store_real(to + d, 0.0f);
+}
+// A finished row: `mixed` times `factor` goes to the caller, and to `kept` what a reader of that
+// would find.
+template <int kChannels, typename T>
+inline void close_row(T* y, float* kept, const float* mixed, float factor, bool around) {
+  float row[padded(kChannels)];
+  for (int d = 0; d < padded(kChannels); ++d) row[d] = mixed[d] * factor;
+  if (sizeof(T) < sizeof(float)) {
+    for (int d = 0; d < padded(kChannels); ++d) row[d] = rounded_to_bf16(row[d]);
   }
-  void finish(T* y) {
-    take_gathered();
-    const float inverse = total_ > 0.0f ? 1.0f / total_ : 0.0f;
-#pragma GCC ivdep
-    for (int d = 0; d < kLength; ++d) store_real(y + d, mixed_[d] * inverse);
+  for (int d = 0; d < padded(kChannels); ++d) kept[d] = row[d];
+  send_row<kChannels>(y, row, around);
+}
+
+// ---- lattice rows -------------------------------------------------------------------------------
+
+// The rows of B = lattice(f): row i reads p_k(i) = a_k ceil((i - f(k)) / a_k) for f(k) < i, f(0) =
+// 1 and a_0 = 1. Each p_k moves on by a_k every a_k rows, and a row is a subset of the row before
+// and the newest position, so that what a row reads lives in few slots. The state is one array:
+//   kTerms .. kFree   how many terms there are and how many the row has; the row; where its list of
+//                     slots begins and how many they are; how many slots are free
+//   first, step, next, place    by term: f(k), a_k, the row in which p_k moves, p_k
+//   slots, positions            the row, nearest first, ending where the arrays end
+//   free, spare                 free slots; room for what a list was before
+enum LatticeField { kRoom, kTerms, kActive, kRow, kBegin, kSize, kFree, kLatticeFields };
+
+struct LatticeArrays {
+  Index *first, *step, *next, *place, *slots, *positions, *free, *spare;
+  Index end;  // of slots and of positions
+};
+inline LatticeArrays lattice_arrays(Index* lattice) {
+  const Index room = lattice[kRoom];
+  LatticeArrays arrays;
+  arrays.first = lattice + kLatticeFields;
+  arrays.step = arrays.first + room;
+  arrays.next = arrays.step + room;
+  arrays.place = arrays.next + room;
+  arrays.slots = arrays.place + room;
+  arrays.positions = arrays.slots + room;
+  arrays.free = arrays.positions + room;
+  arrays.spare = arrays.free + room;
+  arrays.end = room;
+  return arrays;
+}
+// In `lattice`, where slots and positions begin; the row's own lie kBegin further on.
+HEDDLE_INLINE Index lattice_slots(const Index* lattice) {
+  return kLatticeFields + 4 * lattice[kRoom] + lattice[kBegin];
+}
+HEDDLE_INLINE Index lattice_positions(const Index* lattice) {
+  return lattice_slots(lattice) + lattice[kRoom];
+}
+
+// `lattice` holds lattice_extent(terms) elements.
+constexpr Index lattice_extent(Index terms) { return kLatticeFields + 9 * (terms + 1); }
+inline void lattice_open(Index* lattice, Index terms) {
+  lattice[kRoom] = terms + 1;
+  for (int field = kTerms; field < kLatticeFields; ++field) lattice[field] = 0;
+}
+// Terms come in order.
+inline void lattice_term(Index* lattice, Index first, Index step) {
+  const LatticeArrays arrays = lattice_arrays(lattice);
+  arrays.first[lattice[kTerms]] = first;
+  arrays.step[lattice[kTerms]] = step;
+  ++lattice[kTerms];
+}
+
+// The slots of `row`, whose positions take slots 0, 1, ... nearest first.
+inline void lattice_start(Index* lattice, Index row) {
+  const LatticeArrays arrays = lattice_arrays(lattice);
+  Index active = 0, size = 0;
+  for (; active < lattice[kTerms] && arrays.first[active] < row; ++active) {
+    const Index step = arrays.step[active];
+    const Index place = step * ceil_div(row - arrays.first[active], step);
+    arrays.place[active] = place;
+    arrays.next[active] = place + arrays.first[active] + 1;
+    if (size == 0 || arrays.spare[size - 1] != place) arrays.spare[size++] = place;
+  }
+  for (Index e = 0; e < size; ++e) {
+    arrays.positions[arrays.end - size + e] = arrays.spare[e];
+    arrays.slots[arrays.end - size + e] = e;
+  }
+  lattice[kActive] = active;
+  lattice[kRow] = row;
+  lattice[kBegin] = arrays.end - size;
+  lattice[kSize] = size;
+  lattice[kFree] = 0;
+  for (Index slot = arrays.end - 1; slot >= size; --slot) arrays.free[lattice[kFree]++] = slot;
+}
+
+// Moves on to the next row and returns the slot for the position before it, which is read next.
+inline Index lattice_next(Index* lattice) {
+  const LatticeArrays arrays = lattice_arrays(lattice);
+  const Index row = ++lattice[kRow];
+  Index active = lattice[kActive];
+  Index moved = -1;  // the last term whose position is another one now
+  for (Index k = 0; k < active; ++k) {
+    const Index step = arrays.next[k] <= row ? arrays.step[k] : 0;
+    arrays.place[k] += step;
+    arrays.next[k] += step;
+    moved = step != 0 ? k : moved;
+  }
+  while (active < lattice[kTerms] && arrays.first[active] < row) {
+    arrays.place[active] = arrays.step[active];  // the row is f(k) + 1
+    arrays.next[active] = row + arrays.step[active];
+    moved = active++;
+  }
+  lattice[kActive] = active;
+  // Positions up to `limit` stay where they are in the list; those above are listed again.
+  const Index limit = moved + 1 < active ? arrays.place[moved + 1] : 0;
+  const Index begin = lattice[kBegin];
+  Index far = begin;
+  while (far < arrays.end && arrays.positions[far] > limit) ++far;
+  const Index held = far - begin;
+  Index* const old_positions = arrays.spare;
+  Index* const old_slots = arrays.spare + held;
+  for (Index e = 0; e < held; ++e) {
+    old_positions[e] = arrays.positions[begin + e];
+    old_slots[e] = arrays.slots[begin + e];
+  }
+  // From the farthest on: what is old keeps its slot, what is not listed any more frees one.
+  Index at = far, old = held, last = limit;
+  for (Index k = moved; k >= 0; --k) {
+    const Index place = arrays.place[k];
+    if (place == last) continue;
+    last = place;
+    while (old > 0 && old_positions[old - 1] < place) {
+      arrays.free[lattice[kFree]++] = old_slots[--old];
+    }
+    --at;
+    arrays.positions[at] = place;
+    arrays.slots[at] = old > 0 && old_positions[old - 1] == place ? old_slots[--old] : -1;
+  }
+  while (old > 0) arrays.free[lattice[kFree]++] = old_slots[--old];
+  lattice[kBegin] = at;
+  lattice[kSize] = arrays.end - at;
+  const Index slot = arrays.free[--lattice[kFree]];
+  arrays.slots[at] = slot;  // the nearest is the one that is new
+  return slot;
+}
+
+// ---- working memory
+// -------------------------------------------------------------------------------
+
+// Working memory of the calling thread, kept for its next launch: `count` elements without values.
+// Memories of different numbers are different. Large ones ask for large pages.
+#if defined(HEDDLE_EMULATED)
+extern "C" void* heddle_reserve(int number, unsigned long bytes);
+template <typename T>
+inline T* reserve(int number, Index count) {
+  return static_cast<T*>(heddle_reserve(number, static_cast<unsigned long>(count) * sizeof(T)));
+}
+#else
+class WorkingMemory {
+ public:
+  WorkingMemory() = default;
+  WorkingMemory(const WorkingMemory&) = delete;
+  WorkingMemory& operator=(const WorkingMemory&) = delete;
+  ~WorkingMemory() { std::free(place_); }
+  void* of(std::size_t bytes) {
+    if (bytes <= size_) return place_;
+    constexpr std::size_t kPage = std::size_t{1} << 21;
+    const std::size_t unit = bytes >= kPage ? kPage : 4096;
+    std::free(place_);
+    size_ = (bytes + unit - 1) / unit * unit;
+    place_ = std::aligned_alloc(unit, size_);
+    if (place_ == nullptr) std::abort();  // as operator new would end a program without handlers
+#if defined(__linux__)
+    if (unit == kPage) madvise(place_, size_, MADV_HUGEPAGE);
+#endif
+    return place_;
   }
 
  private:
-  void take_gathered() {
-    if (count_ == 0) return;
-    float scores[kGathered];
-    for (int e = 0; e < count_; ++e) scores[e] = scale_ * dot<kLength>(query_, keys_[e]);
-    float highest = highest_;
-    for (int e = 0; e < count_; ++e) highest = scores[e] > highest ? scores[e] : highest;
-    const float shrink = exponential(highest_ - highest);
-    highest_ = highest;
-    // Whole vectors; what stands behind the last entry is not used.
-    const int padded = (count_ + 7) / 8 * 8;
-    for (int e = count_; e < padded; ++e) scores[e] = factors_[e] = 0.0f;
-    float weights[kGathered];
-#pragma GCC ivdep
-    for (int e = 0; e < padded; ++e) weights[e] = factors_[e] * exponential(scores[e] - highest);
-    total_ *= shrink;
-    for (int e = 0; e < count_; ++e) total_ += weights[e];
-#pragma GCC ivdep
-    for (int d = 0; d < kLength; ++d) mixed_[d] *= shrink;
-    add_weighted<kLength>(mixed_, weights, values_, count_);
-    count_ = 0;
-  }
-
-  const T* query_;
-  float scale_;
-  const T* keys_[kGathered];
-  const T* values_[kGathered];
-  float factors_[kGathered];
-  int count_ = 0;
-  float highest_ = kLowestScore;
-  float total_ = 0.0f;
-  float mixed_[kLength] = {};
+  void* place_ = nullptr;
+  std::size_t size_ = 0;
 };
+template <typename T>
+inline T* reserve(int number, Index count) {
+  static thread_local WorkingMemory memories[16];
+  return static_cast<T*>(memories[number].of(static_cast<std::size_t>(count) * sizeof(T) + 64));
+}
+#endif
+
+// ---- slots --------------------------------------------------------------------------------------
+
+// The slot whose position is p; 0 when a broken cache lacks it. No branch, so that it vectorises.
+inline Index find_slot(const int* positions, Index slots, Index p) {
+  int found = 0;
+  const int wanted = static_cast<int>(p);
+  for (int slot = 0; slot < static_cast<int>(slots); ++slot) {
+    found = positions[slot] == wanted ? slot : found;
+  }
+  return found;
+}
+// 1 when the list has the position, else 0.
+inline Index holds_position(const Index* list, Index count, Index p) {
+  Index found = 0;
+  for (Index e = 0; e < count; ++e) found |= list[e] == p ? 1 : 0;
+  return found;
+}
 
 }  // namespace heddle

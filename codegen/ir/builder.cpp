@@ -212,20 +212,6 @@ void Builder::store(MemoryId memory, Ex index, Ex stored) {
   append(Store{memory, index.id(), stored.id()});
 }
 
-std::string Builder::open_row(MemoryId query, Ex query_at, Ex scale, int length) {
-  const std::string row = unique("row");
-  append(OpenRow{row, query, query_at.id(), scale.id(), length});
-  return row;
-}
-
-void Builder::add_entry(const std::string& row, MemoryId keys, MemoryId values, Ex at, Ex factor) {
-  append(AddEntry{row, keys, values, at.id(), factor.id()});
-}
-
-void Builder::close_row(const std::string& row, MemoryId output, Ex at) {
-  append(CloseRow{row, output, at.id()});
-}
-
 std::vector<std::variant<ValueId, VectorAt>> Builder::lowered(
     const std::vector<VectorArgument>& arguments) const {
   assert_that(kernel_.target == Target::kCpu, "functions on vectors exist on cpu only");
@@ -286,6 +272,67 @@ void Builder::when(Ex condition, const std::function<void()>& body,
 void Builder::barrier() {
   assert_that(kernel_.target == Target::kCuda, "barriers exist on cuda only");
   append(Barrier{});
+}
+
+MemoryId Builder::reserve(const std::string& name, Type type, Ex count) {
+  assert_that(kernel_.target == Target::kCpu, "working memory exists on cpu only");
+  kernel_.arrays.push_back({unique(name), type, 0, false});
+  const ArrayId id{static_cast<std::int32_t>(kernel_.arrays.size()) - 1};
+  append(Reserve{id, reserved_++, count.id()});
+  return id;
+}
+
+void Builder::perform(Procedure procedure, int channels, std::vector<Operand> operands) {
+  append(Perform{procedure, channels, std::move(operands), VariableId{}});
+}
+
+Ex Builder::perform(const std::string& name, Procedure procedure, int channels,
+                    std::vector<Operand> operands) {
+  const std::string letters = facts_of(procedure).letters;
+  const bool real = letters.back() == 'f';
+  const VariableId id = add_variable(name, real ? Type::kF32 : Type::kI64, false, false);
+  append(Perform{procedure, channels, std::move(operands), id});
+  return Ex(this, read(id));
+}
+
+ProcedureFacts facts_of(Procedure procedure) {
+  switch (procedure) {
+    case Procedure::kMixRows:
+      return {"mix_rows", "wrrti", true, true};
+    case Procedure::kMixWindows:
+      return {"mix_windows", "wirirti", true, true};
+    case Procedure::kScoreRows:
+      return {"score_rows", "wrrti", true, true};
+    case Procedure::kWeighScores:
+      return {"weigh_scores", "wiifff:f", false, false};
+    case Procedure::kKeepRow:
+      return {"keep_row", "wr", true, false};
+    case Procedure::kScaleRow:
+      return {"scale_row", "wrf", true, false};
+    case Procedure::kZeroRow:
+      return {"zero_row", "w", true, true};
+    case Procedure::kSendRow:
+      return {"send_row", "wrb", true, false};
+    case Procedure::kClearRow:
+      return {"clear_row", "w", true, false};
+    case Procedure::kCloseRow:
+      return {"close_row", "wwrfb", true, false};
+    case Procedure::kFindSlot:
+      return {"find_slot", "tii:i", false, false};
+    case Procedure::kHoldsPosition:
+      return {"holds_position", "tii:i", false, false};
+    case Procedure::kSettleStores:
+      return {"settle_stores", "", false, false};
+    case Procedure::kLatticeOpen:
+      return {"lattice_open", "si", false, false};
+    case Procedure::kLatticeTerm:
+      return {"lattice_term", "sii", false, false};
+    case Procedure::kLatticeStart:
+      return {"lattice_start", "si", false, false};
+    case Procedure::kLatticeNext:
+      return {"lattice_next", "s:i", false, false};
+  }
+  unreachable("procedure");
 }
 
 Ex operator+(Ex a, Ex b) { return a.builder().binary(BinaryOperator::kAdd, a, b); }

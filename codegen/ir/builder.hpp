@@ -82,10 +82,6 @@ class Builder {
   // `yes` where the condition holds, else `no`; both buffers, of one element.
   MemoryId choose(const std::string& name, Ex condition, MemoryId yes, MemoryId no);
   void store(MemoryId memory, Ex index, Ex value);
-  // A softmax row over vectors of `length` elements; cpu only.
-  std::string open_row(MemoryId query, Ex query_at, Ex scale, int length);
-  void add_entry(const std::string& row, MemoryId keys, MemoryId values, Ex at, Ex factor);
-  void close_row(const std::string& row, MemoryId output, Ex at);
   // A name of the prelude's that works on vectors; cpu only. `invoke_let` keeps its result.
   using VectorArgument = std::variant<Ex, VectorPlace>;
   void invoke(const std::string& callee, const std::vector<VectorArgument>& arguments);
@@ -101,6 +97,13 @@ class Builder {
   void when(Ex condition, const std::function<void()>& body,
             const std::function<void()>& otherwise = {});
   void barrier();
+  // cpu only: working memory, and what the prelude does with rows.
+  MemoryId reserve(const std::string& name, Type type, Ex count);
+  Operand at(MemoryId memory, Ex index) const { return Address{memory, index.id()}; }
+  Operand at(MemoryId memory) { return at(memory, i64(0)); }
+  void perform(Procedure procedure, int channels, std::vector<Operand> operands);
+  Ex perform(const std::string& name, Procedure procedure, int channels,
+             std::vector<Operand> operands);
 
   void summary(std::vector<std::string> lines) { kernel_.summary = std::move(lines); }
   const Kernel& kernel() const { return kernel_; }
@@ -125,6 +128,7 @@ class Builder {
   Kernel kernel_;
   std::vector<std::string> names_;
   std::vector<Body*> bodies_;
+  int reserved_ = 0;
 };
 
 Ex operator+(Ex a, Ex b);

@@ -12,7 +12,8 @@
 //              fixed by the prelude and does not depend on the data.
 //   memory     buffers are distinct arguments and never overlap; an index counts elements and lies
 //              inside the buffer. Private arrays belong to one thread; shared arrays to one block
-//              and exist on cuda only. Nothing is initialised unless a store says so.
+//              and exist on cuda only; working memory, cpu only, is a private array whose length is
+//              known when the kernel runs. Nothing is initialised unless a store says so.
 //   threads    on cuda a block has `threads` threads in warps of 32; memory written by one thread
 //              may be read by another one only after a barrier. A barrier stands only where all
 //              threads of a block arrive together, a warp reduction only where all 32 lanes of a
@@ -186,28 +187,6 @@ struct If {  // if (condition) { ... } else { ... }
   Body body;
   Body otherwise;
 };
-// A row of softmax weights, which the prelude sums in whole groups of entries; cpu only. It opens
-// once, takes entries and closes: `y` gets the mean of the values under the weights
-// factor exp(scale <query, key>), and 0 from a row without entries. `row` is unique in its scope.
-struct OpenRow {  // SoftmaxRow<float, 64> row(q + query_at, scale);
-  std::string row;
-  MemoryId query;
-  ValueId query_at;
-  ValueId scale;
-  int length;
-};
-struct AddEntry {  // row.add(keys + at, values + at, factor);
-  std::string row;
-  MemoryId keys;
-  MemoryId values;
-  ValueId at;
-  ValueId factor;
-};
-struct CloseRow {  // row.finish(y + at);
-  std::string row;
-  MemoryId output;
-  ValueId at;
-};
 // A function or an object of the cpu prelude that works on whole vectors of reals; cpu only.
 // Through the places it is given it reads and, where `writes`, changes what its comment there says.
 // The result, if any, is a new constant.
@@ -224,11 +203,63 @@ struct Invoke {  // const float slope = push_entry<64>(lambda + at, y + from, la
 };
 struct Barrier {};  // __syncthreads(); cuda only
 
+// float* const outputs = reserve<float>(0, count);
+struct Reserve {
+  ArrayId array;
+  int number;  // one of its own for each memory of a kernel
+  ValueId count;
+};
+// What the cpu prelude does to whole rows; `channels` of the caller's, or as many floats as pad
+// them to whole vectors. The prelude says what each means.
+enum class Procedure {
+  kMixRows,        // mixed, weights, rows, steps, count
+  kMixWindows,     // mixed, its rows, weights, their stride, rows, steps, count
+  kScoreRows,      // scores, query, rows, steps, count
+  kWeighScores,    // scores, first, count, scale, factor of the first, factor of the rest -> f32
+  kKeepRow,        // to, from
+  kScaleRow,       // to, from, weight
+  kZeroRow,        // to, one of the kernel's own
+  kSendRow,        // to, from, around the caches
+  kClearRow,       // to
+  kCloseRow,       // y, kept, mixed, factor, around the caches
+  kFindSlot,       // positions by slot, slots, position -> its slot, 0 where it has none
+  kHoldsPosition,  // list of positions, count, position -> whether it is there
+  kSettleStores,   // before other threads may look
+  kLatticeOpen,    // lattice, terms it has room for
+  kLatticeTerm,    // lattice, f(k), a_k
+  kLatticeStart,   // lattice, row
+  kLatticeNext     // lattice -> i64
+};
+struct Address {  // outputs + index
+  MemoryId memory;
+  ValueId index;
+};
+using Operand = std::variant<Address, ValueId>;
+// mix_rows<64>(mixed, coef_b + at, outputs, steps, count); or const float x = ...; cpu only.
+struct Perform {
+  Procedure procedure;
+  int channels;  // 0 where the procedure has none
+  std::vector<Operand> operands;
+  VariableId result;  // none: index -1
+};
+
 struct Statement {
-  std::variant<Comment, Define, Assign, Declare, Choose, Store, For, While, If, OpenRow, AddEntry,
-               CloseRow, Invoke, Barrier>
+  std::variant<Comment, Define, Assign, Declare, Choose, Store, For, While, If, Invoke, Barrier,
+               Reserve, Perform>
       node;
 };
+
+// The types of a procedure's operands, letter by letter: w and r reals that it writes or reads,
+// s and t integers that it writes or reads, i f b values; behind a colon what it gives.
+struct ProcedureFacts {
+  const char* name;
+  const char* letters;
+  bool channels;
+  bool padded;  // its rows are the kernel's own, padded to whole vectors
+};
+ProcedureFacts facts_of(Procedure procedure);
+// The floats of a row of that many channels in the kernel's own memory: whole vectors of eight.
+constexpr int padded_channels(int channels) { return (channels + 7) / 8 * 8; }
 
 // ---- the kernel -------------------------------------------------------------------------------
 
@@ -249,7 +280,7 @@ struct Buffer {
 struct Array {
   std::string name;
   Type type;
-  int length;
+  int length;  // 0 for working memory
   bool shared;
 };
 // One of two buffers of the same element, chosen where the view is defined; never stored to.

@@ -192,6 +192,8 @@ class Printer {
         [&](ViewId id) { return holds(kernel_[id].yes); });
   }
   std::string address(MemoryId memory, ValueId index) const {
+    const IntegerLiteral* literal = std::get_if<IntegerLiteral>(&kernel_[index].node);
+    if (literal != nullptr && literal->value == 0) return name(memory);
     const Text offset = text(index);
     return name(memory) + " + " + (offset.binding >= kSum ? offset.text : "(" + offset.text + ")");
   }
@@ -334,17 +336,12 @@ class Printer {
           if (!node.otherwise.empty()) block("} else", node.otherwise);
           line("}");
         },
-        [&](const OpenRow& node) {
-          const std::string element = is(node.query, ElementType::kBF16) ? "bf16" : "float";
-          line("SoftmaxRow<" + element + ", " + std::to_string(node.length) + "> " + node.row +
-               "(" + address(node.query, node.query_at) + ", " + plain(node.scale) + ");");
-        },
-        [&](const AddEntry& node) {
-          line(node.row + ".add(" + address(node.keys, node.at) + ", " +
-               address(node.values, node.at) + ", " + plain(node.factor) + ");");
-        },
-        [&](const CloseRow& node) {
-          line(node.row + ".finish(" + address(node.output, node.at) + ");");
+        [&](const Barrier&) { line("__syncthreads();"); },
+        [&](const Reserve& node) {
+          const Array& array = kernel_[node.array];
+          const std::string type = spelling(array.type);
+          line(type + "* const " + array.name + " = reserve<" + type + ">(" +
+               std::to_string(node.number) + ", " + plain(node.count) + ");");
         },
         [&](const Invoke& node) {
           std::string text;
@@ -363,7 +360,31 @@ class Printer {
           }
           line(text + (node.arguments.empty() ? "();" : ");"));
         },
-        [&](const Barrier&) { line("__syncthreads();"); });
+        [&](const Perform& node) { perform(node); });
+  }
+
+  void perform(const Perform& node) {
+    const ProcedureFacts facts = facts_of(node.procedure);
+    std::string text;
+    if (node.result.index >= 0) {
+      const Variable& variable = kernel_[node.result];
+      text = std::string("const ") + spelling(variable.type) + " " + variable.name + " = ";
+    }
+    text += facts.name;
+    if (facts.channels) {
+      const int channels = facts.padded ? padded_channels(node.channels) : node.channels;
+      text += "<" + std::to_string(channels) + ">";
+    }
+    text += "(";
+    const char* separator = "";
+    for (const Operand& operand : node.operands) {
+      text += separator;
+      separator = ", ";
+      text += match(
+          operand, [&](const Address& place) { return address(place.memory, place.index); },
+          [&](ValueId id) { return plain(id); });
+    }
+    line(text + ");");
   }
 
   // The value as it is stored: narrowed where the memory is narrower than the register.

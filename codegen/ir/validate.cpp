@@ -30,7 +30,7 @@ class Validator {
       defined_.clear();
       declared_.clear();
       chosen_.clear();
-      rows_.clear();
+      numbers_.clear();
       for (std::size_t i = 0; i < kernel_.variables.size(); ++i) {
         if (kernel_.variables[i].argument) defined_.insert(static_cast<std::int32_t>(i));
       }
@@ -203,27 +203,6 @@ class Validator {
           view_spread_[static_cast<std::size_t>(node.view.index)] =
               check(view.condition, Type::kBool, control);
         },
-        [&](const OpenRow& node) {
-          require(kernel_.target == Target::kCpu, "softmax rows are a cpu helper");
-          require(facts(node.query).type == Type::kF32, "a softmax row needs reals");
-          require(rows_.insert(node.row).second, node.row + " is open already");
-          check(node.query_at, Type::kI64, control);
-          check(node.scale, Type::kF32, control);
-        },
-        [&](const AddEntry& node) {
-          require(rows_.count(node.row) != 0, node.row + " is not open");
-          require(facts(node.keys).type == Type::kF32 && facts(node.values).type == Type::kF32,
-                  "a softmax row needs reals");
-          check(node.at, Type::kI64, control);
-          check(node.factor, Type::kF32, control);
-        },
-        [&](const CloseRow& node) {
-          require(rows_.erase(node.row) == 1, node.row + " is not open");
-          const MemoryFacts memory = facts(node.output);
-          require(memory.access != Access::kRead, memory.name + " is stored to but read-only");
-          require(memory.type == Type::kF32, "a softmax row gives reals");
-          check(node.at, Type::kI64, control);
-        },
         [&](const Store& node) {
           const MemoryFacts memory = facts(node.memory);
           require(memory.access != Access::kRead, memory.name + " is stored to but read-only");
@@ -266,6 +245,15 @@ class Validator {
           }
           if (node.result) define(*node.result);
         },
+        [&](const Reserve& node) {
+          require(kernel_.target == Target::kCpu, "working memory exists on cpu only");
+          require(kernel_[node.array].length == 0, "working memory has no fixed length");
+          require(numbers_.insert(node.number).second, "two working memories are one");
+          check(node.count, Type::kI64, control);
+          require(declared_.insert(node.array.index).second,
+                  kernel_[node.array].name + " is reserved twice");
+        },
+        [&](const Perform& node) { check(node, control); },
         [&](const Barrier&) {
           require(kernel_.target == Target::kCuda, "barriers exist on cuda only");
           require(control == Spread::kSame,
@@ -273,12 +261,51 @@ class Validator {
         });
   }
 
+  void check(const Perform& node, Spread control) {
+    const ProcedureFacts procedure = facts_of(node.procedure);
+    const std::string name = procedure.name;
+    std::string letters = procedure.letters;
+    const std::size_t colon = letters.find(':');
+    const bool gives = colon != std::string::npos;
+    require(kernel_.target == Target::kCpu, name + " is a cpu helper");
+    require(gives == (node.result.index >= 0), name + " gives a result, or none");
+    require(procedure.channels == (node.channels > 0), name + " has channels, or none");
+    if (gives) letters.resize(colon);
+    require(letters.size() == node.operands.size(), name + " has other operands");
+    for (std::size_t i = 0; i < std::min(letters.size(), node.operands.size()); ++i) {
+      const char letter = letters[i];
+      match(
+          node.operands[i],
+          [&](const Address& place) {
+            const MemoryFacts memory = facts(place.memory);
+            const bool writes = letter == 'w' || letter == 's';
+            require(letter == 'w' || letter == 'r' || letter == 's' || letter == 't',
+                    name + " takes a value where it is given memory");
+            require(memory.type == (letter == 'w' || letter == 'r' ? Type::kF32 : Type::kI64),
+                    name + " is given memory of another type");
+            require(!writes || memory.access != Access::kRead,
+                    memory.name + " is stored to but read-only");
+            check(place.index, Type::kI64, control);
+          },
+          [&](ValueId id) {
+            require(letter == 'i' || letter == 'f' || letter == 'b',
+                    name + " takes memory where it is given a value");
+            check(id,
+                  letter == 'f'   ? Type::kF32
+                  : letter == 'b' ? Type::kBool
+                                  : Type::kI64,
+                  control);
+          });
+    }
+    if (gives && node.result.index >= 0) define(node.result);
+  }
+
   const Kernel& kernel_;
   std::vector<Spread> spread_;
+  std::set<int> numbers_;  // of working memories
   std::set<std::int32_t> defined_;
   std::set<std::int32_t> declared_;
   std::set<std::int32_t> chosen_;
-  std::set<std::string> rows_;  // open
   std::vector<Spread> view_spread_;
   std::vector<std::string> problems_;
   bool widened_ = false;

@@ -44,20 +44,19 @@ class Reads {
           visit(node.body);
           visit(node.otherwise);
         },
-        [&](const OpenRow& node) {
-          visit(node.query_at);
-          visit(node.scale);
-        },
-        [&](const AddEntry& node) {
-          visit(node.at);
-          visit(node.factor);
-        },
-        [&](const CloseRow& node) { visit(node.at); },
+        [&](const Reserve& node) { visit(node.count); },
         [&](const Invoke& node) {
           for (const auto& argument : node.arguments) {
             match(
                 argument, [&](ValueId id) { visit(id); },
                 [&](const VectorAt& vector) { visit(vector.at); });
+          }
+        },
+        [&](const Perform& node) {
+          for (const Operand& operand : node.operands) {
+            match(
+                operand, [&](const Address& place) { visit(place.index); },
+                [&](ValueId id) { visit(id); });
           }
         });
   }

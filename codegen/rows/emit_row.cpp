@@ -37,6 +37,15 @@ class RowEmitter {
     walk_merged(body);
   }
 
+  void lattice_terms(const std::function<void(Ex, Ex)>& body) {
+    const auto& lattice = std::get<LatticeLeaf>(leaf(plan_.formula->leaf));
+    const LatticeCursor state = lattice_state(lattice);
+    builder_.repeat_while(state.cursor.alive(), [&] {
+      body(state.f, state.a);
+      state.cursor.advance();
+    });
+  }
+
   Ex contains(Ex position) {
     return plan_.empty() ? builder_.truth(false) : contains(*plan_.formula, position);
   }
@@ -314,7 +323,12 @@ class RowEmitter {
     return value && value->sign() >= 0 ? value->to_int64().value_or(-1) : -1;
   }
 
-  Cursor lattice_cursor(const LatticeLeaf& lattice) {
+  struct LatticeCursor {
+    Cursor cursor;
+    Var f, a;  // f(k) and a_k
+  };
+  Cursor lattice_cursor(const LatticeLeaf& lattice) { return lattice_state(lattice).cursor; }
+  LatticeCursor lattice_state(const LatticeLeaf& lattice) {
     const Run run = start("k", builder_.i64(0), lattice.carried, 0, {}, {});
     const Var f = run.scope.find(lattice.function)->values[0];
     const Var a = builder_.variable("a", builder_.i64(1));
@@ -330,7 +344,7 @@ class RowEmitter {
       });
     };
     cursor.strict = false;
-    return cursor;
+    return {cursor, f, a};
   }
 
   // ---- several leaves -------------------------------------------------------------------------
@@ -449,6 +463,11 @@ class RowEmitter {
 void emit_walk(Builder& builder, const Pattern& pattern, const RowPlan& plan, Ex row,
                const std::function<void(Ex)>& body) {
   RowEmitter(builder, pattern, plan, row).walk(body);
+}
+
+void emit_lattice_terms(Builder& builder, const Pattern& pattern, const RowPlan& plan, Ex row,
+                        const std::function<void(Ex, Ex)>& body) {
+  RowEmitter(builder, pattern, plan, row).lattice_terms(body);
 }
 
 Ex emit_contains(Builder& builder, const Pattern& pattern, const RowPlan& plan, Ex row,

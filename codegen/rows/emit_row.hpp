@@ -19,4 +19,8 @@ void emit_walk(ir::Builder& builder, const Pattern& pattern, const RowPlan& plan
 ir::Ex emit_contains(ir::Builder& builder, const Pattern& pattern, const RowPlan& plan, ir::Ex row,
                      ir::Ex position);
 
+// Emits body(f(k), a_k) for each term of a single lattice with f(k) < row, k = 0, 1, ...
+void emit_lattice_terms(ir::Builder& builder, const Pattern& pattern, const RowPlan& plan,
+                        ir::Ex row, const std::function<void(ir::Ex, ir::Ex)>& body);
+
 }  // namespace heddle::rows

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Decode: one new token per (batch, head). On cuda the warps share the row's entries and their
+// Decode on cuda: one new token per (batch, head). The warps share the row's entries and their
 // partial sums are merged; then the cache moves on by one token in the same launch.
 #include "codegen/rows/emit_row.hpp"
 #include "codegen/schedule/cache.hpp"
@@ -30,17 +30,14 @@ class Decode {
 
   void run() {
     row_ = builder_.let("i", frame_.start + 1);
-    if (frame_.cuda()) {
-      partials_.mixed =
-          builder_.array("warp_mixed", Type::kF32, kWarps * frame_.spec.head_dim, true);
-      if (frame_.softmax()) {
-        partials_.highest = builder_.array("warp_highest", Type::kF32, kWarps, true);
-        partials_.total = builder_.array("warp_total", Type::kF32, kWarps, true);
-      }
+    partials_.mixed = builder_.array("warp_mixed", Type::kF32, kWarps * frame_.spec.head_dim, true);
+    if (frame_.softmax()) {
+      partials_.highest = builder_.array("warp_highest", Type::kF32, kWarps, true);
+      partials_.total = builder_.array("warp_total", Type::kF32, kWarps, true);
     }
     Mixer mixer(frame_, builder_.i64(0));
     for (const SideFrame* side : {&frame_.a, &frame_.b}) take_side(mixer, *side);
-    if (frame_.cuda()) leave_partials(mixer);
+    leave_partials(mixer);
     std::vector<NewSlotSearch> searches;
     for (const SideFrame* side : {&frame_.a, &frame_.b}) {
       if (!side->cached()) continue;
@@ -51,9 +48,9 @@ class Decode {
     }
     const bool searched = frame_.spec.keep_a == CacheRetention::kNextRow ||
                           frame_.spec.keep_b == CacheRetention::kNextRow;
-    if (frame_.cuda() && searched) builder_.barrier();
+    if (searched) builder_.barrier();
     for (NewSlotSearch& search : searches) slots_.push_back(search.settle());
-    frame_.cuda() ? merge() : close(mixer);
+    merge();
   }
 
  private:
@@ -62,13 +59,11 @@ class Decode {
     builder_.comment(side.side == Side::kA ? "inputs that this token reads"
                                            : "earlier outputs that this token reads");
     mixer.begin_side(side);
-    std::optional<Var> turn;
-    if (frame_.cuda()) turn = builder_.variable("turn", builder_.i64(0));
+    const Var turn = builder_.variable("turn", builder_.i64(0));
     rows::emit_walk(builder_, frame_.spec.pattern, *side.plan, row_, [&](Ex p) {
-      if (!turn) return mixer.take(side, p);
       builder_.when(
-          equal(*turn, frame_.warp), [&] { mixer.take(side, p); }, [&] { mixer.skip(); });
-      builder_.assign(*turn, (Ex(*turn) + 1) % kWarps);
+          equal(turn, frame_.warp), [&] { mixer.take(side, p); }, [&] { mixer.skip(); });
+      builder_.assign(turn, (Ex(turn) + 1) % kWarps);
     });
   }
 
@@ -102,14 +97,6 @@ class Decode {
                        side->side == Side::kA ? builder_.load(frame_.x, at) : output());
       });
     }
-  }
-
-  void close(Mixer& mixer) {
-    mixer.finish();
-    mixer.write(frame_.y, frame_.token_base);
-    frame_.each_channel([&](Ex d, Ex) {
-      keep_channel(d, [&] { return builder_.load(frame_.y, frame_.token_base + d); });
-    });
   }
 
   void merge() {
@@ -161,7 +148,8 @@ class Decode {
 }  // namespace
 
 ir::Kernel decode(const KernelSpec& spec) {
-  Builder builder(spec.symbol, spec.target, spec.target == ir::Target::kCuda ? kThreads : 1);
+  if (spec.target == ir::Target::kCpu) return cpu_decode(spec);
+  Builder builder(spec.symbol, spec.target, kThreads);
   Frame frame(builder, spec, /*decode=*/true);
   frame.each_block([&] { Decode(frame).run(); });
   return builder.take();

@@ -107,15 +107,24 @@ void Frame::enter(Ex unit) {
     warp = builder.let("warp", builder.where(ir::Place::kWarp));
     lane = builder.let("lane", builder.where(ir::Place::kLane));
   }
+  if (spec.slices > 1) {
+    slice = builder.let("slice", unit % builder.i64(spec.slices));
+    block = builder.let("whole_block", unit / builder.i64(spec.slices));
+  }
+  // Where the channels of this block begin.
+  const auto first_channel = [this](Ex row) {
+    const Ex at = row * spec.head_dim;
+    return spec.slices > 1 ? at + slice * (spec.head_dim / spec.slices) : at;
+  };
   batch = builder.let("batch", block / heads);
   head = builder.let("head", block % heads);
   token_stride = builder.let("token_stride", heads * spec.head_dim);
-  token_base = builder.let("token_base", (batch * tokens * heads + head) * spec.head_dim);
+  token_base = builder.let("token_base", first_channel(batch * tokens * heads + head));
   for (SideFrame* side : {&a, &b}) {
     if (!side->cached()) continue;
     const std::string suffix = letter(side->side);
     side->slot_base =
-        builder.let("slot_base_" + suffix, (batch * side->slots * heads + head) * spec.head_dim);
+        builder.let("slot_base_" + suffix, first_channel(batch * side->slots * heads + head));
     if (side->keep == CacheRetention::kNextRow) {
       side->pos_base = builder.let("pos_base_" + suffix, block * side->slots);
     }
@@ -145,13 +154,12 @@ Location Frame::locate(const SideFrame& side, Ex p) {
 
 Ex Frame::slot_of(const SideFrame& side, const CacheBuffers& cache, Ex p) {
   if (side.keep == CacheRetention::kAll) return p - 1;
+  if (!cuda()) {
+    return builder.perform("slot", ir::Procedure::kFindSlot, 0,
+                           {builder.at(cache.pos, side.pos_base), side.slots.id(), p.id()});
+  }
   const Var slot = builder.variable("slot", builder.i64(0));
   const auto held = [&](Ex at) { return builder.load(cache.pos, side.pos_base + at); };
-  if (!cuda()) {
-    builder.repeat_while(both(Ex(slot) < side.slots - 1, not_equal(held(slot), p)),
-                         [&] { builder.assign(slot, Ex(slot) + 1); });
-    return slot;
-  }
   builder.loop("candidate", lane, side.slots, builder.i64(32), LoopKind::kSerial,
                [&](Ex at) { builder.when(equal(held(at), p), [&] { builder.assign(slot, at); }); });
   builder.assign(slot, builder.reduce(ir::ReduceOperator::kMaximum, slot));

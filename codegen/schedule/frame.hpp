@@ -83,6 +83,7 @@ class Frame {
   std::optional<ir::Ex> gamma;  // only where rows may have entries of both sides
   ir::Ex token_base, token_stride;
   ir::Ex block, head, batch;
+  ir::Ex slice;               // of a head's channels, where a launch cuts them
   ir::Ex warp, lane, thread;  // cuda only
 
  private:

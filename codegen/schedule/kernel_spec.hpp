@@ -20,16 +20,24 @@ struct KernelSpec {
   int state_dim = 0;  // kLinear only
   CacheRetention keep_a = CacheRetention::kNone;
   CacheRetention keep_b = CacheRetention::kNone;
-  std::string symbol;
+  std::string symbol{};
+  bool long_rows = false;  // of B; cpu prefill, given weights: worth going through by windows
+  int slices = 1;          // cpu prefill, given weights: parts that a head's channels are cut into
 
   const rows::RowPlan& plan(Side side) const { return side == Side::kA ? a : b; }
   CacheRetention keep(Side side) const { return side == Side::kA ? keep_a : keep_b; }
 };
 
+// The channels of a slice make whole lanes, so that no two slices share one.
+constexpr bool can_slice(int head_dim, int slices) { return head_dim % (16 * slices) == 0; }
+
 // Softmax and given weights: tokens start+1 .. start+tokens after an explicit initial state.
 ir::Kernel prefill(const KernelSpec& spec);
 // Token start+1 after the state in the cache, which is updated in place.
 ir::Kernel decode(const KernelSpec& spec);
+// Both on cpu, where they are other kernels altogether.
+ir::Kernel cpu_prefill(const KernelSpec& spec);
+ir::Kernel cpu_decode(const KernelSpec& spec);
 // The gradients of sum(dy * y) after a prefill of the whole sequence (start = 0) that gave y.
 ir::Kernel backward(const KernelSpec& spec);
 // Matrix states S_i = gate_i S_{i-1} + k_i x_i^T read out by q_i; decode is prefill of one token.

@@ -12,10 +12,6 @@ using ir::Var;
 Mixer::Mixer(Frame& frame, Ex token) : frame_(frame), builder_(frame.builder), token_(token) {
   if (frame_.softmax()) {
     query_at_ = builder_.let("query_at", frame_.token_at(token));
-    if (grouped()) {
-      row_ = builder_.open_row(frame_.q, query_at_, frame_.scale, frame_.spec.head_dim);
-      return;
-    }
     query_ = builder_.array("query", Type::kF32, frame_.owned());
   }
   mixed = builder_.array("mixed", Type::kF32, frame_.owned());
@@ -70,10 +66,6 @@ void Mixer::take(const SideFrame& side, Ex p, const Near* near) {
     return;
   }
   const Location location = frame_.locate(side, p);
-  if (grouped()) {
-    const Ex weight = frame_.gamma ? factor(side) : builder_.f32(1);
-    return builder_.add_entry(row_, location.key, location.value, location.at, weight);
-  }
   const Ex value = score(location);
   builder_.when(value > highest, [&] {
     const Ex shrink =
@@ -103,13 +95,12 @@ Ex Mixer::near_weight(Ex score_or_coefficient) {
 }
 
 void Mixer::finish() {
-  if (!frame_.softmax() || grouped()) return;
+  if (!frame_.softmax()) return;
   inverse_ = builder_.let("inverse", builder_.select(Ex(total) > builder_.f32(0),
                                                      builder_.f32(1) / total, builder_.f32(0)));
 }
 
 void Mixer::write(MemoryId y, Ex at) {
-  if (grouped()) return builder_.close_row(row_, y, at);
   frame_.each_channel(
       [&](Ex d, Ex index) { builder_.store(y, at + d, normalized(builder_.load(mixed, index))); });
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The weighted sum of one row, entry by entry. Softmax weights come from a single pass: the highest
-// score so far is subtracted, and what was summed before is rescaled when it rises. On cpu the
-// prelude does that for groups of entries.
+// The weighted sum of one row on cuda, entry by entry. Softmax weights come from a single pass: the
+// highest score so far is subtracted, and what was summed before is rescaled when it rises.
 #pragma once
 
 #include "codegen/schedule/frame.hpp"
@@ -34,20 +33,17 @@ class Mixer {
   // Stores the channels of a finished row from y[at] on.
   void write(ir::MemoryId y, ir::Ex at);
 
-  // Not for softmax weights on cpu.
   ir::MemoryId mixed;  // private, frame.owned() channels
   ir::Var highest;     // softmax only
   ir::Var total;       // softmax only
 
  private:
-  bool grouped() const { return frame_.softmax() && !frame_.cuda(); }
   ir::Ex factor(const SideFrame& side);
   ir::Ex score(const Location& location);
 
   Frame& frame_;
   ir::Builder& builder_;
   ir::Ex token_;
-  std::string row_;  // on cpu the prelude sums the rows of softmax weights
   ir::MemoryId query_;
   ir::Ex query_at_;
   ir::Var entry_;

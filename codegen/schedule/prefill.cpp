@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Prefill. On cpu row after row, each for all blocks of the launch. On cuda a block owns one
-// (batch, head) and goes through its rows in chunks: in phase 1 the warps sum, for the rows of a
-// chunk in parallel, everything that is final already; what a row reads from its own chunk is left
-// as a small triangular system, which phase 2 solves by forward substitution, one thread per
-// channel.
+// Prefill on cuda. A block owns one (batch, head) and goes through its rows in chunks: in phase 1
+// the warps sum, for the rows of a chunk in parallel, everything that is final already; what a row
+// reads from its own chunk is left as a small triangular system, which phase 2 solves by forward
+// substitution, one thread per channel.
 #include "codegen/rows/emit_row.hpp"
 #include "codegen/schedule/cache.hpp"
 #include "codegen/schedule/mixer.hpp"
@@ -49,16 +48,8 @@ void whole_row(Frame& frame, Ex token) {
   const Ex row = builder.let("i", frame.start + token + 1);
   Mixer mixer(frame, token);
   take_side(frame, mixer, frame.a, row);
-  if (!frame.cuda()) take_side(frame, mixer, frame.b, row);
   mixer.finish();
   mixer.write(frame.y, builder.let("y_at", frame.token_at(token)));
-}
-
-// The heads of a token lie side by side in memory: all blocks take a row before the next one.
-void cpu_rows(Frame& frame) {
-  frame.builder.loop("token", frame.builder.i64(0), frame.tokens,
-                     [&](Ex token) { frame.each_block([&] { whole_row(frame, token); }); });
-  if (frame.a.cached() || frame.b.cached()) frame.each_block([&] { write_state(frame); });
 }
 
 // The rows of one chunk on cuda.
@@ -153,13 +144,9 @@ void cuda_chunks(Frame& frame) {
 }  // namespace
 
 ir::Kernel prefill(const KernelSpec& spec) {
-  const bool cuda = spec.target == ir::Target::kCuda;
-  Builder builder(spec.symbol, spec.target, cuda ? kThreads : 1);
+  if (spec.target == ir::Target::kCpu) return cpu_prefill(spec);
+  Builder builder(spec.symbol, spec.target, kThreads);
   Frame frame(builder, spec, /*decode=*/false);
-  if (!cuda) {
-    cpu_rows(frame);
-    return builder.take();
-  }
   frame.each_block([&] {
     if (!spec.b.empty()) {
       cuda_chunks(frame);

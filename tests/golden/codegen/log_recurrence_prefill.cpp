@@ -27,85 +27,55 @@ extern "C" void log_recurrence_prefill(
   const Index slots_b = slots_b_arg;
   const Index width_a = width_a_arg;
   const Index width_b = width_b_arg;
-  for (Index token = 0; token < tokens; ++token) {
-    for (Index block = first_block; block < last_block; ++block) {
-      const Index batch = block / heads;
-      const Index head = block % heads;
-      const Index token_stride = heads * 64;
-      const Index token_base = (batch * tokens * heads + head) * 64;
-      const Index slot_base_b = (batch * slots_b * heads + head) * 64;
-      const Index i = start + token + 1;
-      float mixed[64];
-      #pragma GCC ivdep
-      for (Index d = 0; d < 64; ++d) {
-        mixed[d] = 0.0f;
-      }
-      // inputs that this row reads
-      const Index coef_at = ((batch * tokens + token) * heads + head) * width_a;
-      Index entry = 0;
-      const float weight = coef_a[coef_at + entry];
-      entry += 1;
-      const Index at = token_base + (i - start - 1) * token_stride;
-      #pragma GCC ivdep
-      for (Index d = 0; d < 64; ++d) {
-        mixed[d] = mixed[d] + weight * x[at + d];
-      }
-      // earlier outputs that this row reads
-      const Index coef_at_2 = ((batch * tokens + token) * heads + head) * width_b;
-      Index entry_2 = 0;
-      Index f = 1;
-      while (f < i) {
-        const Index p = i - f;
-        const float weight_2 = coef_b[coef_at_2 + entry_2];
-        entry_2 += 1;
-        const bool cached = p <= start;
-        Index at_2 = token_base + (p - start - 1) * token_stride;
-        if (cached) {
-          at_2 = slot_base_b + (p - 1) * token_stride;
-        }
-        const float* const values = cached ? initial_b_val : y;
-        #pragma GCC ivdep
-        for (Index d = 0; d < 64; ++d) {
-          mixed[d] = mixed[d] + weight_2 * values[at_2 + d];
-        }
-        const Index next_f = f * 2;
-        f = next_f;
-      }
-      const Index y_at = token_base + token * token_stride;
-      #pragma GCC ivdep
-      for (Index d = 0; d < 64; ++d) {
-        y[y_at + d] = mixed[d];
-      }
-    }
+  const Index length = start + tokens;
+  const bool around = tokens * heads >= 4096;
+  // how far back the outputs lie that a row reads
+  Index* const steps_b = reserve<Index>(0, length);
+  Index most_b = 0;
+  Index f = 1;
+  while (f < length) {
+    const Index p = length - f;
+    steps_b[most_b] = p - length;
+    most_b += 1;
+    const Index next_f = f * 2;
+    f = next_f;
   }
+  float* const outputs = reserve<float>(1, length * 64);
   for (Index block = first_block; block < last_block; ++block) {
     const Index batch = block / heads;
     const Index head = block % heads;
     const Index token_stride = heads * 64;
     const Index token_base = (batch * tokens * heads + head) * 64;
     const Index slot_base_b = (batch * slots_b * heads + head) * 64;
+    for (Index slot = 0; slot < start; ++slot) {
+      const Index from = slot_base_b + slot * token_stride;
+      keep_row<64>(outputs + slot * 64, initial_b_val + from);
+    }
+    Index size_b = 0;
+    for (Index token = 0; token < tokens; ++token) {
+      const Index i = start + token + 1;
+      const Index at = token_base + token * token_stride;
+      const Index here = (i - 1) * 64;
+      while (size_b < most_b && steps_b[size_b] + i >= 1) {
+        size_b += 1;
+      }
+      const Index coef_at = ((batch * tokens + token) * heads + head) * width_a;
+      const Index coef_at_2 = ((batch * tokens + token) * heads + head) * width_b;
+      float mixed[64];
+      scale_row<64>(mixed, x + at, coef_a[coef_at]);
+      mix_rows<64>(mixed, coef_b + coef_at_2, outputs + here, steps_b, size_b);
+      close_row<64>(y + at, outputs + here, mixed, 1.0f, around);
+    }
     // final state: every position stays
     for (Index slot = 0; slot < slots_b; ++slot) {
-      if (slot < start + tokens) {
-        const Index p = slot + 1;
-        const bool cached = p <= start;
-        Index at = token_base + (p - start - 1) * token_stride;
-        if (cached) {
-          at = slot_base_b + (p - 1) * token_stride;
-        }
-        const float* const values = cached ? initial_b_val : y;
+      if (slot < length) {
         const Index to = slot_base_b + slot * token_stride;
-        #pragma GCC ivdep
-        for (Index d = 0; d < 64; ++d) {
-          final_b_val[to + d] = values[at + d];
-        }
+        send_row<64>(final_b_val + to, outputs + slot * 64, around);
       } else {
         const Index to = slot_base_b + slot * token_stride;
-        #pragma GCC ivdep
-        for (Index d = 0; d < 64; ++d) {
-          final_b_val[to + d] = 0.0f;
-        }
+        clear_row<64>(final_b_val + to);
       }
     }
   }
+  settle_stores();
 }

@@ -23,48 +23,71 @@ extern "C" void strided_attention_decode(
   const Index heads = heads_arg;
   const Index start = start_arg;
   const Index slots_a = slots_a_arg;
+  const Index i = start + 1;
+  Index* const reads_a = reserve<Index>(0, i);
+  Index reads_count_a = 0;
+  const Index low = maximum(1, i - 63);
+  Index at = i;
+  Index next = at >= low ? at : 0;
+  Index t = 1;
+  Index next_2 = 64 * t < i ? i - 64 * t : 0;
+  Index p = maximum(next, next_2);
+  while (p > 0) {
+    reads_a[reads_count_a] = p;
+    reads_count_a += 1;
+    if (next == p) {
+      at -= 1;
+      next = at >= low ? at : 0;
+    }
+    if (next_2 == p) {
+      t += 1;
+      next_2 = 64 * t < i ? i - 64 * t : 0;
+    }
+    p = maximum(next, next_2);
+  }
+  const Index total = reads_count_a;
+  Index* const order = reserve<Index>(1, total);
+  for (Index e = 0; e < total; ++e) {
+    order[e] = e;
+  }
+  float* const values = reserve<float>(2, total * 64);
+  float* const keys = reserve<float>(3, total * 64);
+  float* const weights = reserve<float>(4, total);
   for (Index block = first_block; block < last_block; ++block) {
     const Index batch = block / heads;
     const Index head = block % heads;
     const Index token_stride = heads * 64;
     const Index token_base = (batch * heads + head) * 64;
     const Index slot_base_a = (batch * slots_a * heads + head) * 64;
-    const Index i = start + 1;
-    const Index query_at = token_base;
-    SoftmaxRow<float, 64> row(q + query_at, scale);
-    // inputs that this token reads
-    const Index low = maximum(1, i - 63);
-    Index at = i;
-    Index next = at >= low ? at : 0;
-    Index t = 1;
-    Index next_2 = 64 * t < i ? i - 64 * t : 0;
-    Index p = maximum(next, next_2);
-    while (p > 0) {
-      const bool cached = p <= start;
+    for (Index e = 0; e < reads_count_a; ++e) {
+      const Index p_2 = reads_a[e];
+      const bool cached = p_2 <= start;
       Index at_2 = token_base;
       if (cached) {
-        at_2 = slot_base_a + (p - 1) * token_stride;
+        at_2 = slot_base_a + (p_2 - 1) * token_stride;
       }
-      const float* const keys = cached ? cache_a_key : k;
-      const float* const values = cached ? cache_a_val : x;
-      row.add(keys + at_2, values + at_2, 1.0f);
-      if (next == p) {
-        at -= 1;
-        next = at >= low ? at : 0;
-      }
-      if (next_2 == p) {
-        t += 1;
-        next_2 = 64 * t < i ? i - 64 * t : 0;
-      }
-      p = maximum(next, next_2);
+      const float* const keys_2 = cached ? cache_a_key : k;
+      const float* const values_2 = cached ? cache_a_val : x;
+      keep_row<64>(keys + e * 64, keys_2 + at_2);
+      keep_row<64>(values + e * 64, values_2 + at_2);
     }
-    row.finish(y + token_base);
-    #pragma GCC ivdep
-    for (Index d = 0; d < 64; ++d) {
-      if (start < slots_a) {
-        const Index to = slot_base_a + start * token_stride + d;
-        cache_a_key[to] = k[token_base + d];
-        cache_a_val[to] = x[token_base + d];
+    const Index at_2 = token_base;
+    float mixed[64];
+    float finished[64];
+    zero_row<64>(mixed);
+    float query[64];
+    keep_row<64>(query, q + at_2);
+    score_rows<64>(weights, query, keys, order, total);
+    const float inverse = weigh_scores(weights, reads_count_a, total, scale, 1.0f, 1.0f);
+    mix_rows<64>(mixed, weights, values, order, total);
+    close_row<64>(y + at_2, finished, mixed, inverse, false);
+    if (start < slots_a) {
+      const Index to = slot_base_a + start * token_stride;
+      const Index from = token_base;
+      #pragma GCC ivdep
+      for (Index d = 0; d < 64; ++d) {
+        cache_a_key[to + d] = k[from + d];
+        cache_a_val[to + d] = x[from + d];
       }
     }
   }

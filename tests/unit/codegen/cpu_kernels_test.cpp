@@ -53,11 +53,14 @@ void check_all_ways(const std::vector<Case>& cases, const std::vector<Shape>& sh
   for (const Case& entry : cases) {
     for (const Shape& shape : shapes) {
       const int half = shape.tokens / 2;
-      const std::vector<std::vector<std::pair<const char*, int>>> ways = {
+      std::vector<std::vector<std::pair<const char*, int>>> ways = {
           {{"prefill", shape.tokens}},
           {{"prefill", half}, {"prefill", shape.tokens - half}},
           {{"prefill", half}, {"decode", shape.tokens - half}},
           {{"decode", shape.tokens}}};
+      if (!entry.artifact.manifest.sliced.empty()) {
+        ways.push_back({{"prefill by slices", half}, {"prefill by slices", shape.tokens - half}});
+      }
       for (std::size_t way = 0; way < ways.size(); ++way) {
         Session session(entry.pattern, entry.artifact, library, shape, gamma, 7 + shape.tokens);
         for (const auto& [op, count] : ways[way]) {
@@ -100,6 +103,22 @@ TEST_CASE("given-weight kernels agree with float64 on every built-in pattern") {
   options.weights = WeightKind::kGiven;
   const std::vector<Case> cases = cases_of(kSoftmaxPatterns, options);
   check_all_ways(cases, {{1, 1, 1}, {2, 3, 63}, {1, 1, 100}}, 0.5f, 1e-4);
+}
+
+TEST_CASE("given-weight kernels of whole lanes work on slices as well") {
+  GenerateOptions options;
+  options.head_dim = 96;
+  options.weights = WeightKind::kGiven;
+  const std::vector<Case> cases =
+      cases_of({"chacal", "linear_recurrence", "log_cached", "sqrt_recurrence"}, options);
+  for (const Case& entry : cases) CHECK(entry.artifact.manifest.sliced.size() == 1);
+  check_all_ways(cases, {{1, 1, 1}, {2, 3, 63}}, 0.5f, 1e-4);
+  // Long enough for windows of far outputs in more than one tile of rows.
+  options.head_dim = 32;
+  check_all_ways(cases_of({"dense_recurrence", "sqrt_recurrence"}, options), {{1, 1, 900}}, 0.5f,
+                 1e-4);
+  options.head_dim = 72;
+  CHECK(cases_of({"log_cached"}, options)[0].artifact.manifest.sliced.empty());
 }
 
 TEST_CASE("linear kernels agree with float64") {

@@ -106,8 +106,10 @@ HostLibrary::HostLibrary(const std::vector<Artifact>& artifacts) {
   std::ofstream source(directory_ + "/kernels.cpp");
   for (const Artifact& artifact : artifacts) {
     std::ofstream(directory_ + "/cpu_prelude.hpp") << artifact.files.at("cpu_prelude.hpp");
-    for (const KernelEntry& kernel : artifact.manifest.kernels) {
-      source << artifact.files.at(kernel.file) << "\n" << trampoline(kernel) << "\n";
+    for (const auto* kernels : {&artifact.manifest.kernels, &artifact.manifest.sliced}) {
+      for (const KernelEntry& kernel : *kernels) {
+        source << artifact.files.at(kernel.file) << "\n" << trampoline(kernel) << "\n";
+      }
     }
   }
   source.close();
@@ -259,8 +261,10 @@ void Session::fill_reference() {
 }
 
 void Session::run(const std::string& op, int count) {
-  for (const KernelEntry& kernel : artifact_.manifest.kernels) {
-    if (kernel.op != op) continue;
+  const bool slices = op == "prefill by slices";
+  for (const KernelEntry& kernel :
+       slices ? artifact_.manifest.sliced : artifact_.manifest.kernels) {
+    if (!slices && kernel.op != op) continue;
     for (int step = 0; step < (op == "decode" ? count : 1); ++step) {
       const int now = op == "decode" ? 1 : count;
       launch(kernel, now);
@@ -321,6 +325,7 @@ void Session::launch(const KernelEntry& kernel, int count) {
   }
   std::int32_t first = 0;
   std::int32_t last = shape_.batch * shape_.heads;
+  if (kernel.grid.size() == 3) last *= std::stoi(kernel.grid[2]);
   arguments.push_back(&first);
   arguments.push_back(&last);
   library_.entry(kernel.symbol)(arguments.data());

@@ -69,6 +69,24 @@ TEST_CASE("a manifest survives a round trip") {
   CHECK(back->cache_b.steps == example().cache_b.steps);
 }
 
+TEST_CASE("kernels that work on slices are listed apart and need not be there") {
+  Manifest manifest = example();
+  manifest.sliced = manifest.kernels;
+  manifest.sliced[0].symbol = "sqrt_cached_decode_slices";
+  manifest.sliced[0].grid = {"batch", "heads", "2"};
+  const Result<Manifest> back = parse_manifest(to_json(manifest));
+  REQUIRE(back.ok());
+  CHECK(back->kernels.size() == 1);
+  REQUIRE(back->sliced.size() == 1);
+  CHECK(back->sliced[0].grid == manifest.sliced[0].grid);
+  const Result<Manifest> without =
+      parse_manifest(replaced(to_json(example()), "  \"sliced\": [],\n", ""));
+  REQUIRE(without.ok());
+  CHECK(without->sliced.empty());
+  manifest.sliced[0].symbol = manifest.kernels[0].symbol;
+  refuses(to_json(manifest), "repeats the symbol");
+}
+
 TEST_CASE("slots follow the steps and fail beyond what is exact") {
   const CacheLayout layout = example().cache_b;
   CHECK(*layout.slots(0) == 0);

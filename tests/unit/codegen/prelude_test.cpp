@@ -7,6 +7,7 @@
 #include <limits>
 #include <vector>
 
+#include "codegen/cpu/cpu_gradients.hpp"
 #include "codegen/cpu/cpu_prelude.hpp"
 #include "tests/catch.hpp"
 
@@ -111,38 +112,196 @@ TEST_CASE("the exponential is exact to a few roundings and total below") {
   }
 }
 
-TEST_CASE("a softmax row is the weighted mean of its entries, however many there are") {
-  constexpr int kLength = 19;
-  for (const int entries : {0, 1, 7, 8, kGathered - 1, kGathered, kGathered + 1, 3 * kGathered}) {
-    const auto number = [](int seed) {
-      return static_cast<float>(seed * 7919 % 257 - 128) / 64.0f;
-    };
-    std::vector<float> query, key, value;
-    for (int d = 0; d < kLength; ++d) query.push_back(number(d + 3));
-    for (int at = 0; at < entries * kLength; ++at) {
-      key.push_back(number(at * at % 1009 + at));
-      value.push_back(number(at + 11));
+namespace {
+
+// Rows of small integers, so that sums are exact in any order.
+struct SmallRows {
+  explicit SmallRows(int of_width) : width(of_width) {
+    for (int at = 0; at < 40 * width; ++at) {
+      rows.push_back(static_cast<float>(at * 7919 % 23 - 11));
     }
-    SoftmaxRow<float, kLength> row(query.data(), 0.5f);
-    std::vector<double> sum(kLength, 0.0);
-    double total = 0.0;
-    for (int e = 0; e < entries; ++e) {
-      const float factor = e % 3 == 0 ? 0.25f : 0.75f;
-      const float* own_key = key.data() + e * kLength;
-      const float* own_value = value.data() + e * kLength;
-      row.add(own_key, own_value, factor);
-      double score = 0.0;
-      for (int d = 0; d < kLength; ++d)
-        score += 0.5 * static_cast<double>(query[static_cast<std::size_t>(d)]) * own_key[d];
-      const double weight = factor * std::exp(score);
-      total += weight;
-      for (int d = 0; d < kLength; ++d) sum[static_cast<std::size_t>(d)] += weight * own_value[d];
+    for (Index e = 0; e < 32; ++e) {
+      steps.push_back(e * 11 % 37 - 20);
+      weights.push_back(static_cast<float>(e % 5 - 2));
     }
-    std::vector<float> mean(kLength, -1.0f);
-    row.finish(mean.data());
-    for (std::size_t d = 0; d < kLength; ++d) {
-      const double exact = entries == 0 ? 0.0 : sum[d] / total;
-      if (!(std::abs(mean[d] - exact) <= 1e-5)) FAIL(entries << " entries, channel " << d);
+  }
+  float of(Index e, int d) const { return here()[steps[static_cast<std::size_t>(e)] * width + d]; }
+  const float* here() const { return rows.data() + 20 * width; }
+
+  int width;
+  std::vector<float> rows;
+  std::vector<Index> steps;
+  std::vector<float> weights;
+};
+
+template <int kWidth>
+void check_rows() {
+  const SmallRows small(kWidth);
+  for (const Index count : {0, 1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 31}) {
+    std::vector<float> mixed(kWidth, 3.0f);
+    mix_rows<kWidth>(mixed.data(), small.weights.data(), small.here(), small.steps.data(), count);
+    for (int d = 0; d < kWidth; ++d) {
+      float exact = 3.0f;
+      for (Index e = 0; e < count; ++e) {
+        exact += small.weights[static_cast<std::size_t>(e)] * small.of(e, d);
+      }
+      if (mixed[static_cast<std::size_t>(d)] != exact) FAIL(kWidth << ": channel " << d);
+    }
+    // Windows that the rows of a tile read: row r of them, counted from row r.
+    std::vector<float> tile(3 * kWidth, 2.0f);
+    const Index whole = count / kWindows * kWindows;
+    std::vector<float> weights = small.weights;
+    weights.insert(weights.end(), small.weights.rbegin(), small.weights.rend());
+    weights.insert(weights.end(), small.weights.begin(), small.weights.end());
+    mix_windows<kWidth>(tile.data(), 3, weights.data(), 32, small.here(), small.steps.data(),
+                        whole);
+    for (int r = 0; r < 3; ++r) {
+      for (int d = 0; d < kWidth; ++d) {
+        float exact = 2.0f;
+        for (Index e = 0; e < whole; ++e) {
+          exact += weights[static_cast<std::size_t>(r * 32 + e)] * small.of(e, d + r * kWidth);
+        }
+        if (tile[static_cast<std::size_t>(r * kWidth + d)] != exact) FAIL(kWidth << ": row " << r);
+      }
+    }
+    std::vector<float> scores(32, -1.0f);
+    const float* query = small.rows.data() + kWidth;
+    score_rows<kWidth>(scores.data(), query, small.here(), small.steps.data(), count);
+    for (Index e = 0; e < 32; ++e) {
+      float exact = 0.0f;
+      for (int d = 0; d < kWidth; ++d) exact += query[d] * small.of(e, d);
+      if (e >= count) exact = -1.0f;  // nothing is written behind the last
+      if (scores[static_cast<std::size_t>(e)] != exact) FAIL(kWidth << ": score " << e);
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("rows are mixed and scored whatever their width and number") {
+  check_rows<8>();
+  check_rows<16>();
+  check_rows<24>();
+  check_rows<32>();
+  check_rows<40>();
+  check_rows<56>();
+  check_rows<64>();
+  check_rows<80>();
+  check_rows<256>();
+}
+
+TEST_CASE("scores become softmax weights of two kinds") {
+  for (const Index count : {0, 1, 5, 8, 13, 16, 40}) {
+    for (const Index first : {Index(0), Index(1), count / 2, count}) {
+      if (first > count) continue;
+      std::vector<float> scores;
+      std::vector<double> exact;
+      double total = 0.0;
+      for (Index e = 0; e < count; ++e) {
+        scores.push_back(static_cast<float>(e * 31 % 17 - 8) * 1.7f);
+        const double factor = e < first ? 0.3 : 0.7;
+        exact.push_back(factor * std::exp(0.25 * static_cast<double>(scores.back())));
+        total += exact.back();
+      }
+      const float inverse = weigh_scores(scores.data(), first, count, 0.25f, 0.3f, 0.7f);
+      if (count == 0) CHECK(inverse == 0.0f);
+      for (std::size_t e = 0; e < exact.size(); ++e) {
+        const double weight = static_cast<double>(scores[e]) * static_cast<double>(inverse);
+        if (!(std::abs(weight - exact[e] / total) < 1e-6)) FAIL(count << " scores, weight " << e);
+      }
+    }
+  }
+}
+
+TEST_CASE("a closed row goes to the caller, and to later rows as they would read it") {
+  float mixed[24], kept[24];
+  for (int d = 0; d < 24; ++d) mixed[d] = d < 19 ? 0.1f * static_cast<float>(d) : 0.0f;
+  for (const bool around : {false, true}) {
+    alignas(64) float y[20] = {};
+    y[19] = -7.0f;
+    close_row<19>(y, kept, mixed, 3.0f, around);
+    bf16 narrow[19];
+    float rounded[24];
+    close_row<19>(narrow, rounded, mixed, 3.0f, around);
+    for (int d = 0; d < 24; ++d) {
+      const float exact = mixed[d] * 3.0f;
+      if (kept[d] != exact || rounded[d] != rounded_to_bf16(exact)) FAIL("channel " << d);
+      if (d >= 19) continue;
+      if (y[d] != exact || to_float(narrow[d]) != rounded[d]) FAIL("channel " << d << " of y");
+    }
+    CHECK(y[19] == -7.0f);
+  }
+  alignas(64) float aligned[33] = {}, from[32];
+  for (int d = 0; d < 32; ++d) from[d] = static_cast<float>(d);
+  send_row<32>(aligned, from, true);
+  settle_stores();
+  CHECK(std::equal(from, from + 32, aligned));
+  send_row<32>(aligned + 1, from, true);  // not where lines begin
+  settle_stores();
+  CHECK(std::equal(from, from + 32, aligned + 1));
+}
+
+TEST_CASE("slots and positions are found wherever they are") {
+  std::vector<int> slots;
+  std::vector<Index> list;
+  for (int at = 0; at < 37; ++at) {
+    slots.push_back(at % 3 == 0 ? 0 : 1000 - 7 * at);
+    list.push_back(5 * at + 1);
+  }
+  for (int at = 0; at < 37; ++at) {
+    if (at % 3 != 0 && find_slot(slots.data(), 37, 1000 - 7 * at) != at) FAIL("slot " << at);
+    if (find_slot(slots.data(), at, 1000 - 7 * at) != 0) FAIL("behind the last slot");
+    if (holds_position(list.data(), 37, 5 * at + 1) != 1) FAIL("entry " << at);
+    if (holds_position(list.data(), 37, 5 * at + 2) != 0) FAIL("between entries " << at);
+    if (holds_position(list.data(), at, 5 * at + 1) != 0) FAIL("behind the last entry");
+  }
+}
+
+TEST_CASE("a lattice holds in its slots what every row reads") {
+  const std::vector<std::pair<const char*, Index (*)(Index)>> functions = {
+      {"2^k", [](Index k) { return Index(1) << k; }},
+      {"k^2 + 1", [](Index k) { return k * k + 1; }},
+      {"3 k + 1", [](Index k) { return 3 * k + 1; }},
+      {"k + 1", [](Index k) { return k + 1; }}};
+  for (const auto& [name, f] : functions) {
+    constexpr Index kRows = 700;
+    std::vector<Index> first, step;
+    for (Index k = 0; f(k) <= kRows; ++k) {
+      first.push_back(f(k));
+      const auto last = static_cast<std::size_t>(k);
+      step.push_back(k == 0 ? 1 : step[last - 1] * ceil_div(f(k) - f(k - 1), step[last - 1]));
+    }
+    for (const Index start : {0, 1, 2, 9, 100, 333}) {
+      const auto terms = static_cast<Index>(first.size());
+      std::vector<Index> lattice(static_cast<std::size_t>(lattice_extent(terms)), -1);
+      lattice_open(lattice.data(), terms);
+      for (std::size_t k = 0; k < first.size(); ++k) {
+        lattice_term(lattice.data(), first[k], step[k]);
+      }
+      lattice_start(lattice.data(), start + 1);
+      std::vector<Index> held(first.size() + 1, 0);  // the position in each slot
+      const auto at = [&](Index index) { return lattice[static_cast<std::size_t>(index)]; };
+      for (Index e = 0; e < at(kSize); ++e) {
+        held[static_cast<std::size_t>(at(lattice_slots(lattice.data()) + e))] =
+            at(lattice_positions(lattice.data()) + e);
+      }
+      for (Index row = start + 1; row < kRows; ++row) {
+        std::vector<Index> exact;  // descending, since p_k falls
+        for (std::size_t k = 0; k < first.size() && first[k] < row; ++k) {
+          const Index p = step[k] * ceil_div(row - first[k], step[k]);
+          if (exact.empty() || exact.back() != p) exact.push_back(p);
+        }
+        if (at(kSize) != static_cast<Index>(exact.size())) FAIL(name << ": size of row " << row);
+        for (std::size_t e = 0; e < exact.size(); ++e) {
+          const auto entry = static_cast<Index>(e);
+          const Index slot = at(lattice_slots(lattice.data()) + entry);
+          if (at(lattice_positions(lattice.data()) + entry) != exact[e] ||
+              held[static_cast<std::size_t>(slot)] != exact[e]) {
+            FAIL(name << " from " << start << ": row " << row << " entry " << e);
+          }
+        }
+        held[static_cast<std::size_t>(lattice_next(lattice.data()))] = row;
+      }
     }
   }
 }

@@ -113,6 +113,58 @@ TEST_CASE("scopes, types and access are checked") {
   refuses(kernel, "barriers exist on cuda only");
 }
 
+TEST_CASE("working memory and what is done with rows are checked") {
+  const auto kernel_with = [](const std::function<void(Builder&, MemoryId, MemoryId)>& body,
+                              Target target = Target::kCpu) {
+    Builder b("kernel", target, 1);
+    const MemoryId x = b.buffer("x", ElementType::kF32, Access::kRead, {"tokens"});
+    const MemoryId y = b.buffer("y", ElementType::kF32, Access::kWrite, {"tokens"});
+    body(b, x, y);
+    return b.take();
+  };
+  const Kernel good = kernel_with([](Builder& b, MemoryId x, MemoryId y) {
+    const MemoryId rows = b.reserve("rows", Type::kF32, b.i64(64));
+    b.perform(Procedure::kKeepRow, 5, {b.at(rows), b.at(x, b.i64(7))});
+    b.perform(Procedure::kSendRow, 5, {b.at(y), b.at(rows), b.truth(false).id()});
+  });
+  CHECK(validate(good).empty());
+  const std::string text = print(good);
+  CHECK(text.find("float* const rows = reserve<float>(0, 64);") != std::string::npos);
+  CHECK(text.find("keep_row<5>(rows, x + 7);") != std::string::npos);
+
+  refuses(kernel_with([](Builder& b, MemoryId x, MemoryId y) {
+            b.perform(Procedure::kKeepRow, 5, {b.at(x), b.at(y)});
+          }),
+          "x is stored to but read-only");
+  refuses(kernel_with([](Builder& b, MemoryId x, MemoryId y) {
+            b.perform(Procedure::kKeepRow, 5, {b.at(y), b.at(x), b.at(x)});
+          }),
+          "keep_row has other operands");
+  refuses(kernel_with([](Builder& b, MemoryId x, MemoryId y) {
+            b.perform(Procedure::kScaleRow, 5, {b.at(y), b.at(x), b.at(x)});
+          }),
+          "scale_row is given memory of another type");
+  refuses(kernel_with([](Builder& b, MemoryId, MemoryId y) {
+            b.perform(Procedure::kClearRow, 5, {b.i64(3).id()});
+            b.perform(Procedure::kClearRow, 0, {b.at(y)});
+          }),
+          "clear_row takes memory where it is given a value");
+  refuses(kernel_with([](Builder& b, MemoryId, MemoryId y) {
+            b.perform(Procedure::kClearRow, 0, {b.at(y)});
+          }),
+          "clear_row has channels, or none");
+  refuses(kernel_with([](Builder& b, MemoryId, MemoryId y) {
+            b.perform(Procedure::kLatticeNext, 0, {b.at(y)});
+          }),
+          "lattice_next gives a result, or none");
+  Kernel twice = good;
+  twice.body.push_back(twice.body.front());
+  refuses(twice, "two working memories are one");
+  Kernel cuda = good;
+  cuda.target = Target::kCuda;
+  refuses(cuda, "working memory exists on cpu only");
+}
+
 TEST_CASE("small sums fold, and brackets keep the tree") {
   Builder b("kernel", Target::kCpu, 1);
   const MemoryId out = b.buffer("y", ElementType::kI32, Access::kWrite, {"tokens"});

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is known of a row before it is walked: shapes that a kernel can go through faster than
+// position by position. Each is recognised from the plan; anything else is kWalked, which is always
+// right.
+#pragma once
+
+#include "codegen/rows/row_plan.hpp"
+
+namespace heddle::rows {
+
+enum class RowShape {
+  kEmpty,
+  kItself,   // {i}
+  kShifted,  // { i - o : o in O, o < i } for one set O: every row is a beginning of a later one's
+  kLattice,  // one lattice and nothing else
+  kWalked
+};
+RowShape shape_of(const RowPlan& plan);
+
+}  // namespace heddle::rows
