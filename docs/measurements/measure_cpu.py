@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Times generated CPU kernels next to the Eigen baselines and writes cpu.json beside this script,
-with machine, versions and commit; prints the table of the README. Usage: measure_cpu.py HEDDLE"""
+with machine, versions and commit; prints the tables of the README. Usage: measure_cpu.py HEDDLE"""
 
 import json
 import pathlib
@@ -10,37 +10,56 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 PATTERNS = ["log_recurrence", "log_cached", "sqrt_recurrence", "sqrt_cached", "linear_recurrence"]
-TOKENS = 8192
-HEADS = 4
 
 
-def bench(heddle, pattern, weights):
+def bench(heddle, pattern, op, weights, tokens, heads):
     run = subprocess.run(
-        [heddle, "bench", pattern, "--op", "prefill", "--weights", weights, "-n", str(TOKENS),
-         "--heads", str(HEADS), "--json"],
+        [heddle, "bench", pattern, "--op", op, "--weights", weights, "-n", str(tokens),
+         "--heads", str(heads), "--json"],
         capture_output=True, text=True, check=True,
     )
     return json.loads(run.stdout)
 
 
+class Record:
+    def __init__(self, heddle):
+        self.heddle = heddle
+        commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=HERE,
+                                capture_output=True, text=True, check=True).stdout.strip()
+        self.json = {"commit": commit, "machine": None, "results": []}
+
+    def rows(self, pattern, op, weights, tokens, heads):
+        measured = bench(self.heddle, pattern, op, weights, tokens, heads)
+        self.json["machine"] = measured["machine"]
+        for row in measured["results"]:
+            self.json["results"].append({"pattern": pattern, "weights": weights, **row})
+        rows = {row["name"]: row["median_ms"] for row in measured["results"] if "median_ms" in row}
+        print(pattern, op, weights, tokens, heads, rows, file=sys.stderr, flush=True)
+        return rows
+
+
 def main():
-    heddle = sys.argv[1]
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True,
-                            text=True, check=True).stdout.strip()
-    record = {"commit": commit, "machine": None, "results": []}
-    lines = ["| pattern | weights | heddle, ms | Eigen sparse, ms | ratio |", "|---|---|---|---|---|"]
+    record = Record(sys.argv[1])
+    tables = []
+    lines = ["| pattern | n | heddle, ms | Eigen sparse, ms | ratio |", "|---|---|---|---|---|"]
+    for pattern in PATTERNS:
+        for tokens in (8192, 65536):
+            rows = record.rows(pattern, "prefill", "given", tokens, 1)
+            ours, sparse = rows["heddle"], rows["eigen-sparse"]
+            lines.append(f"| `{pattern}` | {tokens:,} | {ours:.2f} | {sparse:.1f} | {sparse / ours:.0f} |")
+    tables.append(lines)
+    lines = ["| pattern | weights | heddle, ms | Eigen sparse, ms | ratio | decode, ms |",
+             "|---|---|---|---|---|---|"]
     for pattern in PATTERNS:
         for weights in ("softmax", "given"):
-            measured = bench(heddle, pattern, weights)
-            record["machine"] = measured["machine"]
-            rows = {row["name"]: row for row in measured["results"]}
-            for row in measured["results"]:
-                record["results"].append({"pattern": pattern, "weights": weights, **row})
-            ours, sparse = rows["heddle"]["median_ms"], rows["eigen-sparse"]["median_ms"]
-            lines.append(f"| `{pattern}` | {weights} | {ours:.2f} | {sparse:.1f} | {sparse / ours:.1f} |")
-            print(lines[-1], file=sys.stderr, flush=True)
-    (HERE / "cpu.json").write_text(json.dumps(record, indent=2) + "\n")
-    print("\n".join(lines))
+            rows = record.rows(pattern, "prefill", weights, 8192, 4)
+            decode = record.rows(pattern, "decode", weights, 8192, 4)
+            ours, sparse = rows["heddle"], rows["eigen-sparse"]
+            lines.append(f"| `{pattern}` | {weights} | {ours:.2f} | {sparse:.1f} | "
+                         f"{sparse / ours:.1f} | {decode['heddle']:.4f} |")
+    tables.append(lines)
+    (HERE / "cpu.json").write_text(json.dumps(record.json, indent=2) + "\n")
+    print("\n\n".join("\n".join(lines) for lines in tables))
 
 
 if __name__ == "__main__":
