@@ -59,7 +59,7 @@ extern "C" void log_recurrence_backward(
       Index entry = 0;
       const Index from = token_base + (i - 1) * token_stride;
       const float weight = coef_a[coef_at + entry];
-      const float slope = push_entry<64>(scratch_lambda + at, x + from, own + 0, weight);
+      const float slope = push_entry<64>(scratch_lambda + at, x + from, own, weight);
       dcoef_a[coef_at + entry] = slope;
       entry += 1;
       for (Index rest = entry; rest < width_a; ++rest) {
