@@ -9,6 +9,7 @@
 
 #include "cli/console.hpp"
 #include "cli/rows.hpp"
+#include "cli/static_layer.hpp"
 #include "runtime/nvrtc.hpp"
 
 namespace heddle {
@@ -55,8 +56,13 @@ VerifyReport verify_artifact(const Pattern& pattern, Artifact& artifact, std::in
   VerifyReport report = verify(artifact.manifest, artifact.files, *rows.rows, options);
   report.obligations.insert(report.obligations.begin(), causality_of(artifact.manifest));
   report.verdict = worse_of(report.verdict, report.obligations.front().verdict);
+  progress.show(label + ": static proofs");
+  const std::string proved = add_static_layer(artifact, report);
   artifact.manifest.verdict = name_of(report.verdict);
   artifact.manifest.layers = layers_of(report);
+  for (VerificationLayer& layer : artifact.manifest.layers) {
+    if (layer.name == "static") layer.detail += " on the text of " + proved + ", for every launch";
+  }
   refresh_manifest(artifact);
   return report;
 }

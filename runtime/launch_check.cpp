@@ -126,6 +126,23 @@ std::optional<Error> check_slots(const CacheLayout& layout, const std::string& n
   return std::nullopt;
 }
 
+// Rows are numbered in 31 bits, and kernels place tokens by their distance from `start`: all of the
+// sequence side by side has to be addressable, whatever the buffers hold.
+std::optional<Error> check_length(const KernelEntry& entry, const Sizes& sizes) {
+  const auto start = sizes.of("start");
+  const auto tokens = entry.op == "decode" ? Result<std::int64_t>(1) : sizes.of("tokens");
+  if (!takes(entry, "start") || !start || !tokens) return std::nullopt;
+  const std::int64_t length = *start + *tokens;
+  if (length > kLargestSize) {
+    return Error{fmt::format("a sequence has at most {} tokens", kLargestSize)};
+  }
+  const auto row = sizes.product({"heads", "head_dim"});
+  if (row && *row > (std::int64_t{1} << 48) / std::max<std::int64_t>(length, 1)) {
+    return Error{"the sizes describe more memory than can be addressed"};
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 Result<CheckedLaunch> check_launch(const Manifest& manifest, const KernelEntry& entry,
@@ -154,6 +171,7 @@ Result<CheckedLaunch> check_launch(const Manifest& manifest, const KernelEntry& 
       launch.arguments.emplace_back(scalar->second);
     }
   }
+  if (auto error = check_length(entry, sizes)) return *error;
   if (auto error = check_slots(manifest.cache_a, "slots_a", entry, sizes)) return *error;
   if (auto error = check_slots(manifest.cache_b, "slots_b", entry, sizes)) return *error;
   const auto blocks = sizes.product(entry.grid);

@@ -14,6 +14,7 @@
 #include "runtime/cuda_driver.hpp"
 #include "runtime/host_compiler.hpp"
 #include "runtime/kernel.hpp"
+#include "runtime/launch_check.hpp"
 #include "runtime/nvrtc.hpp"
 #include "runtime/shared_object.hpp"
 #include "runtime/subprocess.hpp"
@@ -224,6 +225,23 @@ TEST_CASE("an artifact folder is loaded and launched") {
   wrong = values;
   wrong.sizes["batch"] = wrong.sizes["tokens"] = wrong.sizes["heads"] = 2147483647;
   CHECK(mentions(refused(wrong), "more memory"));
+}
+
+TEST_CASE("a sequence whose rows have no numbers is refused") {
+  const Manifest manifest = scale_manifest();
+  KernelEntry entry = manifest.kernels[0];
+  entry.arguments.push_back({"start", ArgumentKind::kSize});
+  std::vector<float> x(4), y(4);
+  LaunchValues values;
+  values.sizes = {{"batch", 1}, {"tokens", 1}, {"heads", 1}, {"start", 2147483646}};
+  values.scalars = {{"gamma", 0.5F}};
+  values.buffers = {{"x", {x.data(), x.size() * 4, ElementType::kF32}},
+                    {"y", {y.data(), y.size() * 4, ElementType::kF32}}};
+  CHECK(check_launch(manifest, entry, values).ok());
+  values.sizes["start"] = 2147483647;
+  const Result<CheckedLaunch> launch = check_launch(manifest, entry, values);
+  REQUIRE_FALSE(launch.ok());
+  CHECK(mentions(launch.error().message, "at most 2147483647 tokens"));
 }
 
 TEST_CASE("an artifact that is not what it says is refused") {

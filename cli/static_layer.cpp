@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/static_layer.hpp"
+
+#include <fmt/format.h>
+
+#include <future>
+#include <vector>
+
+#include "cli/console.hpp"
+#include "codegen/verify/check_statically.hpp"
+
+namespace heddle {
+namespace {
+
+KernelVerdict verdict_of(StaticVerdict verdict) {
+  switch (verdict) {
+    case StaticVerdict::kVerified:
+      return KernelVerdict::kVerified;
+    case StaticVerdict::kRejected:
+      return KernelVerdict::kRejected;
+    case StaticVerdict::kUnknown:
+      break;
+  }
+  return KernelVerdict::kUnknown;
+}
+
+}  // namespace
+
+std::string add_static_layer(const Artifact& artifact, VerifyReport& report) {
+  const Manifest& manifest = artifact.manifest;
+  if (manifest.target != "cuda" || manifest.weights == "given") return "";
+  const auto prelude = artifact.files.find("device_prelude.cuh");
+  if (prelude == artifact.files.end()) return "";
+  // Kernels do not depend on each other: one thread each.
+  std::vector<std::future<StaticReport>> reports;
+  std::vector<const KernelEntry*> entries;
+  for (const KernelEntry& entry : manifest.kernels) {
+    if (entry.op != "prefill" && entry.op != "decode") continue;
+    entries.push_back(&entry);
+    reports.push_back(std::async(std::launch::async, [&artifact, &manifest, &entry, prelude] {
+      return check_statically(artifact.files.at(entry.file), prelude->second, manifest, entry);
+    }));
+  }
+  std::string spoken_of;
+  for (std::size_t index = 0; index < reports.size(); ++index) {
+    const KernelEntry& entry = *entries[index];
+    const StaticReport found = reports[index].get();
+    if (found.verdict == StaticVerdict::kUnknown) {
+      for (const StaticFailure& failure : found.failures) {
+        print_remark(fmt::format("not proved for every launch, {}: {} ({})", failure.obligation,
+                                 failure.message, failure.where));
+        break;
+      }
+      continue;
+    }
+    spoken_of += (spoken_of.empty() ? "" : ", ") + entry.op;
+    for (const StaticObligation& obligation : found.obligations) {
+      report.obligations.push_back(
+          {fmt::format("{}: {}, for every launch", entry.op, obligation.name),
+           verdict_of(obligation.verdict), obligation.method, "static"});
+      report.verdict = worse_of(report.verdict, verdict_of(obligation.verdict));
+    }
+    for (const StaticFailure& failure : found.failures) {
+      report.failures.push_back(
+          {"static_" + failure.obligation, failure.message, failure.where, "static"});
+    }
+  }
+  return spoken_of;
+}
+
+}  // namespace heddle

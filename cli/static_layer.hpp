@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// The static layer beside the emulated one: its obligations in the words of a verification report.
+#pragma once
+
+#include <string>
+
+#include "codegen/generate.hpp"
+#include "runtime/verify.hpp"
+
+namespace heddle {
+
+// Proves what can be proved of the artifact's cuda kernels for every launch and adds it to the
+// report. What is broken rejects the kernels; of a kernel that is not decided a remark says why,
+// and the layer does not speak of it. Given weights and backward kernels are left to the other
+// layers. The operations that it speaks of, for the manifest: "prefill, decode".
+std::string add_static_layer(const Artifact& artifact, VerifyReport& report);
+
+}  // namespace heddle

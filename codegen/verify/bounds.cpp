@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "codegen/verify/bounds.hpp"
+
+#include <algorithm>
+
+#include "patterns/result.hpp"
+
+namespace heddle::verify {
+namespace {
+
+Division split(const Polynomial& index, const Polynomial& extent) {
+  if (const auto constant = extent.constant()) return divide(index, *constant);
+  return divide(index, extent.terms().begin()->first[0]);
+}
+
+class Bounds {
+ public:
+  Bounds(const Facts& facts, Prover& prover) : facts_(facts), prover_(prover) {}
+
+  // The digits of the index, or nothing where they are not proved to fit.
+  std::optional<std::vector<Polynomial>> digits(const Access& access,
+                                                const std::vector<Polynomial>& extents) {
+    std::vector<Polynomial> result(extents.size());
+    Polynomial rest = without_zeros(access, extents.back());
+    for (std::size_t axis = extents.size(); axis-- > 1;) {
+      const Division parts = split(rest, extents[axis]);
+      result[axis] = parts.remainder;
+      rest = parts.quotient;
+    }
+    result[0] = rest;
+    std::vector<Term> goals;
+    for (std::size_t axis = 0; axis < extents.size(); ++axis) {
+      goals.push_back(fits(result[axis], extents[axis]));
+    }
+    if (holds(access, conjunction(goals))) return result;
+    // A digit such as E - 1 - d was split apart: put an extent back, taken from the next axis.
+    for (std::size_t axis = extents.size(); axis-- > 1;) {
+      if (holds(access, fits(result[axis], extents[axis]))) continue;
+      for (const int shift : {1, -1}) {
+        const Polynomial moved = result[axis] + Polynomial(shift) * extents[axis];
+        if (!holds(access, fits(moved, extents[axis]))) continue;
+        result[axis] = moved;
+        result[axis - 1] = result[axis - 1] - Polynomial(shift);
+        break;
+      }
+    }
+    goals.clear();
+    for (std::size_t axis = 0; axis < extents.size(); ++axis) {
+      goals.push_back(fits(result[axis], extents[axis]));
+    }
+    if (holds(access, conjunction(goals))) return result;
+    return std::nullopt;
+  }
+
+  bool shown(const Access& access, const Term& goal) { return holds(access, goal); }
+
+ private:
+  // A stride as long as the innermost axis leaves it only where it is taken no times at all: then
+  // it must not be counted as a step along the next axis.
+  Polynomial without_zeros(const Access& access, const Polynomial& extent) {
+    Polynomial index = access.index;
+    const std::optional<Integer> length = extent.constant();
+    if (!length) return index;
+    for (const AtomId atom : access.index.atoms()) {
+      const Nature nature = facts_[atom].nature;
+      const bool ours = nature == Nature::kCounter ||
+                        (nature == Nature::kGiven && facts_[atom].sharing == Sharing::kThread);
+      if (!ours || index.coefficient(atom) < *length) continue;
+      const Term value = facts_.term(Polynomial::atom(atom));
+      if (holds(access, equal(value, 0))) index = index.with(atom, Polynomial());
+    }
+    return index;
+  }
+  Term fits(const Polynomial& digit, const Polynomial& extent) const {
+    const Term value = facts_.term(digit);
+    return conjunction({value >= 0, value < facts_.term(extent)});
+  }
+  bool holds(const Access& access, const Term& goal) {
+    return prover_.proves(facts_.context(access.path, {goal}), goal, "an index is in bounds");
+  }
+
+  const Facts& facts_;
+  Prover& prover_;
+};
+
+}  // namespace
+
+std::string name_of(const Lifted& lifted, ir::MemoryId memory) {
+  return match(memory, [&](auto id) { return lifted.kernel[id].name; });
+}
+
+std::vector<Polynomial> extents_of(const Lifted& lifted, const KernelEntry& entry,
+                                   const Launch& launch, ir::MemoryId memory) {
+  if (const ir::ArrayId* array = std::get_if<ir::ArrayId>(&memory)) {
+    return {Polynomial(lifted.kernel[*array].length)};
+  }
+  const std::string name = name_of(lifted, memory);
+  const auto argument = std::find_if(entry.arguments.begin(), entry.arguments.end(),
+                                     [&](const Argument& each) { return each.name == name; });
+  assert_that(argument != entry.arguments.end(), "a buffer that is no argument");
+  std::vector<Polynomial> extents;
+  for (const std::string& extent : argument->shape) extents.push_back(launch.extent(extent));
+  return extents;
+}
+
+BoundsResult check_bounds(const Lifted& lifted, const KernelEntry& entry, const Launch& launch,
+                          const Facts& facts, Prover& prover, Trace& trace) {
+  BoundsResult result;
+  Bounds bounds(facts, prover);
+  for (Access& access : trace.accesses) {
+    ++result.accesses;
+    const auto digits = bounds.digits(access, extents_of(lifted, entry, launch, access.memory));
+    const auto start = launch.sizes.find("start");
+    if (name_of(lifted, access.memory).rfind("initial_", 0) == 0 && start != launch.sizes.end() &&
+        !bounds.shown(access, facts.term(Polynomial::atom(start->second)) >= 1)) {
+      result.findings.push_back({"bounds", false,
+                                 "it is not proved that this state before the first token, which "
+                                 "need not be given, is left alone",
+                                 access.at});
+      continue;
+    }
+    if (digits) {
+      access.digits = *digits;
+      continue;
+    }
+    result.findings.push_back({"bounds", false,
+                               "it is not proved that this index of " +
+                                   name_of(lifted, access.memory) + " stays in bounds",
+                               access.at});
+  }
+  return result;
+}
+
+}  // namespace heddle::verify

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "codegen/verify/check_statically.hpp"
+
+#include <algorithm>
+
+#include "codegen/prelude/prelude.hpp"
+#include "codegen/verify/bounds.hpp"
+#include "codegen/verify/coverage.hpp"
+#include "codegen/verify/execute.hpp"
+#include "codegen/verify/lift.hpp"
+#include "codegen/verify/races.hpp"
+
+namespace heddle {
+
+using verify::Finding;
+
+namespace {
+
+class Layer {
+ public:
+  Layer(const Manifest& manifest, const KernelEntry& entry, const StaticOptions& options)
+      : manifest_(manifest),
+        entry_(entry),
+        options_(options),
+        prover_({options.resource_limit, options.keep_scripts}) {}
+
+  StaticReport run(const std::string& text, const std::string& prelude) {
+    if (manifest_.target != "cuda") return refuse("the static layer reads cuda kernels only");
+    if (prelude != device_prelude()) {
+      return refuse("device_prelude.cuh is not the prelude that the helpers' rules were made for");
+    }
+    if (entry_.threads < 32 || entry_.threads > 1024 || entry_.threads % 32 != 0) {
+      return refuse("a block does not consist of whole warps");
+    }
+    Result<verify::Lifted> lifted = verify::lift(text, entry_);
+    if (!lifted) return refuse(lifted.error().message);
+    conclude("reading", {}, "the text is read back; every proof below is about what was read");
+    check(*lifted);
+    report_.questions = prover_.questions();
+    for (const verify::KeptScript& kept : prover_.scripts()) {
+      report_.scripts.push_back({kept.statement, kept.script});
+    }
+    return std::move(report_);
+  }
+
+ private:
+  StaticReport refuse(const std::string& why) {
+    report_.obligations.push_back({"reading", StaticVerdict::kUnknown, why});
+    report_.failures.push_back({"reading", why, entry_.file});
+    return std::move(report_);
+  }
+
+  void conclude(const std::string& name, const std::vector<Finding>& findings,
+                const std::string& method) {
+    StaticVerdict verdict = StaticVerdict::kVerified;
+    for (const Finding& finding : findings) {
+      if (finding.refuted) verdict = StaticVerdict::kRejected;
+      if (!finding.refuted && verdict == StaticVerdict::kVerified)
+        verdict = StaticVerdict::kUnknown;
+      report_.failures.push_back({name, finding.sentence,
+                                  entry_.file + ":" + std::to_string(finding.at.line) + ":" +
+                                      std::to_string(finding.at.column)});
+    }
+    const std::string shown =
+        verdict == StaticVerdict::kVerified ? method : findings.front().sentence;
+    report_.obligations.push_back({name, verdict, shown});
+    const bool first = report_.obligations.size() == 1;
+    const auto worse = [](StaticVerdict a, StaticVerdict b) {
+      if (a == StaticVerdict::kRejected || b == StaticVerdict::kRejected) {
+        return StaticVerdict::kRejected;
+      }
+      return a == StaticVerdict::kUnknown ? a : b;
+    };
+    report_.verdict = first ? verdict : worse(report_.verdict, verdict);
+  }
+
+  void check(const verify::Lifted& lifted) {
+    const verify::Uniformity uniformity = verify::spread_of(lifted);
+    verify::Facts facts;
+    const verify::Launch launch =
+        verify::make_launch(facts, entry_, {manifest_.cache_a, manifest_.cache_b});
+    verify::Execution execution(lifted, uniformity, launch, facts, prover_);
+    execution.run();
+
+    std::vector<Finding> barriers;
+    for (const verify::Divergence& divergence : uniformity.divergences) {
+      barriers.push_back({"barriers", true, divergence.sentence, divergence.at});
+    }
+    std::vector<Finding> arithmetic;
+    std::vector<Finding> loops;
+    for (const Finding& finding : execution.findings) {
+      (finding.obligation == "barriers" ? barriers
+       : finding.obligation == "loops"  ? loops
+                                        : arithmetic)
+          .push_back(finding);
+    }
+    const auto count = [](int n, const std::string& one, const std::string& many) {
+      return std::to_string(n) + " " + (n == 1 ? one : many);
+    };
+    conclude("barriers", barriers,
+             count(uniformity.barriers, "barrier", "barriers") +
+                 " where the block arrives together, " +
+                 count(uniformity.reductions, "warp reduction", "warp reductions") +
+                 " where the warp does");
+    conclude("arithmetic", arithmetic,
+             count(execution.arithmetic, "operation", "operations") +
+                 ": 64 bits suffice, divisors are positive, helpers stay in their domains");
+    conclude("loops", loops,
+             count(execution.while_loops, "while loop", "while loops") +
+                 ": in each a bounded variable moves one way");
+    const verify::BoundsResult bounds =
+        verify::check_bounds(lifted, entry_, launch, facts, prover_, execution.trace);
+    conclude("bounds", bounds.findings,
+             count(bounds.accesses, "access", "accesses") +
+                 " in the shapes of the manifest, axis by axis");
+    const verify::RacesResult races =
+        verify::check_races(lifted, launch, facts, prover_, execution.trace);
+    conclude("races", races.findings,
+             count(races.pairs, "pair", "pairs") + " of accesses that no barrier separates");
+    const verify::CoverageResult initialised =
+        verify::check_initialised(lifted, launch, facts, prover_, execution.trace);
+    conclude("initialised", initialised.findings,
+             count(initialised.looked_at, "read", "reads") + " of what a write has filled before");
+    const verify::CoverageResult outputs =
+        verify::check_outputs(lifted, entry_, launch, facts, prover_, execution.trace);
+    conclude("outputs", outputs.findings,
+             count(outputs.looked_at, "buffer", "buffers") +
+                 " with every element written once: writes never meet, and each has a witness");
+  }
+
+  const Manifest& manifest_;
+  const KernelEntry& entry_;
+  const StaticOptions& options_;
+  verify::Prover prover_;
+  StaticReport report_;
+};
+
+}  // namespace
+
+const char* name_of(StaticVerdict verdict) {
+  switch (verdict) {
+    case StaticVerdict::kVerified:
+      return "verified";
+    case StaticVerdict::kRejected:
+      return "rejected";
+    case StaticVerdict::kUnknown:
+      return "unknown";
+  }
+  return "unknown";
+}
+
+StaticReport check_statically(const std::string& text, const std::string& prelude,
+                              const Manifest& manifest, const KernelEntry& entry,
+                              const StaticOptions& options) {
+  return Layer(manifest, entry, options).run(text, prelude);
+}
+
+}  // namespace heddle

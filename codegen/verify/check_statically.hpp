@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// The static layer: what holds of a CUDA kernel's text for every launch, whatever its sizes. The
+// text is read back and all proofs are about what was read. A report is `verified` when every
+// obligation is proved, `rejected` when one is broken for certain, `unknown` otherwise, which is
+// also what an unreadable text gets.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "codegen/manifest.hpp"
+
+namespace heddle {
+
+enum class StaticVerdict { kVerified, kRejected, kUnknown };
+const char* name_of(StaticVerdict verdict);  // "verified", "rejected", "unknown"
+
+struct StaticObligation {
+  std::string name;  // "reading", "barriers", "arithmetic", "bounds", "races", "initialised", ...
+  StaticVerdict verdict = StaticVerdict::kUnknown;
+  std::string method;  // what was shown, and how
+};
+struct StaticFailure {
+  std::string obligation;
+  std::string message;
+  std::string where;  // file:line:column
+};
+struct ReplayableScript {
+  std::string statement;
+  std::string script;  // SMT-LIB 2, unsat
+};
+
+struct StaticReport {
+  StaticVerdict verdict = StaticVerdict::kUnknown;
+  std::vector<StaticObligation> obligations;
+  std::vector<StaticFailure> failures;
+  std::vector<ReplayableScript> scripts;  // where asked for
+  int questions = 0;                      // put to the solver
+};
+
+struct StaticOptions {
+  std::uint64_t resource_limit = 3'000'000;  // of the solver, per question
+  bool keep_scripts = false;
+};
+
+// `text` is the kernel file that `entry` describes, `prelude` the device_prelude.cuh beside it.
+StaticReport check_statically(const std::string& text, const std::string& prelude,
+                              const Manifest& manifest, const KernelEntry& entry,
+                              const StaticOptions& options = {});
+
+}  // namespace heddle

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+// Statements of a symbolic run.
+#include "codegen/verify/execute.hpp"
+
+#include <algorithm>
+
+namespace heddle::verify {
+
+using ir::Type;
+
+Execution::Execution(const Lifted& lifted, const Uniformity& uniformity, const Launch& launch,
+                     Facts& facts, Prover& prover)
+    : facts_(facts), prover_(prover), lifted_(lifted), uniformity_(uniformity), launch_(launch) {}
+
+void Execution::run() {
+  for (std::size_t index = 0; index < kernel().arrays.size(); ++index) {
+    if (kernel().arrays[index].type != Type::kI64) continue;
+    std::vector<Bound>& bounds = kept_[static_cast<std::int32_t>(index)];
+    bounds.push_back({false, Polynomial(0)});
+    for (const Polynomial& size : size_bounds()) bounds.push_back({true, size});
+  }
+  // A bound that some store breaks was no bound: start again without it.
+  do {
+    kept_changed_ = false;
+    trace = {};
+    findings.clear();
+    arithmetic = 0;
+    ranged_.clear();
+    views_.clear();
+    state_.assign(kernel().variables.size(), {});
+    for (std::size_t index = 0; index < kernel().variables.size(); ++index) {
+      const ir::Variable& variable = kernel().variables[index];
+      if (!variable.argument || variable.type != Type::kI64) continue;
+      state_[index].integer = always(Polynomial::atom(launch_.sizes.at(variable.name)));
+    }
+    path_ = nullptr;
+    segment_ = 0;
+    segments_ = 1;
+    order_ = 0;
+    while_loops = 0;
+    body(kernel().body);
+  } while (kept_changed_);
+  settle_ranges();
+}
+
+void Execution::body(const ir::Body& statements) {
+  for (const ir::Statement& each : statements) statement(each);
+}
+
+void Execution::statement(const ir::Statement& statement) {
+  if (recording_) ++order_;
+  at_ = lifted_.place(statement);
+  match(
+      statement.node, [](const ir::Comment&) {}, [](const ir::Declare&) {},
+      [&](const ir::Define& node) {
+        value_of(node.variable) = named(evaluate(node.value), kernel()[node.variable].name);
+      },
+      [&](const ir::Assign& node) {
+        value_of(node.variable) = named(evaluate(node.value), kernel()[node.variable].name);
+      },
+      [&](const ir::Choose& node) {
+        views_.insert_or_assign(node.view.index, truth(kernel()[node.view].condition));
+      },
+      [&](const ir::Store& node) { store(statement, node); },
+      [&](const ir::For& node) {
+        loop({&statement, &node.body, &node, nullptr, {}});
+      },
+      [&](const ir::While& node) {
+        loop({&statement, &node.body, nullptr, &node, {}});
+      },
+      [&](const ir::If& node) { branch(statement, node); },
+      [&](const ir::Barrier&) { barrier(statement); },
+      [&](const auto&) { unreachable("a statement of the cpu in a cuda kernel"); });
+}
+
+// A product of unknowns of execution gets a name, so that it may stand in further products.
+Symbolic Execution::named(Symbolic value, const std::string& name) {
+  for (Alternative& each : value.integer) {
+    const bool product =
+        std::any_of(each.value.terms().begin(), each.value.terms().end(), [&](const auto& term) {
+          return term.first.size() > 1 &&
+                 std::none_of(term.first.begin(), term.first.end(), [&](AtomId factor) {
+                   return facts_[factor].nature == Nature::kGiven;
+                 });
+        });
+    if (!product) continue;
+    const Term term = facts_.term(each.value);
+    const AtomId id = total(name, {term});
+    facts_.add(id, nullptr, equal(facts_.term(Polynomial::atom(id)), term));
+    each.value = Polynomial::atom(id);
+  }
+  return value;
+}
+
+void Execution::store(const ir::Statement& statement, const ir::Store& node) {
+  const Symbolic index = evaluate(node.index);
+  const Symbolic value = evaluate(node.value);
+  const TextPlace at = lifted_.place(statement);
+  access(node.memory, true, index, at);
+  if (value.integer.empty() || !recording_) return;
+  const Polynomial stored = collapse(value, "stored");
+  const Term term = facts_.term(stored);
+  const ir::ArrayId* array = std::get_if<ir::ArrayId>(&node.memory);
+  if (array == nullptr) {
+    require("arithmetic", conjunction({term >= Term(INT32_MIN), term <= Term(INT32_MAX)}),
+            "what is stored fits 32 bits", at);
+    return;
+  }
+  std::vector<Bound>& bounds = kept_[array->index];
+  const auto broken = [&](const Bound& bound) {
+    return !proves(path_, keeps(bound, stored), "what is stored keeps the array's bound");
+  };
+  kept_changed_ = std::erase_if(bounds, broken) > 0 || kept_changed_;
+}
+
+namespace {
+
+void collect_assigned(const ir::Body& statements, std::set<std::int32_t>& assigned,
+                      std::set<std::int32_t>& defined) {
+  for (const ir::Statement& statement : statements) {
+    match(
+        statement.node, [&](const ir::Define& node) { defined.insert(node.variable.index); },
+        [&](const ir::Assign& node) { assigned.insert(node.variable.index); },
+        [&](const ir::For& node) {
+          defined.insert(node.variable.index);
+          collect_assigned(node.body, assigned, defined);
+        },
+        [&](const ir::While& node) { collect_assigned(node.body, assigned, defined); },
+        [&](const ir::If& node) {
+          collect_assigned(node.body, assigned, defined);
+          collect_assigned(node.otherwise, assigned, defined);
+        },
+        [](const auto&) {});
+  }
+}
+
+}  // namespace
+
+void Execution::branch(const ir::Statement&, const ir::If& node) {
+  const Term condition = truth(node.condition);
+  const Path before = path_;
+  const State entry = state_;
+  ++branches_;
+  path_ = extend(before, condition);
+  body(node.body);
+  State yes = std::move(state_);
+  state_ = entry;
+  path_ = extend(before, negation(condition));
+  body(node.otherwise);
+  State no = std::move(state_);
+  --branches_;
+  path_ = before;
+  state_ = entry;
+  std::set<std::int32_t> assigned;
+  std::set<std::int32_t> defined;
+  collect_assigned(node.body, assigned, defined);
+  collect_assigned(node.otherwise, assigned, defined);
+  for (const std::int32_t index : assigned) {
+    if (defined.count(index) != 0) continue;
+    const std::size_t place = static_cast<std::size_t>(index);
+    const Type type = kernel().variables[place].type;
+    if (type == Type::kF32) continue;
+    if (type == Type::kBool) {
+      state_[place].truth = disjunction({conjunction({condition, yes[place].truth}),
+                                         conjunction({negation(condition), no[place].truth})});
+      continue;
+    }
+    Symbolic merged;
+    bool linear = true;
+    for (const auto& [side, when] :
+         {std::pair{&yes, condition}, std::pair{&no, negation(condition)}}) {
+      for (const Alternative& each : (*side)[place].integer) {
+        linear = linear && each.value.linear();
+        merged.integer.push_back({conjunction({when, each.when}), each.value});
+      }
+    }
+    const bool same = yes[place].integer.size() == 1 && no[place].integer.size() == 1 &&
+                      yes[place].integer[0].value == no[place].integer[0].value;
+    if (same) {
+      merged.integer = always(yes[place].integer[0].value);
+    } else if (linear || merged.integer.size() > 4) {
+      // Indices stay apart, since their products would not be seen through one new number.
+      merged.integer = always(collapse(merged, kernel().variables[place].name));
+    }
+    state_[place] = std::move(merged);
+  }
+}
+
+void Execution::barrier(const ir::Statement& statement) {
+  if (!recording_) return;
+  if (branches_ > 0) {
+    findings.push_back({"barriers", false,
+                        "a barrier inside a branch is not followed by the static layer",
+                        lifted_.place(statement)});
+  }
+  segment_ = segments_++;
+}
+
+Sharing Execution::sharing_of(ir::VariableId id) const {
+  const bool same = uniformity_.variables[static_cast<std::size_t>(id.index)] == Spread::kSame;
+  return same && plain_loops_ == 0 ? Sharing::kBlock : Sharing::kThread;
+}
+
+std::set<std::int32_t> assigned_outside(const ir::Body& statements) {
+  std::set<std::int32_t> assigned;
+  std::set<std::int32_t> defined;
+  collect_assigned(statements, assigned, defined);
+  for (const std::int32_t index : defined) assigned.erase(index);
+  return assigned;
+}
+
+}  // namespace heddle::verify

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "codegen/verify/instances.hpp"
+
+#include <algorithm>
+
+namespace heddle::verify {
+
+Renaming renaming(const Facts& facts, const Common& common, const std::string& suffix) {
+  return [&facts, common, suffix](const std::string& name) {
+    return common(facts[facts.find(name)]) ? name : name + suffix;
+  };
+}
+
+std::vector<int> loops_of(const Access& access) {
+  std::vector<int> loops = access.barrier_loops;
+  loops.insert(loops.end(), access.plain_loops.begin(), access.plain_loops.end());
+  return loops;
+}
+
+Instance instance(const Facts& facts, const Trace& trace, const Access& access, AtomId warp,
+                  AtomId lane, const Renaming& rename) {
+  Instance result;
+  std::vector<Term> about;
+  const auto term = [&](AtomId id) { return facts.term(Polynomial::atom(id)); };
+  for (const Polynomial& digit : access.digits) about.push_back(facts.term(digit));
+  for (const Term& digit : about) result.digits.push_back(renamed(digit, rename));
+  for (const AtomId place : {warp, lane}) {
+    about.push_back(term(place));
+    result.thread.push_back(renamed(about.back(), rename));
+  }
+  for (const int id : loops_of(access)) {
+    const Loop& loop = trace.loops[static_cast<std::size_t>(id)];
+    if (!loop.counted) continue;
+    about.push_back(term(loop.counter));
+    result.counters.push_back(renamed(about.back(), rename));
+  }
+  for (const Term& fact : facts.context(access.path, about)) {
+    result.known.push_back(renamed(fact, rename));
+  }
+  return result;
+}
+
+std::vector<Term> risen(const Facts& facts, const Trace& trace, const Access& access,
+                        const Access& later, const Renaming& rename) {
+  std::vector<Term> result;
+  const std::vector<int> around = loops_of(later);
+  for (const int id : loops_of(access)) {
+    if (std::count(around.begin(), around.end(), id) != 0 || later.order < access.order) continue;
+    for (const Changed& each : trace.loops[static_cast<std::size_t>(id)].changed) {
+      if (!each.rises) continue;
+      const Term fact = facts.term(each.end) <= facts.term(Polynomial::atom(each.exit));
+      for (const Term& known : facts.context(access.path, {fact})) {
+        result.push_back(renamed(known, rename));
+      }
+      result.push_back(renamed(fact, rename));
+    }
+  }
+  return result;
+}
+
+std::vector<Reach> reachable(const Trace& trace, int segment) {
+  std::vector<Reach> found = {{segment, {}}};
+  for (std::size_t next = 0; next < found.size(); ++next) {
+    for (const Flow& flow : trace.flows) {
+      if (flow.from != found[next].to) continue;
+      Reach reach{flow.to, found[next].around};
+      if (flow.around >= 0 &&
+          std::count(reach.around.begin(), reach.around.end(), flow.around) == 0) {
+        reach.around.push_back(flow.around);
+        std::sort(reach.around.begin(), reach.around.end());
+      }
+      const bool known = std::any_of(found.begin(), found.end(), [&](const Reach& each) {
+        return each.to == reach.to && each.around == reach.around;
+      });
+      if (!known) found.push_back(std::move(reach));
+    }
+  }
+  return found;
+}
+
+}  // namespace heddle::verify

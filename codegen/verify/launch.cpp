@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "codegen/verify/launch.hpp"
+
+#include <algorithm>
+
+#include "patterns/result.hpp"
+
+namespace heddle::verify {
+namespace {
+
+const Integer kLargestSize(INT32_MAX);
+const Integer kLargestBuffer(std::int64_t{1} << 48);
+
+bool is_decimal(const std::string& text) {
+  return !text.empty() &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+class Maker {
+ public:
+  Maker(Facts& facts, const KernelEntry& entry) : facts_(facts), entry_(entry) {}
+
+  Launch run(const CacheFacts& caches) {
+    for (const Argument& argument : entry_.arguments) {
+      if (argument.kind == ArgumentKind::kSize) size(argument.name);
+      if (argument.kind != ArgumentKind::kBuffer) continue;
+      for (const std::string& extent : argument.shape) size(extent);
+    }
+    for (const std::string& extent : entry_.grid) size(extent);
+    grid();
+    launch_.warp = number("warp", Sharing::kThread, entry_.threads / 32 - 1);
+    launch_.lane = number("lane", Sharing::kThread, 31);
+    length();
+    for (const Argument& argument : entry_.arguments) {
+      if (argument.kind == ArgumentKind::kBuffer) bound(argument.shape, kLargestBuffer);
+    }
+    bound(entry_.grid, kLargestSize);
+    slots(caches.a, "slots_a");
+    slots(caches.b, "slots_b");
+    return std::move(launch_);
+  }
+
+ private:
+  AtomId number(const std::string& name, Sharing sharing, const Integer& high) {
+    const AtomId id = facts_.fresh(name, sharing, Nature::kGiven);
+    facts_[id].low = Integer(0);
+    facts_[id].high = high;
+    facts_.add(nullptr, facts_.term(Polynomial::atom(id)) >= 0);
+    facts_.add(nullptr, facts_.term(Polynomial::atom(id)) <= Term(high));
+    return id;
+  }
+  void size(const std::string& name) {
+    if (is_decimal(name) || launch_.sizes.count(name) != 0) return;
+    launch_.sizes[name] = number(name, Sharing::kLaunch, kLargestSize);
+  }
+
+  // blockIdx.x counts the grid like an array, the last axis fastest.
+  void grid() {
+    for (const std::string& extent : entry_.grid) {
+      const AtomId place = number("place_in_" + extent, Sharing::kBlock, kLargestSize - Integer(1));
+      const Polynomial count = launch_.extent(extent);
+      facts_.add(nullptr, facts_.term(Polynomial::atom(place)) < facts_.term(count));
+      launch_.places.push_back(place);
+      launch_.block = launch_.block * count + Polynomial::atom(place);
+    }
+  }
+
+  void length() {
+    const auto of = [&](const char* name) {
+      const auto size = launch_.sizes.find(name);
+      return size == launch_.sizes.end() ? Polynomial() : Polynomial::atom(size->second);
+    };
+    const bool counted = launch_.sizes.count("tokens") != 0;
+    const Polynomial sum = of("start") + (counted ? of("tokens") : Polynomial(1));
+    launch_.length = number("length", Sharing::kLaunch, kLargestSize);
+    facts_.add(nullptr, equal(facts_.term(Polynomial::atom(launch_.length)), facts_.term(sum)));
+    const auto heads = launch_.sizes.find("heads");
+    if (heads == launch_.sizes.end()) return;
+    Monomial row = {launch_.length, heads->second};
+    std::sort(row.begin(), row.end());
+    launch_.bounded.emplace_back(std::move(row), kLargestBuffer);
+  }
+
+  void bound(const std::vector<std::string>& shape, const Integer& most) {
+    Monomial product;
+    Integer constant(1);
+    for (const std::string& name : shape) {
+      const Polynomial extent = launch_.extent(name);
+      if (const auto value = extent.constant()) {
+        constant = constant * *value;
+      } else {
+        product.push_back(launch_.sizes.at(name));
+      }
+    }
+    std::sort(product.begin(), product.end());
+    if (constant.sign() > 0) launch_.bounded.emplace_back(product, floor_div(most, constant));
+  }
+
+  void slots(const CacheLayout& layout, const std::string& name) {
+    const auto size = launch_.sizes.find(name);
+    if (size == launch_.sizes.end()) return;
+    const Term have = facts_.term(Polynomial::atom(size->second));
+    const Term length = facts_.term(Polynomial::atom(launch_.length));
+    if (layout.retention == CacheRetention::kAll) facts_.add(nullptr, have >= length);
+    if (layout.retention != CacheRetention::kNextRow || layout.steps.empty()) return;
+    // The later steps are as true, but no index needs more than a first slot.
+    const auto& [tokens, needed] = layout.steps.front();
+    facts_.add(nullptr, implies(length >= tokens, have >= needed));
+  }
+
+  Facts& facts_;
+  const KernelEntry& entry_;
+  Launch launch_;
+};
+
+}  // namespace
+
+Polynomial Launch::extent(const std::string& name) const {
+  if (is_decimal(name)) return Polynomial(Integer::parse(name).value_or(Integer(0)));
+  const auto size = sizes.find(name);
+  assert_that(size != sizes.end(), "an extent that no buffer has");
+  return Polynomial::atom(size->second);
+}
+
+Launch make_launch(Facts& facts, const KernelEntry& entry, const CacheFacts& caches) {
+  return Maker(facts, entry).run(caches);
+}
+
+}  // namespace heddle::verify

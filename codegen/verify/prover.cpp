@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "codegen/verify/prover.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "analyzer/smt/script.hpp"
+#include "codegen/verify/facts.hpp"
+#include "patterns/result.hpp"
+
+namespace heddle::verify {
+
+using smt::Operation;
+using smt::Term;
+
+namespace {
+
+Integer value(const Term& term, const std::map<std::string, Integer>& model) {
+  const auto operand = [&](std::size_t index) { return value(term.operands()[index], model); };
+  switch (term.operation()) {
+    case Operation::kConstant:
+      return term.value();
+    case Operation::kVariable: {
+      const auto place = model.find(term.name());
+      return place == model.end() ? Integer(0) : place->second;
+    }
+    case Operation::kAdd:
+      return operand(0) + operand(1);
+    case Operation::kSubtract:
+      return operand(0) - operand(1);
+    case Operation::kMultiply:
+      return operand(0) * operand(1);
+    case Operation::kIfThenElse:
+      return holds(term.operands()[0], model) ? operand(1) : operand(2);
+    default:
+      unreachable("an integer term");
+  }
+}
+
+}  // namespace
+
+bool holds(const Term& term, const std::map<std::string, Integer>& model) {
+  const auto each = [&](const Term& operand) { return holds(operand, model); };
+  const auto side = [&](std::size_t index) { return value(term.operands()[index], model); };
+  const std::vector<Term>& parts = term.operands();
+  switch (term.operation()) {
+    case Operation::kLess:
+      return side(0) < side(1);
+    case Operation::kLessEqual:
+      return side(0) <= side(1);
+    case Operation::kEqual:
+      return side(0) == side(1);
+    case Operation::kAnd:
+      return std::all_of(parts.begin(), parts.end(), each);
+    case Operation::kOr:
+      return std::any_of(parts.begin(), parts.end(), each);
+    case Operation::kNot:
+      return !each(parts[0]);
+    case Operation::kImplies:
+      return !each(parts[0]) || each(parts[1]);
+    default:
+      unreachable("a truth");
+  }
+}
+
+smt::Reply Prover::ask(const std::vector<Term>& facts, const Term& goal,
+                       const std::string& statement, bool with_model) {
+  smt::Script script;
+  std::vector<Term> all = facts;
+  all.push_back(goal);
+  for (const Term& fact : facts) script.assume(fact, "known");
+  for (const Term& lemma : monomial_lemmas(all)) script.assume(lemma, "of products");
+  const std::string text = script.refutation_text(statement, goal);
+  const std::string question = text.substr(text.find('\n'));  // whatever it is asked for
+  const auto known = answers_.find(question);
+  if (known != answers_.end() && (!with_model || known->second != smt::Answer::kSat)) {
+    return {known->second, {}, {}};
+  }
+  std::vector<std::string> names;
+  if (with_model) {
+    std::set<std::string> variables;
+    for (const Term& term : all) collect_variables(term, variables);
+    names.assign(variables.begin(), variables.end());
+  }
+  ++questions_;
+  smt::Reply reply = smt::solve(text, options_.resource_limit, names);
+  answers_[question] = reply.answer;
+  if (options_.keep_scripts && reply.answer == smt::Answer::kUnsat) {
+    scripts_.push_back({statement, text});
+  }
+  return reply;
+}
+
+}  // namespace heddle::verify

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// Asks the solver whether facts imply a goal, each question once. Work is bounded by the solver's
+// own counter; giving up is `unknown` and never an answer.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "analyzer/smt/solver.hpp"
+#include "analyzer/smt/term.hpp"
+
+namespace heddle::verify {
+
+struct ProverOptions {
+  std::uint64_t resource_limit = 3'000'000;
+  bool keep_scripts = false;
+};
+
+// A question that was answered with a proof, for another solver to repeat.
+struct KeptScript {
+  std::string statement;
+  std::string script;
+};
+
+class Prover {
+ public:
+  explicit Prover(ProverOptions options) : options_(options) {}
+
+  // kUnsat: the facts imply the goal. kSat: they do not, and `model` says where.
+  smt::Reply ask(const std::vector<smt::Term>& facts, const smt::Term& goal,
+                 const std::string& statement, bool with_model = false);
+  bool proves(const std::vector<smt::Term>& facts, const smt::Term& goal,
+              const std::string& statement) {
+    return ask(facts, goal, statement).answer == smt::Answer::kUnsat;
+  }
+
+  int questions() const { return questions_; }
+  const std::vector<KeptScript>& scripts() const { return scripts_; }
+
+ private:
+  ProverOptions options_;
+  std::map<std::string, smt::Answer> answers_;
+  std::vector<KeptScript> scripts_;
+  int questions_ = 0;
+};
+
+// The truth of a term without functions under a model; what the model leaves out counts as 0.
+bool holds(const smt::Term& term, const std::map<std::string, Integer>& model);
+
+}  // namespace heddle::verify

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "codegen/verify/races.hpp"
+
+#include <algorithm>
+
+#include "codegen/verify/bounds.hpp"
+#include "codegen/verify/instances.hpp"
+
+namespace heddle::verify {
+namespace {
+
+bool is_private(const Lifted& lifted, ir::MemoryId memory) {
+  const ir::ArrayId* array = std::get_if<ir::ArrayId>(&memory);
+  return array != nullptr && !lifted.kernel[*array].shared;
+}
+bool is_buffer(ir::MemoryId memory) { return std::holds_alternative<ir::BufferId>(memory); }
+
+class Races {
+ public:
+  Races(const Lifted& lifted, const Launch& launch, const Facts& facts, Prover& prover,
+        const Trace& trace)
+      : lifted_(lifted), launch_(launch), facts_(facts), prover_(prover), trace_(trace) {}
+
+  RacesResult run() {
+    for (const Access& first : trace_.accesses) {
+      if (first.digits.empty() || is_private(lifted_, first.memory)) continue;
+      const std::vector<Reach> reach = reachable(trace_, first.segment);
+      for (const Access& second : trace_.accesses) {
+        if (second.digits.empty() || !(first.write || second.write)) continue;
+        if (name_of(lifted_, first.memory) != name_of(lifted_, second.memory) ||
+            is_buffer(first.memory) != is_buffer(second.memory)) {
+          continue;
+        }
+        if (&second >= &first && is_buffer(first.memory)) between_blocks(first, second);
+        for (const Reach& each : reach) {
+          // Within one stretch the order of the two does not matter: ask once.
+          const bool once = each.to != first.segment || !each.around.empty() || &second >= &first;
+          if (each.to == second.segment && once) within_block(first, second, each.around);
+        }
+      }
+    }
+    return std::move(result_);
+  }
+
+ private:
+  static Term differ(const std::vector<Term>& a, const std::vector<Term>& b) {
+    std::vector<Term> same;
+    for (std::size_t index = 0; index < a.size(); ++index)
+      same.push_back(equal(a[index], b[index]));
+    return negation(conjunction(same));
+  }
+  static Term same(const std::vector<Term>& a, const std::vector<Term>& b) {
+    std::vector<Term> parts;
+    for (std::size_t index = 0; index < a.size(); ++index) {
+      parts.push_back(equal(a[index], b[index]));
+    }
+    return conjunction(parts);
+  }
+
+  void within_block(const Access& first, const Access& second, const std::vector<int>& around) {
+    ++result_.pairs;
+    const auto moved = [&](const Atom& atom) {
+      return std::any_of(around.begin(), around.end(), [&](int loop) {
+        return std::count(atom.loops.begin(), atom.loops.end(), loop) != 0;
+      });
+    };
+    const Common own = [](const Atom&) { return true; };
+    const Common common = [&](const Atom& atom) {
+      return atom.sharing != Sharing::kThread && !moved(atom);
+    };
+    const Renaming here = renaming(facts_, own, "");
+    const Renaming there = renaming(facts_, common, "@2");
+    const Instance a = instance(facts_, trace_, first, launch_.warp, launch_.lane, here);
+    const Instance b = instance(facts_, trace_, second, launch_.warp, launch_.lane, there);
+    std::vector<Term> known = a.known;
+    const auto add = [&](const std::vector<Term>& more) {
+      known.insert(known.end(), more.begin(), more.end());
+    };
+    add(b.known);
+    add(risen(facts_, trace_, first, second, here));
+    add(risen(facts_, trace_, second, first, there));
+    for (const int id : around) {
+      const Loop& loop = trace_.loops[static_cast<std::size_t>(id)];
+      if (!loop.counted) continue;
+      const Term counter = facts_.term(Polynomial::atom(loop.counter));
+      known.push_back(equal(renamed(counter, there), counter + Term(1)));
+    }
+    known.push_back(differ(a.thread, b.thread));
+    decide(first, second, known, same(a.digits, b.digits), "two threads of a block");
+  }
+
+  void between_blocks(const Access& first, const Access& second) {
+    ++result_.pairs;
+    // An axis whose digit is the block's own place keeps blocks apart by itself.
+    const bool apart = std::all_of(launch_.places.begin(), launch_.places.end(), [&](AtomId place) {
+      for (std::size_t axis = 0; axis < first.digits.size(); ++axis) {
+        if (first.digits[axis] == Polynomial::atom(place) &&
+            second.digits[axis] == Polynomial::atom(place)) {
+          return true;
+        }
+      }
+      return false;
+    });
+    if (apart) return;
+    const Common own = [](const Atom&) { return true; };
+    const Common common = [](const Atom& atom) { return atom.sharing == Sharing::kLaunch; };
+    const Renaming here = renaming(facts_, own, "");
+    const Renaming there = renaming(facts_, common, "@2");
+    const Instance a = instance(facts_, trace_, first, launch_.warp, launch_.lane, here);
+    const Instance b = instance(facts_, trace_, second, launch_.warp, launch_.lane, there);
+    std::vector<Term> known = a.known;
+    known.insert(known.end(), b.known.begin(), b.known.end());
+    std::vector<Term> mine, others;
+    for (const AtomId place : launch_.places) {
+      mine.push_back(facts_.term(Polynomial::atom(place)));
+      others.push_back(renamed(mine.back(), there));
+      for (const Term& fact : facts_.context(nullptr, {mine.back()})) {
+        known.push_back(fact);
+        known.push_back(renamed(fact, there));
+      }
+    }
+    known.push_back(differ(mine, others));
+    decide(first, second, known, same(a.digits, b.digits), "threads of two blocks");
+  }
+
+  void decide(const Access& first, const Access& second, const std::vector<Term>& known,
+              const Term& meet, const std::string& who) {
+    if (prover_.proves(known, negation(meet), who + " do not meet")) return;
+    const bool both = first.write && second.write;
+    result_.findings.push_back(
+        {"races", false,
+         "it is not proved that " + who + " keep apart in " + name_of(lifted_, first.memory) +
+             (both ? ", written here and in line " : ", touched here and in line ") +
+             std::to_string(second.at.line),
+         first.at});
+  }
+
+  const Lifted& lifted_;
+  const Launch& launch_;
+  const Facts& facts_;
+  Prover& prover_;
+  const Trace& trace_;
+  RacesResult result_;
+};
+
+}  // namespace
+
+RacesResult check_races(const Lifted& lifted, const Launch& launch, const Facts& facts,
+                        Prover& prover, const Trace& trace) {
+  return Races(lifted, launch, facts, prover, trace).run();
+}
+
+}  // namespace heddle::verify

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a symbolic run of a kernel leaves behind: every memory access with the conditions under
+// which it happens, the loops around it, and where barriers lie between accesses.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "codegen/ir/ir.hpp"
+#include "codegen/verify/facts.hpp"
+#include "codegen/verify/lexer.hpp"
+
+namespace heddle::verify {
+
+// A variable that a loop changes, as one iteration sees it.
+struct Changed {
+  ir::VariableId variable;
+  AtomId head;         // before the iteration
+  Polynomial entry;    // before the loop
+  Polynomial end;      // after it
+  AtomId exit;         // after the loop
+  bool rises = false;  // never falls
+  bool steps = false;  // rises by 0 or 1
+};
+
+struct Loop {
+  int id = 0;
+  bool barrier = false;          // has one inside: its iterations are common to the block
+  bool counted = false;          // a for loop
+  AtomId counter = -1;           // counted: the number of the iteration, from 0
+  Polynomial step;               // counted: between iterations
+  Path entry;                    // where the loop stands
+  Path inside;                   // in an iteration
+  std::vector<Changed> changed;  // whole numbers only
+};
+
+struct Access {
+  ir::MemoryId memory;  // a buffer or an array, never a view
+  bool write = false;
+  Polynomial index;
+  Path path;
+  std::vector<int> barrier_loops;  // around it, from the outermost
+  std::vector<int> plain_loops;
+  int segment = 0;
+  int order = 0;  // of the text
+  TextPlace at;
+  std::vector<Polynomial> digits;  // of the index in the buffer's shape, once it is in bounds
+};
+
+// From the end of one stretch of code without barriers control may pass to the start of another;
+// `around` is the loop whose next iteration that is, or -1.
+struct Flow {
+  int from = 0;
+  int to = 0;
+  int around = -1;
+};
+
+struct Trace {
+  std::vector<Access> accesses;
+  std::vector<Loop> loops;  // by id
+  std::vector<Flow> flows;
+};
+
+// An obligation that a place of the text did not meet.
+struct Finding {
+  std::string obligation;
+  bool refuted = false;  // false: not decided
+  std::string sentence;
+  TextPlace at;
+};
+
+}  // namespace heddle::verify

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "codegen/verify/uniformity.hpp"
+
+#include <algorithm>
+
+namespace heddle::verify {
+namespace {
+
+Spread wider(Spread a, Spread b) { return std::max(a, b); }
+
+class Analysis {
+ public:
+  explicit Analysis(const Lifted& lifted) : lifted_(lifted), kernel_(lifted.kernel) {
+    result_.variables.assign(kernel_.variables.size(), Spread::kSame);
+    views_.assign(kernel_.views.size(), Spread::kSame);
+  }
+
+  Uniformity run() {
+    // An assignment under divergent control widens a variable, which may widen that control:
+    // repeat until nothing widens. Each round widens one of finitely many things.
+    do {
+      widened_ = false;
+      result_.divergences.clear();
+      result_.barriers = result_.reductions = 0;
+      visit(kernel_.body, Spread::kSame);
+    } while (widened_);
+    return std::move(result_);
+  }
+
+ private:
+  void widen(Spread& known, Spread spread) {
+    if (spread <= known) return;
+    known = spread;
+    widened_ = true;
+  }
+
+  Spread of(ir::MemoryId memory) const {
+    return match(
+        memory, [](ir::BufferId) { return Spread::kSame; },
+        // A private array holds what its own thread computed.
+        [&](ir::ArrayId id) { return kernel_[id].shared ? Spread::kSame : Spread::kByLane; },
+        [&](ir::ViewId id) { return views_[static_cast<std::size_t>(id.index)]; });
+  }
+
+  Spread visit(ir::ValueId id, Spread control) {
+    return match(
+        kernel_[id].node,
+        [&](const ir::Read& node) {
+          return result_.variables[static_cast<std::size_t>(node.variable.index)];
+        },
+        [&](const ir::Where& node) {
+          if (node.place == ir::Place::kBlock) return Spread::kSame;
+          return node.place == ir::Place::kWarp ? Spread::kByWarp : Spread::kByLane;
+        },
+        [&](const ir::Unary& node) { return visit(node.operand, control); },
+        [&](const ir::Binary& node) {
+          const Spread left = visit(node.left, control);
+          const bool skips =
+              node.op == ir::BinaryOperator::kAnd || node.op == ir::BinaryOperator::kOr;
+          return wider(left, visit(node.right, skips ? wider(control, left) : control));
+        },
+        [&](const ir::Select& node) {
+          const Spread condition = visit(node.condition, control);
+          const Spread inside = wider(control, condition);
+          return wider(condition, wider(visit(node.yes, inside), visit(node.no, inside)));
+        },
+        [&](const ir::Load& node) { return wider(of(node.memory), visit(node.index, control)); },
+        [&](const ir::Call& node) {
+          Spread spread = Spread::kSame;
+          for (const ir::ValueId argument : node.arguments) {
+            spread = wider(spread, visit(argument, control));
+          }
+          return spread;
+        },
+        [&](const ir::Reduce& node) {
+          ++result_.reductions;
+          if (control > Spread::kByWarp) {
+            diverges(lifted_.place(id), "a warp reduction where lanes of a warp may diverge");
+          }
+          return std::min(visit(node.operand, control), Spread::kByWarp);
+        },
+        [](const auto&) { return Spread::kSame; });
+  }
+  void diverges(TextPlace at, const char* sentence) {
+    result_.divergences.push_back({at, sentence});
+  }
+
+  void visit(const ir::Body& body, Spread control) {
+    for (const ir::Statement& statement : body) visit(statement, control);
+  }
+  Spread& of(ir::VariableId id) { return result_.variables[static_cast<std::size_t>(id.index)]; }
+
+  void visit(const ir::Statement& statement, Spread control) {
+    match(
+        statement.node,
+        [&](const ir::Define& node) { widen(of(node.variable), visit(node.value, control)); },
+        [&](const ir::Assign& node) {
+          widen(of(node.variable), wider(control, visit(node.value, control)));
+        },
+        [&](const ir::Choose& node) {
+          widen(views_[static_cast<std::size_t>(node.view.index)],
+                visit(kernel_[node.view].condition, control));
+        },
+        [&](const ir::Store& node) {
+          visit(node.index, control);
+          visit(node.value, control);
+        },
+        [&](const ir::For& node) {
+          const Spread range = wider(visit(node.begin, control),
+                                     wider(visit(node.end, control), visit(node.step, control)));
+          widen(of(node.variable), range);
+          visit(node.body, wider(control, range));
+        },
+        [&](const ir::While& node) {
+          const Spread condition = visit(node.condition, control);
+          // The condition is computed again by those who are still in the loop.
+          visit(node.condition, wider(control, condition));
+          visit(node.body, wider(control, condition));
+        },
+        [&](const ir::If& node) {
+          const Spread inside = wider(control, visit(node.condition, control));
+          visit(node.body, inside);
+          visit(node.otherwise, inside);
+        },
+        [&](const ir::Barrier&) {
+          ++result_.barriers;
+          if (control != Spread::kSame) {
+            diverges(lifted_.place(statement), "a barrier where threads of a block may diverge");
+          }
+        },
+        [](const auto&) {});
+  }
+
+  const Lifted& lifted_;
+  const ir::Kernel& kernel_;
+  Uniformity result_;
+  std::vector<Spread> views_;
+  bool widened_ = false;
+};
+
+}  // namespace
+
+Uniformity spread_of(const Lifted& lifted) { return Analysis(lifted).run(); }
+
+}  // namespace heddle::verify

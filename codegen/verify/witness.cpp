@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "codegen/verify/witness.hpp"
+
+#include <algorithm>
+
+namespace heddle::verify {
+namespace {
+
+class Search {
+ public:
+  Search(const Facts& facts, const Trace& trace, const Launch& launch, const Access& write,
+         const Common& fixed, const std::vector<int>& fixed_loops, const std::string& suffix)
+      : facts_(facts),
+        trace_(trace),
+        launch_(launch),
+        write_(write),
+        fixed_(fixed),
+        suffix_(suffix),
+        rename_(renaming(facts, fixed, suffix)) {
+    for (const int id : loops_of(write)) {
+      if (std::count(fixed_loops.begin(), fixed_loops.end(), id) == 0) own_loops_.push_back(id);
+    }
+  }
+
+  std::optional<Witness> run(const std::vector<Term>& place) {
+    for (std::size_t axis = 0; axis < place.size(); ++axis) solve(write_.digits[axis], place[axis]);
+    solve_conditions();
+    for (const AtomId atom : solvable()) {
+      if (values_.count(name(atom)) == 0) values_.emplace(name(atom), Term(0));
+    }
+    return finish(place);
+  }
+
+ private:
+  bool free(AtomId id) const { return !fixed_(facts_[id]); }
+  std::string name(AtomId id) const { return facts_[id].name + suffix_; }
+  Term own(const Term& term) const { return renamed(term, rename_); }
+
+  const Loop& loop(int id) const { return trace_.loops[static_cast<std::size_t>(id)]; }
+  // A variable that counts the iterations of a while loop around the write in which it moves.
+  const Changed* counting(AtomId head, const Loop** around) const {
+    for (const int id : own_loops_) {
+      for (const Changed& each : loop(id).changed) {
+        if (loop(id).counted || each.head != head || !each.steps) continue;
+        *around = &loop(id);
+        return &each;
+      }
+    }
+    return nullptr;
+  }
+  // Atoms whose value is ours to name: the thread, the iterations.
+  std::vector<AtomId> solvable() const {
+    std::vector<AtomId> result;
+    for (const AtomId place : {launch_.warp, launch_.lane}) {
+      if (free(place)) result.push_back(place);
+    }
+    for (const int id : own_loops_) {
+      if (loop(id).counted) result.push_back(loop(id).counter);
+    }
+    return result;
+  }
+  bool ours(AtomId id) const {
+    const Loop* around = nullptr;
+    const std::vector<AtomId> all = solvable();
+    return std::count(all.begin(), all.end(), id) != 0 ||
+           (free(id) && counting(id, &around) != nullptr);
+  }
+
+  // Chooses values so that the digit becomes `place`.
+  void solve(const Polynomial& digit, const Term& place) {
+    std::vector<std::pair<Integer, AtomId>> strides;
+    Polynomial settled = digit;
+    for (const auto& [monomial, coefficient] : digit.terms()) {
+      if (monomial.size() != 1 || coefficient.sign() <= 0 || !ours(monomial[0]) ||
+          values_.count(name(monomial[0])) != 0) {
+        continue;
+      }
+      strides.emplace_back(coefficient, monomial[0]);
+      settled = settled - Polynomial::term(coefficient, monomial);
+    }
+    std::sort(strides.begin(), strides.end(), [](const auto& a, const auto& b) {
+      return b.first < a.first || (a.first == b.first && a.second < b.second);
+    });
+    const std::optional<Term> known = substituted(own(facts_.term(settled)), values_);
+    if (!known) return;
+    Term rest = place - *known;
+    for (std::size_t index = 0; index < strides.size(); ++index) {
+      const auto& [stride, atom] = strides[index];
+      if (index + 1 == strides.size() && stride == Integer(1)) {
+        values_.emplace(name(atom), rest);
+        break;
+      }
+      const std::string number = std::to_string(values_.size()) + suffix_;
+      const Term quotient = Term::variable("whole" + number);
+      const Term remainder = Term::variable("rest" + number);
+      assumed_.push_back(conjunction({equal(rest, quotient * Term(stride) + remainder),
+                                      remainder >= 0, remainder < Term(stride)}));
+      values_.emplace(name(atom), quotient);
+      rest = remainder;
+    }
+  }
+
+  // A branch that is taken by one warp, or one lane, only: that one.
+  void solve_conditions() {
+    for (const Term& condition : conditions(write_.path)) {
+      if (condition.operation() != smt::Operation::kEqual) continue;
+      for (const int side : {0, 1}) {
+        const Term& variable = condition.operands()[static_cast<std::size_t>(side)];
+        if (variable.operation() != smt::Operation::kVariable) continue;
+        if (factors_of(variable.name()).size() != 1) continue;
+        const AtomId atom = facts_.find(variable.name());
+        if (!ours(atom) || values_.count(name(atom)) != 0) continue;
+        const std::optional<Term> value =
+            substituted(own(condition.operands()[static_cast<std::size_t>(1 - side)]), values_);
+        std::set<std::string> names;
+        if (value) collect_factors(*value, names);
+        if (value && names.count(name(atom)) == 0) values_.emplace(name(atom), *value);
+      }
+    }
+  }
+
+  std::optional<Witness> finish(const std::vector<Term>& place) {
+    std::vector<Term> required;
+    std::vector<Term> granted;  // true of the iteration that is named, if it exists
+    std::vector<Term> exists;
+    std::size_t given_conditions = 0;
+    std::size_t first_given = 0;
+    for (const int id : own_loops_) {
+      if (loop(id).counted) continue;
+      // It counts from its entry up to its exit and misses nothing: some iteration moved from the
+      // place to the next one.
+      const Changed* counter = nullptr;
+      for (const Changed& each : loop(id).changed) {
+        const Loop* around = nullptr;
+        if (counting(each.head, &around) != nullptr && values_.count(name(each.head)) != 0) {
+          counter = &each;
+        }
+      }
+      if (counter == nullptr || given_conditions > 0 || free(counter->exit)) return std::nullopt;
+      const Term at = values_.at(name(counter->head));
+      exists.push_back(own(facts_.term(counter->entry)) <= at);
+      exists.push_back(at < facts_.term(Polynomial::atom(counter->exit)));
+      granted.push_back(own(equal(facts_.term(counter->end),
+                                  facts_.term(Polynomial::atom(counter->head)) + Term(1))));
+      for (const Term& fact : facts_.context(
+               loop(id).inside, {facts_.term(counter->end), facts_.term(counter->entry)})) {
+        granted.push_back(own(fact));
+      }
+      first_given = conditions(loop(id).entry).size();
+      given_conditions = conditions(loop(id).inside).size() - first_given;
+      for (const Term& fact :
+           facts_.context(nullptr, {facts_.term(Polynomial::atom(counter->exit))})) {
+        assumed_.push_back(own(fact));
+      }
+    }
+    std::vector<Term> about;
+    for (std::size_t axis = 0; axis < place.size(); ++axis) {
+      about.push_back(facts_.term(write_.digits[axis]));
+      required.push_back(equal(own(about.back()), place[axis]));
+    }
+    for (const AtomId atom : solvable()) about.push_back(facts_.term(Polynomial::atom(atom)));
+    // The conditions are to be shown, so nothing may lean on them: facts come with their paths.
+    const std::vector<Term> path = conditions(write_.path);
+    const std::vector<bool> left_behind = settled(write_.path);
+    for (std::size_t index = 0; index < path.size(); ++index) {
+      const bool given = index >= first_given && index < first_given + given_conditions;
+      about.push_back(path[index]);
+      if (!left_behind[index] || given) {
+        (given ? granted : required).push_back(own(path[index]));
+        continue;
+      }
+      // A loop on the way has ended, where the way leads through it.
+      const std::vector<Term> way(path.begin(), path.begin() + static_cast<std::ptrdiff_t>(index));
+      granted.push_back(own(implies(conjunction(way), path[index])));
+    }
+    for (const Facts::Known& known : facts_.known(nullptr, about)) {
+      const Nature nature = facts_[known.owner].nature;
+      const bool named =
+          free(known.owner) && (nature == Nature::kCounter || nature == Nature::kGiven);
+      (named ? required : granted).push_back(own(known.holds));
+    }
+    const auto with_values = [&](const Term& term) { return substituted(term, values_); };
+    std::vector<Term> all = exists;
+    all.insert(all.end(), required.begin(), required.end());
+    Witness result{{}, conjunction({}), {}};
+    for (const int id : own_loops_) {
+      if (loop(id).counted) result.counter.emplace(id, values_.at(name(loop(id).counter)));
+    }
+    std::vector<Term> parts;
+    for (const Term& each : all) {
+      const std::optional<Term> term = with_values(each);
+      if (!term) return std::nullopt;
+      parts.push_back(*term);
+    }
+    result.required = conjunction(parts);
+    std::vector<Term> there;
+    for (const Term& each : exists) there.push_back(*with_values(each));
+    for (const Term& each : granted) {
+      // A fact about a product that moves is left out.
+      const std::optional<Term> term = with_values(each);
+      if (term)
+        result.assumed.push_back(exists.empty() ? *term : implies(conjunction(there), *term));
+    }
+    for (const Term& each : assumed_) result.assumed.push_back(each);
+    return result;
+  }
+
+  const Facts& facts_;
+  const Trace& trace_;
+  const Launch& launch_;
+  const Access& write_;
+  const Common& fixed_;
+  const std::string& suffix_;
+  Renaming rename_;
+  std::vector<int> own_loops_;
+  std::map<std::string, Term> values_;
+  std::vector<Term> assumed_;
+};
+
+}  // namespace
+
+std::optional<Witness> witness(const Facts& facts, const Trace& trace, const Launch& launch,
+                               const Access& write, const std::vector<Term>& place,
+                               const Common& fixed, const std::vector<int>& fixed_loops,
+                               const std::string& suffix) {
+  return Search(facts, trace, launch, write, fixed, fixed_loops, suffix).run(place);
+}
+
+}  // namespace heddle::verify

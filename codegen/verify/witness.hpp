@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// The visit of a store that writes a given place: thread and iterations solved for, digit by digit,
+// by division with remainder, largest stride first.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "codegen/verify/instances.hpp"
+#include "codegen/verify/launch.hpp"
+#include "codegen/verify/trace.hpp"
+
+namespace heddle::verify {
+
+struct Witness {
+  std::vector<Term> assumed;    // what defines the numbers that it speaks of
+  Term required;                // what makes it a visit of the store that writes the place
+  std::map<int, Term> counter;  // the iteration of each for loop that it does not share, by loop
+};
+
+// `fixed` says which atoms the visit shares with whoever asks; the others get `suffix`. Nothing
+// where no visit can be named: inside a while loop that does not count.
+std::optional<Witness> witness(const Facts& facts, const Trace& trace, const Launch& launch,
+                               const Access& write, const std::vector<Term>& place,
+                               const Common& fixed, const std::vector<int>& fixed_loops,
+                               const std::string& suffix);
+
+}  // namespace heddle::verify
