@@ -10,6 +10,7 @@
 #include "analyzer/proof/claims.hpp"
 #include "analyzer/proof/describe.hpp"
 #include "analyzer/proof/exhaustive.hpp"
+#include "analyzer/proof/far_rows.hpp"
 #include "analyzer/proof/growth.hpp"
 #include "patterns/ast_print.hpp"
 
@@ -20,8 +21,9 @@ using proof::Direction;
 using proof::MeasuredRows;
 using proof::Structure;
 
-constexpr int kMostHalvings = 40;
-constexpr std::int64_t kMostPositions = 8'000'000;
+constexpr int kMostHalvings = 256;
+constexpr int kFarthestExponent = 220;
+constexpr std::int64_t kMostPositions = 30'000'000;
 
 class Prover {
  public:
@@ -85,8 +87,12 @@ class Prover {
     return match(
         verdict,
         [&](const Proved& proved) {
+          const bool never = std::any_of(proved.parameters.begin(), proved.parameters.end(),
+                                         [](const auto& each) { return each.first == "applies"; });
           std::string text;
-          for (const std::string& name : names_) text += (text.empty() ? "all " : ", ") + name;
+          for (const std::string& name : names_) {
+            text += (!text.empty() ? ", " : never ? "no " : "all ") + name;
+          }
           for (const auto& [key, value] : proved.parameters) {
             if (key == "i0" && value != "1") text += " >= " + value;
           }
@@ -133,25 +139,35 @@ class Prover {
       if (searched.refuted) return *searched.refuted;
       if (!searched.stopped.empty()) return Unknown{searched.stopped};
     }
+    if (auto vacuous = proof::prove_vacuous(structure_, claim, names_).proved) return *vacuous;
     const bool reach = std::holds_alternative<ReachClaim>(claim.node);
-    proof::ClaimAttempt attempt = reach ? proof::prove_reach(structure_, claim, names_)
-                                        : proof::prove_bound(structure_, claim, names_);
+    proof::ClaimAttempt attempt =
+        reach ? proof::prove_reach(structure_, claim, names_) : bound(claim);
     if (attempt.proved) return std::move(*attempt.proved);
     if (!unsearchable.empty()) return Unknown{attempt.reason + "; " + unsearchable};
-    if (attempt.suspect && !reach) {
-      if (auto refuted = look_further(claim, *attempt.suspect, searched.checked_up_to)) {
+    if (!reach) {
+      if (auto refuted = look_further(claim, attempt.suspect, searched.checked_up_to)) {
         return *refuted;
       }
     }
     return Checked{searched.checked_up_to, attempt.reason};
   }
 
-  // The solver claims a counterexample at `suspect`: look at every row as far as that is cheap,
-  // then pull the suspect in by halving and evaluate the claim there.
-  std::optional<Refuted> look_further(const Claim& claim, Integer suspect, std::int64_t checked) {
+  // By plain rules if they do, for all values or for those up to `at_most`.
+  proof::ClaimAttempt bound(const Claim& claim, std::optional<Integer> at_most = {}) const {
+    proof::ClaimAttempt plain =
+        proof::prove_bound(structure_, claim, names_, proof::Detail::kPlain, at_most);
+    if (plain.proved) return plain;
+    return proof::prove_bound(structure_, claim, names_, proof::Detail::kRefined, at_most);
+  }
+
+  // Looks at every row as far as that is cheap; then at single rows, where the solver has a
+  // counterexample and at powers of two, far out; and pulls the first failure in by halving.
+  std::optional<Refuted> look_further(const Claim& claim, const std::optional<Integer>& suspect,
+                                      std::int64_t checked) const {
     if (names_.size() != 1 || proof::mentions(claim, MeasureKind::kHops)) return std::nullopt;
     const std::int64_t last = cheap_rows();
-    if (last > checked) {
+    if (suspect && last > checked) {
       const Result<MeasuredRows> farther = MeasuredRows::up_to(pattern_, last, 0);
       if (farther.ok()) {
         const proof::SearchResult found =
@@ -160,25 +176,45 @@ class Prover {
         checked = found.checked_up_to;
       }
     }
+    std::optional<Integer> failing = far_failure(claim, suspect, checked);
+    if (!failing) return std::nullopt;
     Integer low = checked;
-    bool smallest = true;  // as long as the solver vouches for every row up to `low`
-    for (int halving = 0; halving < kMostHalvings && low + Integer(1) < suspect; ++halving) {
-      const Integer middle = floor_div(low + suspect, 2);
-      if (proof::refute_at(pattern_, claim, {{names_[0], middle}})) {
-        suspect = middle;
+    bool smallest = true;  // as long as a proof vouches for every row up to `low`
+    for (int halving = 0; halving < kMostHalvings && low + Integer(1) < *failing; ++halving) {
+      const Integer middle = floor_div(low + *failing, 2);
+      if (fails_at(claim, middle)) {
+        failing = middle;
         continue;
       }
-      const proof::ClaimAttempt attempt = proof::prove_bound(structure_, claim, names_, middle);
-      if (attempt.suspect && proof::refute_at(pattern_, claim, {{names_[0], *attempt.suspect}})) {
-        suspect = *attempt.suspect;
+      const proof::ClaimAttempt attempt = bound(claim, middle);
+      if (attempt.suspect && fails_at(claim, *attempt.suspect)) {
+        failing = *attempt.suspect;
         continue;
       }
       smallest = smallest && attempt.proved.has_value();
       low = middle;
     }
-    std::optional<Refuted> refuted = proof::refute_at(pattern_, claim, {{names_[0], suspect}});
-    if (refuted) refuted->smallest = smallest && low + Integer(1) == suspect;
+    std::optional<Refuted> refuted = proof::refute_at(pattern_, claim, {{names_[0], *failing}});
+    if (refuted) refuted->smallest = smallest && low + Integer(1) == *failing;
     return refuted;
+  }
+
+  bool fails_at(const Claim& claim, const Integer& value) const {
+    return proof::refute_at(pattern_, claim, {{names_[0], value}}).has_value();
+  }
+
+  // A row at which the claim fails by evaluation, beyond those that were all looked at.
+  std::optional<Integer> far_failure(const Claim& claim, const std::optional<Integer>& suspect,
+                                     std::int64_t checked) const {
+    if (suspect && fails_at(claim, *suspect)) return suspect;
+    Integer power = 1;
+    for (int exponent = 0; exponent < kFarthestExponent; ++exponent, power = power * Integer(2)) {
+      if (power <= Integer(checked)) continue;
+      const Integer row = power + Integer(1);
+      if (!proof::far_time(pattern_, row).ok()) return std::nullopt;  // rows are too long from here
+      if (fails_at(claim, row)) return row;
+    }
+    return std::nullopt;
   }
 
   // As many rows as hold a few million positions, if they go on as they begin.

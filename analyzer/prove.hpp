@@ -17,7 +17,7 @@ namespace heddle {
 struct ProveOptions {
   std::int64_t check_up_to = 1024;           // rows tried for claims with one variable
   std::int64_t check_pairs_up_to = 192;      // rows tried for claims with two, e.g. hops(i, j)
-  std::int64_t farthest_search = 16384;      // rows tried when the solver hints at a counterexample
+  std::int64_t farthest_search = 131072;      // rows tried when the solver hints at a counterexample
   std::uint64_t resource_limit = 2'000'000;  // of the solver, per obligation
 };
 

@@ -18,6 +18,7 @@ namespace {
 
 constexpr const char* kStepByStep =
     "reaches: x_j enters at row j, and every row i reads y_{i-1}, so j walks to i";
+constexpr const char* kVacuous = "vacuous: the condition after `for` never holds";
 constexpr const char* kDirectly = "reaches: row i reads every x_j";
 
 Scope declare(Query& query, const std::vector<std::string>& names,
@@ -110,10 +111,12 @@ std::vector<Obligation> distinct(std::vector<Obligation> obligations) {
 }
 
 ClaimAttempt prove_bound(const Structure& structure, const Claim& claim,
-                         const std::vector<std::string>& names, std::optional<Integer> at_most) {
+                         const std::vector<std::string>& names, Detail detail,
+                         std::optional<Integer> at_most) {
   const auto& bound = std::get<BoundClaim>(claim.node);
   Query query(structure.knowledge, structure.knowledge.resource_limit);
-  MeasureTerms terms(structure);
+  if (at_most) query.landmark(*at_most);
+  MeasureTerms terms(structure, detail);
   query.encode_measures_with([&](Query& q, MeasureKind kind, const std::vector<Term>& arguments) {
     return terms.term(q, kind, arguments);
   });
@@ -128,6 +131,21 @@ ClaimAttempt prove_bound(const Structure& structure, const Claim& claim,
   const std::string text = print(claim);
   Attempt attempt = query.prove("claim: " + text, text + quantifier(names), goal);
   return settle(structure, query, std::move(attempt), terms, names, {});
+}
+
+ClaimAttempt prove_vacuous(const Structure& structure, const Claim& claim,
+                           const std::vector<std::string>& names) {
+  if (!claim.where) return {};
+  Query query(structure.knowledge, structure.knowledge.resource_limit);
+  MeasureTerms terms(structure);
+  const Scope scope = declare(query, names, std::nullopt);
+  const Term where = query.encode(*claim.where, scope);
+  const std::string text = print(*claim.where);
+  Attempt attempt =
+      query.prove("vacuous: " + text, "never " + text + quantifier(names), negation(where));
+  ClaimAttempt result = settle(structure, query, std::move(attempt), terms, names, {kVacuous});
+  if (result.proved) result.proved->parameters = {{"applies", "never"}};
+  return result;
 }
 
 ClaimAttempt prove_reach(const Structure& structure, const Claim& claim,

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "analyzer/proof/measure_terms.hpp"
 #include "analyzer/proof/structure.hpp"
 #include "patterns/ast.hpp"
 
@@ -19,8 +20,11 @@ struct ClaimAttempt {
 
 // `names` are the variables of the claim. With `at_most`, for values up to that only.
 ClaimAttempt prove_bound(const Structure& structure, const Claim& claim,
-                         const std::vector<std::string>& names,
+                         const std::vector<std::string>& names, Detail detail,
                          std::optional<Integer> at_most = std::nullopt);
+// That the condition after `for` holds for no values at all, so that the claim says nothing.
+ClaimAttempt prove_vacuous(const Structure& structure, const Claim& claim,
+                           const std::vector<std::string>& names);
 ClaimAttempt prove_reach(const Structure& structure, const Claim& claim,
                          const std::vector<std::string>& names);
 

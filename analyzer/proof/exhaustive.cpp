@@ -11,12 +11,13 @@
 #include "analyzer/cost.hpp"
 #include "analyzer/depth.hpp"
 #include "analyzer/liveness.hpp"
+#include "analyzer/proof/far_rows.hpp"
 #include "patterns/ast_print.hpp"
 
 namespace heddle::proof {
 namespace {
 
-constexpr std::int64_t kFarthestRow = std::int64_t{1} << 40;
+constexpr std::int64_t kFarthestRow = std::int64_t{1} << 32;
 
 // visit(expression) for every expression in the claim, outermost first.
 class Walk {
@@ -120,7 +121,11 @@ class Judge {
     if (!later.ok()) return later.error();
     const Result<Integer> earlier = evaluator_.evaluate(*claim.to_row, bindings, oracle_);
     if (!earlier.ok()) return earlier.error();
-    if (later.value() < earlier.value()) return Error{"a token reaches later ones only"};
+    if (later.value() >= Integer(1) && later.value() < earlier.value()) {
+      return Outcome{false, later.value(), earlier.value(),
+                     fmt::format("token {} cannot reach token {}, which comes before it",
+                                 earlier.value().to_string(), later.value().to_string())};
+    }
     const Result<Integer> hops = oracle_(MeasureKind::kHops, {later.value(), earlier.value()});
     if (hops.ok()) return Outcome{};
     if (hops.error().message != kNoPath) return hops.error();
@@ -313,8 +318,10 @@ std::optional<Refuted> refute_at(const Pattern& pattern, const Claim& claim,
       [&](MeasureKind measure, const std::vector<Integer>& arguments) -> Result<Integer> {
         const std::optional<std::int64_t> i = arguments[0].to_int64();
         const bool one_row = measure == MeasureKind::kTime || measure == MeasureKind::kCache;
-        if (!one_row || !i || *i < 1 || *i > kFarthestRow) return Error{"not one row within reach"};
-        return measure_row(pattern, evaluator, measure, *i);
+        if (!one_row || arguments[0] < Integer(1)) return Error{"not one row within reach"};
+        if (i && *i <= kFarthestRow) return measure_row(pattern, evaluator, measure, *i);
+        return measure == MeasureKind::kTime ? far_time(pattern, arguments[0])
+                                             : far_cache(pattern, arguments[0]);
       });
   const Result<Outcome> outcome = judge.decide(values);
   if (!outcome.ok() || outcome.value().holds) return std::nullopt;

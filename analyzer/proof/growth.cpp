@@ -101,9 +101,9 @@ std::optional<Integer> suggested_constant(const MeasuredRows& measured, MeasureK
 
 std::optional<Proved> prove_with(const Structure& structure, MeasureKind measure,
                                  const GrowthClass& growth, Direction direction, const Integer& c,
-                                 std::int64_t start) {
+                                 std::int64_t start, Detail detail) {
   Query query(structure.knowledge, structure.knowledge.resource_limit / kResourceShare);
-  MeasureTerms terms(structure);
+  MeasureTerms terms(structure, detail);
   const Term i = query.variable("i");
   query.assume(i >= Term(start), "from i0 on");
   std::vector<Term> arguments{i};
@@ -114,8 +114,9 @@ std::optional<Proved> prove_with(const Structure& structure, MeasureKind measure
   }
   const std::optional<Term> value = terms.term(query, measure, arguments);
   if (!value) return std::nullopt;
-  if (!terms.exact() && direction == Direction::kAtLeast && growth != GrowthClass{}) {
-    return std::nullopt;  // the rules bound such sizes from above only
+  if (!terms.exact() && direction == Direction::kAtLeast && growth != GrowthClass{} &&
+      detail == Detail::kPlain) {
+    return std::nullopt;  // the plain rules bound such sizes from above only
   }
   const Term g = growth_term(query, i, growth);
   const std::string name = heddle::name_of(measure);
@@ -190,8 +191,15 @@ std::optional<Proved> prove_growth(const Structure& structure, const MeasuredRow
     const std::optional<Integer> c =
         suggested_constant(measured, measure, growth, direction, trial.start, last);
     if (!c) continue;
-    std::optional<Proved> proved =
-        prove_with(structure, measure, growth, direction, *c + trial.spare, trial.start);
+    const auto attempt = [&](Detail detail, const Integer& constant) {
+      return prove_with(structure, measure, growth, direction, constant, trial.start, detail);
+    };
+    std::optional<Proved> proved = attempt(Detail::kPlain, *c + trial.spare);
+    if (!proved) proved = attempt(Detail::kRefined, *c + trial.spare);
+    // Refined lower bounds count some positions out of several, so they need a larger constant.
+    if (!proved && direction == Direction::kAtLeast) {
+      proved = attempt(Detail::kRefined, Integer(4) * (*c + trial.spare));
+    }
     if (proved) return proved;
   }
   return std::nullopt;

@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include "analyzer/proof/points.hpp"
-#include "analyzer/proof/row_size.hpp"
 #include "patterns/ast_print.hpp"
 
 namespace heddle::proof {
@@ -84,6 +83,15 @@ void MeasureTerms::use(const ProvedModel& model) {
   lemmas_.insert(model.lemmas.begin(), model.lemmas.end());
 }
 
+void MeasureTerms::use_lattices(const RowModel& model) {
+  for (const RowModel& part : model.parts) use_lattices(part);
+  if (!refined() || model.kind != RowModel::Kind::kLattice) return;
+  const LatticeFacts& facts = structure_.lattices.at(model.function);
+  rules_.insert(facts.rules.begin(), facts.rules.end());
+  obligations_.insert(obligations_.end(), facts.obligations.begin(), facts.obligations.end());
+  lemmas_.insert(facts.lemmas.begin(), facts.lemmas.end());
+}
+
 Term MeasureTerms::time(Query& query, const Term& i) {
   Term total(0);
   for (const Side side : {Side::kA, Side::kB}) {
@@ -92,7 +100,8 @@ Term MeasureTerms::time(Query& query, const Term& i) {
     if (!std::holds_alternative<EmptySet>(query.knowledge().pattern->set(side)->node)) {
       rules_.insert(size_rule(proved.model));
     }
-    const SizeBounds size = row_size(query, proved.model, side, i);
+    const SizeBounds size = row_size(query, proved.model, side, i, lattices());
+    use_lattices(proved.model);
     if (size.exact) {
       total = total + size.low;
       continue;
@@ -114,7 +123,8 @@ Term MeasureTerms::cache(Query& query, const Term& i) {
     if (!std::holds_alternative<EmptySet>(query.knowledge().pattern->set(side)->node)) {
       rules_.insert(live_rule(proved.model));
     }
-    const SizeBounds size = live_size(query, proved.model, side, i);
+    const SizeBounds size = live_size(query, proved.model, side, i, lattices());
+    use_lattices(proved.model);
     if (size.exact) {
       total = total + size.low;
       continue;

@@ -10,13 +10,19 @@
 #include <vector>
 
 #include "analyzer/proof/query.hpp"
+#include "analyzer/proof/row_size.hpp"
 #include "analyzer/proof/structure.hpp"
 
 namespace heddle::proof {
 
+// Plain laws make short scripts and decide most claims; refined ones add the lower bounds of
+// lattices, hop bounds by descent and the laws that enclose congestion and rank from both sides.
+enum class Detail { kPlain, kRefined };
+
 class MeasureTerms {
  public:
-  explicit MeasureTerms(const Structure& structure) : structure_(structure) {}
+  explicit MeasureTerms(const Structure& structure, Detail detail = Detail::kPlain)
+      : structure_(structure), detail_(detail) {}
 
   // Nothing when no law applies, with `refusal` saying so.
   std::optional<Term> term(Query& query, MeasureKind measure, const std::vector<Term>& arguments);
@@ -37,8 +43,12 @@ class MeasureTerms {
   bool reads_all_squares_plus_one();
   bool progression_is(const Progression& progression, const ExpressionPtr& other);
   void use(const ProvedModel& model);
+  void use_lattices(const RowModel& model);
+  bool refined() const { return detail_ == Detail::kRefined; }
+  const KnownLattices* lattices() const { return refined() ? &structure_.lattices : nullptr; }
 
   const Structure& structure_;
+  Detail detail_;
   std::set<std::string> rules_;
   std::set<std::string> assumes_;
   std::vector<Obligation> obligations_;

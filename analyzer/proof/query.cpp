@@ -10,6 +10,8 @@ using namespace smt;  // NOLINT: terms and their operators
 
 namespace {
 
+constexpr std::size_t kLongestConstant = 4096;  // bits of a value that is written out
+
 // Names that SMT-LIB gives a meaning of its own; every other name of the language is a symbol.
 bool is_reserved(const std::string& name) {
   static const std::set<std::string> kReserved = {
@@ -24,6 +26,25 @@ bool contains_text(const std::vector<Term>& terms, const Term& term) {
     if (other.text() == term.text()) return true;
   }
   return false;
+}
+
+// For each size, the k with value(k) <= size < value(k + 1) and its neighbours; `value` increases.
+std::set<std::int64_t> indices_around(const std::vector<Integer>& sizes,
+                                      const std::function<Result<Integer>(std::int64_t)>& value) {
+  constexpr std::int64_t kFarthest = 4000;
+  std::set<std::int64_t> indices;
+  for (const Integer& size : sizes) {
+    std::int64_t k = 0;
+    while (k < kFarthest) {
+      const Result<Integer> next = value(k + 1);
+      if (!next.ok() || size < next.value()) break;
+      ++k;
+    }
+    for (const std::int64_t index : {k - 1, k, k + 1}) {
+      if (index >= 0) indices.insert(index);
+    }
+  }
+  return indices;
 }
 
 }  // namespace
@@ -69,9 +90,9 @@ Term Query::apply(const FunctionDefinition& function, const Term& argument) {
   if (!function.recursive()) return encode(*function.step, {{function.variable, argument}});
   if (argument.is_constant()) {
     const std::optional<std::int64_t> k = argument.value().to_int64();
-    if (k && *k >= 0 && *k < 64) {
+    if (k && *k >= 0 && *k < 4096) {
       const Result<Integer> value = Evaluator(*knowledge_.pattern).call(function.name, *k);
-      if (value.ok()) return Term(value.value());
+      if (value.ok() && value.value().bit_length() <= kLongestConstant) return Term(value.value());
     }
   }
   if (!knowledge_.facts(function.name).total && unfolded_.count(function.name) == 0) {
@@ -129,6 +150,13 @@ void Query::add_function_instances(const FunctionDefinition& function, const Ter
       const Term lower = Term::apply("fn." + function.name, s);
       assume(implies(conjunction({s >= 0, s < t}), lower + (t - s) <= value), lemma("increasing"));
     }
+    for (const std::int64_t landmark : indices_around(landmarks_, [&](std::int64_t k) {
+           return Evaluator(*knowledge_.pattern).call(function.name, k);
+         })) {
+      const Term s(landmark), there = apply(function, s);
+      assume(implies(t >= s, there + (t - s) <= value), lemma("increasing"));
+      assume(implies(conjunction({t >= 0, t <= s}), value + (s - t) <= there), lemma("increasing"));
+    }
     for (const int landmark : {1, 2, 4}) {
       const Term s(landmark), there = apply(function, s);
       assume(implies(t >= s, there + (t - s) <= value), lemma("increasing"));
@@ -164,6 +192,15 @@ void Query::add_power_instances(const Integer& base, const Term& t) {
   assume(implies(t >= 0, power >= t + 1), name);
   assume(implies(equal(t, 0), equal(power, 1)), name);
   for (const int landmark : {1, 2, 4, 8}) {
+    const Term s(landmark), there = power_of(base, s);
+    assume(implies(t > s, Term(base) * there <= power), name);
+    assume(implies(conjunction({t >= 0, t < s}), Term(base) * power <= there), name);
+  }
+  for (const std::int64_t landmark :
+       indices_around(landmarks_, [&](std::int64_t k) -> Result<Integer> {
+         const auto value_at_k = heddle::power(base, static_cast<std::uint64_t>(k), 4096);
+         return value_at_k ? Result<Integer>(*value_at_k) : Result<Integer>(Error{"too large"});
+       })) {
     const Term s(landmark), there = power_of(base, s);
     assume(implies(t > s, Term(base) * there <= power), name);
     assume(implies(conjunction({t >= 0, t < s}), Term(base) * power <= there), name);

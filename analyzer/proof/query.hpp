@@ -64,6 +64,9 @@ class Query {
   // base^exponent for base >= 2; says something only where exponent >= 0.
   Term power_of(const Integer& base, const Term& exponent);
 
+  // Powers and functions are also held to their exact values around this size.
+  void landmark(const Integer& size) { landmarks_.push_back(size); }
+
   // Adds to what the goal needs for its expressions to have a value.
   void need(const Term& fact) { needs_.push_back(fact); }
   // What the expressions encoded since the last call need to have a value.
@@ -105,6 +108,7 @@ class Query {
   std::map<std::string, Term> known_values_;  // by the text of what was encoded
   std::map<std::string, std::vector<Term>> function_arguments_;
   std::map<Integer, std::vector<Term>> power_arguments_;
+  std::vector<Integer> landmarks_;
 };
 
 }  // namespace heddle::proof

@@ -39,6 +39,15 @@ Progression values_of(const std::string& function) {
   return {"k", make_expression(Apply{function, k}), 0};
 }
 
+// ceil((count - from) / spread): the positions p_from, p_(from + spread), ... are distinct.
+Term spread_out(Query& query, const Term& count, const LatticeFacts& facts) {
+  const Term distinct = query.fresh("distinct");
+  const Term spread(facts.spread), rest = count - Term(facts.from);
+  query.assume(conjunction({rest <= spread * distinct, spread * distinct < rest + spread}),
+               "positions that cannot fall together");
+  return distinct;
+}
+
 SizeBounds sum_of(const SizeBounds& a, const SizeBounds& b) {
   return {a.low + b.low, a.high + b.high, a.exact && b.exact};
 }
@@ -88,7 +97,8 @@ SizeBounds count_up_to(Query& query, const Points& points, const Term& limit) {
   return sum_of(size, beyond);
 }
 
-SizeBounds row_size(Query& query, const RowModel& model, Side side, const Term& i) {
+SizeBounds row_size(Query& query, const RowModel& model, Side side, const Term& i,
+                    const KnownLattices* lattices) {
   const Term capacity = side == Side::kA ? i : i - 1;
   switch (model.kind) {
     case RowModel::Kind::kDistances:
@@ -97,13 +107,19 @@ SizeBounds row_size(Query& query, const RowModel& model, Side side, const Term& 
       return count_up_to(query, model.points, model.before_row ? i - 1 : i);
     case RowModel::Kind::kLattice: {
       const Term count = count_progression(query, values_of(model.function), i - 1);
-      return {smaller(Term(1), count), count};
+      const Term one = smaller(Term(1), count);
+      if (lattices == nullptr) return {one, count};
+      const LatticeFacts& facts = lattices->at(model.function);
+      if (facts.distinct) return exactly(count);
+      if (facts.spread == 0) return {one, count};
+      return {larger(one, spread_out(query, count, facts)), count};
     }
     case RowModel::Kind::kUnion:
     case RowModel::Kind::kIntersection:
     case RowModel::Kind::kDifference: {
-      const SizeBounds left = row_size(query, model.parts[0], side, i);
-      SizeBounds size = combined(model.kind, left, row_size(query, model.parts[1], side, i));
+      const SizeBounds left = row_size(query, model.parts[0], side, i, lattices);
+      SizeBounds size =
+          combined(model.kind, left, row_size(query, model.parts[1], side, i, lattices));
       size.high = smaller(size.high, capacity);
       return size;
     }
@@ -113,7 +129,8 @@ SizeBounds row_size(Query& query, const RowModel& model, Side side, const Term& 
   unreachable("row model");
 }
 
-SizeBounds live_size(Query& query, const RowModel& model, Side side, const Term& i) {
+SizeBounds live_size(Query& query, const RowModel& model, Side side, const Term& i,
+                     const KnownLattices* lattices) {
   switch (model.kind) {
     case RowModel::Kind::kDistances: {
       if (model.points.infinite()) return exactly(i);
@@ -124,12 +141,13 @@ SizeBounds live_size(Query& query, const RowModel& model, Side side, const Term&
     case RowModel::Kind::kPositions:
       return count_up_to(query, model.points, i);
     case RowModel::Kind::kLattice:
-      return row_size(query, model, side, i + 1);
+      return row_size(query, model, side, i + 1, lattices);
     case RowModel::Kind::kUnion:
     case RowModel::Kind::kIntersection:
     case RowModel::Kind::kDifference: {
-      const SizeBounds left = live_size(query, model.parts[0], side, i);
-      SizeBounds size = combined(model.kind, left, live_size(query, model.parts[1], side, i));
+      const SizeBounds left = live_size(query, model.parts[0], side, i, lattices);
+      SizeBounds size =
+          combined(model.kind, left, live_size(query, model.parts[1], side, i, lattices));
       // What the left part reads late may be what the right part takes away late.
       if (model.kind == RowModel::Kind::kDifference) size.low = Term(0);
       size.high = smaller(size.high, i);

@@ -3,6 +3,7 @@
 // For a pattern that is proved causal.
 #pragma once
 
+#include "analyzer/proof/lattice.hpp"
 #include "analyzer/proof/query.hpp"
 #include "analyzer/proof/row_model.hpp"
 
@@ -19,8 +20,11 @@ struct SizeBounds {
 // value(low + c - 1) <= limit < value(low + c), which is its number as it is strictly increasing.
 SizeBounds count_up_to(Query& query, const Points& points, const Term& limit);
 
-// |row(i)| and |live(i)| for i >= 1.
-SizeBounds row_size(Query& query, const RowModel& model, Side side, const Term& i);
-SizeBounds live_size(Query& query, const RowModel& model, Side side, const Term& i);
+// |row(i)| and |live(i)| for i >= 1. With what is known of its lattices the bounds are sharper.
+using KnownLattices = std::map<std::string, LatticeFacts>;
+SizeBounds row_size(Query& query, const RowModel& model, Side side, const Term& i,
+                    const KnownLattices* lattices = nullptr);
+SizeBounds live_size(Query& query, const RowModel& model, Side side, const Term& i,
+                     const KnownLattices* lattices = nullptr);
 
 }  // namespace heddle::proof

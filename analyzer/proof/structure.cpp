@@ -91,6 +91,17 @@ bool reads_distance(const Knowledge& knowledge, const RowModel& model, std::int6
 
 }  // namespace
 
+namespace {
+
+void learn_lattices(Structure& structure, const RowModel& model) {
+  if (model.kind == RowModel::Kind::kLattice && structure.lattices.count(model.function) == 0) {
+    structure.lattices.emplace(model.function, lattice_facts(structure.knowledge, model.function));
+  }
+  for (const RowModel& part : model.parts) learn_lattices(structure, part);
+}
+
+}  // namespace
+
 Structure structure_of(const Pattern& pattern, std::uint64_t resource_limit) {
   Structure structure;
   structure.knowledge = learn(pattern, resource_limit);
@@ -101,6 +112,8 @@ Structure structure_of(const Pattern& pattern, std::uint64_t resource_limit) {
   structure.a_reads_self = reads_distance(structure.knowledge, a.model, 0, a.obligations, a.lemmas);
   structure.b_reads_previous =
       reads_distance(structure.knowledge, b.model, 1, b.obligations, b.lemmas);
+  learn_lattices(structure, a.model);
+  learn_lattices(structure, b.model);
   if (a.model.kind == RowModel::Kind::kDistances) {
     const Points& points = a.model.points;
     structure.a_only_self = !points.infinite() && points.start == IntervalList{{0, 0}};

@@ -5,6 +5,7 @@
 #include <z3.h>
 
 #include <cctype>
+#include <unordered_map>
 
 namespace heddle::smt {
 namespace {
@@ -76,8 +77,33 @@ const char* name_of(Answer answer) {
   return "unknown";
 }
 
-Reply solve(const std::string& script, std::uint64_t resource_limit,
-            const std::vector<std::string>& constants) {
+namespace {
+
+// The answer depends on the arguments alone, and proofs ask the same lemmas again and again (about
+// powers, or the functions that causality, bounds and claims all learn), so answers are kept.
+class Answers {
+ public:
+  const Reply* find(const std::string& question) const {
+    const auto at = replies_.find(question);
+    return at == replies_.end() ? nullptr : &at->second;
+  }
+  void keep(std::string question, const Reply& reply) {
+    size_ += question.size();
+    if (size_ > kMostBytes) {
+      replies_.clear();
+      size_ = question.size();
+    }
+    replies_.emplace(std::move(question), reply);
+  }
+
+ private:
+  static constexpr std::size_t kMostBytes = std::size_t{1} << 25;
+  std::unordered_map<std::string, Reply> replies_;
+  std::size_t size_ = 0;
+};
+
+Reply ask(const std::string& script, std::uint64_t resource_limit,
+          const std::vector<std::string>& constants) {
   Context context;
   context.run("(set-option :rlimit " + std::to_string(resource_limit) + ")");
   const std::string output = context.run(script);
@@ -95,6 +121,20 @@ Reply solve(const std::string& script, std::uint64_t resource_limit,
     return {Answer::kUnknown, {}, "z3 gave up within its resource limit"};
   }
   return {Answer::kUnknown, {}, "z3 did not accept the script: " + first_line(output)};
+}
+
+}  // namespace
+
+Reply solve(const std::string& script, std::uint64_t resource_limit,
+            const std::vector<std::string>& constants) {
+  thread_local Answers answers;
+  std::string question = std::to_string(resource_limit);
+  for (const std::string& name : constants) question += " " + name;
+  question += "\n" + script;
+  if (const Reply* known = answers.find(question)) return *known;
+  const Reply reply = ask(script, resource_limit, constants);
+  answers.keep(std::move(question), reply);
+  return reply;
 }
 
 std::string solver_version() {
