@@ -6,13 +6,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 
 #include "analyzer/proof/claims.hpp"
+#include "analyzer/proof/closed_forms.hpp"
+#include "analyzer/proof/descent.hpp"
 #include "analyzer/proof/describe.hpp"
 #include "analyzer/proof/exhaustive.hpp"
+#include "analyzer/proof/explain.hpp"
 #include "analyzer/proof/far_rows.hpp"
 #include "analyzer/proof/growth.hpp"
 #include "patterns/ast_print.hpp"
+#include "patterns/parser.hpp"
 
 namespace heddle {
 namespace {
@@ -21,7 +26,7 @@ using proof::Direction;
 using proof::MeasuredRows;
 using proof::Structure;
 
-constexpr int kMostHalvings = 256;
+constexpr int kMostRounds = 4;
 constexpr int kFarthestExponent = 220;
 constexpr std::int64_t kMostPositions = 30'000'000;
 
@@ -41,6 +46,10 @@ class Prover {
                          ? growth(std::get<GrowthClaim>(claim.node), claim)
                          : pointwise(claim);
     result.scope = scope_of(result.verdict);
+    if (auto* refuted = std::get_if<Refuted>(&result.verdict);
+        refuted && refuted->explanation.empty()) {
+      refuted->explanation = proof::explain(pattern_, claim, refuted->counterexample);
+    }
     return result;
   }
 
@@ -65,10 +74,130 @@ class Prover {
       break;
     }
     derived.closed_form = closed_form(measure);
+    std::vector<std::int64_t> values;
+    for (std::int64_t i = 1; i <= options_.check_up_to; ++i) {
+      values.push_back(*measured_.value().value(measure, {Integer(i)}).value().to_int64());
+    }
+    set_forms(derived,
+              proof::find_closed_forms(name_of(measure) + std::string("(i)"), "i", values,
+                                       [&](const std::string& text) { return proves(text); }));
     return derived;
   }
 
+  DerivedMeasure derive_depth() {
+    return first_of("depth(n)", {"n - 1", "0", "min(n - 1, 1)"}, {"n - 1"}, {});
+  }
+
+  DerivedMeasure derive_hops() {
+    structure_.hop_bounds = proof::find_hop_bounds(structure_);
+    hops_are_known_ = true;
+    std::vector<std::string> exact{"1", "popcount(i - j)"}, upper{"1", "2", "3", "4"};
+    if (const auto longest = longest_distance()) {
+      exact.push_back(*longest == 1 ? "i - j" : fmt::format("ceil((i - j) / {})", *longest));
+    }
+    for (const proof::HopBound& bound : structure_.hop_bounds) {
+      upper.push_back(print(*proof::in_rows(bound.bound)));
+    }
+    upper.push_back("popcount(i - j)");
+    upper.push_back("i - j");
+    if (!structure_.reaches_all()) return {};
+    return first_of("hops(i, j)", exact, upper, {"1"});
+  }
+
+  DerivedMeasure derive_congestion(const DerivedMeasure& cache) {
+    if (!structure_.reaches_all()) return {};
+    std::vector<std::string> exact{"1", "n"}, upper{"1", "4"};
+    if (const auto longest = longest_distance())
+      exact.push_back(fmt::format("ceil(n / {})", *longest));
+    for (const proof::HopBound& bound : structure_.hop_bounds) {
+      upper.push_back(print(*proof::at_distance(bound.bound, make_expression(Name{"n"}))));
+    }
+    upper.push_back("n");
+    DerivedMeasure derived = first_of("congestion(n)", exact, upper, {});
+    const std::string live = in_variable(cache.upper_form, "n");
+    if (derived.lower_form.empty() && !live.empty() &&
+        proves(fmt::format("congestion(n) * ({}) >= n", live))) {
+      derived.lower_form = fmt::format("ceil(n / ({}))", live);
+    }
+    return derived;
+  }
+
+  DerivedMeasure derive_rank(const DerivedMeasure& cache) {
+    std::vector<std::string> exact{"m"}, upper;
+    if (const auto longest = longest_distance())
+      exact.push_back(fmt::format("min(m, {})", *longest));
+    if (const std::string live = in_variable(cache.upper_form, "m"); !live.empty()) {
+      upper.push_back(live);
+    }
+    upper.push_back("m");
+    return first_of("rank(m)", exact, upper, {});
+  }
+
  private:
+  // A proof for every value of the variables; no search.
+  bool proves(const std::string& text) {
+    const std::string& whole = pattern_.canonical_text();
+    const std::size_t end = whole.rfind('}');
+    Diagnostics diagnostics;
+    const std::vector<PatternSyntax> parsed =
+        parse({"derived", whole.substr(0, end) + "\n  claim " + text + "\n}\n"}, diagnostics);
+    if (diagnostics.has_errors() || parsed.size() != 1) return false;
+    const Claim& claim = parsed[0].claims.back();
+    names_ = proof::variables_of(claim, pattern_);
+    return bound(claim).proved.has_value() || by_descent(claim).has_value();
+  }
+
+  static void set_forms(DerivedMeasure& derived, const proof::ClosedForms& forms) {
+    if (!forms.exact.empty()) derived.closed_form = forms.exact;
+    derived.lower_form = forms.exact.empty() ? forms.lower : forms.exact;
+    derived.upper_form = forms.exact.empty() ? forms.upper : forms.exact;
+  }
+
+  // The first form of each list that is proved.
+  DerivedMeasure first_of(const std::string& measure, const std::vector<std::string>& exact,
+                          const std::vector<std::string>& upper,
+                          const std::vector<std::string>& lower) {
+    const auto first = [&](const char* relation, const std::vector<std::string>& forms) {
+      for (const std::string& form : forms) {
+        if (proves(fmt::format("{} {} {}", measure, relation, form))) return form;
+      }
+      return std::string();
+    };
+    DerivedMeasure derived;
+    derived.closed_form = first("=", exact);
+    derived.upper_form = derived.closed_form.empty() ? first("<=", upper) : derived.closed_form;
+    derived.lower_form = derived.closed_form.empty() ? first(">=", lower) : derived.closed_form;
+    return derived;
+  }
+
+  // The farthest distance that some side reads, if there is one.
+  std::optional<std::int64_t> longest_distance() const {
+    std::int64_t longest = 0;
+    for (const Side side : {Side::kA, Side::kB}) {
+      const proof::RowModel& model = structure_.side(side).model;
+      if (model.kind != proof::RowModel::Kind::kDistances || model.points.infinite()) {
+        return std::nullopt;
+      }
+      if (!model.points.start.empty()) longest = std::max(longest, model.points.start.back().high);
+    }
+    return longest == 0 ? std::nullopt : std::optional(longest);
+  }
+
+  // A form of i in another variable; nothing for one that holds from some i on only.
+  static std::string in_variable(const std::string& form, const std::string& variable) {
+    if (form.find(" for ") != std::string::npos) return "";
+    std::string text;
+    for (std::size_t at = 0; at < form.size(); ++at) {
+      const auto part_of_word = [&](std::size_t where) {
+        return where < form.size() && (std::isalnum(static_cast<unsigned char>(form[where])) != 0);
+      };
+      const bool alone =
+          form[at] == 'i' && (at == 0 || !part_of_word(at - 1)) && !part_of_word(at + 1);
+      text += alone ? variable : std::string(1, form[at]);
+    }
+    return text;
+  }
+
   bool cache_is_uncertain(MeasureKind measure) const {
     return measure == MeasureKind::kCache && measured_.value().cache_horizon().has_value();
   }
@@ -114,19 +243,22 @@ class Prover {
   // Is every measure of the claim known exactly for small arguments?
   std::string why_not_searchable(const Claim& claim) const {
     if (!measured_.ok()) return measured_.error().message;
-    for (const MeasureKind measure : {MeasureKind::kCongestion, MeasureKind::kRank}) {
-      if (proof::mentions(claim, measure)) {
-        return fmt::format("{} is not computed for every argument", name_of(measure));
-      }
-    }
     if (proof::mentions(claim, MeasureKind::kCache) && cache_is_uncertain(MeasureKind::kCache)) {
       return "cache(i) has no rule and is only counted up to a horizon";
     }
     return "";
   }
 
+  static bool rank_or_congestion(const Claim& claim) {
+    return proof::mentions(claim, MeasureKind::kCongestion) ||
+           proof::mentions(claim, MeasureKind::kRank);
+  }
+
   std::int64_t range_for(const Claim& claim) const {
     const std::int64_t pairs = std::min(options_.check_pairs_up_to, options_.check_up_to);
+    for (const MeasureKind measure : {MeasureKind::kCongestion, MeasureKind::kRank}) {
+      if (proof::mentions(claim, measure)) return measured_.value().rows_for(measure);
+    }
     if (proof::mentions(claim, MeasureKind::kHops) || names_.size() == 2) return pairs;
     return names_.size() <= 1 ? options_.check_up_to : std::min<std::int64_t>(pairs, 40);
   }
@@ -137,14 +269,21 @@ class Prover {
     if (unsearchable.empty()) {
       searched = proof::search(pattern_, claim, measured_.value(), 1, range_for(claim));
       if (searched.refuted) return *searched.refuted;
-      if (!searched.stopped.empty()) return Unknown{searched.stopped};
+      if (!searched.stopped.empty() && !rank_or_congestion(claim)) {
+        return Unknown{searched.stopped};
+      }
     }
     if (auto vacuous = proof::prove_vacuous(structure_, claim, names_).proved) return *vacuous;
     const bool reach = std::holds_alternative<ReachClaim>(claim.node);
     proof::ClaimAttempt attempt =
         reach ? proof::prove_reach(structure_, claim, names_) : bound(claim);
     if (attempt.proved) return std::move(*attempt.proved);
+    if (std::optional<Proved> proved = by_descent(claim)) return std::move(*proved);
     if (!unsearchable.empty()) return Unknown{attempt.reason + "; " + unsearchable};
+    if (!searched.stopped.empty()) return Unknown{attempt.reason + "; " + searched.stopped};
+    if (searched.incomplete) {
+      return Unknown{attempt.reason + "; congestion is only enclosed for some n"};
+    }
     if (!reach) {
       if (auto refuted = look_further(claim, attempt.suspect, searched.checked_up_to)) {
         return *refuted;
@@ -161,13 +300,49 @@ class Prover {
     return proof::prove_bound(structure_, claim, names_, proof::Detail::kRefined, at_most);
   }
 
+  // Bounds on hops are looked for once, and only where a claim needs them.
+  void know_hops(const Claim& claim) {
+    const bool needed = proof::mentions(claim, MeasureKind::kHops) ||
+                        proof::mentions(claim, MeasureKind::kCongestion);
+    if (!needed || hops_are_known_) return;
+    hops_are_known_ = true;
+    structure_.hop_bounds = proof::find_hop_bounds(structure_);
+  }
+
+  // hops(i, j) <= E(i - j) by descent on this very bound.
+  std::optional<Proved> by_descent(const Claim& claim) const {
+    const auto* bound = std::get_if<BoundClaim>(&claim.node);
+    if (bound == nullptr || bound->op != ComparisonOperator::kLessEqual) return std::nullopt;
+    const auto* hops = std::get_if<MeasureTerm>(&bound->left->node);
+    if (hops == nullptr || print(*bound->left) != "hops(i, j)") return std::nullopt;
+    const ExpressionPtr distance = proof::in_distance(bound->right);
+    if (!distance) return std::nullopt;
+    std::optional<proof::HopBound> found = proof::prove_hop_bound(structure_, distance);
+    if (!found) return std::nullopt;
+    Proved proved;
+    proved.rule = proof::joined({found->rules.begin(), found->rules.end()});
+    for (const proof::ProvedModel* side : {&structure_.a, &structure_.b}) {
+      proved.obligations.insert(proved.obligations.end(), side->obligations.begin(),
+                                side->obligations.end());
+      found->lemmas.insert(side->lemmas.begin(), side->lemmas.end());
+    }
+    proved.obligations.insert(proved.obligations.end(), found->obligations.begin(),
+                              found->obligations.end());
+    for (Obligation& obligation : structure_.knowledge.obligations_of(found->lemmas)) {
+      proved.obligations.push_back(std::move(obligation));
+    }
+    proved.obligations = proof::distinct(std::move(proved.obligations));
+    return proved;
+  }
+
   // Looks at every row as far as that is cheap; then at single rows, where the solver has a
-  // counterexample and at powers of two, far out; and pulls the first failure in by halving.
+  // counterexample and at powers of two, far out. The first failure is pulled in by halving, and is
+  // the smallest one if a proof vouches for every row before it.
   std::optional<Refuted> look_further(const Claim& claim, const std::optional<Integer>& suspect,
                                       std::int64_t checked) const {
     if (names_.size() != 1 || proof::mentions(claim, MeasureKind::kHops)) return std::nullopt;
     const std::int64_t last = cheap_rows();
-    if (suspect && last > checked) {
+    if (suspect && last > checked && !rank_or_congestion(claim)) {
       const Result<MeasuredRows> farther = MeasuredRows::up_to(pattern_, last, 0);
       if (farther.ok()) {
         const proof::SearchResult found =
@@ -178,24 +353,28 @@ class Prover {
     }
     std::optional<Integer> failing = far_failure(claim, suspect, checked);
     if (!failing) return std::nullopt;
-    Integer low = checked;
-    bool smallest = true;  // as long as a proof vouches for every row up to `low`
-    for (int halving = 0; halving < kMostHalvings && low + Integer(1) < *failing; ++halving) {
-      const Integer middle = floor_div(low + *failing, 2);
-      if (fails_at(claim, middle)) {
-        failing = middle;
-        continue;
+    bool smallest = false;
+    for (int round = 0; round < kMostRounds && !smallest; ++round) {
+      Integer low = checked;
+      while (low + Integer(1) < *failing) {
+        const Integer middle = floor_div(low + *failing, 2);
+        if (fails_at(claim, middle)) {
+          failing = middle;
+        } else {
+          low = middle;
+        }
       }
-      const proof::ClaimAttempt attempt = bound(claim, middle);
-      if (attempt.suspect && fails_at(claim, *attempt.suspect)) {
-        failing = *attempt.suspect;
-        continue;
+      if (*failing == Integer(checked + 1)) {
+        smallest = true;
+        break;
       }
-      smallest = smallest && attempt.proved.has_value();
-      low = middle;
+      const proof::ClaimAttempt attempt = bound(claim, *failing - Integer(1));
+      smallest = attempt.proved.has_value();
+      if (smallest || !attempt.suspect || !fails_at(claim, *attempt.suspect)) break;
+      failing = *attempt.suspect;
     }
     std::optional<Refuted> refuted = proof::refute_at(pattern_, claim, {{names_[0], *failing}});
-    if (refuted) refuted->smallest = smallest && low + Integer(1) == *failing;
+    if (refuted) refuted->smallest = smallest;
     return refuted;
   }
 
@@ -272,6 +451,7 @@ class Prover {
   Structure structure_;
   Result<MeasuredRows> measured_;
   std::vector<std::string> names_;
+  bool hops_are_known_ = false;
 };
 
 }  // namespace
@@ -297,7 +477,14 @@ DerivedBounds derive(const Pattern& pattern, const ProveOptions& options) {
   causality.resource_limit = options.resource_limit;
   if (prove_causal(pattern, causality).status != CausalityVerdict::Status::kProved) return {};
   Prover prover(pattern, options);
-  return {prover.derive(MeasureKind::kTime), prover.derive(MeasureKind::kCache)};
+  DerivedBounds bounds;
+  bounds.time = prover.derive(MeasureKind::kTime);
+  bounds.cache = prover.derive(MeasureKind::kCache);
+  bounds.depth = prover.derive_depth();
+  bounds.hops = prover.derive_hops();
+  bounds.congestion = prover.derive_congestion(bounds.cache);
+  bounds.rank = prover.derive_rank(bounds.cache);
+  return bounds;
 }
 
 }  // namespace heddle

@@ -17,7 +17,7 @@ namespace heddle {
 struct ProveOptions {
   std::int64_t check_up_to = 1024;           // rows tried for claims with one variable
   std::int64_t check_pairs_up_to = 192;      // rows tried for claims with two, e.g. hops(i, j)
-  std::int64_t farthest_search = 131072;      // rows tried when the solver hints at a counterexample
+  std::int64_t farthest_search = 131072;     // rows tried when the solver hints at a counterexample
   std::uint64_t resource_limit = 2'000'000;  // of the solver, per obligation
 };
 
@@ -34,11 +34,19 @@ struct DerivedMeasure {
   std::optional<GrowthClass> lower;
   std::optional<Proved> upper_proof;  // parameters c and i0: measure <= c g(i) for i >= i0
   std::optional<Proved> lower_proof;  // parameters c and i0: g(i) <= c measure for i >= i0
-  std::string closed_form;            // "1 + #{k >= 0 : k^2 + 1 < i}"; empty if only bounded
+  // Proved for every value of the variable, in the pattern language where that can say it:
+  // "sqrt(i - 2) + 2 for i >= 2", else in words, "1 + #{k >= 0 : f(k) <= i - 1}". Empty if unknown.
+  std::string closed_form;
+  std::string lower_form;  // of the closed form, or a lower bound
+  std::string upper_form;
 };
 struct DerivedBounds {
-  DerivedMeasure time;
-  DerivedMeasure cache;
+  DerivedMeasure time;        // of i
+  DerivedMeasure cache;       // of i
+  DerivedMeasure depth;       // of n, without a class as all below
+  DerivedMeasure hops;        // of i and j, 1 <= j < i
+  DerivedMeasure congestion;  // of n
+  DerivedMeasure rank;        // of m
 };
 
 struct ProofReport {

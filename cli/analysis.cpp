@@ -19,11 +19,27 @@ Json class_json(const DerivedMeasure& measure) {
   return measure.upper ? Json(to_string(*measure.upper)) : Json(nullptr);
 }
 
+Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
+
+// For every value of the variable: the closed form where there is one, and bounds on both sides.
+void add_forms(Json& json, const DerivedMeasure& measure) {
+  json["closed_form"] = text_or_null(measure.closed_form);
+  json["lower"] = text_or_null(measure.lower_form);
+  json["upper"] = text_or_null(measure.upper_form);
+}
+
+// Where "lower" and "upper" mean something else already.
+Json forms_json(const DerivedMeasure& measure) {
+  Json json;
+  add_forms(json, measure);
+  return json;
+}
+
 void add_bounds(Json& json, const DerivedMeasure& measure) {
   json["class"] = class_json(measure);
   json["lower_class"] =
       measure.lower ? Json("Omega" + to_string(*measure.lower).substr(1)) : Json(nullptr);
-  if (!measure.closed_form.empty()) json["closed_form"] = measure.closed_form;
+  add_forms(json, measure);
   if (!measure.upper) json["reason"] = "no rule bounds it for every i";
 }
 
@@ -266,9 +282,13 @@ std::string analysis_json(const Pattern& pattern, const Analysis& analysis, Evid
   add_bounds(json["time"], analysis.bounds.time);
   json["cache"] = cache_json(analysis);
   json["depth"] = {{"at_n", m.depth_at_n()}};
+  add_forms(json["depth"], analysis.bounds.depth);
   json["hops"] = hops_json(m);
+  add_forms(json["hops"], analysis.bounds.hops);
   json["congestion"] = congestion_json(pattern, analysis, evidence);
+  json["congestion"]["every_n"] = forms_json(analysis.bounds.congestion);
   json["rank"] = rank_json(pattern, analysis);
+  json["rank"]["every_m"] = forms_json(analysis.bounds.rank);
   json["paths"] = paths_json(m.paths);
   json["mixing"] = mixing_json(m.mixing);
   json["claims"] = Json::array();

@@ -63,13 +63,14 @@ std::string how_decided(const ClaimVerdict& claim) {
       },
       [](const Checked& checked) { return checked.reason; },
       [](const Refuted& refuted) {
-        if (!refuted.explanation.empty()) return refuted.explanation;
         std::string where;
         for (const auto& [name, value] : refuted.counterexample.variables) {
           where += fmt::format("{}{} = {}", where.empty() ? "" : ", ", name, value.to_string());
         }
-        return fmt::format("{}: {} against {}", where, refuted.counterexample.value.to_string(),
-                           refuted.counterexample.bound.to_string());
+        return fmt::format(
+            "{}: {} against {}{}{}{}", where, refuted.counterexample.value.to_string(),
+            refuted.counterexample.bound.to_string(), refuted.explanation.empty() ? "" : "; ",
+            refuted.explanation, refuted.smallest ? "" : "; perhaps not the smallest");
       },
       [](const Unknown& unknown) { return unknown.reason; });
 }

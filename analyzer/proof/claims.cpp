@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "analyzer/proof/measure_terms.hpp"
+#include "analyzer/proof/reach.hpp"
 #include "patterns/ast_print.hpp"
 
 namespace heddle::proof {
@@ -19,6 +20,8 @@ namespace {
 constexpr const char* kStepByStep =
     "reaches: x_j enters at row j, and every row i reads y_{i-1}, so j walks to i";
 constexpr const char* kVacuous = "vacuous: the condition after `for` never holds";
+constexpr const char* kBySums =
+    "reaches: i - j is one distance of A plus a sum of distances of B, by residues";
 constexpr const char* kDirectly = "reaches: row i reads every x_j";
 
 Scope declare(Query& query, const std::vector<std::string>& names,
@@ -116,6 +119,7 @@ ClaimAttempt prove_bound(const Structure& structure, const Claim& claim,
   const auto& bound = std::get<BoundClaim>(claim.node);
   Query query(structure.knowledge, structure.knowledge.resource_limit);
   if (at_most) query.landmark(*at_most);
+  if (detail == Detail::kRefined) query.refine();
   MeasureTerms terms(structure, detail);
   query.encode_measures_with([&](Query& q, MeasureKind kind, const std::vector<Term>& arguments) {
     return terms.term(q, kind, arguments);
@@ -151,7 +155,9 @@ ClaimAttempt prove_vacuous(const Structure& structure, const Claim& claim,
 ClaimAttempt prove_reach(const Structure& structure, const Claim& claim,
                          const std::vector<std::string>& names) {
   ClaimAttempt result;
-  if (!structure.reaches_all()) {
+  const std::optional<ReachableDistances> distances =
+      structure.reaches_all() ? std::nullopt : reachable_distances(structure);
+  if (!structure.reaches_all() && !distances) {
     result.reason = "no rule shows that every row reads the one before it or every input";
     return result;
   }
@@ -162,14 +168,21 @@ ClaimAttempt prove_reach(const Structure& structure, const Claim& claim,
   const Term goal = restricted(query, claim, scope, [&] {
     const Term later = query.encode(*reach.from_row, scope);
     const Term earlier = query.encode(*reach.to_row, scope);
-    return conjunction({earlier >= 1, earlier <= later});
+    std::vector<Term> facts{earlier >= 1, earlier <= later};
+    if (distances) facts.push_back(is_reachable(query, *distances, later - earlier));
+    return conjunction(facts);
   });
   const std::string text = print(claim);
   Attempt attempt = query.prove(
       "in range: " + text, "the tokens of " + text + " are in order" + quantifier(names), goal);
   result = settle(structure, query, std::move(attempt), terms, names,
-                  {structure.a_reads_all ? kDirectly : kStepByStep});
-  if (!result.proved) return result;
+                  {distances               ? kBySums
+                   : structure.a_reads_all ? kDirectly
+                                           : kStepByStep});
+  if (!result.proved) {
+    if (distances) result.reason = "the distances that rows read do not sum to every i - j claimed";
+    return result;
+  }
   std::vector<Obligation>& obligations = result.proved->obligations;
   std::set<std::string> lemmas;
   for (const ProvedModel* side : {&structure.a, &structure.b}) {

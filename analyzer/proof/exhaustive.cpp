@@ -8,15 +8,20 @@
 #include <algorithm>
 #include <set>
 
+#include "analyzer/congestion.hpp"
 #include "analyzer/cost.hpp"
 #include "analyzer/depth.hpp"
 #include "analyzer/liveness.hpp"
 #include "analyzer/proof/far_rows.hpp"
+#include "analyzer/rank.hpp"
 #include "patterns/ast_print.hpp"
 
 namespace heddle::proof {
 namespace {
 
+constexpr std::int64_t kMostCopied = 24;       // tokens of the copy tasks that are solved
+constexpr std::int64_t kCopyWork = 2'000'000;  // reads looked at in one of them
+constexpr std::int64_t kFarthestCut = 48;
 constexpr std::int64_t kFarthestRow = std::int64_t{1} << 32;
 
 // visit(expression) for every expression in the claim, outermost first.
@@ -147,6 +152,8 @@ class Judge {
 
 std::int64_t MeasuredRows::rows_for(MeasureKind measure) const {
   if (measure == MeasureKind::kHops) return hops_ ? hops_->n() : 0;
+  if (measure == MeasureKind::kCongestion) return std::min(n_ / 2, kMostCopied);
+  if (measure == MeasureKind::kRank) return std::min(n_ / 4, kFarthestCut);
   return n_;
 }
 
@@ -158,6 +165,7 @@ Result<MeasuredRows> MeasuredRows::up_to(const Pattern& pattern, std::int64_t n,
   assert_that(rows != nullptr, "a causal pattern reads earlier positions only");
   MeasuredRows measured;
   measured.n_ = n;
+  measured.rows_ = std::make_shared<const Rows>(*rows);
   measured.total_ = rows->a.total() + rows->b.total();
   measured.time_ = time_by_row(*rows);
   measured.depth_ = depth_by_row(*rows);
@@ -203,10 +211,41 @@ Result<Integer> MeasuredRows::value(MeasureKind measure,
       return Integer(hops);
     }
     case MeasureKind::kCongestion:
+      return congestion(*argument.to_int64());
     case MeasureKind::kRank:
-      return Error{fmt::format("{} is not computed for every argument", heddle::name_of(measure))};
+      return rank(*argument.to_int64());
   }
   unreachable("measure");
+}
+
+Result<Integer> MeasuredRows::congestion(std::int64_t n) const {
+  auto known = congestions_.find(n);
+  if (known == congestions_.end()) {
+    const Result<Congestion> found = copy_congestion(*rows_, n, {kCopyWork});
+    Result<std::pair<std::int64_t, std::int64_t>> bounds = Error{"not computed"};
+    if (found.ok()) {
+      bounds = std::pair{found->lower, found->upper};
+    } else {
+      bounds = found.error();
+    }
+    known = congestions_.emplace(n, std::move(bounds)).first;
+  }
+  if (!known->second.ok()) return known->second.error();
+  const auto [lower, upper] = known->second.value();
+  widest_ = std::max(widest_, upper - lower);
+  return Integer(std::min(lower + above_, upper));
+}
+
+// More rows after the cut can only raise the rank, and the live set bounds it.
+Result<Integer> MeasuredRows::rank(std::int64_t m) const {
+  const auto known = ranks_.find(m);
+  if (known != ranks_.end()) return Integer(known->second);
+  const std::int64_t value = rank_across(*rows_, m).value;
+  const std::int64_t live = cache_[static_cast<std::size_t>(m - 1)];
+  const std::int64_t most = cache_horizon_ ? m : std::min(m, live);
+  if (value < most) return Error{"more rows than were looked at may raise the rank"};
+  ranks_.emplace(m, value);
+  return Integer(value);
 }
 
 bool mentions(const Claim& claim, MeasureKind measure) {
@@ -216,6 +255,12 @@ bool mentions(const Claim& claim, MeasureKind measure) {
     found = found || (term != nullptr && term->measure == measure);
   }).claim(claim);
   return found;
+}
+
+void for_each_measure(const Claim& claim, const std::function<void(const MeasureTerm&)>& visit) {
+  Walk([&](const Expression& node) {
+    if (const auto* term = std::get_if<MeasureTerm>(&node.node)) visit(*term);
+  }).claim(claim);
 }
 
 std::vector<std::string> variables_of(const Claim& claim, const Pattern& pattern) {
@@ -248,7 +293,16 @@ SearchResult search(const Pattern& pattern, const Claim& claim, const MeasuredRo
   const auto decide = [&]() {
     if (ordered && values[j] >= values[i]) return true;
     for (std::size_t at = 0; at < names.size(); ++at) bindings[at].second = Integer(values[at]);
+    measured.count_above(0);
     const Result<Outcome> outcome = judge.decide(bindings);
+    // Where a measure is only enclosed, every value it may have must agree.
+    for (std::int64_t above = 1; outcome.ok() && above <= measured.widest(); ++above) {
+      measured.count_above(above);
+      const Result<Outcome> other = judge.decide(bindings);
+      if (other.ok() && other->holds == outcome->holds) continue;
+      result.incomplete = true;
+      return true;
+    }
     if (!outcome.ok()) {
       if (measured.beyond()) return false;
       std::string at;

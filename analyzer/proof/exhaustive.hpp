@@ -4,6 +4,8 @@
 #pragma once
 
 #include <functional>
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,6 +26,10 @@ class MeasuredRows {
 
   // Fails where the measure has no value, or none is known here: then beyond() tells.
   Result<Integer> value(MeasureKind measure, const std::vector<Integer>& arguments) const;
+  // congestion(n) is enclosed and not always exact: value() gives its lower bound plus `above`, as
+  // long as that is not more than the upper bound. widest() is the largest width that was met.
+  void count_above(std::int64_t above) const { above_ = above; }
+  std::int64_t widest() const { return widest_; }
   // True when the last failure was only that the argument is larger than n.
   bool beyond() const { return beyond_; }
   // The rows for which the measure is known.
@@ -39,11 +45,20 @@ class MeasuredRows {
   std::vector<std::int64_t> time_, cache_, depth_;
   std::optional<std::int64_t> cache_horizon_;
   std::optional<HopTable> hops_;
+  Result<Integer> congestion(std::int64_t n) const;
+  Result<Integer> rank(std::int64_t m) const;
+
+  std::shared_ptr<const Rows> rows_;
+  mutable std::map<std::int64_t, Result<std::pair<std::int64_t, std::int64_t>>> congestions_;
+  mutable std::map<std::int64_t, std::int64_t> ranks_;
+  mutable std::int64_t above_ = 0, widest_ = 0;
   mutable bool beyond_ = false;
 };
 
 // Does the claim have this measure in it?
 bool mentions(const Claim& claim, MeasureKind measure);
+// visit(term) for every measure in the claim, in its order.
+void for_each_measure(const Claim& claim, const std::function<void(const MeasureTerm&)>& visit);
 // The names in a claim that are not parameters, sorted.
 std::vector<std::string> variables_of(const Claim& claim, const Pattern& pattern);
 
@@ -51,6 +66,7 @@ struct SearchResult {
   std::optional<Refuted> refuted;
   std::int64_t checked_up_to = 0;  // all values of the variables up to this one were tried
   std::string stopped;             // why not further, when the claim has no value somewhere
+  bool incomplete = false;         // somewhere a measure is only enclosed, and that did not decide
 };
 
 // All values >= 1 of the variables up to `last` (with j < i), smallest maximum first.

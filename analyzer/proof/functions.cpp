@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "analyzer/proof/induction.hpp"
 #include "patterns/expression.hpp"
 
@@ -16,6 +18,7 @@ namespace {
 constexpr int kLargestDegree = 4;
 constexpr int kSamples = 12;
 constexpr int kSlowestDoubling = 4;
+constexpr int kLargestRatio = 16;
 
 bool prove_fact(Knowledge& knowledge, const FunctionDefinition& function, Induction induction) {
   std::optional<Lemma> lemma = by_induction(knowledge, &function, induction);
@@ -135,6 +138,33 @@ void learn_doubling(Knowledge& knowledge, const FunctionDefinition& function) {
       }
       return;
     }
+  }
+}
+
+// f(k+1) <= c f(k) for the least c that the samples allow, hence f(k) <= f(0) c^k
+void learn_ratio(Knowledge& knowledge, const FunctionDefinition& function) {
+  FunctionFacts& facts = knowledge.functions[function.name];
+  if (!facts.positive || facts.closed) return;
+  const Evaluator evaluator(*knowledge.pattern);
+  Integer ratio = 2, previous = 0, first = 0;
+  for (int k = 0; k < kSamples; ++k) {
+    const Result<Integer> value = evaluator.call(function.name, k);
+    if (!value.ok()) return;
+    if (k == 0) first = value.value();
+    if (k > 0) ratio = std::max(ratio, ceil_div(value.value(), previous));
+    previous = value.value();
+  }
+  if (Integer(kLargestRatio) < ratio) return;
+  const Induction induction{fmt::format("ratio({})", function.name),
+                            fmt::format("{0}(k+1) <= {1} {0}(k)", function.name, ratio.to_string()),
+                            order_of(function), [&](Query& query, const Term& k) {
+                              return query.apply(function, k + 1) <=
+                                     Term(ratio) * query.apply(function, k);
+                            }};
+  if (!prove_fact(knowledge, function, induction)) return;
+  facts.ratio = ratio;
+  for (Obligation& obligation : ratio_obligations(knowledge, function.name, first, ratio)) {
+    knowledge.lemmas.at(induction.name).obligations.push_back(std::move(obligation));
   }
 }
 

@@ -14,6 +14,7 @@ namespace heddle::proof {
 void learn_order(Knowledge& knowledge, const FunctionDefinition& function);
 void learn_closed_form(Knowledge& knowledge, const FunctionDefinition& function);
 void learn_doubling(Knowledge& knowledge, const FunctionDefinition& function);
+void learn_ratio(Knowledge& knowledge, const FunctionDefinition& function);
 void learn_comparisons(Knowledge& knowledge, const FunctionDefinition& function);
 
 // From neighbours to all pairs: f(k+1) >= f(k) + 1 gives f(s) + (t - s) <= f(t) for 0 <= s <= t.
@@ -21,11 +22,16 @@ Obligation pairs_obligation(const Knowledge& knowledge, const std::string& funct
 // f(k) >= 1 and f(k+m) >= 2 f(k) give f(m q + r) >= 2^q for 0 <= r < m.
 std::vector<Obligation> doubling_obligations(const Knowledge& knowledge,
                                              const std::string& function, int m);
+// f(k+1) <= c f(k) gives f(t) <= f(0) c^t.
+std::vector<Obligation> ratio_obligations(const Knowledge& knowledge, const std::string& function,
+                                          const Integer& first, const Integer& ratio);
 
 // "power(2)": 2^t >= t + 1, and 2 * 2^s <= 2^t for 0 <= s < t, with equality at t = s + 1.
 Lemma power_lemma(const Knowledge& knowledge, const Integer& base);
 // "powers(2,3)": 2^s <= 3^t for 0 <= s <= t, and 2 * 2^s <= 3^t for 0 <= s < t.
 Lemma powers_lemma(const Knowledge& knowledge, const Integer& base, const Integer& larger);
+// "squares": 2^(2t) = (2^t)^2 for t >= 0.
+Lemma squares_lemma(const Knowledge& knowledge);
 // "popcount": 1 <= popcount(x) <= l + 1 for 2^l <= x < 2^(l+1).
 Lemma popcount_lemma(const Knowledge& knowledge);
 

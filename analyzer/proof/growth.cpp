@@ -104,6 +104,7 @@ std::optional<Proved> prove_with(const Structure& structure, MeasureKind measure
                                  std::int64_t start, Detail detail) {
   Query query(structure.knowledge, structure.knowledge.resource_limit / kResourceShare);
   MeasureTerms terms(structure, detail);
+  if (detail == Detail::kRefined) query.refine();
   const Term i = query.variable("i");
   query.assume(i >= Term(start), "from i0 on");
   std::vector<Term> arguments{i};

@@ -46,6 +46,8 @@ std::vector<Obligation> Knowledge::obligations_of(const std::set<std::string>& l
       append(power_lemma(*this, numbers_in(name)[0]));
     } else if (name.rfind("powers(", 0) == 0) {
       append(powers_lemma(*this, numbers_in(name)[0], numbers_in(name)[1]));
+    } else if (name == "squares") {
+      append(squares_lemma(*this));
     } else if (name == "popcount") {
       append(popcount_lemma(*this));
     } else {
@@ -73,6 +75,7 @@ Knowledge learn(const Pattern& pattern, std::uint64_t resource_limit) {
     if (!knowledge.facts(function.name).total) continue;
     learn_closed_form(knowledge, function);
     learn_doubling(knowledge, function);
+    learn_ratio(knowledge, function);
     learn_comparisons(knowledge, function);
   }
   return knowledge;

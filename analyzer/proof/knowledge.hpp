@@ -28,6 +28,7 @@ struct FunctionFacts {
   bool increasing = false;           // f(k+1) >= f(k) + 1
   std::optional<ClosedForm> closed;  // a polynomial
   std::optional<int> doubling;       // f(0) >= 1 and f(k + doubling) >= 2 f(k)
+  std::optional<Integer> ratio;      // f(k+1) <= ratio f(k)
   std::vector<std::string> at_most;  // f(k) <= g(k) for these g
 };
 

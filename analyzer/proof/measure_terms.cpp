@@ -4,6 +4,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "analyzer/proof/descent.hpp"
 #include "analyzer/proof/points.hpp"
 #include "patterns/ast_print.hpp"
 
@@ -68,6 +71,14 @@ const char* live_rule(const RowModel& model) {
       return "live set: at most every position";
   }
   unreachable("row model");
+}
+
+// The least point >= 1, which is known exactly as progressions start beyond the list.
+std::optional<std::int64_t> nearest(const Points& points) {
+  for (const Interval& interval : points.start) {
+    if (interval.high >= 1) return std::max<std::int64_t>(interval.low, 1);
+  }
+  return std::nullopt;
 }
 
 // Points includes w, ..., 1: the number w of distances 1..w, or 0.
@@ -170,6 +181,18 @@ bool MeasureTerms::reads_all_powers_of_two() {
   return false;
 }
 
+// No distance but powers of two; after reads_all_powers_of_two().
+bool MeasureTerms::reads_only_powers_of_two() const {
+  const Points& points = structure_.b.model.points;
+  if (points.beyond.size() != 1 || points.all_beyond) return false;
+  for (const Interval& interval : points.start) {
+    for (std::int64_t d = interval.low; d <= interval.high; ++d) {
+      if (d < 1 || (d & (d - 1)) != 0) return false;
+    }
+  }
+  return true;
+}
+
 bool MeasureTerms::reads_all_squares_plus_one() {
   const RowModel& b = structure_.b.model;
   if (b.kind != RowModel::Kind::kDistances) return false;
@@ -206,7 +229,18 @@ std::optional<Term> MeasureTerms::hops(Query& query, const Term& i, const Term& 
   const RowModel& b = structure_.b.model;
   const bool only_output_steps = structure_.a_only_self && b.kind == RowModel::Kind::kDistances;
   exact_ = false;
-  if (b.kind != RowModel::Kind::kDistances) return hops;
+  const auto know_hop_bounds = [&]() {
+    for (const HopBound& bound : structure_.hop_bounds) {
+      know(hops <= hop_bound_term(query, bound, distance), "a bound by descent");
+      rules_.insert(bound.rules.begin(), bound.rules.end());
+      obligations_.insert(obligations_.end(), bound.obligations.begin(), bound.obligations.end());
+      lemmas_.insert(bound.lemmas.begin(), bound.lemmas.end());
+    }
+  };
+  if (b.kind != RowModel::Kind::kDistances) {
+    if (refined()) know_hop_bounds();
+    return hops;
+  }
   if (const std::int64_t w = leading_window(b.points); w > 1) {
     // ceil(d / w) steps of at most w
     rules_.insert("hops: a window of w is crossed in ceil((i - j) / w) steps");
@@ -218,10 +252,15 @@ std::optional<Term> MeasureTerms::hops(Query& query, const Term& i, const Term& 
     know(distance <= Term(farthest) * hops, "the longest step");
     exact_ = leading_window(b.points) == farthest;
   }
+  if (refined()) know_hop_bounds();
   if (b.points.beyond.empty()) return hops;
   if (reads_all_powers_of_two()) {
     rules_.insert("hops: i - j is a sum of popcount(i - j) powers of two");
     know(hops <= query.popcount_of(distance), "one step per one bit");
+    if (refined() && only_output_steps && reads_only_powers_of_two()) {
+      rules_.insert("hops: a sum of h powers of two has at most h one bits");
+      know(query.popcount_of(distance) <= hops, "one bit per step at most");
+    }
   }
   if (reads_all_squares_plus_one()) {
     assumes_.insert(kLagrange);
@@ -229,6 +268,102 @@ std::optional<Term> MeasureTerms::hops(Query& query, const Term& i, const Term& 
     know(hops <= 4, "1, 2 and 3 are 1, 2 and 1 + 2");
   }
   return hops;
+}
+
+// Edges of the longest chain among tokens 1..n.
+std::optional<Term> MeasureTerms::depth(Query& query, const Term& n) {
+  if (structure_.b_reads_previous) {
+    use(structure_.b);
+    rules_.insert("depth: row i reads row i - 1, so the chain 1, ..., n is the longest");
+    return n - 1;
+  }
+  const RowModel& a = structure_.a.model;
+  const RowModel& b = structure_.b.model;
+  if (!refined() || a.kind != RowModel::Kind::kDistances || b.kind != RowModel::Kind::kDistances) {
+    return std::nullopt;
+  }
+  use(structure_.a);
+  use(structure_.b);
+  const std::optional<std::int64_t> input = nearest(a.points), output = nearest(b.points);
+  if ((!output && b.points.infinite()) || (!input && a.points.infinite())) return std::nullopt;
+  if (!output) {
+    rules_.insert("depth: without output edges a chain is one input edge");
+    if (!input) return Term(0);
+    return if_then_else(n > Term(*input), 1, 0);
+  }
+  if (input || a.points.start.empty()) return std::nullopt;
+  rules_.insert("depth: a chain of edges of at least m has at most (n - 1) / m of them");
+  const Scope scope{{"n", n}};
+  const ExpressionPtr chain = make_expression(Arithmetic{
+      ArithmeticOperator::kFloorDivide,
+      make_expression(Arithmetic{ArithmeticOperator::kSubtract, make_expression(Name{"n"}),
+                                 make_expression(Literal{1})}),
+      make_expression(Literal{*output})});
+  return query.encode_known(*chain, scope);
+}
+
+Term MeasureTerms::live(Query& query, const Term& n) {
+  const std::string key = "cache " + n.text();
+  if (known_.count(key) == 0) known_.emplace(key, cache(query, n));
+  return known_.at(key);
+}
+
+// The best load of paths j -> j + n for j = 1..n.
+std::optional<Term> MeasureTerms::congestion(Query& query, const Term& n) {
+  if (!structure_.reaches_all()) return std::nullopt;
+  if (refined() &&
+      (structure_.a_reads_all || (structure_.a_reads_self && structure_.b_reads_all))) {
+    use(structure_.a);
+    use(structure_.b);
+    rules_.insert("congestion: every token reads every earlier one, so each path is one edge");
+    return Term(1);
+  }
+  if (!structure_.a_only_self) return std::nullopt;
+  const Term cached = live(query, n);
+  exact_ = false;
+  const Term load = query.fresh("congestion");
+  rules_.insert("capacity law: congestion(n) * cache(n) >= n when A is diagonal");
+  query.assume(implies(n >= 1, conjunction({load >= 1, load <= n, load * cached >= n})),
+               "capacity law");
+  if (refined() && structure_.b.model.kind == RowModel::Kind::kDistances) {
+    rules_.insert("translation law: congestion(n) <= hops over distance n");
+    if (const std::optional<Term> over = hops(query, n + 1, Term(1))) {
+      query.assume(implies(n >= 1, load <= *over), "translation law");
+    }
+  }
+  return load;
+}
+
+// Vertex-disjoint paths from tokens up to m to later ones.
+std::optional<Term> MeasureTerms::rank(Query& query, const Term& m) {
+  if (!refined() && (!structure_.a_only_self || !structure_.reaches_all())) return std::nullopt;
+  const Term cached = live(query, m);
+  exact_ = false;
+  const Term value = query.fresh("rank");
+  rules_.insert(structure_.a_only_self
+                    ? "capacity law: rank(m) <= cache(m) when A is diagonal"
+                    : "capacity law: rank(m) <= cache(m), as every path passes a live x or y");
+  query.assume(implies(m >= 1, conjunction({value >= 0, value <= m, value <= cached})),
+               "capacity law");
+  if (!refined()) return value;
+  // One read of the same distance c >= 1 for each of the last min(c, m) tokens: disjoint edges.
+  for (const Side side : {Side::kA, Side::kB}) {
+    const ProvedModel& proved = structure_.side(side);
+    if (proved.model.kind != RowModel::Kind::kDistances) continue;
+    if (side == Side::kB && !structure_.a_reads_self) continue;
+    const Points& points = proved.model.points;
+    if (points.infinite()) {
+      rules_.insert("rank: one distance of at least m carries every token up to m across the cut");
+      query.assume(implies(m >= 1, value >= m), "one long distance");
+    } else if (!points.start.empty() && points.start.back().high >= 1) {
+      const Term longest(points.start.back().high);
+      rules_.insert(
+          "rank: the longest distance c carries the last min(c, m) tokens across the cut");
+      query.assume(implies(m >= 1, value >= if_then_else(longest <= m, longest, m)),
+                   "the longest distance");
+    }
+  }
+  return value;
 }
 
 std::optional<Term> MeasureTerms::term(Query& query, MeasureKind measure,
@@ -254,31 +389,16 @@ std::optional<Term> MeasureTerms::term(Query& query, MeasureKind measure,
       value = hops(query, n, arguments[1]);
       break;
     case MeasureKind::kDepth:
-      if (!structure_.b_reads_previous) return std::nullopt;
-      use(structure_.b);
-      rules_.insert("depth: row i reads row i - 1, so the chain 1, ..., n is the longest");
-      value = n - 1;
+      value = depth(query, n);
       break;
     case MeasureKind::kCongestion:
-    case MeasureKind::kRank: {
-      if (!structure_.a_only_self || !structure_.reaches_all()) return std::nullopt;
-      const std::string live_key = "cache " + n.text();
-      if (known_.count(live_key) == 0) known_.emplace(live_key, cache(query, n));
-      const Term live = known_.at(live_key);
-      exact_ = false;
-      value = query.fresh(measure == MeasureKind::kRank ? "rank" : "congestion");
-      if (measure == MeasureKind::kRank) {
-        rules_.insert("capacity law: rank(m) <= cache(m) when A is diagonal");
-        query.assume(implies(n >= 1, conjunction({*value >= 0, *value <= n, *value <= live})),
-                     "capacity law");
-      } else {
-        rules_.insert("capacity law: congestion(n) * cache(n) >= n when A is diagonal");
-        query.assume(implies(n >= 1, conjunction({*value >= 1, *value <= n, *value * live >= n})),
-                     "capacity law");
-      }
+      value = congestion(query, n);
       break;
-    }
+    case MeasureKind::kRank:
+      value = rank(query, n);
+      break;
   }
+  if (!value) return std::nullopt;
   known_.emplace(key, *value);
   return value;
 }

@@ -39,6 +39,11 @@ class MeasureTerms {
   Term time(Query& query, const Term& i);
   Term cache(Query& query, const Term& i);
   std::optional<Term> hops(Query& query, const Term& i, const Term& j);
+  std::optional<Term> depth(Query& query, const Term& n);
+  std::optional<Term> congestion(Query& query, const Term& n);
+  std::optional<Term> rank(Query& query, const Term& m);
+  Term live(Query& query, const Term& n);
+  bool reads_only_powers_of_two() const;
   bool reads_all_powers_of_two();
   bool reads_all_squares_plus_one();
   bool progression_is(const Progression& progression, const ExpressionPtr& other);

@@ -74,6 +74,25 @@ std::vector<Obligation> doubling_obligations(const Knowledge& knowledge,
           .conclude(power(q + 1) <= f(here + Term(m)))};
 }
 
+std::vector<Obligation> ratio_obligations(const Knowledge& knowledge, const std::string& function,
+                                          const Integer& first, const Integer& ratio) {
+  const auto f = [&](const Term& t) { return Term::apply("fn." + function, t); };
+  const auto power = [&](const Term& t) { return Term::apply("pow." + ratio.to_string(), t); };
+  const Term t = Term::variable("t");
+  const std::string name = fmt::format("ratio({})", function);
+  return {Step(knowledge, name + ".power.base", fmt::format("{0}(0) <= {0}(0) c^0", function))
+              .given(equal(power(0), 1), "definition")
+              .given(equal(f(0), Term(first)), "definition")
+              .conclude(f(0) <= Term(first) * power(0)),
+          Step(knowledge, name + ".power.step",
+               fmt::format("{0}(t) <= {0}(0) c^t gives {0}(t+1) <= {0}(0) c^(t+1)", function))
+              .given(t >= 0, "t is natural")
+              .given(f(t + 1) <= Term(ratio) * f(t), name)
+              .given(equal(power(t + 1), Term(ratio) * power(t)), "definition")
+              .given(f(t) <= Term(first) * power(t), "induction hypothesis")
+              .conclude(f(t + 1) <= Term(first) * power(t + 1))};
+}
+
 Lemma power_lemma(const Knowledge& knowledge, const Integer& base) {
   const std::string b = base.to_string();
   const std::string name = fmt::format("power({})", b);
@@ -136,6 +155,26 @@ Lemma powers_lemma(const Knowledge& knowledge, const Integer& base, const Intege
           .given(small(s) <= large(s), name + ".step")
           .conclude(conjunction(
               {small(s) <= large(t), implies(s < t, Term(base) * small(s) <= large(t))})));
+  return lemma;
+}
+
+Lemma squares_lemma(const Knowledge& knowledge) {
+  const auto power = [](const Term& t) { return Term::apply("pow.2", t); };
+  const Term t = Term::variable("t"), x = Term::variable("x"), y = Term::variable("y");
+  Lemma lemma{"squares", {}};
+  lemma.obligations.push_back(Step(knowledge, "squares.base", "2^(2 * 0) = (2^0)^2")
+                                  .given(equal(power(0), 1), "definition")
+                                  .conclude(equal(power(0), power(0) * power(0))));
+  lemma.obligations.push_back(
+      Step(knowledge, "squares.step", "2^(2t) = (2^t)^2 gives 2^(2t+2) = (2^(t+1))^2")
+          .given(t >= 0, "t is natural")
+          .given(equal(power(t + t + 1), Term(2) * power(t + t)), "definition")
+          .given(equal(power(t + t + 2), Term(2) * power(t + t + 1)), "definition")
+          .given(equal(x, power(t)), "a name")
+          .given(equal(y, power(t + 1)), "a name")
+          .given(equal(y, Term(2) * x), "definition")
+          .given(equal(power(t + t), x * x), "induction hypothesis")
+          .conclude(equal(power(t + t + 2), y * y)));
   return lemma;
 }
 

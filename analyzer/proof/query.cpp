@@ -174,6 +174,16 @@ void Query::add_function_instances(const FunctionDefinition& function, const Ter
                                         power_of(2, doublings) <= value})),
            lemma("doubling"));
   }
+  if (refined_ && facts.ratio) {
+    const Term first = apply(function, Term(0));
+    assume(implies(t >= 0, value <= first * power_of(*facts.ratio, t)), lemma("ratio"));
+    for (const Term& s : function_arguments_[function.name]) {
+      if (s.text() == t.text()) continue;
+      const Term before = Term::apply("fn." + function.name, s);
+      assume(implies(conjunction({s >= 0, equal(t, s + 1)}), value <= Term(*facts.ratio) * before),
+             lemma("ratio"));
+    }
+  }
   for (const std::string& other : facts.at_most) {
     const Term above = apply(*knowledge_.pattern->function(other), t);
     const std::string name = fmt::format("at_most({},{})", function.name, other);

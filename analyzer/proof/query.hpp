@@ -64,6 +64,8 @@ class Query {
   // base^exponent for base >= 2; says something only where exponent >= 0.
   Term power_of(const Integer& base, const Term& exponent);
 
+  // Adds instances of lemmas that plain proofs do without.
+  void refine() { refined_ = true; }
   // Powers and functions are also held to their exact values around this size.
   void landmark(const Integer& size) { landmarks_.push_back(size); }
 
@@ -109,6 +111,7 @@ class Query {
   std::map<std::string, std::vector<Term>> function_arguments_;
   std::map<Integer, std::vector<Term>> power_arguments_;
   std::vector<Integer> landmarks_;
+  bool refined_ = false;
 };
 
 }  // namespace heddle::proof

@@ -13,6 +13,14 @@
 
 namespace heddle::proof {
 
+// hops(i, j) <= bound for every 1 <= j < i.
+struct HopBound {
+  ExpressionPtr bound;  // of one name, the distance (descent.hpp)
+  std::vector<std::string> rules;
+  std::vector<Obligation> obligations;
+  std::set<std::string> lemmas;
+};
+
 struct Structure {
   Knowledge knowledge;
   ProvedModel a;
@@ -24,6 +32,8 @@ struct Structure {
   bool a_reads_all = false;       // rowA(i) = 1..i for i >= 1
   bool b_reads_previous = false;  // i-1 in rowB(i) for i >= 2
   bool b_reads_all = false;       // rowB(i) = 1..i-1 for i >= 1
+
+  std::vector<HopBound> hop_bounds;  // filled by find_hop_bounds() where hops matter
 
   const ProvedModel& side(Side which) const { return which == Side::kA ? a : b; }
   // Every j < i reaches i: directly where rowA(i) is everything; else x_j enters at row j and

@@ -91,7 +91,7 @@ TEST_CASE("classes are derived with constants that are proved") {
   CHECK(classes("sqrt_recurrence") == "O(sqrt n) O(n)");
   CHECK(classes("sqrt_cached") == "O(sqrt n) O(sqrt n)");
   CHECK(classes("fibonacci_cached") == "O(log n) O(log n)");
-  CHECK(derive(builtin("sqrt_recurrence")).time.closed_form == "1 + #{k >= 0 : f(k) <= i - 1}");
+  CHECK(derive(builtin("sqrt_recurrence")).time.closed_form == "sqrt(i - 2) + 2 for i >= 2");
   CHECK(derive(builtin("sqrt_recurrence")).time.lower ==
         derive(builtin("sqrt_recurrence")).time.upper);
 }
@@ -159,7 +159,7 @@ TEST_CASE("capacity laws and depth") {
   CHECK(verdict_of(cached + "claim congestion(n) * cache(n) >= n") == "proved: all n");
   CHECK(verdict_of(cached + "claim rank(m) <= cache(m)") == "proved: all m");
   CHECK(verdict_of(cached + "claim depth(n) = n - 1") == "proved: all n");
-  CHECK(verdict_of(cached + "claim rank(m) <= 3") == "unknown");
+  CHECK(verdict_of(cached + "claim rank(m) <= 3") == "refuted: m = 8");
 }
 
 TEST_CASE("other sequences: cubes, powers of three, triangular, Pell, sparse squares, strides") {

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Closed forms of a measure of one variable: guessed from its first values, kept only when proved
+// for every value of the variable.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace heddle::proof {
+
+// Expressions of the pattern language, "sqrt(i - 2) + 2 for i >= 2"; empty where none was proved.
+struct ClosedForms {
+  std::string exact;
+  std::string lower;
+  std::string upper;
+};
+
+// `values` are those at 1, 2, ...; `proves` decides a claim such as "time(i) = i for i >= 2".
+ClosedForms find_closed_forms(const std::string& measure, const std::string& variable,
+                              const std::vector<std::int64_t>& values,
+                              const std::function<bool(const std::string&)>& proves);
+
+}  // namespace heddle::proof
