@@ -27,6 +27,7 @@ using proof::MeasuredRows;
 using proof::Structure;
 
 constexpr int kMostRounds = 4;
+constexpr std::uint64_t kShareOfGuess = 8;
 constexpr int kFarthestExponent = 220;
 constexpr std::int64_t kMostPositions = 30'000'000;
 
@@ -52,6 +53,9 @@ class Prover {
     }
     return result;
   }
+
+  // Guesses are many and mostly wrong: each proof from here on gets a share of the resources.
+  void hurry() { structure_.knowledge.resource_limit = options_.resource_limit / kShareOfGuess; }
 
   DerivedMeasure derive(MeasureKind measure) {
     DerivedMeasure derived;
@@ -115,7 +119,7 @@ class Prover {
     upper.push_back("n");
     DerivedMeasure derived = first_of("congestion(n)", exact, upper, {});
     const std::string live = in_variable(cache.upper_form, "n");
-    if (derived.lower_form.empty() && !live.empty() &&
+    if (derived.lower_form.empty() && !live.empty() && live != "n" &&
         proves(fmt::format("congestion(n) * ({}) >= n", live))) {
       derived.lower_form = fmt::format("ceil(n / ({}))", live);
     }
@@ -478,6 +482,7 @@ DerivedBounds derive(const Pattern& pattern, const ProveOptions& options) {
   if (prove_causal(pattern, causality).status != CausalityVerdict::Status::kProved) return {};
   Prover prover(pattern, options);
   DerivedBounds bounds;
+  prover.hurry();
   bounds.time = prover.derive(MeasureKind::kTime);
   bounds.cache = prover.derive(MeasureKind::kCache);
   bounds.depth = prover.derive_depth();

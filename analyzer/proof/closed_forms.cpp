@@ -36,7 +36,8 @@ std::string plus(const std::string& text, std::int64_t c) {
 std::vector<Shape> shapes(const std::string& v, const std::vector<std::int64_t>& values) {
   const auto size = static_cast<std::int64_t>(values.size());
   std::vector<Shape> result{{"0", [](std::int64_t) { return 0; }, 1},
-                            {v, [](std::int64_t i) { return i; }, 1}};
+                            {v, [](std::int64_t i) { return i; }, 1},
+                            {"2 * " + v, [](std::int64_t i) { return 2 * i; }, 1}};
   const std::int64_t most = *std::max_element(values.begin(), values.end());
   if (most < size / 2) {
     for (const std::int64_t c : {most, most - 1}) {
@@ -115,10 +116,13 @@ ClosedForms find_closed_forms(const std::string& measure, const std::string& var
   struct Candidate {
     std::string text;
     std::int64_t slack;  // over all values
+    bool part;
   };
   const auto best = [&](bool upper) -> std::string {
     std::vector<Candidate> candidates;
-    for (const Shape& shape : parts_of(whole)) {
+    const std::vector<Shape> parts = parts_of(whole);  // whole shapes first
+    for (std::size_t index = 0; index < parts.size(); ++index) {
+      const Shape& shape = parts[index];
       if (shape.first > 1) continue;
       std::int64_t c = at(1) - shape.value(1);
       for (std::int64_t i = 1; i <= size; ++i) {
@@ -127,11 +131,17 @@ ClosedForms find_closed_forms(const std::string& measure, const std::string& var
       }
       std::int64_t slack = 0;
       for (std::int64_t i = 1; i <= size; ++i) slack += std::abs(shape.value(i) + c - at(i));
-      candidates.push_back({plus(shape.text, c), slack});
+      candidates.push_back({plus(shape.text, c), slack, index >= whole.size()});
     }
     std::stable_sort(candidates.begin(), candidates.end(),
                      [](const Candidate& x, const Candidate& y) { return x.slack < y.slack; });
-    if (candidates.size() > 2 * kMostAttempts) candidates.resize(2 * kMostAttempts);
+    // Proofs that fail take longest, so only a few of the bold candidates are tried.
+    int bold = 0, modest = 0;
+    const auto too_many = [&](const Candidate& candidate) {
+      return candidate.part ? ++bold > kMostParts : ++modest > kMostAttempts;
+    };
+    candidates.erase(std::remove_if(candidates.begin(), candidates.end(), too_many),
+                     candidates.end());
     for (const Candidate& candidate : candidates) {
       if (proves(fmt::format("{} {} {}", measure, upper ? "<=" : ">=", candidate.text))) {
         return candidate.text;

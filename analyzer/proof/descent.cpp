@@ -179,8 +179,8 @@ class Descent {
   // the row lie before token 1 and are never read. So residues modulo the last stride are all there
   // is.
   void add_lattice(const std::string& function) {
-    const auto known = structure_.lattices.find(function);
-    if (known == structure_.lattices.end() || !known->second.convex) return;
+    const auto known = structure_.refined.lattices.find(function);
+    if (known == structure_.refined.lattices.end() || !known->second.convex) return;
     Ruler ruler;
     ruler.kind = Ruler::Kind::kLattice;
     ruler.function = function;

@@ -94,13 +94,19 @@ void MeasureTerms::use(const ProvedModel& model) {
   lemmas_.insert(model.lemmas.begin(), model.lemmas.end());
 }
 
-void MeasureTerms::use_lattices(const RowModel& model) {
-  for (const RowModel& part : model.parts) use_lattices(part);
-  if (!refined() || model.kind != RowModel::Kind::kLattice) return;
-  const LatticeFacts& facts = structure_.lattices.at(model.function);
-  rules_.insert(facts.rules.begin(), facts.rules.end());
-  obligations_.insert(obligations_.end(), facts.obligations.begin(), facts.obligations.end());
-  lemmas_.insert(facts.lemmas.begin(), facts.lemmas.end());
+void MeasureTerms::use_refinement(const RowModel& model) {
+  for (const RowModel& part : model.parts) use_refinement(part);
+  if (!refined()) return;
+  const auto add = [&](const auto& facts) {
+    rules_.insert(facts.rules.begin(), facts.rules.end());
+    obligations_.insert(obligations_.end(), facts.obligations.begin(), facts.obligations.end());
+    lemmas_.insert(facts.lemmas.begin(), facts.lemmas.end());
+  };
+  if (model.kind == RowModel::Kind::kLattice) add(structure_.refined.lattices.at(model.function));
+  if (model.points.beyond.size() > 1) {
+    const Overlap& overlap = structure_.refined.overlaps.at(key_of(model.points.beyond));
+    if (overlap.exact) add(overlap);
+  }
 }
 
 Term MeasureTerms::time(Query& query, const Term& i) {
@@ -111,8 +117,8 @@ Term MeasureTerms::time(Query& query, const Term& i) {
     if (!std::holds_alternative<EmptySet>(query.knowledge().pattern->set(side)->node)) {
       rules_.insert(size_rule(proved.model));
     }
-    const SizeBounds size = row_size(query, proved.model, side, i, lattices());
-    use_lattices(proved.model);
+    const SizeBounds size = row_size(query, proved.model, side, i, refinement());
+    use_refinement(proved.model);
     if (size.exact) {
       total = total + size.low;
       continue;
@@ -134,8 +140,8 @@ Term MeasureTerms::cache(Query& query, const Term& i) {
     if (!std::holds_alternative<EmptySet>(query.knowledge().pattern->set(side)->node)) {
       rules_.insert(live_rule(proved.model));
     }
-    const SizeBounds size = live_size(query, proved.model, side, i, lattices());
-    use_lattices(proved.model);
+    const SizeBounds size = live_size(query, proved.model, side, i, refinement());
+    use_refinement(proved.model);
     if (size.exact) {
       total = total + size.low;
       continue;

@@ -48,9 +48,9 @@ class MeasureTerms {
   bool reads_all_squares_plus_one();
   bool progression_is(const Progression& progression, const ExpressionPtr& other);
   void use(const ProvedModel& model);
-  void use_lattices(const RowModel& model);
+  void use_refinement(const RowModel& model);
   bool refined() const { return detail_ == Detail::kRefined; }
-  const KnownLattices* lattices() const { return refined() ? &structure_.lattices : nullptr; }
+  const Refined* refinement() const { return refined() ? &structure_.refined : nullptr; }
 
   const Structure& structure_;
   Detail detail_;

@@ -78,7 +78,8 @@ SizeBounds other_size(Query& query, const SetExpression& set, const Term& i, con
 
 }  // namespace
 
-SizeBounds count_up_to(Query& query, const Points& points, const Term& limit) {
+SizeBounds count_up_to(Query& query, const Points& points, const Term& limit,
+                       const Refined* refined) {
   SizeBounds size = exactly(Term(0));
   for (const Interval& interval : points.start) {
     const Term low(interval.low), high(interval.high);
@@ -89,6 +90,19 @@ SizeBounds count_up_to(Query& query, const Points& points, const Term& limit) {
     size = sum_of(size, exactly(larger(Term(0), limit - Term(points.split))));
   }
   if (points.beyond.empty()) return size;
+  if (const Overlap* overlap = refined && points.beyond.size() > 1
+                                   ? &refined->overlaps.at(key_of(points.beyond))
+                                   : nullptr;
+      overlap != nullptr && overlap->exact) {
+    for (const std::size_t at : overlap->kept) {
+      size = sum_of(size, exactly(count_progression(query, points.beyond[at], limit)));
+    }
+    for (const Progression& common : overlap->common) {
+      const Term twice = size.low - count_progression(query, common, limit);
+      size = {twice, twice, size.exact};
+    }
+    return size;
+  }
   SizeBounds beyond = exactly(count_progression(query, points.beyond[0], limit));
   for (std::size_t at = 1; at < points.beyond.size(); ++at) {
     const SizeBounds next = exactly(count_progression(query, points.beyond[at], limit));
@@ -98,18 +112,18 @@ SizeBounds count_up_to(Query& query, const Points& points, const Term& limit) {
 }
 
 SizeBounds row_size(Query& query, const RowModel& model, Side side, const Term& i,
-                    const KnownLattices* lattices) {
+                    const Refined* refined) {
   const Term capacity = side == Side::kA ? i : i - 1;
   switch (model.kind) {
     case RowModel::Kind::kDistances:
-      return count_up_to(query, model.points, i - 1);
+      return count_up_to(query, model.points, i - 1, refined);
     case RowModel::Kind::kPositions:
-      return count_up_to(query, model.points, model.before_row ? i - 1 : i);
+      return count_up_to(query, model.points, model.before_row ? i - 1 : i, refined);
     case RowModel::Kind::kLattice: {
       const Term count = count_progression(query, values_of(model.function), i - 1);
       const Term one = smaller(Term(1), count);
-      if (lattices == nullptr) return {one, count};
-      const LatticeFacts& facts = lattices->at(model.function);
+      if (refined == nullptr) return {one, count};
+      const LatticeFacts& facts = refined->lattices.at(model.function);
       if (facts.distinct) return exactly(count);
       if (facts.spread == 0) return {one, count};
       return {larger(one, spread_out(query, count, facts)), count};
@@ -117,9 +131,9 @@ SizeBounds row_size(Query& query, const RowModel& model, Side side, const Term& 
     case RowModel::Kind::kUnion:
     case RowModel::Kind::kIntersection:
     case RowModel::Kind::kDifference: {
-      const SizeBounds left = row_size(query, model.parts[0], side, i, lattices);
+      const SizeBounds left = row_size(query, model.parts[0], side, i, refined);
       SizeBounds size =
-          combined(model.kind, left, row_size(query, model.parts[1], side, i, lattices));
+          combined(model.kind, left, row_size(query, model.parts[1], side, i, refined));
       size.high = smaller(size.high, capacity);
       return size;
     }
@@ -130,7 +144,7 @@ SizeBounds row_size(Query& query, const RowModel& model, Side side, const Term& 
 }
 
 SizeBounds live_size(Query& query, const RowModel& model, Side side, const Term& i,
-                     const KnownLattices* lattices) {
+                     const Refined* refined) {
   switch (model.kind) {
     case RowModel::Kind::kDistances: {
       if (model.points.infinite()) return exactly(i);
@@ -139,15 +153,15 @@ SizeBounds live_size(Query& query, const RowModel& model, Side side, const Term&
       return exactly(smaller(Term(farthest), i));
     }
     case RowModel::Kind::kPositions:
-      return count_up_to(query, model.points, i);
+      return count_up_to(query, model.points, i, refined);
     case RowModel::Kind::kLattice:
-      return row_size(query, model, side, i + 1, lattices);
+      return row_size(query, model, side, i + 1, refined);
     case RowModel::Kind::kUnion:
     case RowModel::Kind::kIntersection:
     case RowModel::Kind::kDifference: {
-      const SizeBounds left = live_size(query, model.parts[0], side, i, lattices);
+      const SizeBounds left = live_size(query, model.parts[0], side, i, refined);
       SizeBounds size =
-          combined(model.kind, left, live_size(query, model.parts[1], side, i, lattices));
+          combined(model.kind, left, live_size(query, model.parts[1], side, i, refined));
       // What the left part reads late may be what the right part takes away late.
       if (model.kind == RowModel::Kind::kDifference) size.low = Term(0);
       size.high = smaller(size.high, i);

@@ -3,7 +3,11 @@
 // For a pattern that is proved causal.
 #pragma once
 
+#include <map>
+#include <string>
+
 #include "analyzer/proof/lattice.hpp"
+#include "analyzer/proof/overlap.hpp"
 #include "analyzer/proof/query.hpp"
 #include "analyzer/proof/row_model.hpp"
 
@@ -18,13 +22,17 @@ struct SizeBounds {
 
 // #{p in points : p <= limit}. A progression is counted by a fresh c with
 // value(low + c - 1) <= limit < value(low + c), which is its number as it is strictly increasing.
-SizeBounds count_up_to(Query& query, const Points& points, const Term& limit);
+SizeBounds count_up_to(Query& query, const Points& points, const Term& limit,
+                       const Refined* refined = nullptr);
 
-// |row(i)| and |live(i)| for i >= 1. With what is known of its lattices the bounds are sharper.
-using KnownLattices = std::map<std::string, LatticeFacts>;
+// |row(i)| and |live(i)| for i >= 1. With what is known of lattices and overlaps they are sharper.
+struct Refined {
+  std::map<std::string, LatticeFacts> lattices;  // by function
+  std::map<std::string, Overlap> overlaps;       // by key_of the progressions
+};
 SizeBounds row_size(Query& query, const RowModel& model, Side side, const Term& i,
-                    const KnownLattices* lattices = nullptr);
+                    const Refined* refined = nullptr);
 SizeBounds live_size(Query& query, const RowModel& model, Side side, const Term& i,
-                     const KnownLattices* lattices = nullptr);
+                     const Refined* refined = nullptr);
 
 }  // namespace heddle::proof

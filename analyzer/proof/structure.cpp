@@ -93,11 +93,16 @@ bool reads_distance(const Knowledge& knowledge, const RowModel& model, std::int6
 
 namespace {
 
-void learn_lattices(Structure& structure, const RowModel& model) {
-  if (model.kind == RowModel::Kind::kLattice && structure.lattices.count(model.function) == 0) {
-    structure.lattices.emplace(model.function, lattice_facts(structure.knowledge, model.function));
+void refine(Structure& structure, const RowModel& model) {
+  const Knowledge& knowledge = structure.knowledge;
+  Refined& refined = structure.refined;
+  if (model.kind == RowModel::Kind::kLattice && refined.lattices.count(model.function) == 0) {
+    refined.lattices.emplace(model.function, lattice_facts(knowledge, model.function));
   }
-  for (const RowModel& part : model.parts) learn_lattices(structure, part);
+  if (const std::vector<Progression>& beyond = model.points.beyond; beyond.size() > 1) {
+    refined.overlaps.emplace(key_of(beyond), overlap_of(knowledge, beyond));
+  }
+  for (const RowModel& part : model.parts) refine(structure, part);
 }
 
 }  // namespace
@@ -112,8 +117,8 @@ Structure structure_of(const Pattern& pattern, std::uint64_t resource_limit) {
   structure.a_reads_self = reads_distance(structure.knowledge, a.model, 0, a.obligations, a.lemmas);
   structure.b_reads_previous =
       reads_distance(structure.knowledge, b.model, 1, b.obligations, b.lemmas);
-  learn_lattices(structure, a.model);
-  learn_lattices(structure, b.model);
+  refine(structure, a.model);
+  refine(structure, b.model);
   if (a.model.kind == RowModel::Kind::kDistances) {
     const Points& points = a.model.points;
     structure.a_only_self = !points.infinite() && points.start == IntervalList{{0, 0}};

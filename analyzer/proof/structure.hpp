@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "analyzer/proof/lattice.hpp"
 #include "analyzer/proof/row_model.hpp"
+#include "analyzer/proof/row_size.hpp"
 
 namespace heddle::proof {
 
@@ -25,7 +25,7 @@ struct Structure {
   Knowledge knowledge;
   ProvedModel a;
   ProvedModel b;
-  std::map<std::string, LatticeFacts> lattices;  // by the function of every lattice in a and b
+  Refined refined;  // about every lattice and every union of progressions in a and b
   // Each is proved when true and merely not known when false.
   bool a_reads_self = false;      // i in rowA(i) for i >= 1
   bool a_only_self = false;       // rowA(i) = {i} for i >= 1

@@ -108,7 +108,7 @@ Reply ask(const std::string& script, std::uint64_t resource_limit,
   context.run("(set-option :rlimit " + std::to_string(resource_limit) + ")");
   // Some loops of nonlinear arithmetic do not count; nobody waits for them, and the answer then is
   // unknown like any other that was not found.
-  context.run("(set-option :timeout 8000)");
+  context.run("(set-option :timeout " + std::to_string(resource_limit / 250 + 200) + ")");
   const std::string output = context.run(script);
   if (output == "unsat\n") return {Answer::kUnsat, {}, {}};
   if (output == "sat\n") {

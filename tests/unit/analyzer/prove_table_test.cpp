@@ -65,6 +65,20 @@ TEST_CASE("sizes of lattice rows are bounded from both sides") {
         });
 }
 
+TEST_CASE("unions are counted exactly where parts are apart, nested or meet regularly") {
+  const std::string strides = "A = diagonal\nB = { i - 2*t : t >= 1, 2*t < i } | ";
+  check(strides + "{ i - 4*t : t >= 1, 4*t < i }",
+        {{"time(i) = floor((i + 1) / 2)", "proved"},
+         {"time(i) = floor(i / 2) + 1", "refuted: i = 2"}});
+  check(strides + "{ i - (2*t + 1) : t >= 1, 2*t + 1 < i }",
+        {{"time(i) = i - 1 for i >= 2", "proved"}, {"time(i) >= i", "refuted: i = 2"}});
+  check(strides + "{ i - 3*t : t >= 1, 3*t < i }",
+        {{"time(i) = floor((i - 1) / 2) + floor((i - 1) / 3) - floor((i - 1) / 6) + 1", "proved"},
+         {"time(i) = floor((i - 1) / 2) + floor((i - 1) / 3) + 1", "refuted: i = 7"}});
+  check("f(k) = 2^k\nA = diagonal\nB = offsets(f) | window(3)",
+        {{"time(i) = min(i, 4) + max(log2(max(i - 1, 1)) - 1, 0)", "proved"}});
+}
+
 TEST_CASE("counts that fail far out are found") {
   check(kTwo + "B = offsets(f)",
         {
