@@ -27,7 +27,7 @@ using proof::MeasuredRows;
 using proof::Structure;
 
 constexpr int kMostRounds = 4;
-constexpr std::uint64_t kShareOfGuess = 8;
+constexpr std::uint64_t kShareOfGuess = 4;
 constexpr int kFarthestExponent = 220;
 constexpr std::int64_t kMostPositions = 30'000'000;
 
@@ -78,14 +78,18 @@ class Prover {
       break;
     }
     derived.closed_form = closed_form(measure);
+    return derived;
+  }
+
+  void derive_forms(MeasureKind measure, DerivedMeasure& derived) {
+    if (!measured_.ok() || cache_is_uncertain(measure)) return;
     std::vector<std::int64_t> values;
     for (std::int64_t i = 1; i <= options_.check_up_to; ++i) {
       values.push_back(*measured_.value().value(measure, {Integer(i)}).value().to_int64());
     }
-    set_forms(derived,
-              proof::find_closed_forms(name_of(measure) + std::string("(i)"), "i", values,
-                                       [&](const std::string& text) { return proves(text); }));
-    return derived;
+    const auto decide = [&](const std::string& text) { return proves(text); };
+    set_forms(derived, proof::find_closed_forms(std::string(name_of(measure)) + "(i)", "i", values,
+                                                decide));
   }
 
   DerivedMeasure derive_depth() {
@@ -482,9 +486,11 @@ DerivedBounds derive(const Pattern& pattern, const ProveOptions& options) {
   if (prove_causal(pattern, causality).status != CausalityVerdict::Status::kProved) return {};
   Prover prover(pattern, options);
   DerivedBounds bounds;
-  prover.hurry();
   bounds.time = prover.derive(MeasureKind::kTime);
   bounds.cache = prover.derive(MeasureKind::kCache);
+  prover.hurry();
+  prover.derive_forms(MeasureKind::kTime, bounds.time);
+  prover.derive_forms(MeasureKind::kCache, bounds.cache);
   bounds.depth = prover.derive_depth();
   bounds.hops = prover.derive_hops();
   bounds.congestion = prover.derive_congestion(bounds.cache);

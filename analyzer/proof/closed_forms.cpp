@@ -14,7 +14,8 @@
 namespace heddle::proof {
 namespace {
 
-constexpr int kMostAttempts = 6;          // proofs of one kind that are tried
+constexpr int kMostAttempts = 3;          // proofs of one kind that are tried
+constexpr int kMostParts = 3;             // with parts of a shape
 constexpr std::int64_t kLatestStart = 3;  // of an exact form
 constexpr std::pair<std::int64_t, std::int64_t> kParts[] = {{3, 4}, {2, 3}, {1, 2}, {1, 3}, {1, 4}};
 
@@ -138,7 +139,7 @@ ClosedForms find_closed_forms(const std::string& measure, const std::string& var
     // Proofs that fail take longest, so only a few of the bold candidates are tried.
     int bold = 0, modest = 0;
     const auto too_many = [&](const Candidate& candidate) {
-      return candidate.part ? ++bold > kMostParts : ++modest > kMostAttempts;
+      return candidate.part ? upper || ++bold > kMostParts : ++modest > kMostAttempts;
     };
     candidates.erase(std::remove_if(candidates.begin(), candidates.end(), too_many),
                      candidates.end());

@@ -20,16 +20,18 @@ struct SizeBounds {
   bool exact = false;
 };
 
+// What is known of the lattices and of the unions of progressions in a pattern.
+struct Refined {
+  std::map<std::string, LatticeFacts> lattices;  // by function
+  std::map<std::string, Overlap> overlaps;       // by key_of the progressions
+};
+
 // #{p in points : p <= limit}. A progression is counted by a fresh c with
 // value(low + c - 1) <= limit < value(low + c), which is its number as it is strictly increasing.
 SizeBounds count_up_to(Query& query, const Points& points, const Term& limit,
                        const Refined* refined = nullptr);
 
 // |row(i)| and |live(i)| for i >= 1. With what is known of lattices and overlaps they are sharper.
-struct Refined {
-  std::map<std::string, LatticeFacts> lattices;  // by function
-  std::map<std::string, Overlap> overlaps;       // by key_of the progressions
-};
 SizeBounds row_size(Query& query, const RowModel& model, Side side, const Term& i,
                     const Refined* refined = nullptr);
 SizeBounds live_size(Query& query, const RowModel& model, Side side, const Term& i,

@@ -331,7 +331,7 @@ int main(int argc, char** argv) {
         return 1;
       }
     }
-    if (round % 4 == 0 && !check_forms(*pattern, *counted, n, tally)) return 1;
+    if (round % 8 == 0 && !check_forms(*pattern, *counted, n, tally)) return 1;
   }
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
