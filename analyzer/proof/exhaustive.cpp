@@ -240,7 +240,9 @@ Result<Integer> MeasuredRows::congestion(std::int64_t n) const {
 Result<Integer> MeasuredRows::rank(std::int64_t m) const {
   const auto known = ranks_.find(m);
   if (known != ranks_.end()) return Integer(known->second);
-  const std::int64_t value = rank_across(*rows_, m).value;
+  const Result<RankResult> found = rank_across(*rows_, m);
+  if (!found.ok()) return found.error();
+  const std::int64_t value = found->value;
   const std::int64_t live = cache_[static_cast<std::size_t>(m - 1)];
   const std::int64_t most = cache_horizon_ ? m : std::min(m, live);
   if (value < most) return Error{"more rows than were looked at may raise the rank"};

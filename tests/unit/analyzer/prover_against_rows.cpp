@@ -114,7 +114,8 @@ struct Counted {
     const Rows& small = std::get<Rows>(few);
     counted.hops = all_hops(small);
     for (std::int64_t m = 1; m <= kCut && 4 * m <= small.n(); ++m) {
-      counted.rank.push_back(rank_across(small, m).value);
+      const Result<RankResult> rank = rank_across(small, m);
+      counted.rank.push_back(rank.ok() ? rank->value : 0);
       const Result<Congestion> load = copy_congestion(small, m, {400'000});
       counted.congestion.emplace_back(load.ok() ? load->lower : 0, load.ok() ? load->upper : 0);
     }
