@@ -282,7 +282,7 @@ std::string analysis_json(const Pattern& pattern, const Analysis& analysis, Evid
   add_bounds(json["time"], analysis.bounds.time);
   json["cache"] = cache_json(analysis);
   json["depth"] = {{"at_n", m.depth_at_n()}};
-  add_forms(json["depth"], analysis.bounds.depth);
+  json["depth_every_n"] = forms_json(analysis.bounds.depth);  // "depth" holds one number
   json["hops"] = hops_json(m);
   add_forms(json["hops"], analysis.bounds.hops);
   json["congestion"] = congestion_json(pattern, analysis, evidence);
