@@ -24,6 +24,7 @@
 
 namespace heddle {
 
+#ifndef HEDDLE_FIELD
 // e^x for x <= 0 within 2e-7 of its value, and e^-87 below -87, where floats turn subnormal: no
 // branch, so that loops over it vectorise. x = n log 2 + r with |r| <= log(2) / 2 and a polynomial
 // for e^r.
@@ -48,6 +49,9 @@ inline float exponential(float x) {
   std::memcpy(&scale, &bits, sizeof scale);
   return power * scale;
 }
+#else
+inline float exponential(float x) { return expf(x); }
+#endif
 
 // ---- lanes --------------------------------------------------------------------------------------
 

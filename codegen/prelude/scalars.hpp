@@ -5,10 +5,6 @@ namespace heddle {
 
 using Index = long long;
 
-struct bf16 {
-  unsigned short bits;
-};
-
 // Below every score; exp(kLowestScore - score) is 0 and never NaN.
 constexpr float kLowestScore = -3.402823466e+38f;
 
@@ -56,12 +52,17 @@ HEDDLE_FUNCTION Index popcount(Index x) {
 }
 HEDDLE_FUNCTION Index lowbit(Index x) { return x & -x; }
 
+HEDDLE_FUNCTION float to_float(float x) { return x; }
+
+#ifndef HEDDLE_FIELD
+struct bf16 {
+  unsigned short bits;
+};
 union FloatBits {
   float value;
   unsigned bits;
 };
 
-HEDDLE_FUNCTION float to_float(float x) { return x; }
 HEDDLE_FUNCTION float to_float(bf16 x) {
   FloatBits word;
   word.bits = unsigned(x.bits) << 16;
@@ -80,6 +81,14 @@ HEDDLE_FUNCTION bf16 to_bf16(float x) {
   }
   return result;
 }
+#else
+// Verification over a finite field, where `float` is another type and storing does not round.
+struct bf16 {
+  float value;
+};
+HEDDLE_FUNCTION float to_float(bf16 x) { return x.value; }
+HEDDLE_FUNCTION bf16 to_bf16(float x) { return {x}; }
+#endif
 HEDDLE_FUNCTION float rounded_to_bf16(float x) { return to_float(to_bf16(x)); }
 
 }  // namespace heddle

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cctype>
 #include <mutex>
+#include <regex>
 #include <utility>
 
 #include "runtime/emulator/device/texts.hpp"
@@ -49,6 +50,15 @@ bool is_identifier(const std::string& name) {
                      [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; });
 }
 
+// The one thing that is not compiled as it stands: C++ has no way to say `extern __shared__`. Line
+// numbers stay.
+std::string with_dynamic_shared(const std::string& text, bool& found) {
+  static const std::regex declaration(
+      R"(\bextern\s+__shared__\s+(?:__align__\(\d+\)\s+)?(\w+(?:\s+\w+)*)\s+(\w+)\s*\[\s*\]\s*;)");
+  found = std::regex_search(text, declaration);
+  return found ? std::regex_replace(text, declaration, "HEDDLE_DYNAMIC_SHARED($1, $2);") : text;
+}
+
 Result<CompileRequest> compilation_of(const KernelText& kernel) {
   if (!is_identifier(kernel.symbol)) {
     return Error{"\"" + kernel.symbol + "\" is not the name of a function"};
@@ -59,6 +69,16 @@ Result<CompileRequest> compilation_of(const KernelText& kernel) {
   request.files["kernel_entry.hpp"] = kernel_entry_text;
   request.files["hooks.cpp"] = texts::hooks;
   std::string main = "#include \"bridge.hpp\"\n";
+  if (kernel.scalars == Scalars::kField) {
+    // The standard headers that a cpu text may include have to be over before float changes.
+    if (kernel.dialect == Dialect::kCpu) {
+      main +=
+          "#include <algorithm>\n#include <cmath>\n#include <cstddef>\n#include <cstdint>\n"
+          "#include <cstdlib>\n#include <cstring>\n";
+    }
+    request.files["field.hpp"] = texts::field;
+    main += "#include \"field.hpp\"\n";
+  }
   if (kernel.dialect == Dialect::kCuda) {
     request.files["emulated_device.hpp"] = texts::emulated_device;
     main += "#include \"emulated_device.hpp\"\n";
@@ -69,9 +89,14 @@ Result<CompileRequest> compilation_of(const KernelText& kernel) {
   if (request.files.count(kernel.file) != 0) {
     return Error{"\"" + kernel.file + "\" names both the kernel and a file it includes"};
   }
-  request.files[kernel.file] = kernel.text;
+  bool dynamic = false;
+  request.files[kernel.file] = with_dynamic_shared(kernel.text, dynamic);
+  // What a text may include for what emulated_device.hpp declares already.
+  request.files.emplace("cuda_pipeline.h", "");
   request.sources = {"emulated_main.cpp", "hooks.cpp"};
   request.flags = instrumenting_flags(kernel.dialect);
+  request.flags.push_back("-I.");
+  if (dynamic) request.flags.push_back("-DHEDDLE_HAS_DYNAMIC_SHARED");
   request.libraries = {"-lm", "-lc", "-lgcc"};
   return request;
 }
@@ -91,11 +116,13 @@ const char* kind_of(char letter) {
   }
 }
 
-bool accepts(char letter, const LaunchArgument& argument) {
+bool accepts(char letter, Scalars scalars, const LaunchArgument& argument) {
+  const bool real = scalars == Scalars::kReal;
   return match(
       argument, [&](BufferArgument) { return letter == 'p' || letter == 'c'; },
       [&](NullArgument) { return letter == 'p' || letter == 'c'; },
-      [&](std::int32_t) { return letter == 'i'; }, [&](float) { return letter == 'f'; });
+      [&](std::int32_t) { return letter == 'i'; }, [&](float) { return real && letter == 'f'; },
+      [&](FieldElement) { return !real && letter == 'f'; });
 }
 
 }  // namespace
@@ -116,6 +143,7 @@ struct EmulatedKernel::Loaded {
   std::mutex turn;
   std::string symbol;
   Dialect dialect;
+  Scalars scalars;
   ModuleImage image;
   SourceLines lines;
   std::string parameters;  // letters, see device/bridge.hpp
@@ -153,6 +181,7 @@ Result<EmulatedKernel> EmulatedKernel::build(const KernelText& kernel) {
   auto loaded = std::unique_ptr<Loaded>(new Loaded{{},
                                                    kernel.symbol,
                                                    kernel.dialect,
+                                                   kernel.scalars,
                                                    std::move(*image),
                                                    SourceLines(*path, kernel.file),
                                                    parameters});
@@ -166,7 +195,7 @@ std::optional<Error> EmulatedKernel::Loaded::misfit(const Launch& launch) const 
                  std::to_string(launch.arguments.size())};
   }
   for (std::size_t i = 0; i < own; ++i) {
-    if (!accepts(parameters[i], launch.arguments[i])) {
+    if (!accepts(parameters[i], scalars, launch.arguments[i])) {
       return Error{"argument " + std::to_string(i + 1) + " of " + symbol + " is " +
                    kind_of(parameters[i])};
     }
@@ -177,6 +206,10 @@ std::optional<Error> EmulatedKernel::Loaded::misfit(const Launch& launch) const 
     }
   }
   const int most = dialect == Dialect::kCpu ? 1 : 1024;
+  if (launch.dynamic_shared_bytes > heddle_emulated::kMostDynamicShared) {
+    return Error{"a block has at most " + std::to_string(heddle_emulated::kMostDynamicShared) +
+                 " bytes of dynamic shared memory"};
+  }
   if (launch.blocks < 0 || launch.threads < 1 || launch.threads > most) {
     return Error{"a launch has at least one thread a block and at most " + std::to_string(most)};
   }

@@ -21,12 +21,17 @@ namespace heddle::emulator {
 
 enum class Dialect { kCuda, kCpu };
 
+// What `float` means: IEEE single precision, or the number of device/field.hpp, whose elements take
+// 16 bytes (value, exponent) in every buffer of floats or bf16s.
+enum class Scalars { kReal, kField };
+
 struct KernelText {
   std::string file;    // plain file name, as findings name it
   std::string text;    // compiled as it stands
   std::string symbol;  // the __global__ function, or the cpu function over blocks
   std::map<std::string, std::string> includes;  // file name -> text of what it #includes
   Dialect dialect = Dialect::kCuda;
+  Scalars scalars = Scalars::kReal;
 };
 
 class EmulatedKernel {

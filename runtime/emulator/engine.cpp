@@ -100,21 +100,22 @@ void Engine::connect() {
 
 void Engine::prepare_arguments() {
   const auto add = [&](const auto& value) {
-    static_assert(sizeof value <= sizeof(std::uint64_t));
-    values_.push_back(0);
-    std::memcpy(&values_.back(), &value, sizeof value);
+    static_assert(sizeof value <= sizeof(Value));
+    values_.emplace_back();
+    std::memcpy(values_.back().bytes, &value, sizeof value);
   };
   for (const LaunchArgument& argument : launch_.arguments) {
     match(
         argument, [&](BufferArgument buffer) { add(memory_.device_address(buffer.index)); },
         [&](NullArgument) { add(static_cast<void*>(nullptr)); },
-        [&](std::int32_t value) { add(value); }, [&](float value) { add(value); });
+        [&](std::int32_t value) { add(value); }, [&](float value) { add(value); },
+        [&](const FieldElement& value) { add(value); });
   }
   if (dialect_ == Dialect::kCpu) {
     add(std::int32_t{0});
     add(std::int32_t{0});
   }
-  for (std::uint64_t& value : values_) arguments_.push_back(&value);
+  for (Value& value : values_) arguments_.push_back(value.bytes);
 }
 
 std::vector<int> Engine::order_of(int count, std::uint64_t salt) const {
@@ -137,6 +138,7 @@ EmulationResult Engine::run() {
   *module.block_shape = {static_cast<unsigned>(launch_.threads), 1, 1};
   *module.grid_shape = {static_cast<unsigned>(launch_.blocks), 1, 1};
   *module.thread_index = {0, 0, 0};
+  *module.field = {launch_.order_seed, 0, 0, 0, 0};
   if (launch_.count_requests) {
     requests_.emplace(launch_.threads);
     runner_.count_into(*requests_);
@@ -151,16 +153,21 @@ EmulationResult Engine::run() {
     *module.block_index = {static_cast<unsigned>(block), 0, 0};
     if (dialect_ == Dialect::kCpu) {
       const std::int32_t range[2] = {block, one_range ? launch_.blocks : block + 1};
-      std::memcpy(&values_[values_.size() - 2], &range[0], sizeof range[0]);
-      std::memcpy(&values_[values_.size() - 1], &range[1], sizeof range[1]);
+      std::memcpy(values_[values_.size() - 2].bytes, &range[0], sizeof range[0]);
+      std::memcpy(values_[values_.size() - 1].bytes, &range[1], sizeof range[1]);
     }
     memory_.begin_block();
+    module.forget_copies();
     result.completed =
         runner_.run(block, order_of(launch_.threads, static_cast<std::uint64_t>(block) + 1));
     if (!result.completed) break;
   }
   if (result.completed && launch_.check) memory_.note_unwritten(log_);
   counters_.steps = launch_.step_limit - std::max(image_.module->bridge->steps_left, 0LL);
+  counters_.additions = module.field->additions;
+  counters_.multiplications = module.field->multiplications;
+  counters_.divisions = module.field->divisions;
+  counters_.exponentials = module.field->exponentials;
   result.counters = counters_;
   result.findings = log_.findings(lines_);
   return result;

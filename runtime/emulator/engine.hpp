@@ -50,7 +50,10 @@ class Engine {
   Clock clock_;
   std::optional<RequestCounter> requests_;
   BlockRunner runner_;
-  std::vector<std::uint64_t> values_;  // one per parameter, in its first bytes
+  struct Value {
+    std::uint64_t bytes[2] = {};
+  };
+  std::vector<Value> values_;  // one per parameter, in its first bytes
   std::vector<void*> arguments_;
 };
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "runtime/emulator/finding.hpp"
 #include "patterns/result.hpp"
+#include "runtime/emulator/finding.hpp"
 #include "runtime/emulator/shadow.hpp"
 #include "runtime/emulator/source_lines.hpp"
 

@@ -10,6 +10,7 @@
 
 #include "codegen/manifest.hpp"
 #include "runtime/emulator/finding.hpp"
+#include "runtime/finite_field.hpp"
 
 namespace heddle::emulator {
 
@@ -38,16 +39,20 @@ struct BufferArgument {
   std::size_t index = 0;  // into Launch::buffers
 };
 struct NullArgument {};
-using LaunchArgument = std::variant<BufferArgument, NullArgument, std::int32_t, float>;
+// A FieldElement is the scalar of a kernel built over the field.
+using LaunchArgument =
+    std::variant<BufferArgument, NullArgument, std::int32_t, float, FieldElement>;
 
 struct Launch {
   int blocks = 1;
-  int threads = 1;  // per block, at most 1024; 1 for a cpu text
+  int threads = 1;                       // per block, at most 1024; 1 for a cpu text
+  std::size_t dynamic_shared_bytes = 0;  // of the text's `extern __shared__` array
   std::vector<LaunchBuffer> buffers;
   std::vector<LaunchArgument> arguments;  // in the kernel's order, without a cpu text's two blocks
 
   LaneOrder order = LaneOrder::kForward;
   std::uint64_t seed = 1;                   // of kShuffled
+  std::uint64_t order_seed = 1;             // over the field: of the order of its numbers
   bool check = true;                        // off: only bounds, meeting points and counters
   bool count_requests = false;              // sectors and bank conflicts, at some cost
   std::int64_t step_limit = 4'000'000'000;  // basic blocks entered, over all threads
@@ -63,6 +68,11 @@ struct Counters {
   std::int64_t steps = 0;     // basic blocks entered
   std::int64_t barriers = 0;  // per block
   std::int64_t collectives = 0;
+  // Over the field: operations on floats by all threads, one each per operator.
+  std::int64_t additions = 0;  // subtractions too
+  std::int64_t multiplications = 0;
+  std::int64_t divisions = 0;
+  std::int64_t exponentials = 0;
   // With count_requests: a request is what the lanes of one warp ask for at one place together.
   std::int64_t global_requests = 0;
   std::int64_t global_sectors = 0;  // of 32 bytes

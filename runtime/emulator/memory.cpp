@@ -60,6 +60,10 @@ Result<Memory> Memory::create(const Launch& launch, const ModuleImage& image) {
     array.name = variable.name;
     array.begin = variable.begin;
     array.bytes = variable.bytes;
+    if (variable.name == "heddle_dynamic_shared") {
+      array.name = "dynamic shared memory";
+      array.bytes = std::min(launch.dynamic_shared_bytes, variable.bytes);
+    }
     array.shared = true;
     auto shadow = shadow_for(array);
     if (!shadow) return shadow.error();

@@ -44,8 +44,17 @@ struct Bridge {
   const char* stack_limit;  // the running thread's stack must stay above
 };
 
+// As much as a block may have, see `extern __shared__` in emulated_device.hpp.
+constexpr unsigned kMostDynamicShared = 232448;
+
 struct Coordinates {
   unsigned x, y, z;
+};
+
+// The state of field.hpp, which a module compiled over floats leaves alone.
+struct FieldState {
+  unsigned long long seed;  // of the order that comparisons take
+  long long additions, multiplications, divisions, exponentials;  // counted over all threads
 };
 
 // The one symbol a module exports, `heddle_module`.
@@ -58,6 +67,8 @@ struct Module {
   char* shared_begin;
   char* shared_end;
   void (*entry)(void** arguments);
+  void (*forget_copies)();  // those of the block before that nobody waited for
+  FieldState* field;
   // One letter per parameter: p pointer, c pointer to const, i 32-bit integer, f float, ? other.
   const char* const* signature;
 };

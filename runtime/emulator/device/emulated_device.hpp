@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // CUDA as plain C++: included before the text of a kernel so that the text nvcc would get compiles
-// unchanged with the host compiler. It includes nothing, to keep compilation short, and what it
-// does not define is refused by the compiler: dynamic shared memory, textures, inline PTX.
+// unchanged with the host compiler. With field.hpp before it, `float` is another type throughout.
+// It includes nothing, to keep compilation short, and what it
+// does not define is refused by the compiler: textures, inline PTX, tensor cores.
 #pragma once
 
 // 1. Words of the language.
@@ -10,7 +11,8 @@
 #define __host__
 // Static, so that it outlives a switch to another thread; one section, so that the emulator knows
 // where shared memory begins and ends. One block runs at a time.
-#define __shared__ static __attribute__((section("heddle_shared")))
+// Nothing initialises it, which g++ has to be told of arrays of a class.
+#define __shared__ static __constinit __attribute__((section("heddle_shared")))
 #define __constant__ const
 #define __forceinline__ inline __attribute__((always_inline))
 #define __noinline__ __attribute__((noinline))
@@ -18,6 +20,11 @@
 #define __align__(n) __attribute__((aligned(n)))
 #define __grid_constant__
 #define HEDDLE_INLINE static inline __attribute__((always_inline, unused))
+
+// `extern __shared__ T name[];` cannot be said in C++; the emulator writes this in its place.
+extern "C" char heddle_dynamic_shared[] __attribute__((visibility("hidden")));
+#define HEDDLE_DYNAMIC_SHARED(type, name) \
+  type* const name = reinterpret_cast<type*>(heddle_dynamic_shared)
 
 // 2. Where a thread is. Constants, because nothing changes them while one thread runs; the
 // sanitizer leaves reads of constants alone.
@@ -99,13 +106,23 @@ template <>
 struct HeddleBits<8> {
   using Type = unsigned long long;
 };
+struct HeddleHalves {
+  unsigned long long low, high;
+};
 template <typename T>
 HEDDLE_INLINE T heddle_exchange(heddle_emulated::Collective kind, unsigned mask, T value,
                                 int operand, int width) {
-  using Bits = typename HeddleBits<sizeof(T)>::Type;
-  const unsigned long long result = heddle_collective(
-      static_cast<unsigned>(kind), mask, __builtin_bit_cast(Bits, value), operand, width);
-  return __builtin_bit_cast(T, static_cast<Bits>(result));
+  if constexpr (sizeof(T) == sizeof(HeddleHalves)) {  // in two exchanges
+    HeddleHalves halves = __builtin_bit_cast(HeddleHalves, value);
+    halves.low = heddle_exchange(kind, mask, halves.low, operand, width);
+    halves.high = heddle_exchange(kind, mask, halves.high, operand, width);
+    return __builtin_bit_cast(T, halves);
+  } else {
+    using Bits = typename HeddleBits<sizeof(T)>::Type;
+    const unsigned long long result = heddle_collective(
+        static_cast<unsigned>(kind), mask, __builtin_bit_cast(Bits, value), operand, width);
+    return __builtin_bit_cast(T, static_cast<Bits>(result));
+  }
 }
 template <typename T>
 HEDDLE_INLINE T __shfl_sync(unsigned mask, T value, int lane, int width = 32) {
@@ -155,6 +172,21 @@ HEDDLE_INLINE int __reduce_max_sync(unsigned mask, int value) {
   return heddle_exchange(heddle_emulated::Collective::kReduceMax, mask, value, 1, 32);
 }
 
+// Asynchronous copies into shared memory, as <cuda_pipeline.h> has them: what is copied arrives
+// when the thread that asked for it waits, and not a moment earlier.
+extern "C" {
+void heddle_copy_start(void* to, const void* from, unsigned long size, unsigned long blank)
+    __attribute__((visibility("hidden")));
+void heddle_copy_commit() __attribute__((visibility("hidden")));
+void heddle_copy_wait(int batches_left) __attribute__((visibility("hidden")));
+}
+HEDDLE_INLINE void __pipeline_memcpy_async(void* to, const void* from, unsigned long size,
+                                           unsigned long blank = 0) {
+  heddle_copy_start(to, from, size, blank);
+}
+HEDDLE_INLINE void __pipeline_commit() { heddle_copy_commit(); }
+HEDDLE_INLINE void __pipeline_wait_prior(int batches_left) { heddle_copy_wait(batches_left); }
+
 // 5. Atomics: one touch of the memory, then the plain operation, which no other thread can divide.
 #define HEDDLE_ATOMIC   \
   template <typename T> \
@@ -195,16 +227,18 @@ template <typename T>
 HEDDLE_INLINE T __ldg(const T* address) {
   return *address;
 }
-HEDDLE_INLINE int __float_as_int(float x) { return __builtin_bit_cast(int, x); }
-HEDDLE_INLINE unsigned __float_as_uint(float x) { return __builtin_bit_cast(unsigned, x); }
-HEDDLE_INLINE float __int_as_float(int x) { return __builtin_bit_cast(float, x); }
-HEDDLE_INLINE float __uint_as_float(unsigned x) { return __builtin_bit_cast(float, x); }
 HEDDLE_INLINE int __popc(unsigned x) { return __builtin_popcount(x); }
 HEDDLE_INLINE int __popcll(unsigned long long x) { return __builtin_popcountll(x); }
 HEDDLE_INLINE int __clz(int x) { return x == 0 ? 32 : __builtin_clz(unsigned(x)); }
 HEDDLE_INLINE int __clzll(long long x) { return x == 0 ? 64 : __builtin_clzll(x); }
 HEDDLE_INLINE int __ffs(int x) { return __builtin_ffs(x); }
 HEDDLE_INLINE int __ffsll(long long x) { return __builtin_ffsll(x); }
+
+#ifndef HEDDLE_FIELD  // field.hpp has its own functions; its numbers have no bits and no roots
+HEDDLE_INLINE int __float_as_int(float x) { return __builtin_bit_cast(int, x); }
+HEDDLE_INLINE unsigned __float_as_uint(float x) { return __builtin_bit_cast(unsigned, x); }
+HEDDLE_INLINE float __int_as_float(int x) { return __builtin_bit_cast(float, x); }
+HEDDLE_INLINE float __uint_as_float(unsigned x) { return __builtin_bit_cast(float, x); }
 
 extern "C" {
 float expf(float) noexcept;
@@ -222,6 +256,7 @@ float powf(float, float) noexcept;
 float tanhf(float) noexcept;
 }
 HEDDLE_INLINE float rsqrtf(float x) { return 1.0f / sqrtf(x); }
+#endif
 // Macros: the C library's own header, should a text include it, declares functions of these names.
 #define __expf(x) expf(x)
 #define __logf(x) logf(x)

@@ -8,6 +8,7 @@ using heddle_emulated::Bridge;
 using heddle_emulated::Collective;
 using heddle_emulated::Coordinates;
 using heddle_emulated::Fault;
+using heddle_emulated::FieldState;
 using heddle_emulated::Module;
 using heddle_emulated::Touch;
 
@@ -20,14 +21,23 @@ using heddle_emulated::Touch;
 extern "C" {
 __attribute__((visibility("hidden"))) Coordinates heddle_thread_index, heddle_block_index,
     heddle_block_shape, heddle_grid_shape;
+__attribute__((visibility("hidden")))
+FieldState heddle_field_state;  // field.hpp's view is the same
 }
 
 // Keeps the section, and with it the linker's two symbols, alive in a kernel without shared memory.
 __attribute__((section("heddle_shared"), used, aligned(256))) static char heddle_anchor[256];
+#ifdef HEDDLE_HAS_DYNAMIC_SHARED
+extern "C" {
+__attribute__((visibility("hidden"), section("heddle_shared"),
+               aligned(1024))) char heddle_dynamic_shared[heddle_emulated::kMostDynamicShared];
+}
+#endif
 extern "C" char __start_heddle_shared[] __attribute__((visibility("hidden")));
 extern "C" char __stop_heddle_shared[] __attribute__((visibility("hidden")));
 
 extern "C" void heddle_entry(void** arguments);
+static void forget_copies();
 extern "C" const char* const heddle_signature;
 
 // Until the emulator connects, while the text's own initialisers run, nothing is watched.
@@ -53,6 +63,8 @@ extern "C" __attribute__((visibility("default"))) Module heddle_module = {&bridg
                                                                           __start_heddle_shared,
                                                                           __stop_heddle_shared,
                                                                           heddle_entry,
+                                                                          forget_copies,
+                                                                          &heddle_field_state,
                                                                           &heddle_signature};
 
 PLAIN static inline void touch(const void* address, unsigned long size, Touch kind,
@@ -127,6 +139,58 @@ HIDDEN void heddle_atomic(const void* address, unsigned long size) {
 
 HIDDEN void* heddle_reserve(int number, unsigned long bytes) {
   return bridge.reserve(bridge.engine, number, bytes);
+}
+
+// Asynchronous copies: asked for, committed in batches, there after the wait for their batch.
+struct Copy {
+  char* to;
+  const char* from;
+  unsigned long size, blank;  // in bytes; the last `blank` become zero
+  int batch;
+  const void* site;
+};
+constexpr int kMostCopies = 64;  // of one thread at a time
+struct Copies {
+  int begin, end;  // of `list`, those that have not arrived
+  int batch;       // the one being filled
+  Copy list[kMostCopies];
+};
+static Copies copies[1024];  // per thread; its pages exist once touched
+static bool copies_used;
+
+PLAIN static void forget_copies() {
+  if (!copies_used) return;
+  for (Copies& own : copies) own.begin = own.end = own.batch = 0;
+}
+HIDDEN void heddle_copy_start(void* to, const void* from, unsigned long size, unsigned long blank) {
+  Copies& own = copies[heddle_thread_index.x];
+  const bool whole = size == 4 || size == 8 || size == 16;
+  const auto where = reinterpret_cast<unsigned long>(to),
+             source = reinterpret_cast<unsigned long>(from);
+  if (!whole || blank > size || where % size != 0 || source % size != 0) {
+    bridge.fault(bridge.engine, Fault::kAlignment, static_cast<long long>(where),
+                 "copy of 4, 8 or 16 bytes", CALLER);
+    return;
+  }
+  copies_used = true;
+  if (own.begin == own.end) own.begin = own.end = 0;
+  if (own.end == kMostCopies) bridge.exhausted(bridge.engine, CALLER);
+  if (blank < size) touch(from, size - blank, Touch::kRead, CALLER);
+  own.list[own.end++] = {
+      static_cast<char*>(to), static_cast<const char*>(from), size, blank, own.batch, CALLER};
+}
+HIDDEN void heddle_copy_commit() { ++copies[heddle_thread_index.x].batch; }
+HIDDEN void heddle_copy_wait(int batches_left) {
+  Copies& own = copies[heddle_thread_index.x];
+  for (; own.begin < own.end; ++own.begin) {
+    const Copy& copy = own.list[own.begin];
+    if (copy.batch >= own.batch - batches_left) return;
+    touch(copy.to, copy.size, Touch::kWrite, copy.site);
+    for (unsigned long i = 0; i < copy.size; ++i) {
+      const volatile char* source = copy.from + i;
+      copy.to[i] = i < copy.size - copy.blank ? *source : static_cast<char>(0);
+    }
+  }
 }
 
 // 4. Every basic block: an endless loop and a runaway recursion end here.

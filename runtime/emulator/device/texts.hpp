@@ -6,6 +6,7 @@ namespace heddle::emulator::texts {
 
 extern const char* const bridge;
 extern const char* const emulated_device;
+extern const char* const field;
 extern const char* const hooks;
 
 }  // namespace heddle::emulator::texts

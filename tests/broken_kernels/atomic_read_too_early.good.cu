@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// expect: clean
+// launch: 1 64
+// the sum is read when all have added
+extern "C" __global__ void kernel(const float* x, float* y, int n) {
+  __shared__ int sum;
+  const int t = threadIdx.x;
+  if (t == 0) sum = 0;
+  __syncthreads();
+  atomicAdd(&sum, t);
+  __syncthreads();
+  y[t] = float(sum);
+}

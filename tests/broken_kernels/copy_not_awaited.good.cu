@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// expect: clean
+// launch: 1 64
+// an asynchronous copy is awaited by its thread, and then by all
+#include <cuda_pipeline.h>
+extern "C" __global__ void kernel(const float* x, float* y, int n) {
+  __shared__ float tile[64];
+  const int t = threadIdx.x;
+  __pipeline_memcpy_async(&tile[t], &x[t], 4);
+  __pipeline_commit();
+  __pipeline_wait_prior(0);
+  __syncthreads();
+  y[t] = tile[63 - t];
+}

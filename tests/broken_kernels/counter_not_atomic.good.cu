@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// expect: clean
+// launch: 1 64
+// every thread counts with an atomic increment
+extern "C" __global__ void kernel(const float* x, float* y, int n) {
+  __shared__ int count;
+  const int t = threadIdx.x;
+  if (t == 0) count = 0;
+  __syncthreads();
+  if (x[t] > 0.0f) atomicAdd(&count, 1);
+  __syncthreads();
+  y[t] = float(count);
+}

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+// expect: clean
+// launch: 1 64 256
+// the launch asks for as much shared memory as the kernel uses
+extern "C" __global__ void kernel(const float* x, float* y, int n) {
+  extern __shared__ float tile[];
+  const int t = threadIdx.x;
+  tile[t] = x[t];
+  __syncthreads();
+  y[t] = tile[63 - t];
+}

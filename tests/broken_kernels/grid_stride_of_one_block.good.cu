@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+// expect: clean
+// launch: 2 16
+// the stride over a grid is that of all blocks
+extern "C" __global__ void kernel(const float* x, float* y, int n) {
+  for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < n; i += blockDim.x * gridDim.x) {
+    y[i] = 2.0f * x[i];
+  }
+}

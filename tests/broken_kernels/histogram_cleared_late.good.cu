@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// expect: clean
+// launch: 1 64
+// bins are cleared before they are counted
+extern "C" __global__ void kernel(const float* x, float* y, int n) {
+  __shared__ int bins[8];
+  const int t = threadIdx.x;
+  if (t == 0) {
+    for (int b = 0; b < 8; ++b) bins[b] = 0;
+  }
+  __syncthreads();
+  atomicAdd(&bins[t % 8], 1);
+  __syncthreads();
+  y[t] = float(bins[t % 8]);
+}
