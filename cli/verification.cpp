@@ -11,6 +11,7 @@
 #include "cli/rows.hpp"
 #include "cli/static_layer.hpp"
 #include "runtime/nvrtc.hpp"
+#include "runtime/verify_store.hpp"
 
 namespace heddle {
 namespace {
@@ -42,7 +43,7 @@ VerifyObligation causality_of(const Manifest& manifest) {
 }  // namespace
 
 VerifyReport verify_artifact(const Pattern& pattern, Artifact& artifact, std::int64_t n,
-                             const std::string& label) {
+                             const std::string& label, const HowToVerify& how) {
   VerifyOptions options;
   if (n > 0) {
     std::erase_if(options.sizes, [&](std::int64_t size) { return size >= n; });
@@ -53,7 +54,9 @@ VerifyReport verify_artifact(const Pattern& pattern, Artifact& artifact, std::in
   options.threads = threads_of_machine();
   Progress progress(true);
   options.progress = [&](const std::string& text) { progress.show(label + ": " + text); };
-  VerifyReport report = verify(artifact.manifest, artifact.files, *rows.rows, options);
+  options.count_flops = how.count_flops;
+  const auto check = how.again ? verify : verify_once;
+  VerifyReport report = check(artifact.manifest, artifact.files, *rows.rows, options);
   report.obligations.insert(report.obligations.begin(), causality_of(artifact.manifest));
   report.verdict = worse_of(report.verdict, report.obligations.front().verdict);
   progress.show(label + ": static proofs");
@@ -105,6 +108,7 @@ void append(VerifyReport& all, const std::string& label, VerifyReport more) {
     obligation.name = label + ": " + obligation.name;
   const bool first = all.obligations.empty() && all.failures.empty() && all.profiles.empty();
   all.verdict = first ? more.verdict : worse_of(all.verdict, more.verdict);
+  all.cached = more.cached && (first || all.cached);
   const auto move_all = [](auto& from, auto& to) {
     to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
   };
@@ -135,6 +139,8 @@ TextTable profiles_table(const VerifyReport& report) {
                    {"bank conflicts", Align::kRight},
                    {"barriers", Align::kRight},
                    {"flops", Align::kRight},
+                   {"of the definition's", Align::kRight},
+                   {"exp", Align::kRight},
                    {std::string("registers ") + kProfiledArchitecture, Align::kRight},
                    {"shared", Align::kRight},
                    {"spilled", Align::kRight}},
@@ -153,7 +159,12 @@ TextTable profiles_table(const VerifyReport& report) {
              ? fmt::format("{:.2f} x", bytes / static_cast<double>(profile.minimum_bytes))
              : "-",
          fmt::format("{:.2f}", profile.sectors_per_request), grouped(profile.shared_bank_conflicts),
-         grouped(profile.barriers), grouped(profile.flops), resource(resources.registers),
+         grouped(profile.barriers), profile.flops ? grouped(*profile.flops) : "-",
+         profile.flops && profile.definition_flops > 0
+             ? fmt::format("{:.2f} x", static_cast<double>(*profile.flops) /
+                                           static_cast<double>(profile.definition_flops))
+             : "-",
+         profile.flops ? grouped(profile.exponentials) : "-", resource(resources.registers),
          resource(resources.shared_bytes), resource(spilled_bytes(resources))});
   }
   return table;

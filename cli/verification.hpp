@@ -12,10 +12,15 @@
 
 namespace heddle {
 
+struct HowToVerify {
+  bool again = false;        // run everything, whatever earlier verdicts on these texts are kept
+  bool count_flops = false;  // of the profiled launches
+};
+
 // Verifies the artifact and writes verdict and layers into its manifest. `n`, when not 0, is the
 // longest sequence to try.
 VerifyReport verify_artifact(const Pattern& pattern, Artifact& artifact, std::int64_t n,
-                             const std::string& label);
+                             const std::string& label, const HowToVerify& how = {});
 
 // Asks the device compiler, where there is one, what the profiled cuda kernels occupy. Nothing is
 // known of kernels that it refuses, nor of cpu kernels.

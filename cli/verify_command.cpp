@@ -21,6 +21,7 @@ struct Options {
   std::string file;
   bool profile = false;
   bool json = false;
+  bool again = false;
 };
 
 // PATTERN_prefill_slices.cpp is the text of the kernel that works on slices.
@@ -83,7 +84,8 @@ ReportsOrCode verify_all(const Options& options) {
       if (code != kDone) return {{}, code};
     }
     reports.push_back(
-        {target, verify_artifact(*loaded.pattern, *generated.artifact, options.kernel.n, target)});
+        {target, verify_artifact(*loaded.pattern, *generated.artifact, options.kernel.n, target,
+                                 {options.again, options.profile})});
     if (options.profile) add_resources(*generated.artifact, reports.back().report);
   }
   return {std::move(reports), loaded.code};
@@ -97,10 +99,12 @@ VerifyReport joined(std::vector<TargetReport> reports) {
 
 void print_report(const TargetReport& part, bool colour) {
   print_data(toned(part.target + ": " + name_of(part.report.verdict), Tone::kStrong, colour) +
-             "\n\n" + text_table(obligations_table(part.report), {2, colour, true}) + "\n");
+             (part.report.cached ? " (an earlier verdict on the same texts)" : "") + "\n\n" +
+             text_table(obligations_table(part.report), {2, colour, true}) + "\n");
   for (const VerifyFailure& failure : part.report.failures) {
     print_data("  " + toned(failure.kind, Tone::kBad, colour) + "  " + printable(failure.message) +
-               (failure.where.empty() ? "" : "\n    at " + printable(failure.where)) + "\n");
+               (failure.where.empty() ? "" : "\n    at " + printable(failure.where)) +
+               (failure.smallest.empty() ? "" : "\n    smallest: " + failure.smallest) + "\n");
   }
   if (!part.report.failures.empty()) print_data("\n");
 }
@@ -137,6 +141,7 @@ std::shared_ptr<Options> add_options(CLI::App& command, const char* default_targ
       ->check(CLI::IsMember({"cuda", "cpu", "both"}))
       ->capture_default_str();
   command.add_flag("--json", options->json, "one JSON object");
+  command.add_flag("--again", options->again, "run everything, whatever earlier verdicts are kept");
   return options;
 }
 

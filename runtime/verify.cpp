@@ -10,6 +10,7 @@
 #include <optional>
 #include <thread>
 
+#include "runtime/verify_algebraic.hpp"
 #include "runtime/verify_backward.hpp"
 #include "runtime/verify_plan.hpp"
 
@@ -30,10 +31,12 @@ void run_parallel(const std::vector<Task>& tasks, int threads) {
   for (std::thread& helper : helpers) helper.join();
 }
 
-// One kernel, or the hand-over between two: each has its own books, so that the report reads the
-// same whatever ran first.
+// One kernel, or the hand-over between two, in one layer: each has its own books, so that the
+// report reads the same whatever ran first.
 struct Chapter {
-  explicit Chapter(std::string subject) : ledger(std::move(subject)) {}
+  Chapter(std::string subject, Layer in_layer, bool stop_early)
+      : layer(in_layer), ledger(std::move(subject), in_layer, stop_early ? 1 : 12) {}
+  Layer layer;
   Ledger ledger;
   std::vector<KernelProfile> profiles;
   std::optional<KernelUnderTest> kernel;
@@ -43,48 +46,73 @@ class Verification {
  public:
   Verification(const VerifyContext& context, const std::map<std::string, std::string>& files)
       : context_(context), files_(files) {
-    for (const KernelEntry& entry : context.manifest.kernels) {
-      entries_.push_back(&entry);
-      chapters_.push_back(std::make_unique<Chapter>(entry.op));
+    for (const KernelEntry& entry : context.manifest.kernels) entries_.push_back(&entry);
+    for (const KernelEntry& entry : context.manifest.sliced) entries_.push_back(&entry);
+    for (const auto& [layer, wanted] : {std::pair(Layer::kEmulated, context.options.emulated),
+                                        std::pair(Layer::kAlgebraic, context.options.algebraic)}) {
+      if (!wanted) continue;
+      Part part{layer, {}, {}, false};
+      for (std::size_t k = 0; k < entries_.size(); ++k) {
+        const bool covered = layer == Layer::kEmulated || algebra_covers(*entries_[k]);
+        const std::string subject = entries_[k]->op + (is_whole(k) ? "" : " by slices");
+        part.kernels.push_back(
+            covered ? std::make_unique<Chapter>(subject, layer, context.options.stop_early)
+                    : nullptr);
+      }
+      part.hand_over =
+          std::make_unique<Chapter>("prefill then decode", layer, context.options.stop_early);
+      parts_.push_back(std::move(part));
     }
-    for (const KernelEntry& entry : context.manifest.sliced) {
-      entries_.push_back(&entry);
-      chapters_.push_back(std::make_unique<Chapter>(entry.op + " by slices"));
-    }
-    chapters_.push_back(std::make_unique<Chapter>("prefill then decode"));
   }
 
   VerifyReport run() {
     std::vector<Task> builds;
-    for (std::size_t k = 0; k < entries_.size(); ++k) {
-      builds.push_back([this, k] { build(*chapters_[k], *entries_[k]); });
+    for (Part& part : parts_) {
+      for (std::size_t k = 0; k < entries_.size(); ++k) {
+        if (!part.kernels[k]) continue;
+        builds.push_back(
+            [this, &chapter = *part.kernels[k], &entry = *entries_[k]] { build(chapter, entry); });
+      }
     }
     run_parallel(builds, context_.options.threads);
 
     std::vector<Task> checks;
-    const Chapter* prefill = nullptr;
-    const Chapter* decode = nullptr;
-    for (std::size_t k = 0; k < entries_.size(); ++k) {
-      Chapter& chapter = *chapters_[k];
-      if (!chapter.kernel) continue;
-      const bool whole = k < context_.manifest.kernels.size();
-      if (whole && entries_[k]->op == "prefill") prefill = &chapter;
-      if (whole && entries_[k]->op == "decode") decode = &chapter;
-      checks.push_back([this, &chapter] { check(chapter); });
-    }
-    Chapter& hand_over = *chapters_.back();
-    const bool both = prefill != nullptr && decode != nullptr;
-    if (both) {
-      checks.push_back([&, this] {
-        check_hand_over(context_, *prefill->kernel, *decode->kernel, hand_over.ledger);
-        say("the hand-over from prefill to decode is done");
+    for (Part& part : parts_) {
+      const Chapter* prefill = nullptr;
+      const Chapter* decode = nullptr;
+      for (std::size_t k = 0; k < entries_.size(); ++k) {
+        if (!part.kernels[k] || !part.kernels[k]->kernel) continue;
+        Chapter& chapter = *part.kernels[k];
+        if (is_whole(k) && entries_[k]->op == "prefill") prefill = &chapter;
+        if (is_whole(k) && entries_[k]->op == "decode") decode = &chapter;
+        checks.push_back([this, &chapter] { check(chapter); });
+      }
+      part.handed_over = prefill != nullptr && decode != nullptr;
+      if (!part.handed_over) continue;
+      checks.push_back([this, prefill, decode, &chapter = *part.hand_over] {
+        const auto check =
+            chapter.layer == Layer::kEmulated ? check_hand_over : check_hand_over_algebra;
+        check(context_, *prefill->kernel, *decode->kernel, chapter.ledger);
+        say(fmt::format("the hand-over from prefill to decode is done ({})",
+                        name_of(chapter.layer)));
       });
     }
     run_parallel(checks, context_.options.threads);
-    return report(both);
+    if (context_.options.count_flops) count_flops();
+    return report();
   }
 
  private:
+  bool is_whole(std::size_t entry) const { return entry < context_.manifest.kernels.size(); }
+
+  // All chapters of one layer.
+  struct Part {
+    Layer layer;
+    std::vector<std::unique_ptr<Chapter>> kernels;  // of entries_; null: not covered
+    std::unique_ptr<Chapter> hand_over;
+    bool handed_over = false;
+  };
+
   void say(const std::string& text) {
     if (!context_.options.progress) return;
     const std::lock_guard<std::mutex> lock(progress_);
@@ -92,61 +120,99 @@ class Verification {
   }
 
   void build(Chapter& chapter, const KernelEntry& entry) {
+    const bool real = chapter.layer == Layer::kEmulated;
+    const Duty duty = real ? Duty::kBuilds : Duty::kFieldBuilds;
     if (entry.op != "prefill" && entry.op != "decode" && entry.op != "backward") {
-      chapter.ledger.undecided(Duty::kBuilds, fmt::format("nothing checks '{}' kernels", entry.op));
+      chapter.ledger.undecided(duty, fmt::format("nothing checks '{}' kernels", entry.op));
       return;
     }
-    Result<KernelUnderTest> kernel = KernelUnderTest::build(context_.manifest, entry, files_);
-    if (!kernel) {
-      chapter.ledger.failed(Duty::kBuilds, 0,
-                            {"compile_error", kernel.error().message, entry.file});
+    Result<KernelUnderTest> kernel = KernelUnderTest::build(
+        context_.manifest, entry, files_, real ? Numbers::kReal : Numbers::kField);
+    if (!kernel && real) {
+      chapter.ledger.failed(duty, 0, {"compile_error", kernel.error().message, entry.file});
       return;
     }
-    chapter.ledger.passed(Duty::kBuilds, 0);
+    if (!kernel) {  // it may call functions that only real numbers have
+      chapter.ledger.undecided(duty, kernel.error().message);
+      return;
+    }
+    chapter.ledger.passed(duty, 0);
     chapter.kernel.emplace(*std::move(kernel));
-    say(fmt::format("{} is compiled for the emulator", entry.symbol));
+    say(fmt::format("{} is compiled for the emulator ({})", entry.symbol, name_of(chapter.layer)));
   }
 
   void check(Chapter& chapter) {
-    const std::string& op = chapter.kernel->entry().op;
-    const auto run = op == "prefill"  ? check_prefill
-                     : op == "decode" ? check_decode
-                                      : check_backward;
-    run(context_, *chapter.kernel, chapter.ledger, chapter.profiles);
-    say(fmt::format("{} is {}", chapter.kernel->entry().symbol,
-                    chapter.ledger.rejected() ? "rejected" : "checked"));
+    const KernelUnderTest& kernel = *chapter.kernel;
+    const std::string& op = kernel.entry().op;
+    if (chapter.layer == Layer::kEmulated) {
+      const auto run = op == "prefill"  ? check_prefill
+                       : op == "decode" ? check_decode
+                                        : check_backward;
+      run(context_, kernel, chapter.ledger, chapter.profiles);
+      if (chapter.ledger.rejected() && op != "backward" && !context_.options.stop_early) {
+        chapter.ledger.note_smallest(smallest_failure(context_, kernel));
+      }
+    } else {
+      const auto run = op == "prefill" ? check_prefill_algebra : check_decode_algebra;
+      run(context_, kernel, chapter.ledger);
+    }
+    say(fmt::format("{} is {} ({})", kernel.entry().symbol,
+                    chapter.ledger.rejected() ? "rejected" : "checked", name_of(chapter.layer)));
   }
 
-  VerifyReport report(bool handed_over) const {
-    VerifyReport report;
-    check_caches(context_, report.obligations, report.failures);
-    const std::size_t chapters = chapters_.size() - (handed_over ? 0 : 1);
-    for (std::size_t c = 0; c < chapters; ++c) {
-      const Chapter& chapter = *chapters_[c];
-      for (VerifyObligation& obligation : chapter.ledger.obligations()) {
-        report.obligations.push_back(std::move(obligation));
-      }
-      const auto& failures = chapter.ledger.failures();
-      report.failures.insert(report.failures.end(), failures.begin(), failures.end());
-      // Slices do what the whole kernel does, and are not counted beside it.
-      if (c < context_.manifest.kernels.size()) {
-        report.profiles.insert(report.profiles.end(), chapter.profiles.begin(),
-                               chapter.profiles.end());
+  // The profiled launches again, over the field.
+  void count_flops() {
+    for (Part& real : parts_) {
+      for (Part& field : parts_) {
+        if (real.layer != Layer::kEmulated || field.layer != Layer::kAlgebraic) continue;
+        for (std::size_t k = 0; k < real.kernels.size(); ++k) {
+          if (!field.kernels[k] || !field.kernels[k]->kernel) continue;
+          for (KernelProfile& profile : real.kernels[k]->profiles) {
+            count_operations(context_, *field.kernels[k]->kernel, profile);
+          }
+        }
       }
     }
+  }
+
+  VerifyReport report() const {
+    VerifyReport report;
+    if (context_.options.emulated) {
+      check_caches(context_, report.obligations, report.failures);
+    }
+    for (const Part& part : parts_) {
+      for (std::size_t k = 0; k < part.kernels.size(); ++k) {
+        if (!part.kernels[k]) continue;
+        add(*part.kernels[k], report);
+        // Slices do what the whole kernel does, and are not counted beside it.
+        if (is_whole(k)) add_profiles(*part.kernels[k], report);
+      }
+      if (part.handed_over) add(*part.hand_over, report);
+    }
     // Without a kernel there is nothing that could be verified.
-    report.verdict =
-        context_.manifest.kernels.empty() ? KernelVerdict::kUnknown : KernelVerdict::kVerified;
+    report.verdict = context_.manifest.kernels.empty() || parts_.empty() ? KernelVerdict::kUnknown
+                                                                         : KernelVerdict::kVerified;
     for (const VerifyObligation& obligation : report.obligations) {
       report.verdict = worse_of(report.verdict, obligation.verdict);
     }
     return report;
   }
 
+  static void add(const Chapter& chapter, VerifyReport& report) {
+    for (VerifyObligation& obligation : chapter.ledger.obligations()) {
+      report.obligations.push_back(std::move(obligation));
+    }
+    const auto& failures = chapter.ledger.failures();
+    report.failures.insert(report.failures.end(), failures.begin(), failures.end());
+  }
+  static void add_profiles(const Chapter& chapter, VerifyReport& report) {
+    report.profiles.insert(report.profiles.end(), chapter.profiles.begin(), chapter.profiles.end());
+  }
+
   const VerifyContext& context_;
   const std::map<std::string, std::string>& files_;
-  std::vector<const KernelEntry*> entries_;
-  std::vector<std::unique_ptr<Chapter>> chapters_;  // of the entries, and the hand-over
+  std::vector<const KernelEntry*> entries_;  // of the manifest: whole kernels, then sliced ones
+  std::vector<Part> parts_;
   std::mutex progress_;
 };
 
@@ -217,11 +283,16 @@ std::string verify_json(const VerifyReport& report) {
   }
   Json failures = Json::array();
   for (const VerifyFailure& f : report.failures) {
-    failures.push_back(
-        {{"kind", f.kind}, {"message", f.message}, {"where", f.where}, {"layer", f.layer}});
+    failures.push_back({{"kind", f.kind},
+                        {"message", f.message},
+                        {"where", f.where},
+                        {"smallest", f.smallest},
+                        {"layer", f.layer}});
   }
-  const Json json = {
-      {"verdict", name_of(report.verdict)}, {"obligations", obligations}, {"failures", failures}};
+  const Json json = {{"verdict", name_of(report.verdict)},
+                     {"cached", report.cached},
+                     {"obligations", obligations},
+                     {"failures", failures}};
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -244,7 +315,9 @@ std::string profile_json(const VerifyReport& report) {
                        {"sectors_per_request", p.sectors_per_request},
                        {"shared_bank_conflicts", p.shared_bank_conflicts},
                        {"barriers", p.barriers},
-                       {"flops", p.flops},
+                       {"flops", p.flops ? Json(*p.flops) : Json(nullptr)},
+                       {"exponentials", p.flops ? Json(p.exponentials) : Json(nullptr)},
+                       {"definition_flops", p.definition_flops},
                        {"registers", resource(resources.registers)},
                        {"shared_bytes", resource(resources.shared_bytes)},
                        {"spilled_bytes", resource(spilled_bytes(resources))}});

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The emulated layer of verification: every kernel of an artifact is run, as the very text a
-// compiler would get, under the emulator and compared with the float64 oracle. `verified` means
-// that every obligation was met in every run that was planned; anything that could not be run
-// makes the verdict `unknown`, never `verified`.
+// Two layers of verification, independent of each other but for the emulator that runs the text a
+// compiler would get. Emulated: every access is watched and results are compared with the float64
+// oracle. Algebraic: the scalar type is replaced by numbers of a finite field and results must
+// equal the definition exactly. `verified` means that every obligation was met in every run that
+// was planned; anything that could not be run makes the verdict `unknown`, never `verified`.
 #pragma once
 
 #include <cstdint>
@@ -30,6 +31,12 @@ struct VerifyOptions {
   // Emulated memory accesses per kernel, as estimated from the rows; about a quarter of a
   // microsecond each.
   std::int64_t work_budget = 24'000'000;
+  // The same for the algebraic layer, whose lengths are fixed.
+  std::int64_t algebraic_budget = 6'000'000;
+  bool emulated = true;      // run this layer
+  bool algebraic = true;     // run this layer
+  bool count_flops = false;  // of the launches that are profiled, by running them over the field
+  bool stop_early = false;   // the first failure of a kernel in a layer is enough
   std::uint64_t seed = 1;
   int threads = 2;
   std::function<void(const std::string&)> progress;  // called under a lock; may be empty
@@ -47,6 +54,9 @@ struct VerifyFailure {
   std::string message;
   std::string where;  // file and line, or kernel and sizes
   std::string layer = "emulated";
+  // The shortest sequence of one batch and head on which the kernel fails at all, in words; empty
+  // where none was looked for or found.
+  std::string smallest = {};
 };
 
 // Exact counters of one emulated launch.
@@ -63,7 +73,12 @@ struct KernelProfile {
   double sectors_per_request = 0.0;
   std::int64_t shared_bank_conflicts = 0;
   std::int64_t barriers = 0;
-  std::int64_t flops = 0;  // of the definition: multiply-adds of the rows, counted twice
+  std::int64_t definition_flops = 0;  // multiply-adds of the rows, counted twice
+  // Additions, multiplications and divisions of reals by all threads of this launch, counted one by
+  // one in a run over the field, where each is a call; and calls of exp. Nothing where not asked
+  // for.
+  std::optional<std::int64_t> flops = {};
+  std::int64_t exponentials = 0;
   std::optional<KernelResources> resources = {};  // where somebody has asked the device compiler
 };
 
@@ -72,6 +87,7 @@ struct VerifyReport {
   std::vector<VerifyObligation> obligations;
   std::vector<VerifyFailure> failures;
   std::vector<KernelProfile> profiles;
+  bool cached = false;  // found among earlier verdicts, see verify_store.hpp
 };
 
 // `files` maps the names that the manifest and #include lines use to texts. `rows` are the

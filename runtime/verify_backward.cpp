@@ -165,7 +165,7 @@ class BackwardCheck {
     }
     const DefinitionWork work = backward_work(problem, context_.rows, problem.sizes);
     profile.minimum_bytes = work.bytes;
-    profile.flops = work.flops;
+    profile.definition_flops = work.flops;
   }
 
   // Scratch means nothing afterwards.

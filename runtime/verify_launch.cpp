@@ -61,6 +61,9 @@ struct KernelUnderTest::State {
   KernelEntry entry;
   bool cuda = true;
   emulator::EmulatedKernel kernel;
+
+  Result<emulator::Launch> prepare(const Sizes& sizes, std::int64_t expected_work) const;
+  Result<LaunchOutcome> run(const emulator::Launch& launch);
 };
 
 KernelUnderTest::KernelUnderTest(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -70,7 +73,8 @@ KernelUnderTest::~KernelUnderTest() = default;
 const KernelEntry& KernelUnderTest::entry() const { return state_->entry; }
 
 Result<KernelUnderTest> KernelUnderTest::build(const Manifest& manifest, const KernelEntry& entry,
-                                               const std::map<std::string, std::string>& files) {
+                                               const std::map<std::string, std::string>& files,
+                                               Numbers numbers) {
   const auto text = files.find(entry.file);
   if (text == files.end()) {
     return Error{fmt::format("the artifact has no file '{}'", entry.file)};
@@ -81,6 +85,7 @@ Result<KernelUnderTest> KernelUnderTest::build(const Manifest& manifest, const K
   kernel.text = text->second;
   kernel.symbol = entry.symbol;
   kernel.dialect = cuda ? emulator::Dialect::kCuda : emulator::Dialect::kCpu;
+  kernel.scalars = numbers == Numbers::kReal ? emulator::Scalars::kReal : emulator::Scalars::kField;
   for (const auto& [name, content] : files) {
     if (name != entry.file) kernel.includes.emplace(name, content);
   }
@@ -89,18 +94,15 @@ Result<KernelUnderTest> KernelUnderTest::build(const Manifest& manifest, const K
   return KernelUnderTest(std::make_unique<State>(State{entry, cuda, *std::move(built)}));
 }
 
-Result<LaunchOutcome> KernelUnderTest::launch(const LaunchRequest& request) const {
-  const KernelEntry& entry = state_->entry;
+// The launch shape and the sizes; buffers and scalars are the caller's, in the order of arguments.
+Result<emulator::Launch> KernelUnderTest::State::prepare(const Sizes& sizes,
+                                                         std::int64_t expected_work) const {
   emulator::Launch launch;
-  launch.order = lane_order(request.order);
-  launch.seed = request.seed;
-  launch.count_requests = request.count_requests;
   // Loops, address arithmetic and warp operations enter a few blocks per access; fifty is a hang.
-  launch.step_limit = 50 * request.expected_work + 5'000'000;
-
+  launch.step_limit = 50 * expected_work + 5'000'000;
   std::int64_t blocks = 1;
   for (const std::string& extent : entry.grid) {
-    const Result<std::int64_t> value = request.sizes.extent(extent);
+    const Result<std::int64_t> value = sizes.extent(extent);
     if (!value) return value.error();
     blocks *= *value;
   }
@@ -108,36 +110,23 @@ Result<LaunchOutcome> KernelUnderTest::launch(const LaunchRequest& request) cons
     return Error{"the launch would have no blocks, or too many"};
   }
   launch.blocks = static_cast<int>(blocks);
-  launch.threads = state_->cuda ? entry.threads : 1;
-
+  launch.threads = cuda ? entry.threads : 1;
   for (const Argument& argument : entry.arguments) {
-    switch (argument.kind) {
-      case ArgumentKind::kBuffer: {
-        const auto buffer = request.buffers->find(argument.name);
-        if (buffer == request.buffers->end()) {
-          launch.arguments.emplace_back(emulator::NullArgument{});
-          break;
-        }
-        launch.arguments.emplace_back(emulator::BufferArgument{launch.buffers.size()});
-        launch.buffers.push_back(launch_buffer(argument, buffer->second));
-        break;
-      }
-      case ArgumentKind::kSize: {
-        const Result<std::int64_t> value = request.sizes.extent(argument.name);
-        if (!value) return value.error();
-        launch.arguments.emplace_back(static_cast<std::int32_t>(*value));
-        break;
-      }
-      case ArgumentKind::kScalar:
-        if (argument.name != "scale" && argument.name != "gamma") {
-          return Error{fmt::format("the manifest names an unknown scalar '{}'", argument.name)};
-        }
-        launch.arguments.emplace_back(argument.name == "scale" ? request.scale : request.gamma);
-        break;
+    launch.arguments.emplace_back(emulator::NullArgument{});
+    if (argument.kind == ArgumentKind::kSize) {
+      const Result<std::int64_t> value = sizes.extent(argument.name);
+      if (!value) return value.error();
+      launch.arguments.back() = static_cast<std::int32_t>(*value);
+    } else if (argument.kind == ArgumentKind::kScalar && argument.name != "scale" &&
+               argument.name != "gamma") {
+      return Error{fmt::format("the manifest names an unknown scalar '{}'", argument.name)};
     }
   }
+  return launch;
+}
 
-  const Result<emulator::EmulationResult> result = state_->kernel.run(launch);
+Result<LaunchOutcome> KernelUnderTest::State::run(const emulator::Launch& launch) {
+  const Result<emulator::EmulationResult> result = kernel.run(launch);
   if (!result) return result.error();
   LaunchOutcome outcome;
   for (const emulator::Finding& finding : result->findings) {
@@ -148,15 +137,64 @@ Result<LaunchOutcome> KernelUnderTest::launch(const LaunchRequest& request) cons
     outcome.findings.push_back({"hang", "the kernel did not come to its end", entry.file});
   }
   const emulator::Counters& counters = result->counters;
-  outcome.counters = {counters.global_bytes_read,
-                      counters.global_bytes_written,
-                      counters.global_requests,
-                      counters.global_sectors,
-                      counters.shared_bank_conflicts,
-                      counters.barriers,
-                      counters.accesses,
-                      counters.steps};
+  outcome.counters = {.global_bytes_read = counters.global_bytes_read,
+                      .global_bytes_written = counters.global_bytes_written,
+                      .requests = counters.global_requests,
+                      .sectors = counters.global_sectors,
+                      .shared_bank_conflicts = counters.shared_bank_conflicts,
+                      .barriers = counters.barriers,
+                      .accesses = counters.accesses,
+                      .steps = counters.steps,
+                      .additions = counters.additions,
+                      .multiplications = counters.multiplications,
+                      .divisions = counters.divisions,
+                      .exponentials = counters.exponentials};
   return outcome;
+}
+
+Result<LaunchOutcome> KernelUnderTest::launch(const LaunchRequest& request) const {
+  Result<emulator::Launch> launch = state_->prepare(request.sizes, request.expected_work);
+  if (!launch) return launch.error();
+  launch->order = lane_order(request.order);
+  launch->seed = request.seed;
+  launch->count_requests = request.count_requests;
+  for (std::size_t i = 0; i < state_->entry.arguments.size(); ++i) {
+    const Argument& argument = state_->entry.arguments[i];
+    if (argument.kind == ArgumentKind::kScalar) {
+      launch->arguments[i] = argument.name == "scale" ? request.scale : request.gamma;
+    } else if (argument.kind == ArgumentKind::kBuffer) {
+      const auto buffer = request.buffers->find(argument.name);
+      if (buffer == request.buffers->end()) continue;
+      launch->arguments[i] = emulator::BufferArgument{launch->buffers.size()};
+      launch->buffers.push_back(launch_buffer(argument, buffer->second));
+    }
+  }
+  return state_->run(*launch);
+}
+
+Result<LaunchOutcome> KernelUnderTest::launch(const FieldLaunchRequest& request) const {
+  Result<emulator::Launch> launch = state_->prepare(request.sizes, request.expected_work);
+  if (!launch) return launch.error();
+  launch->order = lane_order(request.order);
+  launch->order_seed = request.order_seed;
+  launch->check = false;
+  for (std::size_t i = 0; i < state_->entry.arguments.size(); ++i) {
+    const Argument& argument = state_->entry.arguments[i];
+    if (argument.kind == ArgumentKind::kScalar) {
+      launch->arguments[i] = argument.name == "scale" ? request.scale : request.gamma;
+    } else if (argument.kind == ArgumentKind::kBuffer) {
+      const auto found = request.buffers->find(argument.name);
+      if (found == request.buffers->end()) continue;
+      FieldBuffer& buffer = found->second;
+      launch->arguments[i] = emulator::BufferArgument{launch->buffers.size()};
+      void* const data = buffer.integers ? static_cast<void*>(buffer.positions.data())
+                                         : static_cast<void*>(buffer.numbers.data());
+      const std::size_t bytes =
+          buffer.count() * (buffer.integers ? sizeof(std::int32_t) : sizeof(FieldElement));
+      launch->buffers.push_back({argument.name, data, bytes, argument.access});
+    }
+  }
+  return state_->run(*launch);
 }
 
 }  // namespace heddle

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "codegen/manifest.hpp"
+#include "runtime/finite_field.hpp"
 #include "runtime/problem.hpp"
 #include "runtime/verify.hpp"
 
@@ -30,6 +31,27 @@ struct LaunchRequest {
   bool count_requests = false;     // fill in requests, sectors and bank conflicts
 };
 
+// A buffer of a launch over the finite field: elements for floats of any width, or positions.
+struct FieldBuffer {
+  bool integers = false;
+  std::vector<FieldElement> numbers;
+  std::vector<std::int32_t> positions;
+
+  std::size_t count() const { return integers ? positions.size() : numbers.size(); }
+  friend bool operator==(const FieldBuffer&, const FieldBuffer&) = default;
+};
+using FieldBuffers = std::map<std::string, FieldBuffer>;
+
+struct FieldLaunchRequest {
+  Sizes sizes;
+  FieldElement scale;
+  FieldElement gamma;
+  FieldBuffers* buffers = nullptr;  // as in LaunchRequest
+  ThreadOrder order = ThreadOrder::kForward;
+  std::uint64_t order_seed = 1;  // of the order that comparisons of numbers take
+  std::int64_t expected_work = 0;
+};
+
 struct LaunchCounters {
   std::int64_t global_bytes_read = 0;
   std::int64_t global_bytes_written = 0;
@@ -39,6 +61,11 @@ struct LaunchCounters {
   std::int64_t barriers = 0;
   std::int64_t accesses = 0;
   std::int64_t steps = 0;  // basic blocks entered
+  // Over the field only: floating-point operations of all threads.
+  std::int64_t additions = 0;
+  std::int64_t multiplications = 0;
+  std::int64_t divisions = 0;
+  std::int64_t exponentials = 0;
 };
 
 struct LaunchOutcome {
@@ -46,17 +73,24 @@ struct LaunchOutcome {
   LaunchCounters counters;
 };
 
+// What `float` is compiled as: itself, or a number of the finite field.
+enum class Numbers { kReal, kField };
+
 class KernelUnderTest {
  public:
   // Fails when the text does not compile or does not define the symbol with these arguments.
   static Result<KernelUnderTest> build(const Manifest& manifest, const KernelEntry& entry,
-                                       const std::map<std::string, std::string>& files);
+                                       const std::map<std::string, std::string>& files,
+                                       Numbers numbers = Numbers::kReal);
   KernelUnderTest(KernelUnderTest&&) noexcept;
   ~KernelUnderTest();
 
   const KernelEntry& entry() const;
   // Fails when the request does not fit the manifest; what the kernel does wrong is a finding.
   Result<LaunchOutcome> launch(const LaunchRequest& request) const;
+  // The same for a kernel built over the field: bounds and meeting points are watched, and what
+  // nobody wrote is poison.
+  Result<LaunchOutcome> launch(const FieldLaunchRequest& request) const;
 
  private:
   struct State;

@@ -30,6 +30,16 @@ const char* describe(Duty duty) {
       return "continues from any earlier state";
     case Duty::kState:
       return "leaves exactly the state that later tokens need";
+    case Duty::kFieldBuilds:
+      return "has a meaning over a finite field";
+    case Duty::kFieldRuns:
+      return "stays in bounds and in step over the field";
+    case Duty::kIdentity:
+      return "equals the definition exactly";
+    case Duty::kAnyOrder:
+      return "gives the same numbers however scores are ordered";
+    case Duty::kFieldState:
+      return "hands the exact state on";
   }
   unreachable("duty");
 }
@@ -48,6 +58,15 @@ std::string in_runs(const std::set<std::int64_t>& numbers) {
 }
 
 }  // namespace
+
+const char* name_of(Layer layer) { return layer == Layer::kEmulated ? "emulated" : "algebraic"; }
+
+Ledger::Ledger(std::string subject, Layer layer, std::size_t most_failures)
+    : subject_(std::move(subject)), layer_(layer), most_failures_(most_failures) {
+  for (int d = 0; d < kDuties; ++d) {
+    entries_[d].applicable = (d < kEmulatedDuties) == (layer == Layer::kEmulated);
+  }
+}
 
 Duty duty_of_finding(const std::string& kind) {
   if (kind.rfind("race", 0) == 0 || kind == "barrier_divergence" || kind == "collective_mismatch") {
@@ -69,6 +88,7 @@ void Ledger::failed(Duty duty, std::int64_t length, VerifyFailure failure) {
   const bool known = std::any_of(failures_.begin(), failures_.end(), [&](const VerifyFailure& f) {
     return f.kind == failure.kind && f.where == failure.where;
   });
+  failure.layer = name_of(layer_);
   if (!known && !saturated()) failures_.push_back(std::move(failure));
 }
 
@@ -82,12 +102,14 @@ std::vector<VerifyObligation> Ledger::obligations() const {
     const Entry& e = entries_[d];
     if (!e.applicable) continue;
     const auto duty = static_cast<Duty>(d);
-    VerifyObligation obligation{subject_ + " " + describe(duty), KernelVerdict::kVerified, ""};
-    if (duty == Duty::kBuilds) {
+    VerifyObligation obligation{subject_ + " " + describe(duty), KernelVerdict::kVerified, "",
+                                name_of(layer_)};
+    if (duty == Duty::kBuilds || duty == Duty::kFieldBuilds) {
       obligation.method = "compiled for the emulator";
     } else {
       obligation.method =
-          fmt::format("emulated: {} checks, lengths {}", e.checks, in_runs(e.lengths));
+          fmt::format("{}: {} checks, lengths {}", name_of(layer_), e.checks, in_runs(e.lengths));
+      if (!e.remark.empty()) obligation.method += "; " + e.remark;
       if (!skipped_.empty()) {
         obligation.method += fmt::format("; beyond the work bound: {}", in_runs(skipped_));
       }

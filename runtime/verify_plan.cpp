@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/verify_plan.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <optional>
 #include <utility>
@@ -247,6 +249,19 @@ void check_hand_over(const VerifyContext& context, const KernelUnderTest& prefil
     if (!session || !session->advance(prefill, first, kOneOrder, ledger)) return;
     while (session->done() < total && session->advance(decode, 1, kOneOrder, ledger)) continue;
   }
+}
+
+std::string smallest_failure(const VerifyContext& context, const KernelUnderTest& kernel) {
+  const bool decode = kernel.entry().op == "decode";
+  for (std::int64_t n = 1; n <= kShort; ++n) {
+    Ledger ledger(kernel.entry().op);
+    Planner planner(context, ledger);
+    planner.run(kernel, {.tokens = n, .start = decode ? n - 1 : 0}, kAllOrders);
+    if (!ledger.rejected()) continue;
+    return decode ? fmt::format("decode of token {}", n)
+                  : fmt::format("prefill of {} token{}", n, n == 1 ? "" : "s");
+  }
+  return "";
 }
 
 }  // namespace heddle

@@ -28,6 +28,10 @@ void check_decode(const VerifyContext& context, const KernelUnderTest& decode, L
 void check_hand_over(const VerifyContext& context, const KernelUnderTest& prefill,
                      const KernelUnderTest& decode, Ledger& ledger);
 
+// The shortest sequence, of one batch and one head, whose last token or tokens this kernel gets
+// wrong; empty when none of the first hundred.
+std::string smallest_failure(const VerifyContext& context, const KernelUnderTest& kernel);
+
 // What can be counted from the rows alone, for every length they reach: that each cache keeps all
 // that later rows read, and that one slot fewer could not.
 void check_caches(const VerifyContext& context, std::vector<VerifyObligation>& obligations,

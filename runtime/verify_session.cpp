@@ -188,7 +188,7 @@ bool Session::advance(const KernelUnderTest& kernel, std::int64_t count,
       const DefinitionWork work =
           definition_work(problem, rows_, sizes, kernel.entry().op == "decode");
       profile->minimum_bytes = work.bytes;
-      profile->flops = work.flops;
+      profile->definition_flops = work.flops;
     }
   }
 

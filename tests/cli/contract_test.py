@@ -3,6 +3,7 @@
 """The command line as scripts see it: exit codes, JSON keys, where text goes. Usage:
 contract_test.py HEDDLE"""
 
+import hashlib
 import json
 import os
 import pathlib
@@ -267,6 +268,43 @@ class Kernels(Workspace):
             self.assertEqual({kernel["op"] for kernel in manifest["kernels"]}, {"prefill", "decode", "backward"})
             for kernel in manifest["kernels"]:
                 self.assertTrue((out / kernel["file"]).exists())
+            self.assertEqual(manifest["causality"], "proved")
+            self.assertEqual(manifest["verdict"], "verified")
+            self.assertLessEqual({"pattern", "emulated", "algebraic"}, {layer["name"] for layer in manifest["layers"]})
+            for included in manifest["includes"]:
+                digest = hashlib.sha256((out / included["file"]).read_bytes()).hexdigest()
+                self.assertEqual(digest, included["sha256"])
+
+    def test_a_pattern_that_is_not_proved_causal_has_no_verified_kernels(self):
+        # Causal, since a square leaves 0 or 1 when divided by 4, which no rule of the prover knows.
+        hard = self.write("hard.heddle", "pattern hard {\n  A = diagonal\n"
+                          "  B = { i - 1 + max(0, i * i mod 4 - 1) : i >= 2 }\n}\n")
+        out = self.path / "hard"
+        run = heddle("generate", hard, "--target", "cpu", "--head-dim", 8, "-o", out)
+        self.assertEqual(run.returncode, 4, run.stderr)
+        manifest = json.loads((out / "manifest.json").read_text())
+        self.assertEqual(manifest["causality"], "checked")
+        self.assertGreater(manifest["causality_rows"], 100)
+        self.assertEqual(manifest["verdict"], "unknown")
+
+    def test_a_verdict_is_kept_for_the_same_texts_only(self):
+        ask = ("verify", "log_cached", "--op", "decode", "--target", "cuda", "--head-dim", 5, "-n", 33)
+        before = os.environ.get("HEDDLE_CACHE_DIR")
+        os.environ["HEDDLE_CACHE_DIR"] = str(self.path / "cache")
+        try:
+            first, second, again = data(*ask), data(*ask), data(*ask, "--again")
+            other = data(*ask[:-1], 34)
+            for kept in (self.path / "cache" / "verdicts").iterdir():
+                kept.write_text(kept.read_text()[:-1])  # damaged: as if it were not there
+            damaged = data(*ask)
+        finally:
+            os.environ.pop("HEDDLE_CACHE_DIR")
+            if before is not None:
+                os.environ["HEDDLE_CACHE_DIR"] = before
+        self.assertEqual([r["cached"] for r in (first, second, again, other, damaged)],
+                         [False, True, False, False, False])
+        self.assertEqual(first["obligations"], second["obligations"])
+        self.assertEqual(first["verdict"], "verified")
 
     def test_verify_accepts_ours_and_rejects_a_broken_text(self):
         result = data("verify", "log_cached", "--op", "prefill", "--target", "cuda", "--head-dim", 16, "-n", 70)
@@ -294,6 +332,8 @@ class Kernels(Workspace):
             for key in ("global_bytes_read", "global_bytes_written", "minimum_bytes", "sectors_per_request",
                         "shared_bank_conflicts", "barriers", "flops", "registers", "shared_bytes", "spilled_bytes"):
                 self.assertIn(key, kernel)
+            # Counted one by one in a run; the definition's multiply-adds are among them.
+            self.assertGreater(kernel["flops"], kernel["definition_flops"])
 
     def test_bench_has_baselines_and_checks(self):
         result = data("bench", "log_cached", "--backend", "cpu", "-n", 256, "--head-dim", 16, "--heads", 2,
