@@ -94,7 +94,9 @@ VerifyReport verify_mutant(const Artifact& artifact, const KernelEntry& kernel,
   only.kernels = {kernel};
   std::map<std::string, std::string> files = artifact.files;
   files[kernel.file] = text;
-  return verify(only, files, rows, quick());
+  VerifyOptions options = quick();
+  options.stop_early = true;
+  return verify(only, files, rows, options);
 }
 
 TEST_CASE("a generated kernel without one of its barriers is rejected") {

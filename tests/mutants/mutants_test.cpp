@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// A seeded sample of the study: every mutant is killed, or is shown to be none.
+#include <set>
+
+#include "tests/catch.hpp"
+#include "tests/mutants/study.hpp"
+
+namespace heddle::mutants {
+namespace {
+
+const std::vector<Subject>& all() {
+  static const std::vector<Subject> subjects = mutants::subjects();
+  return subjects;
+}
+
+// Of rules that hardly ever make an equivalent text, so that a survivor means something; the study
+// looks at all of them.
+TEST_CASE("a sample of mutants is killed or shown to be equivalent") {
+  const std::set<std::string> telling = {"add_to_subtract", "drop_barrier",     "drop_factor",
+                                         "guard_negated",   "index_off_by_one", "product_to_sum"};
+  int judged = 0;
+  for (const Case& drawn : draw_cases(all(), 66, 20)) {
+    if (telling.count(drawn.mutant.rule) == 0) continue;
+    ++judged;
+    const Judgement judgement = judge(all()[drawn.subject], drawn.mutant);
+    INFO(all()[drawn.subject].name << ":" << drawn.mutant.line << " " << drawn.mutant.rule << "\n"
+                                   << drawn.mutant.before << "\n==> " << drawn.mutant.after);
+    CHECK(judgement.fate != Fate::kSurvived);
+    CHECK(judgement.fate != Fate::kCrashed);
+  }
+  CHECK(judged >= 12);
+}
+
+TEST_CASE("a mutant differs from its text in one place, and the draw repeats") {
+  const std::string& text = all().front().text();
+  const std::vector<Mutant> mutants = mutants_of(text);
+  CHECK(mutants.size() > 300);
+  for (const Mutant& mutant : mutants) {
+    CHECK(mutant.text != text);
+    CHECK(mutant.before != mutant.after);
+  }
+  const auto first = draw_cases(all(), 40, 3), second = draw_cases(all(), 40, 3);
+  REQUIRE(first.size() == second.size());
+  for (std::size_t c = 0; c < first.size(); ++c)
+    CHECK(first[c].mutant.text == second[c].mutant.text);
+}
+
+// What calls a mutant dead must not call the original so.
+TEST_CASE("the original is no mutant: nothing is found in it") {
+  Mutant none;
+  none.text = all().front().text();
+  const Judgement judgement = judge(all().front(), none);
+  CHECK(judgement.fate == Fate::kEquivalent);
+  CHECK(judgement.emulated.empty());
+  CHECK(judgement.algebraic.empty());
+}
+
+}  // namespace
+}  // namespace heddle::mutants

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/mutants/study.hpp"
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <random>
+
+#include "patterns/builtin_patterns.hpp"
+#include "patterns/parser.hpp"
+#include "patterns/pattern.hpp"
+#include "runtime/emulator/device/texts.hpp"
+#include "runtime/subprocess.hpp"
+#include "runtime/verify.hpp"
+
+namespace heddle::mutants {
+namespace {
+
+constexpr std::int64_t kRows = 2064;  // as far as the verifier's own lengths go
+constexpr int kHeadDim = 8;
+constexpr unsigned kPatience = 120;  // seconds for one mutant in one plan
+
+Pattern builtin(const std::string& name) {
+  const BuiltinPattern* found = find_builtin(name);
+  assert_that(found != nullptr, "a built-in pattern");
+  Diagnostics diagnostics;
+  std::vector<PatternSyntax> patterns = parse(source_of(*found), diagnostics);
+  std::optional<Pattern> pattern = resolve(std::move(patterns.front()), {}, diagnostics);
+  assert_that(pattern.has_value(), "a built-in pattern resolves");
+  return *std::move(pattern);
+}
+
+VerifyOptions plan(bool emulated, bool full) {
+  VerifyOptions options;
+  options.emulated = emulated;
+  options.algebraic = !emulated;
+  options.threads = 1;
+  options.stop_early = true;
+  if (!full) {
+    options.sizes = {1, 2, 33};
+    options.work_budget = 1'000'000;
+    options.algebraic_budget = 1'000'000;
+  }
+  return options;
+}
+
+// "verified" or the first finding's kind.
+std::string verdict(const Subject& subject, const std::string& text, const VerifyOptions& options) {
+  std::map<std::string, std::string> files = subject.files;
+  files[subject.kernel().file] = text;
+  const VerifyReport report = verify(subject.manifest, files, subject.rows, options);
+  if (!report.failures.empty()) return report.failures.front().kind;
+  return name_of(report.verdict);
+}
+
+// What `work` prints, from a process that may die of it.
+template <typename Work>
+std::string in_a_child(Work&& work) {
+  int ends[2];
+  if (pipe(ends) != 0) return "crash";
+  std::fflush(nullptr);
+  const pid_t child = fork();
+  if (child == 0) {
+    close(ends[0]);
+    alarm(kPatience);
+    const std::string answer = work();
+    const bool told =
+        write(ends[1], answer.data(), answer.size()) == static_cast<ssize_t>(answer.size());
+    _exit(told ? 0 : 1);
+  }
+  close(ends[1]);
+  std::string answer;
+  char buffer[256];
+  for (ssize_t got; (got = read(ends[0], buffer, sizeof buffer)) > 0;) {
+    answer.append(buffer, static_cast<std::size_t>(got));
+  }
+  close(ends[0]);
+  int status = 0;
+  waitpid(child, &status, 0);
+  return child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0 ? answer : "crash";
+}
+
+// The kernel as assembly, without anything that watches it; empty when it does not compile.
+std::string machine_code(const Subject& subject, const std::string& text) {
+  namespace fs = std::filesystem;
+  std::string folder = (fs::temp_directory_path() / "heddle-mutant-XXXXXX").string();
+  if (mkdtemp(folder.data()) == nullptr) return "";
+  const auto put = [&](const std::string& name, const std::string& content) {
+    std::ofstream(fs::path(folder) / name, std::ios::binary) << content;
+  };
+  for (const auto& [name, content] : subject.files) put(name, content);
+  put("bridge.hpp", emulator::texts::bridge);
+  put("emulated_device.hpp", emulator::texts::emulated_device);
+  const bool cuda = subject.manifest.target == "cuda";
+  put("kernel.cpp",
+      (cuda ? "#include \"bridge.hpp\"\n#include \"emulated_device.hpp\"\n" : "") + text);
+  ProcessOptions options;
+  options.directory = folder;
+  // Its lines may differ: no debug information, and no names of files.
+  const auto output =
+      run_process({"g++", "-std=c++17", "-O2", "-w", "-S", "-o", "-", "kernel.cpp"}, options);
+  std::error_code ignored;
+  fs::remove_all(folder, ignored);
+  return output && output->exit_code == 0 ? output->out : "";
+}
+
+}  // namespace
+
+std::vector<Subject> subjects() {
+  struct Kind {
+    const char* pattern;
+    ir::Target target;
+    WeightKind weights;
+    ElementType dtype;
+  };
+  const std::vector<Kind> kinds = {
+      {"sqrt_cached", ir::Target::kCuda, WeightKind::kSoftmax, ElementType::kF32},
+      {"log_recurrence", ir::Target::kCuda, WeightKind::kGiven, ElementType::kBF16},
+      {"linear_attention", ir::Target::kCuda, WeightKind::kLinear, ElementType::kF32},
+      {"strided_attention", ir::Target::kCuda, WeightKind::kSoftmax, ElementType::kBF16},
+      {"chacal", ir::Target::kCuda, WeightKind::kSoftmax, ElementType::kF32},
+      {"log_cached", ir::Target::kCpu, WeightKind::kGiven, ElementType::kF32},
+      {"fibonacci_cached", ir::Target::kCpu, WeightKind::kSoftmax, ElementType::kBF16},
+      {"order_k_recurrence", ir::Target::kCpu, WeightKind::kGiven, ElementType::kBF16},
+      {"linear_attention", ir::Target::kCpu, WeightKind::kLinear, ElementType::kF32},
+  };
+  std::vector<Subject> all;
+  for (const Kind& kind : kinds) {
+    GenerateOptions options;
+    options.target = kind.target;
+    options.head_dim = kHeadDim;
+    options.dtype = kind.dtype;
+    options.weights = kind.weights;
+    options.exact_to = kRows;
+    if (kind.weights == WeightKind::kLinear) options.state_dim = 6;
+    const Pattern pattern = builtin(kind.pattern);
+    Result<Artifact> artifact = generate(pattern, options);
+    assert_that(artifact.ok(), "a built-in pattern has kernels");
+    MaterializeResult rows = materialize(pattern, kRows);
+    assert_that(std::holds_alternative<Rows>(rows), "a built-in pattern has rows");
+    for (const KernelEntry& kernel : artifact->manifest.kernels) {
+      Subject subject;
+      subject.name = std::string(kind.pattern) + " " + kernel.op + " " + artifact->manifest.target +
+                     " " + artifact->manifest.weights + " " + heddle::name_of(kind.dtype);
+      subject.manifest = artifact->manifest;
+      subject.manifest.kernels = {kernel};
+      subject.files = artifact->files;
+      for (const KernelEntry& other : artifact->manifest.kernels) {
+        if (other.file != kernel.file) subject.files.erase(other.file);
+      }
+      subject.rows = std::get<Rows>(rows);
+      all.push_back(std::move(subject));
+    }
+  }
+  return all;
+}
+
+std::vector<Case> draw_cases(const std::vector<Subject>& subjects, std::size_t count,
+                             std::uint64_t seed) {
+  std::map<std::string, std::vector<Case>> by_rule;
+  for (std::size_t s = 0; s < subjects.size(); ++s) {
+    for (Mutant& mutant : mutants_of(subjects[s].text())) {
+      by_rule[mutant.rule].push_back({s, std::move(mutant)});
+    }
+  }
+  std::mt19937_64 random(seed);
+  std::size_t left = 0;
+  for (auto& [rule, cases] : by_rule) {
+    // Fisher and Yates; the standard shuffle differs between libraries.
+    for (std::size_t i = cases.size(); i > 1; --i) std::swap(cases[i - 1], cases[random() % i]);
+    left += cases.size();
+  }
+  std::vector<Case> drawn;
+  while (drawn.size() < count && left > 0) {
+    for (auto& [rule, cases] : by_rule) {
+      if (cases.empty() || drawn.size() >= count) continue;
+      drawn.push_back(std::move(cases.back()));
+      cases.pop_back();
+      --left;
+    }
+  }
+  return drawn;
+}
+
+const char* name_of(Fate fate) {
+  switch (fate) {
+    case Fate::kInvalid:
+      return "invalid";
+    case Fate::kKilled:
+      return "killed";
+    case Fate::kEquivalent:
+      return "equivalent";
+    case Fate::kSurvived:
+      return "survived";
+    case Fate::kCrashed:
+      return "crashed";
+  }
+  unreachable("fate");
+}
+
+Judgement judge(const Subject& subject, const Mutant& mutant) {
+  Judgement judgement;
+  for (const bool full : {false, true}) {
+    for (const bool emulated : {true, false}) {
+      std::string& finding = emulated ? judgement.emulated : judgement.algebraic;
+      if (!finding.empty()) continue;
+      const std::string answer =
+          in_a_child([&] { return verdict(subject, mutant.text, plan(emulated, full)); });
+      if (answer == "crash") return {Fate::kCrashed, answer, answer, ""};
+      if (answer == "compile_error") return {Fate::kInvalid, "", "", ""};
+      if (answer != "verified") finding = answer;
+    }
+    // A layer that found nothing gets the full plan too, so that its own score is fair; a mutant
+    // that is the same machine code needs neither.
+    if (!full && judgement.emulated.empty() && judgement.algebraic.empty()) {
+      const std::string code = machine_code(subject, mutant.text);
+      if (!code.empty() && code == machine_code(subject, subject.text())) {
+        return {Fate::kEquivalent, "", "", "the compiler makes the same machine code of both"};
+      }
+    }
+    if (!judgement.emulated.empty() && !judgement.algebraic.empty()) break;
+  }
+  // "unknown" is no rejection.
+  const auto rejects = [](const std::string& finding) {
+    return !finding.empty() && finding != "unknown";
+  };
+  if (rejects(judgement.emulated) || rejects(judgement.algebraic)) {
+    judgement.fate = Fate::kKilled;
+    return judgement;
+  }
+  judgement.argument = equivalence_argument(subject, mutant);
+  if (!judgement.argument.empty()) judgement.fate = Fate::kEquivalent;
+  return judgement;
+}
+
+}  // namespace heddle::mutants

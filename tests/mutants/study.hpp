@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Generated kernels, broken in every way the mutator knows, under each layer of verification alone.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "codegen/generate.hpp"
+#include "patterns/materialize.hpp"
+#include "tests/mutants/mutator.hpp"
+
+namespace heddle::mutants {
+
+// One generated kernel that is to be broken.
+struct Subject {
+  std::string name;   // "sqrt_cached prefill cuda softmax f32"
+  Manifest manifest;  // with this kernel only
+  std::map<std::string, std::string> files;
+  Rows rows;
+
+  const KernelEntry& kernel() const { return manifest.kernels.front(); }
+  const std::string& text() const { return files.at(kernel().file); }
+};
+// Both targets and operations, all weights, closed forms and walks, every kind of cache.
+std::vector<Subject> subjects();
+
+struct Case {
+  std::size_t subject = 0;
+  Mutant mutant;
+};
+// `count` mutants of all subjects, every rule as often as any other while it lasts.
+std::vector<Case> draw_cases(const std::vector<Subject>& subjects, std::size_t count,
+                             std::uint64_t seed);
+
+enum class Fate {
+  kInvalid,     // no C++: not a mutant
+  kKilled,      // rejected by a layer
+  kEquivalent,  // shown to be the same function; `argument` says how
+  kSurvived,
+  kCrashed,  // the verifier did not survive the mutant
+};
+const char* name_of(Fate fate);
+
+struct Judgement {
+  Fate fate = Fate::kSurvived;
+  std::string emulated;   // the first finding's kind; "" where the layer found nothing
+  std::string algebraic;  // likewise
+  std::string argument;   // of kEquivalent
+};
+// Runs both layers on the mutant, each alone, in a process of its own. What survives a quick plan
+// is given the full one before it counts as a survivor.
+Judgement judge(const Subject& subject, const Mutant& mutant);
+
+// Why this mutant of this rule computes what the original does, in words; "" when nobody has shown
+// it. Machine code that is the same needs no words.
+std::string equivalence_argument(const Subject& subject, const Mutant& mutant);
+
+}  // namespace heddle::mutants
