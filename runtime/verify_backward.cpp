@@ -15,8 +15,6 @@ namespace {
 const std::vector<ThreadOrder> kAllOrders = {ThreadOrder::kForward, ThreadOrder::kReverse,
                                              ThreadOrder::kShuffled};
 const std::vector<ThreadOrder> kOneOrder = {ThreadOrder::kShuffled};
-// Up to here a length is tried in every thread order first; longer ones get what is left.
-constexpr std::int64_t kShort = 100;
 constexpr std::int64_t kTypical = 63;
 
 struct Scenario {
@@ -32,13 +30,11 @@ class BackwardCheck {
   BackwardCheck(const VerifyContext& context, const KernelUnderTest& kernel, Ledger& ledger)
       : context_(context), kernel_(kernel), ledger_(ledger), budget_(context.options.work_budget) {}
 
-  bool reachable(std::int64_t tokens) const { return tokens < context_.rows.n(); }
-
   // Runs the scenario in as many of the wanted thread orders as the budget allows: all, one, or
   // none.
   bool run(const Scenario& scenario, const std::vector<ThreadOrder>& wanted,
            KernelProfile* profile = nullptr) {
-    if (!reachable(scenario.tokens) || ledger_.saturated()) return false;
+    if (scenario.tokens >= context_.rows.n() || ledger_.saturated()) return false;
     const std::vector<ThreadOrder> orders = afford(work_of(scenario), wanted);
     if (orders.empty()) return false;
     const GradientProblem solved = solve_gradients(options_of(scenario), context_.rows);
@@ -242,26 +238,19 @@ void check_backward(const VerifyContext& context, const KernelUnderTest& backwar
     check.run({.tokens = typical, .fill = Fill::kEqualLogits}, kOneOrder);
     check.run({.tokens = typical, .fill = Fill::kOneHuge}, kOneOrder);
   }
-  for (const std::int64_t n : context.options.sizes) {
-    if (n <= 2 || n > kShort) continue;
-    if (!check.run({.tokens = n}, kAllOrders) && !ledger.rejected()) ledger.skipped(n);
-  }
-  // Lengths beyond kShort, ascending, as far as the budget goes. The longest that ran is profiled.
+  // Lengths ascending, as far as the budget goes. The longest that ran is profiled.
   std::optional<KernelProfile> longest;
-  std::int64_t short_length = 1;
   for (const std::int64_t n : context.options.sizes) {
     if (ledger.saturated()) break;
     KernelProfile profile;
-    if (n <= kShort) {
-      if (check.reachable(n)) short_length = n;
-    } else if (check.run({.tokens = n}, kAllOrders, &profile)) {
+    if (n > 2 && check.run({.tokens = n}, kAllOrders, &profile)) {
       longest = profile;
-    } else if (!ledger.rejected()) {
+    } else if (n > 2 && !ledger.rejected()) {
       ledger.skipped(n);
     }
   }
   KernelProfile profile;
-  if (!longest && check.run({.tokens = short_length}, kOneOrder, &profile)) longest = profile;
+  if (!longest && check.run({.tokens = 1}, kOneOrder, &profile)) longest = profile;
   if (longest) profiles.push_back(*std::move(longest));
 }
 
