@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Re-checks a certificate without the prover: it reads the pattern text itself, holds the claims to
-// it, evaluates them on small rows, and has every solver that is installed decide every script. It
-// does not re-derive the scripts from rules; the report says so.
+// Re-checks a certificate without the prover: it reads the pattern text itself, derives from it
+// which steps each claim needs and with which goals, licenses every hypothesis, has every solver
+// that is installed decide its own text of each script, and evaluates small rows.
 #pragma once
 
 #include <string>
@@ -12,7 +12,7 @@ namespace heddle {
 struct AuditOptions {
   std::vector<std::string> solvers = {"z3", "cvc5"};  // programs; those not found are skipped
   int seconds_per_script = 10;
-  int rows_to_evaluate = 48;
+  int rows_to_evaluate = 48;  // more where a claim was checked further
 };
 
 struct SolverTally {
@@ -28,6 +28,8 @@ struct AuditReport {
   std::vector<SolverTally> solvers;
   int scripts = 0;  // with companions
   std::vector<std::string> checked;
+  std::vector<std::string>
+      trusted;  // the theorems that the proofs rest on, each with its statement
   std::vector<std::string> not_checked;
 };
 

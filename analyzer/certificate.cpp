@@ -5,13 +5,15 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "patterns/sha256.hpp"
+
 namespace heddle {
 namespace {
 
 using Json = nlohmann::ordered_json;
 using Pairs = std::vector<std::pair<std::string, std::string>>;
 
-constexpr const char* kFormat = "heddle-certificate-1";
+constexpr const char* kFormat = "heddle-certificate-2";
 
 Json lines_of(const std::string& text) {
   Json lines = Json::array();
@@ -30,15 +32,16 @@ Json to_json(const Pairs& pairs) {
 }
 
 Json to_json(const CertifiedClaim& claim) {
-  return {{"text", claim.text},
-          {"verdict", claim.verdict},
-          {"scope", claim.scope},
-          {"rule", claim.rule},
-          {"parameters", to_json(claim.parameters)},
-          {"assumes", claim.assumes},
-          {"obligations", claim.obligations},
-          {"reason", claim.reason},
-          {"counterexample", to_json(claim.counterexample)}};
+  Json derivation = Json::array();
+  for (const RuleApplication& link : claim.derivation) {
+    derivation.push_back({{"rule", link.rule},
+                          {"parameters", to_json(link.parameters)},
+                          {"obligations", link.obligations}});
+  }
+  return {{"text", claim.text},       {"verdict", claim.verdict},
+          {"scope", claim.scope},     {"derivation", derivation},
+          {"assumes", claim.assumes}, {"checked_up_to", claim.checked_up_to},
+          {"reason", claim.reason},   {"counterexample", to_json(claim.counterexample)}};
 }
 
 // Reads members by name and remembers the first thing that is wrong. Every member that is not
@@ -97,6 +100,18 @@ class Reader {
     return result;
   }
 
+  template <typename Visit>
+  void each(const char* key, const Visit& visit) {
+    const Json* list = find(key);
+    if (list == nullptr || !list->is_array()) {
+      fail(std::string(key) + " is not an array");
+      return;
+    }
+    for (std::size_t at = 0; at < list->size(); ++at) {
+      visit((*list)[at], std::string(key) + "[" + std::to_string(at) + "]");
+    }
+  }
+
   const Json* find(const char* key) {
     asked_.insert(key);
     if (!object_.is_object()) return nullptr;
@@ -126,10 +141,17 @@ CertifiedClaim read_claim(const Json& json, const std::string& where, std::strin
   claim.text = reader.text("text");
   claim.verdict = reader.text("verdict");
   claim.scope = reader.text("scope");
-  claim.rule = reader.text("rule");
-  claim.parameters = reader.pairs("parameters");
+  reader.each("derivation", [&](const Json& element, const std::string& at) {
+    Reader link(element, at);
+    RuleApplication application;
+    application.rule = link.text("rule");
+    application.parameters = link.pairs("parameters");
+    application.obligations = link.texts("obligations");
+    claim.derivation.push_back(std::move(application));
+    if (error.empty()) error = link.finish();
+  });
   claim.assumes = reader.texts("assumes");
-  claim.obligations = reader.texts("obligations");
+  claim.checked_up_to = reader.text("checked_up_to");
   claim.reason = reader.text("reason");
   claim.counterexample = reader.pairs("counterexample");
   if (error.empty()) error = reader.finish();
@@ -149,7 +171,68 @@ Obligation read_obligation(const Json& json, const std::string& where, std::stri
   return obligation;
 }
 
+// "increasing(f).step" is a step of an induction, "clipped: k" a side condition.
+RuleApplication generic_rule(const std::string& obligation, const Pairs& witnesses) {
+  for (const char* decided : {"claim: ", "in range: ", "growth: "}) {
+    if (obligation.rfind(decided, 0) == 0) return {"inequality", witnesses, {}};
+  }
+  const std::size_t colon = obligation.find(": ");
+  if (colon != std::string::npos) {
+    return {"side condition", {{"states", obligation.substr(0, colon)}}, {}};
+  }
+  return {"induction", {{"lemma", obligation.substr(0, obligation.find('.'))}}, {}};
+}
+
+bool is_generic(const std::string& rule) {
+  return rule == "induction" || rule == "side condition" || rule == "inequality";
+}
+
 }  // namespace
+
+std::set<std::string> CertifiedClaim::laws() const {
+  std::set<std::string> result;
+  for (const RuleApplication& link : derivation) {
+    if (!is_generic(link.rule)) result.insert(link.rule);
+  }
+  return result;
+}
+
+std::vector<std::string> CertifiedClaim::obligations() const {
+  std::vector<std::string> names;
+  for (const RuleApplication& link : derivation) {
+    names.insert(names.end(), link.obligations.begin(), link.obligations.end());
+  }
+  return names;
+}
+
+std::vector<std::pair<std::string, std::string>> CertifiedClaim::witnesses() const {
+  for (const RuleApplication& link : derivation) {
+    if (link.rule == "inequality") return link.parameters;
+  }
+  return {};
+}
+
+std::vector<RuleApplication> derivation_of(const std::set<std::string>& laws,
+                                           const std::vector<std::string>& obligations,
+                                           const Pairs& witnesses) {
+  std::vector<RuleApplication> derivation;
+  const auto add = [&](const char* kind) {
+    const std::size_t first = derivation.size();
+    for (const std::string& name : obligations) {
+      RuleApplication link = generic_rule(name, witnesses);
+      if (link.rule != kind) continue;
+      std::size_t at = first;
+      while (at < derivation.size() && derivation[at].parameters != link.parameters) ++at;
+      if (at == derivation.size()) derivation.push_back(std::move(link));
+      derivation[at].obligations.push_back(name);
+    }
+  };
+  add("induction");
+  add("side condition");
+  for (const std::string& law : laws) derivation.push_back({law, {}, {}});
+  add("inequality");
+  return derivation;
+}
 
 std::string to_json_text(const Certificate& certificate) {
   Json json = {{"format", kFormat},
@@ -169,10 +252,15 @@ std::string to_json_text(const Certificate& certificate) {
                                    {"companion_expected", "sat"},
                                    {"companion", lines_of(obligation.companion)}});
   }
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  const auto written = [&] {
+    return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  };
+  json["seal"] = "";
+  json["seal"] = sha256_hex(written());
+  return written();
 }
 
-Result<Certificate> parse_certificate(const std::string& text) {
+Result<Certificate> read_certificate(const std::string& text) {
   const Json json = Json::parse(text, nullptr, false);
   if (json.is_discarded()) return Error{"the certificate is not valid JSON"};
   Reader reader(json, "certificate");
@@ -184,30 +272,30 @@ Result<Certificate> parse_certificate(const std::string& text) {
   certificate.sha256 = reader.text("sha256");
   certificate.source = reader.lines("source");
   certificate.tools = reader.texts("tools");
+  reader.text("seal");
   std::string error;
   if (const Json* causality = reader.find("causality")) {
     certificate.causality = read_claim(*causality, "causality", error);
   } else {
     reader.fail("causality is missing");
   }
-  const auto each = [&](const char* key, const auto& visit) {
-    const Json* list = reader.find(key);
-    if (list == nullptr || !list->is_array()) {
-      reader.fail(std::string(key) + " is not an array");
-      return;
-    }
-    for (std::size_t at = 0; at < list->size(); ++at) {
-      visit((*list)[at], std::string(key) + "[" + std::to_string(at) + "]");
-    }
-  };
-  each("claims", [&](const Json& element, const std::string& where) {
+  reader.each("claims", [&](const Json& element, const std::string& where) {
     certificate.claims.push_back(read_claim(element, where, error));
   });
-  each("obligations", [&](const Json& element, const std::string& where) {
+  reader.each("obligations", [&](const Json& element, const std::string& where) {
     certificate.obligations.push_back(read_obligation(element, where, error));
   });
   if (error.empty()) error = reader.finish();
   if (!error.empty()) return Error{error};
+  return certificate;
+}
+
+Result<Certificate> parse_certificate(const std::string& text) {
+  Result<Certificate> certificate = read_certificate(text);
+  // One text for each certificate: no second member of one name, no other layout or escapes.
+  if (certificate.ok() && to_json_text(*certificate) != text) {
+    return Error{"the certificate was changed after it was sealed, or is not in canonical form"};
+  }
   return certificate;
 }
 

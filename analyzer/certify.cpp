@@ -2,7 +2,9 @@
 // Collects the obligations of all claims, each once, under unique names.
 #include "analyzer/certify.hpp"
 
+#include <algorithm>
 #include <map>
+#include <set>
 
 #include "analyzer/smt/solver.hpp"
 
@@ -13,23 +15,44 @@ class Collector {
  public:
   explicit Collector(Certificate& certificate) : certificate_(certificate) {}
 
+  std::vector<std::string> add(const std::vector<Obligation>& obligations) {
+    std::vector<std::string> names;
+    for (const Obligation& obligation : obligations) {
+      const std::string name = add(obligation);
+      if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+    }
+    return names;
+  }
+
+ private:
   // The name under which the certificate holds this obligation.
   std::string add(const Obligation& obligation) {
-    const auto known = name_by_script_.find(obligation.script);
-    if (known != name_by_script_.end()) return known->second;
+    const std::string key = obligation.name + "\n" + obligation.script;
+    const auto known = stored_names_.find(key);
+    if (known != stored_names_.end()) return known->second;
     Obligation stored = obligation;
     const int uses = ++uses_[obligation.name];
     if (uses > 1) stored.name += " (" + std::to_string(uses) + ")";
-    name_by_script_.emplace(stored.script, stored.name);
+    stored_names_.emplace(key, stored.name);
     certificate_.obligations.push_back(stored);
     return stored.name;
   }
 
- private:
   Certificate& certificate_;
-  std::map<std::string, std::string> name_by_script_;
+  std::map<std::string, std::string> stored_names_;  // by name and script
   std::map<std::string, int> uses_;
 };
+
+// The rules that a proof joined as "a; b".
+std::set<std::string> parts_of(const std::string& joined) {
+  std::set<std::string> parts;
+  for (std::size_t at = 0; at < joined.size();) {
+    const std::size_t end = std::min(joined.find("; ", at), joined.size());
+    parts.insert(joined.substr(at, end - at));
+    at = end + 2;
+  }
+  return parts;
+}
 
 const char* verdict_of(CausalityVerdict::Status status) {
   switch (status) {
@@ -56,11 +79,9 @@ Certificate certify(const Pattern& pattern, const ProofReport& report) {
   CertifiedClaim& causality = certificate.causality;
   causality.text = "causal";
   causality.verdict = verdict_of(report.causality.status);
-  causality.rule = report.causality.rule;
   causality.reason = report.causality.message;
-  for (const Obligation& obligation : report.causality.obligations) {
-    causality.obligations.push_back(collector.add(obligation));
-  }
+  causality.derivation = derivation_of(parts_of(report.causality.rule),
+                                       collector.add(report.causality.obligations), {});
 
   for (const ClaimVerdict& judged : report.claims) {
     CertifiedClaim claim;
@@ -70,15 +91,12 @@ Certificate certify(const Pattern& pattern, const ProofReport& report) {
     match(
         judged.verdict,
         [&](const Proved& proved) {
-          claim.rule = proved.rule;
-          claim.parameters = proved.parameters;
+          claim.derivation = derivation_of(parts_of(proved.rule), collector.add(proved.obligations),
+                                           proved.parameters);
           claim.assumes = proved.assumes;
-          for (const Obligation& obligation : proved.obligations) {
-            claim.obligations.push_back(collector.add(obligation));
-          }
         },
         [&](const Checked& checked) {
-          claim.parameters = {{"n", std::to_string(checked.n)}};
+          claim.checked_up_to = std::to_string(checked.n);
           claim.reason = checked.reason;
         },
         [&](const Refuted& refuted) {

@@ -2,19 +2,16 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
-#include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "analyzer/audit.hpp"
+#include "cli/certificate_file.hpp"
 #include "cli/commands.hpp"
 #include "cli/console.hpp"
 #include "patterns/text_writer.hpp"
 
 namespace heddle {
 namespace {
-
-constexpr std::size_t kMaxBytes = std::size_t{64} << 20;
 
 const char* word_of(AuditReport::Verdict verdict) {
   switch (verdict) {
@@ -46,6 +43,7 @@ void print_json(const AuditReport& report) {
                                  {"solvers", nlohmann::ordered_json::array()},
                                  {"problems", report.problems},
                                  {"checked", report.checked},
+                                 {"trusted", report.trusted},
                                  {"not_checked", report.not_checked}};
   for (const SolverTally& solver : report.solvers) {
     json["solvers"].push_back({{"version", solver.version},
@@ -64,17 +62,15 @@ void print_text(const AuditReport& report) {
     text += fmt::format("solver       {}: {} of {} scripts confirmed, {} undecided\n",
                         solver.version, solver.confirmed, report.scripts, solver.undecided);
   }
+  for (const std::string& item : report.trusted) text += "trusted      " + printable(item) + "\n";
   for (const std::string& item : report.not_checked) text += "not checked  " + item + "\n";
   print_data(text + word_of(report.verdict) + "\n");
 }
 
 ExitCode run(const std::string& path, bool json) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file || std::filesystem::is_directory(path)) return fail(kWrongUsage, "cannot read " + path);
-  std::error_code error;
-  const auto size = std::filesystem::file_size(path, error);
-  if (!error && size > kMaxBytes) return fail(kRefuted, path + " is larger than any certificate");
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  std::string text;
+  const ExitCode read = read_certificate_file(path, text);
+  if (read != kDone) return read;
   const AuditReport report = audit(text);
   json ? print_json(report) : print_text(report);
   return exit_code_of(report.verdict);

@@ -20,6 +20,7 @@ void add_generate(CLI::App& app, ExitCode& result);
 void add_compare(CLI::App& app, ExitCode& result);
 void add_prove(CLI::App& app, ExitCode& result);
 void add_audit(CLI::App& app, ExitCode& result);
+void add_explain(CLI::App& app, ExitCode& result);
 void add_draw(CLI::App& app, ExitCode& result);
 void add_profile(CLI::App& app, ExitCode& result);
 void add_verify(CLI::App& app, ExitCode& result);

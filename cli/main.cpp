@@ -33,6 +33,7 @@ int main(int argc, char** argv) {
   add_compare(app, result);
   add_prove(app, result);
   add_audit(app, result);
+  add_explain(app, result);
   add_draw(app, result);
   add_generate(app, result);
   add_verify(app, result);

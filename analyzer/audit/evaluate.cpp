@@ -1,137 +1,170 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows, times and hops from the definitions, and each claim at each pair of small tokens.
+// Rows, times and hops from the definitions, and each claim at each choice of small tokens.
 #include "analyzer/audit/evaluate.hpp"
 
 #include <algorithm>
+#include <cctype>
+#include <set>
 
-#include "patterns/expression.hpp"
+#include "patterns/ast_print.hpp"
 
 namespace heddle::auditing {
 namespace {
 
+using Outcome = Evaluation::Outcome;
+
 constexpr const char* kNoPath = "no path";
 
-// True or false, or nothing where the claim has no value or needs rows that are not there.
-std::optional<bool> holds_at(const Evaluator& evaluator, const Claim& claim,
-                             const Bindings& bindings, const MeasureOracle& oracle) {
-  if (claim.where) {
-    const Result<bool> applies = evaluator.holds(*claim.where, bindings, oracle);
-    if (!applies.ok()) return std::nullopt;
-    if (!applies.value()) return true;
+// The words of the text that stand for numbers: not followed by a bracket, not a parameter.
+std::vector<std::string> names_in(const std::string& text, const Pattern& pattern) {
+  std::set<std::string> names;
+  for (std::size_t at = 0; at < text.size();) {
+    std::size_t end = at;
+    while (end < text.size() &&
+           (std::isalnum(static_cast<unsigned char>(text[end])) || text[end] == '_'))
+      ++end;
+    const std::string word = text.substr(at, end - at);
+    static const std::set<std::string> kWords = {"for", "and", "or", "not", "mod", "in"};
+    if (!word.empty() && !std::isdigit(static_cast<unsigned char>(word[0])) &&
+        text.substr(end, 1) != "(" && kWords.count(word) == 0 && !pattern.parameter(word)) {
+      names.insert(word);
+    }
+    at = std::max(end, at + 1);
   }
-  if (const auto* reach = std::get_if<ReachClaim>(&claim.node)) {
-    const Result<Integer> later = evaluator.evaluate(*reach->from_row, bindings, oracle);
-    const Result<Integer> earlier = evaluator.evaluate(*reach->to_row, bindings, oracle);
-    if (!later.ok() || !earlier.ok()) return std::nullopt;
-    const Result<Integer> hops = oracle(MeasureKind::kHops, {later.value(), earlier.value()});
-    if (hops.ok()) return true;
-    return hops.error().message == kNoPath ? std::optional(false) : std::nullopt;
-  }
-  const auto* bound = std::get_if<BoundClaim>(&claim.node);
-  if (bound == nullptr) return std::nullopt;
-  const Result<Integer> left = evaluator.evaluate(*bound->left, bindings, oracle);
-  const Result<Integer> right = evaluator.evaluate(*bound->right, bindings, oracle);
-  if (!left.ok() || !right.ok()) return std::nullopt;
-  switch (bound->op) {
-    case ComparisonOperator::kLessEqual:
-      return left.value() <= right.value();
-    case ComparisonOperator::kGreaterEqual:
-      return right.value() <= left.value();
-    default:
-      return left.value() == right.value();
-  }
+  return {names.begin(), names.end()};
 }
 
 }  // namespace
 
 Result<SmallRows> SmallRows::of(const Pattern& pattern, int n) {
   SmallRows rows(pattern);
-  const Evaluator evaluator(pattern);
-  rows.n_ = n;
-  const auto size = static_cast<std::size_t>(n) + 1;
-  std::vector<std::vector<int>> cost(size, std::vector<int>(size, -1));
   for (int i = 1; i <= n; ++i) {
-    const Result<Row> a = evaluator.row(Side::kA, i);
-    const Result<Row> b = evaluator.row(Side::kB, i);
-    if (!a.ok() || !b.ok() || a.value().violation || b.value().violation) {
-      return Error{"row " + std::to_string(i) + " is not causal"};
-    }
-    rows.time_.push_back(count_of(a.value().positions) + count_of(b.value().positions));
-    std::vector<int>& here = cost[static_cast<std::size_t>(i)];
+    std::vector<int> here(static_cast<std::size_t>(i) + 1, -1);
     const auto shorten = [&](std::int64_t j, int steps) {
       int& best = here[static_cast<std::size_t>(j)];
       if (best < 0 || steps < best) best = steps;
     };
-    for (const Interval& interval : a.value().positions) {
-      for (std::int64_t j = interval.low; j <= interval.high; ++j) shorten(j, j == i ? 0 : 1);
-    }
-    for (const Interval& interval : b.value().positions) {
-      for (std::int64_t p = interval.low; p <= interval.high; ++p) {
-        const std::vector<int>& there = cost[static_cast<std::size_t>(p)];
-        for (std::int64_t j = 1; j <= p; ++j) {
-          const int steps = there[static_cast<std::size_t>(j)];
-          if (steps >= 0) shorten(j, steps + 1);
+    for (const Side side : {Side::kA, Side::kB}) {
+      const Result<Row> row = rows.evaluator_.row(side, i);
+      if (!row.ok() || row->violation) {
+        return Error{"row " + std::to_string(i) + " is not causal"};
+      }
+      for (const Interval& interval : row->positions) {
+        for (std::int64_t p = interval.low; p <= interval.high; ++p) {
+          if (side == Side::kA) shorten(p, p == i ? 0 : 1);
+          if (side == Side::kA) continue;
+          const std::vector<int>& there = rows.hops_[static_cast<std::size_t>(p)];
+          for (std::int64_t j = 1; j <= p; ++j) {
+            const int steps = there[static_cast<std::size_t>(j)];
+            if (steps >= 0) shorten(j, steps + 1);
+          }
         }
       }
     }
+    rows.hops_.push_back(std::move(here));
   }
-  rows.hops_ = std::move(cost);
   return rows;
 }
 
-bool SmallRows::can_evaluate(const CertifiedClaim& certified) {
-  for (const char* other : {"cache(", "congestion(", "rank(", "depth(", " in O("}) {
-    if (certified.text.find(other) != std::string::npos) return false;
+Result<Integer> SmallRows::measure(MeasureKind kind, const std::vector<Integer>& arguments) const {
+  const std::optional<std::int64_t> i = arguments[0].to_int64();
+  if (!i || *i < 1) return Error{"not a row"};
+  if (kind == MeasureKind::kTime) {
+    std::int64_t total = 0;
+    for (const Side side : {Side::kA, Side::kB}) {
+      const Result<Row> row = evaluator_.row(side, *i);
+      if (!row.ok()) return row.error();
+      total += count_of(row->positions);
+    }
+    return Integer(total);
   }
-  return true;
+  const auto n = static_cast<std::int64_t>(hops_.size()) - 1;
+  const std::optional<std::int64_t> j = arguments.back().to_int64();
+  if (kind != MeasureKind::kHops || *i > n || !j || *j < 1 || *j > *i) {
+    return Error{"not evaluated here"};
+  }
+  const int hops = hops_[static_cast<std::size_t>(*i)][static_cast<std::size_t>(*j)];
+  return hops < 0 ? Result<Integer>(Error{kNoPath}) : Result<Integer>(Integer(hops));
 }
 
-std::optional<std::string> SmallRows::contradiction(const Claim& claim,
-                                                    const CertifiedClaim& certified) const {
-  if (!can_evaluate(certified)) return std::nullopt;
-  const MeasureOracle oracle = [this](MeasureKind kind,
-                                      const std::vector<Integer>& arguments) -> Result<Integer> {
-    const std::int64_t i = arguments[0].to_int64().value_or(0);
-    if (i < 1 || i > n_) return Error{"not among these rows"};
-    if (kind == MeasureKind::kTime) return Integer(time_[static_cast<std::size_t>(i - 1)]);
-    if (kind != MeasureKind::kHops) return Error{"not evaluated here"};
-    const std::int64_t j = arguments[1].to_int64().value_or(0);
-    if (j < 1 || j > i) return Error{"not an earlier token"};
-    const int hops = hops_[static_cast<std::size_t>(i)][static_cast<std::size_t>(j)];
-    return hops < 0 ? Result<Integer>(Error{kNoPath}) : Result<Integer>(Integer(hops));
+// Nothing where the claim has no value or needs more than these rows.
+std::optional<SmallRows::Decided> SmallRows::decide(const Claim& claim,
+                                                    const Bindings& bindings) const {
+  const MeasureOracle oracle = [this](MeasureKind kind, const std::vector<Integer>& arguments) {
+    return measure(kind, arguments);
   };
-  const Evaluator evaluator(*pattern_);
+  if (claim.where) {
+    const Result<bool> applies = evaluator_.holds(*claim.where, bindings, oracle);
+    if (!applies.ok()) return std::nullopt;
+    if (!applies.value()) return Decided{};
+  }
+  const auto* reach = std::get_if<ReachClaim>(&claim.node);
+  const auto* bound = std::get_if<BoundClaim>(&claim.node);
+  if (reach == nullptr && bound == nullptr) return std::nullopt;
+  const auto value = [&](const ExpressionPtr& expression) {
+    return evaluator_.evaluate(*expression, bindings, oracle);
+  };
+  const Result<Integer> left = value(reach ? reach->from_row : bound->left);
+  const Result<Integer> right = value(reach ? reach->to_row : bound->right);
+  if (!left.ok() && left.error().message == kNoPath) return Decided{false, {}, {}};
+  if (!left.ok() || !right.ok()) return std::nullopt;
+  Decided decided{true, *left, *right};
+  if (reach != nullptr) {
+    const Result<Integer> hops = measure(MeasureKind::kHops, {*left, *right});
+    if (!hops.ok() && hops.error().message != kNoPath) return std::nullopt;
+    decided.holds = hops.ok();
+  } else if (bound->op == ComparisonOperator::kEqual) {
+    decided.holds = *left == *right;
+  } else {
+    decided.holds = bound->op == ComparisonOperator::kLessEqual ? *left <= *right : *right <= *left;
+  }
+  return decided;
+}
+
+Evaluation SmallRows::evaluate(const Claim& claim, const CertifiedClaim& certified) const {
+  Bindings bindings;
   if (certified.verdict == "refuted") {
-    Bindings bindings;
     for (const auto& [name, text] : certified.counterexample) {
       const std::optional<Integer> value = Integer::parse(text);
-      if (!value) return "a counterexample holds something that is not a number";
-      if (name != "value" && name != "bound") bindings.emplace_back(name, *value);
+      if (!value) return {Outcome::kContradicts, "its counterexample is not made of numbers"};
+      bindings.emplace_back(name, *value);
     }
-    const std::optional<bool> holds = holds_at(evaluator, claim, bindings, oracle);
-    if (holds && *holds) return "the claim holds at its counterexample";
-    return std::nullopt;
+    if (bindings.size() < 2 || bindings[bindings.size() - 2].first != "value" ||
+        bindings.back().first != "bound") {
+      return {Outcome::kContradicts, "its counterexample has no value and no bound"};
+    }
+    const Integer right = bindings.back().second, left = bindings[bindings.size() - 2].second;
+    bindings.resize(bindings.size() - 2);
+    const std::optional<Decided> here = decide(claim, bindings);
+    if (!here) return {Outcome::kOutOfReach, "its counterexample was not evaluated"};
+    if (here->holds) return {Outcome::kContradicts, "it holds at its counterexample"};
+    if (here->left == left && here->right == right) return {};
+    return {Outcome::kContradicts, "the sides at its counterexample are not what it says"};
   }
-  // Every value of up to two names of the contract's free variables; others are left alone.
-  std::int64_t last = n_;
-  for (const auto& [name, text] : certified.parameters) {
-    if (certified.verdict != "checked" || name != "n") continue;
-    const std::optional<Integer> value = Integer::parse(text);
-    const std::optional<std::int64_t> n = value ? value->to_int64() : std::nullopt;
-    if (!n) return "the row up to which it was checked is not a number";
-    last = std::min(last, *n);
+  const std::vector<std::string> names = names_in(print(claim), *pattern_);
+  std::int64_t last = static_cast<std::int64_t>(hops_.size()) - 1;
+  const bool checked = certified.verdict == "checked";
+  if (checked) {
+    const std::optional<Integer> limit = Integer::parse(certified.checked_up_to);
+    if (!limit) return {Outcome::kContradicts, "it is checked up to something that is no number"};
+    if (Integer(last) < *limit) return {Outcome::kOutOfReach, "it was evaluated less far"};
+    last = limit->to_int64().value_or(0);
   }
-  for (std::int64_t i = 1; i <= last; ++i) {
-    for (std::int64_t j = 1; j <= std::max<std::int64_t>(1, i - 1); ++j) {
-      Bindings bindings{{"n", i}, {"m", i}, {"i", i}};
-      if (j < i) bindings.emplace_back("j", j);
-      const std::optional<bool> holds = holds_at(evaluator, claim, bindings, oracle);
-      if (holds && !*holds) {
-        return "the claim fails at i = " + std::to_string(i) + ", j = " + std::to_string(j);
-      }
+  if (names.empty() || names.size() > 2) return {Outcome::kOutOfReach, "it has other variables"};
+  const bool ordered = names == std::vector<std::string>{"i", "j"};
+  for (std::int64_t x = 1; x <= last; ++x) {
+    for (std::int64_t y = 1; y <= (names.size() < 2 ? 1 : ordered ? x - 1 : last); ++y) {
+      bindings = {{names[0], x}};
+      if (names.size() == 2) bindings.emplace_back(names[1], y);
+      const std::optional<Decided> here = decide(claim, bindings);
+      if (!here && checked) return {Outcome::kOutOfReach, "its measures were not evaluated"};
+      if (!here || here->holds) continue;
+      std::string at = "it fails at " + names[0] + " = " + std::to_string(x);
+      if (names.size() == 2) at += ", " + names[1] + " = " + std::to_string(y);
+      return {Outcome::kContradicts, at};
     }
   }
-  return std::nullopt;
+  return {};
 }
 
 }  // namespace heddle::auditing

@@ -1,33 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
-// Claims evaluated on the first rows, straight from the definitions: time by counting rows, hops by
-// walking the graph. Shares nothing with the measures that the prover uses.
+// Claims evaluated on small rows straight from the definitions: time by counting rows, hops by
+// walking the graph. Decides what was refuted or checked, and is a second opinion on what is
+// proved.
 #pragma once
 
-#include <optional>
 #include <string>
+#include <vector>
 
 #include "analyzer/certificate.hpp"
-#include "patterns/pattern.hpp"
+#include "patterns/expression.hpp"
 
 namespace heddle::auditing {
 
+struct Evaluation {
+  enum class Outcome { kAgrees, kContradicts, kOutOfReach };
+  Outcome outcome = Outcome::kAgrees;
+  std::string why;
+};
+
 class SmallRows {
  public:
-  // Rows 1..n, or why they are wrong.
+  // Rows 1..n, or why they are wrong. n^2 numbers are kept.
   static Result<SmallRows> of(const Pattern& pattern, int n);
 
-  // What contradicts the verdict on the claim, if anything does on these rows.
-  std::optional<std::string> contradiction(const Claim& claim,
-                                           const CertifiedClaim& certified) const;
-  // Claims with other measures than time and hops say nothing on single rows.
-  static bool can_evaluate(const CertifiedClaim& certified);
+  // Does the claim hold on these rows where it is proved or checked, and fail where it is refuted?
+  Evaluation evaluate(const Claim& claim, const CertifiedClaim& certified) const;
 
  private:
-  explicit SmallRows(const Pattern& pattern) : pattern_(&pattern) {}
+  explicit SmallRows(const Pattern& pattern) : pattern_(&pattern), evaluator_(pattern) {}
+  struct Decided {
+    bool holds = true;
+    Integer left, right;  // the two sides of the claim, or the two tokens
+  };
+  std::optional<Decided> decide(const Claim& claim, const Bindings& bindings) const;
+  Result<Integer> measure(MeasureKind kind, const std::vector<Integer>& arguments) const;
+
   const Pattern* pattern_;
-  int n_ = 0;
-  std::vector<std::int64_t> time_;
-  std::vector<std::vector<int>> hops_;  // [i][j], -1 without a path
+  Evaluator evaluator_;
+  std::vector<std::vector<int>> hops_{{}};  // [i][j], -1 without a path
 };
 
 }  // namespace heddle::auditing

@@ -46,7 +46,8 @@ class Workspace(unittest.TestCase):
 
 class Usage(Workspace):
     def test_help_everywhere(self):
-        commands = "list show analyze compare prove audit draw generate verify profile bench run".split()
+        commands = ("list show analyze compare prove audit explain draw generate verify profile bench "
+                    "run").split()
         self.assertEqual(heddle("--help").returncode, 0)
         for command in commands:
             run = heddle(command, "--help")
@@ -243,6 +244,11 @@ class Certificates(Workspace):
         forged = self.write("forged.json", certificate.replace("sqrt(i) + 2", "sqrt(i) + 1"))
         self.assertEqual(heddle("audit", forged).returncode, 1)
         self.assertIn(heddle("audit", self.write("noise.json", "{}")).returncode, (1, 2))
+        explained = heddle("explain", files[0])
+        self.assertEqual(explained.returncode, 0, explained.stderr)
+        self.assertIn("## `cache(i) <= sqrt(i) + 2`", explained.stdout)
+        self.assertEqual(heddle("explain", forged).returncode, 1)
+        self.assertEqual(heddle("explain", "linear_recurrence").stdout.count("# What is proved"), 1)
 
 
 class Pictures(Workspace):

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs the program with the script on an unnamed temporary file, so that nothing is left behind.
-#include "analyzer/audit/external_solver.hpp"
+#include "analyzer/solver_program.hpp"
 
 #include <spawn.h>
 #include <sys/wait.h>
@@ -13,7 +13,7 @@
 
 extern char** environ;
 
-namespace heddle::auditing {
+namespace heddle {
 namespace {
 
 constexpr std::size_t kMostOutput = 1 << 16;
@@ -58,7 +58,7 @@ std::optional<std::string> output_of(std::vector<std::string> arguments, const s
   return output;
 }
 
-bool is_cvc5(const ExternalSolver& solver) { return solver.version.rfind("cvc5", 0) == 0; }
+bool is_cvc5(const SolverProgram& solver) { return solver.version.rfind("cvc5", 0) == 0; }
 
 // The first thing in the text that looks like 1.2.3.
 std::string version_in(const std::string& text) {
@@ -78,19 +78,19 @@ std::string version_in(const std::string& text) {
 
 }  // namespace
 
-std::optional<ExternalSolver> find_solver(const std::string& program) {
+std::optional<SolverProgram> find_solver(const std::string& program) {
   const std::optional<std::string> output = output_of({program, "--version"}, "");
   if (!output) return std::nullopt;
   for (const char* name : {"cvc5", "Z3"}) {
     const std::size_t at = output->find(name);
     if (at == std::string::npos) continue;
     const std::string shown = std::string(name) == "Z3" ? "z3" : name;
-    return ExternalSolver{program, shown + " " + version_in(output->substr(at + shown.size()))};
+    return SolverProgram{program, shown + " " + version_in(output->substr(at + shown.size()))};
   }
   return std::nullopt;
 }
 
-std::string answer_of(const ExternalSolver& solver, const std::string& script, int seconds) {
+std::string answer_of(const SolverProgram& solver, const std::string& script, int seconds) {
   const std::vector<std::string> arguments =
       is_cvc5(solver) ? std::vector<std::string>{solver.program, "--lang=smt2",
                                                  "--tlimit=" + std::to_string(seconds * 1000), "-"}
@@ -101,4 +101,4 @@ std::string answer_of(const ExternalSolver& solver, const std::string& script, i
   return output->substr(0, output->find_first_of("\r\n"));
 }
 
-}  // namespace heddle::auditing
+}  // namespace heddle

@@ -5,16 +5,16 @@
 #include <optional>
 #include <string>
 
-namespace heddle::auditing {
+namespace heddle {
 
-struct ExternalSolver {
+struct SolverProgram {
   std::string program;
   std::string version;  // "z3 4.8.12"
 };
 
 // Null when there is no such program, or it is neither z3 nor cvc5.
-std::optional<ExternalSolver> find_solver(const std::string& program);
+std::optional<SolverProgram> find_solver(const std::string& program);
 // "sat", "unsat", or anything else for neither.
-std::string answer_of(const ExternalSolver& solver, const std::string& script, int seconds);
+std::string answer_of(const SolverProgram& solver, const std::string& script, int seconds);
 
-}  // namespace heddle::auditing
+}  // namespace heddle

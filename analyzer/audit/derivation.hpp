@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the text of a pattern makes the auditor ask of a certificate: which steps a claim needs,
+// with which goals, and which hypotheses they may have. Trusts the theorems of theorems.hpp and
+// nothing that the certificate says.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "analyzer/audit/step.hpp"
+#include "analyzer/certificate.hpp"
+#include "patterns/pattern.hpp"
+
+namespace heddle::auditing {
+
+// value(k) for k >= low: strictly increasing, by a step of the certificate.
+struct Progression {
+  std::string variable;
+  ExpressionPtr value;
+  std::int64_t low = 0;
+};
+
+// `start` up to `split`, and beyond it nothing, everything, or the values of progressions.
+struct Points {
+  IntervalList start;
+  std::int64_t split = 0;
+  bool all = false;
+  std::vector<Progression> beyond;
+
+  bool infinite() const { return all || !beyond.empty(); }
+  bool all_from(std::int64_t low) const { return all && start == normalized({{low, split}}); }
+};
+
+// What rows of one side look like: {i - d : d in points, d < i}; {p in points : p <= i}, or p < i
+// when `before`; lattice(function); an operation on two parts; or only what the syntax says.
+struct Shape {
+  enum class Kind { kDistances, kPositions, kLattice, kUnion, kIntersection, kDifference, kOther };
+  Kind kind = Kind::kOther;
+  Points points;
+  bool before = false;
+  std::string function;
+  std::vector<Shape> parts;
+  SetPtr set;
+};
+
+// low <= size <= high
+struct Size {
+  Term low, high;
+  bool exact() const { return low == high; }
+};
+
+class Derivation {
+ public:
+  Derivation(const Pattern& pattern, const Certificate& certificate);
+
+  // What is wrong with the proof of the claim, or with its laws, steps, assumptions and scope.
+  std::optional<std::string> causality(const CertifiedClaim& certified);
+  std::optional<std::string> claim(const Claim& claim, const CertifiedClaim& certified);
+  // The steps that were needed so far.
+  const std::set<std::string>& needed() const { return needed_; }
+
+ private:
+  // ---- steps and lemmas (lemmas.cpp)
+  bool step(const std::string& name, const std::function<Term(Step&)>& derive);
+  bool fixed(const std::string& name, const std::vector<std::string>& given,
+             const std::string& goal, const Holes& holes);
+  bool lemma(const std::string& name, const std::function<bool()>& prove);
+  bool licensed(Step& step, const Term& fact);
+  bool power(const Term& base);
+  bool powers(const Term& base, const Term& larger);
+  bool popcount();
+  bool total(const FunctionDefinition& f);
+  // `what` tells apart properties whose steps have the same name.
+  bool induction(const std::string& name, const std::string& what, const FunctionDefinition& f,
+                 std::int64_t width, const std::function<Term(Step&, const Term&)>& property);
+  bool positive(const FunctionDefinition& f);
+  bool increasing(const FunctionDefinition& f);
+  bool doubling(const FunctionDefinition& f, const Term& m);
+  bool licensed_about(const FunctionDefinition& f, Step& step, const Term& fact);
+
+  // ---- shapes of rows (shapes.cpp)
+  const Shape& shape(Side side);
+  bool reads_neighbour(Side side);  // i in rowA(i), or i - 1 in rowB(i) for i >= 2
+  Shape recognize(const SetPtr& set, Side side);
+  std::optional<Shape> comprehension(const Comprehension& set, Side side);
+  std::optional<Shape> progression(const Progression& values, Shape::Kind kind, Side side);
+  std::optional<Shape> lattice(const std::string& function);
+  std::optional<Points> combined(SetOperator op, Points x, Points y) const;
+  bool list_to(Points& points, std::int64_t split) const;
+  std::optional<bool> has_point(const Points& points, std::int64_t point) const;
+  bool reads(const Shape& shape, std::int64_t distance);
+  bool causal(const Shape& shape, Side side);
+  bool has_value(const Shape& shape, Side side);
+  bool causal_step(const std::string& name, const SetExpression& set, Side side, bool in_range);
+  std::optional<std::int64_t> constant(const Expression& expression,
+                                       const Bindings& bindings = {}) const;
+
+  // ---- measures (measures.cpp)
+  Term measure(Step& step, MeasureKind kind, const std::vector<Term>& arguments);
+  Term total_size(Step& step, bool live, const Term& i);
+  Term hops(Step& step, const Term& i, const Term& j);
+  Size size(Step& step, const Shape& shape, Side side, bool live, const Term& i);
+  Size count(Step& step, const Points& points, const Term& limit);
+  Term count_progression(Step& step, const Progression& values, const Term& limit);
+  bool reads_all(const std::string& values, const std::function<std::int64_t(std::int64_t)>& value);
+  Term growth(Step& step, const GrowthClass& growth, const Term& i);
+  bool only_self();
+  std::optional<std::string> wrongly_told(const CertifiedClaim& certified) const;
+  bool reaches_all();  // every j < i reaches i
+
+  const Pattern& pattern_;
+  Evaluator evaluator_;
+  std::map<std::string, Result<Script>> scripts_;                       // by name of the step
+  std::map<std::string, std::optional<std::set<std::string>>> lemmas_;  // with the steps they need
+  std::set<std::string> used_, rules_, assumes_, needed_, unfolding_;
+  std::map<Side, Shape> shapes_;
+  std::map<std::string, Term> measured_;  // in the present step
+  std::string problem_;
+};
+
+}  // namespace heddle::auditing
