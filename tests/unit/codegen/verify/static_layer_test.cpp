@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The static layer as a whole: it verifies what heddle writes, and of texts that are broken by hand
 // it verifies none. Where cvc5 is at hand it has to agree with every proof.
-#include "analyzer/audit/external_solver.hpp"
+#include "analyzer/solver_program.hpp"
 #include "codegen/verify/check_statically.hpp"
 #include "tests/catch.hpp"
 #include "tests/unit/codegen/kernel_harness.hpp"
@@ -129,7 +129,7 @@ TEST_CASE("another prelude is not trusted") {
 }
 
 TEST_CASE("cvc5 agrees with every proof") {
-  const auto cvc5 = auditing::find_solver("cvc5");
+  const auto cvc5 = find_solver("cvc5");
   if (!cvc5) {
     WARN("cvc5 is not installed: its opinion is not asked for");
     return;
@@ -142,7 +142,7 @@ TEST_CASE("cvc5 agrees with every proof") {
   REQUIRE(report.scripts.size() > 10);
   for (const ReplayableScript& each : report.scripts) {
     INFO(each.script);
-    CHECK(auditing::answer_of(*cvc5, each.script, 20) == "unsat");
+    CHECK(answer_of(*cvc5, each.script, 20) == "unsat");
   }
 }
 
