@@ -110,6 +110,11 @@ std::optional<SmallRows::Decided> SmallRows::decide(const Claim& claim,
   if (!left.ok() || !right.ok()) return std::nullopt;
   Decided decided{true, *left, *right};
   if (reach != nullptr) {
+    // Information never flows back: a later token is out of reach whatever the rows are.
+    if (Integer(1) <= *left && *left < *right) {
+      decided.holds = false;
+      return decided;
+    }
     const Result<Integer> hops = measure(MeasureKind::kHops, {*left, *right});
     if (!hops.ok() && hops.error().message != kNoPath) return std::nullopt;
     decided.holds = hops.ok();
