@@ -12,6 +12,8 @@
 namespace heddle {
 namespace {
 
+constexpr std::int64_t kManySlots = 70;  // more than a warp has lanes
+
 // Tokens (start, tokens] of a sequence, from the definition's state after `start`.
 struct Scenario {
   std::int64_t tokens = 1;
@@ -135,6 +137,7 @@ void check_prefill_algebra(const VerifyContext& context, const KernelUnderTest& 
            {.tokens = 2, .start = 1},
            {.tokens = 40, .start = 23, .batch = 2, .heads = 2, .spare = 2},
            {.tokens = 34},
+           {.tokens = 30, .start = 27, .spare = kManySlots},
            {.tokens = 64},
            {.tokens = 66, .start = 2},
            {.tokens = 130}}) {
@@ -153,6 +156,7 @@ void check_decode_algebra(const VerifyContext& context, const KernelUnderTest& d
   };
   planner.run_in_steps({.tokens = 19, .batch = 2, .heads = 2}, tokens(19));
   planner.run_in_steps({.tokens = 69, .start = 60, .batch = 2, .heads = 2, .spare = 2}, tokens(9));
+  planner.run(decode, {.tokens = 30, .start = 29, .spare = kManySlots});
   for (const std::int64_t n : {33, 130, 257}) {
     planner.run(decode, {.tokens = n, .start = n - 1});
   }

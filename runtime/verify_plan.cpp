@@ -16,6 +16,9 @@ const std::vector<ThreadOrder> kOneOrder = {ThreadOrder::kShuffled};
 // Up to here a length is tried with several batches and heads and in every thread order first.
 constexpr std::int64_t kShort = 100;
 constexpr std::int64_t kTypical = 63;
+// More than a warp has lanes: searches through a cache then take several rounds, which the live
+// sets of short sequences would not make them take.
+constexpr std::int64_t kManySlots = 70;
 
 // Tokens (start, tokens] of a sequence, from the oracle's state after `start`.
 struct Scenario {
@@ -185,6 +188,7 @@ void check_prefill(const VerifyContext& context, const KernelUnderTest& prefill,
   planner.run(prefill, {.tokens = kTypical, .start = 2}, kOneOrder);
   planner.run(prefill, {.tokens = 50, .start = 37, .batch = 2, .heads = 3, .spare = 2}, kAllOrders);
   planner.run(prefill, {.tokens = 120, .start = kTypical}, kOneOrder);
+  planner.run(prefill, {.tokens = 41, .start = 38, .spare = kManySlots}, kOneOrder);
   // From its own: prefill a, then prefill b, is prefill a + b.
   if (std::optional<Session> session = planner.begin({.tokens = 60, .heads = 2, .spare = 1})) {
     for (const std::int64_t count : {37, 1, 22}) {
@@ -229,6 +233,7 @@ void check_decode(const VerifyContext& context, const KernelUnderTest& decode, L
           planner.begin({.tokens = 72, .start = 60, .batch = 2, .heads = 3, .spare = 2})) {
     while (session->done() < 72 && session->advance(decode, 1, kOneOrder, ledger)) continue;
   }
+  planner.run(decode, {.tokens = 41, .start = 40, .spare = kManySlots}, kOneOrder);
   for (const std::int64_t n : context.options.sizes) {
     if (n >= 2 && n <= kShort) planner.run(decode, {.tokens = n, .start = n - 1}, kAllOrders);
   }
