@@ -2,6 +2,7 @@
 // Mutants that compute what the original does, each with the reason. A rule matches one line of one
 // rule of the mutator; whatever matches none is a hole in the verifier.
 #include <regex>
+#include <sstream>
 
 #include "tests/mutants/study.hpp"
 
@@ -14,6 +15,7 @@ struct Argument {
   const char* after;
   const char* reason;
   const char* kernel = ".*";  // the subject it holds for
+  const char* context = "";   // to be found in the five lines from the mutated one on
 };
 
 // Side b keeps its next row; the positions that row reads lie up to the last token, and a launch
@@ -42,9 +44,6 @@ const Argument kArguments[] = {
      "both hold: the row after the newest token reads it, in windows and in lattices with f(0) = "
      "1, "
      "and a launch has a slot for it"},
-    {"division_to_remainder", R"(turn = \(turn \+ 1\) % 4;)", R"(turn = \(turn \+ 1\) / 4;)",
-     "the turn stays at 0, so warp 0 takes all entries; whoever takes an entry, the sums are the "
-     "same"},
     {"and_to_or", R"(const bool found = f_2 < next_row_2 && (.*) == token;)",
      R"(const bool found = f_2 < next_row_2 \|\| (.*) == token;)",
      "both hold: the row after the newest token reads it, in lattices with f(0) = 1"},
@@ -61,14 +60,83 @@ const Argument kArguments[] = {
      "the 128 threads change places one to one; each channel still has exactly one, and all wait "
      "for "
      "each other before and after"},
+    // Which warp, thread or lane does a piece of work that is the same for all of them.
+    {"wrong_modulus|division_to_remainder", R"(turn(_2)? = \(turn(_2)? \+ 1\) % 4;)",
+     R"(turn(_2)? = \(turn(_2)? \+ 1\) (% 3|/ 4);)",
+     "the turn stays among the four warps, and an entry adds the same whichever of them takes it"},
+    {"reversed_threads", R"(if \(stored_b && thread == 0\) \{)",
+     R"(if \(stored_b && \(blockDim.x - 1 - thread\) == 0\) \{)",
+     "another thread, but exactly one, stores what all know"},
+    {"reversed_threads", R"(for \(Index slot = thread; slot < slots_b; slot \+= 128\) \{)",
+     R"(for \(Index slot = \(blockDim.x - 1 - thread\); slot < slots_b; slot \+= 128\) \{)",
+     "each slot still has exactly one thread, and the largest room is taken over all of them"},
+    {"reversed_lanes", R"(const Index d = lane \+ part \* 32;)",
+     R"(const Index d = \(31 - lane\) \+ part \* 32;)",
+     "each channel of the state is still copied by exactly one lane, which reads what it writes",
+     ".*", R"(final_\w+\[to \+ d\] =)"},
+    {"wrong_modulus", R"(const Index lane = threadIdx.x % 32;)",
+     R"(const Index lane = threadIdx.x % 33;)",
+     "at 8 channels: every warp still has each of the lanes 0 to 15 once, no other is asked for a "
+     "channel or a column of the chunk, and sums go over all of a warp whatever its lanes are "
+     "called",
+     ".* prefill cuda .*"},
+    {"confused_index", R"(const Index d = lane \+ part \* 32;)",
+     R"(const Index d = \w+ \+ part \* 32;)",
+     "it guards the rescaling of sums before the first entry, which are zero",
+     R"(\w+_cached decode .*)", R"(mixed\[part\] = mixed\[part\] \* shrink;)"},
+    {"confused_index", R"(if \(d < 8\) \{)", R"(if \(\w+ < 8\) \{)",
+     "lanes without a channel rescale sums that nobody reads", ".*",
+     R"(mixed\[part\] = mixed\[part\] \* shrink;)"},
+    {"less_to_less_equal", R"(while \(f_2 < next_row && (.*) >= held \+ 1\) \{)",
+     R"(while \(f_2 <= next_row && (.*) >= held \+ 1\) \{)",
+     "at f = next_row the lattice position is 0, which is not above held"},
+    // Numbers that cancel or mean nothing.
+    {"wrong_real_constant", R"(float product = 0.0f;)", R"(float product = 1.0f;)",
+     "it raises every score of the row by 32 scale, and softmax does not change when all do",
+     R"(strided_attention .*)"},
+    {"wrong_real_constant", R"(mixed\[part\] = 0.0f;)", R"(mixed\[part\] = 1.0f;)",
+     "the first entry rescales what was there by exp(lowest - score) = 0",
+     R"(strided_attention .*)"},
+    {"wrong_real_constant", R"((final_\w+\[to \+ d\]) = (to_bf16\()?0.0f\)?;)",
+     R"((final_\w+\[to \+ d\]) = (to_bf16\()?1.0f\)?;)", "a free slot's contents mean nothing"},
+    {"loosened_comparison|and_to_or", R"(const bool stored_b = room_b > 0 && found;)",
+     R"(const bool stored_b = room_b (> 0 \|\||>= 0 &&) found;)",
+     "both hold: the row after the newest token reads it, in lattices with f(0) = 1, and a launch "
+     "has "
+     "a slot for it"},
+    {"loosened_comparison", R"(if \(read_next > 0 && room > 0\) \{)",
+     R"(if \(read_next > 0 && room >= 0\) \{)", "a launch has a slot for the newest token"},
 };
+
+// The mutated line and four more.
+std::string context_of(const Mutant& mutant) {
+  std::istringstream lines(mutant.text);
+  std::string context, line;
+  for (int number = 1; number < mutant.line + 5 && std::getline(lines, line); ++number) {
+    if (number >= mutant.line) context += line + "\n";
+  }
+  return context;
+}
 
 }  // namespace
 
 std::string equivalence_argument(const Subject& subject, const Mutant& mutant) {
+  std::smatch was, is;
+  static const std::regex declaration(R"((.*\b(?:float|Index) \w+\[)(\d+)(\];))");
+  if (mutant.rule == "wrong_extent" && std::regex_match(mutant.before, was, declaration) &&
+      std::regex_match(mutant.after, is, declaration) && was[1] == is[1] &&
+      std::stol(is[2]) == std::stol(was[2]) + 1) {
+    return "the array has room for one more element, which nothing touches";
+  }
+  static const std::regex store(R"((\w+)(\[.*\])? = ([^=]*);)");
+  if (mutant.rule == "repeat_statement" && std::regex_match(mutant.before, was, store) &&
+      was[3].str().find(was[1].str()) == std::string::npos) {
+    return "the same number is stored twice in the same place";
+  }
   for (const Argument& argument : kArguments) {
     if (std::regex_match(mutant.rule, std::regex(argument.rule)) &&
         std::regex_match(subject.name, std::regex(argument.kernel)) &&
+        std::regex_search(context_of(mutant), std::regex(argument.context)) &&
         std::regex_match(mutant.before, std::regex(argument.before)) &&
         std::regex_match(mutant.after, std::regex(argument.after))) {
       return argument.reason;
