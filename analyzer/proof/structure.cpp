@@ -15,10 +15,15 @@ using namespace smt;  // NOLINT: terms and their operators
 
 namespace {
 
-bool has_point(const Knowledge& knowledge, const Points& points, std::int64_t point) {
+// Nothing when it cannot be told: neither answer may then be built on.
+std::optional<bool> has_point(const Knowledge& knowledge, const Points& points,
+                              std::int64_t point) {
   const std::optional<Points> hit =
       combine(knowledge, SetOperator::kIntersection, points, interval_points(point, point));
-  return hit && !hit->start.empty();
+  if (!hit) return std::nullopt;
+  if (!hit->start.empty()) return true;
+  if (hit->all_beyond || !hit->beyond.empty()) return std::nullopt;
+  return false;
 }
 
 // The points are exactly low, low + 1, ...
@@ -69,7 +74,7 @@ bool reads_distance(const Knowledge& knowledge, const RowModel& model, std::int6
   };
   switch (model.kind) {
     case RowModel::Kind::kDistances:
-      return has_point(knowledge, model.points, distance);
+      return has_point(knowledge, model.points, distance) == true;
     case RowModel::Kind::kLattice:
       return distance == 1;  // p_0(i) = i - f(0)
     case RowModel::Kind::kPositions:
@@ -81,7 +86,7 @@ bool reads_distance(const Knowledge& knowledge, const RowModel& model, std::int6
     case RowModel::Kind::kDifference: {
       const RowModel& taken = model.parts[1];
       return taken.kind == RowModel::Kind::kDistances &&
-             !has_point(knowledge, taken.points, distance) && part(0);
+             has_point(knowledge, taken.points, distance) == false && part(0);
     }
     case RowModel::Kind::kOther:
       return by_witness(knowledge, *model.set, distance, obligations, lemmas);
