@@ -51,9 +51,11 @@ std::set<std::int64_t> indices_around(const std::vector<Integer>& sizes,
 
 Term polynomial(const ClosedForm& form, const Term& t) {
   Term sum(0), monomial(1);
+  bool constant_term = true;
   for (const Integer& coefficient : form.coefficients) {
     if (coefficient.sign() != 0) sum = sum + Term(coefficient) * monomial;
-    monomial = monomial.is_constant() ? t : monomial * t;
+    monomial = constant_term ? t : monomial * t;
+    constant_term = false;
   }
   return sum;
 }
