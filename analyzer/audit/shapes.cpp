@@ -379,14 +379,22 @@ bool Derivation::causal_step(const std::string& name, const SetExpression& set, 
       step.fail("no rule for the set");
       return Term{"true", {}};
     }
+    // An end without a value is a row without one, so it must not count as an empty range.
+    const auto allow_end = [&](const std::string& fact) {
+      std::vector<Term> needs = step.take_needs();
+      const bool always = needs.empty();
+      for (const Term& need : needs) step.need(need);
+      holes["?n"] = both(std::move(needs));
+      step.allow(always ? fact : "(=> ?n " + fact + ")", holes);
+    };
     for (const Binder& binder : listed->binders) {
       holes["?l"] = step.encode(*binder.low, scope);
       if (step.variables().count(binder.name) > 0) step.fail("two variables have one name");
       holes["?k"] = step.variable(binder.name);
-      step.allow("(<= ?l ?k)", holes);
+      allow_end("(<= ?l ?k)");
       if (binder.high) {
         holes["?h"] = step.encode(*binder.high, scope);
-        step.allow("(<= ?k ?h)", holes);
+        allow_end("(<= ?k ?h)");
       }
       scope.emplace_back(binder.name, holes["?k"]);
     }

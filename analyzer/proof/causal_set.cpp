@@ -36,6 +36,13 @@ bool starts_at(const Points& points, std::int64_t low) {
 
 enum class Goal { kWithinRange, kHasValue };
 
+// Everything that was encoded up to here has a value.
+Term needed_so_far(Query& query) {
+  std::vector<Term> needs = query.take_needs();
+  for (const Term& fact : needs) query.need(fact);
+  return conjunction(needs);
+}
+
 CausalProof by_query(const Knowledge& knowledge, const SetExpression& set, Side side, Goal wanted) {
   Query query(knowledge, knowledge.resource_limit);
   const Term i = query.variable("i");
@@ -51,10 +58,17 @@ CausalProof by_query(const Knowledge& knowledge, const SetExpression& set, Side 
   } else if (const auto* comprehension = std::get_if<Comprehension>(&set.node)) {
     for (const Binder& binder : comprehension->binders) {
       const Term low = query.encode(*binder.low, scope);
+      // An end without a value is a row without one, so it must not count as an empty range.
+      const Term has_low = needed_so_far(query);
       const Term variable = query.variable(binder.name);
-      query.assume(variable >= low, "range of " + binder.name);
+      const auto within = [&](const Term& has_value, const Term& fact) {
+        query.assume(has_value.operands().empty() ? fact : implies(has_value, fact),
+                     "range of " + binder.name);
+      };
+      within(has_low, variable >= low);
       if (binder.high) {
-        query.assume(variable <= query.encode(*binder.high, scope), "range of " + binder.name);
+        const Term high = query.encode(*binder.high, scope);
+        within(needed_so_far(query), variable <= high);
       }
       scope.emplace_back(binder.name, variable);
     }
