@@ -86,7 +86,7 @@ class RuleFinder {
 
   RetentionShape of_window(const WindowSet& window, Side side) const {
     const auto width = constant(*window.width);
-    if (!width) return unknown_shape();
+    if (!width || *width > kFar) return unknown_shape();
     const std::int64_t first = side == Side::kA ? 0 : 1;
     return finite_offsets_shape(normalized({{first, first + *width - 1}}));
   }
@@ -101,7 +101,10 @@ class RuleFinder {
   }
 
   std::optional<Affine> affine(const Expression& expression) const {
-    if (const auto value = constant(expression)) return Affine{0, *value};
+    if (const auto value = constant(expression)) {
+      if (*value < -kFar || *value > kFar) return std::nullopt;
+      return Affine{0, *value};
+    }
     if (const auto* name = std::get_if<Name>(&expression.node)) {
       return name->name == kRow ? std::optional(Affine{1, 0}) : std::nullopt;
     }
@@ -111,7 +114,7 @@ class RuleFinder {
     if (!plus && pair->op != ArithmeticOperator::kSubtract) return std::nullopt;
     const auto base = affine(*pair->left);
     const auto shift = constant(*pair->right);
-    if (!base || !shift || std::abs(*shift) > kFar || std::abs(base->shift) > kFar) {
+    if (!base || !shift || *shift < -kFar || *shift > kFar || std::abs(base->shift) > kFar) {
       return std::nullopt;
     }
     return Affine{base->slope, base->shift + (plus ? *shift : -*shift)};
@@ -254,9 +257,9 @@ class RuleFinder {
     const auto* comparison = std::get_if<Comparison>(&condition.node);
     if (!value || !comparison || print(*comparison->left) != kRow) return false;
     const auto bound = constant(*comparison->right);
-    return bound &&
-           ((comparison->op == ComparisonOperator::kGreaterEqual && *bound - 1 == *value) ||
-            (comparison->op == ComparisonOperator::kGreater && *bound == *value));
+    return bound && ((comparison->op == ComparisonOperator::kGreaterEqual &&
+                      Integer(*bound) == Integer(*value) + Integer(1)) ||
+                     (comparison->op == ComparisonOperator::kGreater && *bound == *value));
   }
 
   // { i - g(k..) : binders, g < i, conditions free of i }
@@ -306,7 +309,7 @@ class RuleFinder {
       const auto bound = constant(*comparison->right);
       if (!name || name->name != binder.name || !bound) continue;
       if (comparison->op == ComparisonOperator::kLessEqual) return bound;
-      if (comparison->op == ComparisonOperator::kLess) return *bound - 1;
+      if (comparison->op == ComparisonOperator::kLess && *bound > -kFar) return *bound - 1;
     }
     return std::nullopt;
   }
@@ -346,7 +349,7 @@ class RuleFinder {
       }
       const auto value = evaluator_.evaluate(offset, bindings);
       const auto small = value.ok() ? value->to_int64() : std::nullopt;
-      if (small) {
+      if (small && *small <= kFar) {  // beyond it, p + offset need not be a number of 64 bits
         values.push_back({*small, *small});
       } else {
         complete = false;

@@ -61,7 +61,7 @@ Points points_from(std::int64_t low) {
 std::optional<Points> progression_points(const Knowledge& knowledge, Progression progression) {
   const Evaluator evaluator(*knowledge.pattern);
   const std::optional<std::int64_t> first = value_at(evaluator, progression, progression.low);
-  if (!first) return std::nullopt;
+  if (!first || *first < 0) return std::nullopt;
   Points points;
   points.split = *first - 1;
   points.beyond.push_back(std::move(progression));

@@ -18,6 +18,7 @@ namespace {
 
 constexpr const char* kRow = "i";
 constexpr std::int64_t kMostEnumerated = 256;
+constexpr std::int64_t kFarthest = std::int64_t{1} << 60;  // ends and values that are listed
 
 ExpressionPtr name(const std::string& text) { return make_expression(Name{text}); }
 ExpressionPtr call(const std::string& function, ExpressionPtr argument) {
@@ -273,14 +274,14 @@ class Recognizer {
 
   std::optional<RowModel> listed(const Comprehension& set, const ExpressionPtr& value,
                                  std::int64_t low, std::int64_t high) const {
-    if (high - low >= kMostEnumerated) return std::nullopt;
+    if (low < -kFarthest || high > kFarthest || high - low >= kMostEnumerated) return std::nullopt;
     IntervalList values;
     for (std::int64_t k = low; k <= high; ++k) {
       Bindings bindings;
       if (!set.binders.empty()) bindings.emplace_back(set.binders[0].name, Integer(k));
       const Result<Integer> exact = evaluator_.evaluate(*value, bindings);
       const std::optional<std::int64_t> d = exact.ok() ? exact.value().to_int64() : std::nullopt;
-      if (!d || *d < 0) return std::nullopt;
+      if (!d || *d < 0 || *d > kFarthest) return std::nullopt;
       values.push_back({*d, *d});
     }
     RowModel model;
