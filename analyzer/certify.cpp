@@ -103,8 +103,8 @@ Certificate certify(const Pattern& pattern, const ProofReport& report) {
           for (const auto& [name, value] : refuted.counterexample.variables) {
             claim.counterexample.emplace_back(name, value.to_string());
           }
-          claim.counterexample.emplace_back("value", refuted.counterexample.value.to_string());
-          claim.counterexample.emplace_back("bound", refuted.counterexample.bound.to_string());
+          claim.counterexample.emplace_back("value", value_text(refuted.counterexample));
+          claim.counterexample.emplace_back("bound", bound_text(refuted.counterexample));
           claim.reason = refuted.explanation;
         },
         [&](const Unknown& unknown) { claim.reason = unknown.reason; });

@@ -88,8 +88,8 @@ class Prover {
       values.push_back(*measured_.value().value(measure, {Integer(i)}).value().to_int64());
     }
     const auto decide = [&](const std::string& text) { return proves(text); };
-    set_forms(derived, proof::find_closed_forms(std::string(name_of(measure)) + "(i)", "i", values,
-                                                decide));
+    set_forms(derived,
+              proof::find_closed_forms(std::string(name_of(measure)) + "(i)", "i", values, decide));
   }
 
   DerivedMeasure derive_depth() {
@@ -272,6 +272,8 @@ class Prover {
   }
 
   Verdict pointwise(const Claim& claim) {
+    // Rows that cannot be listed leave nothing to hold the proof rules to.
+    if (!measured_.ok()) return Unknown{measured_.error().message};
     const std::string unsearchable = why_not_searchable(claim);
     proof::SearchResult searched;
     if (unsearchable.empty()) {
@@ -287,6 +289,11 @@ class Prover {
         reach ? proof::prove_reach(structure_, claim, names_) : bound(claim);
     if (attempt.proved) return std::move(*attempt.proved);
     if (std::optional<Proved> proved = by_descent(claim)) return std::move(*proved);
+    if (know_hops(claim)) {
+      proof::ClaimAttempt again =
+          proof::prove_bound(structure_, claim, names_, proof::Detail::kRefined);
+      if (again.proved) return std::move(*again.proved);
+    }
     if (!unsearchable.empty()) return Unknown{attempt.reason + "; " + unsearchable};
     if (!searched.stopped.empty()) return Unknown{attempt.reason + "; " + searched.stopped};
     if (searched.incomplete) {
@@ -296,6 +303,11 @@ class Prover {
       if (auto refuted = look_further(claim, attempt.suspect, searched.checked_up_to)) {
         return *refuted;
       }
+      if (auto refuted = out_of_reach(claim, searched.checked_up_to)) return *refuted;
+    }
+    if (claim.where && !searched.applied) {
+      return Checked{searched.checked_up_to,
+                     "the condition after `for` holds nowhere so far; " + attempt.reason};
     }
     return Checked{searched.checked_up_to, attempt.reason};
   }
@@ -308,13 +320,30 @@ class Prover {
     return proof::prove_bound(structure_, claim, names_, proof::Detail::kRefined, at_most);
   }
 
-  // Bounds on hops are looked for once, and only where a claim needs them.
-  void know_hops(const Claim& claim) {
-    const bool needed = proof::mentions(claim, MeasureKind::kHops) ||
-                        proof::mentions(claim, MeasureKind::kCongestion);
-    if (!needed || hops_are_known_) return;
+  // Bounds on hops are looked for once, and only where a claim needs them. True where there are.
+  bool know_hops(const Claim& claim) {
+    const bool needed = std::holds_alternative<BoundClaim>(claim.node) &&
+                        (proof::mentions(claim, MeasureKind::kHops) ||
+                         proof::mentions(claim, MeasureKind::kCongestion));
+    if (!needed) return false;
+    if (!hops_are_known_) structure_.hop_bounds = proof::find_hop_bounds(structure_);
     hops_are_known_ = true;
-    structure_.hop_bounds = proof::find_hop_bounds(structure_);
+    return !structure_.hop_bounds.empty();
+  }
+
+  // The first copy task, beyond those that were solved, of which some token is out of reach, if the
+  // claim fails there. Tasks in between are not solved, so only a proof makes it the smallest.
+  std::optional<Refuted> out_of_reach(const Claim& claim, std::int64_t checked) const {
+    if (names_.size() != 1 || !proof::mentions(claim, MeasureKind::kCongestion)) return {};
+    const MeasuredRows& measured = measured_.value();
+    for (std::int64_t n = checked + 1; n <= options_.check_up_to / 2; ++n) {
+      if (!measured.copy_out_of_reach(n)) continue;
+      std::optional<Refuted> refuted = proof::search(pattern_, claim, measured, n, n).refuted;
+      if (!refuted) continue;
+      refuted->smallest = n == checked + 1 || bound(claim, Integer(n - 1)).proved.has_value();
+      return refuted;
+    }
+    return std::nullopt;
   }
 
   // hops(i, j) <= E(i - j) by descent on this very bound.

@@ -12,4 +12,20 @@ const char* name_of(const Verdict& verdict) {
       [](const Refuted&) { return "refuted"; }, [](const Unknown&) { return "unknown"; });
 }
 
+namespace {
+
+std::string side_text(const Integer& value, int infinite) {
+  if (infinite == 0) return value.to_string();
+  return infinite > 0 ? "infinity" : "-infinity";
+}
+
+}  // namespace
+
+std::string value_text(const Counterexample& found) {
+  return side_text(found.value, found.value_infinite);
+}
+std::string bound_text(const Counterexample& found) {
+  return side_text(found.bound, found.bound_infinite);
+}
+
 }  // namespace heddle

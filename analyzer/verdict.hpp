@@ -40,7 +40,13 @@ struct Counterexample {
   std::vector<std::pair<std::string, Integer>> variables;
   Integer value;  // the left side of the claim there
   Integer bound;  // the right side
+  // -1 or 1 where the side is infinite, as hops are between tokens without a path; else 0.
+  int value_infinite = 0;
+  int bound_infinite = 0;
 };
+// "17", "infinity"
+std::string value_text(const Counterexample& found);
+std::string bound_text(const Counterexample& found);
 
 struct Refuted {
   Counterexample counterexample;

@@ -42,8 +42,10 @@ std::string claim_json(const ClaimVerdict& claim) {
         for (const auto& [name, value] : refuted.counterexample.variables) {
           counterexample[name] = json_of(value);
         }
-        counterexample["value"] = json_of(refuted.counterexample.value);
-        counterexample["bound"] = json_of(refuted.counterexample.bound);
+        // Null where infinite; the explanation says why.
+        const Counterexample& found = refuted.counterexample;
+        counterexample["value"] = found.value_infinite != 0 ? Json(nullptr) : json_of(found.value);
+        counterexample["bound"] = found.bound_infinite != 0 ? Json(nullptr) : json_of(found.bound);
         json["counterexample"] = counterexample;
         json["smallest"] = refuted.smallest;
         if (!refuted.explanation.empty()) json["explanation"] = refuted.explanation;
@@ -67,10 +69,10 @@ std::string how_decided(const ClaimVerdict& claim) {
         for (const auto& [name, value] : refuted.counterexample.variables) {
           where += fmt::format("{}{} = {}", where.empty() ? "" : ", ", name, value.to_string());
         }
-        return fmt::format(
-            "{}: {} against {}{}{}{}", where, refuted.counterexample.value.to_string(),
-            refuted.counterexample.bound.to_string(), refuted.explanation.empty() ? "" : "; ",
-            refuted.explanation, refuted.smallest ? "" : "; perhaps not the smallest");
+        return fmt::format("{}: {} against {}{}{}{}", where, value_text(refuted.counterexample),
+                           bound_text(refuted.counterexample),
+                           refuted.explanation.empty() ? "" : "; ", refuted.explanation,
+                           refuted.smallest ? "" : "; perhaps not the smallest");
       },
       [](const Unknown& unknown) { return unknown.reason; });
 }

@@ -106,7 +106,11 @@ std::optional<SmallRows::Decided> SmallRows::decide(const Claim& claim,
   };
   const Result<Integer> left = value(reach ? reach->from_row : bound->left);
   const Result<Integer> right = value(reach ? reach->to_row : bound->right);
-  if (!left.ok() && left.error().message == kNoPath) return Decided{false, {}, {}};
+  // Hops without a path are infinite, which no number bounds from above.
+  if (!left.ok() && left.error().message == kNoPath && right.ok() && bound != nullptr &&
+      std::holds_alternative<MeasureTerm>(bound->left->node)) {
+    return Decided{bound->op == ComparisonOperator::kGreaterEqual, {}, *right, true};
+  }
   if (!left.ok() || !right.ok()) return std::nullopt;
   Decided decided{true, *left, *right};
   if (reach != nullptr) {
@@ -129,8 +133,11 @@ std::optional<SmallRows::Decided> SmallRows::decide(const Claim& claim,
 Evaluation SmallRows::evaluate(const Claim& claim, const CertifiedClaim& certified) const {
   Bindings bindings;
   if (certified.verdict == "refuted") {
+    bool infinite = false;
     for (const auto& [name, text] : certified.counterexample) {
-      const std::optional<Integer> value = Integer::parse(text);
+      if (name == "value" && text == "infinity") infinite = true;
+      const std::optional<Integer> value =
+          name == "value" && infinite ? Integer(0) : Integer::parse(text);
       if (!value) return {Outcome::kContradicts, "its counterexample is not made of numbers"};
       bindings.emplace_back(name, *value);
     }
@@ -143,7 +150,7 @@ Evaluation SmallRows::evaluate(const Claim& claim, const CertifiedClaim& certifi
     const std::optional<Decided> here = decide(claim, bindings);
     if (!here) return {Outcome::kOutOfReach, "its counterexample was not evaluated"};
     if (here->holds) return {Outcome::kContradicts, "it holds at its counterexample"};
-    if (here->left == left && here->right == right) return {};
+    if (here->infinite == infinite && here->left == left && here->right == right) return {};
     return {Outcome::kContradicts, "the sides at its counterexample are not what it says"};
   }
   const std::vector<std::string> names = names_in(print(claim), *pattern_);

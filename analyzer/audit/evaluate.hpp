@@ -30,7 +30,8 @@ class SmallRows {
   explicit SmallRows(const Pattern& pattern) : pattern_(&pattern), evaluator_(pattern) {}
   struct Decided {
     bool holds = true;
-    Integer left, right;  // the two sides of the claim, or the two tokens
+    Integer left, right;    // the two sides of the claim, or the two tokens
+    bool infinite = false;  // the left side is
   };
   std::optional<Decided> decide(const Claim& claim, const Bindings& bindings) const;
   Result<Integer> measure(MeasureKind kind, const std::vector<Integer>& arguments) const;

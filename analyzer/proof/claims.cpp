@@ -142,6 +142,9 @@ ClaimAttempt prove_vacuous(const Structure& structure, const Claim& claim,
   if (!claim.where) return {};
   Query query(structure.knowledge, structure.knowledge.resource_limit);
   MeasureTerms terms(structure);
+  query.encode_measures_with([&](Query& q, MeasureKind kind, const std::vector<Term>& arguments) {
+    return terms.term(q, kind, arguments);
+  });
   const Scope scope = declare(query, names, std::nullopt);
   const Term where = query.encode(*claim.where, scope);
   const std::string text = print(*claim.where);

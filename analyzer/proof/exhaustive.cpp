@@ -13,6 +13,7 @@
 #include "analyzer/depth.hpp"
 #include "analyzer/liveness.hpp"
 #include "analyzer/proof/far_rows.hpp"
+#include "analyzer/proof/infinite.hpp"
 #include "analyzer/rank.hpp"
 #include "patterns/ast_print.hpp"
 
@@ -86,10 +87,17 @@ class Walk {
 
 struct Outcome {
   bool holds = true;
-  Integer value;
-  Integer bound;
+  bool applies = true;  // the condition after `for` holds
+  Extended value;
+  Extended bound;
   std::string explanation;
 };
+
+Refuted refuted_at(const Bindings& values, const Outcome& outcome, bool smallest) {
+  const Counterexample found{values, outcome.value.value, outcome.bound.value,
+                             outcome.value.infinite, outcome.bound.infinite};
+  return {found, smallest, outcome.explanation};
+}
 
 class Judge {
  public:
@@ -100,7 +108,7 @@ class Judge {
     if (claim_.where) {
       const Result<bool> applies = evaluator_.holds(*claim_.where, bindings, oracle_);
       if (!applies.ok()) return applies.error();
-      if (!applies.value()) return Outcome{};
+      if (!applies.value()) return Outcome{true, false, {}, {}, {}};
     }
     if (const auto* bound = std::get_if<BoundClaim>(&claim_.node)) return compare(*bound, bindings);
     const auto* reach = std::get_if<ReachClaim>(&claim_.node);
@@ -110,15 +118,24 @@ class Judge {
 
  private:
   Result<Outcome> compare(const BoundClaim& claim, const Bindings& bindings) const {
-    const Result<Integer> left = evaluator_.evaluate(*claim.left, bindings, oracle_);
+    std::string why;  // a measure is infinite
+    const MeasureOracle measures = [&](MeasureKind kind, const std::vector<Integer>& arguments) {
+      Result<Integer> value = oracle_(kind, arguments);
+      if (!value.ok() && is_infinite(value.error()) && why.empty()) why = value.error().message;
+      return value;
+    };
+    const auto side = [&](const ExpressionPtr& expression) {
+      return evaluate_extended(evaluator_, *expression, bindings, measures);
+    };
+    const Result<Extended> left = side(claim.left);
     if (!left.ok()) return left.error();
-    const Result<Integer> right = evaluator_.evaluate(*claim.right, bindings, oracle_);
+    const Result<Extended> right = side(claim.right);
     if (!right.ok()) return right.error();
-    Outcome outcome{true, left.value(), right.value(), {}};
-    outcome.holds = claim.op == ComparisonOperator::kLessEqual      ? left.value() <= right.value()
-                    : claim.op == ComparisonOperator::kGreaterEqual ? right.value() <= left.value()
-                                                                    : left.value() == right.value();
-    return outcome;
+    const bool below = at_most(*left, *right), above = at_most(*right, *left);
+    const bool holds = claim.op == ComparisonOperator::kLessEqual      ? below
+                       : claim.op == ComparisonOperator::kGreaterEqual ? above
+                                                                       : below && above;
+    return Outcome{holds, true, *left, *right, why};
   }
 
   Result<Outcome> reaches(const ReachClaim& claim, const Bindings& bindings) const {
@@ -127,26 +144,32 @@ class Judge {
     const Result<Integer> earlier = evaluator_.evaluate(*claim.to_row, bindings, oracle_);
     if (!earlier.ok()) return earlier.error();
     if (later.value() >= Integer(1) && later.value() < earlier.value()) {
-      return Outcome{false, later.value(), earlier.value(),
+      return Outcome{false,
+                     true,
+                     {0, *later},
+                     {0, *earlier},
                      fmt::format("token {} cannot reach token {}, which comes before it",
                                  earlier.value().to_string(), later.value().to_string())};
     }
     const Result<Integer> hops = oracle_(MeasureKind::kHops, {later.value(), earlier.value()});
     if (hops.ok()) return Outcome{};
-    if (hops.error().message != kNoPath) return hops.error();
-    return Outcome{false, later.value(), earlier.value(),
+    if (!is_infinite(hops.error())) return hops.error();
+    return Outcome{false,
+                   true,
+                   {0, *later},
+                   {0, *earlier},
                    fmt::format("token {} does not reach token {}", earlier.value().to_string(),
                                later.value().to_string())};
   }
 
- public:
-  static constexpr const char* kNoPath = "there is no path";
-
- private:
   Evaluator evaluator_;
   const Claim& claim_;
   MeasureOracle oracle_;
 };
+
+Error no_path(std::int64_t i, std::int64_t j) {
+  return Error{fmt::format("{} from token {} to token {}", kNoPath, j, i)};
+}
 
 }  // namespace
 
@@ -190,6 +213,10 @@ Result<Integer> MeasuredRows::value(MeasureKind measure,
     return Error{fmt::format("{} of {}", heddle::name_of(measure), argument.to_string())};
   }
   if (Integer(rows_for(measure)) < argument) {
+    if (measure == MeasureKind::kCongestion && argument <= Integer(n_ / 2)) {
+      if (const auto lost = copy_out_of_reach(*argument.to_int64()))
+        return no_path(lost->first, lost->second);
+    }
     beyond_ = true;
     return Error{"not computed so far out"};
   }
@@ -207,7 +234,7 @@ Result<Integer> MeasuredRows::value(MeasureKind measure,
                                  arguments[1].to_string())};
       }
       const int hops = hops_->at(*argument.to_int64(), *arguments[1].to_int64());
-      if (hops == kUnreachable) return Error{Judge::kNoPath};
+      if (hops == kUnreachable) return no_path(*argument.to_int64(), *arguments[1].to_int64());
       return Integer(hops);
     }
     case MeasureKind::kCongestion:
@@ -225,6 +252,8 @@ Result<Integer> MeasuredRows::congestion(std::int64_t n) const {
     Result<std::pair<std::int64_t, std::int64_t>> bounds = Error{"not computed"};
     if (found.ok()) {
       bounds = std::pair{found->lower, found->upper};
+    } else if (const auto lost = copy_out_of_reach(n)) {
+      bounds = no_path(lost->first, lost->second);
     } else {
       bounds = found.error();
     }
@@ -233,7 +262,24 @@ Result<Integer> MeasuredRows::congestion(std::int64_t n) const {
   if (!known->second.ok()) return known->second.error();
   const auto [lower, upper] = known->second.value();
   widest_ = std::max(widest_, upper - lower);
+  if (lower < upper) enclosed_.insert(n);
   return Integer(std::min(lower + above_, upper));
+}
+
+// Looked up in the table of hops, and further out among distances where rows are translates.
+std::optional<std::pair<std::int64_t, std::int64_t>> MeasuredRows::copy_out_of_reach(
+    std::int64_t n) const {
+  if (hops_ && 2 * n <= hops_->n()) {
+    for (std::int64_t j = 1; j <= n; ++j) {
+      if (hops_->at(j + n, j) == kUnreachable) return std::pair{j + n, j};
+    }
+    return std::nullopt;
+  }
+  if (!distances_) distances_ = hops_by_distance(*rows_).value_or(std::vector<std::int32_t>());
+  const auto at = static_cast<std::size_t>(n);
+  if (at < distances_->size() && (*distances_)[at] == kUnreachable)
+    return std::pair{n + 1, std::int64_t{1}};
+  return std::nullopt;
 }
 
 // More rows after the cut can only raise the rank, and the live set bounds it.
@@ -297,7 +343,12 @@ SearchResult search(const Pattern& pattern, const Claim& claim, const MeasuredRo
     for (std::size_t at = 0; at < names.size(); ++at) bindings[at].second = Integer(values[at]);
     measured.count_above(0);
     const Result<Outcome> outcome = judge.decide(bindings);
-    // Where a measure is only enclosed, every value it may have must agree.
+    // Where a measure is only enclosed, every value it may have must agree; two that are enclosed
+    // need not move together, so nothing is decided of both.
+    if (outcome.ok() && measured.enclosed() > 1) {
+      result.incomplete = true;
+      return true;
+    }
     for (std::int64_t above = 1; outcome.ok() && above <= measured.widest(); ++above) {
       measured.count_above(above);
       const Result<Outcome> other = judge.decide(bindings);
@@ -314,10 +365,9 @@ SearchResult search(const Pattern& pattern, const Claim& claim, const MeasuredRo
       result.stopped = fmt::format("the claim has no value at {}: {}", at, outcome.error().message);
       return false;
     }
-    if (outcome.value().holds) return true;
-    result.refuted = Refuted{{bindings, outcome.value().value, outcome.value().bound},
-                             true,
-                             outcome.value().explanation};
+    result.applied = result.applied || outcome->applies;
+    if (outcome->holds) return true;
+    result.refuted = refuted_at(bindings, *outcome, true);
     return false;
   };
   // All tuples whose maximum is `maximum`, in dictionary order.
@@ -381,8 +431,7 @@ std::optional<Refuted> refute_at(const Pattern& pattern, const Claim& claim,
       });
   const Result<Outcome> outcome = judge.decide(values);
   if (!outcome.ok() || outcome.value().holds) return std::nullopt;
-  return Refuted{
-      {values, outcome.value().value, outcome.value().bound}, false, outcome.value().explanation};
+  return refuted_at(values, *outcome, false);
 }
 
 }  // namespace heddle::proof

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,12 +25,20 @@ class MeasuredRows {
   // `hop_rows` <= n limits hops, which take a table of pairs.
   static Result<MeasuredRows> up_to(const Pattern& pattern, std::int64_t n, std::int64_t hop_rows);
 
-  // Fails where the measure has no value, or none is known here: then beyond() tells.
+  // Fails where the measure is infinite (is_infinite() of infinite.hpp tells), where it has no
+  // value, or where none is known: then beyond() tells.
   Result<Integer> value(MeasureKind measure, const std::vector<Integer>& arguments) const;
   // congestion(n) is enclosed and not always exact: value() gives its lower bound plus `above`, as
   // long as that is not more than the upper bound. widest() is the largest width that was met.
-  void count_above(std::int64_t above) const { above_ = above; }
+  void count_above(std::int64_t above) const {
+    above_ = above;
+    enclosed_.clear();
+  }
   std::int64_t widest() const { return widest_; }
+  // How many arguments had no exact value since the last count_above().
+  std::size_t enclosed() const { return enclosed_.size(); }
+  // Tokens j + n and j, j <= n, without a path between them, where that is known of n.
+  std::optional<std::pair<std::int64_t, std::int64_t>> copy_out_of_reach(std::int64_t n) const;
   // True when the last failure was only that the argument is larger than n.
   bool beyond() const { return beyond_; }
   // The rows for which the measure is known.
@@ -52,6 +61,8 @@ class MeasuredRows {
   mutable std::map<std::int64_t, Result<std::pair<std::int64_t, std::int64_t>>> congestions_;
   mutable std::map<std::int64_t, std::int64_t> ranks_;
   mutable std::int64_t above_ = 0, widest_ = 0;
+  mutable std::set<std::int64_t> enclosed_;
+  mutable std::optional<std::vector<std::int32_t>> distances_;  // hops; empty: not translates
   mutable bool beyond_ = false;
 };
 
@@ -66,6 +77,7 @@ struct SearchResult {
   std::optional<Refuted> refuted;
   std::int64_t checked_up_to = 0;  // all values of the variables up to this one were tried
   std::string stopped;             // why not further, when the claim has no value somewhere
+  bool applied = false;            // the condition after `for` held somewhere
   bool incomplete = false;         // somewhere a measure is only enclosed, and that did not decide
 };
 

@@ -84,7 +84,7 @@ std::optional<std::int64_t> nearest(const Points& points) {
 // Points includes w, ..., 1: the number w of distances 1..w, or 0.
 std::int64_t leading_window(const Points& points) {
   if (points.start.empty() || points.start.front().low > 1) return 0;
-  return points.start.front().high;
+  return std::max<std::int64_t>(points.start.front().high, 0);
 }
 
 }  // namespace
@@ -316,7 +316,16 @@ Term MeasureTerms::live(Query& query, const Term& n) {
 
 // The best load of paths j -> j + n for j = 1..n.
 std::optional<Term> MeasureTerms::congestion(Query& query, const Term& n) {
-  if (!structure_.reaches_all()) return std::nullopt;
+  if (!structure_.reaches_all()) {
+    const RowModel& a = structure_.a.model;
+    const std::int64_t w = a.kind == RowModel::Kind::kDistances ? leading_window(a.points) : 0;
+    if (!refined() || w == 0) return std::nullopt;
+    use(structure_.a);
+    rules_.insert(
+        "congestion: row i reads x_{i - n} for each n of a window, so each path is one edge");
+    query.need(n <= Term(w));
+    return Term(1);
+  }
   if (refined() &&
       (structure_.a_reads_all || (structure_.a_reads_self && structure_.b_reads_all))) {
     use(structure_.a);
