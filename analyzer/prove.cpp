@@ -427,7 +427,8 @@ class Prover {
     for (int exponent = 0; exponent < kFarthestExponent; ++exponent, power = power * Integer(2)) {
       if (power <= Integer(checked)) continue;
       const Integer row = power + Integer(1);
-      if (!proof::far_time(pattern_, row).ok()) return std::nullopt;  // rows are too long from here
+      // Rows are too long from here on.
+      if (!proof::far_time(pattern_, row, options_.longest_far_row).ok()) return std::nullopt;
       if (fails_at(claim, row)) return row;
     }
     return std::nullopt;

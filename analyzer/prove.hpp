@@ -18,6 +18,7 @@ struct ProveOptions {
   std::int64_t check_up_to = 1024;           // rows tried for claims with one variable
   std::int64_t check_pairs_up_to = 192;      // rows tried for claims with two, e.g. hops(i, j)
   std::int64_t farthest_search = 131072;     // rows tried when the solver hints at a counterexample
+  std::int64_t longest_far_row = 100'000;    // positions of a row looked at beyond that
   std::uint64_t resource_limit = 2'000'000;  // of the solver, per obligation
 };
 

@@ -192,10 +192,7 @@ Result<MeasuredRows> MeasuredRows::up_to(const Pattern& pattern, std::int64_t n,
   measured.total_ = rows->a.total() + rows->b.total();
   measured.time_ = time_by_row(*rows);
   measured.depth_ = depth_by_row(*rows);
-  const Result<CacheSizes> cache = cache_by_row(pattern, *rows);
-  if (!cache.ok()) return cache.error();
-  measured.cache_ = cache.value().size;
-  measured.cache_horizon_ = cache.value().horizon;
+  measured.pattern_ = &pattern;
   if (hop_rows == n) {
     measured.hops_ = all_hops(*rows);
   } else if (hop_rows > 0) {
@@ -225,7 +222,8 @@ Result<Integer> MeasuredRows::value(MeasureKind measure,
     case MeasureKind::kTime:
       return Integer(time_[i - 1]);
     case MeasureKind::kCache:
-      return Integer(cache_[i - 1]);
+      if (!cache().ok()) return cache().error();
+      return Integer(cache()->size[i - 1]);
     case MeasureKind::kDepth:
       return Integer(depth_[i - 1]);
     case MeasureKind::kHops: {
@@ -282,6 +280,16 @@ std::optional<std::pair<std::int64_t, std::int64_t>> MeasuredRows::copy_out_of_r
   return std::nullopt;
 }
 
+// Without a rule this looks at rows far beyond n, so only when asked.
+const Result<CacheSizes>& MeasuredRows::cache() const {
+  if (!cache_) cache_ = cache_by_row(*pattern_, *rows_);
+  return *cache_;
+}
+
+std::optional<std::int64_t> MeasuredRows::cache_horizon() const {
+  return cache().ok() ? cache()->horizon : std::optional(n_);
+}
+
 // More rows after the cut can only raise the rank, and the live set bounds it.
 Result<Integer> MeasuredRows::rank(std::int64_t m) const {
   const auto known = ranks_.find(m);
@@ -289,8 +297,12 @@ Result<Integer> MeasuredRows::rank(std::int64_t m) const {
   const Result<RankResult> found = rank_across(*rows_, m);
   if (!found.ok()) return found.error();
   const std::int64_t value = found->value;
-  const std::int64_t live = cache_[static_cast<std::size_t>(m - 1)];
-  const std::int64_t most = cache_horizon_ ? m : std::min(m, live);
+  if (value == m) {
+    ranks_.emplace(m, value);
+    return Integer(value);
+  }
+  const bool exact = cache().ok() && !cache()->horizon;
+  const std::int64_t most = exact ? std::min(m, cache()->size[static_cast<std::size_t>(m - 1)]) : m;
   if (value < most) return Error{"more rows than were looked at may raise the rank"};
   ranks_.emplace(m, value);
   return Integer(value);

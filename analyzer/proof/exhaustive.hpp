@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "analyzer/hops.hpp"
+#include "analyzer/liveness.hpp"
 #include "analyzer/verdict.hpp"
 #include "patterns/expression.hpp"
 #include "patterns/materialize.hpp"
@@ -46,20 +47,22 @@ class MeasuredRows {
   // |rowA| + |rowB| over all rows: what it cost to list them.
   std::int64_t total() const { return total_; }
   // Set when cache(i) misses readers after this row.
-  const std::optional<std::int64_t>& cache_horizon() const { return cache_horizon_; }
+  std::optional<std::int64_t> cache_horizon() const;
 
  private:
   std::int64_t n_ = 0;
   std::int64_t total_ = 0;
-  std::vector<std::int64_t> time_, cache_, depth_;
-  std::optional<std::int64_t> cache_horizon_;
+  const Pattern* pattern_ = nullptr;
+  std::vector<std::int64_t> time_, depth_;
   std::optional<HopTable> hops_;
+  const Result<CacheSizes>& cache() const;
   Result<Integer> congestion(std::int64_t n) const;
   Result<Integer> rank(std::int64_t m) const;
 
   std::shared_ptr<const Rows> rows_;
   mutable std::map<std::int64_t, Result<std::pair<std::int64_t, std::int64_t>>> congestions_;
   mutable std::map<std::int64_t, std::int64_t> ranks_;
+  mutable std::optional<Result<CacheSizes>> cache_;
   mutable std::int64_t above_ = 0, widest_ = 0;
   mutable std::set<std::int64_t> enclosed_;
   mutable std::optional<std::vector<std::int32_t>> distances_;  // hops; empty: not translates

@@ -13,13 +13,11 @@
 namespace heddle::proof {
 namespace {
 
-constexpr std::size_t kMostPositions = 100'000;
-
 using Span = std::pair<Integer, Integer>;  // low, high
 using Spans = std::vector<Span>;
 
 Spans normalized(Spans spans) {
-  std::sort(spans.begin(), spans.end());
+  if (!std::is_sorted(spans.begin(), spans.end())) std::sort(spans.begin(), spans.end());
   Spans result;
   for (Span& span : spans) {
     if (span.second < span.first) continue;
@@ -56,8 +54,12 @@ Spans complement(const Spans& spans, const Integer& last) {
 
 class FarRow {
  public:
-  FarRow(const Pattern& pattern, Side side, Integer i)
-      : syntax_(pattern.syntax()), evaluator_(pattern), side_(side), i_(std::move(i)) {}
+  FarRow(const Pattern& pattern, Side side, Integer i, std::int64_t longest = kLongestFarRow)
+      : syntax_(pattern.syntax()),
+        evaluator_(pattern),
+        side_(side),
+        i_(std::move(i)),
+        longest_(longest) {}
 
   Result<Spans> of(const SetExpression& set) const {
     const Integer last = side_ == Side::kA ? i_ : i_ - Integer(1);
@@ -109,10 +111,13 @@ class FarRow {
   Result<Spans> of_function(const std::string& function, bool lattice) const {
     Spans spans;
     Integer stride = 1, previous = 0;
-    for (std::int64_t k = 0; spans.size() <= kMostPositions; ++k) {
+    for (std::int64_t k = 0; k <= longest_; ++k) {
       const Result<Integer> value = evaluator_.call(function, k);
       if (!value.ok()) return value.error();
-      if (i_ <= value.value()) return normalized(std::move(spans));
+      if (i_ <= value.value()) {
+        std::reverse(spans.begin(), spans.end());
+        return normalized(std::move(spans));
+      }
       if (lattice && k > 0) stride = stride * ceil_div(value.value() - previous, stride);
       previous = value.value();
       const Integer position = stride * ceil_div(i_ - previous, stride);
@@ -135,7 +140,7 @@ class FarRow {
     if (!high.ok()) return high.error();
     Spans spans;
     Integer k = low.value();
-    for (std::size_t step = 0; step <= kMostPositions; ++step, k = k + Integer(1)) {
+    for (std::int64_t step = 0; step <= longest_; ++step, k = k + Integer(1)) {
       if (binder.high && high.value() < k) return normalized(std::move(spans));
       const Bindings bindings{{"i", i_}, {binder.name, k}};
       if (end) {
@@ -161,6 +166,7 @@ class FarRow {
   Evaluator evaluator_;
   Side side_;
   Integer i_;
+  std::int64_t longest_;
 };
 
 Integer size_of(const Spans& spans) {
@@ -171,10 +177,10 @@ Integer size_of(const Spans& spans) {
 
 }  // namespace
 
-Result<Integer> far_time(const Pattern& pattern, const Integer& i) {
+Result<Integer> far_time(const Pattern& pattern, const Integer& i, std::int64_t longest) {
   Integer total = 0;
   for (const Side side : {Side::kA, Side::kB}) {
-    const Result<Spans> row = FarRow(pattern, side, i).of(*pattern.set(side));
+    const Result<Spans> row = FarRow(pattern, side, i, longest).of(*pattern.set(side));
     if (!row.ok()) return row.error();
     total = total + size_of(row.value());
   }
