@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "analyzer/audit/arithmetic.hpp"
 #include "analyzer/audit/derivation.hpp"
 #include "analyzer/audit/evaluate.hpp"
 #include "analyzer/solver_program.hpp"
@@ -36,7 +37,7 @@ class Auditor {
     if (pattern_) check_claims();
     if (report_.problems.empty()) derive();
     if (report_.problems.empty()) evaluate_small_rows();
-    if (report_.problems.empty()) ask_solvers();
+    if (report_.problems.empty()) check_steps();
     return finish();
   }
 
@@ -187,7 +188,7 @@ class Auditor {
                               std::to_string(n));
   }
 
-  void ask_solvers() {
+  void check_steps() {
     std::vector<SolverProgram> solvers;
     for (const std::string& program : options_.solvers) {
       if (auto found = find_solver(program)) {
@@ -197,33 +198,76 @@ class Auditor {
         report_.not_checked.push_back("replay by " + program + ", which is not installed");
       }
     }
+    std::map<std::string, std::vector<bool>> confirmed;  // by step, in the order of ClaimTally
     for (const Obligation& obligation : certificate_.obligations) {
       const Result<auditing::Script> script = auditing::read_script(obligation);
       if (!script.ok()) continue;  // a rule that is not known here left it unread
-      replay(solvers, obligation.name, script->text(true), "unsat");
-      replay(solvers, "companion of " + obligation.name, script->text(false), "sat");
+      const bool shown = check_evidence(obligation, *script);
+      std::vector<bool>& by = confirmed[obligation.name];
+      by = replay(solvers, obligation.name, script->text(true), "unsat", shown);
+      by.push_back(shown);
+      replay(solvers, "companion of " + obligation.name, script->text(false), "sat", false);
     }
     if (report_.problems.empty() && !solvers.empty()) {
       report_.checked.push_back("every script replayed by every solver found");
     }
+    if (report_.problems.empty() && report_.steps_with_evidence > 0) {
+      report_.checked.push_back("the arithmetic of " + std::to_string(report_.steps_with_evidence) +
+                                " of " + std::to_string(report_.steps) +
+                                " steps, with exact integers");
+    }
+    if (report_.steps_with_evidence < report_.steps) {
+      report_.not_checked.push_back(
+          "without a solver: " + std::to_string(report_.steps - report_.steps_with_evidence) +
+          " of " + std::to_string(report_.steps) + " steps, which carry no arithmetic");
+    }
+    for (const CertifiedClaim& claim : certificate_.claims) tally(claim, confirmed);
   }
 
-  void replay(const std::vector<SolverProgram>& solvers, const std::string& name,
-              const std::string& script, const std::string& expected) {
-    ++report_.scripts;
-    bool confirmed = false;
-    for (std::size_t at = 0; at < solvers.size(); ++at) {
-      const std::string answer = answer_of(solvers[at], script, options_.seconds_per_script);
-      if (answer == expected) {
-        confirmed = true;
-        ++report_.solvers[at].confirmed;
-      } else if (answer == "sat" || answer == "unsat") {
-        problem(name + ": " + solvers[at].version + " answers " + answer + ", not " + expected);
-      } else {
-        ++report_.solvers[at].undecided;
+  void tally(const CertifiedClaim& claim,
+             const std::map<std::string, std::vector<bool>>& confirmed) {
+    if (claim.verdict != "proved") return;
+    ClaimTally tally{claim.text, 0, {}};
+    for (const SolverTally& solver : report_.solvers)
+      tally.confirmed.emplace_back(solver.version, 0);
+    tally.confirmed.emplace_back("arithmetic", 0);
+    for (const std::string& name : claim.obligations()) {
+      ++tally.steps;
+      const auto found = confirmed.find(name);
+      if (found == confirmed.end()) continue;
+      for (std::size_t at = 0; at < tally.confirmed.size(); ++at) {
+        tally.confirmed[at].second += found->second[at] ? 1 : 0;
       }
     }
-    if (!confirmed) undecided_.push_back("no solver confirms " + name);
+    report_.claims.push_back(std::move(tally));
+  }
+
+  // False where there is no evidence; evidence that is wrong is a problem.
+  bool check_evidence(const Obligation& obligation, const auditing::Script& script) {
+    ++report_.steps;
+    if (obligation.evidence.empty()) return false;
+    const std::optional<std::string> wrong = auditing::check_evidence(script, obligation.evidence);
+    if (wrong) problem(obligation.name + ": its arithmetic shows nothing: " + *wrong);
+    report_.steps_with_evidence += wrong ? 0 : 1;
+    return !wrong;
+  }
+
+  // Which solvers answer as expected; one of them must, unless the same is shown otherwise.
+  std::vector<bool> replay(const std::vector<SolverProgram>& solvers, const std::string& name,
+                           const std::string& script, const std::string& expected, bool shown) {
+    ++report_.scripts;
+    std::vector<bool> confirmed(solvers.size(), false);
+    for (std::size_t at = 0; at < solvers.size(); ++at) {
+      const std::string answer = answer_of(solvers[at], script, options_.seconds_per_script);
+      confirmed[at] = answer == expected;
+      ++(confirmed[at] ? report_.solvers[at].confirmed : report_.solvers[at].undecided);
+      if (!confirmed[at] && (answer == "sat" || answer == "unsat")) {
+        problem(name + ": " + solvers[at].version + " answers " + answer + ", not " + expected);
+      }
+      shown = shown || confirmed[at];
+    }
+    if (!shown) undecided_.push_back("nothing confirms " + name);
+    return confirmed;
   }
 
   const AuditOptions& options_;

@@ -13,7 +13,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Pairs = std::vector<std::pair<std::string, std::string>>;
 
-constexpr const char* kFormat = "heddle-certificate-2";
+constexpr const char* kFormat = "heddle-certificate-3";
 
 Json lines_of(const std::string& text) {
   Json lines = Json::array();
@@ -166,6 +166,7 @@ Obligation read_obligation(const Json& json, const std::string& where, std::stri
   obligation.expected = reader.text("expected");
   obligation.script = reader.lines("script");
   obligation.companion = reader.lines("companion");
+  obligation.evidence = reader.lines("evidence");
   if (reader.text("companion_expected") != "sat") reader.fail("a companion must be sat");
   if (error.empty()) error = reader.finish();
   return obligation;
@@ -250,7 +251,8 @@ std::string to_json_text(const Certificate& certificate) {
                                    {"expected", obligation.expected},
                                    {"script", lines_of(obligation.script)},
                                    {"companion_expected", "sat"},
-                                   {"companion", lines_of(obligation.companion)}});
+                                   {"companion", lines_of(obligation.companion)},
+                                   {"evidence", lines_of(obligation.evidence)}});
   }
   const auto written = [&] {
     return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -264,8 +266,9 @@ Result<Certificate> read_certificate(const std::string& text) {
   const Json json = Json::parse(text, nullptr, false);
   if (json.is_discarded()) return Error{"the certificate is not valid JSON"};
   Reader reader(json, "certificate");
-  if (reader.text("format") != kFormat) {
-    return Error{std::string("the certificate is not of the format ") + kFormat};
+  if (const std::string format = reader.text("format"); format != kFormat) {
+    return Error{"only the format " + std::string(kFormat) +
+                 " is read, and this is not of it; prove the pattern again"};
   }
   Certificate certificate;
   certificate.pattern = reader.text("pattern");

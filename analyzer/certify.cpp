@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "analyzer/evidence.hpp"
 #include "analyzer/smt/solver.hpp"
 
 namespace heddle {
@@ -33,6 +34,7 @@ class Collector {
     Obligation stored = obligation;
     const int uses = ++uses_[obligation.name];
     if (uses > 1) stored.name += " (" + std::to_string(uses) + ")";
+    stored.evidence = find_evidence(stored);
     stored_names_.emplace(key, stored.name);
     certificate_.obligations.push_back(stored);
     return stored.name;

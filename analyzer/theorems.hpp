@@ -9,7 +9,8 @@
 
 namespace heddle {
 
-// The statement of the law of this name; null if there is no such law.
+// The statement of the law of this name; null if there is no such law. {} in a name stands for what
+// a pattern puts there.
 const std::string* theorem(const std::string& law);
 // All of them, by name.
 const std::vector<std::pair<std::string, std::string>>& theorems();

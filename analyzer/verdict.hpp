@@ -22,6 +22,7 @@ struct Obligation {
   std::string script;
   std::string expected = "unsat";
   std::string companion;
+  std::string evidence = {};  // arithmetic that shows the same without a solver; may be empty
 };
 
 struct Proved {

@@ -40,6 +40,9 @@ ExitCode exit_code_of(AuditReport::Verdict verdict) {
 void print_json(const AuditReport& report) {
   nlohmann::ordered_json json = {{"verdict", word_of(report.verdict)},
                                  {"scripts", report.scripts},
+                                 {"steps", report.steps},
+                                 {"steps_with_evidence", report.steps_with_evidence},
+                                 {"claims", nlohmann::ordered_json::array()},
                                  {"solvers", nlohmann::ordered_json::array()},
                                  {"problems", report.problems},
                                  {"checked", report.checked},
@@ -49,6 +52,12 @@ void print_json(const AuditReport& report) {
     json["solvers"].push_back({{"version", solver.version},
                                {"confirmed", solver.confirmed},
                                {"undecided", solver.undecided}});
+  }
+  for (const ClaimTally& claim : report.claims) {
+    nlohmann::ordered_json confirmed;
+    for (const auto& [checker, steps] : claim.confirmed) confirmed[checker] = steps;
+    json["claims"].push_back(
+        {{"text", claim.text}, {"steps", claim.steps}, {"confirmed", std::move(confirmed)}});
   }
   print_data(json.dump(2) + "\n");
 }
@@ -61,6 +70,13 @@ void print_text(const AuditReport& report) {
   for (const SolverTally& solver : report.solvers) {
     text += fmt::format("solver       {}: {} of {} scripts confirmed, {} undecided\n",
                         solver.version, solver.confirmed, report.scripts, solver.undecided);
+  }
+  for (const ClaimTally& claim : report.claims) {
+    text += fmt::format("proved       {}: {} steps,", printable(claim.text), claim.steps);
+    for (const auto& [checker, steps] : claim.confirmed) {
+      text += fmt::format(" {} by {}{}", steps == claim.steps ? "all" : std::to_string(steps),
+                          checker, checker == "arithmetic" ? "\n" : ",");
+    }
   }
   for (const std::string& item : report.trusted) text += "trusted      " + printable(item) + "\n";
   for (const std::string& item : report.not_checked) text += "not checked  " + item + "\n";

@@ -4,6 +4,7 @@
 // nothing that the certificate says.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -71,6 +72,7 @@ class Derivation {
   bool power(const Term& base);
   bool powers(const Term& base, const Term& larger);
   bool popcount();
+  bool squares();
   bool total(const FunctionDefinition& f);
   // `what` tells apart properties whose steps have the same name.
   bool induction(const std::string& name, const std::string& what, const FunctionDefinition& f,
@@ -78,6 +80,7 @@ class Derivation {
   bool positive(const FunctionDefinition& f);
   bool increasing(const FunctionDefinition& f);
   bool doubling(const FunctionDefinition& f, const Term& m);
+  bool ratio(const FunctionDefinition& f, const Term& c);
   bool licensed_about(const FunctionDefinition& f, Step& step, const Term& fact);
 
   // ---- shapes of rows (shapes.cpp)
@@ -97,7 +100,40 @@ class Derivation {
   std::optional<std::int64_t> constant(const Expression& expression,
                                        const Bindings& bindings = {}) const;
 
+  // ---- what refines sizes (refinements.cpp)
+  struct Overlap {
+    std::vector<Progression> kept, common;  // the size is the sum of `kept` less `common`
+  };
+  std::optional<Overlap> overlap(const std::vector<Progression>& all);
+  std::optional<Progression> meeting(const Progression& p, const Progression& q);
+  std::optional<std::int64_t> value(const Progression& values, std::int64_t k) const;
+  std::optional<std::int64_t> index_of(const Progression& values, std::int64_t wanted) const;
+  struct Strides {
+    bool distinct = false;  // no two places fall together
+    bool bounded = false;   // a_k <= 2 (f(k) - f(k-1)) - 1
+    int spread = 0;         // p_(k + spread) < p_k for k >= from
+    std::int64_t from = 0;
+  };
+  Strides strides(const std::string& function);
+  void refine(const Shape& shape);  // names the laws that refine any of its sizes
+
+  // ---- hops by descent (descent.cpp)
+  struct Descent;
+  bool descent(const std::string& bound);
+  bool descends(const Descent& descent);
+  bool searched(const Descent& descent);
+  void add_rulers(const Shape& shape, std::vector<Descent>& rulers);
+  std::optional<ExpressionPtr> bound_at_distance(const std::string& text) const;
+  std::optional<ExpressionPtr> parsed(const std::string& expression) const;
+  std::vector<std::string> listed(const std::string& prefix) const;
+
   // ---- measures (measures.cpp)
+  bool told(const std::string& law) const { return told_.count(law) > 0; }
+  bool told_any(const std::string& prefix) const;
+  Term depth(Step& step, const Term& n);
+  Term rank(Step& step, const Term& m);
+  Term congestion(Step& step, const Term& n);
+  Term live(Step& step, const Term& n);
   Term measure(Step& step, MeasureKind kind, const std::vector<Term>& arguments);
   Term total_size(Step& step, bool live, const Term& i);
   Term hops(Step& step, const Term& i, const Term& j);
@@ -107,6 +143,12 @@ class Derivation {
   bool reads_all(const std::string& values, const std::function<std::int64_t(std::int64_t)>& value);
   Term growth(Step& step, const GrowthClass& growth, const Term& i);
   bool only_self();
+
+  // ---- claims (claims.cpp)
+  using LeastSums = std::vector<std::optional<std::int64_t>>;  // by residue
+  LeastSums least_sums();
+  Term reachable(Step& step, const Term& distance);
+  void start(const CertifiedClaim& certified);
   std::optional<std::string> wrongly_told(const CertifiedClaim& certified) const;
   bool reaches_all();  // every j < i reaches i
 
@@ -115,6 +157,8 @@ class Derivation {
   std::map<std::string, Result<Script>> scripts_;                       // by name of the step
   std::map<std::string, std::optional<std::set<std::string>>> lemmas_;  // with the steps they need
   std::set<std::string> used_, rules_, assumes_, needed_, unfolding_;
+  std::set<std::string> told_;       // the laws that the claim names: which derivation it took
+  std::vector<std::string> listed_;  // the steps that it names
   std::map<Side, Shape> shapes_;
   std::map<std::string, Term> measured_;  // in the present step
   std::string problem_;

@@ -126,6 +126,19 @@ bool Derivation::popcount() {
          });
 }
 
+// 2^(2t) = (2^t)^2
+bool Derivation::squares() {
+  return power({"2", {}}) && lemma("squares", [&] {
+           return fixed("squares.base", {"(= (pow.2 0) 1)"},
+                        "(= (pow.2 0) (* (pow.2 0) (pow.2 0)))", {}) &&
+                  fixed("squares.step",
+                        {"(<= 0 t)", "(= (pow.2 (+ (+ t t) 1)) (* 2 (pow.2 (+ t t))))",
+                         "(= (pow.2 (+ (+ t t) 2)) (* 2 (pow.2 (+ (+ t t) 1))))", "(= x (pow.2 t))",
+                         "(= y (pow.2 (+ t 1)))", "(= y (* 2 x))", "(= (pow.2 (+ t t)) (* x x))"},
+                        "(= (pow.2 (+ (+ t t) 2)) (* y y))", {});
+         });
+}
+
 // P(0), ..., P(w-1), and P(k), ..., P(k+w-1) => f has a value at k + order and P(k+w)
 bool Derivation::induction(const std::string& name, const std::string& what,
                            const FunctionDefinition& f, std::int64_t width,
@@ -211,6 +224,30 @@ bool Derivation::doubling(const FunctionDefinition& f, const Term& m) {
                          "(<= (* 2 (fn.?f ?here)) (fn.?f ?there))",
                          "(= (pow.2 (+ q 1)) (* 2 (pow.2 q)))", "(<= (pow.2 q) (fn.?f ?here))"},
                         "(<= (pow.2 (+ q 1)) (fn.?f ?there))", holes);
+         });
+}
+
+// f(k+1) <= c f(k) gives f(t) <= f(0) c^t
+bool Derivation::ratio(const FunctionDefinition& f, const Term& c) {
+  const Result<Integer> first = evaluator_.call(f.name, 0);
+  const std::string name = "ratio(" + f.name + ")";
+  if (!value_of(c) || *value_of(c) < Integer(2) || !first.ok()) return false;
+  const Holes holes{{"?f", {f.name, {}}}, {"?c", c}, {"?n", numeral(*first)}};
+  return positive(f) &&
+         induction(name, c.head, f, static_cast<std::int64_t>(f.base.size()),
+                   [&](Step& step, const Term& k) {
+                     const Term next = step.apply(f, fill("(+ ?k 1)", {{"?k", k}}));
+                     return fill("(<= ?next (* ?c ?f))",
+                                 {{"?f", step.apply(f, k)}, {"?next", next}, {"?c", c}});
+                   }) &&
+         lemma(name + ".power " + c.head, [&] {
+           return fixed(name + ".power.base", {"(= (pow.?c 0) 1)", "(= (fn.?f 0) ?n)"},
+                        "(<= (fn.?f 0) (* ?n (pow.?c 0)))", holes) &&
+                  fixed(name + ".power.step",
+                        {"(<= 0 t)", "(<= (fn.?f (+ t 1)) (* ?c (fn.?f t)))",
+                         "(= (pow.?c (+ t 1)) (* ?c (pow.?c t)))",
+                         "(<= (fn.?f t) (* ?n (pow.?c t)))"},
+                        "(<= (fn.?f (+ t 1)) (* ?n (pow.?c (+ t 1))))", holes);
          });
 }
 
@@ -303,6 +340,12 @@ bool Derivation::licensed_about(const FunctionDefinition& f, Step& step, const T
   if (is("(=> (<= 0 ?t) (and (<= (* ?m ?q) ?t) (< ?t (+ (* ?m ?q) ?m)) "
          "(<= (pow.2 ?q) (fn.?f ?t))))")) {
     return step.introduce(h["?q"], h["?t"]) && doubling(f, h["?m"]);
+  }
+  if (is("(=> (<= 0 ?t) (<= (fn.?f ?t) (* ?n (pow.?c ?t))))")) {
+    return is_value("?n", {"0", {}}) && ratio(f, h["?c"]);
+  }
+  if (is("(=> (and (<= 0 ?s) (= ?t (+ ?s 1))) (<= (fn.?f ?t) (* ?c (fn.?f ?s))))")) {
+    return ratio(f, h["?c"]);
   }
   if (!is("(=> (<= 0 ?t) (<= (fn.?f ?t) ?above))")) return false;
   for (const FunctionDefinition& g : pattern_.syntax().functions) {

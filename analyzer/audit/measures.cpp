@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Claims: the laws that turn measures into arithmetic, and the step that decides it. Each law that
-// is used is named as a rule, and the claim must name the very same ones.
+// The laws that turn measures into arithmetic. Each law that is used is named as a rule, and the
+// claim must name the very same ones.
 #include <algorithm>
 
 #include "analyzer/audit/derivation.hpp"
@@ -53,12 +53,6 @@ const char* size_rule(const Shape& shape, bool live) {
   unreachable("shape");
 }
 
-std::string scope_of(const std::set<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "all " : ", ") + name;
-  return text;
-}
-
 }  // namespace
 
 Derivation::Derivation(const Pattern& pattern, const Certificate& certificate)
@@ -98,6 +92,15 @@ Size Derivation::count(Step& step, const Points& points, const Term& limit) {
   }
   if (points.all) sum = plus(sum, max_of(numeral(0), minus(limit, numeral(points.split))));
   if (points.beyond.empty()) return {sum, sum};
+  if (const std::optional<Overlap> parts = overlap(points.beyond)) {
+    for (const Progression& values : parts->kept) {
+      sum = plus(sum, count_progression(step, values, limit));
+    }
+    for (const Progression& values : parts->common) {
+      sum = minus(sum, count_progression(step, values, limit));
+    }
+    return {sum, sum};
+  }
   Size beyond;
   for (const Progression& values : points.beyond) {
     const Term next = count_progression(step, values, limit);
@@ -123,7 +126,16 @@ Size Derivation::size(Step& step, const Shape& shape, Side side, bool live, cons
       const ExpressionPtr f = make_expression(Apply{shape.function, make_expression(Name{"k"})});
       const Term row = live ? plus(i, numeral(1)) : i;
       const Term count = count_progression(step, {"k", f, 0}, minus(row, numeral(1)));
-      return {min_of(numeral(1), count), count};
+      const Strides strides = this->strides(shape.function);
+      Term low = strides.distinct ? count : min_of(numeral(1), count);
+      if (strides.spread > 0) {  // ceil((count - from) / spread) places are distinct
+        low = max_of(
+            low,
+            step.define(
+                "(and (<= (- ?c ?f) (* ?w ?x)) (< (* ?w ?x) (+ (- ?c ?f) ?w)))",
+                {{"?c", count}, {"?f", numeral(strides.from)}, {"?w", numeral(strides.spread)}}));
+      }
+      return {low, count};
     }
     case Kind::kOther: {
       const auto* range = std::get_if<RangeSet>(&shape.set->node);
@@ -152,6 +164,7 @@ Term Derivation::total_size(Step& step, bool live, const Term& i) {
       rules_.insert(size_rule(shape(side), live));
     }
     const Size size = this->size(step, shape(side), side, live, i);
+    refine(shape(side));
     const auto between = [&](const Term& x) {
       const Holes holes{{"?i", i}, {"?low", size.low}, {"?high", size.high}, {"?x", x}};
       if (!step.allow("(=> (<= 1 ?i) (and (<= ?low ?x) (<= ?x ?high)))", holes)) step.fail("no");
@@ -209,6 +222,14 @@ Term Derivation::hops(Step& step, const Term& i, const Term& j) {
   };
   holes["?h"] = step.define("(=> (and (<= 1 ?j) (< ?j ?i)) (<= 1 ?x))", holes);
   know("(<= ?h ?d)", "hops: row i reads i - 1, so i - j steps are enough");
+  for (const std::string& text : listed("descent: ")) {
+    const std::optional<ExpressionPtr> bound = parsed(text);
+    if (!bound) continue;
+    holes["?e"] = step.encode_known(**bound, {{"i", i}, {"j", j}});
+    if (step.allow("(=> (and (<= 1 ?j) (< ?j ?i)) (<= ?h ?e))", holes) && !descent(text)) {
+      step.fail(problem_);
+    }
+  }
   if (b.kind != Kind::kDistances) return holes["?h"];
   const IntervalList& start = b.points.start;
   const std::int64_t window = start.empty() || start.front().low > 1 ? 0 : start.front().high;
@@ -226,6 +247,15 @@ Term Derivation::hops(Step& step, const Term& i, const Term& j) {
     holes["?p"] = step.encode_known(*make_expression(BuiltinCall{BuiltinFunction::kPopcount, {d}}),
                                     {{"d", holes["?d"]}});
     know("(<= ?h ?p)", "hops: i - j is a sum of popcount(i - j) powers of two");
+    const bool only_powers =
+        b.points.beyond.size() == 1 &&
+        std::all_of(start.begin(), start.end(), [](const Interval& each) {
+          const std::int64_t d = each.low;
+          return d >= 1 && (d & (d - 1)) == 0 && (each.high == d || (d == 1 && each.high == 2));
+        });
+    if (only_self() && only_powers) {
+      know("(<= ?p ?h)", "hops: a sum of h powers of two has at most h one bits");
+    }
   }
   if (reads_all("k * k + 1", [](std::int64_t k) { return k * k + 1; })) {
     assumes_.insert(kLagrange);
@@ -234,173 +264,112 @@ Term Derivation::hops(Step& step, const Term& i, const Term& j) {
   return holes["?h"];
 }
 
+Term Derivation::depth(Step& step, const Term& n) {
+  const Shape& a = shape(Side::kA);
+  const Shape& b = shape(Side::kB);
+  if (reads_neighbour(Side::kB)) {
+    rules_.insert("depth: row i reads row i - 1, so the chain 1, ..., n is the longest");
+    return minus(n, numeral(1));
+  }
+  // The least distance >= 1, which is listed: progressions go on beyond the list.
+  const auto nearest = [](const Points& points) -> std::optional<std::int64_t> {
+    for (const Interval& interval : points.start) {
+      if (interval.high >= 1) return std::max<std::int64_t>(interval.low, 1);
+    }
+    return std::nullopt;
+  };
+  const auto input = nearest(a.points), output = nearest(b.points);
+  if (a.kind != Kind::kDistances || b.kind != Kind::kDistances ||
+      (!output && b.points.infinite()) || (!input && a.points.infinite()) ||
+      (output && (input || a.points.start.empty()))) {
+    step.fail("no rule gives depth");
+    return numeral(0);
+  }
+  if (!output) {
+    rules_.insert("depth: without output edges a chain is one input edge");
+    if (!input) return numeral(0);
+    return fill("(ite (< ?d ?n) 1 0)", {{"?d", numeral(*input)}, {"?n", n}});
+  }
+  rules_.insert("depth: a chain of edges of at least m has at most (n - 1) / m of them");
+  return step.encode_known(*parsed("floor((n - 1) / " + std::to_string(*output) + ")").value(),
+                           {{"n", n}});
+}
+
+Term Derivation::live(Step& step, const Term& n) {
+  const auto [at, fresh] = measured_.emplace("cache " + text_of(n), Term{});
+  if (!fresh) return at->second;
+  const Term size = total_size(step, true, n);
+  return measured_["cache " + text_of(n)] = size;
+}
+
+Term Derivation::congestion(Step& step, const Term& n) {
+  const char* direct = "congestion: every token reads every earlier one, so each path is one edge";
+  const char* translated = "translation law: congestion(n) <= hops over distance n";
+  if (told(direct) && (shape(Side::kA).points.all_from(0) ||
+                       (reads_neighbour(Side::kA) && shape(Side::kB).points.all_from(1)))) {
+    rules_.insert(direct);
+    return numeral(1);
+  }
+  if (!only_self() || !reaches_all()) {
+    step.fail("no rule gives congestion");
+    return numeral(0);
+  }
+  rules_.insert("capacity law: congestion(n) * cache(n) >= n when A is diagonal");
+  Holes holes{{"?n", n}, {"?live", live(step, n)}};
+  holes["?x"] =
+      step.define("(=> (<= 1 ?n) (and (<= 1 ?x) (<= ?x ?n) (<= ?n (* ?x ?live))))", holes);
+  if (told(translated) && shape(Side::kB).kind == Kind::kDistances) {
+    holes["?h"] = hops(step, plus(n, numeral(1)), numeral(1));
+    if (step.allow("(=> (<= 1 ?n) (<= ?x ?h))", holes)) rules_.insert(translated);
+  }
+  return holes["?x"];
+}
+
+Term Derivation::rank(Step& step, const Term& m) {
+  rules_.insert(only_self()
+                    ? "capacity law: rank(m) <= cache(m) when A is diagonal"
+                    : "capacity law: rank(m) <= cache(m), as every path passes a live x or y");
+  Holes holes{{"?m", m}, {"?live", live(step, m)}};
+  holes["?x"] = step.define("(=> (<= 1 ?m) (and (<= 0 ?x) (<= ?x ?m) (<= ?x ?live)))", holes);
+  // One read of the same distance c >= 1 for each of the last min(c, m) tokens: disjoint edges.
+  for (const Side side : {Side::kA, Side::kB}) {
+    const Shape& rows = shape(side);
+    const IntervalList& start = rows.points.start;
+    if (rows.kind != Kind::kDistances || (side == Side::kB && !reads_neighbour(Side::kA))) continue;
+    if (rows.points.infinite()) {
+      if (step.allow("(=> (<= 1 ?m) (<= ?m ?x))", holes)) {
+        rules_.insert(
+            "rank: one distance of at least m carries every token up to m across the cut");
+      }
+    } else if (!start.empty() && start.back().high >= 1) {
+      holes["?c"] = numeral(start.back().high);
+      if (step.allow("(=> (<= 1 ?m) (<= (ite (<= ?c ?m) ?c ?m) ?x))", holes)) {
+        rules_.insert(
+            "rank: the longest distance c carries the last min(c, m) tokens across the cut");
+      }
+    }
+  }
+  return holes["?x"];
+}
+
 Term Derivation::measure(Step& step, MeasureKind kind, const std::vector<Term>& arguments) {
-  const bool hops = kind == MeasureKind::kHops;
-  Holes holes{{"?n", arguments[0]}, {"?j", arguments.back()}};
-  step.need(fill(hops ? "(and (<= 1 ?j) (< ?j ?n))" : "(<= 1 ?n)", holes));
-  const auto once = [&](MeasureKind what, const std::function<Term()>& make) {
-    std::string key = heddle::name_of(what);
-    for (const Term& argument : arguments) key += " " + text_of(argument);
-    const auto known = measured_.find(key);
-    return known != measured_.end() ? known->second : measured_[key] = make();
+  const Term& n = arguments[0];
+  step.need(fill(kind == MeasureKind::kHops ? "(and (<= 1 ?j) (< ?j ?n))" : "(<= 1 ?n)",
+                 {{"?n", n}, {"?j", arguments.back()}}));
+  if (kind == MeasureKind::kCache) return live(step, n);
+  std::string key = heddle::name_of(kind);
+  for (const Term& argument : arguments) key += " " + text_of(argument);
+  if (const auto known = measured_.find(key); known != measured_.end()) return known->second;
+  const auto value = [&]() -> Term {
+    if (kind == MeasureKind::kTime) return total_size(step, false, n);
+    if (kind == MeasureKind::kDepth) return depth(step, n);
+    if (kind == MeasureKind::kCongestion) return congestion(step, n);
+    if (kind == MeasureKind::kRank) return rank(step, n);
+    if (reaches_all()) return hops(step, n, arguments[1]);
+    step.fail("no rule gives hops");
+    return numeral(0);
   };
-  return once(kind, [&]() -> Term {
-    if (kind == MeasureKind::kTime) return total_size(step, false, arguments[0]);
-    if (kind == MeasureKind::kCache) return total_size(step, true, arguments[0]);
-    if (hops && reaches_all()) return this->hops(step, arguments[0], arguments[1]);
-    if (kind == MeasureKind::kDepth && reads_neighbour(Side::kB)) {
-      rules_.insert("depth: row i reads row i - 1, so the chain 1, ..., n is the longest");
-      return fill("(- ?n 1)", holes);
-    }
-    const bool rank = kind == MeasureKind::kRank;
-    if (hops || kind == MeasureKind::kDepth || !only_self() || !reaches_all()) {
-      step.fail(std::string("no rule gives ") + heddle::name_of(kind));
-      return numeral(0);
-    }
-    holes["?live"] =
-        once(MeasureKind::kCache, [&] { return total_size(step, true, arguments[0]); });
-    rules_.insert(rank ? "capacity law: rank(m) <= cache(m) when A is diagonal"
-                       : "capacity law: congestion(n) * cache(n) >= n when A is diagonal");
-    return step.define(rank ? "(=> (<= 1 ?n) (and (<= 0 ?x) (<= ?x ?n) (<= ?x ?live)))"
-                            : "(=> (<= 1 ?n) (and (<= 1 ?x) (<= ?x ?n) (<= ?n (* ?x ?live))))",
-                       holes);
-  });
-}
-
-// g(i) of the class, from floors of roots and logarithms
-Term Derivation::growth(Step& step, const GrowthClass& growth, const Term& i) {
-  Term value = numeral(1);
-  const auto multiply = [&](const Term& factor) {
-    value = value_of(value) ? factor : fill("(* ?v ?f)", {{"?v", value}, {"?f", factor}});
-  };
-  if (growth.power_numerator > 0) {
-    std::string below = "?x", above = "(+ ?x 1)";
-    for (int factor = 1; factor < growth.power_denominator; ++factor) {
-      below = "(* " + below + " ?x)";
-      above = "(* " + above + " (+ ?x 1))";
-    }
-    const Term root = growth.power_denominator == 1
-                          ? i
-                          : step.define("(=> (<= 1 ?i) (and (<= 1 ?x) (<= " + below +
-                                            " ?i) (< ?i " + above + ")))",
-                                        {{"?i", i}});
-    for (int p = 0; p < growth.power_numerator; ++p) multiply(root);
-  }
-  const ExpressionPtr name = make_expression(Name{"i"});
-  const ExpressionPtr log2 = make_expression(BuiltinCall{BuiltinFunction::kLog2, {name}});
-  for (int p = 0; p < growth.log_power; ++p) multiply(step.encode_known(*log2, {{"i", i}}));
-  return value;
-}
-
-std::optional<std::string> Derivation::causality(const CertifiedClaim& certified) {
-  used_.clear(), rules_.clear(), assumes_.clear();
-  if (!causal(shape(Side::kA), Side::kA) || !causal(shape(Side::kB), Side::kB)) {
-    return problem_.empty() ? "the rows are not shown to be causal" : problem_;
-  }
-  needed_.insert(used_.begin(), used_.end());
-  return wrongly_told(certified);
-}
-
-// Does the certificate tell the derivation that was found?
-std::optional<std::string> Derivation::wrongly_told(const CertifiedClaim& certified) const {
-  if (certified.laws() != rules_) return "its rules are not those by which it holds";
-  const std::set<std::string> assumed(certified.assumes.begin(), certified.assumes.end());
-  if (assumed != assumes_) return "its assumptions are not those that it needs";
-  std::set<std::string> missing = used_;
-  for (const std::string& name : certified.obligations()) {
-    missing.erase(name);
-    if (scripts_.count(name) == 0) return "the step " + name + " is missing";
-  }
-  if (!missing.empty()) return "it does not list the step " + *missing.begin();
-  return std::nullopt;
-}
-
-std::optional<std::string> Derivation::claim(const Claim& claim, const CertifiedClaim& certified) {
-  reads_neighbour(Side::kA), reads_neighbour(Side::kB);  // may be listed with any claim
-  needed_.insert(used_.begin(), used_.end());
-  used_.clear(), rules_.clear(), assumes_.clear();
-  const std::string text = print(claim);
-  std::set<std::string> names;
-  std::string suffix;
-  const auto* bound = std::get_if<BoundClaim>(&claim.node);
-  const auto* reach = std::get_if<ReachClaim>(&claim.node);
-  const auto* grow = std::get_if<GrowthClaim>(&claim.node);
-  const auto start = [&](Step& step) {
-    step.free_names = true;
-    step.measure = [&](MeasureKind kind, const std::vector<Term>& arguments) {
-      return measure(step, kind, arguments);
-    };
-  };
-  const auto pointwise = [&](Step& step) {
-    start(step);
-    const Term where = claim.where ? step.encode(*claim.where, {}) : Term{"true", {}};
-    std::vector<Term> outer = step.take_needs();
-    Holes holes{{"?a", step.encode(bound ? *bound->left : *reach->from_row, {})},
-                {"?b", step.encode(bound ? *bound->right : *reach->to_row, {})}};
-    const char* goal = reach                                         ? "(and (<= 1 ?b) (<= ?b ?a))"
-                       : bound->op == ComparisonOperator::kEqual     ? "(= ?a ?b)"
-                       : bound->op == ComparisonOperator::kLessEqual ? "(<= ?a ?b)"
-                                                                     : "(<= ?b ?a)";
-    std::vector<Term> inner = step.take_needs();
-    inner.push_back(fill(goal, holes));
-    names = step.variables();
-    if (names.count("i") + names.count("j") == 2) step.allow("(< j i)");
-    outer.push_back(claim.where ? Term{"=>", {where, both(std::move(inner))}}
-                                : both(std::move(inner)));
-    return both(std::move(outer));
-  };
-  const auto asymptotic = [&](Step& step) {
-    start(step);
-    std::map<std::string, std::optional<Integer>> given;
-    for (const auto& [key, value] : certified.witnesses()) given[key] = Integer::parse(value);
-    const auto* term = std::get_if<MeasureTerm>(&grow->measure->node);
-    if (!given["c"] || !given["i0"] || given.size() != 2 || *given["i0"] < Integer(1) ||
-        term == nullptr || claim.where) {
-      step.fail("a class needs constants c and i0 and a plain measure");
-      return numeral(0);
-    }
-    const bool pairs = term->measure == MeasureKind::kHops;
-    std::vector<Term> arguments;
-    for (const ExpressionPtr& argument : term->arguments) {
-      arguments.push_back(step.encode(*argument, {}));
-    }
-    names = step.variables();
-    if (arguments.size() != names.size() || (pairs && (names.count("i") + names.count("j") != 2 ||
-                                                       print(*term->arguments[0]) != "i"))) {
-      step.fail("a class needs a measure of plain variables");
-      return numeral(0);
-    }
-    // The step speaks of i and j, whatever the claim calls them.
-    Holes holes{
-        {"?i", step.variable("i")}, {"?c", numeral(*given["c"])}, {"?s", numeral(*given["i0"])}};
-    step.allow("(<= ?s ?i)", holes);
-    std::vector<Term> rows{holes["?i"]};
-    if (pairs) {
-      rows.push_back(step.variable("j"));
-      step.allow("(and (<= 1 j) (< j i))");
-    }
-    suffix = *given["i0"] == Integer(1) ? "" : " >= " + given["i0"]->to_string();
-    step.take_needs();
-    holes["?v"] = measure(step, term->measure, rows);
-    holes["?g"] = growth(step, grow->growth, holes["?i"]);
-    return fill("(<= ?v (* ?c ?g))", holes);
-  };
-  const bool proved = grow    ? step("growth: ", asymptotic)
-                      : reach ? reaches_all() && step("in range: " + text, pointwise)
-                              : step("claim: " + text, pointwise);
-  if (!proved) return problem_.empty() ? "no rule shows that tokens are reached" : problem_;
-  if (reach) {
-    rules_.insert(
-        shape(Side::kA).points.all_from(0)
-            ? "reaches: row i reads every x_j"
-            : "reaches: x_j enters at row j, and every row i reads y_{i-1}, so j walks to i");
-  }
-  if (rules_.empty()) rules_.insert("arithmetic");
-  needed_.insert(used_.begin(), used_.end());
-  const std::string scope = scope_of(names) + suffix;
-  if (certified.scope != scope) return "its scope is not " + scope;
-  if (!grow && !certified.witnesses().empty()) return "it needs no parameters";
-  return wrongly_told(certified);
+  return measured_[key] = value();
 }
 
 }  // namespace heddle::auditing
