@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cctype>
 #include <map>
+#include <set>
 
 #include "analyzer/audit/term.hpp"
 #include "analyzer/theorems.hpp"
@@ -15,6 +16,8 @@ namespace heddle {
 namespace {
 
 using auditing::Term;
+
+constexpr std::size_t kWidestFact = 60;  // behind which remarks are aligned
 
 bool starts_with(const std::string& text, const std::string& prefix) {
   return text.rfind(prefix, 0) == 0;
@@ -100,6 +103,7 @@ std::string infix(const Term& term) {
 struct Assertion {
   std::string why;  // the comment above it
   std::string text;
+  std::vector<std::string> conjuncts;  // of the text
 };
 
 // The assertions of a script in infix; the last is the goal, no longer negated.
@@ -115,7 +119,12 @@ std::vector<Assertion> assertions_of(const std::string& script) {
     if (!term || term->parts.size() != 1) continue;
     const Term& fact = term->parts[0];
     const bool goal = why == "the goal, negated" && fact.head == "not";
-    result.push_back({why, infix(simplified(goal ? fact.parts[0] : fact))});
+    const Term said = simplified(goal ? fact.parts[0] : fact);
+    Assertion assertion{why, infix(said), {}};
+    for (const Term& part : said.head == "and" ? said.parts : std::vector<Term>{said}) {
+      assertion.conjuncts.push_back(infix(part));
+    }
+    result.push_back(std::move(assertion));
   }
   return result;
 }
@@ -125,7 +134,7 @@ bool is_lemma(const std::string& why) {
   const std::size_t bracket = why.find('(');
   const std::string name = why.substr(0, bracket);
   static const char* const kLemmas[] = {"power",    "powers",      "increasing", "positive",
-                                        "doubling", "closed_form", "at_most"};
+                                        "doubling", "closed_form", "at_most",    "ratio"};
   return why == "popcount" ||
          (bracket != std::string::npos && why.back() == ')' &&
           std::find(std::begin(kLemmas), std::end(kLemmas), name) != std::end(kLemmas));
@@ -150,7 +159,8 @@ std::string lemma_statement(const std::string& lemma, const std::string& base_st
 
 // With a capital letter, unless it begins with a symbol, and a full stop.
 std::string sentence(std::string text) {
-  if (text.size() > 1 && std::islower(static_cast<unsigned char>(text[1])) != 0) {
+  const bool word = text.size() > 1 && std::islower(static_cast<unsigned char>(text[1])) != 0;
+  if (word || starts_with(text, "a ")) {
     text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
   }
   return text + ".";
@@ -277,17 +287,24 @@ class Explainer {
     if (step == steps_.end()) return;
     const std::vector<Assertion> all = assertions_of(step->second->script);
     if (all.empty()) return;
-    std::string known;
+    std::vector<const Assertion*> known;
     std::map<std::string, std::size_t> instances;
+    std::size_t width = 0;
     for (std::size_t at = 0; at + 1 < all.size(); ++at) {
       if (is_lemma(all[at].why)) {
         ++instances[all[at].why];
-      } else {
-        known += all[at].text + "\n";
+        continue;
       }
+      known.push_back(&all[at]);
+      if (all[at].text.size() <= kWidestFact) width = std::max(width, all[at].text.size());
+    }
+    std::string facts;
+    for (const Assertion* fact : known) {
+      const std::size_t gap = fact->text.size() < width ? width - fact->text.size() : 0;
+      facts += fact->text + std::string(gap + 2, ' ') + "# " + fact->why + "\n";
     }
     line("What is left is a statement about integers. From");
-    block(known);
+    block(facts);
     if (!instances.empty()) {
       std::string text;
       std::size_t left = instances.size();
@@ -300,8 +317,20 @@ class Explainer {
     } else {
       line("it follows that");
     }
-    block(all.back().text);
+    block(without_repeats(all.back(), known));
     line("No integers satisfy the first and violate the second (step `" + name + "`).");
+  }
+
+  // The goal, one conjunct a line, less what was assumed and what was said.
+  static std::string without_repeats(const Assertion& goal,
+                                     const std::vector<const Assertion*>& known) {
+    std::set<std::string> said;
+    for (const Assertion* fact : known) said.insert(fact->text);
+    std::string text;
+    for (const std::string& part : goal.conjuncts) {
+      if (said.insert(part).second) text += part + "\n";
+    }
+    return text.empty() ? goal.text : text;
   }
 
   void lemmas() {
@@ -355,8 +384,12 @@ class Explainer {
     for (const std::string& what : report_.trusted) {
       if (starts_with(what, "assumed: ")) assumed.push_back(what.substr(9));
     }
-    line("Whoever accepts this has to believe the laws above, the solvers' answers, and" +
-         std::string(assumed.empty() ? " no other theorem." : " the following:"));
+    const bool shown = report_.steps > 0 && report_.steps_with_evidence == report_.steps;
+    line("Whoever accepts this has to believe the laws above, " +
+         std::string(shown ? "the solvers' answers or the arithmetic that shows each step without "
+                             "them, and"
+                           : "the solvers' answers, and") +
+         (assumed.empty() ? " no other theorem." : " the following:"));
     for (const std::string& what : assumed) item(what + ".");
   }
 
