@@ -54,7 +54,8 @@ AtomId Execution::total(const std::string& name, const std::vector<Term>& inputs
   return id;
 }
 
-Polynomial Execution::collapse(const Symbolic& value, const std::string& name) {
+Polynomial Execution::collapse(const Symbolic& value, const std::string& name,
+                               bool with_square) {
   assert_that(!value.integer.empty(), "an integer was expected");
   if (value.integer.size() == 1) return value.integer[0].value;
   std::vector<Term> inputs;
@@ -68,6 +69,12 @@ Polynomial Execution::collapse(const Symbolic& value, const std::string& name) {
   bool bounded = true;
   for (const Alternative& each : value.integer) {
     facts_.add(id, nullptr, implies(each.when, equal(chosen, facts_.term(each.value))));
+    if (with_square) {
+      // To the solver a product is a variable: that x = v gives x x = v v has to be said.
+      const Polynomial x = Polynomial::atom(id);
+      facts_.add(id, nullptr, implies(each.when, equal(facts_.term(x * x),
+                                                       facts_.term(each.value * each.value))));
+    }
     const std::optional<Facts::Interval> range = facts_.interval(each.value);
     bounded = bounded && range.has_value();
     if (!range) continue;
@@ -77,8 +84,6 @@ Polynomial Execution::collapse(const Symbolic& value, const std::string& name) {
   if (bounded) {
     facts_[id].low = hull->low;
     facts_[id].high = hull->high;
-    // Also where none of the conditions holds, which is nowhere that matters.
-    facts_.add(id, nullptr, conjunction({chosen >= Term(hull->low), chosen <= Term(hull->high)}));
   }
   return Polynomial::atom(id);
 }
@@ -120,14 +125,24 @@ std::vector<Term> Execution::size_lemmas(const std::vector<Term>& facts, const T
        facts_.context(nullptr, {facts_.term(Polynomial::atom(launch_.length))})) {
     known.push_back(fact);
   }
+  // What holds of a launch is asked first: it is short, and the same wherever it is asked.
+  const auto of_launch = [&](const Term& goal, const std::string& statement) {
+    return prover_.proves(facts_.context(nullptr, {goal}), goal, statement);
+  };
   const auto within = [&](const std::string& factor, AtomId size) {
     if (facts_[size].name == factor) return true;
     const Term x = Term::variable(factor);
     const Term goal = conjunction({x >= 0, x <= facts_.term(Polynomial::atom(size))});
-    return prover_.proves(known, goal, factor + " lies within a size");
+    const std::string statement = factor + " lies within a size";
+    if (facts_[facts_.find(factor)].sharing == Sharing::kLaunch &&
+        facts_[facts_.find(factor)].nature == Nature::kGiven) {
+      return of_launch(goal, statement);
+    }
+    return prover_.proves(known, goal, statement);
   };
   const auto at_least_one = [&](AtomId size) {
-    return prover_.proves(known, facts_.term(Polynomial::atom(size)) >= 1, "a size is not 0");
+    const Term goal = facts_.term(Polynomial::atom(size)) >= 1;
+    return of_launch(goal, "a size is not 0") || prover_.proves(known, goal, "a size is not 0");
   };
   std::vector<Term> lemmas;
   for (const std::string& variable : variables) {
@@ -357,8 +372,10 @@ Symbolic Execution::select(ir::ValueId id, const ir::Select& node) {
 
 // x = y q + r with 0 <= r < y, for x >= 0 and y >= 1; floor for other x.
 Division Execution::quotient(const Polynomial& x, const Polynomial& y, TextPlace) {
-  const auto known = quotients_.find({x, y});
-  if (known != quotients_.end()) return known->second;
+  std::vector<Quotient>& known = quotients_[{x, y}];
+  for (const Quotient& each : known) {
+    if (continues(path_, each.path)) return each.division;
+  }
   const std::optional<Integer> constant = y.constant();
   std::optional<Division> exact;
   if (constant && constant->sign() > 0) exact = divide(x, *constant);
@@ -368,10 +385,20 @@ Division Execution::quotient(const Polynomial& x, const Polynomial& y, TextPlace
   }
   if (exact) {
     const Term rest = facts_.term(exact->remainder);
-    // By what holds everywhere, since the result is kept for other places.
     const Term fits = conjunction({rest >= 0, rest < facts_.term(y)});
-    if (proves(nullptr, fits, "the division is exact up to a remainder below the divisor")) {
-      return quotients_.emplace(std::pair{x, y}, *exact).first->second;
+    const std::optional<Facts::Interval> range = facts_.interval(exact->remainder);
+    const bool plain = constant && range && range->low >= Integer(0) && range->high < *constant;
+    // By what holds everywhere; of places and counters by what holds here, since a loop's range is
+    // a condition of its body. What depends on the run keeps its remainder, which is small even
+    // where a witness for another place names the number.
+    const std::set<AtomId> atoms = exact->remainder.atoms();
+    const bool runs = std::any_of(atoms.begin(), atoms.end(), [&](AtomId atom) {
+      return facts_[atom].nature == Nature::kState;
+    });
+    const Path where = plain || runs ? Path() : path_;
+    if (plain || proves(where, fits, "the division is exact up to a remainder below the divisor")) {
+      known.push_back({where, *exact});
+      return *exact;
     }
   }
   const AtomId id = total("quotient", {facts_.term(x), facts_.term(y)});
@@ -379,13 +406,15 @@ Division Execution::quotient(const Polynomial& x, const Polynomial& y, TextPlace
   const Term product = facts_.term(y * q);
   const Term upper = facts_.term(y * q + y - Polynomial(1));
   const Term between = conjunction({product <= facts_.term(x), facts_.term(x) <= upper});
-  facts_.add(id, nullptr, constant ? between : implies(facts_.term(y) >= 1, between));
+  const bool positive = constant && constant->sign() > 0;
+  facts_.add(id, nullptr, positive ? between : implies(facts_.term(y) >= 1, between));
   const std::optional<Facts::Interval> range = facts_.interval(x);
-  if (constant && range) {
+  if (positive && range) {
     facts_[id].low = floor_div(range->low, *constant);
     facts_[id].high = floor_div(range->high, *constant);
   }
-  return quotients_.emplace(std::pair{x, y}, Division{q, x - y * q}).first->second;
+  known.push_back({nullptr, {q, x - y * q}});
+  return known.back().division;
 }
 
 Symbolic Execution::call(ir::ValueId id, const ir::Call& node) {

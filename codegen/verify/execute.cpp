@@ -13,6 +13,15 @@ Execution::Execution(const Lifted& lifted, const Uniformity& uniformity, const L
     : facts_(facts), prover_(prover), lifted_(lifted), uniformity_(uniformity), launch_(launch) {}
 
 void Execution::run() {
+  for (const ir::Value& value : kernel().values) {
+    const ir::Binary* product = std::get_if<ir::Binary>(&value.node);
+    if (product == nullptr || product->op != ir::BinaryOperator::kMultiply) continue;
+    const ir::Read* left = std::get_if<ir::Read>(&kernel()[product->left].node);
+    const ir::Read* right = std::get_if<ir::Read>(&kernel()[product->right].node);
+    if (left != nullptr && right != nullptr && left->variable.index == right->variable.index) {
+      squared_.insert(left->variable.index);
+    }
+  }
   for (std::size_t index = 0; index < kernel().arrays.size(); ++index) {
     if (kernel().arrays[index].type != Type::kI64) continue;
     std::vector<Bound>& bounds = kept_[static_cast<std::int32_t>(index)];
@@ -180,7 +189,8 @@ void Execution::branch(const ir::Statement&, const ir::If& node) {
       merged.integer = always(yes[place].integer[0].value);
     } else if (linear || merged.integer.size() > 4) {
       // Indices stay apart, since their products would not be seen through one new number.
-      merged.integer = always(collapse(merged, kernel().variables[place].name));
+      merged.integer = always(
+          collapse(merged, kernel().variables[place].name, squared_.count(index) != 0));
     }
     state_[place] = std::move(merged);
   }

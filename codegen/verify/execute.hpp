@@ -66,7 +66,7 @@ class Execution {
   Symbolic reduce(ir::ValueId id, const ir::Reduce& node);
   Symbolic load(ir::ValueId id, const ir::Load& node);
   Symbolic opaque_truth();
-  Polynomial collapse(const Symbolic& value, const std::string& name);
+  Polynomial collapse(const Symbolic& value, const std::string& name, bool with_square = false);
   Division quotient(const Polynomial& x, const Polynomial& y, TextPlace at);
   AtomId total(const std::string& name, const std::vector<Term>& inputs);
   std::vector<Polynomial> size_bounds() const;
@@ -123,6 +123,7 @@ class Execution {
   const Launch& launch_;
 
   State state_;
+  std::set<std::int32_t> squared_;  // variables that the text multiplies by themselves
   std::map<std::int32_t, Term> views_;
   Path path_;
   bool recording_ = true;
@@ -135,7 +136,11 @@ class Execution {
   int segments_ = 1;
   int order_ = 0;
   TextPlace at_;
-  std::map<std::pair<Polynomial, Polynomial>, Division> quotients_;
+  struct Quotient {
+    Path path;  // where it is this one
+    Division division;
+  };
+  std::map<std::pair<Polynomial, Polynomial>, std::vector<Quotient>> quotients_;
   struct Ranged {
     Polynomial value;
     Path path;

@@ -161,20 +161,23 @@ AtomId Facts::find(const std::string& name) const {
 }
 
 void Facts::add(AtomId owner, const Path& path, Term fact) {
-  (*this)[owner].facts.push_back(facts_.size());
+  add(std::set<AtomId>{owner}, path, std::move(fact));
+}
+
+void Facts::add(const std::set<AtomId>& owners, const Path& path, Term fact) {
+  for (const AtomId owner : owners) (*this)[owner].facts.push_back(facts_.size());
   facts_.push_back({path, std::move(fact)});
 }
 
-void Facts::add(const Path& path, Term fact) {
+void Facts::add(Term fact) {
   std::set<std::string> names;
   collect_factors(fact, names);
-  bool state = false;
-  for (const std::string& name : names) state |= (*this)[find(name)].nature == Nature::kState;
   for (const std::string& name : names) {
     Atom& atom = (*this)[find(name)];
-    if (!state || atom.nature == Nature::kState) atom.facts.push_back(facts_.size());
+    assert_that(atom.nature == Nature::kGiven, "a fact about a launch speaks of its run");
+    atom.facts.push_back(facts_.size());
   }
-  facts_.push_back({path, std::move(fact)});
+  facts_.push_back({nullptr, std::move(fact)});
 }
 
 Term Facts::term(const Polynomial& p) const {

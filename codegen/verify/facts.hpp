@@ -71,8 +71,9 @@ class Facts {
   // Known, under `path`, wherever `owner` is spoken of. What an owner's facts claim must be true of
   // some value of it even where the code that makes it did not run.
   void add(AtomId owner, const Path& path, Term fact);
-  // Known wherever an unknown of execution in it, or an argument if it has none, is spoken of.
-  void add(const Path& path, Term fact);
+  void add(const std::set<AtomId>& owners, const Path& path, Term fact);
+  // Known wherever any of its atoms is spoken of: what holds of a launch.
+  void add(Term fact);
 
   Term term(const Polynomial& p) const;
   AtomId find(const std::string& name) const;

@@ -78,4 +78,38 @@ std::vector<Reach> reachable(const Trace& trace, int segment) {
   return found;
 }
 
+namespace {
+
+// Whether control may pass through a whole iteration without a barrier.
+bool runs_through(const Trace& trace, int loop) {
+  for (const Flow& back : trace.flows) {
+    if (back.around != loop) continue;
+    for (const Reach& reach : reachable(trace, back.to)) {
+      if (reach.to == back.from) return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+std::vector<Term> later_iterations(const Facts& facts, const Trace& trace,
+                                   const std::vector<int>& around, const Renaming& here,
+                                   const Renaming& there) {
+  std::vector<Term> result;
+  for (const int id : around) {
+    const Loop& loop = trace.loops[static_cast<std::size_t>(id)];
+    // In a later iteration of an outer loop this one has begun anew.
+    const bool anew = std::any_of(around.begin(), around.end(), [&](int other) {
+      return std::count(loop.outer.begin(), loop.outer.end(), other) != 0;
+    });
+    if (!loop.counted || anew) continue;
+    const Term counter = facts.term(Polynomial::atom(loop.counter));
+    const Term next = renamed(counter, here) + Term(1);
+    const Term later = renamed(counter, there);
+    result.push_back(runs_through(trace, id) ? later >= next : equal(later, next));
+  }
+  return result;
+}
+
 }  // namespace heddle::verify

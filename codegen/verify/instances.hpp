@@ -31,12 +31,16 @@ std::vector<int> loops_of(const Access& access);
 std::vector<Term> risen(const Facts& facts, const Trace& trace, const Access& access,
                         const Access& later, const Renaming& rename);
 
-// From which stretch of code control may reach another without a barrier between, and through the
-// next iteration of which loops.
+// From which stretch of code control may reach another without a barrier between, and through
+// later iterations of which loops.
 struct Reach {
   int to = 0;
   std::vector<int> around;  // sorted
 };
 std::vector<Reach> reachable(const Trace& trace, int segment);
+// What that says of the iterations: `here` names the first place's, `there` the second one's.
+std::vector<Term> later_iterations(const Facts& facts, const Trace& trace,
+                                   const std::vector<int>& around, const Renaming& here,
+                                   const Renaming& there);
 
 }  // namespace heddle::verify

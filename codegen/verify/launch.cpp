@@ -45,8 +45,8 @@ class Maker {
     const AtomId id = facts_.fresh(name, sharing, Nature::kGiven);
     facts_[id].low = Integer(0);
     facts_[id].high = high;
-    facts_.add(nullptr, facts_.term(Polynomial::atom(id)) >= 0);
-    facts_.add(nullptr, facts_.term(Polynomial::atom(id)) <= Term(high));
+    facts_.add(facts_.term(Polynomial::atom(id)) >= 0);
+    facts_.add(facts_.term(Polynomial::atom(id)) <= Term(high));
     return id;
   }
   void size(const std::string& name) {
@@ -59,7 +59,7 @@ class Maker {
     for (const std::string& extent : entry_.grid) {
       const AtomId place = number("place_in_" + extent, Sharing::kBlock, kLargestSize - Integer(1));
       const Polynomial count = launch_.extent(extent);
-      facts_.add(nullptr, facts_.term(Polynomial::atom(place)) < facts_.term(count));
+      facts_.add(facts_.term(Polynomial::atom(place)) < facts_.term(count));
       launch_.places.push_back(place);
       launch_.block = launch_.block * count + Polynomial::atom(place);
     }
@@ -73,7 +73,7 @@ class Maker {
     const bool counted = launch_.sizes.count("tokens") != 0;
     const Polynomial sum = of("start") + (counted ? of("tokens") : Polynomial(1));
     launch_.length = number("length", Sharing::kLaunch, kLargestSize);
-    facts_.add(nullptr, equal(facts_.term(Polynomial::atom(launch_.length)), facts_.term(sum)));
+    facts_.add(equal(facts_.term(Polynomial::atom(launch_.length)), facts_.term(sum)));
     const auto heads = launch_.sizes.find("heads");
     if (heads == launch_.sizes.end()) return;
     Monomial row = {launch_.length, heads->second};
@@ -101,11 +101,18 @@ class Maker {
     if (size == launch_.sizes.end()) return;
     const Term have = facts_.term(Polynomial::atom(size->second));
     const Term length = facts_.term(Polynomial::atom(launch_.length));
-    if (layout.retention == CacheRetention::kAll) facts_.add(nullptr, have >= length);
+    // A prefill from the first token on may do without slots: its caller wants no state.
+    const auto start = launch_.sizes.find("start");
+    const Term none = entry_.op == "prefill" && start != launch_.sizes.end()
+                          ? conjunction({equal(facts_.term(Polynomial::atom(start->second)), 0),
+                                         equal(have, 0)})
+                          : disjunction({});
+    const auto holds = [&](const Term& fact) { facts_.add(disjunction({none, fact})); };
+    if (layout.retention == CacheRetention::kAll) holds(have >= length);
     if (layout.retention != CacheRetention::kNextRow || layout.steps.empty()) return;
     // The later steps are as true, but no index needs more than a first slot.
     const auto& [tokens, needed] = layout.steps.front();
-    facts_.add(nullptr, implies(length >= tokens, have >= needed));
+    holds(implies(length >= tokens, have >= needed));
   }
 
   Facts& facts_;

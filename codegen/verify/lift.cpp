@@ -168,6 +168,15 @@ class Lifter : public ExpressionReader {
     scopes_.back().emplace_back(name, symbol);
   }
 
+  // In C++ a name that is being declared already hides an outer one: `const Index x = x;`.
+  void not_itself(const std::string& name, std::size_t from) {
+    for (std::size_t index = from; index < at_ && index < tokens_.size(); ++index) {
+      const Token& token = tokens_[index];
+      if (token.kind != TokenKind::kName || token.text != name) continue;
+      return fail(token.at, "'" + name + "' is declared by what it is");
+    }
+  }
+
   // ---- statements ---------------------------------------------------------------------------
 
   // Up to and with the closing bracket.
@@ -238,8 +247,10 @@ class Lifter : public ExpressionReader {
     const std::string name = expect_name();
     expect("=");
     const TextPlace value_at = peek().at;
+    const std::size_t value_begin = at_;
     const ir::ValueId value = as(expression(), c_type(*type), value_at);
     expect(";");
+    not_itself(name, value_begin);
     const ir::VariableId id = variable(name, *type, !constant);
     declare(name, id, at);
     add(statements, ir::Define{id, value});
@@ -279,12 +290,14 @@ class Lifter : public ExpressionReader {
     expect("const");
     const std::string name = expect_name();
     expect("=");
+    const std::size_t condition_at = at_;
     const ir::ValueId condition = as(disjunction(), CType::kBool, at);
     expect("?");
     const std::optional<ir::BufferId> yes = buffer_name();
     expect(":");
     const std::optional<ir::BufferId> no = buffer_name();
     expect(";");
+    not_itself(name, condition_at);
     if (!yes || !no) return;
     const CType wanted = real ? CType::kFloat : CType::kBf16;
     if (element_of(*yes) != wanted || element_of(*no) != wanted) {
@@ -375,13 +388,15 @@ class Lifter : public ExpressionReader {
     loop.kind = kind;
     loop.variable = variable(name, Type::kI64, false);
     expect("=");
+    const std::size_t begin_at = at_;
     loop.begin = as_index(expression(), at);
     expect(";");
+    not_itself(name, begin_at);
     scopes_.emplace_back();
     declare(name, loop.variable, at);
     expect(name.c_str());
     expect("<");
-    loop.end = as_index(expression(), at);
+    loop.end = as_index(sum(), at);  // C++ reads `c < a ? b : d` as a choice
     expect(";");
     if (accept("++")) {
       expect(name.c_str());

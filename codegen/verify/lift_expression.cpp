@@ -184,6 +184,10 @@ Typed ExpressionReader::expression() {
   expect(":");
   const Typed no = expression();
   if (is_integer(yes.type) && is_integer(no.type)) {
+    const bool narrow = yes.type != CType::kIndex && no.type != CType::kIndex;
+    if (narrow && (yes.type == CType::kUnsigned || no.type == CType::kUnsigned)) {
+      fail(at, "this choice is unsigned; kernels of heddle choose between Index");
+    }
     const bool wide = yes.type == CType::kIndex || no.type == CType::kIndex;
     return {make(Type::kI64, ir::Select{test, yes.id, no.id}, at),
             wide ? CType::kIndex : CType::kInt};

@@ -42,6 +42,7 @@ class ExpressionReader {
 
   Typed expression();  // a whole one, with ?:
   Typed disjunction();
+  Typed sum();
   Typed index_of(ir::MemoryId memory);  // of "[...]", an element of `memory`
   ir::ValueId as_index(const Typed& value, TextPlace at);
   ir::ValueId as(const Typed& value, CType type, TextPlace at);
@@ -62,7 +63,6 @@ class ExpressionReader {
   Typed conjunction();
   Typed equality();
   Typed relation();
-  Typed sum();
   Typed product();
   Typed prefix();
   Typed primary();

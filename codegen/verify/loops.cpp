@@ -293,7 +293,14 @@ void Execution::assume(const std::vector<Candidate>& invariants) {
   for (const Candidate& each : invariants) {
     const std::optional<Term> term = statement_of(each);
     assert_that(term.has_value(), "an invariant was checked and has no sense");
-    facts_.add(path_, *term);
+    // Owned by what the loop changes and by nothing older: else what was known before the loop
+    // would lean on it where the loop was not reached.
+    std::set<AtomId> owners;
+    for (const auto& [variable, coefficient] : each.terms) {
+      const std::set<AtomId> atoms = value_of(variable).integer[0].value.atoms();
+      owners.insert(atoms.begin(), atoms.end());
+    }
+    facts_.add(owners, path_, *term);
     const std::optional<Integer> offset = each.offset.constant();
     if (each.equal_to || each.terms.size() != 1 || !offset) continue;
     const auto& [variable, coefficient] = each.terms[0];
@@ -314,6 +321,7 @@ void Execution::loop(LoopText text) {
   loop.barrier = has_barrier(*text.body);
   loop.counted = text.counted != nullptr;
   loop.entry = path_;
+  loop.outer = loops_;
   const int before_segment = segment_;
   Polynomial begin, end, step;
   if (loop.counted) {
@@ -364,10 +372,11 @@ void Execution::loop(LoopText text) {
       const Polynomial value = once ? begin : begin + step * Polynomial::atom(counter);
       if (once) {
         facts_.add(counter, nullptr, facts_.term(Polynomial::atom(counter)) <= 0);
-        path_ = extend(path_, facts_.term(begin) < facts_.term(end));
       }
-      const Term k = facts_.term(Polynomial::atom(counter));
-      facts_.add(counter, before, conjunction({k >= 0, facts_.term(value) < facts_.term(end)}));
+      facts_.add(counter, nullptr, facts_.term(Polynomial::atom(counter)) >= 0);
+      // There may be no iteration at all, so this is no fact about the counter: what is found out
+      // in the body holds under it.
+      path_ = extend(path_, facts_.term(value) < facts_.term(end));
       value_of(text.counted->variable).integer = always(value);
       loop.counter = counter;
       in_range(value + step, lifted_.place(*text.statement));
@@ -441,6 +450,8 @@ void Execution::loop(LoopText text) {
       const int after = segments_++;
       trace.flows.push_back({segment_, after, -1});
       trace.flows.push_back({before_segment, after, -1});
+      // A while loop looks at its condition once more than it runs.
+      if (!loop.counted) trace.flows.push_back({head_segment, after, -1});
       segment_ = after;
     } else {
       around_.pop_back();

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "analyzer/smt/plain_solver.hpp"
 #include "analyzer/smt/script.hpp"
 #include "codegen/verify/facts.hpp"
 #include "patterns/result.hpp"
@@ -63,8 +64,22 @@ bool holds(const Term& term, const std::map<std::string, Integer>& model) {
   }
 }
 
+namespace {
+
+// Whether each part of the goal stands among the facts as it is.
+bool stands(const Term& goal, const std::set<std::string>& facts) {
+  if (goal.operation() != Operation::kAnd) return facts.count(goal.text()) != 0;
+  return std::all_of(goal.operands().begin(), goal.operands().end(),
+                     [&](const Term& part) { return stands(part, facts); });
+}
+
+}  // namespace
+
 smt::Reply Prover::ask(const std::vector<Term>& facts, const Term& goal,
                        const std::string& statement, bool with_model) {
+  std::set<std::string> stated;
+  for (const Term& fact : facts) stated.insert(fact.text());
+  if (stands(goal, stated)) return {smt::Answer::kUnsat, {}, {}};
   smt::Script script;
   std::vector<Term> all = facts;
   all.push_back(goal);
@@ -83,7 +98,10 @@ smt::Reply Prover::ask(const std::vector<Term>& facts, const Term& goal,
     names.assign(variables.begin(), variables.end());
   }
   ++questions_;
-  smt::Reply reply = smt::solve(text, options_.resource_limit, names);
+  smt::Reply reply = smt::solve_plainly(text, options_.resource_limit, with_model);
+  if (reply.answer == smt::Answer::kUnknown) {
+    reply = smt::solve(text, options_.resource_limit, names);
+  }
   answers_[question] = reply.answer;
   if (options_.keep_scripts && reply.answer == smt::Answer::kUnsat) {
     scripts_.push_back({statement, text});

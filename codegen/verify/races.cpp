@@ -79,12 +79,7 @@ class Races {
     add(b.known);
     add(risen(facts_, trace_, first, second, here));
     add(risen(facts_, trace_, second, first, there));
-    for (const int id : around) {
-      const Loop& loop = trace_.loops[static_cast<std::size_t>(id)];
-      if (!loop.counted) continue;
-      const Term counter = facts_.term(Polynomial::atom(loop.counter));
-      known.push_back(equal(renamed(counter, there), counter + Term(1)));
-    }
+    add(later_iterations(facts_, trace_, around, here, there));
     known.push_back(differ(a.thread, b.thread));
     decide(first, second, known, same(a.digits, b.digits), "two threads of a block");
   }

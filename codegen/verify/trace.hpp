@@ -29,6 +29,7 @@ struct Loop {
   bool counted = false;          // a for loop
   AtomId counter = -1;           // counted: the number of the iteration, from 0
   Polynomial step;               // counted: between iterations
+  std::vector<int> outer;        // ids of the loops with barriers around it
   Path entry;                    // where the loop stands
   Path inside;                   // in an iteration
   std::vector<Changed> changed;  // whole numbers only

@@ -33,6 +33,11 @@ class Search {
 
  private:
   bool free(AtomId id) const { return !fixed_(facts_[id]); }
+  // Whether its value is named here, so that what is known of it is to be shown.
+  bool named(AtomId id) const {
+    const Nature nature = facts_[id].nature;
+    return free(id) && (nature == Nature::kCounter || nature == Nature::kGiven);
+  }
   std::string name(AtomId id) const { return facts_[id].name + suffix_; }
   Term own(const Term& term) const { return renamed(term, rename_); }
 
@@ -122,6 +127,9 @@ class Search {
   std::optional<Witness> finish(const std::vector<Term>& place) {
     std::vector<Term> required;
     std::vector<Term> granted;  // true of the iteration that is named, if it exists
+    std::vector<Term> entered;  // and where its loop was come to
+    std::vector<Term> inside;   // true of it then
+    std::vector<Term> left;     // true of what its loop leaves behind
     std::vector<Term> exists;
     std::size_t given_conditions = 0;
     std::size_t first_given = 0;
@@ -140,17 +148,18 @@ class Search {
       const Term at = values_.at(name(counter->head));
       exists.push_back(own(facts_.term(counter->entry)) <= at);
       exists.push_back(at < facts_.term(Polynomial::atom(counter->exit)));
-      granted.push_back(own(equal(facts_.term(counter->end),
-                                  facts_.term(Polynomial::atom(counter->head)) + Term(1))));
+      inside.push_back(own(equal(facts_.term(counter->end),
+                                 facts_.term(Polynomial::atom(counter->head)) + Term(1))));
       for (const Term& fact : facts_.context(
                loop(id).inside, {facts_.term(counter->end), facts_.term(counter->entry)})) {
-        granted.push_back(own(fact));
+        inside.push_back(own(fact));
       }
+      for (const Term& condition : conditions(loop(id).entry)) entered.push_back(own(condition));
       first_given = conditions(loop(id).entry).size();
       given_conditions = conditions(loop(id).inside).size() - first_given;
-      for (const Term& fact :
-           facts_.context(nullptr, {facts_.term(Polynomial::atom(counter->exit))})) {
-        assumed_.push_back(own(fact));
+      for (const Facts::Known& known :
+           facts_.known(nullptr, {facts_.term(Polynomial::atom(counter->exit))})) {
+        if (!named(known.owner)) left.push_back(own(known.holds));
       }
     }
     std::vector<Term> about;
@@ -165,22 +174,25 @@ class Search {
     for (std::size_t index = 0; index < path.size(); ++index) {
       const bool given = index >= first_given && index < first_given + given_conditions;
       about.push_back(path[index]);
-      if (!left_behind[index] || given) {
-        (given ? granted : required).push_back(own(path[index]));
+      if (given) continue;  // among what holds inside
+      if (!left_behind[index]) {
+        required.push_back(own(path[index]));
         continue;
       }
       // A loop on the way has ended, where the way leads through it.
       const std::vector<Term> way(path.begin(), path.begin() + static_cast<std::ptrdiff_t>(index));
       granted.push_back(own(implies(conjunction(way), path[index])));
     }
+    std::vector<Term> defined;
+    std::vector<Term> real;  // there is such a thread, and iterations are not negative
     for (const Facts::Known& known : facts_.known(nullptr, about)) {
-      const Nature nature = facts_[known.owner].nature;
-      const bool named =
-          free(known.owner) && (nature == Nature::kCounter || nature == Nature::kGiven);
-      (named ? required : granted).push_back(own(known.holds));
+      // What defines a function holds of any numbers, those of no thread too.
+      const bool defines = facts_[known.owner].nature == Nature::kTotal;
+      (named(known.owner) ? real : defines ? defined : granted).push_back(own(known.holds));
     }
     const auto with_values = [&](const Term& term) { return substituted(term, values_); };
     std::vector<Term> all = exists;
+    all.insert(all.end(), real.begin(), real.end());
     all.insert(all.end(), required.begin(), required.end());
     Witness result{{}, conjunction({}), {}};
     for (const int id : own_loops_) {
@@ -194,13 +206,28 @@ class Search {
     }
     result.required = conjunction(parts);
     std::vector<Term> there;
-    for (const Term& each : exists) there.push_back(*with_values(each));
-    for (const Term& each : granted) {
-      // A fact about a product that moves is left out.
+    const auto where = [&](const std::vector<Term>& terms) {
+      for (const Term& term : terms) there.push_back(*with_values(term));
+    };
+    const auto assume = [&](const std::vector<Term>& facts) {
+      for (const Term& each : facts) {
+        // A fact about a product that moves is left out.
+        const std::optional<Term> term = with_values(each);
+        if (term) result.assumed.push_back(there.empty() ? *term : implies(conjunction(there), *term));
+      }
+    };
+    // What is granted was shown of visits that there are.
+    assume(defined);
+    where(real);
+    assume(left);
+    where(exists);
+    assume(granted);
+    for (const Term& each : entered) {
       const std::optional<Term> term = with_values(each);
-      if (term)
-        result.assumed.push_back(exists.empty() ? *term : implies(conjunction(there), *term));
+      if (!term) return std::nullopt;
+      there.push_back(*term);
     }
+    assume(inside);
     for (const Term& each : assumed_) result.assumed.push_back(each);
     return result;
   }

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "codegen/verify/refute.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+#include "patterns/integer.hpp"
+
+namespace heddle::verify {
+namespace {
+
+bool starts_with(const std::string& text, const std::string& start) {
+  return text.rfind(start, 0) == 0;
+}
+
+// The first store to a buffer.
+std::optional<TextPlace> store_to(const Lifted& lifted, const ir::Body& statements,
+                                  const std::string& buffer) {
+  std::optional<TextPlace> found;
+  const auto into = [&](const ir::Body& inner) {
+    if (!found) found = store_to(lifted, inner, buffer);
+  };
+  for (const ir::Statement& statement : statements) {
+    match(
+        statement.node,
+        [&](const ir::Store& node) {
+          const ir::BufferId* id = std::get_if<ir::BufferId>(&node.memory);
+          if (found || id == nullptr || lifted.kernel[*id].name != buffer) return;
+          found = lifted.place(statement);
+        },
+        [&](const ir::For& node) { into(node.body); },
+        [&](const ir::While& node) { into(node.body); },
+        [&](const ir::If& node) {
+          into(node.body);
+          into(node.otherwise);
+        },
+        [](const auto&) {});
+  }
+  return found;
+}
+
+class Run {
+ public:
+  Run(const Lifted& lifted, const Manifest& manifest, const KernelEntry& entry, Sequence sequence,
+      std::int64_t extra_slots)
+      : lifted_(lifted),
+        manifest_(manifest),
+        entry_(entry),
+        sequence_(std::move(sequence)),
+        extra_slots_(extra_slots) {}
+
+  // False where the sequence is none that the runtime would let through.
+  bool possible() {
+    length_ = std::accumulate(sequence_.pieces.begin(), sequence_.pieces.end(), 0);
+    for (const auto& [name, layout] :
+         {std::pair{"slots_a", &manifest_.cache_a}, std::pair{"slots_b", &manifest_.cache_b}}) {
+      const auto needed = layout->retention == CacheRetention::kAll
+                              ? Result<std::int64_t>(std::int64_t{length_})
+                          : layout->retention == CacheRetention::kNone
+                              ? Result<std::int64_t>(std::int64_t{0})
+                              : layout->slots(length_);
+      if (!needed) return false;
+      sizes_[name] = std::max<std::int64_t>(0, *needed + extra_slots_);
+    }
+    return true;
+  }
+  void without_state() { sizes_["slots_a"] = sizes_["slots_b"] = 0; }
+
+  std::optional<Violation> run(std::int64_t& work) {
+    sizes_["batch"] = sequence_.batch;
+    sizes_["heads"] = sequence_.heads;
+    sizes_["width_a"] = sizes_["width_b"] = length_;
+    std::int64_t start = 0;
+    for (const int tokens : sequence_.pieces) {
+      sizes_["start"] = start;
+      sizes_["tokens"] = tokens;
+      if (auto violation = launch(work)) return violation;
+      if (work <= 0) return std::nullopt;
+      start += tokens;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  std::int64_t of(const std::string& extent) const {
+    const auto size = sizes_.find(extent);
+    if (size != sizes_.end()) return size->second;
+    return Integer::parse(extent).value_or(Integer(0)).to_int64().value_or(0);
+  }
+  std::int64_t product(const std::vector<std::string>& extents) const {
+    std::int64_t result = 1;
+    for (const std::string& extent : extents) result *= of(extent);
+    return result;
+  }
+
+  MemoryRecord buffer(const Argument& argument) {
+    const bool scratch = starts_with(argument.name, "scratch_");
+    MemoryRecord::Options options;
+    options.name = argument.name;
+    options.length = product(argument.shape);
+    options.global = true;
+    options.written = argument.access != Access::kWrite && !scratch;
+    options.written_once = argument.access == Access::kWrite && !scratch;
+    options.missing = starts_with(argument.name, "initial_") && of("start") == 0;
+    MemoryRecord record(options);
+    const auto kept = state_.find(argument.name.substr(argument.name.find('_') + 1));
+    const bool stateful =
+        starts_with(argument.name, "initial_") || starts_with(argument.name, "cache_");
+    if (stateful && kept != state_.end()) {
+      record.whole = kept->second.whole;
+      record.real = kept->second.real;
+    } else if (argument.access == Access::kRead) {
+      for (float& number : record.real) {
+        random_ = random_ * 1664525u + 1013904223u;
+        number = static_cast<float>(random_ >> 8) / 8388608.0f - 1.0f;
+      }
+    }
+    return record;
+  }
+
+  std::optional<Violation> launch(std::int64_t& work) {
+    Memories buffers;
+    for (const Argument& argument : entry_.arguments) {
+      if (argument.kind != ArgumentKind::kBuffer) continue;
+      buffers.emplace(argument.name, buffer(argument));
+    }
+    ReplayLaunch launch;
+    launch.sizes = sizes_;
+    launch.blocks = product(entry_.grid);
+    ReplayResult result = replay(lifted_, launch, buffers, work);
+    work = result.gave_up ? 0 : work - result.work;
+    if (!result.violation && !result.gave_up) result.violation = incomplete(buffers);
+    if (result.violation) {
+      result.violation->sentence = told() + result.violation->sentence;
+      return result.violation;
+    }
+    for (auto& [name, record] : buffers) {
+      if (!starts_with(name, "final_") && !starts_with(name, "cache_")) continue;
+      state_.insert_or_assign(name.substr(name.find('_') + 1), std::move(record));
+    }
+    return std::nullopt;
+  }
+
+  std::optional<Violation> incomplete(const Memories& buffers) const {
+    for (const Argument& argument : entry_.arguments) {
+      if (argument.kind != ArgumentKind::kBuffer || argument.access != Access::kWrite ||
+          starts_with(argument.name, "scratch_")) {
+        continue;
+      }
+      const auto index = buffers.at(argument.name).unwritten();
+      if (!index) continue;
+      return Violation{"outputs",
+                       argument.name + "[" + std::to_string(*index) + "] is written by no thread",
+                       store_to(lifted_, lifted_.kernel.body, argument.name)
+                           .value_or(lifted_.place(lifted_.kernel.body.front()))};
+    }
+    return std::nullopt;
+  }
+
+  std::string told() const {
+    const auto count = [](std::int64_t n, const char* one) {
+      return std::to_string(n) + " " + one + (n == 1 ? "" : "s");
+    };
+    std::string text = "with batch " + std::to_string(sequence_.batch) + ", " +
+                       count(sequence_.heads, "head") + " and " + count(of("tokens"), "token");
+    if (of("start") > 0) text += " after " + std::to_string(of("start"));
+    for (const char* side : {"slots_a", "slots_b"}) {
+      const bool takes = std::any_of(entry_.arguments.begin(), entry_.arguments.end(),
+                                     [&](const Argument& each) { return each.name == side; });
+      if (takes) text += ", " + std::string(side) + " = " + std::to_string(of(side));
+    }
+    return text + ": ";
+  }
+
+  const Lifted& lifted_;
+  const Manifest& manifest_;
+  const KernelEntry& entry_;
+  Sequence sequence_;
+  std::int64_t extra_slots_;
+  int length_ = 0;
+  std::map<std::string, std::int64_t> sizes_;
+  std::map<std::string, MemoryRecord> state_;  // by name without initial_, final_, cache_
+  std::uint32_t random_ = 1;
+};
+
+std::vector<Sequence> usual(const std::string& op) {
+  if (op == "decode") {
+    return {{1, 1, {1}}, {1, 2, {3}}, {2, 3, {7}}, {1, 2, {20}}, {1, 1, {70}}};
+  }
+  if (op == "prefill") {
+    return {{1, 1, {1}},    {1, 1, {2}},    {1, 2, {3}},  {2, 1, {2, 1}},
+            {2, 3, {4, 3}}, {1, 2, {9, 8}}, {1, 1, {33}}, {1, 1, {40, 30}}};
+  }
+  return {{1, 1, {1}}, {1, 1, {2}}, {1, 2, {3}}, {2, 3, {5}}, {1, 2, {17}}, {1, 1, {33}}};
+}
+
+}  // namespace
+
+std::optional<Violation> refute(const Lifted& lifted, const Manifest& manifest,
+                                const KernelEntry& entry, const std::vector<Sequence>& hints,
+                                std::int64_t work) {
+  std::vector<Sequence> all = hints;
+  for (Sequence& each : usual(entry.op)) all.push_back(std::move(each));
+  for (Sequence& sequence : all) {
+    if (entry.op == "decode") {
+      // Tokens come one by one.
+      const int length = std::accumulate(sequence.pieces.begin(), sequence.pieces.end(), 0);
+      sequence.pieces.assign(static_cast<std::size_t>(length), 1);
+    }
+    for (const int extra : {0, 2}) {
+      Run run(lifted, manifest, entry, sequence, extra);
+      if (!run.possible() || work <= 0) continue;
+      if (auto violation = run.run(work)) return violation;
+    }
+    // From the first token on nobody need want a state.
+    Run run(lifted, manifest, entry, sequence, 0);
+    if (entry.op != "prefill" || sequence.pieces.size() > 1 || !run.possible() || work <= 0) {
+      continue;
+    }
+    run.without_state();
+    if (auto violation = run.run(work)) return violation;
+  }
+  return std::nullopt;
+}
+
+}  // namespace heddle::verify
