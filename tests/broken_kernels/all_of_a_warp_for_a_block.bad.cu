@@ -8,5 +8,5 @@ extern "C" __global__ void kernel(const float* x, float* y, int n) {
   if (x[t] > 0.0f) tile[t] = x[t];
   const bool filled = __all_sync(0xffffffffu, t >= 0);
   __syncthreads();
-  y[t] = filled ? tile[63 - t] : 0.0f;
+  y[t] = filled ? tile[63 - t] : 0.0f;  // here
 }

@@ -5,7 +5,7 @@
 extern "C" __global__ void kernel(const float* x, float* y, int n) {
   __shared__ int best;
   const int t = threadIdx.x;
-  atomicMax(&best, int(4.0f * x[t]));
+  atomicMax(&best, int(4.0f * x[t]));  // here
   __syncthreads();
   y[t] = float(best);
 }

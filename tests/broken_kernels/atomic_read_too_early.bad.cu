@@ -7,6 +7,6 @@ extern "C" __global__ void kernel(const float* x, float* y, int n) {
   const int t = threadIdx.x;
   if (t == 0) sum = 0;
   __syncthreads();
-  atomicAdd(&sum, t);
+  atomicAdd(&sum, t);  // here
   y[t] = float(sum);
 }

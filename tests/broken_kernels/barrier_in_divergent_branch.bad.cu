@@ -7,7 +7,7 @@ extern "C" __global__ void kernel(const float* x, float* y, int n) {
   const int t = threadIdx.x;
   tile[t] = x[t];
   if (t < 32) {
-    __syncthreads();
+    __syncthreads();  // here
     y[t] = tile[t + 32];
     y[t + 32] = tile[t];
   }

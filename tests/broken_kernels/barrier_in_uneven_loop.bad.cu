@@ -7,7 +7,7 @@ extern "C" __global__ void kernel(const float* x, float* y, int n) {
   float sum = 0.0f;
   for (int step = 0; step < 1 + t / 32; ++step) {
     sum += x[(t + step) % 64];
-    __syncthreads();
+    __syncthreads();  // here
   }
   y[t] = sum;
 }

@@ -7,7 +7,7 @@ extern "C" __global__ void kernel(const float* x, float* y, int n) {
   const int t = threadIdx.x;
   if (t < 2) flags[t] = 0;
   __syncthreads();
-  if (x[t] > 0.0f) flags[t / 32] |= 1u << (t % 32);
+  if (x[t] > 0.0f) flags[t / 32] |= 1u << (t % 32);  // here
   __syncthreads();
   y[t] = float(__popc(flags[t / 32]));
 }

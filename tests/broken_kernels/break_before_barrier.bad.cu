@@ -10,7 +10,7 @@ extern "C" __global__ void kernel(const float* x, float* y, int n) {
       found = 1.0f;
       break;
     }
-    __syncthreads();
+    __syncthreads();  // here
   }
   y[t] = found;
 }

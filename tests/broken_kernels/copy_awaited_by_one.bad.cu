@@ -6,8 +6,8 @@
 extern "C" __global__ void kernel(const float* x, float* y, int n) {
   __shared__ float tile[64];
   const int t = threadIdx.x;
-  __pipeline_memcpy_async(&tile[t], &x[t], 4);
+  __pipeline_memcpy_async(&tile[t], &x[t], 4);  // here
   __pipeline_commit();
   __pipeline_wait_prior(0);
-  y[t] = tile[t ^ 32];
+  y[t] = tile[t ^ 32];  // here
 }

@@ -9,5 +9,5 @@ extern "C" __global__ void kernel(const float* x, float* y, int n) {
   __pipeline_memcpy_async(&tile[t], &x[t], 4);
   __pipeline_commit();
   __syncthreads();
-  y[t] = tile[63 - t];
+  y[t] = tile[63 - t];  // here
 }

@@ -12,5 +12,5 @@ extern "C" __global__ void kernel(const float* x, float* y, int n) {
   }
   __pipeline_wait_prior(1);
   __syncthreads();
-  y[t] = stage[1][63 - t];
+  y[t] = stage[1][63 - t];  // here
 }

@@ -7,7 +7,7 @@ extern "C" __global__ void kernel(const float* x, float* y, int n) {
   const int t = threadIdx.x;
   if (t == 0) count = 0;
   __syncthreads();
-  if (x[t] > 0.0f) count += 1;
+  if (x[t] > 0.0f) count += 1;  // here
   __syncthreads();
   y[t] = float(count);
 }

@@ -7,8 +7,8 @@ extern "C" __global__ void kernel(const float* x, float* y, int n) {
   float* const tile = storage;
   float* const sums = storage + 32;
   const int t = threadIdx.x;
-  tile[t] = x[t];
-  sums[t] = 2.0f * x[t];
+  tile[t] = x[t];  // here
+  sums[t] = 2.0f * x[t];  // here
   __syncthreads();
   y[t] = tile[63 - t] + sums[t];
 }

@@ -5,7 +5,7 @@
 extern "C" __global__ void kernel(const float* x, float* y, int n) {
   extern __shared__ float tile[];
   const int t = threadIdx.x;
-  tile[t] = x[t];
+  tile[t] = x[t];  // here
   __syncthreads();
   y[t] = tile[63 - t];
 }

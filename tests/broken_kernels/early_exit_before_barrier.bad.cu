@@ -8,6 +8,6 @@ extern "C" __global__ void kernel(const float* x, float* y, int n) {
   const int i = blockIdx.x * blockDim.x + t;
   if (i >= n) return;
   tile[t] = x[i];
-  __syncthreads();
+  __syncthreads();  // here
   y[i] = tile[t] + tile[0];
 }

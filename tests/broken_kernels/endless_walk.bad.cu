@@ -8,7 +8,7 @@ extern "C" __global__ void kernel(const float* x, float* y, int n) {
   int step = 16;
   float sum = 0.0f;
   while (p > 0) {
-    sum += x[p - 1];
+    sum += x[p - 1];  // here
     p -= step;
     step /= 2;
   }

@@ -4,6 +4,6 @@
 // an output is read back across threads without a barrier
 extern "C" __global__ void kernel(const float* x, float* y, int n) {
   const int t = threadIdx.x;
-  if (t < 32) y[t] = x[t];
-  if (t >= 32) y[t] = y[t - 32] + x[t];
+  if (t < 32) y[t] = x[t];  // here
+  if (t >= 32) y[t] = y[t - 32] + x[t];  // here
 }

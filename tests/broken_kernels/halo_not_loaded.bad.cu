@@ -7,5 +7,5 @@ extern "C" __global__ void kernel(const float* x, float* y, int n) {
   const int t = threadIdx.x;
   tile[t + 1] = x[t];
   __syncthreads();
-  y[t] = tile[t] + tile[t + 1] + tile[t + 2];
+  y[t] = tile[t] + tile[t + 1] + tile[t + 2];  // here
 }

@@ -5,5 +5,5 @@
 extern "C" __global__ void kernel(const float* x, float* y, int n) {
   const int t = threadIdx.x;
   const int stride = n * 1000003;
-  y[t] = x[(t * stride) & 63];
+  y[t] = x[(t * stride) & 63];  // here
 }

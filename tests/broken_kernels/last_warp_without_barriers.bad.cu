@@ -8,9 +8,9 @@ extern "C" __global__ void kernel(const float* x, float* y, int n) {
   part[t] = x[t];
   __syncthreads();
   if (t < 32) {
-    part[t] = part[t] + part[t + 32];
+    part[t] = part[t] + part[t + 32];  // here
     for (int step = 16; step > 0; step /= 2) {
-      if (t < step) part[t] = part[t] + part[t + step];
+      if (t < step) part[t] = part[t] + part[t + step];  // here
     }
   }
   __syncthreads();

@@ -5,6 +5,6 @@
 extern "C" __global__ void kernel(const float* x, float* y, int n) {
   __shared__ float first;
   const int t = threadIdx.x;
-  if (t == 63) first = x[0];
-  y[t] = first + x[t];
+  if (t == 63) first = x[0];  // here
+  y[t] = first + x[t];  // here
 }

@@ -5,5 +5,5 @@
 extern "C" __global__ void kernel(const float* x, float* y, int n) {
   float part[4];
   for (int k = 0; k < 4; ++k) part[k] = x[(threadIdx.x + k) % 64];
-  y[threadIdx.x] = part[(n + 5) & 7];
+  y[threadIdx.x] = part[(n + 5) & 7];  // here
 }

@@ -7,7 +7,7 @@ extern "C" __global__ void kernel(const float* x, float* y, int n) {
   const int t = threadIdx.x;
   if (t == 0) lock = 0;
   __syncthreads();
-  while (atomicCAS(&lock, 0, 1) != 0) {
+  while (atomicCAS(&lock, 0, 1) != 0) {  // here
   }
   __syncwarp();
   atomicExch(&lock, 0);

@@ -5,6 +5,6 @@
 extern "C" __global__ void kernel(const float* x, float* y, int n) {
   __shared__ float tile[64];
   const int t = threadIdx.x;
-  tile[t] = x[t];
-  y[t] = tile[63 - t];
+  tile[t] = x[t];  // here
+  y[t] = tile[63 - t];  // here
 }

@@ -7,9 +7,9 @@ extern "C" __global__ void kernel(const float* x, float* y, int n) {
   const int t = threadIdx.x;
   float sum = 0.0f;
   for (int round = 0; round < 4; ++round) {
-    tile[t] = x[t] + round;
+    tile[t] = x[t] + round;  // here
     __syncthreads();
-    sum += tile[(t + 17) % 64];
+    sum += tile[(t + 17) % 64];  // here
   }
   y[t] = sum;
 }

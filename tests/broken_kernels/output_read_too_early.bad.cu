@@ -3,5 +3,5 @@
 // launch: 1 1
 // a recurrence that starts from an output nobody wrote
 extern "C" __global__ void kernel(const float* x, float* y, int n) {
-  for (int i = 0; i < n; ++i) y[i] = x[i] + 0.5f * y[i > 0 ? i - 1 : n - 1];
+  for (int i = 0; i < n; ++i) y[i] = x[i] + 0.5f * y[i > 0 ? i - 1 : n - 1];  // here
 }

@@ -8,5 +8,5 @@ extern "C" __global__ void kernel(const float* x, float* y, int n) {
   const int row = t / 8, column = t % 8;
   tile[row * 8 + column] = x[t];
   __syncthreads();
-  y[t] = tile[column * 9 + row];
+  y[t] = tile[column * 9 + row];  // here
 }

@@ -9,7 +9,7 @@ extern "C" __global__ void kernel(const float* x, float* y, int n) {
   tile[t + 32] = x[t + 32];
   if (t < 8) tile[t + 64] = 0.0f;
   __syncthreads();
-  const float2 pair = *reinterpret_cast<const float2*>(&tile[2 * t + 1]);
+  const float2 pair = *reinterpret_cast<const float2*>(&tile[2 * t + 1]);  // here
   y[2 * t] = pair.x;
   y[2 * t + 1] = pair.y;
 }

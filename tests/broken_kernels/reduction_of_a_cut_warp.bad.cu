@@ -5,7 +5,7 @@
 extern "C" __global__ void kernel(const float* x, float* y, int n) {
   const int t = threadIdx.x;
   float sum = x[t];
-  for (int step = 16; step > 0; step /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, step);
+  for (int step = 16; step > 0; step /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, step);  // here
   y[t] = sum;
   if (t < 16) y[t + 48] = sum;
 }

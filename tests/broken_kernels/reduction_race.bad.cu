@@ -8,7 +8,7 @@ extern "C" __global__ void kernel(const float* x, float* y, int n) {
   sum[t] = x[t];
   __syncthreads();
   for (int width = 32; width > 0; width /= 2) {
-    if (t < width) sum[t] += sum[t + width];
+    if (t < width) sum[t] += sum[t + width];  // here
   }
   __syncthreads();
   y[t] = sum[0];

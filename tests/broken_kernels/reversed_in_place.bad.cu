@@ -7,7 +7,7 @@ extern "C" __global__ void kernel(const float* x, float* y, int n) {
   const int t = threadIdx.x;
   tile[t] = x[t];
   __syncthreads();
-  tile[t] = tile[63 - t];
+  tile[t] = tile[63 - t];  // here
   __syncthreads();
   y[t] = tile[t];
 }

@@ -8,7 +8,7 @@ extern "C" __global__ void kernel(const float* x, float* y, int n) {
   sum[t] = x[t];
   for (int step = 1; step < 64; step *= 2) {
     __syncthreads();
-    if (t >= step) sum[t] += sum[t - step];
+    if (t >= step) sum[t] += sum[t - step];  // here
   }
   __syncthreads();
   y[t] = sum[t];

@@ -7,5 +7,5 @@ extern "C" __global__ void kernel(const float* x, float* y, int n) {
   const int i = blockIdx.x * 32 + threadIdx.x;
   if (blockIdx.x == 0) table[threadIdx.x] = x[threadIdx.x];
   __syncthreads();
-  y[i] = table[31 - threadIdx.x];
+  y[i] = table[31 - threadIdx.x];  // here
 }

@@ -5,6 +5,6 @@
 extern "C" __global__ void kernel(const float* x, float* y, int n) {
   const int t = threadIdx.x;
   float v = x[t];
-  if (t % 32 < 16) v = __shfl_sync(0x0000ffffu, v, 20);
+  if (t % 32 < 16) v = __shfl_sync(0x0000ffffu, v, 20);  // here
   y[t] = v;
 }

@@ -6,7 +6,7 @@ extern "C" __global__ void kernel(const float* x, float* y, int n) {
   const int t = threadIdx.x;
   float v = x[t];
   if (t % 32 < 16) {
-    v += __shfl_xor_sync(0xffffffffu, v, 1);
+    v += __shfl_xor_sync(0xffffffffu, v, 1);  // here
   }
   __syncthreads();
   y[t] = v;

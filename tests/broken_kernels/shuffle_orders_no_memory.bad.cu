@@ -7,6 +7,6 @@ extern "C" __global__ void kernel(const float* x, float* y, int n) {
   const int t = threadIdx.x;
   tile[t] = x[t];
   const float other = __shfl_xor_sync(0xffffffffu, x[t], 1);
-  y[t] = tile[t ^ 1];
+  y[t] = tile[t ^ 1];  // here
   y[t + 32] = other;
 }

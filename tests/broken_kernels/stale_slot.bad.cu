@@ -9,8 +9,8 @@ extern "C" __global__ void kernel(const float* x, float* y, int n) {
   ring[0][t] = x[t];
   __syncthreads();
   for (int step = 1; step < 5; ++step) {
-    ring[(step + 1) % 2][t] = x[(t + step) % 64];
-    sum += ring[(step - 1) % 2][63 - t];
+    ring[(step + 1) % 2][t] = x[(t + step) % 64];  // here
+    sum += ring[(step - 1) % 2][63 - t];  // here
     __syncthreads();
   }
   y[t] = sum;

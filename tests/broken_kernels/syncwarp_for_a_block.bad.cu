@@ -7,5 +7,5 @@ extern "C" __global__ void kernel(const float* x, float* y, int n) {
   const int t = threadIdx.x;
   tile[t] = x[t];
   __syncwarp();
-  y[t] = tile[(t + 32) % 64];
+  y[t] = tile[(t + 32) % 64];  // here
 }

@@ -9,7 +9,7 @@ extern "C" __global__ void kernel(const float* x, float* y, int n) {
   __syncthreads();
   if (t % 32 < 8) {
     tile[t] = x[t];
-    __syncwarp(0xffffffffu);
+    __syncwarp(0xffffffffu);  // here
     tile[t] += 1.0f;
   }
   __syncthreads();

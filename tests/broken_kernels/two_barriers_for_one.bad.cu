@@ -10,7 +10,7 @@ extern "C" __global__ void kernel(const float* x, float* y, int n) {
     __syncthreads();
   } else {
     tile[t] = -x[t];
-    __syncthreads();
+    __syncthreads();  // here
   }
   y[t] = tile[63 - t];
 }

@@ -7,5 +7,5 @@ extern "C" __global__ void kernel(const float* x, float* y, int n) {
   const int t = threadIdx.x;
   if (t < 32) tile[t] = x[t];
   __syncthreads();
-  y[t] = tile[63 - t];
+  y[t] = tile[63 - t];  // here
 }

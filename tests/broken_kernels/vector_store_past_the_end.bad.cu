@@ -5,5 +5,5 @@
 extern "C" __global__ void kernel(const float* x, float* y, int n) {
   const int t = threadIdx.x;
   const float v = x[t];
-  reinterpret_cast<float4*>(y)[t] = make_float4(v, v, v, v);
+  reinterpret_cast<float4*>(y)[t] = make_float4(v, v, v, v);  // here
 }

@@ -8,7 +8,7 @@ extern "C" __global__ void kernel(const float* x, float* y, int n) {
   int rounds = 0;
   while (steps > 0) {
     --steps;
-    if (__any_sync(0xffffffffu, steps > 0)) ++rounds;
+    if (__any_sync(0xffffffffu, steps > 0)) ++rounds;  // here
   }
   __syncthreads();
   y[t] = float(rounds);

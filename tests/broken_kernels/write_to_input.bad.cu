@@ -4,6 +4,6 @@
 // the input is used as scratch
 extern "C" __global__ void kernel(float* x, float* y, int n) {
   const int t = threadIdx.x;
-  x[t] = 2.0f * x[t];
+  x[t] = 2.0f * x[t];  // here
   y[t] = x[t];
 }

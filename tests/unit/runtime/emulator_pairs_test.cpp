@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every pair of tests/broken_kernels: the bad twin is caught, with the right kind of finding, in
-// every lane order; the good one is clean and gives bitwise the same result in all of them.
+// Every pair of tests/broken_kernels: the bad twin is caught, with the right kind of finding at the
+// line that is to blame, in every lane order; the good one is clean and gives bitwise the same result in all of them.
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <map>
+#include <set>
 #include <sstream>
 
 #include "runtime/emulator/emulated_kernel.hpp"
@@ -23,6 +25,7 @@ struct Specimen {
   int blocks = 0;
   int threads = 0;
   int dynamic_shared = 0;
+  std::set<int> guilty;  // the lines that say so
 };
 
 std::map<std::string, Specimen> specimens() {
@@ -41,6 +44,9 @@ std::map<std::string, Specimen> specimens() {
     std::getline(lines, line);
     std::istringstream(line) >> specimen.dynamic_shared;
     REQUIRE(specimen.threads > 0);
+    for (int number = 4; std::getline(lines, line); ++number) {
+      if (line.find("// here") != std::string::npos) specimen.guilty.insert(number);
+    }
     found[specimen.name] = specimen;
   }
   return found;
@@ -84,7 +90,7 @@ std::string shown(const EmulationResult& result) {
 
 TEST_CASE("the bad twin is caught, the good one is clean") {
   const auto all = specimens();
-  REQUIRE(all.size() >= 2 * 60);
+  REQUIRE(all.size() >= 2 * 75);
   for (const auto& [name, specimen] : all) {
     const bool good = name.find(".good.") != std::string::npos;
     const std::string twin = name.substr(0, name.find('.')) + (good ? ".bad.cu" : ".good.cu");
@@ -107,7 +113,13 @@ TEST_CASE("the bad twin is caught, the good one is clean") {
         const auto caught = std::find_if(findings.begin(), findings.end(), [&](const Finding& f) {
           return name_of(f.kind) == specimen.expected;
         });
-        CHECK(caught != findings.end());
+        REQUIRE(caught != findings.end());
+        // "NAME:12", "NAME:12 (helper.cuh:3)", or nothing where no line is to blame.
+        const std::size_t colon = caught->where.find(':');
+        const int line = colon == std::string::npos ? 0 : std::atoi(&caught->where[colon + 1]);
+        CHECK(caught->where.substr(0, colon) == (line == 0 ? "" : name));
+        CHECK(specimen.guilty.count(line) == (line == 0 ? 0 : 1));
+        CHECK(specimen.guilty.empty() == (line == 0));
       }
     }
   }
