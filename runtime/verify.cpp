@@ -10,6 +10,7 @@
 #include <optional>
 #include <thread>
 
+#include "runtime/roofline.hpp"
 #include "runtime/verify_algebraic.hpp"
 #include "runtime/verify_backward.hpp"
 #include "runtime/verify_plan.hpp"
@@ -53,11 +54,9 @@ class Verification {
       if (!wanted) continue;
       Part part{layer, {}, {}, false};
       for (std::size_t k = 0; k < entries_.size(); ++k) {
-        const bool covered = layer == Layer::kEmulated || algebra_covers(*entries_[k]);
         const std::string subject = entries_[k]->op + (is_whole(k) ? "" : " by slices");
         part.kernels.push_back(
-            covered ? std::make_unique<Chapter>(subject, layer, context.options.stop_early)
-                    : nullptr);
+            std::make_unique<Chapter>(subject, layer, context.options.stop_early));
       }
       part.hand_over =
           std::make_unique<Chapter>("prefill then decode", layer, context.options.stop_early);
@@ -69,7 +68,6 @@ class Verification {
     std::vector<Task> builds;
     for (Part& part : parts_) {
       for (std::size_t k = 0; k < entries_.size(); ++k) {
-        if (!part.kernels[k]) continue;
         builds.push_back(
             [this, &chapter = *part.kernels[k], &entry = *entries_[k]] { build(chapter, entry); });
       }
@@ -81,7 +79,7 @@ class Verification {
       const Chapter* prefill = nullptr;
       const Chapter* decode = nullptr;
       for (std::size_t k = 0; k < entries_.size(); ++k) {
-        if (!part.kernels[k] || !part.kernels[k]->kernel) continue;
+        if (!part.kernels[k]->kernel) continue;
         Chapter& chapter = *part.kernels[k];
         if (is_whole(k) && entries_[k]->op == "prefill") prefill = &chapter;
         if (is_whole(k) && entries_[k]->op == "decode") decode = &chapter;
@@ -108,7 +106,7 @@ class Verification {
   // All chapters of one layer.
   struct Part {
     Layer layer;
-    std::vector<std::unique_ptr<Chapter>> kernels;  // of entries_; null: not covered
+    std::vector<std::unique_ptr<Chapter>> kernels;  // of entries_
     std::unique_ptr<Chapter> hand_over;
     bool handed_over = false;
   };
@@ -149,12 +147,17 @@ class Verification {
                        : op == "decode" ? check_decode
                                         : check_backward;
       run(context_, kernel, chapter.ledger, chapter.profiles);
-      if (chapter.ledger.rejected() && op != "backward" && !context_.options.stop_early) {
-        chapter.ledger.note_smallest(smallest_failure(context_, kernel));
-      }
     } else {
-      const auto run = op == "prefill" ? check_prefill_algebra : check_decode_algebra;
+      const auto run = op == "prefill"  ? check_prefill_algebra
+                       : op == "decode" ? check_decode_algebra
+                                        : check_backward_algebra;
       run(context_, kernel, chapter.ledger);
+    }
+    if (chapter.ledger.rejected() && !context_.options.stop_early) {
+      const auto smallest = chapter.layer == Layer::kAlgebraic ? smallest_algebraic_failure
+                            : op == "backward"                 ? smallest_backward_failure
+                                                               : smallest_failure;
+      chapter.ledger.note_smallest(smallest(context_, kernel));
     }
     say(fmt::format("{} is {} ({})", kernel.entry().symbol,
                     chapter.ledger.rejected() ? "rejected" : "checked", name_of(chapter.layer)));
@@ -166,7 +169,7 @@ class Verification {
       for (Part& field : parts_) {
         if (real.layer != Layer::kEmulated || field.layer != Layer::kAlgebraic) continue;
         for (std::size_t k = 0; k < real.kernels.size(); ++k) {
-          if (!field.kernels[k] || !field.kernels[k]->kernel) continue;
+          if (!field.kernels[k]->kernel) continue;
           for (KernelProfile& profile : real.kernels[k]->profiles) {
             count_operations(context_, *field.kernels[k]->kernel, profile);
           }
@@ -182,7 +185,6 @@ class Verification {
     }
     for (const Part& part : parts_) {
       for (std::size_t k = 0; k < part.kernels.size(); ++k) {
-        if (!part.kernels[k]) continue;
         add(*part.kernels[k], report);
         // Slices do what the whole kernel does, and are not counted beside it.
         if (is_whole(k)) add_profiles(*part.kernels[k], report);
@@ -205,8 +207,11 @@ class Verification {
     const auto& failures = chapter.ledger.failures();
     report.failures.insert(report.failures.end(), failures.begin(), failures.end());
   }
-  static void add_profiles(const Chapter& chapter, VerifyReport& report) {
-    report.profiles.insert(report.profiles.end(), chapter.profiles.begin(), chapter.profiles.end());
+  void add_profiles(const Chapter& chapter, VerifyReport& report) const {
+    for (KernelProfile profile : chapter.profiles) {
+      profile.cuda = context_.manifest.target == "cuda";
+      report.profiles.push_back(std::move(profile));
+    }
   }
 
   const VerifyContext& context_;
@@ -303,6 +308,22 @@ std::string profile_json(const VerifyReport& report) {
       return p.resources ? Json(value) : Json(nullptr);
     };
     const KernelResources resources = p.resources.value_or(KernelResources{});
+    Json phases = Json::array(), estimates = Json::array();
+    for (const ProfilePhase& phase : p.phases) {
+      phases.push_back({{"from", phase.from},
+                        {"global_bytes_read", phase.global_bytes_read},
+                        {"global_bytes_written", phase.global_bytes_written},
+                        {"requests", phase.requests},
+                        {"sectors", phase.sectors},
+                        {"shared_bank_conflicts", phase.shared_bank_conflicts},
+                        {"barriers", phase.barriers}});
+    }
+    for (const Roofline& line : rooflines(p)) {
+      estimates.push_back({{"gpu", line.gpu},
+                           {"floor_us", line.floor_us},
+                           {"counted_us", p.flops ? Json(line.counted_us) : Json(nullptr)},
+                           {"bound", line.floor_by_memory ? "memory" : "arithmetic"}});
+    }
     kernels.push_back({{"symbol", p.symbol},
                        {"op", p.op},
                        {"n", p.tokens},
@@ -320,7 +341,9 @@ std::string profile_json(const VerifyReport& report) {
                        {"definition_flops", p.definition_flops},
                        {"registers", resource(resources.registers)},
                        {"shared_bytes", resource(resources.shared_bytes)},
-                       {"spilled_bytes", resource(spilled_bytes(resources))}});
+                       {"spilled_bytes", resource(spilled_bytes(resources))},
+                       {"phases", std::move(phases)},
+                       {"roofline_estimate", std::move(estimates)}});
   }
   const Json json = {{"verdict", name_of(report.verdict)}, {"kernels", kernels}};
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

@@ -54,9 +54,20 @@ struct VerifyFailure {
   std::string message;
   std::string where;  // file and line, or kernel and sizes
   std::string layer = "emulated";
-  // The shortest sequence of one batch and head on which the kernel fails at all, in words; empty
-  // where none was looked for or found.
+  // The smallest launch in which the kernel fails at all, in words; empty where none was looked for
+  // or found.
   std::string smallest = {};
+};
+
+// What all threads of a launch do from one barrier to the next, over all the times they do it.
+struct ProfilePhase {
+  std::string from;  // "kernel.cu:12": the barrier behind which it begins; empty: the start
+  std::int64_t global_bytes_read = 0;
+  std::int64_t global_bytes_written = 0;
+  std::int64_t requests = 0;  // of warps, to global memory
+  std::int64_t sectors = 0;   // of 32 bytes, touched by them
+  std::int64_t shared_bank_conflicts = 0;
+  std::int64_t barriers = 0;  // that end it
 };
 
 // Exact counters of one emulated launch.
@@ -73,12 +84,15 @@ struct KernelProfile {
   double sectors_per_request = 0.0;
   std::int64_t shared_bank_conflicts = 0;
   std::int64_t barriers = 0;
-  std::int64_t definition_flops = 0;  // multiply-adds of the rows, counted twice
+  std::int64_t sectors = 0;
+  std::vector<ProfilePhase> phases = {};  // their sums are the numbers above
+  std::int64_t definition_flops = 0;      // multiply-adds of the rows, counted twice
   // Additions, multiplications and divisions of reals by all threads of this launch, counted one by
   // one in a run over the field, where each is a call; and calls of exp. Nothing where not asked
   // for.
   std::optional<std::int64_t> flops = {};
   std::int64_t exponentials = 0;
+  bool cuda = true;
   std::optional<KernelResources> resources = {};  // where somebody has asked the device compiler
 };
 

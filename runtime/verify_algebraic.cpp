@@ -105,13 +105,8 @@ class Planner {
     const bool softmax = context_.weights == WeightMode::kSoftmax;
     const std::int64_t length =
         softmax ? std::min<std::int64_t>(longest_, context_.manifest.head_dim) : longest_;
-    const std::int64_t degree = field_degree(context_.weights, length);
-    const int bits = static_cast<int>(std::floor(std::log2(static_cast<double>(kFieldQ)) -
-                                                 std::log2(static_cast<double>(degree))));
-    return fmt::format(
-        "modulo 2^61 - 2373, a false identity of degree {} passes with probability below 2^-{}{}",
-        degree, bits,
-        softmax && length < longest_ ? fmt::format(" (up to {} tokens)", length) : "");
+    return field_confidence(field_degree(context_.weights, length)) +
+           (length < longest_ ? fmt::format(" (up to {} tokens)", length) : "");
   }
 
   const VerifyContext& context_;
@@ -123,8 +118,12 @@ class Planner {
 
 }  // namespace
 
-bool algebra_covers(const KernelEntry& kernel) {
-  return kernel.op == "prefill" || kernel.op == "decode";
+std::string field_confidence(std::int64_t degree) {
+  const double bits =
+      std::log2(static_cast<double>(kFieldQ)) - std::log2(static_cast<double>(degree));
+  return fmt::format(
+      "modulo 2^61 - 2373, a false identity of degree {} passes with probability below 2^-{}",
+      degree, static_cast<int>(std::floor(bits)));
 }
 
 void check_prefill_algebra(const VerifyContext& context, const KernelUnderTest& prefill,
@@ -170,8 +169,22 @@ void check_hand_over_algebra(const VerifyContext& context, const KernelUnderTest
                        {{&prefill, 18}, {&decode, 1}, {&decode, 1}, {&decode, 1}, {&prefill, 3}});
 }
 
+std::string smallest_algebraic_failure(const VerifyContext& context,
+                                       const KernelUnderTest& kernel) {
+  const std::string& op = kernel.entry().op;
+  return smallest_launch(op, [&](std::int64_t n, std::int64_t batch, std::int64_t heads) {
+    if (op == "backward") return fails_backward_algebra(context, kernel, n, batch, heads);
+    Ledger ledger(op, Layer::kAlgebraic);
+    Planner planner(context, ledger);
+    planner.run(kernel,
+                {.tokens = n, .start = op == "decode" ? n - 1 : 0, .batch = batch, .heads = heads});
+    return ledger.rejected();
+  });
+}
+
 void count_operations(const VerifyContext& context, const KernelUnderTest& kernel,
                       KernelProfile& profile) {
+  if (kernel.entry().op == "backward") return count_backward_operations(context, kernel, profile);
   Sizes sizes{.batch = profile.batch,
               .tokens = profile.start + profile.tokens,
               .heads = profile.heads,

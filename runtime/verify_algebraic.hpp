@@ -10,9 +10,6 @@
 
 namespace heddle {
 
-// Other operations are not covered: of those the layer says nothing.
-bool algebra_covers(const KernelEntry& kernel);
-
 // The kernels are built with Numbers::kField, the ledgers are of Layer::kAlgebraic. Lengths
 // cross the edges of chunks and warps; several batches and heads; from earlier states and from
 // their own.
@@ -24,8 +21,23 @@ void check_decode_algebra(const VerifyContext& context, const KernelUnderTest& d
 void check_hand_over_algebra(const VerifyContext& context, const KernelUnderTest& prefill,
                              const KernelUnderTest& decode, Ledger& ledger);
 
+// All gradients, in two thread orders and under two orders of the numbers, likewise.
+void check_backward_algebra(const VerifyContext& context, const KernelUnderTest& backward,
+                            Ledger& ledger);
+
+// As smallest_failure of verify_plan.hpp, of any operation over the field.
+std::string smallest_algebraic_failure(const VerifyContext& context, const KernelUnderTest& kernel);
+
 // Counts the floating-point operations of the launch that `profile` describes.
 void count_operations(const VerifyContext& context, const KernelUnderTest& kernel,
                       KernelProfile& profile);
+void count_backward_operations(const VerifyContext& context, const KernelUnderTest& backward,
+                               KernelProfile& profile);
+// Whether the gradients of one launch are wrong.
+bool fails_backward_algebra(const VerifyContext& context, const KernelUnderTest& backward,
+                            std::int64_t tokens, std::int64_t batch, std::int64_t heads);
+
+// How sure an identity of this degree is.
+std::string field_confidence(std::int64_t degree);
 
 }  // namespace heddle

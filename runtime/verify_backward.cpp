@@ -14,7 +14,9 @@ namespace {
 
 const std::vector<ThreadOrder> kAllOrders = {ThreadOrder::kForward, ThreadOrder::kReverse,
                                              ThreadOrder::kShuffled};
+const std::vector<ThreadOrder> kTwoOrders = {ThreadOrder::kReverse, ThreadOrder::kShuffled};
 const std::vector<ThreadOrder> kOneOrder = {ThreadOrder::kShuffled};
+constexpr std::int64_t kOrdersMatter = 100;  // as in verify_plan.cpp, for dearer launches
 constexpr std::int64_t kTypical = 63;
 
 struct Scenario {
@@ -35,7 +37,9 @@ class BackwardCheck {
   bool run(const Scenario& scenario, const std::vector<ThreadOrder>& wanted,
            KernelProfile* profile = nullptr) {
     if (scenario.tokens >= context_.rows.n() || ledger_.saturated()) return false;
-    const std::vector<ThreadOrder> orders = afford(work_of(scenario), wanted);
+    // A cpu kernel has one thread and takes the blocks of a launch in turn.
+    const bool alone = context_.manifest.target == "cpu" && scenario.batch * scenario.heads == 1;
+    const std::vector<ThreadOrder> orders = afford(work_of(scenario), alone ? kOneOrder : wanted);
     if (orders.empty()) return false;
     const GradientProblem solved = solve_gradients(options_of(scenario), context_.rows);
     std::optional<HostBuffers> first;
@@ -140,11 +144,12 @@ class BackwardCheck {
                      {finding.kind, fmt::format("{} ({})", finding.message, describe(scenario)),
                       finding.where});
     }
-    if (profile != nullptr) fill(*profile, problem, outcome->counters);
+    if (profile != nullptr) fill(*profile, problem, *outcome);
     return *std::move(bound);
   }
 
-  void fill(KernelProfile& profile, const Problem& problem, const LaunchCounters& counters) const {
+  void fill(KernelProfile& profile, const Problem& problem, const LaunchOutcome& outcome) const {
+    const LaunchCounters& counters = outcome.counters;
     profile = {.symbol = kernel_.entry().symbol,
                .op = kernel_.entry().op,
                .tokens = problem.sizes.tokens,
@@ -154,7 +159,9 @@ class BackwardCheck {
                .global_bytes_read = counters.global_bytes_read,
                .global_bytes_written = counters.global_bytes_written,
                .shared_bank_conflicts = counters.shared_bank_conflicts,
-               .barriers = counters.barriers};
+               .barriers = counters.barriers,
+               .sectors = counters.sectors,
+               .phases = outcome.phases};
     if (counters.requests > 0) {
       profile.sectors_per_request =
           static_cast<double>(counters.sectors) / static_cast<double>(counters.requests);
@@ -243,7 +250,7 @@ void check_backward(const VerifyContext& context, const KernelUnderTest& backwar
   for (const std::int64_t n : context.options.sizes) {
     if (ledger.saturated()) break;
     KernelProfile profile;
-    if (n > 2 && check.run({.tokens = n}, kAllOrders, &profile)) {
+    if (n > 2 && check.run({.tokens = n}, n <= kOrdersMatter ? kTwoOrders : kOneOrder, &profile)) {
       longest = profile;
     } else if (n > 2 && !ledger.rejected()) {
       ledger.skipped(n);
@@ -252,6 +259,16 @@ void check_backward(const VerifyContext& context, const KernelUnderTest& backwar
   KernelProfile profile;
   if (!longest && check.run({.tokens = 1}, kOneOrder, &profile)) longest = profile;
   if (longest) profiles.push_back(*std::move(longest));
+}
+
+std::string smallest_backward_failure(const VerifyContext& context,
+                                      const KernelUnderTest& backward) {
+  return smallest_launch("backward", [&](std::int64_t n, std::int64_t batch, std::int64_t heads) {
+    Ledger ledger("backward");
+    BackwardCheck check(context, backward, ledger);
+    check.run({.tokens = n, .batch = batch, .heads = heads}, kAllOrders);
+    return ledger.rejected();
+  });
 }
 
 }  // namespace heddle

@@ -2,6 +2,7 @@
 // Which launches verify a backward kernel, and the check of its gradients against the oracle's.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "runtime/verify_plan.hpp"
@@ -10,5 +11,8 @@ namespace heddle {
 
 void check_backward(const VerifyContext& context, const KernelUnderTest& backward, Ledger& ledger,
                     std::vector<KernelProfile>& profiles);
+// As smallest_failure of verify_plan.hpp.
+std::string smallest_backward_failure(const VerifyContext& context,
+                                      const KernelUnderTest& backward);
 
 }  // namespace heddle

@@ -149,6 +149,16 @@ Result<LaunchOutcome> KernelUnderTest::State::run(const emulator::Launch& launch
                       .multiplications = counters.multiplications,
                       .divisions = counters.divisions,
                       .exponentials = counters.exponentials};
+  for (const emulator::Phase& phase : result->phases) {
+    const emulator::Counters& c = phase.counters;
+    outcome.phases.push_back({.from = phase.from,
+                              .global_bytes_read = c.global_bytes_read,
+                              .global_bytes_written = c.global_bytes_written,
+                              .requests = c.global_requests,
+                              .sectors = c.global_sectors,
+                              .shared_bank_conflicts = c.shared_bank_conflicts,
+                              .barriers = c.barriers});
+  }
   return outcome;
 }
 

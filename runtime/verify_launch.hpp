@@ -71,6 +71,7 @@ struct LaunchCounters {
 struct LaunchOutcome {
   std::vector<VerifyFailure> findings;
   LaunchCounters counters;
+  std::vector<ProfilePhase> phases;  // with count_requests
 };
 
 // What `float` is compiled as: itself, or a number of the finite field.

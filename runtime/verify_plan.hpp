@@ -4,7 +4,9 @@
 // get what is left of the work budget, and what did not fit is named.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "runtime/verify_launch.hpp"
@@ -28,9 +30,13 @@ void check_decode(const VerifyContext& context, const KernelUnderTest& decode, L
 void check_hand_over(const VerifyContext& context, const KernelUnderTest& prefill,
                      const KernelUnderTest& decode, Ledger& ledger);
 
-// The shortest sequence, of one batch and one head, whose last token or tokens this kernel gets
-// wrong; empty when none of the first hundred.
+// The smallest launch that a prefill or a decode gets wrong, in words: the shortest sequence of one
+// batch and one head, and where none up to a hundred tokens fails, of two. Empty when none does.
 std::string smallest_failure(const VerifyContext& context, const KernelUnderTest& kernel);
+// The same for any way to run `n` tokens, `batch` and `heads`.
+std::string smallest_launch(
+    const std::string& op,
+    const std::function<bool(std::int64_t n, std::int64_t batch, std::int64_t heads)>& fails);
 
 // What can be counted from the rows alone, for every length they reach: that each cache keeps all
 // that later rows read, and that one slot fewer could not.

@@ -180,7 +180,9 @@ bool Session::advance(const KernelUnderTest& kernel, std::int64_t count,
                   .global_bytes_read = outcome->counters.global_bytes_read,
                   .global_bytes_written = outcome->counters.global_bytes_written,
                   .shared_bank_conflicts = outcome->counters.shared_bank_conflicts,
-                  .barriers = outcome->counters.barriers};
+                  .barriers = outcome->counters.barriers,
+                  .sectors = outcome->counters.sectors,
+                  .phases = outcome->phases};
       if (outcome->counters.requests > 0) {
         profile->sectors_per_request = static_cast<double>(outcome->counters.sectors) /
                                        static_cast<double>(outcome->counters.requests);

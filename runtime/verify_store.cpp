@@ -61,10 +61,17 @@ Json json_of(const VerifyReport& report) {
     failures.push_back({f.kind, f.message, f.where, f.layer, f.smallest});
   }
   for (const KernelProfile& p : report.profiles) {
+    Json phases = Json::array();
+    for (const ProfilePhase& phase : p.phases) {
+      phases.push_back({phase.from, phase.global_bytes_read, phase.global_bytes_written,
+                        phase.requests, phase.sectors, phase.shared_bank_conflicts,
+                        phase.barriers});
+    }
     profiles.push_back({p.symbol, p.op, p.tokens, p.start, p.batch, p.heads, p.global_bytes_read,
                         p.global_bytes_written, p.minimum_bytes, p.sectors_per_request,
                         p.shared_bank_conflicts, p.barriers, p.definition_flops,
-                        p.flops ? Json(*p.flops) : Json(nullptr), p.exponentials});
+                        p.flops ? Json(*p.flops) : Json(nullptr), p.exponentials, p.sectors,
+                        std::move(phases), p.cuda});
   }
   return {{"verdict", name_of(report.verdict)},
           {"obligations", std::move(obligations)},
@@ -106,6 +113,19 @@ std::optional<VerifyReport> report_of(const Json& json) {
     }
     if (!p.at(at).is_null()) profile.flops = p.at(at).get<std::int64_t>();
     profile.exponentials = p.at(at + 1).get<std::int64_t>();
+    profile.sectors = p.at(at + 2).get<std::int64_t>();
+    profile.cuda = p.at(at + 4).get<bool>();
+    for (const Json& kept : p.at(at + 3)) {
+      ProfilePhase phase;
+      phase.from = kept.at(0).get<std::string>();
+      std::size_t field = 1;
+      for (std::int64_t* number :
+           {&phase.global_bytes_read, &phase.global_bytes_written, &phase.requests, &phase.sectors,
+            &phase.shared_bank_conflicts, &phase.barriers}) {
+        *number = kept.at(field++).get<std::int64_t>();
+      }
+      profile.phases.push_back(std::move(phase));
+    }
     report.profiles.push_back(std::move(profile));
   }
   report.cached = true;
@@ -120,7 +140,7 @@ VerdictStore::VerdictStore(const Manifest& manifest,
   const auto cache = cache_directory();
   const auto compiler = HostCompiler::find();
   if (!cache || !compiler || program_digest() == sha256_hex("")) return;
-  std::string key = "heddle verdict 1\n";
+  std::string key = "heddle verdict 2\n";
   append_field(key, program_digest());
   append_field(key, compiler->version());
   Manifest undecided = manifest;  // what earlier runs said of it does not matter

@@ -39,8 +39,21 @@ bool BlockRunner::run(int block, const std::vector<int>& order) {
       return false;
     }
   }
-  if (requests_ != nullptr) requests_->close_all(counters_);
+  if (requests_ != nullptr) close_phase(0);
   return true;
+}
+
+// The next phase begins behind the barrier at `next`.
+void BlockRunner::close_phase(std::uint32_t next) {
+  requests_->close_all(counters_);
+  auto phase = std::find_if(phases_.begin(), phases_.end(),
+                            [&](const auto& known) { return known.first == phase_; });
+  if (phase == phases_.end()) phase = phases_.insert(phases_.end(), {phase_, Counters{}});
+  for (const auto counter : kAllCounters) {
+    phase->second.*counter += counters_.*counter - before_phase_.*counter;
+  }
+  before_phase_ = counters_;
+  phase_ = next;
 }
 
 void BlockRunner::take_turns(const std::vector<int>& order) {
@@ -204,7 +217,7 @@ void BlockRunner::settle_barrier() {
   ready_ = static_cast<int>(threads_.size());
   at_barrier_ = 0;
   ++counters_.barriers;
-  if (requests_ != nullptr) requests_->close_all(counters_);
+  if (requests_ != nullptr) close_phase(threads_[0].site);
   clock_.phase_begin = ++clock_.now;
   clock_.warp_begin.fill(clock_.now);
 }

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "runtime/emulator/fibers.hpp"
@@ -31,6 +32,9 @@ class BlockRunner {
               SourceLines& lines, Counters& counters);
 
   void count_into(RequestCounter& requests) { requests_ = &requests; }
+
+  // With count_into: what was counted behind each barrier, by its site; 0 for a kernel's start.
+  const std::vector<std::pair<std::uint32_t, Counters>>& phases() const { return phases_; }
 
   // `order` is a permutation of the threads. False when the block was stopped.
   bool run(int block, const std::vector<int>& order);
@@ -61,6 +65,7 @@ class BlockRunner {
   bool settle_warp(int warp);
   void complete(int warp, std::uint32_t members, const Thread& first);
   void settle_barrier();
+  void close_phase(std::uint32_t next);
   std::uint32_t required_by(int thread) const;
   bool same_place(std::uint32_t a, std::uint32_t b);
   void note_stuck();
@@ -74,6 +79,9 @@ class BlockRunner {
   SourceLines& lines_;
   Counters& counters_;
   RequestCounter* requests_ = nullptr;
+  std::vector<std::pair<std::uint32_t, Counters>> phases_;
+  std::uint32_t phase_ = 0;
+  Counters before_phase_;
   std::vector<Thread> threads_;
   int thread_ = 0;
   int block_ = 0;

@@ -21,7 +21,10 @@ constexpr std::size_t kCpuStack = std::size_t{64} << 20;
 
 // What makes the compiler report every access. The order of optimisation matters: above -O1
 // neighbouring accesses are merged and would be checked as one.
-std::vector<std::string> instrumenting_flags(Dialect dialect) {
+std::vector<std::string> instrumenting_flags(Dialect dialect, Scalars scalars) {
+  // Over the field arithmetic on indices is what it was over the reals, where it is watched; the
+  // rest keeps a broken text from breaking the emulator.
+  const bool real = scalars == Scalars::kReal;
   return {
       dialect == Dialect::kCuda ? "-std=c++17" : "-std=c++20",
       "-DHEDDLE_EMULATED",  // working memory of cpu kernels comes from the emulator
@@ -30,7 +33,9 @@ std::vector<std::string> instrumenting_flags(Dialect dialect) {
       "-gdwarf-4",  // in version 5 g++ 12 names the wrong file for an #included text
 
       "-w",
-      "-fsanitize=thread,bounds,alignment,signed-integer-overflow,integer-divide-by-zero,shift",
+      real ? "-fsanitize=thread,bounds,alignment,signed-integer-overflow,integer-divide-by-zero,"
+             "shift"
+           : "-fsanitize=thread,bounds,integer-divide-by-zero",
       "--param",
       "tsan-instrument-func-entry-exit=0",
       "-fsanitize-coverage=trace-pc",
@@ -59,6 +64,18 @@ std::string with_dynamic_shared(const std::string& text, bool& found) {
   return found ? std::regex_replace(text, declaration, "HEDDLE_DYNAMIC_SHARED($1, $2);") : text;
 }
 
+// The hooks are the same for every kernel of a kind: an object file that is made once.
+Result<std::filesystem::path> hooks_object(const HostCompiler& compiler,
+                                           const std::vector<std::string>& flags) {
+  CompileRequest request;
+  request.files["bridge.hpp"] = texts::bridge;
+  request.files["hooks.cpp"] = texts::hooks;
+  request.sources = {"hooks.cpp"};
+  request.flags = flags;
+  request.flags.push_back("-c");
+  return compiler.shared_object(request);
+}
+
 Result<CompileRequest> compilation_of(const KernelText& kernel) {
   if (!is_identifier(kernel.symbol)) {
     return Error{"\"" + kernel.symbol + "\" is not the name of a function"};
@@ -67,7 +84,6 @@ Result<CompileRequest> compilation_of(const KernelText& kernel) {
   request.files = kernel.includes;
   request.files["bridge.hpp"] = texts::bridge;
   request.files["kernel_entry.hpp"] = kernel_entry_text;
-  request.files["hooks.cpp"] = texts::hooks;
   std::string main = "#include \"bridge.hpp\"\n";
   if (kernel.scalars == Scalars::kField) {
     // The standard headers that a cpu text may include have to be over before float changes.
@@ -93,8 +109,8 @@ Result<CompileRequest> compilation_of(const KernelText& kernel) {
   request.files[kernel.file] = with_dynamic_shared(kernel.text, dynamic);
   // What a text may include for what emulated_device.hpp declares already.
   request.files.emplace("cuda_pipeline.h", "");
-  request.sources = {"emulated_main.cpp", "hooks.cpp"};
-  request.flags = instrumenting_flags(kernel.dialect);
+  request.sources = {"emulated_main.cpp"};
+  request.flags = instrumenting_flags(kernel.dialect, kernel.scalars);
   request.flags.push_back("-I.");
   if (dynamic) request.flags.push_back("-DHEDDLE_HAS_DYNAMIC_SHARED");
   request.libraries = {"-lm", "-lc", "-lgcc"};
@@ -157,13 +173,16 @@ EmulatedKernel& EmulatedKernel::operator=(EmulatedKernel&&) noexcept = default;
 EmulatedKernel::~EmulatedKernel() = default;
 
 Result<EmulatedKernel> EmulatedKernel::build(const KernelText& kernel) {
-  const auto request = compilation_of(kernel);
+  auto request = compilation_of(kernel);
   if (!request) return request.error();
   const auto compiler = HostCompiler::find();
   if (!compiler) return compiler.error();
   if (!compiler->is_gcc()) {
     return Error{"the emulator needs g++, and CXX names " + compiler->version()};
   }
+  const auto hooks = hooks_object(*compiler, request->flags);
+  if (!hooks) return hooks.error();
+  request->libraries.insert(request->libraries.begin(), hooks->string());
   const auto path = compiler->shared_object(*request);
   if (!path) return path.error();
   auto image = load_module(*path);

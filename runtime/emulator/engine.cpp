@@ -169,8 +169,27 @@ EmulationResult Engine::run() {
   counters_.divisions = module.field->divisions;
   counters_.exponentials = module.field->exponentials;
   result.counters = counters_;
+  result.phases = phases();
   result.findings = log_.findings(lines_);
   return result;
+}
+
+std::vector<Phase> Engine::phases() {
+  std::vector<std::uint32_t> sites;
+  for (const auto& [site, counters] : runner_.phases()) {
+    if (site != 0) sites.push_back(site);
+  }
+  if (!sites.empty()) lines_.prepare(sites);
+  std::vector<Phase> phases;
+  for (const auto& [site, counters] : runner_.phases()) {
+    const std::string from = site == 0 ? "" : lines_.where(site);
+    // The compiler may copy a barrier.
+    auto phase = std::find_if(phases.begin(), phases.end(),
+                              [&](const Phase& known) { return known.from == from; });
+    if (phase == phases.end()) phase = phases.insert(phases.end(), Phase{from, {}});
+    for (const auto counter : kAllCounters) phase->counters.*counter += counters.*counter;
+  }
+  return phases;
 }
 
 void Engine::touch(const void* pointer, std::size_t size, Touch kind, std::uint32_t site) {

@@ -23,6 +23,7 @@ class Engine {
  private:
   void connect();
   void prepare_arguments();
+  std::vector<Phase> phases();
   std::vector<int> order_of(int count, std::uint64_t salt) const;
 
   void touch(const void* address, std::size_t size, Touch kind, std::uint32_t site);

@@ -80,10 +80,28 @@ struct Counters {
   std::int64_t shared_bank_conflicts = 0;  // extra passes over the 32 banks
 };
 
+inline constexpr std::int64_t Counters::*kAllCounters[] = {
+    &Counters::global_bytes_read, &Counters::global_bytes_written,
+    &Counters::shared_bytes_read, &Counters::shared_bytes_written,
+    &Counters::accesses,          &Counters::steps,
+    &Counters::barriers,          &Counters::collectives,
+    &Counters::additions,         &Counters::multiplications,
+    &Counters::divisions,         &Counters::exponentials,
+    &Counters::global_requests,   &Counters::global_sectors,
+    &Counters::shared_requests,   &Counters::shared_bank_conflicts};
+
+// What all threads do from one barrier to the next, over all the times that they do it.
+struct Phase {
+  std::string
+      from;  // "kernel.cu:12", the barrier behind which it begins; empty: the kernel's start
+  Counters counters;  // without steps and arithmetic
+};
+
 struct EmulationResult {
   std::vector<Finding> findings;  // none: nothing to hold against the kernel in this launch
   bool completed = false;         // false: stopped early, the outputs are incomplete
   Counters counters;
+  std::vector<Phase> phases;  // with count_requests, in the order in which they first began
 };
 
 }  // namespace heddle::emulator

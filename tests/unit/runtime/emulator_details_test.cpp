@@ -183,6 +183,46 @@ TEST_CASE("bank conflicts and sectors are those of the stride") {
   }
 }
 
+TEST_CASE("what is counted between barriers is told apart and adds up") {
+  std::vector<float> x(64, 1.0F), y(64);
+  Launch launch;
+  launch.blocks = 2;
+  launch.threads = 32;
+  launch.count_requests = true;
+  launch.buffers = {buffer("x", x, Access::kRead), buffer("y", y, Access::kWrite)};
+  launch.arguments = {BufferArgument{0}, BufferArgument{1}};
+  const auto result = run(
+      R"(extern "C" __global__ void k(const float* x, float* y) {
+  __shared__ float tile[1024];
+  tile[threadIdx.x * 32] = x[blockIdx.x * 32 + threadIdx.x];
+  __syncthreads();
+  float sum = 0.0f;
+  for (int step = 0; step < 3; ++step) {
+    sum += tile[step * 32];
+    __syncthreads();
+  }
+  y[blockIdx.x * 32 + threadIdx.x] = sum;
+})",
+      launch);
+  CHECK(shown(result) == "");
+  REQUIRE(result.phases.size() == 3);  // the start, behind line 4, behind line 8
+  CHECK(result.phases[0].from == "");
+  CHECK(result.phases[1].from == "kernel.cu:4");
+  CHECK(result.phases[2].from == "kernel.cu:8");
+  CHECK(result.phases[0].counters.global_bytes_read == 256);
+  CHECK(result.phases[0].counters.shared_bank_conflicts == 2 * 31);
+  CHECK(result.phases[1].counters.shared_bytes_read == 2 * 32 * 4);
+  CHECK(result.phases[2].counters.shared_bytes_read == 2 * 2 * 32 * 4);
+  CHECK(result.phases[2].counters.global_bytes_written == 256);
+  CHECK(result.phases[2].counters.barriers == 2 * 2);  // the last phase ends with the kernel
+  for (const auto counter : kAllCounters) {
+    if (counter == &Counters::steps) continue;
+    std::int64_t sum = 0;
+    for (const Phase& phase : result.phases) sum += phase.counters.*counter;
+    CHECK(sum == result.counters.*counter);
+  }
+}
+
 TEST_CASE("runaway recursion ends the launch, not the program") {
   std::vector<std::int32_t> y(1);
   Launch launch;

@@ -101,6 +101,7 @@ VerifyReport verify_mutant(const Artifact& artifact, const std::string& text, co
   VerifyOptions options = quick();
   options.sizes = {1, 2, 63, 100};
   options.work_budget = 2'500'000;
+  options.stop_early = true;
   return verify(artifact.manifest, files, rows, options);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Verification attacked: a correct hand-written kernel is verified, and each of many small edits
 // of its text, or of its manifest, is rejected for the right reason.
+#include "runtime/roofline.hpp"
 #include "runtime/verify.hpp"
 
 #include <algorithm>
@@ -71,6 +72,39 @@ TEST_CASE("a correct kernel is verified, with every obligation met and counted")
   CHECK(json["failures"].empty());
   const auto profile = nlohmann::json::parse(profile_json(report));
   CHECK(profile["kernels"][1]["barriers"] == 514);
+  // Two barriers a token: before the first, behind either one; all that was counted lies in these.
+  REQUIRE(prefill.phases.size() == 3);
+  std::int64_t read = 0, barriers = 0, sectors = 0;
+  for (const ProfilePhase& phase : prefill.phases) {
+    read += phase.global_bytes_read;
+    barriers += phase.barriers;
+    sectors += phase.sectors;
+  }
+  CHECK(read == prefill.global_bytes_read);
+  CHECK(barriers == prefill.barriers);
+  CHECK(sectors == prefill.sectors);
+  CHECK(prefill.phases[1].from.rfind("first_order.cu:", 0) == 0);
+  CHECK(profile["kernels"][1]["phases"].size() == 3);
+}
+
+TEST_CASE("rooflines are the larger of memory and arithmetic, for cuda kernels") {
+  KernelProfile profile;
+  profile.batch = 2;
+  profile.heads = 3;
+  profile.minimum_bytes = 6 * 4'800'000;  // a microsecond of an H200 for each head
+  profile.definition_flops = 6 * 1000;
+  profile.sectors = 6 * 300'000;          // two
+  profile.flops = 6 * 201'000'000;        // three
+  const std::vector<Roofline> lines = rooflines(profile);
+  const auto h200 = std::find_if(lines.begin(), lines.end(),
+                                 [](const Roofline& l) { return std::string(l.gpu) == "H200"; });
+  REQUIRE(h200 != lines.end());
+  CHECK(h200->floor_us == Approx(1.0));
+  CHECK(h200->floor_by_memory);
+  CHECK(h200->counted_us == Approx(3.0));
+  CHECK_FALSE(h200->counted_by_memory);
+  profile.cuda = false;
+  CHECK(rooflines(profile).empty());
 }
 
 TEST_CASE("the report is the same on every run, whatever the threads") {
