@@ -26,6 +26,11 @@ void add_kernel_options(CLI::App& command, KernelOptions& options) {
       .add_option("--weights", options.weights,
                   "softmax, given or linear, instead of the pattern's own")
       ->check(CLI::IsMember({"softmax", "given", "gated", "linear"}));
+  command
+      .add_option("--schedule", options.schedule,
+                  "simple, or staged: prefill on cuda works out of shared memory")
+      ->check(CLI::IsMember({"simple", "staged"}))
+      ->capture_default_str();
   command.add_option("-n", options.n, "number of tokens")
       ->check(CLI::Range(std::int64_t{1}, kMostRows));
   command.add_option("--batch", options.batch, "sequences")
@@ -51,10 +56,12 @@ ArtifactOrCode generate_for(const LoadedPattern& loaded, const KernelOptions& op
   if (options.weights == "gated") generate_options.weights = WeightKind::kGated;
   if (options.weights == "linear") generate_options.weights = WeightKind::kLinear;
   if (options.n > generate_options.exact_to) generate_options.exact_to = options.n;
+  generate_options.schedule = options.schedule;
   generate_options.causality = loaded.causality;
   generate_options.causality_rows = loaded.causality_rows;
   Result<Artifact> artifact = generate(*loaded.pattern, generate_options);
   if (!artifact) return {std::nullopt, fail(kWrongUsage, artifact.error().message)};
+  for (const std::string& remark : artifact->remarks) print_remark(remark);
   return {std::move(*artifact), kDone};
 }
 

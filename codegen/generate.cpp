@@ -2,6 +2,7 @@
 #include "codegen/generate.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 #include "analyzer/liveness.hpp"
 #include "codegen/ir/print.hpp"
@@ -10,6 +11,7 @@
 #include "codegen/prelude/prelude.hpp"
 #include "codegen/rows/row_plan.hpp"
 #include "codegen/schedule/kernel_spec.hpp"
+#include "codegen/schedule/staged_plan.hpp"
 #include "patterns/ast_print.hpp"
 #include "patterns/materialize.hpp"
 #include "patterns/sha256.hpp"
@@ -159,12 +161,12 @@ class Generator {
     }
     if (const auto error = fill_manifest(spec)) return *error;
     for (const std::string& op : options_.ops) {
-      add_kernel(spec, op);
+      if (const auto error = add_kernel(spec, op)) return *error;
       // Softmax scores need all channels of a head.
       if (op == "prefill" && spec.target == ir::Target::kCpu &&
           spec.weights == WeightKind::kGiven && schedule::can_slice(spec.head_dim, kSlices)) {
         spec.slices = kSlices;
-        add_kernel(spec, op);
+        if (const auto error = add_kernel(spec, op)) return *error;
         spec.slices = 1;
       }
     }
@@ -174,14 +176,21 @@ class Generator {
 
  private:
   std::optional<Error> check_options() const {
-    if (options_.dtype != ElementType::kF32 && options_.dtype != ElementType::kBF16) {
-      return Error{std::string("kernels store f32 or bf16, not ") + name_of(options_.dtype)};
+    if (options_.dtype == ElementType::kI32) return Error{"kernels store reals, not i32"};
+    if (options_.dtype == ElementType::kF16 && options_.target != ir::Target::kCuda) {
+      return Error{"f16 kernels exist on cuda only"};
     }
     if (options_.head_dim < 1 || options_.head_dim > 256) {
       return Error{"the head dimension must lie in 1..256"};
     }
     if (options_.exact_to < 1 || options_.exact_to > (std::int64_t{1} << 20)) {
       return Error{"cache sizes can be computed for lengths from 1 to 2^20"};
+    }
+    if (options_.schedule != "simple" && options_.schedule != "staged") {
+      return Error{"there is no schedule '" + options_.schedule + "'"};
+    }
+    if (options_.plan_tokens < 1 || options_.plan_tokens > (std::int64_t{1} << 20)) {
+      return Error{"shared memory can be planned for lengths from 1 to 2^20"};
     }
     if (options_.ops.empty()) return Error{"no operation was asked for"};
     for (const std::string& op : options_.ops) {
@@ -249,10 +258,82 @@ class Generator {
     return std::nullopt;
   }
 
-  void add_kernel(schedule::KernelSpec& spec, const std::string& op) {
+  // Entries of either side in the last row that sizes are known for, as far as a list should go.
+  std::pair<std::int64_t, std::int64_t> longest_rows() const {
+    constexpr std::int64_t kMost = 1024;
+    const MaterializeResult table = materialize(pattern_, options_.exact_to);
+    const Rows* const rows = std::get_if<Rows>(&table);
+    if (rows == nullptr) return {1, 1};
+    const auto entries = [&](const RowTable& side) {
+      return std::clamp<std::int64_t>(side.size(rows->n()), 1, kMost);
+    };
+    return {entries(rows->a), entries(rows->b)};
+  }
+
+  // Decides spec.staging; what stands in the way is a remark.
+  std::optional<schedule::StagedPlan> plan(schedule::KernelSpec& spec, const std::string& op) {
+    spec.staging.reset();
+    if (options_.schedule != "staged" || op != "prefill") return std::nullopt;
+    const auto stays = [&](const std::string& why) {
+      artifact_.remarks.push_back(op + " has the simple schedule: " + why);
+      return std::nullopt;
+    };
+    if (spec.target != ir::Target::kCuda) return stays("only cuda has another one");
+    if (spec.weights == WeightKind::kLinear) return stays("its weights are linear");
+    const MaterializeResult table = materialize(pattern_, options_.plan_tokens + 1);
+    const Rows* const rows = std::get_if<Rows>(&table);
+    if (rows == nullptr) return stays("the rows have no values up to the length planned for");
+    const auto& steps = artifact_.manifest.cache_b.steps;
+    schedule::StagedLimits limits;
+    limits.slots = steps.empty() ? 0 : steps.back().second;
+    std::tie(limits.offsets_a, limits.offsets_b) = longest_rows();
+    limits.shared_bytes = options_.shared_limit;
+    Result<schedule::StagedPlan> plan = schedule::plan_staged(spec, *rows, limits);
+    if (!plan) return stays(plan.error().message);
+    spec.staging = plan->staging;
+    return *plan;
+  }
+
+  void describe(const schedule::KernelSpec& spec, const schedule::StagedPlan& plan,
+                KernelEntry& entry) {
+    const schedule::Staging& staging = plan.staging;
+    const auto element = static_cast<std::int64_t>(size_of(spec.dtype));
+    const std::int64_t row = spec.head_dim * element;
+    const bool keyed = spec.weights == WeightKind::kSoftmax;
+    entry.schedule = "staged";
+    entry.prediction = plan.prediction;
+    entry.alignment = static_cast<int>(std::min<std::int64_t>(row & -row, 16));
+    const auto add = [&](const char* size, std::int64_t most, std::int64_t multiple,
+                         std::int64_t bytes, const char* slots = "") {
+      if (most > 0) entry.shared_rows.push_back({size, most, multiple, bytes, slots});
+    };
+    add("key_rows", keyed ? staging.key_rows : 0, schedule::Staging::kChunk, row);
+    const bool tiles = staging.tile_rows > 0;
+    add("value_rows", staging.value_rows, tiles ? staging.value_rows : schedule::Staging::kChunk,
+        row);
+    add("live_rows", staging.live_rows, 1, keyed ? 2 * row : row, "slots_b");
+    add("tile_rows", staging.tile_rows, schedule::Staging::kChunk,
+        (keyed ? row : 0) + 4 * std::int64_t{spec.head_dim});
+    std::string remark = entry.op + " has the staged schedule:";
+    for (const SharedRows& rows : entry.shared_rows) {
+      remark += " " + rows.size + " " + std::to_string(rows.most) + ",";
+    }
+    artifact_.remarks.push_back(
+        remark + " for " + std::to_string(plan.prediction.tokens) + " tokens of one head " +
+        std::to_string(plan.prediction.bytes) + " bytes and " +
+        std::to_string(plan.prediction.flops) + " flops are predicted");
+  }
+
+  std::optional<Error> add_kernel(schedule::KernelSpec& spec, const std::string& op) {
     const bool cuda = spec.target == ir::Target::kCuda;
     const bool decode = op == "decode";
     spec.symbol = pattern_.name() + "_" + op + (spec.slices > 1 ? "_slices" : "");
+    const std::optional<schedule::StagedPlan> staged = plan(spec, op);
+    // What a simple prefill keeps of a chunk and what backward sums are rounded in registers.
+    if (spec.dtype == ElementType::kF16 && spec.weights != WeightKind::kLinear && op != "decode" &&
+        !staged) {
+      return Error{op + " in f16 has no simple schedule: there are staged prefill and decode"};
+    }
     ir::Kernel kernel = op == "backward"                      ? schedule::backward(spec)
                         : spec.weights == WeightKind::kLinear ? schedule::linear(spec, decode)
                         : decode                              ? schedule::decode(spec)
@@ -263,7 +344,8 @@ class Generator {
     require_valid(kernel);
     const std::string file = spec.symbol + (cuda ? ".cu" : ".cpp");
     std::string text = "// Generated by heddle; pattern " + pattern_.sha256() + ".\n";
-    const char* prelude = cuda               ? "device_prelude.cuh"
+    const char* prelude = staged             ? "staging_prelude.cuh"
+                          : cuda             ? "device_prelude.cuh"
                           : op == "backward" ? "cpu_gradients.hpp"
                                              : "cpu_prelude.hpp";
     text += std::string("#include \"") + prelude + "\"\n\n";
@@ -278,10 +360,12 @@ class Generator {
     entry.threads = kernel.threads;
     entry.shared_bytes = shared_bytes(kernel);
     entry.arguments = kernel.arguments;
+    if (staged) describe(spec, *staged, entry);
     auto& kernels = spec.slices > 1 ? artifact_.manifest.sliced : artifact_.manifest.kernels;
     kernels.push_back(std::move(entry));
     artifact_.files[file] = std::move(text);
     declarations_ += "\n" + ir::print_declaration(kernel);
+    return std::nullopt;
   }
 
   void add_include(const std::string& file, std::string_view text) {
@@ -292,6 +376,11 @@ class Generator {
   void add_support_files() {
     if (options_.target == ir::Target::kCuda) {
       add_include("device_prelude.cuh", device_prelude());
+      const auto& kernels = artifact_.manifest.kernels;
+      if (std::any_of(kernels.begin(), kernels.end(),
+                      [](const KernelEntry& entry) { return entry.schedule == "staged"; })) {
+        add_include("staging_prelude.cuh", staging_prelude());
+      }
     } else {
       add_include("cpu_prelude.hpp", cpu_prelude());
       if (asked_for("backward")) add_include("cpu_gradients.hpp", cpu_gradients());

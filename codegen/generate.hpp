@@ -18,9 +18,15 @@ struct GenerateOptions {
   std::vector<std::string> ops = {"prefill", "decode"};
   ir::Target target = ir::Target::kCpu;
   int head_dim = 64;                      // 1..256
-  ElementType dtype = ElementType::kF32;  // kF32 or kBF16
+  ElementType dtype = ElementType::kF32;  // kF32, kBF16, or on cuda kF16
   std::optional<WeightKind> weights;      // instead of the pattern's own
   int state_dim = 0;                      // linear weights: instead of the pattern's own
+  // "staged": prefill on cuda works out of shared memory, where the pattern has such a schedule;
+  // `shared_limit` is what a block may have of it (sm_90: 227 KiB), and its parts are sized for
+  // sequences of `plan_tokens`, which says nothing of the lengths that may be launched.
+  std::string schedule = "simple";
+  std::int64_t shared_limit = 232448;
+  std::int64_t plan_tokens = 4096;
   std::int64_t exact_to = 16384;          // longest sequence for which cache sizes are computed
   // What the caller has proved of the pattern; handed on in the manifest.
   Causality causality = Causality::kUnknown;
@@ -32,6 +38,7 @@ struct Artifact {
   // File name to text: a kernel file per operation, the prelude they include, manifest.json, and on
   // cpu a header that declares the kernels.
   std::map<std::string, std::string> files;
+  std::vector<std::string> remarks;  // what was asked for and is not there, a sentence each
 };
 
 // Fails when the pattern's rows cannot be walked in closed form, reads outside its range, or needs

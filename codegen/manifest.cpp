@@ -51,7 +51,7 @@ bool one_of(std::string_view text, std::initializer_list<std::string_view> words
 }
 bool is_size(std::string_view name) {
   return one_of(name, {"batch", "tokens", "heads", "head_dim", "state_dim", "start", "slots_a",
-                       "slots_b", "width_a", "width_b"});
+                       "slots_b", "width_a", "width_b", "key_rows", "value_rows", "live_rows", "tile_rows"});
 }
 bool is_scalar(std::string_view name) { return one_of(name, {"scale", "gamma"}); }
 bool is_buffer(std::string_view name) {
@@ -257,6 +257,44 @@ Argument read_argument(ObjectReader reader) {
   return argument;
 }
 
+SharedRows read_shared_rows(ObjectReader reader) {
+  SharedRows rows;
+  rows.size = reader.text(
+      "size",
+      [](const std::string& text) {
+        return one_of(text, {"key_rows", "value_rows", "live_rows", "tile_rows"});
+      },
+      "key_rows, value_rows, live_rows or tile_rows");
+  rows.multiple = reader.integer("multiple", 1, 1024);
+  rows.most = reader.integer("most", 0, 1 << 20);
+  if (!reader.failed() && rows.most % rows.multiple != 0) reader.fail("most", "is no multiple");
+  rows.row_bytes = reader.integer("row_bytes", 1, 1 << 20);
+  if (reader.has("slots")) {
+    rows.slots = reader.text(
+        "slots", [](const std::string& text) { return one_of(text, {"slots_a", "slots_b"}); },
+        "slots_a or slots_b");
+  }
+  reader.finish();
+  return rows;
+}
+
+// What only staged kernels have.
+void read_staging(ObjectReader reader, KernelEntry& kernel) {
+  kernel.schedule = reader.text(
+      "schedule", [](const std::string& text) { return text == "staged"; }, "staged");
+  kernel.alignment = static_cast<int>(reader.integer("alignment", 1, 16));
+  reader.each("shared_rows", [&](const Json& element, const std::string& path) {
+    kernel.shared_rows.push_back(read_shared_rows({element, path, reader.error()}));
+  });
+  ObjectReader prediction = reader.object("prediction");
+  constexpr std::int64_t kMost = std::int64_t{1} << 62;
+  kernel.prediction.tokens = prediction.integer("tokens", 0, kMaxTokens);
+  kernel.prediction.bytes = prediction.integer("bytes", 0, kMost);
+  kernel.prediction.flops = prediction.integer("flops", 0, kMost);
+  prediction.finish();
+  reader.finish();
+}
+
 KernelEntry read_kernel(ObjectReader reader) {
   KernelEntry kernel;
   kernel.op = reader.text(
@@ -271,6 +309,7 @@ KernelEntry read_kernel(ObjectReader reader) {
   kernel.grid = reader.extents("grid");
   kernel.threads = static_cast<int>(reader.integer("threads", 1, 1024));
   kernel.shared_bytes = reader.integer("shared_bytes", 0, 1 << 20);
+  if (reader.has("staging")) read_staging(reader.object("staging"), kernel);
   std::set<std::string> names;
   reader.each("arguments", [&](const Json& element, const std::string& path) {
     kernel.arguments.push_back(read_argument({element, path, reader.error()}));
@@ -382,14 +421,32 @@ Json argument_json(const Argument& argument) {
 Json kernel_json(const KernelEntry& kernel) {
   Json arguments = Json::array();
   for (const Argument& argument : kernel.arguments) arguments.push_back(argument_json(argument));
-  return {{"op", kernel.op},
-          {"symbol", kernel.symbol},
-          {"file", kernel.file},
-          {"sha256", kernel.sha256},
-          {"grid", kernel.grid},
-          {"threads", kernel.threads},
-          {"shared_bytes", kernel.shared_bytes},
-          {"arguments", std::move(arguments)}};
+  Json json = {{"op", kernel.op},
+               {"symbol", kernel.symbol},
+               {"file", kernel.file},
+               {"sha256", kernel.sha256},
+               {"grid", kernel.grid},
+               {"threads", kernel.threads},
+               {"shared_bytes", kernel.shared_bytes}};
+  if (kernel.schedule == "staged") {
+    Json rows = Json::array();
+    for (const SharedRows& one : kernel.shared_rows) {
+      rows.push_back({{"size", one.size},
+                      {"most", one.most},
+                      {"multiple", one.multiple},
+                      {"row_bytes", one.row_bytes}});
+      if (!one.slots.empty()) rows.back()["slots"] = one.slots;
+    }
+    json["staging"] = {{"schedule", kernel.schedule},
+                       {"alignment", kernel.alignment},
+                       {"shared_rows", std::move(rows)},
+                       {"prediction",
+                        {{"tokens", kernel.prediction.tokens},
+                         {"bytes", kernel.prediction.bytes},
+                         {"flops", kernel.prediction.flops}}}};
+  }
+  json["arguments"] = std::move(arguments);
+  return json;
 }
 
 }  // namespace
@@ -423,6 +480,30 @@ Result<std::int64_t> CacheLayout::slots(std::int64_t tokens) const {
     if (from <= tokens) slots = needed;
   }
   return slots;
+}
+
+const std::int64_t* SharedLaunch::find(std::string_view size) const {
+  for (const auto& [name, count] : rows) {
+    if (name == size) return &count;
+  }
+  return nullptr;
+}
+
+SharedLaunch shared_launch(const Manifest& manifest, const KernelEntry& kernel, std::int64_t tokens,
+                           std::int64_t start) {
+  SharedLaunch launch;
+  for (const SharedRows& rows : kernel.shared_rows) {
+    std::int64_t wanted = std::max(tokens, std::int64_t{1});
+    if (!rows.slots.empty()) {
+      const CacheLayout& layout = rows.slots == "slots_a" ? manifest.cache_a : manifest.cache_b;
+      const Result<std::int64_t> slots = layout.slots(start + tokens);
+      wanted = slots ? *slots : rows.most;  // too long for an exact number: what there is
+    }
+    const std::int64_t whole = (wanted + rows.multiple - 1) / rows.multiple * rows.multiple;
+    launch.rows.emplace_back(rows.size, std::min(rows.most, whole));
+    launch.bytes += launch.rows.back().second * rows.row_bytes;
+  }
+  return launch;
 }
 
 std::string to_json(const Manifest& manifest) {

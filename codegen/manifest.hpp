@@ -7,7 +7,8 @@
 // Names that arguments and extents may use (fixed vocabulary):
 //   sizes    batch, tokens, heads, head_dim, state_dim, start (tokens already processed),
 //            slots_a, slots_b (cache slots for inputs and for outputs), width_a, width_b (entries
-//            per row of the coefficient arrays)
+//            per row of the coefficient arrays); key_rows, value_rows, live_rows, tile_rows (rows
+//            of dynamic shared memory: see SharedRows, which says what a launch passes)
 //   inputs   q, k, x           [batch, tokens, heads, head_dim]; linear: q, k [.., state_dim]
 //            coef_a, coef_b    [batch, tokens, heads, width_*]; entry e of row i belongs to
 //                              the e-th position of the row in descending order
@@ -59,6 +60,25 @@ struct Argument {
   std::vector<std::string> shape;        // extents of a buffer, outermost first: sizes or decimals
 };
 
+// Rows of dynamic shared memory: a launch passes their number as the argument `size` and gives the
+// kernel `row_bytes` for each. The kernel is right for any number that is a multiple of `multiple`
+// (at least one multiple, or with `slots` none at all); shared_launch chooses what it can use.
+struct SharedRows {
+  std::string size;           // key_rows, value_rows, live_rows or tile_rows
+  std::int64_t most = 0;      // a multiple of `multiple`
+  std::int64_t multiple = 1;
+  std::int64_t row_bytes = 0;
+  std::string slots = {};  // "slots_a" or "slots_b": as many as a state of that side needs
+};
+
+// What the cost model expects of a launch for one batch and head over that many tokens from the
+// first one on, no state wanted.
+struct Prediction {
+  std::int64_t tokens = 0;  // 0: nothing was predicted
+  std::int64_t bytes = 0;   // requested from and sent to global memory
+  std::int64_t flops = 0;   // additions, multiplications and divisions of reals by all threads
+};
+
 // Launched as one block per product of `grid` on cuda, with `threads` threads a block. On cpu the
 // symbol takes two more std::int32_t arguments, the first block and one past the last, and runs
 // them one after another in the calling thread.
@@ -71,6 +91,11 @@ struct KernelEntry {
   int threads = 1;
   std::int64_t shared_bytes = 0;  // static shared memory, for the report
   std::vector<Argument> arguments;
+  std::string schedule = "simple";  // or "staged"
+  // Of a staged kernel only.
+  std::vector<SharedRows> shared_rows = {};
+  int alignment = 0;  // bytes that the address of every buffer of reals is a multiple of
+  Prediction prediction = {};
 };
 
 // What decode keeps of one side between tokens.
@@ -125,6 +150,17 @@ struct Manifest {
   std::string verdict = "unverified";
   std::vector<VerificationLayer> layers;
 };
+
+// The sizes of a kernel's SharedRows for a launch of `tokens` tokens after `start`, and the bytes of
+// dynamic shared memory they come to.
+struct SharedLaunch {
+  std::vector<std::pair<std::string, std::int64_t>> rows;
+  std::int64_t bytes = 0;
+
+  const std::int64_t* find(std::string_view size) const;
+};
+SharedLaunch shared_launch(const Manifest& manifest, const KernelEntry& kernel, std::int64_t tokens,
+                           std::int64_t start);
 
 std::string to_json(const Manifest& manifest);
 // Refuses anything that is not a complete manifest of this format, with a sentence saying what.

@@ -17,6 +17,7 @@ using Handle = void*;
 using Address = std::uint64_t;
 constexpr int kCapabilityMajor = 75;
 constexpr int kCapabilityMinor = 76;
+constexpr int kMostDynamicShared = 8;  // an attribute of functions
 
 }  // namespace
 
@@ -36,6 +37,7 @@ struct CudaDriver::Library {
   Status (*get_function)(Handle*, Handle, const char*) = nullptr;
   Status (*launch)(Handle, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned,
                    Handle, void**, void**) = nullptr;
+  Status (*set_attribute)(Handle, int, int) = nullptr;
   Status (*allocate)(Address*, std::size_t) = nullptr;
   Status (*free)(Address) = nullptr;
   Status (*upload)(Address, const void*, std::size_t) = nullptr;
@@ -108,7 +110,10 @@ bool CudaDriver::Library::find_functions() {
   find(wait_event, "cuEventSynchronize");
   find(elapsed, "cuEventElapsedTime");
   find(error_string, "cuGetErrorString");
-  return complete;
+  // Asked for by launches with much shared memory only; older stand-ins lack it.
+  const bool all = complete;
+  find(set_attribute, "cuFuncSetAttribute");
+  return all;
 }
 
 std::optional<Error> CudaDriver::Library::start(int index) {
@@ -260,13 +265,24 @@ Result<DeviceFunction> CudaDriver::load(const std::string& cubin, const std::str
   return function;
 }
 
-std::optional<Error> DeviceFunction::launch(int blocks, int threads, void** arguments) const {
+std::optional<Error> DeviceFunction::launch(int blocks, int threads, void** arguments,
+                                            int shared_bytes) const {
   if (blocks == 0) return std::nullopt;  // the driver refuses an empty grid
   const auto& library = *state_->library;
   if (auto error = library.check(library.enter(), "enter its context")) return error;
+  if (shared_bytes > 0) {
+    // More than 48 KiB have to be asked for, and may be refused.
+    if (library.set_attribute == nullptr) return Error{"the CUDA driver is too old: no attributes"};
+    if (auto error = library.check(
+            library.set_attribute(state_->function, kMostDynamicShared, shared_bytes),
+            "reserve shared memory")) {
+      return error;
+    }
+  }
   return library.check(
       library.launch(state_->function, static_cast<unsigned>(blocks), 1, 1,
-                     static_cast<unsigned>(threads), 1, 1, 0, nullptr, arguments, nullptr),
+                     static_cast<unsigned>(threads), 1, 1, static_cast<unsigned>(shared_bytes),
+                     nullptr, arguments, nullptr),
       "launch a kernel");
 }
 

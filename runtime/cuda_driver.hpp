@@ -37,7 +37,8 @@ class DeviceMemory {
 class DeviceFunction {
  public:
   // Starts blocks x threads; `arguments` points to the values in order. Does not wait.
-  std::optional<Error> launch(int blocks, int threads, void** arguments) const;
+  std::optional<Error> launch(int blocks, int threads, void** arguments,
+                              int shared_bytes = 0) const;
 
  private:
   friend class CudaDriver;

@@ -258,11 +258,15 @@ Result<KernelArtifact> KernelArtifact::load(const Manifest& manifest,
 
 struct BoundKernel::State {
   State(const CheckedLaunch& launch, int threads_per_block)
-      : arguments(launch.arguments), blocks(launch.blocks), threads(threads_per_block) {}
+      : arguments(launch.arguments),
+        blocks(launch.blocks),
+        shared_bytes(launch.shared_bytes),
+        threads(threads_per_block) {}
   void run_on_cpu();
 
   ArgumentList arguments;
   std::int64_t blocks;
+  std::int64_t shared_bytes;
   int threads;
   Entry* entry = nullptr;
   WorkerPool* pool = nullptr;
@@ -310,7 +314,7 @@ std::optional<Error> BoundKernel::start() {
   }
   std::vector<void*> arguments = state_->arguments.pointers();
   return state_->function->launch(static_cast<int>(state_->blocks), state_->threads,
-                                  arguments.data());
+                                  arguments.data(), static_cast<int>(state_->shared_bytes));
 }
 
 std::optional<Error> BoundKernel::run() {

@@ -67,7 +67,7 @@ class Sizes {
 
 bool starts_with(const std::string& text, const char* prefix) { return text.rfind(prefix, 0) == 0; }
 
-Result<void*> check_buffer(const Argument& argument, const Sizes& sizes,
+Result<void*> check_buffer(const Argument& argument, const KernelEntry& entry, const Sizes& sizes,
                            const LaunchValues& values) {
   const auto given = values.buffers.find(argument.name);
   const BufferView view = given != values.buffers.end() ? given->second : BufferView{};
@@ -95,6 +95,12 @@ Result<void*> check_buffer(const Argument& argument, const Sizes& sizes,
   if (reinterpret_cast<std::uintptr_t>(view.data) % element != 0) {
     return Error{fmt::format("the buffer \"{}\" is not aligned to its {} bytes an element",
                              argument.name, element)};
+  }
+  if (entry.alignment > 0 && argument.type != ElementType::kI32 &&
+      reinterpret_cast<std::uintptr_t>(view.data) % static_cast<unsigned>(entry.alignment) != 0) {
+    return Error{fmt::format("the buffer \"{}\" is not aligned to the {} bytes that the kernel moves"
+                             " at once",
+                             argument.name, entry.alignment)};
   }
   return view.data;
 }
@@ -154,9 +160,20 @@ Result<CheckedLaunch> check_launch(const Manifest& manifest, const KernelEntry& 
   }
   const Sizes sizes(manifest, values);
   CheckedLaunch launch;
+  SharedLaunch shared;
+  if (!entry.shared_rows.empty()) {
+    const auto tokens = sizes.of("tokens");
+    const auto before = sizes.of("start");
+    if (!tokens) return tokens.error();
+    if (!before) return before.error();
+    shared = shared_launch(manifest, entry, *tokens, *before);
+    launch.shared_bytes = shared.bytes;
+  }
   for (const Argument& argument : entry.arguments) {
-    if (argument.kind == ArgumentKind::kBuffer) {
-      const auto data = check_buffer(argument, sizes, values);
+    if (const std::int64_t* const rows = shared.find(argument.name)) {
+      launch.arguments.emplace_back(static_cast<std::int32_t>(*rows));
+    } else if (argument.kind == ArgumentKind::kBuffer) {
+      const auto data = check_buffer(argument, entry, sizes, values);
       if (!data) return data.error();
       launch.arguments.emplace_back(*data);
     } else if (argument.kind == ArgumentKind::kSize) {

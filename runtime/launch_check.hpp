@@ -16,6 +16,7 @@ using LaunchValue = std::variant<void*, std::int32_t, float>;
 
 struct CheckedLaunch {
   std::int64_t blocks = 0;
+  std::int64_t shared_bytes = 0;       // of dynamic shared memory
   std::vector<LaunchValue> arguments;  // in the kernel's order
 };
 

@@ -59,6 +59,8 @@ const char* name_of(ThreadOrder order) { return emulator::name_of(lane_order(ord
 
 struct KernelUnderTest::State {
   KernelEntry entry;
+  Manifest manifest;
+  Numbers numbers = Numbers::kReal;
   bool cuda = true;
   emulator::EmulatedKernel kernel;
 
@@ -91,7 +93,8 @@ Result<KernelUnderTest> KernelUnderTest::build(const Manifest& manifest, const K
   }
   Result<emulator::EmulatedKernel> built = emulator::EmulatedKernel::build(kernel);
   if (!built) return built.error();
-  return KernelUnderTest(std::make_unique<State>(State{entry, cuda, *std::move(built)}));
+  return KernelUnderTest(
+      std::make_unique<State>(State{entry, manifest, numbers, cuda, *std::move(built)}));
 }
 
 // The launch shape and the sizes; buffers and scalars are the caller's, in the order of arguments.
@@ -111,10 +114,17 @@ Result<emulator::Launch> KernelUnderTest::State::prepare(const Sizes& sizes,
   }
   launch.blocks = static_cast<int>(blocks);
   launch.threads = cuda ? entry.threads : 1;
+  const SharedLaunch shared = shared_launch(manifest, entry, sizes.tokens, sizes.start);
+  launch.dynamic_shared_bytes = static_cast<std::size_t>(shared.bytes);
+  if (numbers == Numbers::kField) {
+    // Its elements are wider.
+    launch.dynamic_shared_bytes *= sizeof(FieldElement) / size_of(manifest.dtype);
+  }
   for (const Argument& argument : entry.arguments) {
     launch.arguments.emplace_back(emulator::NullArgument{});
     if (argument.kind == ArgumentKind::kSize) {
-      const Result<std::int64_t> value = sizes.extent(argument.name);
+      const std::int64_t* const rows = shared.find(argument.name);
+      const Result<std::int64_t> value = rows != nullptr ? *rows : sizes.extent(argument.name);
       if (!value) return value.error();
       launch.arguments.back() = static_cast<std::int32_t>(*value);
     } else if (argument.kind == ArgumentKind::kScalar && argument.name != "scale" &&
@@ -141,6 +151,7 @@ Result<LaunchOutcome> KernelUnderTest::State::run(const emulator::Launch& launch
                       .global_bytes_written = counters.global_bytes_written,
                       .requests = counters.global_requests,
                       .sectors = counters.global_sectors,
+                      .shared_requests = counters.shared_requests,
                       .shared_bank_conflicts = counters.shared_bank_conflicts,
                       .barriers = counters.barriers,
                       .accesses = counters.accesses,

@@ -194,6 +194,24 @@ MemoryId Builder::array(const std::string& name, Type type, int length, bool sha
   return id;
 }
 
+MemoryId Builder::dynamic_array(const std::string& name, ElementType element) {
+  assert_that(kernel_.target == Target::kCuda && is_real(element),
+              "dynamic shared arrays hold reals and exist on cuda only");
+  kernel_.arrays.push_back({unique(name), Type::kF32, 0, true, true, element});
+  const ArrayId id{static_cast<std::int32_t>(kernel_.arrays.size()) - 1};
+  append(Declare{id});
+  return id;
+}
+
+MemoryId Builder::rest_of_dynamic_array(const std::string& name, Ex from) {
+  assert_that(from.type() == Type::kI64, "an index must be an integer");
+  kernel_.arrays.push_back(
+      {unique(name), Type::kF32, 0, true, true, ElementType::kF32, from.id()});
+  const ArrayId id{static_cast<std::int32_t>(kernel_.arrays.size()) - 1};
+  append(Declare{id});
+  return id;
+}
+
 MemoryId Builder::choose(const std::string& name, Ex condition, MemoryId yes, MemoryId no) {
   const BufferId* first = std::get_if<BufferId>(&yes);
   const BufferId* second = std::get_if<BufferId>(&no);
@@ -214,7 +232,6 @@ void Builder::store(MemoryId memory, Ex index, Ex stored) {
 
 std::vector<std::variant<ValueId, VectorAt>> Builder::lowered(
     const std::vector<VectorArgument>& arguments) const {
-  assert_that(kernel_.target == Target::kCpu, "functions on vectors exist on cpu only");
   std::vector<std::variant<ValueId, VectorAt>> result;
   for (const VectorArgument& argument : arguments) {
     match(

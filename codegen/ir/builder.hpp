@@ -79,10 +79,14 @@ class Builder {
   Var variable(const std::string& name, Ex initial);
   void assign(Var variable, Ex value);
   MemoryId array(const std::string& name, Type type, int length, bool shared = false);
+  // Shared memory of the length that the launch gives, once per kernel.
+  MemoryId dynamic_array(const std::string& name, ElementType element);
+  // What lies in it from element `from` on, as reals; the place is a multiple of sixteen bytes.
+  MemoryId rest_of_dynamic_array(const std::string& name, Ex from);
   // `yes` where the condition holds, else `no`; both buffers, of one element.
   MemoryId choose(const std::string& name, Ex condition, MemoryId yes, MemoryId no);
   void store(MemoryId memory, Ex index, Ex value);
-  // A name of the prelude's that works on vectors; cpu only. `invoke_let` keeps its result.
+  // A name of the prelude's that works on vectors; `invoke_let` keeps its result.
   using VectorArgument = std::variant<Ex, VectorPlace>;
   void invoke(const std::string& callee, const std::vector<VectorArgument>& arguments);
   Ex invoke_let(const std::string& name, Type type, const std::string& callee,

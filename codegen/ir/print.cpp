@@ -37,9 +37,9 @@ const char* spelling(ElementType element) {
     case ElementType::kI32:
       return "int";
     case ElementType::kF16:
-      break;
+      return "f16";
   }
-  unreachable("an element type that no kernel stores");
+  unreachable("an element type without a name");
 }
 
 const char* spelling(Helper helper) {
@@ -185,10 +185,16 @@ class Printer {
         memory, [&](BufferId id) { return kernel_[id].name; },
         [&](ArrayId id) { return kernel_[id].name; }, [&](ViewId id) { return kernel_[id].name; });
   }
+  // The half-width type that a memory of reals is stored as, if it is.
+  const char* narrow(MemoryId memory) const {
+    return is(memory, ElementType::kBF16)  ? "bf16"
+           : is(memory, ElementType::kF16) ? "f16"
+                                           : nullptr;
+  }
   bool is(MemoryId memory, ElementType element) const {
     const auto holds = [&](BufferId id) { return kernel_[id].element == element; };
     return match(
-        memory, holds, [](ArrayId) { return false; },
+        memory, holds, [&](ArrayId id) { return kernel_[id].element == element; },
         [&](ViewId id) { return holds(kernel_[id].yes); });
   }
   std::string address(MemoryId memory, ValueId index) const {
@@ -271,8 +277,7 @@ class Printer {
         },
         [&](const Load& node) {
           const std::string element = name(node.memory) + "[" + plain(node.index) + "]";
-          return Text{is(node.memory, ElementType::kBF16) ? "to_float(" + element + ")" : element,
-                      kAtom};
+          return Text{narrow(node.memory) != nullptr ? "to_float(" + element + ")" : element, kAtom};
         },
         [&](const Call& node) {
           std::string text = node.helper == Helper::kMaximum && value.type == Type::kF32
@@ -303,6 +308,16 @@ class Printer {
         [&](const Assign& node) { line(assignment(node)); },
         [&](const Declare& node) {
           const Array& array = kernel_[node.array];
+          if (array.from) {
+            return line("float* const " + array.name + " = reinterpret_cast<float*>(" +
+                        dynamic_ + " + " + in(*array.from, kSum) + ");");
+          }
+          if (array.dynamic) {
+            dynamic_ = array.name;
+            // Vectors of sixteen bytes are copied into it.
+            return line(std::string("extern __shared__ __align__(16) ") + spelling(*array.element) +
+                        " " + array.name + "[];");
+          }
           line(std::string(array.shared ? "__shared__ " : "") + spelling(array.type) + " " +
                array.name + "[" + std::to_string(array.length) + "];");
         },
@@ -390,13 +405,13 @@ class Printer {
   // The value as it is stored: narrowed where the memory is narrower than the register.
   std::string as_element(MemoryId memory, ValueId id) const {
     const Value& value = kernel_[id];
-    if (is(memory, ElementType::kBF16)) {
+    if (const char* const type = narrow(memory)) {
       // Widening and rounding again gives the same bits: copy them.
       const Load* load = std::get_if<Load>(&value.node);
-      if (load != nullptr && is(load->memory, ElementType::kBF16)) {
+      if (load != nullptr && narrow(load->memory) == type) {
         return name(load->memory) + "[" + plain(load->index) + "]";
       }
-      return "to_bf16(" + plain(id) + ")";
+      return "to_" + std::string(type) + "(" + plain(id) + ")";
     }
     const bool narrows =
         is(memory, ElementType::kI32) && !std::holds_alternative<IntegerLiteral>(value.node);
@@ -418,6 +433,7 @@ class Printer {
   }
 
   const Kernel& kernel_;
+  std::string dynamic_;  // the name of the dynamic array
   std::string text_;
   int depth_ = 0;
 };

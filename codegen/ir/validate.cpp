@@ -31,6 +31,7 @@ class Validator {
       declared_.clear();
       chosen_.clear();
       numbers_.clear();
+      dynamic_.reset();
       for (std::size_t i = 0; i < kernel_.variables.size(); ++i) {
         if (kernel_.variables[i].argument) defined_.insert(static_cast<std::int32_t>(i));
       }
@@ -192,7 +193,15 @@ class Validator {
           const Array& array = kernel_[node.array];
           require(!array.shared || kernel_.target == Target::kCuda,
                   "shared arrays exist on cuda only");
-          require(array.length > 0, array.name + " is empty");
+          require(array.dynamic ? array.shared && array.length == 0 : array.length > 0,
+                  array.name + " is empty");
+          if (array.from) {
+            require(dynamic_.has_value(), array.name + " is the rest of nothing");
+            check(*array.from, Type::kI64, control);
+          } else if (array.dynamic) {
+            require(!dynamic_ || *dynamic_ == node.array.index, "a kernel has two dynamic arrays");
+            dynamic_ = node.array.index;
+          }
           require(declared_.insert(node.array.index).second, array.name + " is declared twice");
         },
         [&](const Choose& node) {
@@ -231,7 +240,10 @@ class Validator {
           check(node.otherwise, spread);
         },
         [&](const Invoke& node) {
-          require(kernel_.target == Target::kCpu, "functions on vectors are a cpu helper");
+          const bool copies = node.callee.rfind("copy_elements<", 0) == 0;
+          require(copies == (kernel_.target == Target::kCuda),
+                  "functions on vectors are a cpu helper, copies of elements a cuda one");
+          if (copies) check_copy(node);
           for (const auto& argument : node.arguments) {
             match(
                 argument, [&](ValueId id) { check(id, control); },
@@ -259,6 +271,25 @@ class Validator {
           require(control == Spread::kSame,
                   "a barrier stands where threads of a block may diverge");
         });
+  }
+
+  // Vectors are moved as they are stored.
+  ElementType element_of(MemoryId memory) const {
+    return match(
+        memory, [&](BufferId id) { return kernel_[id].element; },
+        [&](ArrayId id) { return kernel_[id].element.value_or(ElementType::kF32); },
+        [&](ViewId id) { return kernel_[kernel_[id].yes].element; });
+  }
+  void check_copy(const Invoke& node) {
+    const bool two = node.arguments.size() == 2 && !node.result &&
+                     std::holds_alternative<VectorAt>(node.arguments[0]) &&
+                     std::holds_alternative<VectorAt>(node.arguments[1]);
+    require(two, "a copy takes two places");
+    if (!two) return;
+    const VectorAt& to = std::get<VectorAt>(node.arguments[0]);
+    const VectorAt& from = std::get<VectorAt>(node.arguments[1]);
+    require(to.writes && !from.writes && element_of(to.memory) == element_of(from.memory),
+            "a copy goes from one place to another of the same element");
   }
 
   void check(const Perform& node, Spread control) {
@@ -303,6 +334,7 @@ class Validator {
   const Kernel& kernel_;
   std::vector<Spread> spread_;
   std::set<int> numbers_;  // of working memories
+  std::optional<std::int32_t> dynamic_;  // the array of the launch's length
   std::set<std::int32_t> defined_;
   std::set<std::int32_t> declared_;
   std::set<std::int32_t> chosen_;

@@ -23,7 +23,11 @@ class Reads {
   }
   void visit(const Statement& statement) {
     match(
-        statement.node, [](const Comment&) {}, [](const Declare&) {}, [](const Barrier&) {},
+        statement.node, [](const Comment&) {},
+        [&](const Declare& node) {
+          if (const auto from = kernel_[node.array].from) visit(*from);
+        },
+        [](const Barrier&) {},
         [&](const Define& node) { visit(node.value); },
         [&](const Assign& node) { visit(node.value); },
         [&](const Choose& node) { visit(kernel_[node.view].condition); },

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The scalars of generated kernels: exact integer arithmetic and bf16, the same on host and device.
+// The scalars of generated kernels: exact integer arithmetic, bf16 and f16, the same on host and device.
 // Every function is total on the domain its comment states; callers prove that they stay in it.
 namespace heddle {
 
@@ -81,6 +81,44 @@ HEDDLE_FUNCTION bf16 to_bf16(float x) {
   }
   return result;
 }
+
+struct f16 {
+  unsigned short bits;
+};
+// Five bits of exponent where a float has eight: scaled by 2^112, which is exact below one, too.
+HEDDLE_FUNCTION float to_float(f16 x) {
+  const unsigned magnitude = x.bits & 0x7fffu;
+  FloatBits word;
+  word.bits = magnitude << 13;
+  if (magnitude < 0x7c00u) {
+    word.value *= 5.192296858534828e+33f;
+  } else {
+    word.bits |= 0x7f800000u;
+  }
+  word.bits |= unsigned(x.bits & 0x8000u) << 16;
+  return word.value;
+}
+// Round to nearest, ties to even; from 65520 on infinite; a NaN stays a quiet NaN.
+HEDDLE_FUNCTION f16 to_f16(float x) {
+  FloatBits word;
+  word.value = x;
+  const unsigned sign = (word.bits >> 16) & 0x8000u;
+  word.bits &= 0x7fffffffu;
+  unsigned magnitude;
+  if (word.bits > 0x7f800000u) {
+    magnitude = 0x7e00u;
+  } else if (word.bits >= 0x477ff000u) {
+    magnitude = 0x7c00u;
+  } else if (word.bits < 0x38800000u) {
+    word.value += 0.5f;  // whose last bit is the smallest f16
+    magnitude = word.bits - 0x3f000000u;
+  } else {
+    magnitude = ((word.bits + 0xfffu + ((word.bits >> 13) & 1u)) >> 13) - 0x1c000u;
+  }
+  f16 result;
+  result.bits = static_cast<unsigned short>(sign | magnitude);
+  return result;
+}
 #else
 // Verification over a finite field, where `float` is another type and storing does not round.
 struct bf16 {
@@ -88,6 +126,11 @@ struct bf16 {
 };
 HEDDLE_FUNCTION float to_float(bf16 x) { return x.value; }
 HEDDLE_FUNCTION bf16 to_bf16(float x) { return {x}; }
+struct f16 {
+  float value;
+};
+HEDDLE_FUNCTION float to_float(f16 x) { return x.value; }
+HEDDLE_FUNCTION f16 to_f16(float x) { return {x}; }
 #endif
 HEDDLE_FUNCTION float rounded_to_bf16(float x) { return to_float(to_bf16(x)); }
 

@@ -43,7 +43,7 @@ void store_position(Frame& frame, const SideFrame& side, Ex slot, Ex p) {
 void each_slot(Frame& frame, const SideFrame& side, Ex first, const std::function<void(Ex)>& body) {
   Builder& builder = frame.builder;
   builder.loop("slot", frame.cuda() ? first + frame.warp : first, side.slots,
-               builder.i64(frame.cuda() ? kWarps : 1), LoopKind::kSerial, body);
+               builder.i64(frame.cuda() ? frame.warps : 1), LoopKind::kSerial, body);
 }
 
 void write_all(Frame& frame, const SideFrame& side) {
@@ -68,7 +68,7 @@ void write_next_row(Frame& frame, const SideFrame& side) {
         store_position(frame, side, used, p);
       };
       if (frame.cuda()) {
-        builder.when(equal(used % builder.i64(kWarps), frame.warp), keep);
+        builder.when(equal(used % builder.i64(frame.warps), frame.warp), keep);
       } else {
         keep();
       }
@@ -86,6 +86,16 @@ void write_next_row(Frame& frame, const SideFrame& side) {
 void write_final_cache(Frame& frame, const SideFrame& side) {
   if (side.keep == CacheRetention::kAll) write_all(frame, side);
   if (side.keep == CacheRetention::kNextRow) write_next_row(frame, side);
+}
+
+void write_final_state(Frame& frame) {
+  for (const SideFrame* side : {&frame.a, &frame.b}) {
+    if (!side->cached()) continue;
+    frame.builder.comment(side->keep == CacheRetention::kAll
+                              ? "final state: every position stays"
+                              : "final state: what the next row reads");
+    write_final_cache(frame, *side);
+  }
 }
 
 NewSlotSearch::NewSlotSearch(Frame& frame, const SideFrame& side) : frame_(frame), side_(side) {

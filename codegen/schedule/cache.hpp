@@ -10,6 +10,8 @@ namespace heddle::schedule {
 // Writes every element of the side's final_ buffers; free slots get position 0 and zeros. All
 // outputs of the launch must be visible to the threads that call.
 void write_final_cache(Frame& frame, const SideFrame& side);
+// Of both sides, where they keep anything.
+void write_final_state(Frame& frame);
 
 // Where the newest token goes.
 struct NewSlot {

@@ -77,6 +77,7 @@ class Frame {
   ir::Builder& builder;
   const KernelSpec& spec;
   bool decode;
+  int warps = kWarps;  // of a block, cuda only
   ir::MemoryId q, k, x, y;
   SideFrame a, b;
   ir::Ex tokens, heads, start, scale;

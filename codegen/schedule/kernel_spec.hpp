@@ -2,12 +2,31 @@
 // What a schedule is asked for, and the schedules: each turns a pattern into one kernel.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "codegen/ir/ir.hpp"
 #include "codegen/rows/row_plan.hpp"
 
 namespace heddle::schedule {
+
+// What a staged prefill keeps in shared memory. The rows of the chunk at hand and as many before
+// them as a ring has room for; beside them, where rows of B are nested, what the rows to come read.
+// Sizes are the most that a launch gives, see SharedRows in the manifest.
+struct Staging {
+  static constexpr int kChunk = 32;  // at most the lanes of a warp
+  int warps = 8;
+  std::int64_t key_rows = kChunk;  // softmax only; rings hold whole chunks
+  std::int64_t value_rows = kChunk;
+  std::int64_t live_rows = 0;
+  // Instead of rings and live rows: tiles of so many rows, and by side a list of the offsets of a
+  // row up to so many, none where rows have every offset. B reaches back where it is not empty, A
+  // where `far_a` says so.
+  std::int64_t tile_rows = 0;
+  bool far_a = false;
+  std::int64_t offsets_a = 0;
+  std::int64_t offsets_b = 0;
+};
 
 struct KernelSpec {
   const Pattern& pattern;
@@ -22,6 +41,7 @@ struct KernelSpec {
   CacheRetention keep_b = CacheRetention::kNone;
   std::string symbol{};
   bool long_rows = false;  // of B; cpu prefill, given weights: worth going through by windows
+  std::optional<Staging> staging{};  // cuda prefill: the staged schedule instead of the simple one
   int slices = 1;          // cpu prefill, given weights: parts that a head's channels are cut into
 
   const rows::RowPlan& plan(Side side) const { return side == Side::kA ? a : b; }
@@ -35,6 +55,9 @@ constexpr bool can_slice(int head_dim, int slices) { return head_dim % (16 * sli
 ir::Kernel prefill(const KernelSpec& spec);
 // Token start+1 after the state in the cache, which is updated in place.
 ir::Kernel decode(const KernelSpec& spec);
+// prefill on cuda where spec.staging says how.
+ir::Kernel staged_prefill(const KernelSpec& spec);
+ir::Kernel staged_tiles(const KernelSpec& spec);
 // Both on cpu, where they are other kernels altogether.
 ir::Kernel cpu_prefill(const KernelSpec& spec);
 ir::Kernel cpu_decode(const KernelSpec& spec);

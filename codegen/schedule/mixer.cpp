@@ -26,6 +26,21 @@ Mixer::Mixer(Frame& frame, Ex token) : frame_(frame), builder_(frame.builder), t
   total = builder_.variable("total", builder_.f32(0));
 }
 
+Mixer::Mixer(Frame& frame, Ex token, const Left& left)
+    : frame_(frame), builder_(frame.builder), token_(token) {
+  if (frame_.softmax()) query_ = builder_.array("query", Type::kF32, frame_.owned());
+  mixed = builder_.array("mixed", Type::kF32, frame_.owned());
+  frame_.each_channel([&](Ex d, Ex index) {
+    if (frame_.softmax()) {
+      builder_.store(query_, index, builder_.load(left.query, left.query_at + d));
+    }
+    builder_.store(mixed, index, builder_.load(left.mixed, left.mixed_at + d));
+  });
+  if (!frame_.softmax()) return;
+  highest = builder_.variable("highest", left.highest);
+  total = builder_.variable("total", left.total);
+}
+
 void Mixer::begin_side(const SideFrame& side) {
   if (frame_.softmax()) return;
   const Ex row = (frame_.batch * frame_.tokens + token_) * frame_.heads + frame_.head;
@@ -33,11 +48,13 @@ void Mixer::begin_side(const SideFrame& side) {
   entry_ = builder_.variable("entry", builder_.i64(0));
 }
 
-Ex Mixer::score(const Location& location) {
+Ex Mixer::score(const Entry& entry) {
   const Var product = builder_.variable("product", builder_.f32(0));
-  frame_.each_channel([&](Ex d, Ex index) {
-    builder_.assign(product, Ex(product) + builder_.load(query_, index) *
-                                               builder_.load(location.key, location.at + d));
+  entry.key([&](MemoryId key, Ex at) {
+    frame_.each_channel([&](Ex d, Ex index) {
+      builder_.assign(product, Ex(product) + builder_.load(query_, index) *
+                                                 builder_.load(key, at + d));
+    });
   });
   return builder_.let("score", frame_.scale * builder_.reduce(ir::ReduceOperator::kSum, product));
 }
@@ -48,25 +65,42 @@ Ex Mixer::factor(const SideFrame& side) {
 }
 
 void Mixer::take(const SideFrame& side, Ex p, const Near* near) {
-  const auto add = [&](const Location& location, Ex weight) {
-    frame_.each_channel([&](Ex d, Ex index) {
-      builder_.store(
-          mixed, index,
-          builder_.load(mixed, index) + weight * builder_.load(location.value, location.at + d));
+  // Softmax needs the place for the score already; otherwise only an entry that is not near does.
+  std::optional<Location> location;
+  if (frame_.softmax()) location = frame_.locate(side, p);
+  const Entry entry{[&](const Use& use) { use(location->key, location->at); },
+                    [&](const Use& use) {
+                      const Location found = location ? *location : frame_.locate(side, p);
+                      use(found.value, found.at);
+                    }};
+  take(side, p, entry, near);
+}
+
+void Mixer::take(const SideFrame& side, Ex p, const Entry& entry, const Near* near) {
+  const auto add = [&](Ex weight) {
+    entry.value([&](MemoryId value, Ex at) {
+      frame_.each_channel([&](Ex d, Ex index) {
+        builder_.store(mixed, index,
+                       builder_.load(mixed, index) + weight * builder_.load(value, at + d));
+      });
     });
   };
   if (!frame_.softmax()) {
-    const Ex coefficient =
-        builder_.let("weight", builder_.load(side.coefficients, coefficient_base_ + entry_));
+    Ex loaded = builder_.load(side.coefficients, coefficient_base_ + entry_);
+    if (ask_once_) {
+      const Ex mine = builder_.let(
+          "mine", builder_.select(equal(frame_.lane, builder_.i64(0)), loaded, builder_.f32(0)));
+      loaded = builder_.reduce(ir::ReduceOperator::kSum, mine);
+    }
+    const Ex coefficient = builder_.let("weight", loaded);
     builder_.assign(entry_, Ex(entry_) + 1);
-    const auto far = [&] { add(frame_.locate(side, p), coefficient); };
+    const auto far = [&] { add(coefficient); };
     if (near == nullptr) return far();
     builder_.when(
         near->is_near(p), [&] { near->take(p, coefficient); }, far);
     return;
   }
-  const Location location = frame_.locate(side, p);
-  const Ex value = score(location);
+  const Ex value = score(entry);
   builder_.when(value > highest, [&] {
     const Ex shrink =
         builder_.let("shrink", builder_.call(Helper::kExponential, {Ex(highest) - value}));
@@ -79,9 +113,9 @@ void Mixer::take(const SideFrame& side, Ex p, const Near* near) {
   const Ex side_factor = factor(side);
   const Ex weight = builder_.let("weight", frame_.gamma ? side_factor * exponential : exponential);
   builder_.assign(total, Ex(total) + weight);
-  if (near == nullptr) return add(location, weight);
+  if (near == nullptr) return add(weight);
   builder_.when(
-      near->is_near(p), [&] { near->take(p, value); }, [&] { add(location, weight); });
+      near->is_near(p), [&] { near->take(p, value); }, [&] { add(weight); });
 }
 
 void Mixer::skip() {

@@ -11,6 +11,16 @@ class Mixer {
  public:
   // `row` is the token number i >= 1, `token` its place in this launch.
   Mixer(Frame& frame, ir::Ex token);
+  // A row that was left half summed: its query and what was mixed so far in shared memory from
+  // these places on, and for softmax the highest score and the sum of weights.
+  struct Left {
+    ir::MemoryId query;
+    ir::Ex query_at;
+    ir::MemoryId mixed;
+    ir::Ex mixed_at;
+    ir::Ex highest, total;
+  };
+  Mixer(Frame& frame, ir::Ex token, const Left& left);
 
   // Takes the entry at position p. `near(p)` decides, where given, that the value is not final yet:
   // then the weight joins the sum of weights, and `take_near` gets the raw score or coefficient.
@@ -19,8 +29,20 @@ class Mixer {
     std::function<void(ir::Ex, ir::Ex)> take;  // (p, score or coefficient)
   };
   void take(const SideFrame& side, ir::Ex p, const Near* near = nullptr);
+  // The same where the schedule knows better than the frame where key and value lie: each calls
+  // `use` with the memory and the index of channel 0, once for every branch it writes.
+  using Use = std::function<void(ir::MemoryId, ir::Ex)>;
+  struct Entry {
+    std::function<void(const Use&)> key;  // softmax only
+    std::function<void(const Use&)> value;
+  };
+  void take(const SideFrame& side, ir::Ex p, const Entry& entry, const Near* near = nullptr);
   // Leaves an entry to another warp.
   void skip();
+  // One lane of a warp asks for a coefficient and hands it to the others.
+  void ask_once() { ask_once_ = true; }
+  // The next entry to be taken is the one of this number.
+  void set_entry(ir::Ex number) { if (!frame_.softmax()) builder_.assign(entry_, number); }
   // Counts entries of a given-weight row; call between the sides.
   void begin_side(const SideFrame& side);
 
@@ -39,7 +61,7 @@ class Mixer {
 
  private:
   ir::Ex factor(const SideFrame& side);
-  ir::Ex score(const Location& location);
+  ir::Ex score(const Entry& entry);
 
   Frame& frame_;
   ir::Builder& builder_;
@@ -49,6 +71,7 @@ class Mixer {
   ir::Var entry_;
   ir::Ex coefficient_base_;
   ir::Ex inverse_;
+  bool ask_once_ = false;
 };
 
 }  // namespace heddle::schedule

@@ -32,16 +32,6 @@ void take_side(Frame& frame, Mixer& mixer, const SideFrame& side, Ex row,
                   [&](Ex p) { mixer.take(side, p, near); });
 }
 
-void write_state(Frame& frame) {
-  for (const SideFrame* side : {&frame.a, &frame.b}) {
-    if (!side->cached()) continue;
-    frame.builder.comment(side->keep == CacheRetention::kAll
-                              ? "final state: every position stays"
-                              : "final state: what the next row reads");
-    write_final_cache(frame, *side);
-  }
-}
-
 // Rows that read no outputs: each is final by itself.
 void whole_row(Frame& frame, Ex token) {
   Builder& builder = frame.builder;
@@ -145,6 +135,7 @@ void cuda_chunks(Frame& frame) {
 
 ir::Kernel prefill(const KernelSpec& spec) {
   if (spec.target == ir::Target::kCpu) return cpu_prefill(spec);
+  if (spec.staging) return spec.staging->tile_rows > 0 ? staged_tiles(spec) : staged_prefill(spec);
   Builder builder(spec.symbol, spec.target, kThreads);
   Frame frame(builder, spec, /*decode=*/false);
   frame.each_block([&] {
@@ -154,7 +145,7 @@ ir::Kernel prefill(const KernelSpec& spec) {
       builder.loop("token", frame.warp, frame.tokens, builder.i64(kWarps), LoopKind::kSerial,
                    [&](Ex token) { whole_row(frame, token); });
     }
-    write_state(frame);
+    write_final_state(frame);
   });
   return builder.take();
 }

@@ -113,6 +113,7 @@ Result<CompileRequest> compilation_of(const KernelText& kernel) {
   request.flags = instrumenting_flags(kernel.dialect, kernel.scalars);
   request.flags.push_back("-I.");
   if (dynamic) request.flags.push_back("-DHEDDLE_HAS_DYNAMIC_SHARED");
+  if (kernel.scalars == Scalars::kField) request.flags.push_back("-DHEDDLE_HAS_FIELD");
   request.libraries = {"-lm", "-lc", "-lgcc"};
   return request;
 }
@@ -225,8 +226,11 @@ std::optional<Error> EmulatedKernel::Loaded::misfit(const Launch& launch) const 
     }
   }
   const int most = dialect == Dialect::kCpu ? 1 : 1024;
-  if (launch.dynamic_shared_bytes > heddle_emulated::kMostDynamicShared) {
-    return Error{"a block has at most " + std::to_string(heddle_emulated::kMostDynamicShared) +
+  const std::size_t most_shared = scalars == Scalars::kField
+                                      ? heddle_emulated::kMostDynamicSharedOfField
+                                      : heddle_emulated::kMostDynamicShared;
+  if (launch.dynamic_shared_bytes > most_shared) {
+    return Error{"a block has at most " + std::to_string(most_shared) +
                  " bytes of dynamic shared memory"};
   }
   if (launch.blocks < 0 || launch.threads < 1 || launch.threads > most) {

@@ -46,6 +46,8 @@ struct Bridge {
 
 // As much as a block may have, see `extern __shared__` in emulated_device.hpp.
 constexpr unsigned kMostDynamicShared = 232448;
+// A number of the field takes as much room as eight of the narrowest floats.
+constexpr unsigned kMostDynamicSharedOfField = 8 * kMostDynamicShared;
 
 struct Coordinates {
   unsigned x, y, z;

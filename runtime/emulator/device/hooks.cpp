@@ -30,7 +30,13 @@ __attribute__((section("heddle_shared"), used, aligned(256))) static char heddle
 #ifdef HEDDLE_HAS_DYNAMIC_SHARED
 extern "C" {
 __attribute__((visibility("hidden"), section("heddle_shared"),
-               aligned(1024))) char heddle_dynamic_shared[heddle_emulated::kMostDynamicShared];
+               aligned(1024))) char heddle_dynamic_shared[
+#ifdef HEDDLE_HAS_FIELD
+    heddle_emulated::kMostDynamicSharedOfField
+#else
+    heddle_emulated::kMostDynamicShared
+#endif
+];
 }
 #endif
 extern "C" char __start_heddle_shared[] __attribute__((visibility("hidden")));

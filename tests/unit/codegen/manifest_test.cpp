@@ -87,6 +87,32 @@ TEST_CASE("kernels that work on slices are listed apart and need not be there") 
   refuses(to_json(manifest), "repeats the symbol");
 }
 
+TEST_CASE("a staged kernel says what shared memory a launch gives it") {
+  Manifest manifest = example();
+  KernelEntry& kernel = manifest.kernels[0];
+  kernel.schedule = "staged";
+  kernel.alignment = 16;
+  kernel.shared_rows = {{"key_rows", 288, 32, 256}, {"live_rows", 2, 1, 512, "slots_b"}};
+  kernel.prediction = {4096, 1000000, 2000000};
+  const std::string text = to_json(manifest);
+  const Result<Manifest> back = parse_manifest(text);
+  REQUIRE(back.ok());
+  CHECK(to_json(*back) == text);
+  CHECK(back->kernels[0].prediction.flops == 2000000);
+  refuses(replaced(text, "\"most\": 288", "\"most\": 289"), "no multiple");
+  refuses(replaced(text, "\"slots\": \"slots_b\"", "\"slots\": \"slots_c\""), "slots_a or slots_b");
+
+  // Whole chunks of the sequence, then all there is; slots as the state has them, at most two.
+  const SharedLaunch few = shared_launch(manifest, kernel, 33, 0);
+  CHECK(*few.find("key_rows") == 64);
+  CHECK(*few.find("live_rows") == 2);
+  CHECK(few.bytes == 64 * 256 + 2 * 512);
+  CHECK(few.find("value_rows") == nullptr);
+  CHECK(*shared_launch(manifest, kernel, 1, 0).find("live_rows") == 1);
+  CHECK(*shared_launch(manifest, kernel, 5000, 0).find("key_rows") == 288);
+  CHECK(*shared_launch(manifest, kernel, 5000, 0).find("live_rows") == 2);  // beyond exact_to
+}
+
 TEST_CASE("slots follow the steps and fail beyond what is exact") {
   const CacheLayout layout = example().cache_b;
   CHECK(*layout.slots(0) == 0);

@@ -79,6 +79,36 @@ TEST_CASE("bf16 rounds to the nearest, ties to even, and keeps every bf16") {
   CHECK(std::isinf(rounded_to_bf16(std::numeric_limits<float>::max())));
 }
 
+TEST_CASE("f16 rounds to the nearest, ties to even, and keeps every f16") {
+  const auto widened = [](unsigned bits) {
+    f16 value;
+    value.bits = static_cast<unsigned short>(bits);
+    return to_float(value);
+  };
+  const auto rounded = [](float value) { return to_float(to_f16(value)); };
+  for (unsigned bits = 0; bits < 65536; ++bits) {
+    const float value = widened(bits);
+    if (std::isnan(value)) {
+      if (!std::isnan(rounded(value))) FAIL("a NaN became a number");
+    } else if (to_f16(value).bits != bits) {
+      FAIL("f16 " << bits << " does not survive");
+    }
+  }
+  for (unsigned bits = 0; bits < 0x7bff; ++bits) {  // subnormal ones, too
+    const float low = widened(bits);
+    const float high = widened(bits + 1);
+    const float middle = low + (high - low) / 2;
+    const float even = bits % 2 == 0 ? low : high;
+    if (rounded(middle) != even || rounded(-middle) != -even) FAIL("a tie at " << bits);
+    if (rounded(std::nextafter(middle, low)) != low) FAIL("below a tie at " << bits);
+    if (rounded(std::nextafter(middle, high)) != high) FAIL("above a tie at " << bits);
+  }
+  CHECK(widened(0x3c00) == 1.0F);
+  CHECK(widened(0x0001) == 0x1p-24F);
+  CHECK(rounded(65519.0F) == 65504.0F);
+  CHECK(std::isinf(rounded(65520.0F)));
+}
+
 TEST_CASE("a dot product of any length is the sum of its products") {
   std::vector<float> x;
   std::vector<bf16> y;

@@ -43,6 +43,41 @@ TEST_CASE("a barrier is accepted under block-uniform control only") {
   refuses(by_count.builder.kernel(), "a barrier stands");
 }
 
+TEST_CASE("vectors are copied between memories of one element, into one dynamic array") {
+  Cuda good;
+  Builder& b = good.builder;
+  const MemoryId staged = b.dynamic_array("staged", ElementType::kF32);
+  const MemoryId sums = b.rest_of_dynamic_array("sums", b.i64(64));
+  b.invoke("copy_elements<4>", {VectorPlace{staged, b.i64(0), true}, VectorPlace{good.x, b.i64(0)}});
+  b.store(sums, good.lane, b.f32(0));
+  CHECK(validate(b.kernel()).empty());
+  const std::string text = print(b.kernel());
+  INFO(text);
+  CHECK(text.find("extern __shared__ __align__(16) float staged[];") != std::string::npos);
+  CHECK(text.find("float* const sums = reinterpret_cast<float*>(staged + 64);") !=
+        std::string::npos);
+  CHECK(text.find("copy_elements<4>(staged, x);") != std::string::npos);
+
+  Cuda backwards;
+  Builder& c = backwards.builder;
+  const MemoryId there = c.dynamic_array("staged", ElementType::kF32);
+  c.invoke("copy_elements<4>",
+           {VectorPlace{there, c.i64(0)}, VectorPlace{backwards.x, c.i64(0), true}});
+  refuses(c.kernel(), "a copy goes from one place");
+
+  Cuda other;
+  Builder& d = other.builder;
+  const MemoryId narrow = d.dynamic_array("staged", ElementType::kBF16);
+  d.invoke("copy_elements<8>",
+           {VectorPlace{narrow, d.i64(0), true}, VectorPlace{other.x, d.i64(0)}});
+  refuses(d.kernel(), "of the same element");
+
+  Cuda twice;
+  twice.builder.dynamic_array("staged", ElementType::kF32);
+  twice.builder.dynamic_array("more", ElementType::kF32);
+  refuses(twice.builder.kernel(), "two dynamic arrays");
+}
+
 TEST_CASE("divergence travels through assignments, also ones that come later") {
   Cuda kernel;
   Builder& b = kernel.builder;

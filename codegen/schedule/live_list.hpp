@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which row of shared memory holds which position, where the rows of B are nested: what the rows
+// of a chunk read of earlier ones is what its first row reads. The list is in descending order, so
+// that a row that is walked downwards finds its positions by moving a cursor on. There are two
+// lists, the chunk's and the next one's.
+#pragma once
+
+#include "codegen/schedule/frame.hpp"
+
+namespace heddle::schedule {
+
+class LiveList {
+ public:
+  // Lists of at most `most` positions; `rows` rows of shared memory.
+  LiveList(Frame& frame, const SideFrame& side, int most, ir::Ex rows);
+
+  // What row start + 1 reads. One thread writes it; barriers are the caller's.
+  void open();
+  // What the first row after position `final_to` + kChunk reads, from this chunk's list and the
+  // chunk, whose rows end at position `last`.
+  void advance(ir::Ex final_to, ir::Ex last);
+  void swap();  // the next list becomes this one; for all threads
+
+  // body(position, row of shared memory) by one warp each, for the whole list of open().
+  void each_opened(const std::function<void(ir::Ex, ir::Ex)>& body);
+  // The same for what advance() has added; before swap().
+  void each_added(const std::function<void(ir::Ex, ir::Ex)>& body);
+
+  void begin_row();
+  // The row that holds p, -1 if none does. Positions must come in descending order.
+  ir::Ex find(ir::Ex p);
+
+ private:
+  ir::Ex at(ir::Ex entry) const { return parity_ * most_ + entry; }
+  ir::Ex at_next(ir::Ex entry) const { return (builder_.i64(1) - parity_) * most_ + entry; }
+  ir::Var take_free(ir::Var free) const;
+  void each(ir::Ex list, ir::Ex count, const std::function<void(ir::Ex, ir::Ex)>& body);
+
+  Frame& frame_;
+  ir::Builder& builder_;
+  const SideFrame& side_;
+  std::int64_t most_;
+  ir::Ex rows_;
+  ir::MemoryId held_, row_, free_;  // positions, their rows; a stack of free rows
+  ir::MemoryId counts_;             // entries of either list, then free rows, then added entries
+  ir::Var parity_;
+  ir::Var cursor_;
+};
+
+}  // namespace heddle::schedule

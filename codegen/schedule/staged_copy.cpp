@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "codegen/schedule/staged_copy.hpp"
+
+namespace heddle::schedule {
+
+using ir::Ex;
+using ir::LoopKind;
+using ir::MemoryId;
+
+int vector_of(const KernelSpec& spec) {
+  constexpr int kVectorBytes = 16;
+  int count = kVectorBytes / static_cast<int>(size_of(spec.dtype));
+  while (spec.head_dim % count != 0) count /= 2;
+  return count;
+}
+
+void copy_vector(Frame& frame, MemoryId to, Ex to_at, MemoryId from, Ex from_at) {
+  frame.builder.invoke("copy_elements<" + std::to_string(vector_of(frame.spec)) + ">",
+                       {ir::VectorPlace{to, to_at, true}, ir::VectorPlace{from, from_at}});
+}
+
+void copy_rows(Frame& frame, MemoryId from, Ex token, MemoryId to, Ex to_at, Ex count) {
+  ir::Builder& builder = frame.builder;
+  const int vector = vector_of(frame.spec);
+  const int dim = frame.spec.head_dim;
+  const int parts = dim / vector;
+  builder.loop("piece", frame.thread, count * parts, builder.i64(32 * frame.warps),
+               LoopKind::kSerial, [&](Ex piece) {
+                 const Ex row = builder.let("row", piece / parts);
+                 const Ex d = builder.let("d", piece % parts * vector);
+                 copy_vector(frame, to, to_at + row * dim + d, from,
+                             frame.token_at(token + row) + d);
+               });
+}
+
+}  // namespace heddle::schedule

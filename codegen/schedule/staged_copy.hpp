@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rows of global memory into shared memory, sixteen bytes at a time where a row's length allows.
+#pragma once
+
+#include "codegen/schedule/frame.hpp"
+
+namespace heddle::schedule {
+
+// Elements that are moved at once: as many of sixteen bytes as make whole rows.
+int vector_of(const KernelSpec& spec);
+void copy_vector(Frame& frame, ir::MemoryId to, ir::Ex to_at, ir::MemoryId from, ir::Ex from_at);
+// Rows token .. token + count - 1 of this block's (batch, head), one after another from `to_at` on.
+// All threads of the block take part.
+void copy_rows(Frame& frame, ir::MemoryId from, ir::Ex token, ir::MemoryId to, ir::Ex to_at,
+               ir::Ex count);
+
+}  // namespace heddle::schedule

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "codegen/schedule/staged_plan.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "codegen/rows/row_shape.hpp"
+
+namespace heddle::schedule {
+namespace {
+
+constexpr std::int64_t kChunk = Staging::kChunk;
+constexpr std::int64_t kListBytes = 5 * 8;  // of a live row, see LiveList
+// What is declared with a length may take 48 KiB: so many rows have room there.
+constexpr std::int64_t kMostLive = 256;
+constexpr std::int64_t kMostTileRows = 1024;
+
+// The entries of all rows by how far before their chunk they lie; 0 for those inside it.
+struct Reach {
+  std::vector<std::int64_t> entries;  // behind -> how many
+  std::int64_t near_steps = 0;        // multiply-adds a channel of phase 2
+  std::int64_t total = 0;
+
+  // Entries that a ring of `rows` does not hold.
+  std::int64_t beyond(std::int64_t rows) const {
+    std::int64_t count = 0;
+    for (auto at = static_cast<std::size_t>(rows - kChunk) + 1; at < entries.size(); ++at) {
+      count += entries[at];
+    }
+    return count;
+  }
+};
+
+Reach reach_of(const RowTable& table, std::int64_t tokens) {
+  Reach reach;
+  reach.entries.resize(static_cast<std::size_t>(tokens) + 1);
+  for (std::int64_t i = 1; i <= tokens; ++i) {
+    const std::int64_t first = (i - 1) / kChunk * kChunk;
+    std::int64_t nearest = i;
+    for_each_position(table, i, [&](std::int64_t p) {
+      ++reach.entries[static_cast<std::size_t>(std::max<std::int64_t>(first + 1 - p, 0))];
+      if (p > first) nearest = std::min(nearest, p);
+    });
+    reach.near_steps += i - nearest;
+    reach.total += table.size(i);
+  }
+  return reach;
+}
+
+std::int64_t whole_chunks(std::int64_t rows) { return (rows + kChunk - 1) / kChunk * kChunk; }
+
+class Planner {
+ public:
+  Planner(const KernelSpec& spec, const Rows& rows, const StagedLimits& limits)
+      : spec_(spec),
+        rows_(rows),
+        limits_(limits),
+        tokens_(rows.n() - 1),
+        keyed_(spec.weights == WeightKind::kSoftmax),
+        solves_(!spec.b.empty()),
+        row_bytes_(spec.head_dim * static_cast<std::int64_t>(size_of(spec.dtype))),
+        reach_(reach_of(solves_ ? rows.b : rows.a, tokens_)) {}
+
+  Result<StagedPlan> run() {
+    const rows::RowShape a = rows::shape_of(spec_.a);
+    if (solves_ && a != rows::RowShape::kEmpty && a != rows::RowShape::kItself) {
+      if (const std::optional<StagedPlan> tiles = plan_tiles()) return *tiles;
+      return Error{"rows reach back on both sides, and not by the same offsets in each"};
+    }
+    const std::int64_t room = limits_.shared_bytes - fixed_bytes();
+    const std::int64_t parts = keyed_ ? 2 : 1;
+    if (room < parts * kChunk * row_bytes_) return Error{"a chunk does not fit into shared memory"};
+    const std::int64_t far = choose_rings(room / row_bytes_);
+    // A ring that misses a row in fifty or fewer is cheaper than a list of what is live.
+    if (far * 50 > parts * tokens_ && spec_.keep_b == CacheRetention::kNextRow && solves_) {
+      return plan_live(room);
+    }
+    plan_ = finished(far);
+    if (const std::optional<StagedPlan> tiles = plan_tiles()) {
+      if (tiles->prediction.bytes < plan_.prediction.bytes) return *tiles;
+    }
+    return plan_;
+  }
+
+ private:
+  // What is declared with a length: see StagedPrefill and LiveList.
+  std::int64_t fixed_bytes() const {
+    const std::int64_t solve = kChunk * kChunk * 4 + kChunk * 8 + kChunk * spec_.head_dim * 4;
+    return solves_ ? solve : 0;
+  }
+
+  // Returns the rows that are then asked for beyond the rings, keys and values counted apart.
+  std::int64_t choose_rings(std::int64_t room) {
+    const std::int64_t longest = whole_chunks(tokens_);
+    std::vector<std::int64_t> beyond;  // of a ring of 1, 2, ... chunks
+    for (std::int64_t rows = kChunk; rows <= longest; rows += kChunk) {
+      beyond.push_back(reach_.beyond(rows));
+    }
+    const auto missed = [&](std::int64_t rows) {
+      return beyond[static_cast<std::size_t>(std::min(rows, longest) / kChunk - 1)];
+    };
+    std::int64_t best = -1;
+    for (std::int64_t keys = keyed_ ? kChunk : 0; keys <= std::min(longest, room - kChunk);
+         keys += kChunk) {
+      for (std::int64_t values = kChunk; values <= std::min(longest, room - keys);
+           values += kChunk) {
+        const std::int64_t far = (keyed_ ? missed(keys) : 0) + missed(values);
+        const std::int64_t size = keys + values;
+        if (best >= 0 && far > best) continue;
+        if (far == best && size >= plan_.staging.key_rows + plan_.staging.value_rows) continue;
+        best = far;
+        plan_.staging.key_rows = keys;
+        plan_.staging.value_rows = values;
+      }
+      if (!keyed_) break;
+    }
+    return best;
+  }
+
+  Result<StagedPlan> plan_live(std::int64_t room) {
+    const std::int64_t parts = keyed_ ? 2 : 1;
+    plan_.staging.key_rows = keyed_ ? kChunk : 0;
+    plan_.staging.value_rows = kChunk;
+    room -= parts * kChunk * row_bytes_ + 64;
+    plan_.staging.live_rows =
+        std::min({limits_.slots, kMostLive, room / (parts * row_bytes_ + kListBytes)});
+    if (plan_.staging.live_rows < 1) return Error{"the live rows do not fit into shared memory"};
+    // Of the chunk's list the largest positions come first; what does not fit is asked for.
+    std::int64_t far = 0;
+    for (std::int64_t i = 1; i <= tokens_; ++i) {
+      const std::int64_t final_to = (i - 1) / kChunk * kChunk;
+      std::int64_t smallest = 0;
+      if (rows_.b.size(final_to + 1) > plan_.staging.live_rows) {
+        std::vector<std::int64_t> live;
+        for_each_position(rows_.b, final_to + 1, [&](std::int64_t p) { live.push_back(p); });
+        smallest = live[live.size() - static_cast<std::size_t>(plan_.staging.live_rows)];
+      }
+      if (smallest == 0) continue;
+      for_each_position(rows_.b, i, [&](std::int64_t p) { far += p < smallest ? parts : 0; });
+    }
+    return finished(far);
+  }
+
+  // Rows have every offset from the first one on.
+  static bool dense(const rows::RowPlan& plan) {
+    const auto* span = plan.leaves.size() == 1
+                           ? std::get_if<rows::SpanLeaf>(&plan.leaves.front())
+                           : nullptr;
+    return span != nullptr && !span->clip_low && !span->clip_high && span->low != span->high;
+  }
+
+  std::optional<StagedPlan> plan_tiles() const {
+    const rows::RowShape a = rows::shape_of(spec_.a);
+    const bool far_a = a != rows::RowShape::kEmpty && a != rows::RowShape::kItself;
+    // A window before the launch's first token is found by position only where all are kept.
+    for (const rows::RowPlan* plan : {&spec_.a, &spec_.b}) {
+      if (plan->side == Side::kA ? !far_a : !solves_) continue;
+      if (rows::shape_of(*plan) != rows::RowShape::kShifted ||
+          spec_.keep(plan->side) != CacheRetention::kAll) {
+        return std::nullopt;
+      }
+    }
+    const std::int64_t sides = (far_a ? 1 : 0) + (solves_ ? 1 : 0);
+    const std::int64_t parts = sides + (keyed_ ? 1 : 0);  // of a window
+    if (sides == 0) return std::nullopt;
+    Planner planner = *this;
+    Staging& staging = planner.plan_.staging;
+    staging = {};
+    staging.warps = 16;
+    staging.key_rows = keyed_ ? kChunk : 0;
+    staging.value_rows = sides * kChunk;
+    staging.far_a = far_a;
+    if (far_a && !dense(spec_.a)) staging.offsets_a = limits_.offsets_a;
+    if (solves_ && !dense(spec_.b)) staging.offsets_b = limits_.offsets_b;
+    // See Tiles: a row's query and sums, and twice what it is left with; the window; the list.
+    const std::int64_t row =
+        (keyed_ ? row_bytes_ + 16 : 0) + 4 * std::int64_t{spec_.head_dim} + 16 * sides;
+    const std::int64_t solve = solves_ ? kChunk * kChunk * 4 + kChunk * 8 : 0;
+    const std::int64_t room = limits_.shared_bytes - parts * kChunk * row_bytes_ - solve -
+                              8 * (staging.offsets_a + staging.offsets_b) - 64;
+    staging.tile_rows =
+        std::min({room / row / kChunk * kChunk, whole_chunks(tokens_), kMostTileRows});
+    if (staging.tile_rows < kChunk) return std::nullopt;
+    // Windows before a tile, and without a chain the tile's own, come by once a tile. The tile's
+    // own keys do in either case, and its outputs where there is one.
+    std::int64_t windows = 0;
+    for (std::int64_t tile = staging.tile_rows; tile < tokens_; tile += staging.tile_rows) {
+      windows += tile;
+    }
+    return planner.finished(parts * windows);
+  }
+
+  StagedPlan finished(std::int64_t far) {
+    const std::int64_t entries = rows_.a.total() - rows_.a.size(rows_.n()) + rows_.b.total() -
+                                 rows_.b.size(rows_.n());
+    // q, k and y, and x where it is read at all.
+    std::int64_t rows = tokens_ * (spec_.a.empty() ? 1 : 2);
+    std::int64_t bytes = 0;
+    if (keyed_) {
+      rows += 2 * tokens_;
+    } else {
+      bytes += entries * static_cast<std::int64_t>(size_of(spec_.dtype));
+    }
+    plan_.prediction.tokens = tokens_;
+    plan_.prediction.bytes = bytes + (rows + far) * row_bytes_;
+    plan_.prediction.flops = flops(entries);
+    return plan_;
+  }
+
+  // By all 32 lanes of a warp, whether or not what they compute differs.
+  std::int64_t flops(std::int64_t entries) const {
+    const std::int64_t dim = spec_.head_dim;
+    const std::int64_t near = solves_ ? reach_.entries[0] : 0;
+    // A coefficient is handed on by a sum over the warp, like a score.
+    constexpr std::int64_t kWarpSum = 5 * 32;
+    std::int64_t total = entries * kWarpSum + (entries - near) * 2 * dim;
+    if (solves_) total += 2 * dim * reach_.near_steps;
+    if (!keyed_) return total;
+    const bool mixed = !spec_.a.empty() && !spec_.b.empty();  // a factor for each side
+    // The score's products and scale, its distance to the highest one, its place in the total.
+    total += entries * (2 * dim + 3 * 32) + (mixed ? (entries * 32 + (entries - reach_.total) * 32) : 0);
+    // Of m scores in no order the highest rises 1 + 1/2 + ... + 1/m times: what was summed before
+    // is then scaled.
+    double rises = 0;
+    std::vector<double> harmonic{0.0};
+    for (std::int64_t i = 1; i <= tokens_; ++i) {
+      const auto size = static_cast<std::size_t>(rows_.a.size(i) + rows_.b.size(i));
+      while (harmonic.size() <= size) {
+        harmonic.push_back(harmonic.back() + 1.0 / static_cast<double>(harmonic.size()));
+      }
+      rises += harmonic[size];
+    }
+    total += std::llround(rises * static_cast<double>(2 * 32 + dim));
+    // The sum's inverse, the row and the weights of the chunk's own entries divided by it.
+    total += tokens_ * (32 + dim) + near * (mixed ? 3 : 2);
+    return total;
+  }
+
+  const KernelSpec& spec_;
+  const Rows& rows_;
+  StagedLimits limits_;
+  std::int64_t tokens_;
+  bool keyed_;
+  bool solves_;
+  std::int64_t row_bytes_;
+  Reach reach_;
+  StagedPlan plan_;
+};
+
+}  // namespace
+
+Result<StagedPlan> plan_staged(const KernelSpec& spec, const Rows& rows,
+                               const StagedLimits& limits) {
+  return Planner(spec, rows, limits).run();
+}
+
+}  // namespace heddle::schedule

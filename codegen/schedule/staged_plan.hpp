@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// The cost model of staged prefill: how much of shared memory goes to what, so that the fewest
+// bytes are asked for of global memory, and what a launch then moves and computes.
+#pragma once
+
+#include <cstdint>
+
+#include "codegen/schedule/kernel_spec.hpp"
+#include "patterns/materialize.hpp"
+
+namespace heddle::schedule {
+
+struct StagedPlan {
+  Staging staging;
+  Prediction prediction;
+};
+
+// What lists in shared memory are sized for: the slots that a state of side B needs, and the entries
+// of a row, in the longest sequence that sizes are known for. Beyond them a kernel asks global
+// memory.
+struct StagedLimits {
+  std::int64_t slots = 0;
+  std::int64_t offsets_a = 0;
+  std::int64_t offsets_b = 0;
+  std::int64_t shared_bytes = 0;  // of a block
+};
+
+// For launches of rows.n() - 1 tokens. Fails where no staged schedule fits the pattern or the memory.
+Result<StagedPlan> plan_staged(const KernelSpec& spec, const Rows& rows,
+                               const StagedLimits& limits);
+
+}  // namespace heddle::schedule

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+// Prefill on cuda out of shared memory. Like the simple schedule a block owns one (batch, head) and
+// goes through its rows in chunks, phase 1 summing what is final and phase 2 solving the chunk; but
+// each key, input and output is asked for once, and rows find them in shared memory as far back as
+// it has room.
+#include "codegen/rows/emit_row.hpp"
+#include "codegen/schedule/cache.hpp"
+#include "codegen/schedule/staged_rows.hpp"
+
+namespace heddle::schedule {
+
+using ir::Builder;
+using ir::Ex;
+using ir::Helper;
+using ir::LoopKind;
+using ir::MemoryId;
+using ir::Type;
+using ir::Var;
+
+namespace {
+
+constexpr int kChunk = Staging::kChunk;
+
+class StagedPrefill {
+ public:
+  explicit StagedPrefill(Frame& frame)
+      : frame_(frame),
+        builder_(frame.builder),
+        solves_(!frame.spec.b.empty()),
+        far_side_(solves_ ? frame.b : frame.a),
+        rows_(frame, far_side_) {}
+
+  void run() {
+    if (solves_) {
+      near_weights_ = builder_.array("near_weights", Type::kF32, kChunk * kChunk, true);
+      near_from_ = builder_.array("near_from", Type::kI64, kChunk, true);
+      sums_ = builder_.array("sums", Type::kF32, kChunk * frame_.spec.head_dim, true);
+    }
+    rows_.open();
+    builder_.loop("first", builder_.i64(0), frame_.tokens, builder_.i64(kChunk), LoopKind::kSerial,
+                  [&](Ex first) { chunk(first); });
+    write_final_state(frame_);
+  }
+
+ private:
+  void chunk(Ex first) {
+    first_ = first;
+    const Ex size = builder_.let(
+        "size", builder_.call(Helper::kMinimum, {builder_.i64(kChunk), frame_.tokens - first}));
+    rows_.begin_chunk(first, size);
+    builder_.barrier();
+    builder_.comment(solves_ ? "phase 1: one warp per row sums the entries that are final already and"
+                             : "one warp per row");
+    if (solves_) {
+      builder_.comment("leaves the weights of entries inside the chunk in near_weights");
+    }
+    builder_.loop("r", frame_.warp, size, builder_.i64(frame_.warps), LoopKind::kSerial,
+                  [&](Ex r) { row(r); });
+    builder_.barrier();
+    if (!solves_) return;
+    builder_.comment("phase 2: one thread per channel solves the chunk, row after row");
+    solve(size);
+    builder_.barrier();
+    rows_.close_chunk();
+  }
+
+  void row(Ex r) {
+    const Ex token = builder_.let("token", first_ + r);
+    const Ex row = builder_.let("i", frame_.start + token + 1);
+    final_to_ = builder_.let("before_chunk", frame_.start + first_);
+    Mixer mixer(frame_, token);
+    mixer.ask_once();
+    rows_.begin_row();
+    if (!solves_) {
+      take_side(mixer, frame_.a, row, [&](Ex p) { mixer.take(frame_.a, p, rows_.entry(p)); });
+      mixer.finish();
+      return mixer.write(frame_.y, builder_.let("y_at", frame_.token_at(token)));
+    }
+    take_side(mixer, frame_.a, row, [&](Ex p) { mixer.take(frame_.a, p, rows_.own(r, token)); });
+    // Lane c keeps what belongs to column c of the chunk.
+    const Var near = builder_.variable("near", builder_.f32(0));
+    const Var has_near = builder_.variable("has_near", builder_.truth(false));
+    const Var from = builder_.variable("from", r);
+    const Mixer::Near near_entries{[&](Ex p) { return p > final_to_; },
+                                   [&](Ex p, Ex value) {
+                                     builder_.assign(from, p - final_to_ - 1);
+                                     builder_.when(equal(frame_.lane, from), [&] {
+                                       builder_.assign(near, value);
+                                       builder_.assign(has_near, builder_.truth(true));
+                                     });
+                                   }};
+    take_side(mixer, frame_.b, row,
+              [&](Ex p) { mixer.take(frame_.b, p, rows_.entry(p), &near_entries); });
+    mixer.finish();
+    const int dim = frame_.spec.head_dim;
+    frame_.each_channel([&](Ex d, Ex index) {
+      builder_.store(sums_, r * dim + d, mixer.normalized(builder_.load(mixer.mixed, index)));
+    });
+    const Ex weight =
+        builder_.select(has_near, mixer.normalized(mixer.near_weight(near)), builder_.f32(0));
+    builder_.store(near_weights_, r * kChunk + frame_.lane, weight);
+    builder_.when(equal(frame_.lane, builder_.i64(0)),
+                  [&] { builder_.store(near_from_, r, from); });
+  }
+
+  void take_side(Mixer& mixer, const SideFrame& side, Ex row, const std::function<void(Ex)>& body) {
+    if (side.plan->empty()) return;
+    builder_.comment(side.side == Side::kA ? "inputs that this row reads"
+                                           : "earlier outputs that this row reads");
+    mixer.begin_side(side);
+    rows::emit_walk(builder_, frame_.spec.pattern, *side.plan, row, body);
+  }
+
+  void solve(Ex size) {
+    const int dim = frame_.spec.head_dim;
+    builder_.loop(
+        "d", frame_.thread, builder_.i64(dim), builder_.i64(32 * frame_.warps), LoopKind::kSerial,
+        [&](Ex d) {
+          builder_.loop("r", builder_.i64(0), size, [&](Ex r) {
+            const Var sum = builder_.variable("sum", builder_.load(sums_, r * dim + d));
+            builder_.loop("c", builder_.load(near_from_, r), r, [&](Ex c) {
+              builder_.assign(sum, Ex(sum) + builder_.load(near_weights_, r * kChunk + c) *
+                                                 builder_.load(rows_.staged, rows_.value_at(c) + d));
+            });
+            builder_.store(frame_.y, frame_.token_at(first_ + r) + d, sum);
+            builder_.store(rows_.staged, rows_.value_at(r) + d, sum);
+          });
+        });
+  }
+
+  Frame& frame_;
+  Builder& builder_;
+  bool solves_;
+  const SideFrame& far_side_;
+  StagedRows rows_;
+  MemoryId near_weights_;
+  MemoryId near_from_;  // the first column of a row that may have a weight
+  MemoryId sums_;
+  Ex first_, final_to_;
+};
+
+}  // namespace
+
+ir::Kernel staged_prefill(const KernelSpec& spec) {
+  Builder builder(spec.symbol, spec.target, 32 * spec.staging->warps);
+  Frame frame(builder, spec, /*decode=*/false);
+  frame.warps = spec.staging->warps;
+  frame.each_block([&] { StagedPrefill(frame).run(); });
+  return builder.take();
+}
+
+}  // namespace heddle::schedule

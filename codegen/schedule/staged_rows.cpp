@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "codegen/schedule/staged_rows.hpp"
+
+#include "codegen/schedule/staged_copy.hpp"
+
+namespace heddle::schedule {
+
+using ir::Ex;
+using ir::Helper;
+using ir::LoopKind;
+using ir::MemoryId;
+using ir::Var;
+
+namespace {
+
+constexpr int kChunk = Staging::kChunk;
+
+}  // namespace
+
+StagedRows::StagedRows(Frame& frame, const SideFrame& side)
+    : frame_(frame),
+      builder_(frame.builder),
+      spec_(frame.spec),
+      side_(side),
+      dim_(frame.spec.head_dim) {
+  if (frame.softmax()) key_rows_ = builder_.size("key_rows");
+  value_rows_ = builder_.size("value_rows");
+  if (live()) live_rows_ = builder_.size("live_rows");
+  staged = builder_.dynamic_array("staged", spec_.dtype);
+}
+
+void StagedRows::open() {
+  builder_.comment("shared memory: keys and values of the newest rows, then what rows to come read");
+  values_ = builder_.let("values_at", frame_.softmax() ? key_rows_ * dim_ : builder_.i64(0));
+  if (!live()) return;
+  const Ex ring_end = values_ + value_rows_ * dim_;
+  live_keys_ = builder_.let("live_keys_at", ring_end);
+  live_values_ =
+      builder_.let("live_values_at", frame_.softmax() ? live_keys_ + live_rows_ * dim_ : ring_end);
+  list_.emplace(frame_, side_, static_cast<int>(spec_.staging->live_rows), live_rows_);
+  list_->open();
+  builder_.barrier();
+  list_->each_opened([&](Ex p, Ex row) {
+    const Location from = frame_.locate(side_, p);
+    frame_.each_channel([&](Ex d, Ex) {
+      const Ex to = row * dim_ + d;
+      if (frame_.softmax()) {
+        builder_.store(staged, live_keys_ + to, builder_.load(from.key, from.at + d));
+      }
+      builder_.store(staged, live_values_ + to, builder_.load(from.value, from.at + d));
+    });
+  });
+}
+
+void StagedRows::begin_chunk(Ex first, Ex size) {
+  first_ = first;
+  final_to_ = builder_.let("final_to", frame_.start + first);
+  const auto reach = [&](const char* name, Ex rows) {
+    return builder_.let(name, builder_.call(Helper::kMinimum, {rows - kChunk, first}));
+  };
+  if (frame_.softmax()) {
+    key_base_ = builder_.let("key_base", first % key_rows_);
+    if (!live()) key_reach_ = reach("key_reach", key_rows_);
+  }
+  value_base_ = builder_.let("value_base", first % value_rows_);
+  if (!live()) value_reach_ = reach("value_reach", value_rows_);
+  if (frame_.softmax()) copy_rows(frame_, frame_.k, first, staged, key_base_ * dim_, size);
+  if (side_.side == Side::kB) return;
+  copy_rows(frame_, frame_.x, first, staged, values_ + value_base_ * dim_, size);
+}
+
+void StagedRows::close_chunk() {
+  if (!live()) return;
+  const Ex next = builder_.let("next_first", first_ + kChunk);
+  builder_.when(next < frame_.tokens, [&] {
+    builder_.comment("what the next chunk reads of this one moves to the live rows");
+    list_->advance(final_to_, builder_.let("last", final_to_ + kChunk));
+    builder_.barrier();
+    list_->each_added([&](Ex p, Ex row) {
+      const Ex r = builder_.let("r", p - final_to_ - 1);
+      const int vector = vector_of(spec_);
+      builder_.loop("part", frame_.lane, builder_.i64(dim_ / vector), builder_.i64(32),
+                    LoopKind::kSerial, [&](Ex part) {
+                      const Ex d = builder_.let("d", part * vector);
+                      if (frame_.softmax()) {
+                        copy_vector(frame_, staged, live_keys_ + row * dim_ + d, staged,
+                                    (key_base_ + r) * dim_ + d);
+                      }
+                      copy_vector(frame_, staged, live_values_ + row * dim_ + d, staged,
+                                  value_at(r) + d);
+                    });
+    });
+    list_->swap();
+  });
+  builder_.barrier();
+}
+
+void StagedRows::begin_row() {
+  if (live()) list_->begin_row();
+}
+
+// The row that lies `behind` rows before the chunk's first one.
+void StagedRows::in_ring(Ex base, Ex rows, Ex origin, Ex behind, const Mixer::Use& use) {
+  const Ex slot = builder_.let("slot", base - behind);
+  const Ex back = builder_.select(slot < 0, rows, builder_.i64(0));
+  use(staged, builder_.let("staged_at", origin + (slot + back) * dim_));
+}
+
+Mixer::Entry StagedRows::entry(Ex p) {
+  const Ex behind = builder_.let("behind", final_to_ + 1 - p);
+  const auto elsewhere = [this, p](bool key, const Mixer::Use& use) {
+    const Location location = frame_.locate(side_, p);
+    use(key ? location.key : location.value, location.at);
+  };
+  if (!live()) {
+    return {[=, this](const Mixer::Use& use) {
+              builder_.when(
+                  behind <= key_reach_,
+                  [&] { in_ring(key_base_, key_rows_, builder_.i64(0), behind, use); },
+                  [&] { elsewhere(true, use); });
+            },
+            [=, this](const Mixer::Use& use) {
+              builder_.when(
+                  behind <= value_reach_,
+                  [&] { in_ring(value_base_, value_rows_, values_, behind, use); },
+                  [&] { elsewhere(false, use); });
+            }};
+  }
+  // Inside the chunk the ring has it, and the value is not asked for.
+  const Ex row = builder_.let("live_row", list_->find(p));
+  return {[=, this](const Mixer::Use& use) {
+            builder_.when(
+                behind < 1, [&] { use(staged, (key_base_ - behind) * dim_); },
+                [&] {
+                  builder_.when(
+                      row >= 0, [&] { use(staged, live_keys_ + row * dim_); },
+                      [&] { elsewhere(true, use); });
+                });
+          },
+          [=, this](const Mixer::Use& use) {
+            builder_.when(
+                row >= 0, [&] { use(staged, live_values_ + row * dim_); },
+                [&] { elsewhere(false, use); });
+          }};
+}
+
+Mixer::Entry StagedRows::own(Ex r, Ex token) const {
+  return {[=, this](const Mixer::Use& use) { use(staged, (key_base_ + r) * dim_); },
+          [=, this](const Mixer::Use& use) { use(frame_.x, frame_.token_at(token)); }};
+}
+
+}  // namespace heddle::schedule

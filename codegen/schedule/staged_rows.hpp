@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where a staged prefill finds the key and the value of a position: in the ring of the newest rows,
+// among the live rows, or in global memory. All places in shared memory are those of one dynamic
+// array: the ring of keys, the ring of values, live keys, live values.
+#pragma once
+
+#include "codegen/schedule/live_list.hpp"
+#include "codegen/schedule/mixer.hpp"
+
+namespace heddle::schedule {
+
+class StagedRows {
+ public:
+  // Declares the sizes and the array. `side` is the one whose rows reach back.
+  StagedRows(Frame& frame, const SideFrame& side);
+
+  // Before the first chunk: what it reads of the initial state.
+  void open();
+  // Fetches keys, and inputs where `side` reads inputs, of the `size` rows from token `first` on.
+  void begin_chunk(ir::Ex first, ir::Ex size);
+  // Between two chunks, when the outputs of the first one are in the ring.
+  void close_chunk();
+
+  // The entry at position p of a row of this chunk, whose values are final where it asks for them.
+  Mixer::Entry entry(ir::Ex p);
+  // Before the entries of one row.
+  void begin_row();
+  // The entry at the row's own position, its value an input in global memory.
+  Mixer::Entry own(ir::Ex r, ir::Ex token) const;
+  // Channel 0 of the value of row r of this chunk.
+  ir::Ex value_at(ir::Ex r) const { return values_ + (value_base_ + r) * dim_; }
+
+  ir::MemoryId staged;
+
+ private:
+  void in_ring(ir::Ex base, ir::Ex rows, ir::Ex origin, ir::Ex behind, const Mixer::Use& use);
+  bool live() const { return spec_.staging->live_rows > 0; }
+
+  Frame& frame_;
+  ir::Builder& builder_;
+  const KernelSpec& spec_;
+  const SideFrame& side_;
+  int dim_;
+  ir::Ex key_rows_, value_rows_, live_rows_;
+  ir::Ex values_, live_keys_, live_values_;  // where they begin in `staged`
+  ir::Ex first_, final_to_, key_base_, value_base_, key_reach_, value_reach_;
+  std::optional<LiveList> list_;
+};
+
+}  // namespace heddle::schedule

@@ -1,0 +1,436 @@
+// SPDX-License-Identifier: Apache-2.0
+// Prefill on cuda for rows that reach back far and often: {i - o : o in O, o < i} for one set O. A
+// block owns one (batch, head) and sums a tile of many rows at a time. Windows of 32 earlier rows
+// come by in ascending order, each is asked for once a tile, and every row of the tile takes its
+// entries out of it; then the tile's own chunks follow, each solved and then shown to the rows
+// after it. A row's entries are therefore taken from the last one, the furthest back, to the first.
+#include "codegen/rows/emit_row.hpp"
+#include "codegen/schedule/cache.hpp"
+#include "codegen/schedule/mixer.hpp"
+#include "codegen/schedule/staged_copy.hpp"
+
+namespace heddle::schedule {
+
+using ir::Builder;
+using ir::Ex;
+using ir::Helper;
+using ir::LoopKind;
+using ir::MemoryId;
+using ir::Type;
+using ir::Var;
+
+namespace {
+
+constexpr int kChunk = Staging::kChunk;
+
+// A side whose rows reach back.
+struct Far {
+  const SideFrame* side;
+  std::int64_t most;        // offsets that are listed; 0: rows have every one from the first on
+  std::int64_t values = 0;  // where those of a window begin in shared memory
+  MemoryId next;            // of the tile's rows: the last entry that is not yet taken
+  MemoryId offsets;         // ascending
+  Ex counted, listed;
+
+  bool dense() const { return most == 0; }
+  std::int64_t first_offset() const { return side->side == Side::kB ? 1 : 0; }
+};
+
+class Tiles {
+ public:
+  explicit Tiles(Frame& frame)
+      : frame_(frame),
+        builder_(frame.builder),
+        staging_(*frame.spec.staging),
+        solves_(!frame.spec.b.empty()),
+        dim_(frame.spec.head_dim) {
+    if (staging_.far_a) far_.push_back({&frame.a, staging_.offsets_a});
+    if (solves_) far_.push_back({&frame.b, staging_.offsets_b});
+  }
+
+  void run() {
+    declare();
+    for (Far& far : far_) list_offsets(far);
+    builder_.loop("tile", builder_.i64(0), frame_.tokens, tile_rows_, LoopKind::kSerial,
+                  [&](Ex tile) { run_tile(tile); });
+    write_final_state(frame_);
+  }
+
+ private:
+  void declare() {
+    if (frame_.softmax()) builder_.size("key_rows");
+    builder_.size("value_rows");
+    tile_rows_ = builder_.size("tile_rows");
+    staged_ = builder_.dynamic_array("staged", frame_.spec.dtype);
+    builder_.comment("shared memory: keys and values of a window, queries and sums of the tile");
+    const std::int64_t window = kChunk * dim_;
+    queries_ = frame_.softmax() ? window : 0;
+    for (Far& far : far_) {
+      far.values = queries_;
+      queries_ += window;
+    }
+    const Ex sums_at = frame_.softmax() ? builder_.i64(queries_) + tile_rows_ * dim_
+                                        : builder_.i64(queries_);
+    sums_ = builder_.rest_of_dynamic_array("sums", builder_.let("sums_at", sums_at));
+    // What a row of the tile is left with after a window: read in one place, written in another.
+    const int most = static_cast<int>(staging_.tile_rows);
+    if (frame_.softmax()) {
+      highest_ = builder_.array("highest_of", Type::kF32, 2 * most, true);
+      total_ = builder_.array("total_of", Type::kF32, 2 * most, true);
+    }
+    for (Far& far : far_) far.next = builder_.array("next_of", Type::kI64, 2 * most, true);
+    parity_ = builder_.variable("parity", builder_.i64(0));
+    if (!solves_) return;
+    near_weights_ = builder_.array("near_weights", Type::kF32, kChunk * kChunk, true);
+    near_from_ = builder_.array("near_from", Type::kI64, kChunk, true);
+  }
+
+  // ---- the offsets of a row ---------------------------------------------------------------------
+
+  // Those of the last row are all that any row has. More than there is room for are left to be
+  // walked: they lie further back than a tile has rows.
+  void list_offsets(Far& far) {
+    if (far.dense()) return;
+    far.offsets = builder_.array("offsets", Type::kI64, static_cast<int>(far.most), true);
+    const MemoryId counts = builder_.array("counts", Type::kI64, 1, true);
+    builder_.when(equal(frame_.thread, builder_.i64(0)), [&] {
+      const Ex last = builder_.let("last_row", frame_.start + frame_.tokens);
+      const Var count = builder_.variable("count", builder_.i64(0));
+      rows::emit_walk(builder_, frame_.spec.pattern, *far.side->plan, last, [&](Ex p) {
+        builder_.when(Ex(count) < far.most, [&] { builder_.store(far.offsets, count, last - p); });
+        builder_.assign(count, Ex(count) + 1);
+      });
+      builder_.store(counts, builder_.i64(0), count);
+    });
+    builder_.barrier();
+    far.counted = builder_.let("counted", builder_.load(counts, builder_.i64(0)));
+    far.listed = builder_.let(
+        "listed", builder_.call(Helper::kMinimum, {far.counted, builder_.i64(far.most)}));
+  }
+
+  Ex offset(const Far& far, Ex entry) {
+    return far.dense() ? entry + far.first_offset() : builder_.load(far.offsets, entry);
+  }
+
+  // The number of the last listed entry of row i, -1 where it has none.
+  Ex last_entry(const Far& far, Ex i) {
+    if (far.dense()) return i - (1 + far.first_offset());
+    const Var count = builder_.variable("entries", builder_.i64(0));
+    builder_.loop("number", frame_.lane, far.listed, builder_.i64(32), LoopKind::kSerial,
+                  [&](Ex number) {
+                    builder_.when(offset(far, number) < i,
+                                  [&] { builder_.assign(count, number + 1); });
+                  });
+    return builder_.reduce(ir::ReduceOperator::kMaximum, count) - 1;
+  }
+
+  // ---- what a row is left with ------------------------------------------------------------------
+
+  Ex here(Ex r) const { return parity_ * staging_.tile_rows + r; }
+  Ex there(Ex r) const { return (builder_.i64(1) - parity_) * staging_.tile_rows + r; }
+
+  Mixer resume(Ex r, Ex token) {
+    Mixer::Left left{staged_, builder_.let("query_at", r * dim_ + queries_), sums_,
+                     builder_.let("sum_at", r * dim_), {}, {}};
+    if (frame_.softmax()) {
+      left.highest = builder_.load(highest_, here(r));
+      left.total = builder_.load(total_, here(r));
+    }
+    Mixer mixer(frame_, token, left);
+    mixer.ask_once();
+    return mixer;
+  }
+
+  // By one lane, for the whole warp.
+  void leave(Ex at, const std::vector<Ex>& next, Ex highest, Ex total) {
+    builder_.when(equal(frame_.lane, builder_.i64(0)), [&] {
+      for (std::size_t side = 0; side < far_.size(); ++side) {
+        builder_.store(far_[side].next, at, next[side]);
+      }
+      if (!frame_.softmax()) return;
+      builder_.store(highest_, at, highest);
+      builder_.store(total_, at, total);
+    });
+  }
+
+  void keep_sums(Mixer& mixer, Ex r, bool normalized) {
+    frame_.each_channel([&](Ex d, Ex index) {
+      const Ex sum = builder_.load(mixer.mixed, index);
+      builder_.store(sums_, r * dim_ + d, normalized ? mixer.normalized(sum) : sum);
+    });
+  }
+
+  // ---- a tile -----------------------------------------------------------------------------------
+
+  void each_row(Ex from, Ex size, const std::function<void(Ex)>& body) {
+    builder_.loop("r", from + frame_.warp, size, builder_.i64(frame_.warps), LoopKind::kSerial,
+                  body);
+  }
+
+  void run_tile(Ex tile) {
+    tile_ = tile;
+    const Ex size = builder_.let(
+        "size", builder_.call(Helper::kMinimum, {tile_rows_, frame_.tokens - tile}));
+    if (frame_.softmax()) copy_rows(frame_, frame_.q, tile, staged_, builder_.i64(queries_), size);
+    each_row(builder_.i64(0), size, [&](Ex r) { begin_row(r); });
+    builder_.barrier();
+    // Positions before the launch make windows of their own, so that tokens start one.
+    const Ex before = (frame_.start + (kChunk - 1)) / kChunk * kChunk;
+    const Ex end = solves_ ? tile : tile + size;
+    builder_.loop("window", builder_.i64(0) - before, end, builder_.i64(kChunk), LoopKind::kSerial,
+                  [&](Ex window) {
+                    fetch(window, end);
+                    builder_.barrier();
+                    show(window, builder_.i64(0), size);
+                    builder_.barrier();
+                  });
+    if (!solves_) {
+      each_row(builder_.i64(0), size, [&](Ex r) { finish_row(r); });
+      return builder_.barrier();
+    }
+    builder_.loop("chunk", builder_.i64(0), size, builder_.i64(kChunk), LoopKind::kSerial,
+                  [&](Ex chunk) { run_chunk(chunk, size); });
+  }
+
+  void begin_row(Ex r) {
+    const Ex token = builder_.let("token", tile_ + r);
+    const Ex i = builder_.let("i", frame_.start + token + 1);
+    frame_.each_channel(
+        [&](Ex d, Ex) { builder_.store(sums_, r * dim_ + d, builder_.f32(0)); });
+    std::vector<Ex> next;
+    for (const Far& far : far_) next.push_back(builder_.let("last", last_entry(far, i)));
+    leave(here(r), next, builder_.lowest_score(), builder_.f32(0));
+    std::optional<Ex> more;
+    for (const Far& far : far_) {
+      if (far.dense()) continue;
+      const Ex beyond = far.counted > far.most;
+      more = more ? either(*more, beyond) : beyond;
+    }
+    if (!more) return;
+    builder_.when(*more, [&] {
+      builder_.comment("entries beyond the list, all final");
+      Mixer mixer(frame_, token);
+      mixer.ask_once();
+      for (const Far& far : far_) take_unlisted(mixer, far, i);
+      keep_sums(mixer, r, false);
+      leave(here(r), next, mixer.highest, mixer.total);
+    });
+  }
+
+  void take_unlisted(Mixer& mixer, const Far& far, Ex i) {
+    if (far.dense()) return;
+    mixer.begin_side(*far.side);
+    const Var number = builder_.variable("number", builder_.i64(0));
+    rows::emit_walk(builder_, frame_.spec.pattern, *far.side->plan, i, [&](Ex p) {
+      builder_.when(Ex(number) >= far.most, [&] {
+        mixer.set_entry(number);
+        mixer.take(*far.side, p);
+      });
+      builder_.assign(number, Ex(number) + 1);
+    });
+  }
+
+  // Keys and values of the rows window .. window + 31, as far as they lie before `end`.
+  void fetch(Ex window, Ex end) {
+    const Ex count = builder_.let(
+        "count", builder_.call(Helper::kMinimum, {builder_.i64(kChunk), end - window}));
+    const auto tokens = [&] {
+      if (frame_.softmax()) {
+        copy_rows(frame_, frame_.k, window, staged_, builder_.i64(0), count);
+      }
+      for (const Far& far : far_) {
+        copy_rows(frame_, far.side->input, window, staged_, builder_.i64(far.values), count);
+      }
+    };
+    builder_.when(
+        window < 0,
+        [&] {
+          builder_.loop("row", frame_.warp, builder_.i64(kChunk), builder_.i64(frame_.warps),
+                        LoopKind::kSerial, [&](Ex row) {
+                          const Ex p = builder_.let("p", frame_.start + window + row + 1);
+                          builder_.when(p > 0, [&] { fetch_state(p, row); });
+                        });
+        },
+        tokens);
+  }
+
+  void fetch_state(Ex p, Ex row) {
+    for (const Far& far : far_) {
+      const Location from = frame_.locate(*far.side, p);
+      frame_.each_channel([&](Ex d, Ex) {
+        const Ex to = row * dim_ + d;
+        // Both sides keep the same keys.
+        if (frame_.softmax() && &far == &far_.front()) {
+          builder_.store(staged_, to, builder_.load(from.key, from.at + d));
+        }
+        builder_.store(staged_, to + far.values, builder_.load(from.value, from.at + d));
+      });
+    }
+  }
+
+  // The entries of row i that lie in the window, the furthest back first; `next` moves on.
+  void take_entries(Mixer& mixer, const Far& far, Ex i, Ex base, Var next,
+                    const Mixer::Near* near = nullptr) {
+    mixer.begin_side(*far.side);
+    builder_.repeat_while(both(Ex(next) >= 0, i - offset(far, next) < base + kChunk), [&] {
+      const Ex p = builder_.let("p", i - offset(far, next));
+      const Ex place = builder_.let("place", (p - base) * dim_);
+      mixer.set_entry(next);
+      mixer.take(*far.side, p,
+                 Mixer::Entry{[&](const Mixer::Use& use) { use(staged_, place); },
+                              [&](const Mixer::Use& use) { use(staged_, place + far.values); }},
+                 near);
+      builder_.assign(next, Ex(next) - 1);
+    });
+  }
+
+  void show(Ex window, Ex from, Ex size) {
+    each_row(from, size, [&](Ex r) {
+      const Ex token = builder_.let("token", tile_ + r);
+      const Ex i = builder_.let("i", frame_.start + token + 1);
+      const Ex base = builder_.let("window_from", frame_.start + window + 1);
+      const Var reads = builder_.variable("reads", builder_.truth(false));
+      std::vector<Var> next;
+      for (const Far& far : far_) {
+        next.push_back(builder_.variable("next", builder_.load(far.next, here(r))));
+        builder_.when(Ex(next.back()) >= 0, [&] {
+          builder_.assign(reads, either(reads, i - offset(far, next.back()) < base + kChunk));
+        });
+      }
+      builder_.when(
+          reads,
+          [&] {
+            Mixer mixer = resume(r, token);
+            for (std::size_t side = 0; side < far_.size(); ++side) {
+              take_entries(mixer, far_[side], i, base, next[side]);
+            }
+            keep_sums(mixer, r, false);
+            leave(there(r), {next.begin(), next.end()}, mixer.highest, mixer.total);
+          },
+          [&] {
+            Ex highest, total;
+            if (frame_.softmax()) {
+              highest = builder_.load(highest_, here(r));
+              total = builder_.load(total_, here(r));
+            }
+            leave(there(r), {next.begin(), next.end()}, highest, total);
+          });
+    });
+    builder_.assign(parity_, builder_.i64(1) - parity_);
+  }
+
+  void finish_row(Ex r) {
+    const Ex token = builder_.let("token", tile_ + r);
+    Mixer mixer = resume(r, token);
+    mixer.finish();
+    mixer.write(frame_.y, builder_.let("y_at", frame_.token_at(token)));
+  }
+
+  // ---- the tile's own chunks --------------------------------------------------------------------
+
+  void run_chunk(Ex chunk, Ex size) {
+    const Ex first = builder_.let("first", tile_ + chunk);
+    const Ex count = builder_.let(
+        "count", builder_.call(Helper::kMinimum, {builder_.i64(kChunk), size - chunk}));
+    if (frame_.softmax()) copy_rows(frame_, frame_.k, first, staged_, builder_.i64(0), count);
+    if (staging_.far_a) {
+      copy_rows(frame_, frame_.x, first, staged_, builder_.i64(far_.front().values), count);
+    }
+    if (frame_.softmax() || staging_.far_a) builder_.barrier();
+    builder_.comment("the chunk's rows leave the weights of entries inside it in near_weights");
+    builder_.loop("c", frame_.warp, count, builder_.i64(frame_.warps), LoopKind::kSerial,
+                  [&](Ex c) { close_row(chunk, first, c); });
+    builder_.barrier();
+    builder_.comment("one thread per channel solves the chunk, row after row");
+    solve(chunk, first, count);
+    builder_.barrier();
+    show(first, chunk + kChunk, size);
+    builder_.barrier();
+  }
+
+  void close_row(Ex chunk, Ex first, Ex c) {
+    const Ex r = builder_.let("r", chunk + c);
+    const Ex token = builder_.let("token", first + c);
+    const Ex i = builder_.let("i", frame_.start + token + 1);
+    Mixer mixer = resume(r, token);
+    const Ex base = builder_.let("chunk_from", frame_.start + first + 1);
+    if (staging_.far_a) {
+      const Far& inputs = far_.front();
+      const Var next = builder_.variable("next", builder_.load(inputs.next, here(r)));
+      take_entries(mixer, inputs, i, base, next);
+    } else if (!frame_.a.plan->empty()) {
+      mixer.begin_side(frame_.a);
+      mixer.take(frame_.a, i,
+                 Mixer::Entry{
+                     [&](const Mixer::Use& use) { use(staged_, c * dim_); },
+                     [&](const Mixer::Use& use) { use(frame_.x, frame_.token_at(token)); }});
+    }
+    // Lane c keeps what belongs to column c of the chunk.
+    const Var near = builder_.variable("near", builder_.f32(0));
+    const Var has_near = builder_.variable("has_near", builder_.truth(false));
+    const Var from = builder_.variable("from", c);
+    const Mixer::Near near_entries{
+        [&](Ex p) { return p >= base; },
+        [&](Ex p, Ex value) {
+          const Ex column = builder_.let("column", p - base);
+          builder_.assign(from, builder_.call(Helper::kMinimum, {from, column}));
+          builder_.when(equal(frame_.lane, column), [&] {
+            builder_.assign(near, value);
+            builder_.assign(has_near, builder_.truth(true));
+          });
+        }};
+    const Far& outputs = far_.back();
+    const Var next = builder_.variable("next", builder_.load(outputs.next, here(r)));
+    take_entries(mixer, outputs, i, base, next, &near_entries);
+    mixer.finish();
+    keep_sums(mixer, r, true);
+    const Ex weight =
+        builder_.select(has_near, mixer.normalized(mixer.near_weight(near)), builder_.f32(0));
+    builder_.store(near_weights_, c * kChunk + frame_.lane, weight);
+    builder_.when(equal(frame_.lane, builder_.i64(0)),
+                  [&] { builder_.store(near_from_, c, from); });
+  }
+
+  void solve(Ex chunk, Ex first, Ex count) {
+    const std::int64_t values = far_.back().values;
+    const auto value = [&](Ex c, Ex d) { return c * dim_ + values + d; };
+    builder_.loop(
+        "d", frame_.thread, builder_.i64(dim_), builder_.i64(32 * frame_.warps), LoopKind::kSerial,
+        [&](Ex d) {
+          builder_.loop("c", builder_.i64(0), count, [&](Ex c) {
+            const Var sum = builder_.variable("sum", builder_.load(sums_, (chunk + c) * dim_ + d));
+            builder_.loop("near", builder_.load(near_from_, c), c, [&](Ex near) {
+              builder_.assign(sum, Ex(sum) + builder_.load(near_weights_, c * kChunk + near) *
+                                                 builder_.load(staged_, value(near, d)));
+            });
+            builder_.store(frame_.y, frame_.token_at(first + c) + d, sum);
+            builder_.store(staged_, value(c, d), sum);
+          });
+        });
+  }
+
+  Frame& frame_;
+  Builder& builder_;
+  const Staging& staging_;
+  bool solves_;
+  int dim_;
+  std::vector<Far> far_;  // inputs before outputs
+  Ex tile_rows_, tile_;
+  MemoryId staged_, sums_;
+  std::int64_t queries_ = 0;  // where they begin in staged_
+  MemoryId highest_, total_;  // twice a tile's rows, like Far::next
+  Var parity_;
+  MemoryId near_weights_, near_from_;
+};
+
+}  // namespace
+
+ir::Kernel staged_tiles(const KernelSpec& spec) {
+  Builder builder(spec.symbol, spec.target, 32 * spec.staging->warps);
+  Frame frame(builder, spec, /*decode=*/false);
+  frame.warps = spec.staging->warps;
+  frame.each_block([&] { Tiles(frame).run(); });
+  return builder.take();
+}
+
+}  // namespace heddle::schedule
