@@ -149,7 +149,10 @@ Polynomial Refutation::polynomial(const Term& term) {
   if (minus && parts.size() == 1) return negated(parts[0]);
   for (std::size_t at = 1; at < parts.size(); ++at) {
     work_ += parts[0].size() * parts[at].size();
-    if (work_ > kMostWork) return {};
+    if (work_ > kMostWork) {
+      fail("it is too long");
+      return {};
+    }
     parts[0] = term.head == "*" ? product(parts[0], parts[at])
                                 : sum(std::move(parts[0]), parts[at], minus ? -1 : 1);
   }
