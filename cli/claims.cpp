@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 namespace heddle {
@@ -77,6 +78,59 @@ std::string how_decided(const ClaimVerdict& claim) {
       [](const Unknown& unknown) { return unknown.reason; });
 }
 
+namespace {
+
+constexpr std::size_t kWidestReason = 64;
+
+// At most so wide, cut between words.
+std::string shortened(const std::string& text) {
+  if (text.size() <= kWidestReason) return text;
+  std::size_t end = text.rfind(' ', kWidestReason - 4);
+  if (end == std::string::npos) end = kWidestReason - 4;
+  while (end > 0 && (text[end - 1] == ',' || text[end - 1] == ';' || text[end - 1] == ':')) --end;
+  return text.substr(0, end) + " ...";
+}
+
+// "row size; live set": the families of the rules, which stand before the colon.
+std::string families_of(const std::string& rules) {
+  std::vector<std::string> families;
+  for (std::size_t at = 0; at < rules.size();) {
+    const std::size_t end = std::min(rules.find("; ", at), rules.size());
+    const std::string rule = rules.substr(at, end - at);
+    const std::string family = rule.substr(0, rule.find(':'));
+    if (std::find(families.begin(), families.end(), family) == families.end()) {
+      families.push_back(family);
+    }
+    at = end + 2;
+  }
+  return fmt::format("{}", fmt::join(families, "; "));
+}
+
+// For a table that already has the values of the variables: the reason without its details, which
+// claim_json() and `heddle explain` give in full.
+std::string briefly_decided(const ClaimVerdict& claim) {
+  return match(
+      claim.verdict,
+      [](const Proved& proved) {
+        std::string text = families_of(proved.rule);
+        for (const std::string& theorem : proved.assumes) {
+          text += "; assumes " + theorem.substr(0, theorem.find(':'));
+        }
+        return shortened(text);
+      },
+      [](const Checked& checked) { return shortened(checked.reason); },
+      [](const Refuted& refuted) {
+        std::string text = fmt::format("{} against {}", value_text(refuted.counterexample),
+                                       bound_text(refuted.counterexample));
+        if (!refuted.smallest) text += ", perhaps not the smallest";
+        if (!refuted.explanation.empty()) text += "; " + refuted.explanation;
+        return shortened(text);
+      },
+      [](const Unknown& unknown) { return shortened(unknown.reason); });
+}
+
+}  // namespace
+
 Tone tone_of(const Verdict& verdict) {
   return match(
       verdict, [](const Proved&) { return Tone::kGood; },
@@ -88,7 +142,7 @@ TextTable claims_table(const std::vector<ClaimVerdict>& claims) {
   TextTable table{{{"verdict"}, {"claim"}, {"for"}, {"because"}}, {}};
   for (const ClaimVerdict& claim : claims) {
     table.rows.push_back({TextCell(name_of(claim.verdict), tone_of(claim.verdict)), claim.text,
-                          claim.scope, TextCell(how_decided(claim), Tone::kMuted)});
+                          claim.scope, TextCell(briefly_decided(claim), Tone::kMuted)});
   }
   return table;
 }

@@ -13,7 +13,7 @@ namespace heddle {
 
 // One JSON object.
 std::string claim_json(const ClaimVerdict& claim);
-// Columns: verdict, claim, scope, how.
+// Columns: verdict, claim, scope, how, this in a few words.
 TextTable claims_table(const std::vector<ClaimVerdict>& claims);
 // How it was decided, or why not, in one line; a counterexample with its numbers.
 std::string how_decided(const ClaimVerdict& claim);

@@ -38,6 +38,7 @@ ExitCode run(const Options& options) {
   } else {
     print_data(text_table(claims_table(report.claims), {0, colour_on_stdout(), true}) + "\n" +
                file.string() + "\n");
+    print_remark("the proofs in full: heddle explain " + file.string());
   }
   return worse(loaded.code, exit_code_of(report.claims));
 }

@@ -73,12 +73,22 @@ const char* live_rule(const RowModel& model) {
   unreachable("row model");
 }
 
-// The least point >= 1, which is known exactly as progressions start beyond the list.
-std::optional<std::int64_t> nearest(const Points& points) {
+// The least point >= 1, if there is one: in the list, or else the first beyond it.
+std::optional<std::int64_t> nearest(const Knowledge& knowledge, const Points& points) {
   for (const Interval& interval : points.start) {
     if (interval.high >= 1) return std::max<std::int64_t>(interval.low, 1);
   }
-  return std::nullopt;
+  if (points.all_beyond) return std::max<std::int64_t>(points.split + 1, 1);
+  const Evaluator evaluator(*knowledge.pattern);
+  std::optional<std::int64_t> least;
+  for (const Progression& progression : points.beyond) {
+    const Result<Integer> first =
+        evaluator.evaluate(*progression.value, {{progression.variable, Integer(progression.low)}});
+    const std::optional<std::int64_t> here = first.ok() ? first->to_int64() : std::nullopt;
+    if (!here || *here < 1) return std::nullopt;  // then more may lie in between
+    least = std::min(least.value_or(*here), *here);
+  }
+  return least;
 }
 
 // Points includes w, ..., 1: the number w of distances 1..w, or 0.
@@ -283,14 +293,25 @@ std::optional<Term> MeasureTerms::depth(Query& query, const Term& n) {
     rules_.insert("depth: row i reads row i - 1, so the chain 1, ..., n is the longest");
     return n - 1;
   }
+  if (!refined()) return std::nullopt;
+  if (const std::optional<Term> exact = depth_of_distances(query, n)) return exact;
+  exact_ = false;
+  const Term longest = query.fresh("depth");
+  rules_.insert("depth: each edge leads to a later token, so a chain has at most n - 1");
+  query.assume(implies(n >= 1, conjunction({longest >= 0, longest <= n - 1})), "a chain ascends");
+  return longest;
+}
+
+std::optional<Term> MeasureTerms::depth_of_distances(Query& query, const Term& n) {
   const RowModel& a = structure_.a.model;
   const RowModel& b = structure_.b.model;
-  if (!refined() || a.kind != RowModel::Kind::kDistances || b.kind != RowModel::Kind::kDistances) {
+  if (a.kind != RowModel::Kind::kDistances || b.kind != RowModel::Kind::kDistances) {
     return std::nullopt;
   }
   use(structure_.a);
   use(structure_.b);
-  const std::optional<std::int64_t> input = nearest(a.points), output = nearest(b.points);
+  const std::optional<std::int64_t> input = nearest(structure_.knowledge, a.points),
+                                    output = nearest(structure_.knowledge, b.points);
   if ((!output && b.points.infinite()) || (!input && a.points.infinite())) return std::nullopt;
   if (!output) {
     rules_.insert("depth: without output edges a chain is one input edge");

@@ -40,6 +40,7 @@ class MeasureTerms {
   Term cache(Query& query, const Term& i);
   std::optional<Term> hops(Query& query, const Term& i, const Term& j);
   std::optional<Term> depth(Query& query, const Term& n);
+  std::optional<Term> depth_of_distances(Query& query, const Term& n);  // where it is exact
   std::optional<Term> congestion(Query& query, const Term& n);
   std::optional<Term> rank(Query& query, const Term& m);
   Term live(Query& query, const Term& n);

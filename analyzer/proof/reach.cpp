@@ -14,6 +14,20 @@ namespace {
 constexpr std::int64_t kLargestModulus = 64;
 constexpr std::int64_t kMostGenerators = 4096;
 
+// What rows are sure to read of distances: of a union, what its parts do. Nothing where no part is
+// described by distances.
+std::optional<Points> sure_distances(const RowModel& model) {
+  if (model.kind == RowModel::Kind::kDistances) return model.points;
+  if (model.kind != RowModel::Kind::kUnion) return std::nullopt;
+  std::optional<Points> x = sure_distances(model.parts[0]), y = sure_distances(model.parts[1]);
+  if (!x || !y) return x ? x : y;
+  x->start = union_of(x->start, y->start);
+  if (y->all_beyond && (!x->all_beyond || y->split < x->split)) x->split = y->split;
+  x->all_beyond = x->all_beyond || y->all_beyond;
+  x->beyond.clear();  // only what is listed is used
+  return x;
+}
+
 // The listed points from `low` on, one by one.
 std::vector<std::int64_t> listed(const Points& points, std::int64_t low) {
   std::vector<std::int64_t> values;
@@ -29,21 +43,19 @@ std::vector<std::int64_t> listed(const Points& points, std::int64_t low) {
 }  // namespace
 
 std::optional<ReachableDistances> reachable_distances(const Structure& structure) {
-  const RowModel& a = structure.a.model;
-  const RowModel& b = structure.b.model;
-  if (a.kind != RowModel::Kind::kDistances || b.kind != RowModel::Kind::kDistances) {
-    return std::nullopt;
-  }
+  const std::optional<Points> a = sure_distances(structure.a.model);
+  const Points b = sure_distances(structure.b.model).value_or(Points{});
+  if (!a) return std::nullopt;
   ReachableDistances result;
-  result.direct = a.points.start;
-  if (a.points.all_beyond) result.all_beyond = a.points.split;
-  const std::vector<std::int64_t> steps = listed(b.points, 1);
+  result.direct = a->start;
+  if (a->all_beyond) result.all_beyond = a->split;
+  const std::vector<std::int64_t> steps = listed(b, 1);
   if (steps.empty() || steps.front() > kLargestModulus) return result;
   result.modulus = steps.front();
   result.least.resize(static_cast<std::size_t>(result.modulus));
   using Entry = std::pair<std::int64_t, std::int64_t>;  // distance, residue
   std::priority_queue<Entry, std::vector<Entry>, std::greater<>> open;
-  for (const std::int64_t d : listed(a.points, 0)) open.push({d, d % result.modulus});
+  for (const std::int64_t d : listed(*a, 0)) open.push({d, d % result.modulus});
   while (!open.empty()) {
     const auto [distance, residue] = open.top();
     open.pop();

@@ -18,7 +18,7 @@ struct ReachableDistances {
   std::int64_t modulus = 0;                        // 0: B adds nothing
   std::vector<std::optional<std::int64_t>> least;  // by residue
 };
-// Nothing unless both sides are distances; members that are not listed may be left out.
+// Nothing unless some part of A is distances; members that are not listed may be left out.
 std::optional<ReachableDistances> reachable_distances(const Structure& structure);
 // The distance, at least 0, is among them.
 Term is_reachable(Query& query, const ReachableDistances& distances, const Term& distance);

@@ -2,9 +2,15 @@
 // The only file that knows Z3. The script goes through Z3's own SMT-LIB reader as it stands.
 #include "analyzer/smt/solver.hpp"
 
+#include <pthread.h>
+#include <time.h>
 #include <z3.h>
 
 #include <cctype>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
 #include <unordered_map>
 
 namespace heddle::smt {
@@ -26,9 +32,53 @@ class Context {
     const char* output = Z3_eval_smtlib2_string(context_, text.c_str());
     return output == nullptr ? "" : output;
   }
+  // Safe from another thread.
+  void interrupt() { Z3_interrupt(context_); }
 
  private:
   Z3_context context_;
+};
+
+// Interrupts once the thread that made it has computed for so long since. Unlike a clock on the
+// wall it gives the same answers on a busy machine.
+class Watch {
+ public:
+  Watch(Context& context, std::chrono::milliseconds limit) {
+    if (pthread_getcpuclockid(pthread_self(), &clock_) != 0) return;
+    const std::chrono::nanoseconds end = now() + limit;
+    watcher_ = std::thread([this, &context, end, limit] {
+      std::unique_lock lock(mutex_);
+      while (!done_.wait_for(lock, limit / 8, [this] { return is_done_; })) {
+        if (now() < end) continue;
+        context.interrupt();
+        return;
+      }
+    });
+  }
+  ~Watch() {
+    if (!watcher_.joinable()) return;
+    {
+      const std::lock_guard lock(mutex_);
+      is_done_ = true;
+    }
+    done_.notify_one();
+    watcher_.join();
+  }
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+
+ private:
+  std::chrono::nanoseconds now() const {
+    timespec time{};
+    clock_gettime(clock_, &time);
+    return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+  }
+
+  clockid_t clock_ = 0;
+  std::mutex mutex_;
+  std::condition_variable done_;
+  bool is_done_ = false;
+  std::thread watcher_;  // last: it uses the others
 };
 
 // Reads "((i 7) (j (- 2)))"; stops at the first thing that is not of this form.
@@ -108,8 +158,10 @@ Reply ask(const std::string& script, std::uint64_t resource_limit,
   context.run("(set-option :rlimit " + std::to_string(resource_limit) + ")");
   // Some loops of nonlinear arithmetic do not count; nobody waits for them, and the answer then is
   // unknown like any other that was not found.
-  context.run("(set-option :timeout " + std::to_string(resource_limit / 250 + 200) + ")");
-  const std::string output = context.run(script);
+  const std::string output = [&] {
+    const Watch watch(context, std::chrono::milliseconds(resource_limit / 200 + 300));
+    return context.run(script);
+  }();
   if (output == "unsat\n") return {Answer::kUnsat, {}, {}};
   if (output == "sat\n") {
     Reply reply{Answer::kSat, {}, {}};

@@ -123,6 +123,14 @@ class Analysis(Workspace):
             self.assertIn("rule", claim)
             self.assertIn("assumes", claim)
 
+    def test_reasons_are_short_in_tables_and_whole_in_json(self):
+        for pattern in ("sqrt_recurrence", "log_cached", "local_attention"):
+            run = heddle("prove", pattern, "-o", self.path)
+            self.assertLessEqual(max(map(len, run.stdout.splitlines())), 120, run.stdout)
+            rules = [claim["rule"] for claim in data("prove", pattern, "-o", self.path)["claims"]]
+            self.assertTrue(any(": " in rule for rule in rules), rules)
+            self.assertFalse(any(rule in run.stdout for rule in rules), run.stdout)
+
     def test_cut_and_copy(self):
         result = data("analyze", "log_cached", "-n", 200, "--cut", 50, "--copy", 16)
         self.assertEqual(result["rank"]["cut"], 50)

@@ -185,3 +185,77 @@ TEST_CASE("a claim whose condition never holds is proved for nothing") {
                                            {"time(i) <= 0 for i < 2", "refuted: i = 1"},
                                        });
 }
+
+TEST_CASE("patterns that no rule was written for: sparse functions") {
+  check("f(k) = k^3 + 1\nA = diagonal\nB = offsets(f)", {
+                                                            {"time(i)^3 <= 8 * i + 27", "proved"},
+                                                            {"time(i) <= sqrt(i) + 2", "proved"},
+                                                            {"time(i) <= 10", "refuted: i = 731"},
+                                                        });
+  check("f(k) = k^3 + 1\nA = diagonal\nB = lattice(f)", {
+                                                            {"cache(i) <= sqrt(i) + 1", "proved"},
+                                                            {"time(i) >= 2 for i >= 2", "proved"},
+                                                            {"time(i) <= 9", "refuted: i = 829"},
+                                                        });
+  check("f(k) = 3^k\nA = diagonal\nB = lattice(f)",
+        {{"3^(time(i) - 1) <= 3 * i", "proved"}, {"cache(i) <= log2(i)", "refuted: i = 1"}});
+  check("f(k) = 5*k^2 + 1\nA = diagonal\nB = offsets(f)",
+        {
+            {"5 * (time(i) - 2)^2 <= i - 2 for i >= 2", "proved"},
+            {"time(i) = sqrt(floor((i - 2) / 5)) + 2 for i >= 2", "proved"},
+            {"time(i) = sqrt(floor(i / 5)) + 2 for i >= 2", "refuted: i = 5"},
+        });
+  check("f(k) = floor(k * (k + 1) / 2) + 1\nA = diagonal\nB = offsets(f)",
+        {{"time(i) <= sqrt(2 * i) + 2", "proved"}, {"time(i) <= sqrt(2 * i)", "refuted: i = 3"}});
+  check("f(0) = 1\nf(1) = 2\nf(k+2) = 2 * f(k+1) + f(k)\nA = diagonal\nB = lattice(f)",
+        {{"cache(i) <= log2(i) + 1", "proved"}, {"cache(i) <= 5", "refuted: i = 86"}});
+  check("f(k) = (k + 1) * 2^k\nA = diagonal\nB = offsets(f)",
+        {{"time(i) <= log2(i) + 2", "proved"}, {"time(i) <= 8", "refuted: i = 1025"}});
+  check("f(k) = k * 2^k + 1\nA = diagonal\nB = lattice(f)",
+        {{"cache(i) <= log2(i) + 1", "proved"}, {"cache(i) <= log2(i)", "refuted: i = 1"}});
+}
+
+TEST_CASE("patterns that no rule was written for: combined sets and parameters") {
+  check("A = diagonal\nB = window(10) - window(3)",
+        {
+            {"time(i) = min(max(i - 4, 0), 7) + 1", "proved"},
+            {"cache(i) = min(i, 10)", "proved"},
+            {"reaches(i, j) for i - j >= 4", "proved"},
+            {"reaches(i, j) for i - j >= 3", "refuted: i = 4, j = 1"},
+            {"depth(n) = floor((n - 1) / 4)", "proved"},
+            {"rank(m) = min(m, 10)", "proved"},
+        });
+  check("f(k) = 2^k\nA = diagonal\nB = offsets(f) & window(20)",
+        {
+            {"cache(i) = min(i, 16)", "proved"},
+            {"time(i) <= 5", "refuted: i = 17"},
+            {"hops(i, j) <= floor((i - j) / 16) + 4", "proved"},
+        });
+  check("f(k) = k^2 + 1\nA = diagonal | offsets(f)\nB = none",
+        {
+            {"time(i) = sqrt(i - 2) + 2 for i >= 2", "proved"},
+            {"depth(n) = min(n - 1, 1)", "proved"},
+            {"reaches(i, j)", "refuted: i = 4, j = 1"},
+            {"hops(i, j) <= 1", "refuted: i = 4, j = 1"},
+            {"congestion(n) <= 1", "refuted: n = 3"},
+            {"rank(m) = m", "proved"},
+        });
+  check("A = window(8) | { 1..min(4, i) }\nB = none",
+        {
+            {"time(i) <= 12", "proved"},
+            {"reaches(i, j) for i - j < 8", "proved"},
+            {"reaches(i, j) for i - j < 9", "refuted: i = 13, j = 5"},
+            {"depth(n) <= n - 1", "proved"},
+        });
+  check("A = diagonal\nB = { i - 3*t : t in 1..5, 3*t < i }",
+        {
+            {"time(i) = min(floor((i - 1) / 3), 5) + 1", "proved"},
+            {"cache(i) = min(i, 15)", "proved"},
+            {"reaches(i, j) for (i - j) mod 3 = 0", "proved"},
+            {"reaches(i, j) for (i - j) mod 3 != 1", "refuted: i = 3, j = 1"},
+        });
+  check(kSquares +
+            "a(0) = 1\na(k+1) = a(k) * ceil((f(k+1) - f(k)) / a(k))\n"
+            "B = { a(k) * ceil((i - f(k)) / a(k)) : k >= 0, f(k) < i }",
+        {{"cache(i) <= sqrt(i) + 1", "proved"}, {"cache(i) <= sqrt(i)", "refuted: i = 2"}});
+}
