@@ -27,6 +27,15 @@ std::optional<Paths> direct_paths(const Rows& rows, std::int64_t m) {
   return paths;
 }
 
+// The first token that does not reach its copy, 0 if all do.
+int unreached(CopyTask& task) {
+  const std::vector<std::int64_t> ones(static_cast<std::size_t>(task.outputs()) + 1, 1);
+  for (int j = 1; j <= task.copy(); ++j) {
+    if (task.lightest_path(j, ones, nullptr) < 0) return j;
+  }
+  return 0;
+}
+
 }  // namespace
 
 Result<Congestion> copy_congestion(const Rows& rows, std::int64_t copy,
@@ -44,23 +53,14 @@ Result<Congestion> copy_congestion(const Rows& rows, std::int64_t copy,
   auto built = CopyTask::build(rows, copy);
   if (!built.ok()) return built.error();
   CopyTask& task = *built;
-  const std::vector<std::int64_t> ones(static_cast<std::size_t>(task.outputs()) + 1, 1);
-  for (int j = 1; j <= task.copy(); ++j) {
-    if (task.lightest_path(j, ones, nullptr) < 0) {
-      return Error{std::string(kInfiniteCongestion) + "token " + std::to_string(j) +
-                   " does not reach token " + std::to_string(j + task.copy())};
-    }
-  }
-
-  if (!task.gate().empty()) {
-    std::vector<std::int64_t> weights(static_cast<std::size_t>(task.outputs()), 0);
-    for (const int v : task.gate()) weights[static_cast<std::size_t>(v - 1)] = 1;
-    result.lower = bound_of(task, weights);
+  const auto raise = [&](std::int64_t lower, std::vector<std::int64_t> weights, std::string rule) {
+    if (lower <= result.lower) return;
+    result.lower = lower;
     result.weights = std::move(weights);
-    result.lower_rule = "capacity law: each path passes a live output";
-  }
+    result.lower_rule = std::move(rule);
+  };
   result.upper = INT64_MAX;
-  const auto take = [&](Routing routing) {
+  const auto take = [&](const Routing& routing) {
     if (routing.load >= result.upper) return;
     result.upper = routing.load;
     result.paths.clear();
@@ -68,7 +68,26 @@ Result<Congestion> copy_congestion(const Rows& rows, std::int64_t copy,
       result.paths.emplace_back(path.begin(), path.end());
     }
   };
-  if (auto routing = translated_routing(rows, copy)) take(std::move(*routing));
+  // What looks at each read once comes first. It closes most tasks, large ones too, and shows that
+  // every token reaches its copy.
+  CutBound cut = cut_bound(task);
+  raise(cut.lower, std::move(cut.weights),
+        "capacity law: the paths across the cut after " + std::to_string(cut.cut) +
+            " share its live outputs");
+  const std::int64_t goal = std::max<std::int64_t>(result.lower, 1);
+  const std::optional<Routing> carried = carried_routing(task, goal, options.work / 8);
+  if (carried) {
+    take(*carried);
+    if (result.exact()) return result;
+  } else if (const int lost = unreached(task)) {
+    return Error{std::string(kInfiniteCongestion) + "token " + std::to_string(lost) +
+                 " does not reach token " + std::to_string(lost + task.copy())};
+  }
+  if (const auto routing = translated_routing(rows, copy)) take(*routing);
+  if (carried && !result.exact()) {
+    take(improve_routing(task, carried->paths, goal, options.work / 64));
+  }
+  if (result.exact()) return result;
   // Cheap attempts first: most tasks are closed by the capacity law and a first routing.
   WeightSearch weights(task);
   // Larger tasks get work in proportion, up to eight times as much.
@@ -76,14 +95,11 @@ Result<Congestion> copy_congestion(const Rows& rows, std::int64_t copy,
   for (std::int64_t work = most_work / 64; work <= most_work / 2 && !result.exact(); work *= 4) {
     Routing routing = search_routing(task, result.lower, work / 2);
     weights.offer(routing.paths);
-    take(std::move(routing));
+    take(routing);
     if (result.exact()) break;
     const WeightBound& bound = weights.run(result.upper, work);
-    if (bound.lower > result.lower) {
-      result.lower = bound.lower;
-      result.weights = bound.weights;
-      result.lower_rule = "weighted distances: the weights of the paths exceed the load's share";
-    }
+    raise(bound.lower, bound.weights,
+          "weighted distances: the weights of the paths exceed the load's share");
     if (result.exact()) break;
     take(round_spread(task, weights.spread(), result.lower, work / 2));
   }

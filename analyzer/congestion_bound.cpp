@@ -184,14 +184,4 @@ const WeightBound& WeightSearch::run(std::int64_t goal, std::int64_t work) {
 
 CopySpread WeightSearch::spread() const { return state_->pool.average(); }
 
-std::int64_t bound_of(CopyTask& task, const std::vector<std::int64_t>& weights) {
-  std::vector<std::int64_t> shifted(1, 0);
-  shifted.insert(shifted.end(), weights.begin(), weights.end());
-  std::int64_t total = 0;
-  for (const std::int64_t weight : weights) total += weight;
-  std::int64_t paths = 0;
-  for (int j = 1; j <= task.copy(); ++j) paths += task.lightest_path(j, shifted, nullptr);
-  return total == 0 ? 0 : (paths + total - 1) / total;
-}
-
 }  // namespace heddle

@@ -111,14 +111,6 @@ class Router {
   std::int64_t spent_ = 0;
 };
 
-std::int64_t load_of(const CopyPaths& paths, std::size_t outputs) {
-  std::vector<std::int64_t> load(outputs + 1, 0);
-  for (const std::vector<int>& path : paths) {
-    for (const int v : path) ++load[static_cast<std::size_t>(v)];
-  }
-  return *std::max_element(load.begin(), load.end());
-}
-
 // One path per token, drawn by its share; tokens are drawn in turn, each preferring among three
 // draws the one that meets the least crowded outputs.
 CopyPaths rounded(const CopySpread& spread, std::size_t outputs, std::mt19937_64& random) {
@@ -151,6 +143,14 @@ CopyPaths rounded(const CopySpread& spread, std::size_t outputs, std::mt19937_64
 
 }  // namespace
 
+std::int64_t load_of(const CopyPaths& paths, std::size_t outputs) {
+  std::vector<std::int64_t> load(outputs + 1, 0);
+  for (const std::vector<int>& path : paths) {
+    for (const int v : path) ++load[static_cast<std::size_t>(v)];
+  }
+  return *std::max_element(load.begin(), load.end());
+}
+
 Routing round_spread(CopyTask& task, const CopySpread& spread, std::int64_t goal,
                      std::int64_t work) {
   constexpr int kDraws = 8;
@@ -163,6 +163,17 @@ Routing round_spread(CopyTask& task, const CopySpread& spread, std::int64_t goal
     if (best.paths.empty() || load < best.load) best = {load, std::move(paths)};
   }
   router.place(best.paths);
+  while (best.load > goal && router.reach(best.load - 1, work)) {
+    best = {router.largest_load(), router.paths()};
+  }
+  return best;
+}
+
+Routing improve_routing(CopyTask& task, const CopyPaths& paths, std::int64_t goal,
+                        std::int64_t work) {
+  Router router(task);
+  router.place(paths);
+  Routing best{router.largest_load(), paths};
   while (best.load > goal && router.reach(best.load - 1, work)) {
     best = {router.largest_load(), router.paths()};
   }

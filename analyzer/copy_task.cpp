@@ -25,13 +25,10 @@ Result<CopyTask> CopyTask::build(const Rows& rows, std::int64_t copy) {
   task.copy_ = static_cast<int>(copy);
   const int m = task.copy_;
   task.read_start_ = {0, 0};
-  std::vector<bool> gate(static_cast<std::size_t>(m) + 1, false);
-  bool inputs_cross = false;
   std::vector<std::vector<std::int32_t>> entries(static_cast<std::size_t>(m) + 1);
   for (int v = 1; v <= 2 * m; ++v) {
     for_each_position(rows.b, v, [&](std::int64_t u) {
       task.reads_.push_back(static_cast<std::int32_t>(u));
-      if (v > m && u <= m) gate[static_cast<std::size_t>(u)] = true;
       // A search from j sees this read when u >= j and v <= j + m.
       task.work_per_sweep_ +=
           std::max<std::int64_t>(0, std::min<std::int64_t>(u, m) - std::max(1, v - m) + 1);
@@ -40,7 +37,6 @@ Result<CopyTask> CopyTask::build(const Rows& rows, std::int64_t copy) {
     for_each_position(rows.a, v, [&](std::int64_t j) {
       if (j > m || v > j + m) return;
       entries[static_cast<std::size_t>(j)].push_back(v);
-      inputs_cross = inputs_cross || v > m;
     });
   }
   task.work_per_sweep_ += 2 * static_cast<std::int64_t>(m) * m;  // rows cost something themselves
@@ -49,7 +45,6 @@ Result<CopyTask> CopyTask::build(const Rows& rows, std::int64_t copy) {
     const auto& own = entries[static_cast<std::size_t>(j)];
     task.entries_.insert(task.entries_.end(), own.begin(), own.end());
     task.entry_start_.push_back(static_cast<std::int32_t>(task.entries_.size()));
-    if (!inputs_cross && gate[static_cast<std::size_t>(j)]) task.gate_.push_back(j);
   }
   const auto size = static_cast<std::size_t>(2 * m) + 1;
   task.before_.resize(size);

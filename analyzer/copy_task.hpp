@@ -28,8 +28,6 @@ class CopyTask {
   std::span<const std::int32_t> entries_of(int j) const {
     return {entries_.data() + entry_start_[j], entries_.data() + entry_start_[j + 1]};
   }
-  // Outputs 1..m that rows after m read, when every path must pass one of them (A crosses nowhere).
-  const std::vector<int>& gate() const { return gate_; }
 
   // The least weight of a path j -> j + m, the sum over its outputs of `weights`, which must not be
   // negative; `path`, if given, receives the outputs. Ties go to the farthest read. Negative if
@@ -42,8 +40,7 @@ class CopyTask {
   std::int64_t work_per_sweep_ = 0;
   std::vector<std::int32_t> read_start_, reads_;  // rowB(v), ascending
   std::vector<std::int32_t> entry_start_,
-      entries_;  // rows v in j..j+m with j in rowA(v), ascending
-  std::vector<int> gate_;
+      entries_;                       // rows v in j..j+m with j in rowA(v), ascending
   std::vector<std::int32_t> before_;  // scratch: the output before v on the lightest path to v
   std::vector<double> real_;          // scratch: least weights
   std::vector<std::int64_t> whole_;
