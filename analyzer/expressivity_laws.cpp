@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "analyzer/expressivity_laws.hpp"
 
+#include "patterns/expression.hpp"
+
 namespace heddle {
 namespace {
 
@@ -45,6 +47,13 @@ GrowthLaw rank_law(const GrowthClass& cache) {
 std::optional<GrowthLaw> congestion_law(const Pattern& pattern, const GrowthClass& cache) {
   if (!reads_own_inputs_only(*pattern.set(Side::kA))) return std::nullopt;
   return GrowthLaw{quotient(cache), "capacity law: congestion(n) cache(n) >= n"};
+}
+
+std::optional<std::int64_t> state_size(const Pattern& pattern) {
+  const Weights& weights = pattern.weights();
+  if (weights.kind != WeightKind::kLinear || !weights.state) return std::nullopt;
+  const Result<Integer> size = Evaluator(pattern).evaluate(*weights.state, {});
+  return size.ok() ? size->to_int64() : std::nullopt;
 }
 
 }  // namespace heddle

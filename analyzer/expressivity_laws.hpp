@@ -2,6 +2,7 @@
 // What a bound on the cache says about the other measures for every n.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -23,5 +24,10 @@ GrowthLaw rank_law(const GrowthClass& cache);
 // Capacity law: congestion(n) cache(n) >= n, since n copy paths pass the live outputs of token n.
 // Nothing unless A reads x_i in row i only, by its text.
 std::optional<GrowthLaw> congestion_law(const Pattern& pattern, const GrowthClass& cache);
+
+// State expansion: with `weights linear(state = N)` each coefficient of A and B acts on a state of
+// N rows, read out by a vector of N numbers, so that it stands for a block of rank up to N and the
+// rank across a cut is up to N times rank(m). The N, where the weights have one.
+std::optional<std::int64_t> state_size(const Pattern& pattern);
 
 }  // namespace heddle

@@ -84,6 +84,9 @@ Measures measure(const Pattern& pattern, const Rows& rows, const MeasureOptions&
   begin("rank");
   result.rank_by_cut = rank_by_cut(rows);
   result.rank = measure_rank(rows, options.cut);
+  if (options.rank_evidence && result.rank) {
+    result.rank_evidence = rank_evidence(rows, result.rank->cut);
+  }
   begin("congestion");
   constexpr std::int64_t kDefaultCopy = 64;
   result.copy = options.copy.value_or(std::min(rows.n() / 2, kDefaultCopy));

@@ -26,6 +26,7 @@ struct MeasureOptions {
   CongestionOptions congestion;
   HopOptions hops;
   PathOptions paths;
+  bool rank_evidence = false;  // disjoint paths and a minimum cut, beside the number
   // Told what is measured next, if set.
   std::function<void(std::string_view)> progress;
 };
@@ -44,6 +45,7 @@ struct Measures {
   std::optional<DistanceSemigroup> semigroup;
   bool semigroup_for_every_n = false;
   Result<RankResult> rank = Error{"not computed"};
+  Result<RankEvidence> rank_evidence = Error{"not asked for"};
   std::int64_t copy = 0;  // tokens of the copy task
   Result<Congestion> congestion = Error{"not computed"};
   // Entry m: the rank across the cut after m, for m = 0..n.

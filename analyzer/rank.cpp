@@ -123,6 +123,14 @@ Result<RankResult> rank_across(const Rows& rows, std::int64_t cut) {
   return result;
 }
 
+Result<RankEvidence> rank_evidence(const Rows& rows, std::int64_t cut) {
+  assert_that(0 <= cut && cut <= rows.n(), "the cut lies within 0..n");
+  auto flow = CutFlow::build(rows);
+  if (!flow.ok()) return flow.error();
+  while (flow->cut() < cut) flow->advance();
+  return RankEvidence{flow->paths(), flow->minimum_cut()};
+}
+
 Result<std::vector<std::int64_t>> rank_by_cut(const Rows& rows, std::int64_t work) {
   auto flow = CutFlow::build(rows);
   if (!flow.ok()) return flow.error();

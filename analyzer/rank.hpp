@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "analyzer/graph_vertex.hpp"
 #include "patterns/materialize.hpp"
 
 namespace heddle {
@@ -22,6 +23,15 @@ struct RankResult {
 // Rows cut+1..n against columns 1..cut, 0 <= cut <= n. Fails where counting does not tell and the
 // rows are too large for a search for paths.
 Result<RankResult> rank_across(const Rows& rows, std::int64_t cut);
+
+// What proves rank(cut) from both sides: as many disjoint paths, each an input up to the cut and
+// then outputs, as there are vertices that every path across the cut meets one of.
+struct RankEvidence {
+  std::vector<std::vector<GraphVertex>> paths;
+  std::vector<GraphVertex> minimum_cut;
+};
+// 0 <= cut <= n. Fails when the rows hold too many reads to be kept one by one.
+Result<RankEvidence> rank_evidence(const Rows& rows, std::int64_t cut);
 
 // Entry m is rank(m), for m = 0..n, by one flow that follows the cut. Fails when the rows are too
 // large for a search for paths, or it looks at more than `work` reads.

@@ -15,11 +15,15 @@ struct Analysis {
   Measures measures;
   DerivedBounds bounds;
   ProofReport proofs;
+  bool proved = true;  // whether the prover was asked; else bounds and claims are empty
 };
-Analysis analyze(const Pattern& pattern, const Rows& rows, const MeasureOptions& options);
+enum class Proofs { kLeftOut, kMade };
+Analysis analyze(const Pattern& pattern, const Rows& rows, const MeasureOptions& options,
+                 Proofs proofs = Proofs::kMade);
 
 // The object of the contract: keys may be added, never renamed.
-// With the evidence, the weights and paths behind the bounds of congestion are listed.
+// With the evidence, what proves the bounds of congestion and of rank is listed; `measure` must
+// have been asked for that of rank.
 enum class Evidence { kLeftOut, kShown };
 std::string analysis_json(const Pattern& pattern, const Analysis& analysis,
                           Evidence evidence = Evidence::kLeftOut);

@@ -19,6 +19,7 @@ struct Options {
   std::int64_t copy = -1;
   bool json = false;
   bool evidence = false;
+  bool measures_only = false;
 };
 
 ExitCode run(const Options& options) {
@@ -31,10 +32,12 @@ ExitCode run(const Options& options) {
   MeasureOptions measure_options;
   if (options.cut >= 0) measure_options.cut = options.cut;
   if (options.copy >= 0) measure_options.copy = options.copy;
+  measure_options.rank_evidence = options.evidence;
   const Analysis analysis = [&] {
     Progress progress(true);  // wiped before anything is printed
     measure_options.progress = [&](std::string_view part) { progress.show(part); };
-    return analyze(pattern, *rows.rows, measure_options);
+    return analyze(pattern, *rows.rows, measure_options,
+                   options.measures_only ? Proofs::kLeftOut : Proofs::kMade);
   }();
   if (options.json) {
     print_data(
@@ -43,9 +46,11 @@ ExitCode run(const Options& options) {
   } else {
     const bool colour = colour_on_stdout();
     print_data(toned(pattern.name(), Tone::kStrong, colour) + "\n\n" +
-               text_table(measures_table(pattern, analysis), {2, colour, true}) + "\n");
+               text_table(measures_table(pattern, analysis), {2, colour, true, width_of_stdout()}) +
+               "\n");
     if (!analysis.proofs.claims.empty()) {
-      print_data(text_table(claims_table(analysis.proofs.claims), {2, colour, true}));
+      print_data(
+          text_table(claims_table(analysis.proofs.claims), {2, colour, true, width_of_stdout()}));
     }
   }
   return worse(loaded.code, exit_code_of(analysis.proofs.claims));
@@ -69,8 +74,12 @@ void add_analyze(CLI::App& app, ExitCode& result) {
   command->add_option("--copy", options->copy, "congestion: copy M tokens; default min(n / 2, 64)")
       ->type_name("M")
       ->check(CLI::PositiveNumber);
-  command->add_flag("--evidence", options->evidence,
-                    "with --json: the weights and paths that prove the bounds of congestion");
+  command->add_flag(
+      "--evidence", options->evidence,
+      "with --json: what proves the bounds of congestion (weights, paths) and of rank "
+      "(disjoint paths, a cut)");
+  command->add_flag("--measures", options->measures_only,
+                    "the measures alone, without classes and claims, which takes less time");
   command->add_flag("--json", options->json, "one JSON object");
   command->callback([options, &result] { result = run(*options); });
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/console.hpp"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -19,6 +20,12 @@ bool colour_on(int descriptor) {
 
 bool colour_on_stdout() { return colour_on(STDOUT_FILENO); }
 bool colour_on_stderr() { return colour_on(STDERR_FILENO); }
+
+std::size_t width_of_stdout() {
+  winsize size{};
+  const bool known = isatty(STDOUT_FILENO) != 0 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0;
+  return known ? size.ws_col : 0;
+}
 
 void print_data(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
 

@@ -3,6 +3,7 @@
 // or not at all. The only place of heddle that prints.
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -14,6 +15,8 @@ namespace heddle {
 // Whether the stream is a terminal and NO_COLOR is not set.
 bool colour_on_stdout();
 bool colour_on_stderr();
+// Columns of the terminal; 0 where standard output is none, so that lines of data stay whole.
+std::size_t width_of_stdout();
 
 void print_data(std::string_view text);    // standard output, as given
 void print_remark(std::string_view text);  // "heddle: TEXT" on standard error

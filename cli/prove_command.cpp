@@ -36,7 +36,7 @@ ExitCode run(const Options& options) {
     }
     print_data(json.dump(2) + "\n");
   } else {
-    print_data(text_table(claims_table(report.claims), {0, colour_on_stdout(), true}) + "\n" +
+    print_data(text_table(claims_table(report.claims), {0, colour_on_stdout(), true, width_of_stdout()}) + "\n" +
                file.string() + "\n");
     print_remark("the proofs in full: heddle explain " + file.string());
   }

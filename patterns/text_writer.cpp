@@ -83,6 +83,46 @@ void append_line(std::string& out, std::string line) {
   out += '\n';
 }
 
+// Pieces of at most `room` columns where words allow.
+std::vector<std::string> broken_at_blanks(const std::string& text, std::size_t room) {
+  std::vector<std::string> pieces;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find(' ', at), text.size());
+    const std::string word = text.substr(at, end - at);
+    if (!pieces.empty() && display_width(pieces.back()) + 1 + display_width(word) <= room) {
+      pieces.back() += ' ' + word;
+    } else if (!word.empty()) {
+      pieces.push_back(word);
+    }
+    at = end + 1;
+  }
+  return pieces;
+}
+
+// How the last column of a table keeps to the width of a line.
+struct LastColumn {
+  bool broken = false;
+  bool below = false;     // on lines of its own
+  std::size_t start = 0;  // blanks before it
+  std::size_t room = 0;
+};
+
+LastColumn place_last_column(const std::vector<std::size_t>& width, std::size_t margin,
+                             std::size_t line) {
+  constexpr std::size_t kFewest = 28;  // columns, beside the others
+  constexpr std::size_t kIndent = 4;
+  LastColumn last;
+  if (line == 0 || width.empty()) return last;
+  last.start = margin;
+  for (std::size_t c = 0; c + 1 < width.size(); ++c) last.start += width[c] + 2;
+  last.broken = last.start + width.back() > line;
+  if (!last.broken) return last;
+  last.below = last.start + std::min(kFewest, width.back()) > line;
+  if (last.below) last.start = margin + kIndent;
+  last.room = line > last.start ? line - last.start : 1;
+  return last;
+}
+
 }  // namespace
 
 std::string toned(std::string_view text, Tone tone, bool colour) {
@@ -152,17 +192,32 @@ std::string text_table(const TextTable& table, const TextTableOptions& options) 
     }
   }
   const std::string margin(static_cast<std::size_t>(options.indent), ' ');
+  const LastColumn last = place_last_column(width, margin.size(), options.width);
+  if (last.broken) width.back() = last.below ? 0 : std::min(width.back(), last.room);
   std::string out;
   const auto write = [&](const auto& cell_of) {
+    std::vector<std::string> pieces;
+    if (last.broken) pieces = broken_at_blanks(printable(cell_of(count - 1).text), last.room);
     std::string line = margin;
     for (std::size_t c = 0; c < count; ++c) {
+      TextCell cell = cell_of(c);
+      if (last.broken && c + 1 == count) {
+        if (last.below) break;
+        cell.text = pieces.empty() ? "" : pieces.front();
+      }
       if (c > 0) line += "  ";
-      append_padded(line, cell_of(c), table.columns[c].align, width[c], options.colour);
+      append_padded(line, cell, table.columns[c].align, width[c], options.colour);
     }
     append_line(out, std::move(line));
+    for (std::size_t piece = last.below ? 0 : 1; piece < pieces.size(); ++piece) {
+      append_line(out, std::string(last.start, ' ') +
+                           toned(pieces[piece], cell_of(count - 1).tone, options.colour));
+    }
   };
   if (options.header) {
-    write([&](std::size_t c) { return TextCell(table.columns[c].title, Tone::kStrong); });
+    write([&](std::size_t c) {
+      return TextCell(last.below && c + 1 == count ? "" : table.columns[c].title, Tone::kStrong);
+    });
     write([&](std::size_t c) { return TextCell(std::string(width[c], '-'), Tone::kMuted); });
   }
   for (const auto& row : table.rows) {

@@ -38,6 +38,9 @@ struct TextTableOptions {
   int indent = 0;
   bool colour = false;  // ANSI escapes for tones and the header
   bool header = true;   // titles and a rule below them
+  // Lines of at most so many columns, if the table allows: the last column is broken at blanks, and
+  // goes below the others where little room is left beside them. 0: as long as need be.
+  std::size_t width = 0;
 };
 
 // Lines without trailing blanks; two blanks between columns.

@@ -140,9 +140,9 @@ std::string cut_svg(std::string_view name, const Rows& rows, const Crossing& cro
   Svg svg(kWidth, legend_y + 18,
           fmt::format("what crosses the cut of {} after token {}", name, crossing.cut));
   draw_title(svg, kMargin, name,
-             fmt::format("n = {}; {} vertex-disjoint {} from inputs up to {} to later outputs, and "
-                         "{} {} that meet every such path: the rank",
-                         rows.n(), count, count == 1 ? "path" : "paths", crossing.cut, count,
+             fmt::format("n = {}; rank across the cut after {}: {} disjoint {}, and {} {} that meet "
+                         "every such path",
+                         rows.n(), crossing.cut, count, count == 1 ? "path" : "paths", count,
                          count == 1 ? "vertex" : "vertices"));
   draw_reads(svg, layout, arcs);
   const double x = layout.x(crossing.cut) + layout.step / 2;

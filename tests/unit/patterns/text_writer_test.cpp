@@ -22,6 +22,31 @@ TEST_CASE("tables align columns and end no line with blanks") {
         "  x\n");
 }
 
+TEST_CASE("the last column keeps to the width of the line") {
+  const TextTable table{{{"verdict"}, {"because"}},
+                        {{"proved", "row size: a lattice row has at most so many positions"},
+                         {"unknown", "no rule"}}};
+  CHECK(text_table(table, {2, false, true, 44}) ==
+        "  verdict  because\n"
+        "  -------  ---------------------------------\n"
+        "  proved   row size: a lattice row has at\n"
+        "           most so many positions\n"
+        "  unknown  no rule\n");
+  // Too little room beside the others.
+  CHECK(text_table(table, {2, false, true, 30}) ==
+        "  verdict\n"
+        "  -------\n"
+        "  proved\n"
+        "      row size: a lattice row\n"
+        "      has at most so many\n"
+        "      positions\n"
+        "  unknown\n"
+        "      no rule\n");
+  // A word that is longer than the line stays whole, and wide enough lines change nothing.
+  CHECK(text_table({{{""}}, {{"abcdef gh"}}}, {0, false, false, 4}) == "    abcdef\n    gh\n");
+  CHECK(text_table(table, {2, false, true, 200}) == text_table(table, {2, false, true}));
+}
+
 TEST_CASE("colour adds escapes and changes no width") {
   const TextTable table = {{{"verdict"}, {"k", Align::kRight}},
                            {{TextCell("ok", Tone::kGood), "1"}}};

@@ -35,12 +35,16 @@ Json forms_json(const DerivedMeasure& measure) {
   return json;
 }
 
-void add_bounds(Json& json, const DerivedMeasure& measure) {
+constexpr const char* kNotAsked = "the prover was not asked";
+
+void add_bounds(Json& json, const Analysis& analysis, const DerivedMeasure& measure) {
   json["class"] = class_json(measure);
   json["lower_class"] =
       measure.lower ? Json("Omega" + to_string(*measure.lower).substr(1)) : Json(nullptr);
   add_forms(json, measure);
-  if (!measure.upper) json["reason"] = "no rule bounds it for every i";
+  if (!measure.upper) {
+    json["reason"] = analysis.proved ? "no rule bounds it for every i" : kNotAsked;
+  }
 }
 
 Json cache_json(const Analysis& analysis) {
@@ -52,7 +56,7 @@ Json cache_json(const Analysis& analysis) {
   } else {
     json = {{"at_n", nullptr}, {"max", nullptr}, {"reason", cache.error().message}};
   }
-  add_bounds(json, analysis.bounds.cache);
+  add_bounds(json, analysis, analysis.bounds.cache);
   return json;
 }
 
@@ -142,15 +146,6 @@ Json congestion_json(const Pattern& pattern, const Analysis& analysis, Evidence 
   return json;
 }
 
-// The state size N of `weights linear(state = N)`: each coefficient of A and B is then a block of
-// rank up to N, which multiplies the rank across a cut.
-std::optional<std::int64_t> state_size(const Pattern& pattern) {
-  const Weights& weights = pattern.weights();
-  if (weights.kind != WeightKind::kLinear || !weights.state) return std::nullopt;
-  const Result<Integer> size = Evaluator(pattern).evaluate(*weights.state, {});
-  return size.ok() ? size->to_int64() : std::nullopt;
-}
-
 // Cuts 1, 2, 4, .. and the last one before n.
 Json rank_by_cut_json(const Measures& m) {
   if (!m.rank_by_cut) return nullptr;
@@ -163,7 +158,28 @@ Json rank_by_cut_json(const Measures& m) {
   return json;
 }
 
-Json rank_json(const Pattern& pattern, const Analysis& analysis) {
+Json vertex_json(const GraphVertex& vertex) {
+  return {vertex.side == Side::kA ? "x" : "y", vertex.token};
+}
+
+Json vertices_json(const std::vector<GraphVertex>& vertices) {
+  Json json = Json::array();
+  for (const GraphVertex& vertex : vertices) json.push_back(vertex_json(vertex));
+  return json;
+}
+
+void add_evidence(Json& json, const Result<RankEvidence>& evidence) {
+  if (!evidence) {
+    json["paths"] = json["minimum_cut"] = nullptr;
+    json["evidence_reason"] = evidence.error().message;
+    return;
+  }
+  json["paths"] = Json::array();
+  for (const auto& path : evidence->paths) json["paths"].push_back(vertices_json(path));
+  json["minimum_cut"] = vertices_json(evidence->minimum_cut);
+}
+
+Json rank_json(const Pattern& pattern, const Analysis& analysis, Evidence evidence) {
   const Measures& m = analysis.measures;
   Json json = {{"cut", nullptr}, {"value", nullptr}};
   if (m.rank) {
@@ -184,6 +200,7 @@ Json rank_json(const Pattern& pattern, const Analysis& analysis) {
     json["state"] = *state;
     json["value_times_state"] = m.rank->value * *state;
   }
+  if (evidence == Evidence::kShown) add_evidence(json, m.rank_evidence);
   return json;
 }
 
@@ -217,69 +234,13 @@ Json mixing_json(const Mixing& mixing) {
   return json;
 }
 
-std::string hop_remark(const HopSummary& hops) {
-  std::string text = hops.reachable_pairs > 0 ? fmt::format("mean {:.2f}", hops.mean)
-                                              : "no pair of tokens is connected";
-  if (hops.witness) {
-    text += fmt::format(", most from {} to {}", hops.witness->second, hops.witness->first);
-  }
-  if (hops.sample) {
-    text += fmt::format(
-        "; a sample of {} tokens: mean within {:.2g} at 95%, at most {:.2g} of pairs "
-        "from tokens with longer ways",
-        grouped(hops.sample->tokens), hops.sample->mean_half_width, hops.sample->share_beyond_max);
-    return text;
-  }
-  if (hops.reachable_pairs > 0 && hops.unreachable_pairs > 0) {
-    text += fmt::format(", {} pairs unreachable", grouped(hops.unreachable_pairs));
-  }
-  return text;
-}
-
-// What the distances that a row bridges add up to, where that is not all.
-std::string semigroup_remark(const Measures& m) {
-  if (!m.semigroup) return "";
-  const DistanceSemigroup& sums = *m.semigroup;
-  if (sums.gcd > 1) {
-    return fmt::format(", outputs reach multiples of {} only", grouped(sums.gcd));
-  }
-  if (!sums.largest_gap) return "";
-  return fmt::format(", outputs bridge no distance {}", grouped(*sums.largest_gap)) +
-         (m.semigroup_for_every_n ? " but all larger ones" : "");
-}
-
-std::string rank_remark(const Pattern& pattern, const Measures& m) {
-  std::string text = fmt::format("across the cut after {}", grouped(m.rank->cut));
-  if (m.rank_by_cut) {
-    const auto most = std::max_element(m.rank_by_cut->begin(), m.rank_by_cut->end());
-    text += fmt::format(", most after {}", grouped(most - m.rank_by_cut->begin()));
-  }
-  if (const auto state = state_size(pattern)) {
-    text += fmt::format("; up to {} with matrix states of {} rows", grouped(m.rank->value * *state),
-                        grouped(*state));
-  }
-  return text;
-}
-
-std::string mixing_remark(const Mixing& mixing) {
-  if (mixing.held == 0) return "output n reads nothing";
-  return fmt::format("tokens hold half of the last output's weight, {} hold 90% (uniform weights)",
-                     grouped(mixing.age_at_share(0.9) + 1));
-}
-
-std::string number(std::int64_t value) { return grouped(value); }
-
 }  // namespace
-
-Analysis analyze(const Pattern& pattern, const Rows& rows, const MeasureOptions& options) {
-  return {measure(pattern, rows, options), derive(pattern), prove(pattern)};
-}
 
 std::string analysis_json(const Pattern& pattern, const Analysis& analysis, Evidence evidence) {
   const Measures& m = analysis.measures;
   Json json = {{"pattern", pattern.name()}, {"n", m.n}, {"source_sha256", pattern.sha256()}};
   json["time"] = {{"at_n", m.time_at_n()}, {"max", m.time_max()}, {"total", m.time_total()}};
-  add_bounds(json["time"], analysis.bounds.time);
+  add_bounds(json["time"], analysis, analysis.bounds.time);
   json["cache"] = cache_json(analysis);
   json["depth"] = {{"at_n", m.depth_at_n()}};
   json["depth_every_n"] = forms_json(analysis.bounds.depth);  // "depth" holds one number
@@ -287,77 +248,20 @@ std::string analysis_json(const Pattern& pattern, const Analysis& analysis, Evid
   add_forms(json["hops"], analysis.bounds.hops);
   json["congestion"] = congestion_json(pattern, analysis, evidence);
   json["congestion"]["every_n"] = forms_json(analysis.bounds.congestion);
-  json["rank"] = rank_json(pattern, analysis);
+  json["rank"] = rank_json(pattern, analysis, evidence);
   json["rank"]["every_m"] = forms_json(analysis.bounds.rank);
   json["paths"] = paths_json(m.paths);
   json["mixing"] = mixing_json(m.mixing);
+  if (!analysis.proved) {
+    json["claims"] = nullptr;
+    json["claims_reason"] = kNotAsked;
+    return json.dump(2);
+  }
   json["claims"] = Json::array();
   for (const ClaimVerdict& claim : analysis.proofs.claims) {
     json["claims"].push_back(Json::parse(claim_json(claim)));
   }
   return json.dump(2);
-}
-
-std::string class_text(const DerivedMeasure& measure) {
-  if (!measure.upper) return "-";
-  const std::string upper = to_string(*measure.upper);
-  // Matching bounds: the class is sharp.
-  if (measure.lower && *measure.lower == *measure.upper) return "Theta" + upper.substr(1);
-  return upper;
-}
-
-TextTable measures_table(const Pattern& pattern, const Analysis& analysis) {
-  const Measures& m = analysis.measures;
-  TextTable table{{{"measure"},
-                   {fmt::format("n = {}", grouped(m.n)), Align::kRight},
-                   {"most", Align::kRight},
-                   {"every n"},
-                   {""}},
-                  {}};
-  const auto add = [&](const char* name, std::string at_n, std::string most, std::string growth,
-                       std::string remark) {
-    table.rows.push_back({name, std::move(at_n), std::move(most), std::move(growth),
-                          TextCell(std::move(remark), Tone::kMuted)});
-  };
-  add("time", number(m.time_at_n()), number(m.time_max()), class_text(analysis.bounds.time),
-      fmt::format("{} reads in all", grouped(m.time_total())));
-  if (m.cache) {
-    add("cache", number(m.cache->size.back()), number(max_of(*m.cache)),
-        class_text(analysis.bounds.cache),
-        m.cache->horizon ? fmt::format("readers counted up to row {}", grouped(*m.cache->horizon))
-                         : "");
-  } else {
-    add("cache", "-", "-", class_text(analysis.bounds.cache), m.cache.error().message);
-  }
-  add("depth", number(m.depth_at_n()), "", "", "");
-  add("hops", "", m.hops && m.hops->reachable_pairs > 0 ? number(m.hops->max) : "-", "",
-      m.hops ? hop_remark(*m.hops) + semigroup_remark(m) : m.hops.error().message);
-  const auto& cache = analysis.bounds.cache.upper;
-  const auto law = cache ? congestion_law(pattern, *cache) : std::nullopt;
-  const std::string congestion_growth = law ? law->growth : "";
-  const std::string rank_growth = cache ? rank_law(*cache).growth : "";
-  if (m.congestion) {
-    const Congestion& c = *m.congestion;
-    add("congestion", "", c.exact() ? number(c.lower) : fmt::format("{}..{}", c.lower, c.upper),
-        congestion_growth, fmt::format("copying {} tokens", grouped(c.copy)));
-  } else {
-    add("congestion", "", "-", congestion_growth, m.congestion.error().message);
-  }
-  if (m.rank) {
-    add("rank", number(m.rank->value),
-        m.rank_by_cut ? number(*std::max_element(m.rank_by_cut->begin(), m.rank_by_cut->end()))
-                      : "",
-        rank_growth, rank_remark(pattern, m));
-  } else {
-    add("rank", "-", "", rank_growth, m.rank.error().message);
-  }
-  const std::size_t bits = m.paths.to.back().bit_length();
-  add("paths",
-      bits <= 63 ? number(m.paths.to.back().to_int64().value_or(0)) : fmt::format("~2^{}", bits - 1),
-      "", "", fmt::format("from token 1 to {}", grouped(m.paths.last())));
-  add("memory", m.mixing.held > 0 ? number(m.mixing.half_life() + 1) : "-", "", "",
-      mixing_remark(m.mixing));
-  return table;
 }
 
 }  // namespace heddle
