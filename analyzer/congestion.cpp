@@ -98,8 +98,8 @@ Result<Congestion> copy_congestion(const Rows& rows, std::int64_t copy,
     take(routing);
     if (result.exact()) break;
     const WeightBound& bound = weights.run(result.upper, work);
-    raise(bound.lower, bound.weights,
-          "weighted distances: the weights of the paths exceed the load's share");
+    const char* const rule = "weighted distances: the weights of the paths exceed the load's share";
+    raise(bound.lower, bound.weights, rule);
     if (result.exact()) break;
     take(round_spread(task, weights.spread(), result.lower, work / 2));
   }
