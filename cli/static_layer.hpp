@@ -10,9 +10,10 @@
 namespace heddle {
 
 // Proves what can be proved of the artifact's cuda kernels for every launch and adds it to the
-// report. What is broken rejects the kernels; of a kernel that is not decided a remark says why,
-// and the layer does not speak of it. Given weights and backward kernels are left to the other
-// layers. The operations that it speaks of, for the manifest: "prefill, decode".
+// report. What is broken rejects the kernels. Of a kernel that is not decided a remark says why; it
+// is unknown where the layer binds, which is where it decides every built-in pattern, and else left
+// to the other layers, as given weights and backward kernels are. The operations that it speaks of,
+// for the manifest: "prefill, decode".
 std::string add_static_layer(const Artifact& artifact, VerifyReport& report);
 
 }  // namespace heddle

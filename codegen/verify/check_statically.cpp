@@ -76,6 +76,11 @@ class Layer {
   }
 
   void check(const verify::Lifted& lifted) {
+    // A launch that goes wrong needs no proofs beside it.
+    if (const auto found = verify::refute(lifted, manifest_, entry_, options_.replay_work)) {
+      return conclude(found->obligation,
+                      {{found->obligation, true, found->sentence, found->at}}, "");
+    }
     const verify::Uniformity uniformity = verify::spread_of(lifted);
     verify::Facts facts;
     const verify::Launch launch =
@@ -129,7 +134,6 @@ class Layer {
                         count(outputs.looked_at, "buffer", "buffers") +
                             " with every element written once: writes never meet, and each has a "
                             "witness"});
-    replay(lifted, families);
     for (const Family& each : families) conclude(each.name, each.findings, each.method);
   }
 
@@ -144,18 +148,6 @@ class Layer {
                                     [&](const Family& each) { return each.name == name; });
     assert_that(found != families.end(), "an obligation has a family");
     return *found;
-  }
-
-  // What is not proved may be wrong: then a launch that shows it is worth more than the doubt.
-  void replay(const verify::Lifted& lifted, std::vector<Family>& families) {
-    const bool doubt = std::any_of(families.begin(), families.end(),
-                                   [](const Family& each) { return !each.findings.empty(); });
-    if (!doubt && !options_.replay_always) return;
-    const std::optional<verify::Violation> found =
-        verify::refute(lifted, manifest_, entry_, {}, options_.replay_work);
-    if (!found) return;
-    std::vector<Finding>& findings = family(families, found->obligation).findings;
-    findings.insert(findings.begin(), {found->obligation, true, found->sentence, found->at});
   }
 
   const Manifest& manifest_;

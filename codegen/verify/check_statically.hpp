@@ -41,10 +41,9 @@ struct StaticReport {
 struct StaticOptions {
   std::uint64_t resource_limit = 3'000'000;  // of the solver, per question
   bool keep_scripts = false;
-  // Where something is not proved, launches of a few tokens are replayed on numbers, up to so many
-  // operations of single threads: what goes wrong in one is rejected, not just undecided.
-  std::int64_t replay_work = 400'000'000;
-  bool replay_always = false;  // also where all is proved: the proofs are put to the test
+  // Launches of a few tokens are replayed on numbers, up to so many operations of single threads:
+  // what goes wrong in one is rejected, not just undecided.
+  std::int64_t replay_work = 200'000'000;
 };
 
 // `text` is the kernel file that `entry` describes, `prelude` the device_prelude.cuh beside it.

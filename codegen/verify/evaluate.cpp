@@ -479,6 +479,16 @@ Symbolic Execution::call(ir::ValueId id, const ir::Call& node) {
       return whole(quotient(x + arguments[1] - Polynomial(1), arguments[1], at).quotient);
     }
     case Helper::kPower:
+      // By squaring, and no step of it exceeds the result.
+      if (const auto exponent = arguments[1].constant();
+          exponent && Integer(0) <= *exponent && *exponent <= Integer(8)) {
+        Polynomial product(1);
+        for (Integer count(0); count < *exponent; count = count + Integer(1)) {
+          product = product * x;
+        }
+        in_range(product, at);
+        return whole(std::move(product));
+      }
       if (recording_) {
         findings.push_back(
             {"arithmetic", false, "powers are not followed by the static layer", at});

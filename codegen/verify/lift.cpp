@@ -395,15 +395,21 @@ class Lifter : public ExpressionReader {
     scopes_.emplace_back();
     declare(name, loop.variable, at);
     expect(name.c_str());
-    expect("<");
+    const Token op = next();
+    if (op.text != "<" && op.text != "<=") return other_loop(statements, std::move(loop), op, at);
     loop.end = as_index(sum(), at);  // C++ reads `c < a ? b : d` as a choice
+    if (op.text == "<=") {
+      const ir::ValueId one = make(Type::kI64, ir::IntegerLiteral{1}, op.at);
+      loop.end = make(Type::kI64, ir::Binary{ir::BinaryOperator::kAdd, loop.end, one}, op.at);
+    }
     expect(";");
     if (accept("++")) {
       expect(name.c_str());
       loop.step = make(Type::kI64, ir::IntegerLiteral{1}, at);
     } else {
       expect(name.c_str());
-      expect("+=");
+      if (!is("+=")) return backward_loop(statements, std::move(loop), at);
+      next();
       loop.step = as_index(expression(), at);
     }
     expect(")");
@@ -411,6 +417,66 @@ class Lifter : public ExpressionReader {
     scopes_.pop_back();
     require_steady(loop, at);
     add(statements, std::move(loop));
+  }
+
+  // No printer writes these, but hands do: a loop that counts otherwise than up is the while loop
+  // that C++ says it is.
+  void other_loop(Body& statements, ir::For loop, const Token& op, TextPlace at) {
+    using ir::BinaryOperator;
+    const BinaryOperator kind = op.text == ">"    ? BinaryOperator::kGreater
+                                : op.text == ">=" ? BinaryOperator::kGreaterEqual
+                                : op.text == "==" ? BinaryOperator::kEqual
+                                                  : BinaryOperator::kNotEqual;
+    if (kind == BinaryOperator::kNotEqual && op.text != "!=") {
+      return fail(op.at, "here a kernel of heddle has <");
+    }
+    const ir::ValueId counter = make(Type::kI64, ir::Read{loop.variable}, at);
+    const ir::ValueId end = as_index(sum(), at);
+    const ir::ValueId condition = make(Type::kBool, ir::Binary{kind, counter, end}, op.at);
+    expect(";");
+    if (!accept("++")) {
+      expect(lifted_.kernel[loop.variable].name.c_str());
+      return while_counting(statements, loop, condition, at);
+    }
+    expect(lifted_.kernel[loop.variable].name.c_str());
+    const ir::ValueId one = make(Type::kI64, ir::IntegerLiteral{1}, at);
+    while_stepping(statements, loop, condition, ir::BinaryOperator::kAdd, one, at);
+  }
+  void backward_loop(Body& statements, ir::For loop, TextPlace at) {
+    const ir::ValueId counter = make(Type::kI64, ir::Read{loop.variable}, at);
+    const ir::ValueId condition = make(
+        Type::kBool, ir::Binary{ir::BinaryOperator::kLess, counter, loop.end}, at);
+    while_counting(statements, loop, condition, at);
+  }
+  // From the operator of the step on.
+  void while_counting(Body& statements, const ir::For& loop, ir::ValueId condition, TextPlace at) {
+    const Token op = next();
+    const ir::ValueId value = as_index(expression(), at);
+    if (op.text == "=") return while_stepping(statements, loop, condition, std::nullopt, value, at);
+    const bool known = op.text == "+=" || op.text == "-=" || op.text == "*=";
+    if (!known) return fail(op.at, "an assignment must stand here");
+    const ir::BinaryOperator kind = op.text == "+="   ? ir::BinaryOperator::kAdd
+                                    : op.text == "-=" ? ir::BinaryOperator::kSubtract
+                                                      : ir::BinaryOperator::kMultiply;
+    while_stepping(statements, loop, condition, kind, value, at);
+  }
+  void while_stepping(Body& statements, const ir::For& loop, ir::ValueId condition,
+                      std::optional<ir::BinaryOperator> op, ir::ValueId value, TextPlace at) {
+    expect(")");
+    lifted_.kernel.variables[static_cast<std::size_t>(loop.variable.index)].changes = true;
+    add(statements, ir::Define{loop.variable, loop.begin});
+    places_.push_back(at);  // of the loop
+    ir::While result;
+    result.condition = condition;
+    block(result.body);
+    scopes_.pop_back();
+    places_.push_back(at);  // of the step
+    if (op) {
+      const ir::ValueId old = make(Type::kI64, ir::Read{loop.variable}, at);
+      value = make(Type::kI64, ir::Binary{*op, old, value}, at);
+    }
+    add(result.body, ir::Assign{loop.variable, value});
+    add(statements, std::move(result));
   }
 
   // C++ asks for the end and the step again and again: they must not change meanwhile.
@@ -456,6 +522,14 @@ class Lifter : public ExpressionReader {
     const TextPlace at = peek().at;
     node.condition = as(expression(), CType::kBool, at);
     expect(")");
+    if (!is("{")) {
+      // One statement, in a scope of its own; a comment is none.
+      scopes_.emplace_back();
+      while (!failed() && peek().kind == TokenKind::kComment) statement(node.body);
+      statement(node.body);
+      scopes_.pop_back();
+      return add(statements, std::move(node));
+    }
     block(node.body);
     if (accept("else")) {
       if (is("if")) return fail(peek().at, "an else takes its own brackets");

@@ -147,9 +147,15 @@ Typed ExpressionReader::arithmetic(BinaryOperator op, const Typed& left, const T
     }
     return {make(Type::kI64, ir::Binary{op, left.id, right.id}, at), CType::kUnsigned};
   }
+  if (left.type == CType::kUnsigned && left.literal && right.literal &&
+      op == BinaryOperator::kSubtract && *right.literal >= 0 && *right.literal <= *left.literal) {
+    return {make(Type::kI64, ir::Binary{op, left.id, right.id}, at), CType::kUnsigned,
+            *left.literal - *right.literal};
+  }
   if (left.type != CType::kIndex && right.type != CType::kIndex) {
     // Literals are 32 bits wide among themselves; nothing else is let to be.
     if (!left.literal || !right.literal || op != BinaryOperator::kMultiply ||
+        left.type == CType::kUnsigned || right.type == CType::kUnsigned ||
         *left.literal > INT16_MAX || *right.literal > INT16_MAX || *left.literal < 0 ||
         *right.literal < 0) {
       fail(at, "this arithmetic is 32 bits wide; kernels of heddle compute in Index");
@@ -342,6 +348,12 @@ Typed ExpressionReader::named(const std::string& name, TextPlace at) {
     return {make(Type::kBool, ir::IntegerLiteral{name == "true"}, at), CType::kBool};
   }
   if (name == "kLowestScore") return {make(Type::kF32, ir::LowestScore{}, at), CType::kFloat};
+  if (name == "blockDim") {
+    expect(".");
+    expect("x");
+    const std::int64_t threads = lifted_.kernel.threads;
+    return {make(Type::kI64, ir::IntegerLiteral{threads}, at), CType::kUnsigned, threads};
+  }
   if (name == "blockIdx" || name == "threadIdx") {
     expect(".");
     expect("x");

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <vector>
 
 #include "patterns/integer.hpp"
 
@@ -38,6 +39,12 @@ std::optional<TextPlace> store_to(const Lifted& lifted, const ir::Body& statemen
   }
   return found;
 }
+
+struct Sequence {
+  int batch = 1;
+  int heads = 1;
+  std::vector<int> pieces;  // tokens of each launch
+};
 
 class Run {
  public:
@@ -100,7 +107,9 @@ class Run {
     options.length = product(argument.shape);
     options.global = true;
     options.written = argument.access != Access::kWrite && !scratch;
-    options.written_once = argument.access == Access::kWrite && !scratch;
+    // A gradient may be summed up where it is to stand.
+    options.written_once =
+        argument.access == Access::kWrite && !scratch && entry_.op != "backward";
     options.missing = starts_with(argument.name, "initial_") && of("start") == 0;
     MemoryRecord record(options);
     const auto kept = state_.find(argument.name.substr(argument.name.find('_') + 1));
@@ -185,11 +194,12 @@ class Run {
 
 std::vector<Sequence> usual(const std::string& op) {
   if (op == "decode") {
-    return {{1, 1, {1}}, {1, 2, {3}}, {2, 3, {7}}, {1, 2, {20}}, {1, 1, {70}}};
+    return {{1, 1, {1}}, {1, 2, {3}}, {2, 3, {7}}, {1, 2, {20}}, {1, 1, {70}}, {1, 1, {150}}};
   }
   if (op == "prefill") {
-    return {{1, 1, {1}},    {1, 1, {2}},    {1, 2, {3}},  {2, 1, {2, 1}},
-            {2, 3, {4, 3}}, {1, 2, {9, 8}}, {1, 1, {33}}, {1, 1, {40, 30}}};
+    return {{1, 1, {1}},     {1, 1, {2}},    {1, 2, {3}},  {2, 1, {2, 1}},
+            {2, 3, {4, 3}},  {1, 2, {9, 8}}, {1, 1, {33}}, {1, 1, {40, 30}},
+            {1, 1, {5, 140}}, {1, 1, {300}}};
   }
   return {{1, 1, {1}}, {1, 1, {2}}, {1, 2, {3}}, {2, 3, {5}}, {1, 2, {17}}, {1, 1, {33}}};
 }
@@ -197,17 +207,15 @@ std::vector<Sequence> usual(const std::string& op) {
 }  // namespace
 
 std::optional<Violation> refute(const Lifted& lifted, const Manifest& manifest,
-                                const KernelEntry& entry, const std::vector<Sequence>& hints,
-                                std::int64_t work) {
-  std::vector<Sequence> all = hints;
-  for (Sequence& each : usual(entry.op)) all.push_back(std::move(each));
-  for (Sequence& sequence : all) {
+                                const KernelEntry& entry, std::int64_t work) {
+  for (Sequence& sequence : usual(entry.op)) {
+    const int length = std::accumulate(sequence.pieces.begin(), sequence.pieces.end(), 0);
     if (entry.op == "decode") {
       // Tokens come one by one.
-      const int length = std::accumulate(sequence.pieces.begin(), sequence.pieces.end(), 0);
       sequence.pieces.assign(static_cast<std::size_t>(length), 1);
     }
-    for (const int extra : {0, 2}) {
+    // More slots than needed may be given, many more to short sequences.
+    for (const int extra : {0, 2, length < 8 ? 70 : 3}) {
       Run run(lifted, manifest, entry, sequence, extra);
       if (!run.possible() || work <= 0) continue;
       if (auto violation = run.run(work)) return violation;

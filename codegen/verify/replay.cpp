@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <set>
 
+#include "codegen/verify/deciding_variables.hpp"
 #include "codegen/verify/scalar_replay.hpp"
 
 namespace heddle::verify {
@@ -25,6 +27,8 @@ struct GaveUp {};
 struct Lanes {
   std::vector<std::int64_t> whole;  // and truths
   std::vector<float> real;
+
+  bool operator==(const Lanes&) const = default;
 };
 
 class Block {
@@ -293,6 +297,7 @@ class Block {
   void store(const ir::Statement& statement, const ir::Store& node, const Mask& mask) {
     const Lanes index = evaluate(node.index, mask);
     const Lanes value = evaluate(node.value, mask);
+    ++stores_;
     const bool narrow = !std::holds_alternative<ir::ArrayId>(node.memory);
     each(mask, [&](std::size_t t) {
       MemoryRecord& memory = record(node.memory, t);
@@ -340,13 +345,7 @@ class Block {
         },
         [&](const ir::Store& node) { store(statement, node, mask); },
         [&](const ir::For& node) { for_loop(statement, node, mask); },
-        [&](const ir::While& node) {
-          Mask inside = mask;
-          while (any(inside)) {
-            inside = where(inside, evaluate(node.condition, inside), true);
-            if (any(inside)) body(node.body, inside);
-          }
-        },
+        [&](const ir::While& node) { while_loop(statement, node, mask); },
         [&](const ir::If& node) {
           const Lanes truth = evaluate(node.condition, mask);
           const Mask yes = where(mask, truth, true);
@@ -368,6 +367,45 @@ class Block {
           ++phase_;
         },
         [&](const auto&) { unreachable("a statement of the cpu in a cuda kernel"); });
+  }
+
+  // What comes back to where it was comes back forever: the variables that decide, or all of them
+  // and all memory.
+  void while_loop(const ir::Statement& statement, const ir::While& node, const Mask& mask) {
+    constexpr std::int64_t kPatience = 64;
+    std::optional<std::set<std::int32_t>> deciding;
+    std::vector<Lanes> seen;
+    Mask inside_seen;
+    std::int64_t stores_seen = 0;
+    const auto now = [&] {
+      if (!deciding) return variables_;
+      std::vector<Lanes> some;
+      for (const std::int32_t index : *deciding) {
+        some.push_back(variables_[static_cast<std::size_t>(index)]);
+      }
+      return some;
+    };
+    Mask inside = mask;
+    for (std::int64_t count = 1; any(inside); ++count) {
+      inside = where(inside, evaluate(node.condition, inside), true);
+      if (!any(inside)) return;
+      body(node.body, inside);
+      if (count < kPatience) continue;
+      if (count == kPatience) deciding = deciding_variables(kernel_, node);
+      if (!seen.empty() && inside == inside_seen && (deciding || stores_ == stores_seen) &&
+          now() == seen) {
+        const auto thread = std::find(inside.begin(), inside.end(), 1) - inside.begin();
+        const TextPlace at = lifted_.place(statement);
+        violates("loops",
+                 told(visit(static_cast<std::size_t>(thread), at)) +
+                     " is in a loop that comes back to where it was and never ends",
+                 at);
+      }
+      if ((count & (count - 1)) != 0) continue;
+      seen = now();
+      stores_seen = stores_;
+      inside_seen = inside;
+    }
   }
 
   void for_loop(const ir::Statement& statement, const ir::For& node, const Mask& mask) {
@@ -400,6 +438,7 @@ class Block {
   std::size_t threads_;
   std::int64_t& work_;
   int phase_ = 0;
+  std::int64_t stores_ = 0;
   std::vector<Lanes> variables_;
   std::vector<std::vector<MemoryRecord>> arrays_;  // one, or one a thread
   std::vector<std::vector<std::int64_t>> views_;

@@ -79,7 +79,7 @@ TEST_CASE("what is no kernel of heddle is refused with its place") {
   refused("Index first = 0;", "int first = 0;", "Index");
   refused("const Index warp = threadIdx.x / 32;", "const Index warp = threadIdx.x - 1;", "32 bits");
   refused("const Index size", "volatile Index size", "'volatile'");
-  refused("first < tokens", "first < tokens && true", "another type");
+  refused("first < tokens", "first < tokens && true", "has ;");
   refused("query[part] = q[query_at + d];", "q[query_at + d] = 0.0f;", "read only");
   refused("term += 1;", "term <<= 1;", "an expression");
   refused("// phase 1", "// phase 1 \\", "unreadable");

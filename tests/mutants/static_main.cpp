@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// heddle_static_mutants [COUNT] [SEED] [SECONDS]: the static layer alone against seeded mutants of
+// cuda kernels that endanger memory. A mutant counts as unsafe where the static layer rejects it
+// with a launch that shows it, or the emulator finds it: stray, unwritten, racing, doubly written
+// or out of step. Fails where the static layer verifies one that the emulator finds unsafe.
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <set>
+#include <string>
+
+#include "codegen/verify/check_statically.hpp"
+#include "tests/mutants/study.hpp"
+
+using namespace heddle;
+using namespace heddle::mutants;
+
+int main(int argc, char** argv) {
+  const std::size_t count = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 100;
+  const std::uint64_t seed = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 1;
+  const std::time_t end = argc > 3 ? std::time(nullptr) + std::strtol(argv[3], nullptr, 10) : 0;
+  const std::set<std::string> unsafe_kinds = {
+      "out_of_bounds", "uninitialised_read", "race_shared",         "race_global", "write_twice",
+      "unwritten",     "barrier_divergence", "collective_mismatch", "arithmetic",  "hang"};
+  std::vector<Subject> chosen;
+  for (Subject& subject : subjects()) {
+    const bool asked = subject.manifest.target == "cuda" && subject.manifest.weights != "given" &&
+                       subject.kernel().op != "backward";
+    if (asked) chosen.push_back(std::move(subject));
+  }
+  int unsafe = 0, rejected = 0, wrong = 0, others = 0;
+  std::size_t drawn = 0;
+  for (const Case& each : draw_cases(chosen, 8 * count, seed)) {
+    if (each.mutant.danger != Danger::kMemory || drawn == count) continue;
+    if (end != 0 && std::time(nullptr) > end) break;
+    ++drawn;
+    const Subject& subject = chosen[each.subject];
+    StaticOptions options;
+    options.resource_limit = 500'000;  // a mutant that no proof is found for is not waited for
+    const StaticReport report =
+        check_statically(each.mutant.text, subject.files.at("device_prelude.cuh"), subject.manifest,
+                         subject.kernel(), options);
+    const bool caught = report.verdict == StaticVerdict::kRejected;
+    std::string emulated;
+    if (!caught) emulated = judge(subject, each.mutant).emulated;
+    const bool missed = unsafe_kinds.count(emulated) != 0;
+    unsafe += caught || missed;
+    rejected += caught;
+    others += !caught && !missed;
+    wrong += missed && report.verdict == StaticVerdict::kVerified;
+    std::printf("%-8s %-20s %-22s %s:%d  %s  ==>  %s\n", name_of(report.verdict), emulated.c_str(),
+                each.mutant.rule.c_str(), subject.name.c_str(), each.mutant.line,
+                each.mutant.before.c_str(), each.mutant.after.c_str());
+    std::fflush(stdout);
+  }
+  std::printf("%zu mutants: %d unsafe, of which the static layer alone rejects %d (%.1f%%); "
+              "%d that only change values, or nothing\n",
+              drawn, unsafe, rejected, unsafe == 0 ? 100.0 : 100.0 * rejected / unsafe, others);
+  return wrong == 0 ? 0 : 1;
+}
