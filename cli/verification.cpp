@@ -6,11 +6,13 @@
 #include <algorithm>
 #include <iterator>
 #include <map>
+#include <sstream>
 
 #include "cli/console.hpp"
 #include "cli/rows.hpp"
 #include "cli/static_layer.hpp"
 #include "runtime/nvrtc.hpp"
+#include "runtime/roofline.hpp"
 #include "runtime/verify_store.hpp"
 
 namespace heddle {
@@ -38,6 +40,20 @@ VerifyObligation causality_of(const Manifest& manifest) {
     obligation.method = fmt::format("not proved; checked for rows 1..{}", manifest.causality_rows);
   }
   return obligation;
+}
+
+// Words of `text` in lines of at most `width`, each behind `indent` blanks.
+std::string wrapped(const std::string& text, std::size_t indent, std::size_t width) {
+  std::istringstream words(text);
+  std::string lines, line;
+  for (std::string word; words >> word;) {
+    if (!line.empty() && indent + line.size() + 1 + word.size() > width) {
+      lines += std::string(indent, ' ') + line + "\n";
+      line.clear();
+    }
+    line += (line.empty() ? "" : " ") + word;
+  }
+  return line.empty() ? lines : lines + std::string(indent, ' ') + line + "\n";
 }
 
 }  // namespace
@@ -117,16 +133,33 @@ void append(VerifyReport& all, const std::string& label, VerifyReport more) {
   move_all(more.profiles, all.profiles);
 }
 
-TextTable obligations_table(const VerifyReport& report) {
-  TextTable table{{{"verdict"}, {"obligation"}, {"how"}}, {}};
+std::string obligations_text(const VerifyReport& report, bool detail, bool colour) {
+  std::vector<std::string> layers;
   for (const VerifyObligation& obligation : report.obligations) {
-    const Tone tone = obligation.verdict == KernelVerdict::kVerified   ? Tone::kGood
-                      : obligation.verdict == KernelVerdict::kRejected ? Tone::kBad
-                                                                       : Tone::kCaution;
-    table.rows.push_back({TextCell(name_of(obligation.verdict), tone), obligation.name,
-                          TextCell(obligation.method, Tone::kMuted)});
+    if (std::find(layers.begin(), layers.end(), obligation.layer) == layers.end()) {
+      layers.push_back(obligation.layer);
+    }
   }
-  return table;
+  std::string text;
+  for (const std::string& layer : layers) {
+    std::size_t all = 0, met = 0;
+    std::string lines;
+    for (const VerifyObligation& obligation : report.obligations) {
+      if (obligation.layer != layer) continue;
+      const bool verified = obligation.verdict == KernelVerdict::kVerified;
+      ++all;
+      met += verified ? 1 : 0;
+      const Tone tone = verified                                         ? Tone::kGood
+                        : obligation.verdict == KernelVerdict::kRejected ? Tone::kBad
+                                                                         : Tone::kCaution;
+      lines += "    " + toned(fmt::format("{:8}", name_of(obligation.verdict)), tone, colour) +
+               "  " + obligation.name + "\n";
+      if (detail || !verified) lines += wrapped(obligation.method, 14, 80);
+    }
+    text += "  " + toned(layer, Tone::kStrong, colour) +
+            fmt::format(": {} of {} obligations met\n", met, all) + lines;
+  }
+  return text;
 }
 
 TextTable profiles_table(const VerifyReport& report) {
@@ -166,6 +199,46 @@ TextTable profiles_table(const VerifyReport& report) {
              : "-",
          profile.flops ? grouped(profile.exponentials) : "-", resource(resources.registers),
          resource(resources.shared_bytes), resource(spilled_bytes(resources))});
+  }
+  return table;
+}
+
+TextTable phases_table(const VerifyReport& report) {
+  TextTable table{{{"kernel"},
+                   {"phase, from"},
+                   {"bytes read", Align::kRight},
+                   {"written", Align::kRight},
+                   {"requests", Align::kRight},
+                   {"sectors", Align::kRight},
+                   {"bank conflicts", Align::kRight},
+                   {"barriers", Align::kRight}},
+                  {}};
+  for (const KernelProfile& profile : report.profiles) {
+    if (profile.phases.size() < 2) continue;
+    for (const ProfilePhase& phase : profile.phases) {
+      table.rows.push_back({profile.op,
+                            phase.from.empty() ? "the start" : "the barrier at " + phase.from,
+                            grouped(phase.global_bytes_read), grouped(phase.global_bytes_written),
+                            grouped(phase.requests), grouped(phase.sectors),
+                            grouped(phase.shared_bank_conflicts), grouped(phase.barriers)});
+    }
+  }
+  return table;
+}
+
+TextTable rooflines_table(const VerifyReport& report) {
+  TextTable table{{{"kernel"},
+                   {"us per batch and head"},
+                   {"of the definition", Align::kRight},
+                   {"bound by"},
+                   {"of this kernel", Align::kRight}},
+                  {}};
+  for (const KernelProfile& profile : report.profiles) {
+    for (const Roofline& line : rooflines(profile)) {
+      table.rows.push_back({profile.op, line.gpu, fmt::format("{:.3g}", line.floor_us),
+                            line.floor_by_memory ? "memory" : "arithmetic",
+                            profile.flops ? fmt::format("{:.3g}", line.counted_us) : "-"});
+    }
   }
   return table;
 }

@@ -22,6 +22,7 @@ struct Options {
   bool profile = false;
   bool json = false;
   bool again = false;
+  bool detail = false;
 };
 
 // PATTERN_prefill_slices.cpp is the text of the kernel that works on slices.
@@ -97,10 +98,10 @@ VerifyReport joined(std::vector<TargetReport> reports) {
   return all;
 }
 
-void print_report(const TargetReport& part, bool colour) {
+void print_report(const TargetReport& part, bool detail, bool colour) {
   print_data(toned(part.target + ": " + name_of(part.report.verdict), Tone::kStrong, colour) +
              (part.report.cached ? " (an earlier verdict on the same texts)" : "") + "\n\n" +
-             text_table(obligations_table(part.report), {2, colour, true}) + "\n");
+             obligations_text(part.report, detail, colour) + "\n");
   for (const VerifyFailure& failure : part.report.failures) {
     print_data("  " + toned(failure.kind, Tone::kBad, colour) + "  " + printable(failure.message) +
                (failure.where.empty() ? "" : "\n    at " + printable(failure.where)) +
@@ -113,7 +114,8 @@ ExitCode verify_kernels(const Options& options) {
   ReportsOrCode result = verify_all(options);
   if (result.reports.empty()) return result.code;
   if (!options.json) {
-    for (const TargetReport& part : result.reports) print_report(part, colour_on_stdout());
+    for (const TargetReport& part : result.reports)
+      print_report(part, options.detail, colour_on_stdout());
   }
   const VerifyReport all = joined(std::move(result.reports));
   if (options.json) print_data(verify_json(all) + "\n");
@@ -127,8 +129,18 @@ ExitCode profile_kernels(const Options& options) {
   if (all.verdict != KernelVerdict::kVerified) {
     print_remark(std::string("these counters are of a kernel that is ") + name_of(all.verdict));
   }
-  print_data(options.json ? profile_json(all) + "\n"
-                          : text_table(profiles_table(all), {0, colour_on_stdout(), true}));
+  if (options.json) {
+    print_data(profile_json(all) + "\n");
+    return worse(result.code, exit_code_of(all.verdict));
+  }
+  const TextTableOptions look{0, colour_on_stdout(), true};
+  print_data(text_table(profiles_table(all), look));
+  const TextTable phases = phases_table(all), rooflines = rooflines_table(all);
+  if (!phases.rows.empty()) print_data("\n" + text_table(phases, look));
+  if (!rooflines.rows.empty()) {
+    print_data("\nan estimate from published figures, not a measurement:\n" +
+               text_table(rooflines, look));
+  }
   return worse(result.code, exit_code_of(all.verdict));
 }
 
@@ -155,6 +167,7 @@ void add_verify(CLI::App& app, ExitCode& result) {
       ->add_option("--kernel", options->file,
                    "verify this text in place of the generated one (.cu or .cpp)")
       ->type_name("FILE");
+  command->add_flag("--detail", options->detail, "how each obligation was met");
   command->callback([options, &result] { result = verify_kernels(*options); });
 }
 

@@ -348,6 +348,11 @@ class Kernels(Workspace):
                 self.assertIn(key, kernel)
             # Counted one by one in a run; the definition's multiply-adds are among them.
             self.assertGreater(kernel["flops"], kernel["definition_flops"])
+            for key in ("global_bytes_read", "global_bytes_written", "shared_bank_conflicts", "barriers"):
+                self.assertEqual(sum(phase[key] for phase in kernel["phases"]), kernel[key])
+            self.assertGreater(len(kernel["phases"]), 1)
+            for line in kernel["roofline_estimate"]:
+                self.assertGreater(line["counted_us"], line["floor_us"])
 
     def test_bench_has_baselines_and_checks(self):
         result = data("bench", "log_cached", "--backend", "cpu", "-n", 256, "--head-dim", 16, "--heads", 2,
