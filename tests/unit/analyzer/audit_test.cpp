@@ -2,7 +2,10 @@
 // Certificates survive a round trip and an audit; what was tampered with does not.
 #include "analyzer/audit.hpp"
 
+#include <filesystem>
+#include <fstream>
 #include <functional>
+#include <iterator>
 #include <random>
 
 #include "analyzer/certify.hpp"
@@ -203,6 +206,34 @@ TEST_CASE("a false claim under a correct hash is caught by its goal") {
   const AuditReport report = audit(to_json_text(forged), quick());
   CHECK(report.verdict == AuditVerdict::kRejected);
   CHECK(problems_of(report).find("its goal is not what has to be shown") != std::string::npos);
+}
+
+// What the fuzzer starts from, and seeded edits of it; tests/fuzz looks further.
+TEST_CASE("the fuzzer's certificates and edits of them are survived and not accepted") {
+  AuditOptions no_solvers;
+  no_solvers.solvers = {};
+  no_solvers.rows_to_evaluate = 6;
+  std::mt19937 random(9);
+  int files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(std::string(HEDDLE_TESTS_DIR) +
+                                                               "/fuzz/corpus/certificates")) {
+    std::ifstream file(entry.path(), std::ios::binary);
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    ++files;
+    for (int round = 0; round < 40; ++round) {
+      std::string edited = text;
+      for (int edits = round % 4; edits > 0; --edits) {
+        const std::size_t at = random() % edited.size();
+        edited.replace(at, random() % 3, edited.substr(random() % edited.size(), random() % 12));
+      }
+      INFO(entry.path().filename().string() << ", round " << round);
+      CHECK(audit(edited, no_solvers).verdict != AuditVerdict::kAccepted);
+      Result<Certificate> read = read_certificate(edited);
+      if (!read.ok()) continue;
+      CHECK(audit(to_json_text(*read), no_solvers).verdict != AuditVerdict::kAccepted);
+    }
+  }
+  CHECK(files >= 5);
 }
 
 TEST_CASE("damaged files are refused, not crashed on") {
