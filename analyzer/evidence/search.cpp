@@ -8,6 +8,7 @@
 
 #include "analyzer/audit/arithmetic.hpp"
 #include "analyzer/evidence.hpp"
+#include "analyzer/evidence/proof.hpp"
 #include "analyzer/evidence/simplex.hpp"
 
 namespace heddle {
@@ -20,6 +21,8 @@ using auditing::Polynomial;
 using auditing::Refutation;
 using auditing::sum;
 using evidence::Bound;
+using evidence::Proof;
+using evidence::ProofPtr;
 using evidence::Rational;
 using evidence::Simplex;
 using Kind = Formula::Kind;
@@ -31,25 +34,6 @@ constexpr int kMostTimes = 6;           // an equation, in a rounded sum
 constexpr std::size_t kMostFacts = 90;  // whose pairs are multiplied
 constexpr std::size_t kMostCubed = 12;  // whose triples are multiplied
 constexpr std::size_t kMostProducts = 400;
-
-// Facts and disjunctions have numbers of their own here, which stay when cases are left out.
-struct Proof {
-  struct Summand {
-    Integer multiplier;
-    Polynomial times;  // of an equation; none: the multiplier alone
-    std::vector<int> facts;
-  };
-  struct Case {
-    std::vector<int> facts, disjunctions;  // that it adds, in order
-    std::shared_ptr<const Proof> proof;
-  };
-  std::vector<Summand> sum;  // of a leaf
-  std::vector<Case> cases;
-  std::string head;                   // "case", "cut t" or "same x y"
-  int disjunction = -1;               // of "case"
-  std::set<int> facts, disjunctions;  // that it rests on
-};
-using ProofPtr = std::shared_ptr<const Proof>;
 
 std::optional<int> degree_of(const Polynomial& value) {
   std::size_t degree = 0;
@@ -79,14 +63,7 @@ class Search {
   std::string find() {
     const ProofPtr proof = refute(0);
     if (!proof) return "";
-    std::vector<int> facts, disjunctions;
-    for (std::size_t at = 0; at < arithmetic_.assumed().facts.size(); ++at) {
-      facts.push_back(static_cast<int>(at));
-    }
-    for (std::size_t at = 0; at < arithmetic_.assumed().disjunctions.size(); ++at) {
-      disjunctions.push_back(static_cast<int>(at));
-    }
-    return text_of(*proof, facts, disjunctions) + "\n";
+    return text_of(*proof, arithmetic_) + "\n";
   }
 
  private:
@@ -488,37 +465,6 @@ class Search {
       if (impossible) return false;
     }
     return true;
-  }
-
-  // ---- the text, in which facts are counted from the root
-  std::string text_of(const Proof& proof, const std::vector<int>& facts,
-                      const std::vector<int>& disjunctions) const {
-    const auto place = [](const std::vector<int>& all, int number) {
-      return std::to_string(std::find(all.begin(), all.end(), number) - all.begin());
-    };
-    if (proof.cases.empty()) {
-      std::string text = "(sum";
-      for (const Proof::Summand& part : proof.sum) {
-        if (part.times.empty()) {
-          text += " (" + part.multiplier.to_string();
-        } else {
-          text += " (times " +
-                  arithmetic_.text_of(auditing::product(part.times, {{{}, part.multiplier}}));
-        }
-        for (const int number : part.facts) text += " " + place(facts, number);
-        text += ")";
-      }
-      return text + ")";
-    }
-    std::string text = "(" + proof.head;
-    if (proof.disjunction >= 0) text += " " + place(disjunctions, proof.disjunction);
-    for (const Proof::Case& each : proof.cases) {
-      std::vector<int> all = facts, any = disjunctions;
-      all.insert(all.end(), each.facts.begin(), each.facts.end());
-      any.insert(any.end(), each.disjunctions.begin(), each.disjunctions.end());
-      text += "\n" + text_of(*each.proof, all, any);
-    }
-    return text + ")";
   }
 
   Refutation& arithmetic_;
