@@ -101,8 +101,6 @@ Result<KernelUnderTest> KernelUnderTest::build(const Manifest& manifest, const K
 Result<emulator::Launch> KernelUnderTest::State::prepare(const Sizes& sizes,
                                                          std::int64_t expected_work) const {
   emulator::Launch launch;
-  // Loops, address arithmetic and warp operations enter a few blocks per access; fifty is a hang.
-  launch.step_limit = 50 * expected_work + 5'000'000;
   std::int64_t blocks = 1;
   for (const std::string& extent : entry.grid) {
     const Result<std::int64_t> value = sizes.extent(extent);
@@ -112,6 +110,9 @@ Result<emulator::Launch> KernelUnderTest::State::prepare(const Sizes& sizes,
   if (blocks < 1 || blocks > std::numeric_limits<std::int32_t>::max()) {
     return Error{"the launch would have no blocks, or too many"};
   }
+  // Loops, address arithmetic and warp operations enter a few blocks per access; fifty is a hang.
+  // Walks over a row cost steps without any access, most where filters drop most of its positions.
+  launch.step_limit = 50 * expected_work + 200'000 * sizes.tokens * blocks + 5'000'000;
   launch.blocks = static_cast<int>(blocks);
   launch.threads = cuda ? entry.threads : 1;
   const SharedLaunch shared = shared_launch(manifest, entry, sizes.tokens, sizes.start);
