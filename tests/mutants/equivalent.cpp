@@ -52,6 +52,15 @@ const Argument kArguments[] = {
      "writes "
      "is read behind the next barrier only",
      R"(\w+_cached decode .*)"},
+    {"delay_barrier", R"(__syncthreads\(\);)", R"(count = 0; / __syncthreads\(\);)",
+     "the count is a thread's own, and all of its uses are before or behind both"},
+    {"ir_statements_swapped", R"(if \(p(_\d)? < above(_\d)?\) \{)", R"(term(_\d)? \+= 1;)",
+     "the position was computed before, and the branch does not look at the counter"},
+    {"accumulate_to_assign", R"(for \(Index d = thread; d < 8; d \+= 128\) \{)",
+     R"(for \(Index d = thread; d < 8; d = 128\) \{)",
+     "a thread has one of the 8 channels at most, and 128 is beyond them"},
+    {"misread_number", R"(.* = maximum\(1, i - 63\);)", R"(.* = maximum\(1, i - 64\);)",
+     "position i - 64 is read anyway, as the first of the strided ones", R"(strided_attention .*)"},
     {"less_to_less_equal", R"(for \(Index part = 0; part < 1; \+\+part\) \{)",
      R"(for \(Index part = 0; part <= 1; \+\+part\) \{)",
      "part 1 has channels from 32 on, and what it does is guarded by d < 8"},
@@ -79,7 +88,7 @@ const Argument kArguments[] = {
      "at 8 channels: every warp still has each of the lanes 0 to 15 once, no other is asked for a "
      "channel or a column of the chunk, and sums go over all of a warp whatever its lanes are "
      "called",
-     ".* prefill cuda .*"},
+     ".* prefill cuda .*|.* backward cuda softmax .*"},
     {"confused_index", R"(const Index d = lane \+ part \* 32;)",
      R"(const Index d = \w+ \+ part \* 32;)",
      "it guards the rescaling of sums before the first entry, which are zero",
@@ -90,6 +99,20 @@ const Argument kArguments[] = {
     {"less_to_less_equal", R"(while \(f_2 < next_row && (.*) >= held \+ 1\) \{)",
      R"(while \(f_2 <= next_row && (.*) >= held \+ 1\) \{)",
      "at f = next_row the lattice position is 0, which is not above held"},
+    {"reversed_lanes", R"(if \(lane == 0( && warp < \d+)?\) \{)",
+     R"(if \(\(31 - lane\) == 0( && warp < \d+)?\) \{)",
+     "another lane, but exactly one, stores what all lanes of the warp know"},
+    {"ir_loop_strides", R"(for \(Index (\w+) = 0; \1 < 1; \+\+\1\) \{)",
+     R"(for \(Index (\w+) = 0; \1 < 1; \1 \+= 1 \+ 1\) \{)",
+     "the loop has one round, whatever its step"},
+    {"ir_loop_starts_late",
+     R"(for \(Index candidate(_\d)? = lane; candidate(_\d)? < slots_b; .*\) \{)",
+     R"(for \(Index candidate(_\d)? = lane \+ 1; .*\) \{)",
+     "only slot 0 is not looked at, and 0 is the slot that is taken where none is found"},
+    {"wrong_real_constant", R"(row\.add\(.*, 1\.0f - gamma\);)", R"(row\.add\(.*\);)",
+     "the second walk over a row is for more than 128 entries, and rows of this pattern have fewer "
+     "at every length that a launch may have",
+     R"((fibonacci|log)_\w+ backward cpu .*)", R"(\}\s*\}\s*row\.finish|row\.finish)"},
     // Numbers that cancel or mean nothing.
     {"wrong_real_constant", R"(float product = 0.0f;)", R"(float product = 1.0f;)",
      "it raises every score of the row by 32 scale, and softmax does not change when all do",
@@ -118,6 +141,35 @@ std::string context_of(const Mutant& mutant) {
   return context;
 }
 
+// A group that fills up while inputs are walked holds inputs only: the branch for outputs in the
+// first such group of a text is never taken.
+bool in_a_branch_never_taken(const Subject& subject, const Mutant& mutant) {
+  if (!std::regex_match(subject.name, std::regex(".* backward cuda softmax .*"))) return false;
+  std::istringstream lines(subject.text());
+  std::string line, indent;
+  for (int number = 1; std::getline(lines, line); ++number) {
+    const std::size_t at = line.find("if (place > 0) {");
+    if (indent.empty() && at != std::string::npos) {
+      if (mutant.line <= number) return false;
+      indent = line.substr(0, at);
+    } else if (!indent.empty() && line == indent + "} else {") {
+      return mutant.line < number;
+    }
+  }
+  return false;
+}
+
+bool swaps_independent_stores(const Mutant& mutant) {
+  static const std::regex store(R"((\w+)\[.*\] = ([^=]*);)");
+  std::smatch was, is;
+  if (!std::regex_match(mutant.before, was, store)) return false;
+  if (!std::regex_match(mutant.after, is, store)) return false;
+  const auto names = [](const std::string& text, const std::string& name) {
+    return std::regex_search(text, std::regex("\\b" + name + "\\b"));
+  };
+  return was[1] != is[1] && !names(is[2], was[1]) && !names(was[2], is[1]);
+}
+
 }  // namespace
 
 std::string equivalence_argument(const Subject& subject, const Mutant& mutant) {
@@ -127,6 +179,12 @@ std::string equivalence_argument(const Subject& subject, const Mutant& mutant) {
       std::regex_match(mutant.after, is, declaration) && was[1] == is[1] &&
       std::stol(is[2]) == std::stol(was[2]) + 1) {
     return "the array has room for one more element, which nothing touches";
+  }
+  if (mutant.rule.rfind("ir_", 0) != 0 && in_a_branch_never_taken(subject, mutant)) {
+    return "a group that fills up while inputs are walked holds inputs only";
+  }
+  if (mutant.rule == "ir_statements_swapped" && swaps_independent_stores(mutant)) {
+    return "two stores into different arrays, neither of which the other reads, change places";
   }
   static const std::regex store(R"((\w+)(\[.*\])? = ([^=]*);)");
   if (mutant.rule == "repeat_statement" && std::regex_match(mutant.before, was, store) &&

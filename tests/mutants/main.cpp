@@ -1,116 +1,114 @@
 // SPDX-License-Identifier: Apache-2.0
-// heddle_mutants [COUNT] [SEED] [FILE] [SECONDS]: breaks generated kernels in COUNT seeded ways, or
-// as many as the seconds allow, judges each by every layer alone, prints the score and writes it to
-// FILE. Fails where a mutant survives.
+// heddle_mutants FOLDER [--count N] [--seed S] [--seconds T] [--part I/K] [--score FILE]: breaks
+// generated kernels in N seeded ways and judges each by every layer alone. What is judged is kept
+// in FOLDER, so that the next run goes on from there; parts may run side by side. Prints the score
+// of all parts; where all N are judged, writes it to FILE and fails if a mutant survived.
 #include <stdlib.h>
 
+#include <CLI/CLI.hpp>
 #include <cstdio>
-#include <cstdlib>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <map>
-#include <nlohmann/json.hpp>
+#include <set>
 
-#include "tests/mutants/study.hpp"
+#include "tests/mutants/journal.hpp"
 
 namespace {
 
+namespace fs = std::filesystem;
 using namespace heddle::mutants;
-using Json = nlohmann::ordered_json;
 
-// The killed mutants of one rule or of one danger.
-struct Score {
-  int killed = 0, equivalent = 0, survived = 0, crashed = 0, emulated = 0, algebraic = 0;
+// By key; what was judged again counts as it was judged last.
+std::map<std::string, Entry> judged_in(const fs::path& folder) {
+  std::set<std::string> files;
+  for (const auto& file : fs::directory_iterator(folder)) {
+    if (file.path().extension() == ".jsonl") files.insert(file.path().string());
+  }
+  std::map<std::string, Entry> entries;
+  for (Entry& entry : read_journal({files.begin(), files.end()})) {
+    std::string key = entry.key;
+    entries.insert_or_assign(std::move(key), std::move(entry));
+  }
+  return entries;
+}
 
-  void add(const Judgement& judgement) {
-    const auto rejects = [](const std::string& finding) {
-      return !finding.empty() && finding != "unknown";
-    };
-    killed += judgement.fate == Fate::kKilled;
-    equivalent += judgement.fate == Fate::kEquivalent;
-    survived += judgement.fate == Fate::kSurvived;
-    crashed += judgement.fate == Fate::kCrashed;
-    if (judgement.fate != Fate::kKilled) return;
-    emulated += rejects(judgement.emulated);
-    algebraic += rejects(judgement.algebraic);
-  }
-  // Of the mutants that are none of the original.
-  double share(int part) const {
-    const int all = killed + survived + crashed;
-    return all == 0 ? 100.0 : 100.0 * part / all;
-  }
-  Json json() const {
-    return {{"killed", killed},   {"equivalent", equivalent},   {"survived", survived},
-            {"crashed", crashed}, {"emulated_alone", emulated}, {"algebraic_alone", algebraic}};
-  }
-};
+bool unclear(const Entry& entry) {
+  return entry.emulated == "unknown" || entry.algebraic == "unknown";
+}
+bool lives(const Entry& entry) { return entry.fate == "survived" || entry.fate == "crashed"; }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::size_t count = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 600;
-  const std::uint64_t seed = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 1;
-  const std::string file = argc > 3 ? argv[3] : "";
-  const std::time_t end = argc > 4 ? std::time(nullptr) + std::strtol(argv[4], nullptr, 10) : 0;
+  std::string folder, score, part = "0/1";
+  std::size_t count = 600;
+  std::uint64_t seed = 1;
+  long seconds = 800;
+  bool retry = false;
+  CLI::App app("breaks generated kernels and judges every layer of verification by them");
+  app.add_option("folder", folder)->required();
+  app.add_option("--count", count, "mutants in all")->capture_default_str();
+  app.add_option("--seed", seed)->capture_default_str();
+  app.add_option("--seconds", seconds, "how long this run may take")->capture_default_str();
+  app.add_option("--part", part, "I/K: every K-th mutant, from the I-th on")->capture_default_str();
+  app.add_option("--score", score, "where the result goes");
+  app.add_flag("--retry", retry, "judge again what survived or was unknown");
+  CLI11_PARSE(app, argc, argv);
+  const std::size_t slash = part.find('/');
+  if (slash == std::string::npos) return app.exit(CLI::ValidationError("--part", "takes I/K"));
+  const std::size_t mine = std::stoul(part), parts = std::stoul(part.substr(slash + 1));
+
+  fs::create_directories(folder);
+  const std::string journal =
+      (fs::path(folder) / ("part" + std::to_string(mine) + ".jsonl")).string();
   // Thousands of modules that nobody needs again.
-  std::string cache = (std::filesystem::temp_directory_path() / "heddle-mutants-XXXXXX").string();
+  std::string cache = (fs::temp_directory_path() / "heddle-mutants-XXXXXX").string();
   if (mkdtemp(cache.data()) == nullptr) return 1;
   setenv("HEDDLE_CACHE_DIR", cache.c_str(), 1);
 
+  std::set<std::string> known;
+  for (const auto& [key, entry] : judged_in(folder)) {
+    if (!retry || !(lives(entry) || unclear(entry))) known.insert(key);
+  }
+  const std::time_t end = std::time(nullptr) + seconds;
   const std::vector<Subject> all = subjects();
   const std::vector<Case> cases = draw_cases(all, count, seed);
-  std::vector<Judgement> judgements;
-  std::map<std::string, Score> rules, dangers;
-  Json equivalents = Json::array(), survivors = Json::array();
-  int invalid = 0;
-  std::size_t judged = 0;
-  for (std::size_t c = 0; c < cases.size() && (end == 0 || std::time(nullptr) < end); ++c) {
-    ++judged;
+  for (std::size_t c = mine; c < cases.size() && std::time(nullptr) < end; c += parts) {
+    const Subject& subject = all[cases[c].subject];
     const Mutant& mutant = cases[c].mutant;
-    const Judgement judgement = judge(all[cases[c].subject], mutant);
+    if (known.count(key_of(subject, mutant)) > 0) continue;
+    const Judgement judgement = judge(subject, mutant);
     std::error_code ignored;
-    std::filesystem::remove_all(std::filesystem::path(cache) / "host", ignored);
-    if (judgement.fate == Fate::kInvalid) {
-      ++invalid;
-      continue;
-    }
-    rules[mutant.rule].add(judgement);
-    dangers[name_of(mutant.danger)].add(judgement);
-    dangers["all"].add(judgement);
+    if (c / parts % 50 == 49) fs::remove_all(fs::path(cache) / "host", ignored);
+    append(journal, entry_of(subject, mutant, judgement));
     std::printf("%4zu %-10s %-24s %-18s %-18s %s:%d  %s  ==>  %s\n", c + 1, name_of(judgement.fate),
                 mutant.rule.c_str(), judgement.emulated.c_str(), judgement.algebraic.c_str(),
-                all[cases[c].subject].name.c_str(), mutant.line, mutant.before.c_str(),
-                mutant.after.c_str());
+                subject.name.c_str(), mutant.line, mutant.before.c_str(), mutant.after.c_str());
     std::fflush(stdout);
-    const Json entry = {{"kernel", all[cases[c].subject].name},
-                        {"rule", mutant.rule},
-                        {"line", mutant.line},
-                        {"before", mutant.before},
-                        {"after", mutant.after},
-                        {"argument", judgement.argument}};
-    if (judgement.fate == Fate::kEquivalent) equivalents.push_back(entry);
-    if (judgement.fate == Fate::kSurvived || judgement.fate == Fate::kCrashed) {
-      survivors.push_back(entry);
-    }
   }
-  std::filesystem::remove_all(cache);
+  fs::remove_all(cache);
 
-  std::printf("\n%-26s %7s %10s %9s %8s %9s %10s\n", "rule", "killed", "equivalent", "survived",
-              "crashed", "emulated", "algebraic");
-  Json table = Json::object();
-  for (const auto* part : {&rules, &dangers}) {
-    for (const auto& [name, s] : *part) {
-      std::printf("%-26s %7d %10d %9d %8d %8.1f%% %9.1f%%\n", name.c_str(), s.killed, s.equivalent,
-                  s.survived, s.crashed, s.share(s.emulated), s.share(s.algebraic));
-      table[name] = s.json();
-    }
+  const std::map<std::string, Entry> judged = judged_in(folder);
+  std::vector<Entry> entries;
+  bool survived = false;
+  for (const Case& drawn : cases) {
+    const Subject& subject = all[drawn.subject];
+    const auto found = judged.find(key_of(subject, drawn.mutant));
+    if (found == judged.end()) continue;
+    Entry entry = found->second;
+    // An argument may have been found since.
+    if (entry.fate == "survived") entry.argument = equivalence_argument(subject, drawn.mutant);
+    if (!entry.argument.empty()) entry.fate = name_of(Fate::kEquivalent);
+    survived = survived || lives(entry);
+    entries.push_back(std::move(entry));
   }
-  std::printf("%d texts were no C++\n", invalid);
-  if (!file.empty()) {
-    const Json json = {{"seed", seed},    {"judged", judged},          {"not_cpp", invalid},
-                       {"scores", table}, {"equivalent", equivalents}, {"survivors", survivors}};
-    std::ofstream(file) << json.dump(1) << "\n";
+  const std::string json = score_of(entries, true);
+  if (entries.size() < cases.size()) {
+    std::printf("%zu of %zu are yet to be judged\n", cases.size() - entries.size(), cases.size());
+    return 0;
   }
-  return survivors.empty() ? 0 : 1;
+  if (!score.empty()) std::ofstream(score) << json;
+  return survived ? 1 : 0;
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "codegen/generate.hpp"
+#include "patterns/builtin_patterns.hpp"
 #include "patterns/materialize.hpp"
 #include "tests/mutants/mutator.hpp"
 
@@ -14,16 +15,20 @@ namespace heddle::mutants {
 
 // One generated kernel that is to be broken.
 struct Subject {
-  std::string name;   // "sqrt_cached prefill cuda softmax f32"
-  Manifest manifest;  // with this kernel only
+  std::string name;  // "sqrt_cached prefill cuda softmax f32"
+  const BuiltinPattern* pattern = nullptr;
+  GenerateOptions options;  // that gave
+  Manifest manifest;        // with this kernel only
   std::map<std::string, std::string> files;
   Rows rows;
 
   const KernelEntry& kernel() const { return manifest.kernels.front(); }
   const std::string& text() const { return files.at(kernel().file); }
 };
-// Both targets and operations, all weights, closed forms and walks, every kind of cache.
+// Both targets, all operations and weights, closed forms and walks, every kind of cache.
 std::vector<Subject> subjects();
+// Of its text, of its IR, and of its pattern misread.
+std::vector<Mutant> all_mutants(const Subject& subject);
 
 struct Case {
   std::size_t subject = 0;
