@@ -1,38 +1,105 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Every built-in pattern: its CUDA and CPU kernels, prefill and decode, must be verified, with
-softmax weights in f32 and given weights in bf16 (linear attention with its own weights in both).
-Prints the time of each run. Usage: verify_builtins_test.py HEDDLE"""
+"""Every built-in pattern: its CUDA and CPU kernels must be verified.
 
+Usage: verify_builtins_test.py HEDDLE [--all] [--part I/K] [--journal FILE]
+
+Each pattern goes through prefill and decode on both targets and backward on one, with softmax weights
+on one target and given weights on the other (linear attention with its own), in one dtype each,
+arranged so that every target, weights and dtype come up together with four patterns; lengths go up to
+257. --all is
+the whole matrix, one kernel at a time at every length that `verify` knows, with its seconds; FILE
+keeps what is done, so that a run goes on where the last one stopped, after at most 13 minutes."""
+
+import argparse
 import json
+import os
 import subprocess
 import sys
 import time
 
+OPS = ("prefill", "decode", "backward")
+LONGEST = 257
+SECONDS = 780
+
+
+def sample(patterns):
+    """(pattern, target, weights, dtype, ops, n): two runs for each pattern."""
+    dtypes = ("f32", "bf16")
+    for index, pattern in enumerate(patterns):
+        for turn, target in enumerate(("cuda", "cpu")):
+            weights = ("softmax", "given")[(index + turn) % 2]
+            dtype = dtypes[(index // 2 + turn) % 2]
+            if pattern == "linear_attention":
+                weights = "linear"
+            # Backward on one target each: built-in patterns of every row shape are among either half.
+            ops = OPS if (index // 4 + turn) % 2 == 0 else OPS[:2]
+            yield pattern, target, weights, dtype, ops, LONGEST
+
+
+def matrix(patterns):
+    for pattern in patterns:
+        own = pattern == "linear_attention"
+        for weights in ("linear",) if own else ("softmax", "given"):
+            for dtype in ("f32", "bf16"):
+                for target in ("cuda", "cpu"):
+                    for op in OPS:
+                        yield pattern, target, weights, dtype, (op,), None
+
+
+def verify(heddle, pattern, target, weights, dtype, ops, n):
+    command = [heddle, "verify", pattern, "--target", target, "--weights", weights, "--dtype", dtype]
+    command += ["--op", ",".join(ops), "--json", "--again"]
+    if n:
+        command += ["-n", str(n)]
+    begin = time.monotonic()
+    run = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    seconds = time.monotonic() - begin
+    report = json.loads(run.stdout) if run.stdout else {"verdict": "no report", "failures": run.stderr}
+    good = run.returncode == 0 and report["verdict"] == "verified"
+    why = "" if good else f"exit code {run.returncode}: {str(report['failures'])[:500]}"
+    return {"kernel": [pattern, target, weights, dtype, ",".join(ops)], "verdict": report["verdict"],
+            "seconds": round(seconds, 1), "layers": sorted({o["layer"] for o in report.get("obligations", [])}),
+            "verified": good, "why": why}
+
 
 def main():
-    heddle = sys.argv[1]
-    listed = subprocess.run([heddle, "list", "--json"], capture_output=True, text=True, check=True)
-    failed = 0
-    runs = []
-    for pattern in (entry["name"] for entry in json.loads(listed.stdout)["patterns"]):
-        own = "linear" if pattern == "linear_attention" else None
-        runs.append((pattern, own or "softmax", "f32"))
-        runs.append((pattern, own or "given", "bf16"))
-    for pattern, weights, dtype in runs:
-        begin = time.monotonic()
-        run = subprocess.run(
-            [heddle, "verify", pattern, "--weights", weights, "--dtype", dtype, "--json", "--again"],
-            capture_output=True, text=True, timeout=300, check=False,
-        )
-        seconds = time.monotonic() - begin
-        report = json.loads(run.stdout) if run.stdout else {"verdict": "no report", "failures": run.stderr}
-        verified = run.returncode == 0 and report["verdict"] == "verified"
-        failed += not verified
-        print(f"{pattern:22} {weights:8} {dtype:5} {report['verdict']:9} {seconds:5.1f} s", flush=True)
-        if not verified:
-            print(f"    exit code {run.returncode}: {str(report['failures'])[:500]}")
-    print(f"{len(runs) - failed} passed, {failed} failed")
+    parser = argparse.ArgumentParser()
+    parser.add_argument("heddle")
+    parser.add_argument("--all", action="store_true")
+    parser.add_argument("--part", default="0/1")
+    parser.add_argument("--journal")
+    options = parser.parse_args()
+    listed = subprocess.run([options.heddle, "list", "--json"], capture_output=True, text=True, check=True)
+    patterns = [entry["name"] for entry in json.loads(listed.stdout)["patterns"]]
+    assert len(patterns) >= 16, patterns
+    runs = list(matrix(patterns) if options.all else sample(patterns))
+    mine, parts = (int(number) for number in options.part.split("/"))
+    known = []
+    if options.journal and os.path.exists(options.journal):
+        with open(options.journal, encoding="utf-8") as journal:
+            known = [json.loads(line) for line in journal]
+    done = {tuple(entry["kernel"]) for entry in known}
+    results, begin, left = list(known), time.monotonic(), 0
+    for run in runs[mine::parts]:
+        if (*run[:4], ",".join(run[4])) in done:
+            continue
+        if options.all and time.monotonic() - begin > SECONDS:
+            left += 1
+            continue
+        result = verify(options.heddle, *run)
+        results.append(result)
+        print(f"{' '.join(result['kernel']):60} {result['verdict']:9} {result['seconds']:5.1f} s", flush=True)
+        if not result["verified"]:
+            print("    " + result["why"])
+        if options.journal:
+            with open(options.journal, "a", encoding="utf-8") as journal:
+                journal.write(json.dumps(result) + "\n")
+    failed = sum(not result["verified"] for result in results)
+    slowest = sorted(results, key=lambda result: -result["seconds"])[:5]
+    for result in slowest:
+        print(f"slowest: {' '.join(result['kernel'])} {result['seconds']} s")
+    print(f"{len(results) - failed} passed, {failed} failed, {left} left")
     return 1 if failed else 0
 
 
