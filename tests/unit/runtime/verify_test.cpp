@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Verification attacked: a correct hand-written kernel is verified, and each of many small edits
 // of its text, or of its manifest, is rejected for the right reason.
-#include "runtime/roofline.hpp"
 #include "runtime/verify.hpp"
+#include "runtime/roofline.hpp"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -93,8 +93,8 @@ TEST_CASE("rooflines are the larger of memory and arithmetic, for cuda kernels")
   profile.heads = 3;
   profile.minimum_bytes = 6 * 4'800'000;  // a microsecond of an H200 for each head
   profile.definition_flops = 6 * 1000;
-  profile.sectors = 6 * 300'000;          // two
-  profile.flops = 6 * 201'000'000;        // three
+  profile.sectors = 6 * 300'000;    // two
+  profile.flops = 6 * 201'000'000;  // three
   const std::vector<Roofline> lines = rooflines(profile);
   const auto h200 = std::find_if(lines.begin(), lines.end(),
                                  [](const Roofline& l) { return std::string(l.gpu) == "H200"; });
