@@ -69,6 +69,9 @@ HEDDLE_INLINE void add_product(Lanes& sum, float weight, const float* values) {
 HEDDLE_INLINE void add_products(Lanes& sum, const float* x, const float* y) {
   sum += *reinterpret_cast<const Lanes*>(x) * *reinterpret_cast<const Lanes*>(y);
 }
+HEDDLE_INLINE void add_product(Lanes& sum, float weight, const Lanes& values) {
+  sum += weight * values;
+}
 HEDDLE_INLINE void load(Lanes& lanes, const float* values) {
   lanes = *reinterpret_cast<const Lanes*>(values);
 }
@@ -92,6 +95,9 @@ HEDDLE_INLINE void add_product(Lanes& sum, float weight, const float* values) {
 }
 HEDDLE_INLINE void add_products(Lanes& sum, const float* x, const float* y) {
   for (int i = 0; i < kLanes; ++i) sum.lane[i] += x[i] * y[i];
+}
+HEDDLE_INLINE void add_product(Lanes& sum, float weight, const Lanes& values) {
+  for (int i = 0; i < kLanes; ++i) sum.lane[i] += weight * values.lane[i];
 }
 HEDDLE_INLINE void load(Lanes& lanes, const float* values) {
   for (int i = 0; i < kLanes; ++i) lanes.lane[i] = values[i];
@@ -160,53 +166,86 @@ inline void mix_rows(float* mixed, const W* weights, const float* rows, const In
 }
 
 // The same for many rows at once, where none of them reads another: row r of `mixed` gets the sum
-// over e of weights[r * stride + e] * row(r + steps[e]). Eight steps at a time, each a window of
-// rows that is read from its beginning to its end. `count` is a multiple of eight.
-constexpr int kWindows = 8;
-template <int kVectors, int kWidth, typename W>
-HEDDLE_INLINE void mix_window_channels(float* mixed, Index count, const W* weights, Index stride,
-                                       const float* rows, const Index* steps, Index steps_count) {
-  constexpr int kChains = chains(kVectors);
-  for (Index e = 0; e < steps_count; e += kWindows) {
-    const float* window[kWindows];
-    for (int i = 0; i < kWindows; ++i) window[i] = rows + steps[e + i] * kWidth;
-    const W* weight = weights + e;
-    float* sum = mixed;
-    for (Index at = 0; at < count * kWidth; at += kWidth, weight += stride, sum += kWidth) {
-      prefetch(weight + 12 * stride);
-      Lanes sums[kChains][kVectors];
-      for (int chain = 1; chain < kChains; ++chain) {
-        for (int v = 0; v < kVectors; ++v) clear(sums[chain][v]);
-      }
-      for (int v = 0; v < kVectors; ++v) load(sums[0][v], sum + v * kLanes);
+// over e of weights[r * stride + e] * row(r + steps[e]). Up to eight steps at a time, each a window
+// of rows that is read from its beginning to its end.
+constexpr Index kWindows = 8;
+// A caller's rows of weights lie far apart: first those of eight windows are put side by side, in
+// `packed`. Two rows more than there are keep the columns out of each other's sets of a cache.
+HEDDLE_INLINE Index packed_column(Index rows) { return (rows + 2) * kWindows; }
+inline Index packed_extent(Index rows, Index steps) {
+  return (steps / kWindows + 1) * packed_column(rows);
+}
+
+template <int kCount, int kVectors, int kWidth>
+HEDDLE_INLINE void mix_window_group(float* mixed, Index count, const float* packed,
+                                    const float* rows, const Index* steps) {
+  constexpr int kChains = chains(kVectors) < kCount ? chains(kVectors) : kCount;
+  const float* window[kCount];
+  for (int i = 0; i < kCount; ++i) window[i] = rows + steps[i] * kWidth;
+  for (Index at = 0; at < count * kWidth; at += kWidth, packed += kWindows, mixed += kWidth) {
+    Lanes sums[kChains][kVectors];
+    for (int chain = 1; chain < kChains; ++chain) {
+      for (int v = 0; v < kVectors; ++v) clear(sums[chain][v]);
+    }
+    for (int v = 0; v < kVectors; ++v) load(sums[0][v], mixed + v * kLanes);
 #pragma GCC unroll 8
-      for (int i = 0; i < kWindows; ++i) {
-        const float* row = window[i] + at;
-        const float factor = to_float(weight[i]);
+    for (int i = 0; i < kCount; ++i) {
+      const float* row = window[i] + at;
+      const float factor = packed[i];
 #pragma GCC unroll 8
-        for (int v = 0; v < kVectors; ++v) {
-          add_product(sums[i % kChains][v], factor, row + v * kLanes);
-        }
-      }
       for (int v = 0; v < kVectors; ++v) {
-        for (int chain = 1; chain < kChains; ++chain) add(sums[0][v], sums[chain][v]);
-        store(sum + v * kLanes, sums[0][v]);
+        add_product(sums[i % kChains][v], factor, row + v * kLanes);
       }
     }
+    for (int v = 0; v < kVectors; ++v) {
+      for (int chain = 1; chain < kChains; ++chain) add(sums[0][v], sums[chain][v]);
+      store(mixed + v * kLanes, sums[0][v]);
+    }
+  }
+}
+template <int kVectors, int kWidth>
+inline void mix_window_channels(float* mixed, Index count, const float* packed, const float* rows,
+                                const Index* steps, Index steps_count) {
+  Index e = 0;
+  for (; e + 8 <= steps_count; e += 8, packed += packed_column(count)) {
+    mix_window_group<8, kVectors, kWidth>(mixed, count, packed, rows, steps + e);
+  }
+  if (e + 4 <= steps_count) {
+    mix_window_group<4, kVectors, kWidth>(mixed, count, packed, rows, steps + e);
+    e += 4;
+    packed += 4;
+  }
+  if (e + 2 <= steps_count) {
+    mix_window_group<2, kVectors, kWidth>(mixed, count, packed, rows, steps + e);
+    e += 2;
+    packed += 2;
+  }
+  if (e < steps_count) {
+    mix_window_group<1, kVectors, kWidth>(mixed, count, packed, rows, steps + e);
   }
 }
 
 template <int kWidth, typename W>
 inline void mix_windows(float* mixed, Index count, const W* weights, Index stride,
-                        const float* rows, const Index* steps, Index steps_count) {
+                        const float* rows, const Index* steps, Index steps_count, float* packed) {
+  const Index column = packed_column(count);
+  for (Index r = 0; r < count; ++r) {
+    const W* const row = weights + r * stride;
+    float* to = packed + r * kWindows;
+    Index e = 0;
+    for (; e + kWindows <= steps_count; e += kWindows, to += column) {
+      for (int i = 0; i < kWindows; ++i) to[i] = to_float(row[e + i]);
+    }
+    for (; e < steps_count; ++e) *to++ = to_float(row[e]);
+  }
   constexpr int kVectors = kWidth / kLanes;
   constexpr int kWhole = kVectors / 8;
   for (int part = 0; part < kWhole; ++part) {
-    mix_window_channels<8, kWidth>(mixed + part * 64, count, weights, stride, rows + part * 64,
-                                   steps, steps_count);
+    mix_window_channels<8, kWidth>(mixed + part * 64, count, packed, rows + part * 64, steps,
+                                   steps_count);
   }
   if constexpr (kVectors % 8 != 0) {
-    mix_window_channels<kVectors % 8, kWidth>(mixed + kWhole * 64, count, weights, stride,
+    mix_window_channels<kVectors % 8, kWidth>(mixed + kWhole * 64, count, packed,
                                               rows + kWhole * 64, steps, steps_count);
   }
 }
@@ -372,134 +411,7 @@ inline void close_row(T* y, float* kept, const float* mixed, float factor, bool 
   send_row<kChannels>(y, row, around);
 }
 
-// ---- lattice rows -------------------------------------------------------------------------------
-
-// The rows of B = lattice(f): row i reads p_k(i) = a_k ceil((i - f(k)) / a_k) for f(k) < i, f(0) =
-// 1 and a_0 = 1. Each p_k moves on by a_k every a_k rows, and a row is a subset of the row before
-// and the newest position, so that what a row reads lives in few slots. The state is one array:
-//   kTerms .. kFree   how many terms there are and how many the row has; the row; where its list of
-//                     slots begins and how many they are; how many slots are free
-//   first, step, next, place    by term: f(k), a_k, the row in which p_k moves, p_k
-//   slots, positions            the row, nearest first, ending where the arrays end
-//   free, spare                 free slots; room for what a list was before
-enum LatticeField { kRoom, kTerms, kActive, kRow, kBegin, kSize, kFree, kLatticeFields };
-
-struct LatticeArrays {
-  Index *first, *step, *next, *place, *slots, *positions, *free, *spare;
-  Index end;  // of slots and of positions
-};
-inline LatticeArrays lattice_arrays(Index* lattice) {
-  const Index room = lattice[kRoom];
-  LatticeArrays arrays;
-  arrays.first = lattice + kLatticeFields;
-  arrays.step = arrays.first + room;
-  arrays.next = arrays.step + room;
-  arrays.place = arrays.next + room;
-  arrays.slots = arrays.place + room;
-  arrays.positions = arrays.slots + room;
-  arrays.free = arrays.positions + room;
-  arrays.spare = arrays.free + room;
-  arrays.end = room;
-  return arrays;
-}
-// In `lattice`, where slots and positions begin; the row's own lie kBegin further on.
-HEDDLE_INLINE Index lattice_slots(const Index* lattice) {
-  return kLatticeFields + 4 * lattice[kRoom] + lattice[kBegin];
-}
-HEDDLE_INLINE Index lattice_positions(const Index* lattice) {
-  return lattice_slots(lattice) + lattice[kRoom];
-}
-
-// `lattice` holds lattice_extent(terms) elements.
-constexpr Index lattice_extent(Index terms) { return kLatticeFields + 9 * (terms + 1); }
-inline void lattice_open(Index* lattice, Index terms) {
-  lattice[kRoom] = terms + 1;
-  for (int field = kTerms; field < kLatticeFields; ++field) lattice[field] = 0;
-}
-// Terms come in order.
-inline void lattice_term(Index* lattice, Index first, Index step) {
-  const LatticeArrays arrays = lattice_arrays(lattice);
-  arrays.first[lattice[kTerms]] = first;
-  arrays.step[lattice[kTerms]] = step;
-  ++lattice[kTerms];
-}
-
-// The slots of `row`, whose positions take slots 0, 1, ... nearest first.
-inline void lattice_start(Index* lattice, Index row) {
-  const LatticeArrays arrays = lattice_arrays(lattice);
-  Index active = 0, size = 0;
-  for (; active < lattice[kTerms] && arrays.first[active] < row; ++active) {
-    const Index step = arrays.step[active];
-    const Index place = step * ceil_div(row - arrays.first[active], step);
-    arrays.place[active] = place;
-    arrays.next[active] = place + arrays.first[active] + 1;
-    if (size == 0 || arrays.spare[size - 1] != place) arrays.spare[size++] = place;
-  }
-  for (Index e = 0; e < size; ++e) {
-    arrays.positions[arrays.end - size + e] = arrays.spare[e];
-    arrays.slots[arrays.end - size + e] = e;
-  }
-  lattice[kActive] = active;
-  lattice[kRow] = row;
-  lattice[kBegin] = arrays.end - size;
-  lattice[kSize] = size;
-  lattice[kFree] = 0;
-  for (Index slot = arrays.end - 1; slot >= size; --slot) arrays.free[lattice[kFree]++] = slot;
-}
-
-// Moves on to the next row and returns the slot for the position before it, which is read next.
-inline Index lattice_next(Index* lattice) {
-  const LatticeArrays arrays = lattice_arrays(lattice);
-  const Index row = ++lattice[kRow];
-  Index active = lattice[kActive];
-  Index moved = -1;  // the last term whose position is another one now
-  for (Index k = 0; k < active; ++k) {
-    const Index step = arrays.next[k] <= row ? arrays.step[k] : 0;
-    arrays.place[k] += step;
-    arrays.next[k] += step;
-    moved = step != 0 ? k : moved;
-  }
-  while (active < lattice[kTerms] && arrays.first[active] < row) {
-    arrays.place[active] = arrays.step[active];  // the row is f(k) + 1
-    arrays.next[active] = row + arrays.step[active];
-    moved = active++;
-  }
-  lattice[kActive] = active;
-  // Positions up to `limit` stay where they are in the list; those above are listed again.
-  const Index limit = moved + 1 < active ? arrays.place[moved + 1] : 0;
-  const Index begin = lattice[kBegin];
-  Index far = begin;
-  while (far < arrays.end && arrays.positions[far] > limit) ++far;
-  const Index held = far - begin;
-  Index* const old_positions = arrays.spare;
-  Index* const old_slots = arrays.spare + held;
-  for (Index e = 0; e < held; ++e) {
-    old_positions[e] = arrays.positions[begin + e];
-    old_slots[e] = arrays.slots[begin + e];
-  }
-  // From the farthest on: what is old keeps its slot, what is not listed any more frees one.
-  Index at = far, old = held, last = limit;
-  for (Index k = moved; k >= 0; --k) {
-    const Index place = arrays.place[k];
-    if (place == last) continue;
-    last = place;
-    while (old > 0 && old_positions[old - 1] < place) {
-      arrays.free[lattice[kFree]++] = old_slots[--old];
-    }
-    --at;
-    arrays.positions[at] = place;
-    arrays.slots[at] = old > 0 && old_positions[old - 1] == place ? old_slots[--old] : -1;
-  }
-  while (old > 0) arrays.free[lattice[kFree]++] = old_slots[--old];
-  lattice[kBegin] = at;
-  lattice[kSize] = arrays.end - at;
-  const Index slot = arrays.free[--lattice[kFree]];
-  arrays.slots[at] = slot;  // the nearest is the one that is new
-  return slot;
-}
-
-// ---- working memory
-// -------------------------------------------------------------------------------
+// ---- working memory -----------------------------------------------------------------------------
 
 // Working memory of the calling thread, kept for its next launch: `count` elements without values.
 // Memories of different numbers are different. Large ones ask for large pages.
@@ -560,3 +472,5 @@ inline Index holds_position(const Index* list, Index count, Index p) {
 }
 
 }  // namespace heddle
+
+#include "codegen/cpu/cpu_lattice.hpp"

@@ -317,7 +317,9 @@ ProcedureFacts facts_of(Procedure procedure) {
     case Procedure::kMixRows:
       return {"mix_rows", "wrrti", true, true};
     case Procedure::kMixWindows:
-      return {"mix_windows", "wirirti", true, true};
+      return {"mix_windows", "wirirtiw", true, true};
+    case Procedure::kPackedExtent:
+      return {"packed_extent", "ii:i", false, false};
     case Procedure::kScoreRows:
       return {"score_rows", "wrrti", true, true};
     case Procedure::kWeighScores:
@@ -348,6 +350,22 @@ ProcedureFacts facts_of(Procedure procedure) {
       return {"lattice_start", "si", false, false};
     case Procedure::kLatticeNext:
       return {"lattice_next", "s:i", false, false};
+    case Procedure::kLatticeExtent:
+      return {"lattice_extent", "i:i", false, false};
+    case Procedure::kLatticeSlots:
+      return {"lattice_slots", "t:i", false, false};
+    case Procedure::kLatticePositions:
+      return {"lattice_positions", "t:i", false, false};
+    case Procedure::kLatticeSize:
+      return {"lattice_size", "t:i", false, false};
+    case Procedure::kLatticeGroup:
+      return {"lattice_group", "si:i", false, false};
+    case Procedure::kLatticeSlot:
+      return {"lattice_slot", "si:i", false, false};
+    case Procedure::kMixGroup:
+      return {"mix_group", "wrirs", true, true};
+    case Procedure::kMixNear:
+      return {"mix_near", "wrrsi", true, true};
   }
   unreachable("procedure");
 }

@@ -215,23 +215,32 @@ struct Reserve {
 // What the cpu prelude does to whole rows; `channels` of the caller's, or as many floats as pad
 // them to whole vectors. The prelude says what each means.
 enum class Procedure {
-  kMixRows,        // mixed, weights, rows, steps, count
-  kMixWindows,     // mixed, its rows, weights, their stride, rows, steps, count
-  kScoreRows,      // scores, query, rows, steps, count
-  kWeighScores,    // scores, first, count, scale, factor of the first, factor of the rest -> f32
-  kKeepRow,        // to, from
-  kScaleRow,       // to, from, weight
-  kZeroRow,        // to, one of the kernel's own
-  kSendRow,        // to, from, around the caches
-  kClearRow,       // to
-  kCloseRow,       // y, kept, mixed, factor, around the caches
-  kFindSlot,       // positions by slot, slots, position -> its slot, 0 where it has none
-  kHoldsPosition,  // list of positions, count, position -> whether it is there
-  kSettleStores,   // before other threads may look
-  kLatticeOpen,    // lattice, terms it has room for
-  kLatticeTerm,    // lattice, f(k), a_k
-  kLatticeStart,   // lattice, row
-  kLatticeNext     // lattice -> i64
+  kMixRows,           // mixed, weights, rows, steps, count
+  kMixWindows,        // mixed, its rows, weights, their stride, rows, steps, count, packed
+  kPackedExtent,      // rows, steps -> i64
+  kScoreRows,         // scores, query, rows, steps, count
+  kWeighScores,       // scores, first, count, scale, factor of the first, factor of the rest -> f32
+  kKeepRow,           // to, from
+  kScaleRow,          // to, from, weight
+  kZeroRow,           // to, one of the kernel's own
+  kSendRow,           // to, from, around the caches
+  kClearRow,          // to
+  kCloseRow,          // y, kept, mixed, factor, around the caches
+  kFindSlot,          // positions by slot, slots, position -> its slot, 0 where it has none
+  kHoldsPosition,     // list of positions, count, position -> whether it is there
+  kSettleStores,      // before other threads may look
+  kLatticeOpen,       // lattice, terms it has room for
+  kLatticeTerm,       // lattice, f(k), a_k
+  kLatticeStart,      // lattice, row
+  kLatticeNext,       // lattice -> i64
+  kLatticeExtent,     // terms -> i64
+  kLatticeSlots,      // lattice -> i64
+  kLatticePositions,  // lattice -> i64
+  kLatticeSize,       // lattice -> i64
+  kLatticeGroup,      // lattice, rows -> i64
+  kLatticeSlot,       // lattice, row of the group -> i64
+  kMixGroup,          // mixed, weights, their stride, rows, lattice
+  kMixNear            // mixed, weights, rows, lattice, row of the group
 };
 struct Address {  // outputs + index
   MemoryId memory;

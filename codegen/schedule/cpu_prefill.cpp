@@ -26,16 +26,13 @@ namespace {
 constexpr std::int64_t kAroundBytes = std::int64_t{1} << 20;
 
 // Rows of a tile: the more, the more often a window finds in the second cache what the next nearer
-// one read before it; the sums of a tile take a quarter of that cache.
-constexpr std::int64_t kTile = 256;
+// one read before it; the sums of a tile take an eighth of that cache. Rows of a part of a tile:
+// what they read of each other stays in the first cache.
+constexpr std::int64_t kTile = 512;
+constexpr std::int64_t kTilePart = 64;
 
-// The state of a lattice, as the prelude lays it out.
-constexpr std::int64_t kLatticeSize = 5;
-constexpr std::int64_t kLatticeBegin = 4;
-constexpr std::int64_t kLatticeFields = 7;
-constexpr std::int64_t kLatticeLists = 9;
-constexpr std::int64_t kSlotList = 4;
-constexpr std::int64_t kPositionList = 5;
+// As in the prelude: the most rows of a lattice that are mixed together.
+constexpr int kGroup = 4;
 
 // How one side's rows are gone through.
 struct SideRows {
@@ -70,12 +67,13 @@ class CpuPrefill {
     around_ = builder_.let("around", frame_.tokens * frame_.heads >= floats);
     for (SideRows* side : {&a_, &b_}) prepare(*side);
     if (by_windows()) {
-      builder_.comment("steps that may stay inside a tile of rows");
-      const Var near = builder_.variable("near", builder_.i64(0));
-      builder_.repeat_while(both(near<b_.most, builder_.load(b_.steps, near)> - kTile),
-                            [&] { builder_.assign(near, Ex(near) + 1); });
-      near_ = near;
+      near_ =
+          steps_within("near", "steps that may stay inside a part of a tile of rows", kTilePart);
+      inner_ = steps_within("inner", "and inside the tile", kTile);
       tile_ = builder_.reserve("tile", Type::kF32, builder_.i64(kTile * width_));
+      const Ex extent = builder_.perform("packed_floats", Procedure::kPackedExtent, 0,
+                                         {builder_.i64(kTile).id(), b_.most.id()});
+      packed_ = builder_.reserve("packed", Type::kF32, extent);
     }
     if (frame_.softmax()) {
       if (by_position()) keys_ = builder_.reserve("keys", Type::kF32, length_ * width_);
@@ -93,6 +91,9 @@ class CpuPrefill {
       if (by_windows()) {
         builder_.loop("first", builder_.i64(0), frame_.tokens, builder_.i64(kTile),
                       LoopKind::kSerial, [&](Ex first) { tile(first); });
+      } else if (by_groups()) {
+        const Var token = builder_.variable("token", builder_.i64(0));
+        builder_.repeat_while(token < frame_.tokens, [&] { group(token); });
       } else {
         builder_.loop("token", builder_.i64(0), frame_.tokens, [&](Ex token) { row(token); });
       }
@@ -106,6 +107,8 @@ class CpuPrefill {
   bool by_windows() const {
     return !frame_.softmax() && b_.shape == RowShape::kShifted && frame_.spec.long_rows;
   }
+  // Rows of a lattice, of which neighbours read nearly the same.
+  bool by_groups() const { return !frame_.softmax() && b_.shape == RowShape::kLattice; }
   bool by_position() const { return a_.by_position() || b_.by_position(); }
   Ex place(Ex position) { return (position - 1) * width_; }
 
@@ -156,8 +159,8 @@ class CpuPrefill {
     rows::emit_lattice_terms(builder_, frame_.spec.pattern, plan, next_row,
                              [&](Ex, Ex) { builder_.assign(terms, Ex(terms) + 1); });
     side.room = builder_.let("room", Ex(terms) + 1);
-    side.lattice =
-        builder_.reserve("lattice", Type::kI64, side.room * kLatticeLists + kLatticeFields);
+    const Ex extent = builder_.perform("extent", Procedure::kLatticeExtent, 0, {Ex(terms).id()});
+    side.lattice = builder_.reserve("lattice", Type::kI64, extent);
     builder_.perform(Procedure::kLatticeOpen, 0, {builder_.at(side.lattice), Ex(terms).id()});
     rows::emit_lattice_terms(builder_, frame_.spec.pattern, plan, next_row, [&](Ex f, Ex a) {
       builder_.perform(Procedure::kLatticeTerm, 0, {builder_.at(side.lattice), f.id(), a.id()});
@@ -168,12 +171,17 @@ class CpuPrefill {
     }
   }
 
-  Ex lattice_list(const SideRows& side, std::int64_t list) {
-    return builder_.load(side.lattice, builder_.i64(kLatticeBegin)) + side.room * list +
-           kLatticeFields;
+  Ex lattice_fact(const SideRows& side, const std::string& name, Procedure procedure) {
+    return builder_.perform(name, procedure, 0, {builder_.at(side.lattice)});
   }
   Ex lattice_size(const SideRows& side) {
-    return builder_.load(side.lattice, builder_.i64(kLatticeSize));
+    return lattice_fact(side, "lattice_entries", Procedure::kLatticeSize);
+  }
+  Ex lattice_positions(const SideRows& side) {
+    return lattice_fact(side, "positions_at", Procedure::kLatticePositions);
+  }
+  Ex lattice_slots(const SideRows& side) {
+    return lattice_fact(side, "slots_at", Procedure::kLatticeSlots);
   }
 
   // ---- state ----------------------------------------------------------------------------------
@@ -211,9 +219,9 @@ class CpuPrefill {
       builder_.perform(Procedure::kLatticeStart, 0,
                        {builder_.at(side.lattice), (frame_.start + 1).id()});
       return builder_.when(frame_.start > 0, [&] {
+        const Ex positions = lattice_positions(side);
         builder_.loop("e", builder_.i64(0), lattice_size(side), [&](Ex e) {
-          const Ex p =
-              builder_.let("p", builder_.load(side.lattice, lattice_list(side, kPositionList) + e));
+          const Ex p = builder_.let("p", builder_.load(side.lattice, positions + e));
           copy_in(side, e * width_, frame_.slot_of(*side.frame, side.frame->before, p));
         });
       });
@@ -252,10 +260,10 @@ class CpuPrefill {
       });
     };
     if (side.shape == RowShape::kLattice) {
+      const Ex slots = lattice_slots(side), positions = lattice_positions(side);
       builder_.loop("e", builder_.i64(0), lattice_size(side), [&](Ex e) {
-        const Ex slot =
-            builder_.let("slot", builder_.load(side.lattice, lattice_list(side, kSlotList) + e));
-        keep(builder_.load(side.lattice, lattice_list(side, kPositionList) + e), slot * width_);
+        const Ex slot = builder_.let("slot", builder_.load(side.lattice, slots + e));
+        keep(builder_.load(side.lattice, positions + e), slot * width_);
       });
     } else {
       const Ex next_row = builder_.let("next_row", length_ + 1);
@@ -276,36 +284,64 @@ class CpuPrefill {
 
   // ---- rows by windows ------------------------------------------------------------------------
 
-  // Windows of far outputs lie before the tile: first they are mixed into all its rows, eight at a
-  // time, then each row gets what is left of it, the nearest outputs last.
+  // How many steps are shorter than `rows`: the nearest ones.
+  Ex steps_within(const std::string& name, const std::string& comment, std::int64_t rows) {
+    builder_.comment(comment);
+    const Var count = builder_.variable(name, builder_.i64(0));
+    builder_.repeat_while(both(count<b_.most, builder_.load(b_.steps, count)> - rows),
+                          [&] { builder_.assign(count, Ex(count) + 1); });
+    return count;
+  }
+  Ex minimum(Ex a, Ex b) { return builder_.call(ir::Helper::kMinimum, {a, b}); }
+
+  // Windows of far outputs lie before the tile: first they are mixed into all its rows, then those
+  // before a part of the tile into its rows, and then each row gets what is left of it, the nearest
+  // outputs last.
   void tile(Ex first) {
-    const Ex rows = builder_.let(
-        "rows", builder_.call(ir::Helper::kMinimum, {builder_.i64(kTile), frame_.tokens - first}));
+    const Ex rows = builder_.let("rows", minimum(builder_.i64(kTile), frame_.tokens - first));
     builder_.loop("r", builder_.i64(0), rows, [&](Ex r) {
-      const Ex token = builder_.let("token", first + r);
-      const Ex i = builder_.let("i", frame_.start + token + 1);
-      const Ex at = builder_.let("at", frame_.token_at(token));
-      here_ = builder_.let("here", place(i));
-      list_steps(a_, i);
-      keep_input(at);
-      find_weights(a_, token);
-      mix_inputs(at, builder_.at(tile_, r * width_));
+      open_row(first + r);
+      mix_inputs(at_, builder_.at(tile_, r * width_));
     });
-    const Ex i = builder_.let("first_row", frame_.start + first + 1);
-    list_steps(b_, i);
-    const Ex windows = builder_.let(
-        "windows",
-        builder_.call(ir::Helper::kMaximum, {builder_.i64(0), Ex(b_.size) - near_}) / 8 * 8);
-    find_weights(b_, first);
-    const SideFrame& side = *b_.frame;
-    builder_.perform(Procedure::kMixWindows, channels_,
-                     {builder_.at(tile_), rows.id(), builder_.at(b_.weights, b_.weights_at + near_),
-                      (frame_.heads * side.width).id(), builder_.at(b_.values, place(i)),
-                      builder_.at(b_.steps, near_), windows.id()});
-    builder_.loop("r", builder_.i64(0), rows, [&](Ex r) { rest_of_row(first + r, r, windows); });
+    const Ex far = mix_windows("far", first, builder_.i64(0), rows, inner_, b_.most);
+    builder_.loop(
+        "part", builder_.i64(0), rows, builder_.i64(kTilePart), LoopKind::kSerial, [&](Ex part) {
+          const Ex count = builder_.let("count", minimum(builder_.i64(kTilePart), rows - part));
+          const Ex middle = mix_windows("middle", first, part, count, near_, inner_);
+          builder_.loop("r", part, part + count,
+                        [&](Ex r) { rest_of_row(first + r, r, middle, far); });
+        });
   }
 
-  void rest_of_row(Ex token_value, Ex r, Ex windows) {
+  // Mixes steps begin .. end - 1, as far as the first row of them has any, into `count` rows of the
+  // tile from its row `from` on; returns where it stopped.
+  Ex mix_windows(const std::string& name, Ex first, Ex from, Ex count, Ex begin, Ex end) {
+    const Ex token = builder_.let("first_token", first + from);
+    const Ex i = builder_.let("first_row", frame_.start + token + 1);
+    list_steps(b_, i);
+    const Ex stop =
+        builder_.let(name, builder_.call(ir::Helper::kMaximum, {begin, minimum(end, b_.size)}));
+    find_weights(b_, token);
+    builder_.perform(Procedure::kMixWindows, channels_,
+                     {builder_.at(tile_, from * width_), count.id(),
+                      builder_.at(b_.weights, b_.weights_at + begin),
+                      (frame_.heads * b_.frame->width).id(), builder_.at(b_.values, place(i)),
+                      builder_.at(b_.steps, begin), (stop - begin).id(), builder_.at(packed_)});
+    return stop;
+  }
+
+  // The inputs of a row that is one of several.
+  void open_row(Ex token_value) {
+    const Ex token = builder_.let("token", token_value);
+    const Ex i = builder_.let("i", frame_.start + token + 1);
+    at_ = builder_.let("at", frame_.token_at(token));
+    if (by_position()) here_ = builder_.let("here", place(i));
+    list_steps(a_, i);
+    keep_input(at_);
+    find_weights(a_, token);
+  }
+
+  void rest_of_row(Ex token_value, Ex r, Ex middle, Ex far) {
     const Ex token = builder_.let("token", token_value);
     const Ex i = builder_.let("i", frame_.start + token + 1);
     const Ex at = builder_.let("at", frame_.token_at(token));
@@ -313,15 +349,48 @@ class CpuPrefill {
     list_steps(b_, i);
     find_weights(b_, token);
     const Operand mixed = builder_.at(tile_, r * width_);
-    const auto mix = [&](Ex begin, Ex count) {
-      builder_.perform(Procedure::kMixRows, channels_,
-                       {mixed, builder_.at(b_.weights, b_.weights_at + begin),
-                        builder_.at(b_.values, here_), builder_.at(b_.steps, begin), count.id()});
+    const auto mix = [&](Ex begin, Ex end) {
+      builder_.perform(
+          Procedure::kMixRows, channels_,
+          {mixed, builder_.at(b_.weights, b_.weights_at + begin), builder_.at(b_.values, here_),
+           builder_.at(b_.steps, begin), (end - begin).id()});
     };
-    const Ex far = builder_.let("far", near_ + windows);
-    builder_.when(b_.size > far, [&] { mix(far, b_.size - far); });
-    mix(builder_.i64(0), builder_.call(ir::Helper::kMinimum, {near_, b_.size}));
+    builder_.when(b_.size > far, [&] { mix(far, b_.size); });
+    const Ex inner = builder_.let("inner_end", minimum(inner_, b_.size));
+    builder_.when(inner > middle, [&] { mix(middle, inner); });
+    mix(builder_.i64(0), minimum(near_, b_.size));
     close(at, mixed, builder_.f32(1));
+  }
+
+  // ---- rows by groups -------------------------------------------------------------------------
+
+  // What all rows of a group read is mixed into them at once, then each gets what is left of it.
+  void group(Var token) {
+    const Ex first = builder_.let("first", token);
+    const Ex rows = builder_.perform("rows", Procedure::kLatticeGroup, 0,
+                                     {builder_.at(b_.lattice), (frame_.tokens - first).id()});
+    const MemoryId mixed = builder_.array("mixed", Type::kF32, kGroup * width_);
+    builder_.loop("r", builder_.i64(0), rows, [&](Ex r) {
+      open_row(first + r);
+      mix_inputs(at_, builder_.at(mixed, r * width_));
+    });
+    find_weights(b_, first);
+    const Ex stride = builder_.let("stride", frame_.heads * b_.frame->width);
+    builder_.perform(Procedure::kMixGroup, channels_,
+                     {builder_.at(mixed), builder_.at(b_.weights, b_.weights_at), stride.id(),
+                      builder_.at(b_.values), builder_.at(b_.lattice)});
+    builder_.loop("r", builder_.i64(0), rows, [&](Ex r) {
+      const Ex at = builder_.let("at", frame_.token_at(first + r));
+      builder_.perform(
+          Procedure::kMixNear, channels_,
+          {builder_.at(mixed, r * width_), builder_.at(b_.weights, b_.weights_at + r * stride),
+           builder_.at(b_.values), builder_.at(b_.lattice), r.id()});
+      const Ex slot =
+          builder_.perform("slot", Procedure::kLatticeSlot, 0, {builder_.at(b_.lattice), r.id()});
+      finish(at, builder_.at(b_.values, slot * width_), builder_.at(mixed, r * width_),
+             builder_.f32(1));
+    });
+    builder_.assign(token, first + rows);
   }
 
   // ---- one row --------------------------------------------------------------------------------
@@ -391,7 +460,7 @@ class CpuPrefill {
   }
   Operand steps_of(const SideRows& side) {
     if (side.shape != RowShape::kLattice) return builder_.at(side.steps);
-    return builder_.at(side.lattice, lattice_list(side, kSlotList));
+    return builder_.at(side.lattice, lattice_slots(side));
   }
 
   // The scores of the row as weights; gives one over their sum.
@@ -460,6 +529,9 @@ class CpuPrefill {
     } else {
       kept = builder_.at(builder_.array("finished", Type::kF32, width_));
     }
+    finish(at, kept, mixed, factor);
+  }
+  void finish(Ex at, const Operand& kept, const Operand& mixed, Ex factor) {
     builder_.perform(Procedure::kCloseRow, channels_,
                      {builder_.at(frame_.y, at), kept, mixed, factor.id(), around_.id()});
   }
@@ -469,8 +541,8 @@ class CpuPrefill {
   int channels_;  // of the caller's rows
   int width_;     // floats of a row in working memory
   SideRows a_, b_;
-  Ex length_, around_, here_, near_;
-  MemoryId keys_, weights_, tile_;
+  Ex length_, around_, here_, near_, inner_, at_;
+  MemoryId keys_, weights_, tile_, packed_;
 };
 
 }  // namespace

@@ -179,16 +179,17 @@ void check_rows() {
     }
     // Windows that the rows of a tile read: row r of them, counted from row r.
     std::vector<float> tile(3 * kWidth, 2.0f);
-    const Index whole = count / kWindows * kWindows;
     std::vector<float> weights = small.weights;
     weights.insert(weights.end(), small.weights.rbegin(), small.weights.rend());
     weights.insert(weights.end(), small.weights.begin(), small.weights.end());
-    mix_windows<kWidth>(tile.data(), 3, weights.data(), 32, small.here(), small.steps.data(),
-                        whole);
+    std::vector<float> packed(static_cast<std::size_t>(packed_extent(3, count)) + 1, -7.0f);
+    mix_windows<kWidth>(tile.data(), 3, weights.data(), 32, small.here(), small.steps.data(), count,
+                        packed.data());
+    if (packed.back() != -7.0f) FAIL(kWidth << ": more weights than there is room for");
     for (int r = 0; r < 3; ++r) {
       for (int d = 0; d < kWidth; ++d) {
         float exact = 2.0f;
-        for (Index e = 0; e < whole; ++e) {
+        for (Index e = 0; e < count; ++e) {
           exact += weights[static_cast<std::size_t>(r * 32 + e)] * small.of(e, d + r * kWidth);
         }
         if (tile[static_cast<std::size_t>(r * kWidth + d)] != exact) FAIL(kWidth << ": row " << r);
@@ -287,40 +288,63 @@ TEST_CASE("slots and positions are found wherever they are") {
   }
 }
 
-TEST_CASE("a lattice holds in its slots what every row reads") {
-  const std::vector<std::pair<const char*, Index (*)(Index)>> functions = {
-      {"2^k", [](Index k) { return Index(1) << k; }},
-      {"k^2 + 1", [](Index k) { return k * k + 1; }},
-      {"3 k + 1", [](Index k) { return 3 * k + 1; }},
-      {"k + 1", [](Index k) { return k + 1; }}};
-  for (const auto& [name, f] : functions) {
-    constexpr Index kRows = 700;
-    std::vector<Index> first, step;
-    for (Index k = 0; f(k) <= kRows; ++k) {
+namespace {
+
+constexpr Index kLatticeRows = 700;
+
+struct LatticeTerms {
+  LatticeTerms(const char* of, Index (*f)(Index)) : name(of) {
+    for (Index k = 0; f(k) <= kLatticeRows; ++k) {
       first.push_back(f(k));
       const auto last = static_cast<std::size_t>(k);
       step.push_back(k == 0 ? 1 : step[last - 1] * ceil_div(f(k) - f(k - 1), step[last - 1]));
     }
+  }
+  std::vector<Index> opened(Index row) const {
+    const auto terms = static_cast<Index>(first.size());
+    std::vector<Index> lattice(static_cast<std::size_t>(lattice_extent(terms)), -1);
+    lattice_open(lattice.data(), terms);
+    for (std::size_t k = 0; k < first.size(); ++k) lattice_term(lattice.data(), first[k], step[k]);
+    lattice_start(lattice.data(), row);
+    return lattice;
+  }
+  // Descending, since p_k falls.
+  std::vector<Index> row(Index i) const {
+    std::vector<Index> exact;
+    for (std::size_t k = 0; k < first.size() && first[k] < i; ++k) {
+      const Index p = step[k] * ceil_div(i - first[k], step[k]);
+      if (exact.empty() || exact.back() != p) exact.push_back(p);
+    }
+    return exact;
+  }
+
+  const char* name;
+  std::vector<Index> first, step;
+};
+
+std::vector<LatticeTerms> lattices() {
+  return {{"2^k", [](Index k) { return Index(1) << k; }},
+          {"k^2 + 1", [](Index k) { return k * k + 1; }},
+          {"3 k + 1", [](Index k) { return 3 * k + 1; }},
+          {"k + 1", [](Index k) { return k + 1; }}};
+}
+
+}  // namespace
+
+TEST_CASE("a lattice holds in its slots what every row reads") {
+  for (const LatticeTerms& terms : lattices()) {
     for (const Index start : {0, 1, 2, 9, 100, 333}) {
-      const auto terms = static_cast<Index>(first.size());
-      std::vector<Index> lattice(static_cast<std::size_t>(lattice_extent(terms)), -1);
-      lattice_open(lattice.data(), terms);
-      for (std::size_t k = 0; k < first.size(); ++k) {
-        lattice_term(lattice.data(), first[k], step[k]);
-      }
-      lattice_start(lattice.data(), start + 1);
+      std::vector<Index> lattice = terms.opened(start + 1);
+      const std::vector<Index>& first = terms.first;
+      const char* const name = terms.name;
       std::vector<Index> held(first.size() + 1, 0);  // the position in each slot
       const auto at = [&](Index index) { return lattice[static_cast<std::size_t>(index)]; };
       for (Index e = 0; e < at(kSize); ++e) {
         held[static_cast<std::size_t>(at(lattice_slots(lattice.data()) + e))] =
             at(lattice_positions(lattice.data()) + e);
       }
-      for (Index row = start + 1; row < kRows; ++row) {
-        std::vector<Index> exact;  // descending, since p_k falls
-        for (std::size_t k = 0; k < first.size() && first[k] < row; ++k) {
-          const Index p = step[k] * ceil_div(row - first[k], step[k]);
-          if (exact.empty() || exact.back() != p) exact.push_back(p);
-        }
+      for (Index row = start + 1; row < kLatticeRows; ++row) {
+        const std::vector<Index> exact = terms.row(row);
         if (at(kSize) != static_cast<Index>(exact.size())) FAIL(name << ": size of row " << row);
         for (std::size_t e = 0; e < exact.size(); ++e) {
           const auto entry = static_cast<Index>(e);
@@ -332,6 +356,55 @@ TEST_CASE("a lattice holds in its slots what every row reads") {
         }
         held[static_cast<std::size_t>(lattice_next(lattice.data()))] = row;
       }
+    }
+  }
+}
+
+TEST_CASE("a group of lattice rows mixes what each of them reads") {
+  constexpr int kWidth = 24;
+  const auto value = [](Index p, int d) { return static_cast<float>((p * 31 + d) % 13 - 6); };
+  const auto weight = [](Index row, Index e) { return static_cast<float>((row * 7 + e) % 5 - 2); };
+  for (const LatticeTerms& terms : lattices()) {
+    for (const Index start : {0, 5, 100}) {
+      std::vector<Index> lattice = terms.opened(start + 1);
+      const auto room = static_cast<Index>(terms.first.size()) + 1;
+      std::vector<float> rows(static_cast<std::size_t>(room * kWidth), 1e6f);
+      const auto keep = [&](Index slot, Index p) {
+        for (int d = 0; d < kWidth; ++d) {
+          rows[static_cast<std::size_t>(slot * kWidth + d)] = value(p, d);
+        }
+      };
+      for (Index e = 0; e < lattice_size(lattice.data()); ++e) {
+        keep(lattice[static_cast<std::size_t>(lattice_slots(lattice.data()) + e)],
+             lattice[static_cast<std::size_t>(lattice_positions(lattice.data()) + e)]);
+      }
+      Index groups_of_all = 0;
+      for (Index row = start + 1; row + 8 < kLatticeRows;) {
+        std::vector<float> weights;
+        for (Index r = 0; r < kGroupRows; ++r) {
+          for (Index e = 0; e < room; ++e) weights.push_back(weight(row + r, e));
+        }
+        std::vector<float> mixed(kGroupRows * kWidth, 1.0f);
+        const Index wanted = 1 + (row / 3) % 6;
+        const Index group = lattice_group(lattice.data(), wanted);
+        if (group < 1 || group > wanted || group > kGroupRows) FAIL(terms.name << ": group");
+        groups_of_all += group == kGroupRows ? 1 : 0;
+        mix_group<kWidth>(mixed.data(), weights.data(), room, rows.data(), lattice.data());
+        for (Index r = 0; r < group; ++r, ++row) {
+          float* const sums = mixed.data() + r * kWidth;
+          mix_near<kWidth>(sums, weights.data() + r * room, rows.data(), lattice.data(), r);
+          const std::vector<Index> exact = terms.row(row);
+          for (int d = 0; d < kWidth; ++d) {
+            float sum = 1.0f;
+            for (std::size_t e = 0; e < exact.size(); ++e) {
+              sum += weight(row, static_cast<Index>(e)) * value(exact[e], d);
+            }
+            if (sums[d] != sum) FAIL(terms.name << " from " << start << ": row " << row);
+          }
+          keep(lattice_slot(lattice.data(), r), row);
+        }
+      }
+      CHECK(groups_of_all > 10);
     }
   }
 }
