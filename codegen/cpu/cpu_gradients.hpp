@@ -204,4 +204,85 @@ class SoftmaxGradient {
   float dquery_[kLength] = {};
 };
 
+// ---- given weights by windows -------------------------------------------------------------------
+
+// Where row i reads i + steps[e], with steps negative and descending, lambda of a tile of rows is
+// gathered from rows behind the tile: a forward pass with transposed weights. Rows are floats,
+// kWidth of them, side by side.
+
+// lambda[r] += the sum over e of weights[r - steps[e]][e] * lambda[r - steps[e]], for `count` rows
+// r and those steps begin .. end - 1 that stay inside the sequence, of which the first row and
+// those behind it are `left`. No step is shorter than `count`. Rows of weights are `stride` apart.
+template <int kWidth, typename W>
+inline void gather_windows(float* lambda, Index count, const W* weights, Index stride,
+                           const Index* steps, Index begin, Index end, Index left, float* packed) {
+  constexpr int kVectors = kWidth / kLanes;
+  constexpr int kWhole = kVectors / 8;
+  const Index column = packed_column(count);
+  Index whole = begin;  // the steps that every row of the tile has
+  while (whole < end && count - steps[whole] <= left) ++whole;
+  constexpr Index kAtOnce = 64;
+  Index ahead[kAtOnce];
+  for (Index at = begin; at < whole; at += kAtOnce) {
+    const Index some = whole - at < kAtOnce ? whole - at : kAtOnce;
+    for (Index e = 0; e < some; ++e) {
+      ahead[e] = -steps[at + e];
+      const W* const from = weights + ahead[e] * stride + at + e;
+      float* const to = packed + e / kWindows * column + e % kWindows;
+      for (Index r = 0; r < count; ++r) to[r * kWindows] = to_float(from[r * stride]);
+    }
+    for (int part = 0; part < kWhole; ++part) {
+      float* const channels = lambda + part * 64;
+      mix_window_channels<8, kWidth>(channels, count, packed, channels, ahead, some);
+    }
+    if constexpr (kVectors % 8 != 0) {
+      float* const channels = lambda + kWhole * 64;
+      mix_window_channels<kVectors % 8, kWidth>(channels, count, packed, channels, ahead, some);
+    }
+  }
+  for (Index e = whole; e < end && left + steps[e] > 0; ++e) {
+    for (Index r = 0; r < left + steps[e]; ++r) {
+      const float* const from = lambda + (r - steps[e]) * kWidth;
+      const float weight = to_float(weights[(r - steps[e]) * stride + e]);
+      for (int d = 0; d < kWidth; ++d) lambda[r * kWidth + d] += weight * from[d];
+    }
+  }
+}
+
+// lambda[steps[e]] += weights[e] * lambda[0].
+template <int kWidth, typename W>
+inline void push_rows(float* lambda, const W* weights, const Index* steps, Index count) {
+  for (Index e = 0; e < count; ++e) {
+    float* const to = lambda + steps[e] * kWidth;
+    const float weight = to_float(weights[e]);
+#pragma GCC ivdep
+    for (int d = 0; d < kWidth; ++d) to[d] += weight * lambda[d];
+  }
+}
+
+// slopes[r * stride + e] = <lambda[r], values[r + steps[e]]> for `count` rows r, the first of which
+// has `before` rows before it; zero behind the last step of a row, up to `width`.
+template <int kWidth, typename T>
+inline void slope_windows(T* slopes, Index stride, Index width, Index count, const float* lambda,
+                          const float* values, const Index* steps, Index most, Index before) {
+  Index shared = 0;  // whole groups of steps that every row of the tile has
+  while (shared + 8 <= most && steps[shared + 7] + before >= 0) shared += 8;
+  for (Index e = 0; e < shared; e += 8) {
+    for (Index r = 0; r < count; ++r) {
+      float sums[8];
+      score_rows<kWidth>(sums, lambda + r * kWidth, values + r * kWidth, steps + e, 8);
+      for (Index i = 0; i < 8; ++i) store_real(slopes + r * stride + e + i, sums[i]);
+    }
+  }
+  for (Index r = 0; r < count; ++r) {
+    Index e = shared;
+    for (; e < most && steps[e] + before + r >= 0; ++e) {
+      float sum;
+      score_rows<kWidth>(&sum, lambda + r * kWidth, values + r * kWidth, steps + e, 1);
+      store_real(slopes + r * stride + e, sum);
+    }
+    for (; e < width; ++e) store_real(slopes + r * stride + e, 0.0f);
+  }
+}
+
 }  // namespace heddle

@@ -139,7 +139,11 @@ class CpuRows {
 ir::Kernel backward_cpu(const KernelSpec& spec) {
   Builder builder(spec.symbol, spec.target, 1);
   GradientFrame frame(builder, spec);
-  CpuRows(frame).run();
+  if (frame.by_windows()) {
+    backward_windows(frame);
+  } else {
+    CpuRows(frame).run();
+  }
   return builder.take();
 }
 

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "codegen/rows/row_shape.hpp"
 #include "codegen/rows/syntax.hpp"
 
 namespace heddle::schedule {
@@ -24,7 +25,11 @@ bool is_row_itself(const rows::RowPlan& plan) {
 }  // namespace
 
 GradientFrame::GradientFrame(Builder& the_builder, const KernelSpec& the_spec)
-    : builder(the_builder), spec(the_spec), own_input_only_(is_row_itself(the_spec.a)) {
+    : builder(the_builder),
+      spec(the_spec),
+      own_input_only_(is_row_itself(the_spec.a)),
+      by_windows_(!cuda() && !softmax() && own_input_only_ &&
+                  rows::shape_of(the_spec.b) == rows::RowShape::kShifted) {
   const std::vector<std::string> shape = {"batch", "tokens", "heads",
                                           std::to_string(spec.head_dim)};
   const auto read = [&](const char* name) {
@@ -58,7 +63,7 @@ GradientFrame::GradientFrame(Builder& the_builder, const KernelSpec& the_spec)
     side->dcoefficients = builder.buffer("dcoef_" + letter, spec.dtype, Access::kWrite,
                                          {"batch", "tokens", "heads", "width_" + letter});
   }
-  lambda = write("scratch_lambda", ElementType::kF32);
+  if (!by_windows_) lambda = write("scratch_lambda", ElementType::kF32);
   dk_apart = narrow && softmax();
   dx_apart = narrow && !own_input_only();
   dk_sum = dk_apart ? write("scratch_dk", ElementType::kF32) : dk;

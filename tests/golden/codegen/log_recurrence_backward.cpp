@@ -16,7 +16,6 @@ extern "C" void log_recurrence_backward(
     float* __restrict__ dx,
     float* __restrict__ dcoef_a,
     float* __restrict__ dcoef_b,
-    float* __restrict__ scratch_lambda,
     std::int32_t tokens_arg,
     std::int32_t heads_arg,
     std::int32_t width_a_arg,
@@ -26,64 +25,67 @@ extern "C" void log_recurrence_backward(
   const Index heads = heads_arg;
   const Index width_a = width_a_arg;
   const Index width_b = width_b_arg;
-  // lambda starts as dy, and every other sum at zero
-  for (Index token = 0; token < tokens; ++token) {
-    for (Index block = first_block; block < last_block; ++block) {
-      const Index batch = block / heads;
-      const Index head = block % heads;
-      const Index token_stride = heads * 64;
-      const Index token_base = (batch * tokens * heads + head) * 64;
-      const Index at = token_base + token * token_stride;
-      #pragma GCC ivdep
-      for (Index d = 0; d < 64; ++d) {
-        scratch_lambda[at + d] = dy[at + d];
-      }
-    }
+  // how far back the outputs lie that a row reads
+  Index* const steps = reserve<Index>(0, tokens);
+  Index most = 0;
+  Index f = 1;
+  while (f < tokens) {
+    const Index p = tokens - f;
+    steps[most] = p - tokens;
+    most += 1;
+    const Index next_f = f * 2;
+    f = next_f;
   }
-  // row i finds lambda_i complete and pushes it to what it reads
-  for (Index done = 0; done < tokens; ++done) {
-    const Index token = tokens - 1 - done;
-    for (Index block = first_block; block < last_block; ++block) {
-      const Index batch = block / heads;
-      const Index head = block % heads;
-      const Index token_stride = heads * 64;
-      const Index token_base = (batch * tokens * heads + head) * 64;
+  // steps that may stay inside a tile of rows
+  Index near = 0;
+  while (near < most && steps[near] > -64) {
+    near += 1;
+  }
+  float* const lambda = reserve<float>(1, tokens * 64);
+  float* const values = reserve<float>(2, tokens * 64);
+  const Index packed_floats = packed_extent(64, most);
+  float* const packed = reserve<float>(3, packed_floats);
+  for (Index block = first_block; block < last_block; ++block) {
+    const Index batch = block / heads;
+    const Index head = block % heads;
+    const Index token_stride = heads * 64;
+    const Index token_base = (batch * tokens * heads + head) * 64;
+    // lambda starts as dy
+    for (Index token = 0; token < tokens; ++token) {
       const Index at = token_base + token * token_stride;
-      const Index i = token + 1;
-      float own[64];
-      #pragma GCC ivdep
-      for (Index d = 0; d < 64; ++d) {
-        own[d] = 0.0f;
+      keep_row<64>(lambda + token * 64, dy + at);
+      keep_row<64>(values + token * 64, y + at);
+    }
+    for (Index done = 0; done < tokens; done += 64) {
+      const Index rows = minimum(64, tokens - done);
+      const Index first = tokens - done - rows;
+      const Index here = first * 64;
+      const Index coef_at = ((batch * tokens + first) * heads + head) * width_b;
+      const Index stride = heads * width_b;
+      gather_windows<64>(lambda + here, rows, coef_b + coef_at, stride, steps, near, most, tokens - first, packed);
+      Index reach = near;
+      for (Index above = 0; above < rows; ++above) {
+        const Index r = rows - 1 - above;
+        while (reach > 0 && steps[reach - 1] + first + r < 0) {
+          reach -= 1;
+        }
+        push_rows<64>(lambda + here + r * 64, coef_b + coef_at + r * stride, steps, reach);
       }
-      const Index coef_at = ((batch * tokens + token) * heads + head) * width_a;
-      Index entry = 0;
-      const Index from = token_base + (i - 1) * token_stride;
-      const float weight = coef_a[coef_at + entry];
-      const float slope = push_entry<64>(scratch_lambda + at, x + from, own, weight);
-      dcoef_a[coef_at + entry] = slope;
-      entry += 1;
-      for (Index rest = entry; rest < width_a; ++rest) {
-        dcoef_a[coef_at + rest] = 0.0f;
-      }
-      const Index coef_at_2 = ((batch * tokens + token) * heads + head) * width_b;
-      Index entry_2 = 0;
-      Index f = 1;
-      while (f < i) {
-        const Index p = i - f;
-        const Index from_2 = token_base + (p - 1) * token_stride;
-        const float weight_2 = coef_b[coef_at_2 + entry_2];
-        const float slope_2 = push_entry<64>(scratch_lambda + at, y + from_2, scratch_lambda + from_2, weight_2);
-        dcoef_b[coef_at_2 + entry_2] = slope_2;
-        entry_2 += 1;
-        const Index next_f = f * 2;
-        f = next_f;
-      }
-      for (Index rest = entry_2; rest < width_b; ++rest) {
-        dcoef_b[coef_at_2 + rest] = 0.0f;
-      }
-      #pragma GCC ivdep
-      for (Index d = 0; d < 64; ++d) {
-        dx[at + d] = own[d];
+      slope_windows<64>(dcoef_b + coef_at, stride, width_b, rows, lambda + here, values + here, steps, most, first);
+      for (Index r = 0; r < rows; ++r) {
+        const Index token = first + r;
+        const Index at = token_base + token * token_stride;
+        const Index own_at = ((batch * tokens + token) * heads + head) * width_a;
+        const float weight = coef_a[own_at];
+        #pragma GCC ivdep
+        for (Index d = 0; d < 64; ++d) {
+          dx[at + d] = weight * lambda[here + r * 64 + d];
+        }
+        const float slope = dot<64>(lambda + here + r * 64, x + at);
+        dcoef_a[own_at] = slope;
+        for (Index rest = 1; rest < width_a; ++rest) {
+          dcoef_a[own_at + rest] = 0.0f;
+        }
       }
     }
   }

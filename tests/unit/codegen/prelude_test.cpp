@@ -221,6 +221,69 @@ TEST_CASE("rows are mixed and scored whatever their width and number") {
   check_rows<256>();
 }
 
+// The rows of a short sequence, tile by tile, against the sums that define what they get.
+TEST_CASE("gradients of given weights are gathered, pushed and scored by windows") {
+  constexpr int kWidth = 72;
+  constexpr Index kTokens = 150, kStride = 90, kTile = 16;
+  std::vector<Index> steps;
+  for (Index k = 0; k < 80; ++k) steps.push_back(-(k < 70 ? k + 1 : 70 + (k - 69) * 9));
+  const auto most = static_cast<Index>(steps.size());
+  const Index near = kTile - 1;  // shorter than a tile
+  std::vector<float> rows, values, weights;
+  for (Index at = 0; at < kTokens * kWidth; ++at) {
+    rows.push_back(static_cast<float>(at * 31 % 7 - 3));
+    values.push_back(static_cast<float>(at * 17 % 5 - 2));
+  }
+  for (Index at = 0; at < kTokens * kStride; ++at) {
+    weights.push_back(static_cast<float>(at * 13 % 5 - 2));
+  }
+  const auto row = [&](std::vector<float>& all, Index r) { return all.data() + r * kWidth; };
+  std::vector<float> packed(static_cast<std::size_t>(packed_extent(kTile, most)) + 1, -7.0f);
+  for (const Index first : {Index(0), Index(3), Index(60), Index(134), Index(148)}) {
+    const Index count = std::min(kTile, kTokens - first);
+    std::vector<float> lambda = rows;
+    gather_windows<kWidth>(row(lambda, first), count, weights.data() + first * kStride, kStride,
+                           steps.data(), near, most, kTokens - first, packed.data());
+    CHECK(packed.back() == -7.0f);
+    for (Index r = 0; r < kTokens; ++r) {
+      for (int d = 0; d < kWidth; ++d) {
+        float exact = row(rows, r)[d];
+        for (Index e = near; e < most && r >= first && r < first + count; ++e) {
+          const Index reader = r - steps[static_cast<std::size_t>(e)];
+          if (reader >= kTokens) continue;
+          exact += weights[static_cast<std::size_t>(reader * kStride + e)] * row(rows, reader)[d];
+        }
+        if (row(lambda, r)[d] != exact) FAIL("gathered from " << first << ": row " << r);
+      }
+    }
+    const Index pushed = std::min(near, first);
+    lambda = rows;
+    push_rows<kWidth>(row(lambda, first), weights.data(), steps.data(), pushed);
+    for (Index r = 0; r < kTokens; ++r) {
+      const Index e = first - r - 1;  // the nearest steps are 1, 2, ...
+      const float weight = e >= 0 && e < pushed ? weights[static_cast<std::size_t>(e)] : 0.0f;
+      for (int d = 0; d < kWidth; ++d) {
+        const float exact = row(rows, r)[d] + weight * row(rows, first)[d];
+        if (row(lambda, r)[d] != exact) FAIL("pushed from " << first << ": row " << r);
+      }
+    }
+    std::vector<float> slopes(static_cast<std::size_t>(count * kStride), -7.0f);
+    slope_windows<kWidth>(slopes.data(), kStride, kStride - 1, count, row(rows, first),
+                          row(values, first), steps.data(), most, first);
+    for (Index r = 0; r < count; ++r) {
+      for (Index e = 0; e < kStride; ++e) {
+        float exact = e < kStride - 1 ? 0.0f : -7.0f;
+        if (e < most && first + r + steps[static_cast<std::size_t>(e)] >= 0) {
+          const Index from = first + r + steps[static_cast<std::size_t>(e)];
+          for (int d = 0; d < kWidth; ++d) exact += row(rows, first + r)[d] * row(values, from)[d];
+        }
+        const float slope = slopes[static_cast<std::size_t>(r * kStride + e)];
+        if (slope != exact) FAIL("slope " << e << " of row " << first + r);
+      }
+    }
+  }
+}
+
 TEST_CASE("scores become softmax weights of two kinds") {
   for (const Index count : {0, 1, 5, 8, 13, 16, 40}) {
     for (const Index first : {Index(0), Index(1), count / 2, count}) {
