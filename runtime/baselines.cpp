@@ -16,9 +16,16 @@ namespace {
 using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 using Sparse = Eigen::SparseMatrix<float, Eigen::RowMajor, std::int32_t>;
 
+// A sparse solve takes one column of its right-hand sides after the other: they are faster one
+// behind the other than side by side.
+using Columns = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::ColMajor>;
+
 // The inputs of one head in float32.
 struct Head {
-  Matrix q, k, x, coef_a, coef_b, y;
+  Matrix q, k;
+  Columns x;
+  Matrix coef_a, coef_b;
+  Columns y;
 };
 
 Matrix gather(const Problem& problem, const char* name, std::int64_t b, std::int64_t h) {
