@@ -94,7 +94,8 @@ class Evidence(unittest.TestCase):
         check_evidence.check(honest, own_input, row)
         tampers = {
             "a path fewer": lambda r: r["congestion"]["paths"].pop(),
-            "a step that no row takes": lambda r: r["congestion"]["paths"][7].__delitem__(1),
+            "a path that starts late": lambda r: r["congestion"]["paths"][7].pop(0),
+            "a step that no row takes": lambda r: r["congestion"]["paths"][7].insert(1, 40),
             "a smaller upper bound": lambda r: r["congestion"].update(upper=r["congestion"]["upper"] - 1),
             "a larger lower bound": lambda r: r["congestion"].update(lower=r["congestion"]["lower"] + 1),
             "equal weights": lambda r: r["congestion"].update(weights=[1] * 32),
