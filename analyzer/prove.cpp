@@ -87,7 +87,14 @@ class Prover {
     for (std::int64_t i = 1; i <= options_.check_up_to; ++i) {
       values.push_back(*measured_.value().value(measure, {Integer(i)}).value().to_int64());
     }
-    const auto decide = [&](const std::string& text) { return proves(text); };
+    // An exact form is tried seldom and is worth the most.
+    const auto decide = [&](const std::string& text) {
+      const bool exact = text.find(" = ") != std::string::npos;
+      structure_.knowledge.resource_limit = options_.resource_limit / (exact ? 1 : kShareOfGuess);
+      const bool proved = proves(text);
+      hurry();
+      return proved;
+    };
     set_forms(derived,
               proof::find_closed_forms(std::string(name_of(measure)) + "(i)", "i", values, decide));
   }
