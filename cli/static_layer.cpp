@@ -32,10 +32,8 @@ struct Class {
   const char* weights;
   const char* op;
 };
-constexpr Class kBinding[] = {{"softmax", "prefill"},
-                              {"softmax", "decode"},
-                              {"linear", "prefill"},
-                              {"linear", "decode"}};
+constexpr Class kBinding[] = {
+    {"softmax", "prefill"}, {"softmax", "decode"}, {"linear", "prefill"}, {"linear", "decode"}};
 bool binds(const Manifest& manifest, const KernelEntry& entry) {
   return manifest.target == "cuda" &&
          std::any_of(std::begin(kBinding), std::end(kBinding), [&](const Class& each) {

@@ -48,8 +48,7 @@ class Question {
       const Z3_func_decl constant = Z3_model_get_const_decl(context_, model, index);
       const Z3_ast value = Z3_model_get_const_interp(context_, model, constant);
       if (value == nullptr || Z3_get_ast_kind(context_, value) != Z3_NUMERAL_AST) continue;
-      const std::string name =
-          Z3_get_symbol_string(context_, Z3_get_decl_name(context_, constant));
+      const std::string name = Z3_get_symbol_string(context_, Z3_get_decl_name(context_, constant));
       const std::string text = Z3_get_numeral_string(context_, value);
       const bool negative = text[0] == '-';
       const auto number = Integer::parse(text.substr(negative ? 1 : 0));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Z3's core without the tactics that a script's logic calls for: what many small questions of linear
-// arithmetic need, at a fifth of the time each.
+// Z3's core without the tactics that a script's logic calls for: what many small questions of
+// linear arithmetic need, at a fifth of the time each.
 #pragma once
 
 #include "analyzer/smt/solver.hpp"

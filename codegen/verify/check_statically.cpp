@@ -78,8 +78,8 @@ class Layer {
   void check(const verify::Lifted& lifted) {
     // A launch that goes wrong needs no proofs beside it.
     if (const auto found = verify::refute(lifted, manifest_, entry_, options_.replay_work)) {
-      return conclude(found->obligation,
-                      {{found->obligation, true, found->sentence, found->at}}, "");
+      return conclude(found->obligation, {{found->obligation, true, found->sentence, found->at}},
+                      "");
     }
     const verify::Uniformity uniformity = verify::spread_of(lifted);
     verify::Facts facts;
@@ -120,14 +120,14 @@ class Layer {
                             " in the shapes of the manifest, axis by axis"});
     verify::RacesResult races =
         verify::check_races(lifted, launch, facts, prover_, execution.trace);
-    families.push_back({"races", std::move(races.findings),
-                        count(races.pairs, "pair", "pairs") +
-                            " of accesses that no barrier separates"});
+    families.push_back(
+        {"races", std::move(races.findings),
+         count(races.pairs, "pair", "pairs") + " of accesses that no barrier separates"});
     verify::CoverageResult initialised =
         verify::check_initialised(lifted, launch, facts, prover_, execution.trace);
-    families.push_back({"initialised", std::move(initialised.findings),
-                        count(initialised.looked_at, "read", "reads") +
-                            " of what a write has filled before"});
+    families.push_back(
+        {"initialised", std::move(initialised.findings),
+         count(initialised.looked_at, "read", "reads") + " of what a write has filled before"});
     verify::CoverageResult outputs =
         verify::check_outputs(lifted, entry_, launch, facts, prover_, execution.trace);
     families.push_back({"outputs", std::move(outputs.findings),

@@ -68,7 +68,9 @@ class Search {
             around_.resize(depth);
           },
           [&](const ir::While& node) { inside(node.condition, {&node.body}); },
-          [&](const ir::If& node) { inside(node.condition, {&node.body, &node.otherwise}); },
+          [&](const ir::If& node) {
+            inside(node.condition, {&node.body, &node.otherwise});
+          },
           [](const auto&) {});
     }
   }

@@ -444,8 +444,8 @@ class Lifter : public ExpressionReader {
   }
   void backward_loop(Body& statements, ir::For loop, TextPlace at) {
     const ir::ValueId counter = make(Type::kI64, ir::Read{loop.variable}, at);
-    const ir::ValueId condition = make(
-        Type::kBool, ir::Binary{ir::BinaryOperator::kLess, counter, loop.end}, at);
+    const ir::ValueId condition =
+        make(Type::kBool, ir::Binary{ir::BinaryOperator::kLess, counter, loop.end}, at);
     while_counting(statements, loop, condition, at);
   }
   // From the operator of the step on.

@@ -22,9 +22,8 @@ std::string MemoryRecord::place(std::int64_t index) const {
 
 std::optional<Violation> MemoryRecord::bounds(std::int64_t index, const Visit& visit) const {
   if (options_.missing) {
-    return Violation{"bounds",
-                     told(visit) + " touches " + place(index) + ", which need not be given",
-                     visit.at};
+    return Violation{
+        "bounds", told(visit) + " touches " + place(index) + ", which need not be given", visit.at};
   }
   if (0 <= index && index < options_.length) return std::nullopt;
   return Violation{"bounds",

@@ -34,10 +34,10 @@ class MemoryRecord {
   struct Options {
     std::string name;
     std::int64_t length = 0;
-    bool global = false;      // seen by all blocks
-    bool written = false;     // holds numbers before the launch
+    bool global = false;        // seen by all blocks
+    bool written = false;       // holds numbers before the launch
     bool written_once = false;  // no element may be written twice
-    bool missing = false;     // no such memory: not to be touched
+    bool missing = false;       // no such memory: not to be touched
   };
   explicit MemoryRecord(Options options);
 

@@ -61,11 +61,10 @@ class Run {
     length_ = std::accumulate(sequence_.pieces.begin(), sequence_.pieces.end(), 0);
     for (const auto& [name, layout] :
          {std::pair{"slots_a", &manifest_.cache_a}, std::pair{"slots_b", &manifest_.cache_b}}) {
-      const auto needed = layout->retention == CacheRetention::kAll
-                              ? Result<std::int64_t>(std::int64_t{length_})
-                          : layout->retention == CacheRetention::kNone
-                              ? Result<std::int64_t>(std::int64_t{0})
-                              : layout->slots(length_);
+      const auto needed =
+          layout->retention == CacheRetention::kAll    ? Result<std::int64_t>(std::int64_t{length_})
+          : layout->retention == CacheRetention::kNone ? Result<std::int64_t>(std::int64_t{0})
+                                                       : layout->slots(length_);
       if (!needed) return false;
       sizes_[name] = std::max<std::int64_t>(0, *needed + extra_slots_);
     }
@@ -108,8 +107,7 @@ class Run {
     options.global = true;
     options.written = argument.access != Access::kWrite && !scratch;
     // A gradient may be summed up where it is to stand.
-    options.written_once =
-        argument.access == Access::kWrite && !scratch && entry_.op != "backward";
+    options.written_once = argument.access == Access::kWrite && !scratch && entry_.op != "backward";
     options.missing = starts_with(argument.name, "initial_") && of("start") == 0;
     MemoryRecord record(options);
     const auto kept = state_.find(argument.name.substr(argument.name.find('_') + 1));
@@ -197,9 +195,8 @@ std::vector<Sequence> usual(const std::string& op) {
     return {{1, 1, {1}}, {1, 2, {3}}, {2, 3, {7}}, {1, 2, {20}}, {1, 1, {70}}, {1, 1, {150}}};
   }
   if (op == "prefill") {
-    return {{1, 1, {1}},     {1, 1, {2}},    {1, 2, {3}},  {2, 1, {2, 1}},
-            {2, 3, {4, 3}},  {1, 2, {9, 8}}, {1, 1, {33}}, {1, 1, {40, 30}},
-            {1, 1, {5, 140}}, {1, 1, {300}}};
+    return {{1, 1, {1}},    {1, 1, {2}},  {1, 2, {3}},      {2, 1, {2, 1}},   {2, 3, {4, 3}},
+            {1, 2, {9, 8}}, {1, 1, {33}}, {1, 1, {40, 30}}, {1, 1, {5, 140}}, {1, 1, {300}}};
   }
   return {{1, 1, {1}}, {1, 1, {2}}, {1, 2, {3}}, {2, 3, {5}}, {1, 2, {17}}, {1, 1, {33}}};
 }

@@ -90,9 +90,7 @@ class Block {
     work_ -= static_cast<std::int64_t>(threads_);
     if (work_ < 0) throw GaveUp{};
   }
-  static bool any(const Mask& mask) {
-    return std::find(mask.begin(), mask.end(), 1) != mask.end();
-  }
+  static bool any(const Mask& mask) { return std::find(mask.begin(), mask.end(), 1) != mask.end(); }
   template <typename Do>
   void each(const Mask& mask, Do&& act) const {
     for (std::size_t thread = 0; thread < threads_; ++thread) {
@@ -206,7 +204,8 @@ class Block {
     const TextPlace at = lifted_.place(id);
     violates("arithmetic",
              told(visit(thread, at)) + " computes with " + std::to_string(x) + " and " +
-                 std::to_string(y) + " what has no value in 64 bits or divides other than >= 0 "
+                 std::to_string(y) +
+                 " what has no value in 64 bits or divides other than >= 0 "
                  "by > 0",
              at);
   }
@@ -331,12 +330,8 @@ class Block {
             arrays_[static_cast<std::size_t>(node.array.index)][t] = record_of(array);
           });
         },
-        [&](const ir::Define& node) {
-          take(of(node.variable), evaluate(node.value, mask), mask);
-        },
-        [&](const ir::Assign& node) {
-          take(of(node.variable), evaluate(node.value, mask), mask);
-        },
+        [&](const ir::Define& node) { take(of(node.variable), evaluate(node.value, mask), mask); },
+        [&](const ir::Assign& node) { take(of(node.variable), evaluate(node.value, mask), mask); },
         [&](const ir::Choose& node) {
           const Lanes truth = evaluate(kernel_[node.view].condition, mask);
           each(mask, [&](std::size_t t) {

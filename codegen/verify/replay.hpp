@@ -23,8 +23,8 @@ using Memories = std::map<std::string, MemoryRecord>;
 
 struct ReplayResult {
   std::optional<Violation> violation;
-  bool gave_up = false;         // `work` was used up before the end
-  std::int64_t work = 0;        // operations of single threads that were carried out
+  bool gave_up = false;   // `work` was used up before the end
+  std::int64_t work = 0;  // operations of single threads that were carried out
 };
 ReplayResult replay(const Lifted& lifted, const ReplayLaunch& launch, Memories& buffers,
                     std::int64_t work);

@@ -213,7 +213,8 @@ class Search {
       for (const Term& each : facts) {
         // A fact about a product that moves is left out.
         const std::optional<Term> term = with_values(each);
-        if (term) result.assumed.push_back(there.empty() ? *term : implies(conjunction(there), *term));
+        if (term)
+          result.assumed.push_back(there.empty() ? *term : implies(conjunction(there), *term));
       }
     };
     // What is granted was shown of visits that there are.

@@ -53,8 +53,9 @@ int main(int argc, char** argv) {
                 each.mutant.before.c_str(), each.mutant.after.c_str());
     std::fflush(stdout);
   }
-  std::printf("%zu mutants: %d unsafe, of which the static layer alone rejects %d (%.1f%%); "
-              "%d that only change values, or nothing\n",
-              drawn, unsafe, rejected, unsafe == 0 ? 100.0 : 100.0 * rejected / unsafe, others);
+  std::printf(
+      "%zu mutants: %d unsafe, of which the static layer alone rejects %d (%.1f%%); "
+      "%d that only change values, or nothing\n",
+      drawn, unsafe, rejected, unsafe == 0 ? 100.0 : 100.0 * rejected / unsafe, others);
   return wrong == 0 ? 0 : 1;
 }

@@ -171,14 +171,46 @@ TEST_CASE("a prefill from the first token on may have no slots") {
               "bounds", "slots_a = 0");
 }
 
+TEST_CASE("what no printer writes is read as C++ does, and rejected for what it does") {
+  is_rejected(Hostile("decode").begin("  if (threadIdx.x < 32) __syncthreads();\n"), "barriers",
+              "waits at a barrier that thread 32 does not come to");
+  // The comment is no statement: what is guarded is the store.
+  is_rejected(
+      Hostile("decode").begin("  if (start > 0)\n    // later\n    warp_total[4] = 0.0f;\n"),
+      "bounds", "1 token after 1");
+  is_rejected(Hostile("decode").begin(
+                  "  for (Index w = 4; w >= 0; w -= 1) {\n    warp_total[w] = 0.0f;\n  }\n"),
+              "bounds", "touches warp_total[4] of 4 elements");
+  is_rejected(Hostile("decode").begin(
+                  "  for (Index w = 0; w <= 4; ++w) {\n    warp_total[w] = 0.0f;\n  }\n"),
+              "races", "writes warp_total[0]");
+  is_rejected(Hostile("decode").begin("  for (Index w = 0; w < 4; w = 1) {\n  }\n"), "loops",
+              "never ends");
+}
+
+TEST_CASE("a loop that moves, but not to its end, is rejected") {
+  is_rejected(Hostile("decode").begin(R"(
+  Index left = 9;
+  Index turns = 0;
+  while (left > 0) {
+    turns += 1;
+    if (turns < 0) {
+      left -= 1;
+    }
+    turns = turns % 3;
+  }
+)"),
+              "loops", "never ends");
+}
+
 TEST_CASE("what C++ reads otherwise is not read at all") {
-  for (const char* code : {
-           // (c < flag) ? 1 : 0
-           "  const bool flag = start > 3;\n  for (Index c = 0; c < flag ? 1 : 0; c += 1) {\n  }\n",
-           // the new one, which has no value yet
-           "  if (start > 1) {\n    const Index start = start;\n  }\n",
-           // unsigned, so that nothing is below -1
-           "  if ((start > 1 ? threadIdx.x : 0) < -1) {\n    warp_total[4] = 0.0f;\n  }\n"}) {
+  for (const char* code :
+       {// (c < flag) ? 1 : 0
+        "  const bool flag = start > 3;\n  for (Index c = 0; c < flag ? 1 : 0; c += 1) {\n  }\n",
+        // the new one, which has no value yet
+        "  if (start > 1) {\n    const Index start = start;\n  }\n",
+        // unsigned, so that nothing is below -1
+        "  if ((start > 1 ? threadIdx.x : 0) < -1) {\n    warp_total[4] = 0.0f;\n  }\n"}) {
     INFO(code);
     const StaticReport report = Hostile("decode").begin(code).report();
     CHECK(report.verdict == StaticVerdict::kUnknown);

@@ -59,7 +59,8 @@ void none_is_verified(const Artifact& artifact, const std::vector<Break>& breaks
 TEST_CASE("kernels of heddle are verified for every launch") {
   for (const auto& [name, op] :
        {std::pair{"linear_attention", "prefill"}, std::pair{"linear_attention", "decode"},
-        std::pair{"attention", "decode"}, std::pair{"log_cached", "prefill"}}) {
+        std::pair{"attention", "decode"}, std::pair{"log_cached", "prefill"},
+        std::pair{"sqrt_attention", "decode"}}) {
     const Artifact artifact = artifact_of(builtin(name), cuda(op));
     const KernelEntry& entry = artifact.manifest.kernels[0];
     const StaticReport report = report_of(artifact, artifact.files.at(entry.file));

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// Memory of a symbolic run: what a load may give, and the accesses that the trace keeps.
+#include "codegen/verify/execute.hpp"
+
+namespace heddle::verify {
+namespace {
+
+bool holds_always(const Term& term) {
+  return term.operation() == smt::Operation::kAnd && term.operands().empty();
+}
+
+}  // namespace
+
+Term Execution::keeps(const Bound& bound, const Polynomial& value) const {
+  const Term x = facts_.term(value);
+  return bound.upper ? x <= facts_.term(bound.value) : x >= facts_.term(bound.value);
+}
+
+Symbolic Execution::load(ir::ValueId id, const ir::Load& node) {
+  access(node.memory, false, evaluate(node.index), lifted_.place(id));
+  if (kernel()[id].type != ir::Type::kI64) return {};
+  const AtomId result = facts_.fresh("loaded", Sharing::kThread, Nature::kState);
+  const Term value = facts_.term(Polynomial::atom(result));
+  if (const ir::ArrayId* array = std::get_if<ir::ArrayId>(&node.memory)) {
+    for (const Bound& bound : kept_[array->index]) {
+      facts_.add(result, path_, keeps(bound, Polynomial::atom(result)));
+    }
+  } else {
+    facts_[result].low = INT32_MIN;
+    facts_[result].high = INT32_MAX;
+    facts_.add(result, nullptr, conjunction({value >= Term(INT32_MIN), value <= Term(INT32_MAX)}));
+  }
+  Symbolic loaded;
+  loaded.integer = always(Polynomial::atom(result));
+  return loaded;
+}
+
+void Execution::access(ir::MemoryId memory, bool write, const Symbolic& index, TextPlace at) {
+  if (!recording_) return;
+  const ir::ViewId* view = std::get_if<ir::ViewId>(&memory);
+  struct Way {
+    ir::MemoryId memory;
+    Path path;
+    Polynomial index;
+  };
+  std::vector<Way> ways;
+  for (const Alternative& each : index.integer) {
+    const Path path = holds_always(each.when) ? path_ : extend(path_, each.when);
+    if (view == nullptr) {
+      ways.push_back({memory, path, each.value});
+      continue;
+    }
+    const ir::View& chosen = kernel()[*view];
+    const Term& condition = views_.at(view->index);
+    ways.push_back({chosen.yes, extend(path, condition), each.value});
+    ways.push_back({chosen.no, extend(path, negation(condition)), each.value});
+  }
+  for (Way& way : ways) {
+    // Some ways contradict each other: then there is no such access.
+    if (ways.size() > 1 && proves(way.path, negation(conjunction({})), "this way is never taken"))
+      continue;
+    access(way.memory, write, way.index, way.path, at);
+  }
+}
+
+void Execution::access(ir::MemoryId memory, bool write, const Polynomial& index, const Path& path,
+                       TextPlace at) {
+  Access made;
+  made.memory = memory;
+  made.write = write;
+  made.index = index;
+  made.path = path;
+  made.barrier_loops = loops_;
+  made.plain_loops = around_;
+  made.segment = segment_;
+  made.order = order_;
+  made.at = at;
+  trace.accesses.push_back(std::move(made));
+}
+
+}  // namespace heddle::verify
