@@ -22,8 +22,12 @@ const std::vector<std::pair<std::string, std::string>>& theorems() {
       {"congestion: every token reads every earlier one, so each path is one edge",
        "if row i reads x_j or y_j for every j < i, the n paths can be n edges without a common "
        "vertex"},
+      {"congestion: row i reads x_{i - n} for each n of a window, so each path is one edge",
+       "if row i reads x_{i-d} for d = 1, ..., w, then congestion(n) = 1 for n <= w"},
       {"depth: a chain of edges of at least m has at most (n - 1) / m of them",
        "if every edge spans at least m and row i reads i - m, then depth(n) = floor((n - 1) / m)"},
+      {"depth: each edge leads to a later token, so a chain has at most n - 1",
+       "0 <= depth(n) <= n - 1, whatever the rows are"},
       {"depth: row i reads row i - 1, so the chain 1, ..., n is the longest",
        "a chain visits each of n tokens at most once, and 1, 2, ..., n is one with n - 1 edges"},
       {"depth: without output edges a chain is one input edge",

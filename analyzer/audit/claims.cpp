@@ -17,6 +17,7 @@ constexpr const char* kBySums =
     "reaches: i - j is one distance of A plus a sum of distances of B, by residues";
 constexpr std::int64_t kLargestModulus = 64;
 constexpr std::size_t kMostGenerators = 4096;
+constexpr std::int64_t kFarthestSum = std::int64_t{1} << 62;
 
 std::string scope_of(const char* quantifier, const std::set<std::string>& names) {
   std::string text;
@@ -26,9 +27,23 @@ std::string scope_of(const char* quantifier, const std::set<std::string>& names)
 
 }  // namespace
 
+// What rows are sure to read of distances: of a union, what its parts do. Only what is listed of
+// them is used. Nothing where no part is described by distances.
+std::optional<Points> Derivation::sure_distances(const Shape& shape) const {
+  if (shape.kind == Kind::kDistances) return shape.points;
+  if (shape.kind != Kind::kUnion) return std::nullopt;
+  std::optional<Points> x = sure_distances(shape.parts[0]), y = sure_distances(shape.parts[1]);
+  if (!x || !y) return x ? x : y;
+  x->start = union_of(x->start, y->start);
+  if (y->all && (!x->all || y->split < x->split)) x->split = y->split;
+  x->all = x->all || y->all;
+  x->beyond.clear();
+  return x;
+}
+
 // For each residue modulo the least distance of B, the least sum of one distance of A and some of
 // B; from there on every distance of the residue is one. Nothing where B has no small distance.
-Derivation::LeastSums Derivation::least_sums() {
+Derivation::LeastSums Derivation::least_sums(const Points& a, const Points& b) const {
   const auto listed = [](const Points& points, std::int64_t low) {
     std::vector<std::int64_t> values;
     for (const Interval& interval : points.start) {
@@ -39,41 +54,43 @@ Derivation::LeastSums Derivation::least_sums() {
     }
     return values;
   };
-  const std::vector<std::int64_t> steps = listed(shape(Side::kB).points, 1);
+  const std::vector<std::int64_t> steps = listed(b, 1);
   LeastSums least;
   if (steps.empty() || steps.front() > kLargestModulus) return least;
   least.resize(static_cast<std::size_t>(steps.front()));
   std::priority_queue<std::int64_t, std::vector<std::int64_t>, std::greater<>> open;
-  for (const std::int64_t d : listed(shape(Side::kA).points, 0)) open.push(d);
+  for (const std::int64_t d : listed(a, 0)) open.push(d);
   while (!open.empty()) {
     const std::int64_t sum = open.top();
     open.pop();
     auto& known = least[static_cast<std::size_t>(sum % steps.front())];
     if (known) continue;
     known = sum;
-    for (const std::int64_t step : steps) open.push(sum + step);
+    for (const std::int64_t step : steps) {
+      if (sum <= kFarthestSum - step) open.push(sum + step);
+    }
   }
   return least;
 }
 
 // What says that a distance is a distance of A plus some of B.
 Term Derivation::reachable(Step& step, const Term& distance) {
-  const Shape& a = shape(Side::kA);
-  if (a.kind != Kind::kDistances || shape(Side::kB).kind != Kind::kDistances) {
-    step.fail("rows are not sets of distances");
+  const std::optional<Points> a = sure_distances(shape(Side::kA));
+  if (!a) {
+    step.fail("no row is sure to read a distance");
     return {"false", {}};
   }
   std::vector<Term> cases;
   Holes holes{{"?d", distance}};
   const auto add = [&](std::string_view shape) { cases.push_back(fill(shape, holes)); };
-  for (const Interval& interval : a.points.start) {
+  for (const Interval& interval : a->start) {
     holes["?l"] = numeral(interval.low);
     holes["?h"] = numeral(interval.high);
     add("(and (<= ?l ?d) (<= ?d ?h))");
   }
-  holes["?l"] = numeral(a.points.split);
-  if (a.points.all) add("(< ?l ?d)");
-  const LeastSums least = least_sums();
+  holes["?l"] = numeral(a->split);
+  if (a->all) add("(< ?l ?d)");
+  const LeastSums least = least_sums(*a, sure_distances(shape(Side::kB)).value_or(Points{}));
   if (!least.empty()) {
     const auto modulus = static_cast<std::int64_t>(least.size());
     holes["?r"] = modulus == 1

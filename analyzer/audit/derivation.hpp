@@ -146,7 +146,8 @@ class Derivation {
 
   // ---- claims (claims.cpp)
   using LeastSums = std::vector<std::optional<std::int64_t>>;  // by residue
-  LeastSums least_sums();
+  std::optional<Points> sure_distances(const Shape& shape) const;
+  LeastSums least_sums(const Points& a, const Points& b) const;
   Term reachable(Step& step, const Term& distance);
   void start(const CertifiedClaim& certified);
   std::optional<std::string> wrongly_told(const CertifiedClaim& certified) const;

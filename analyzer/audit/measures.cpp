@@ -265,6 +265,11 @@ Term Derivation::hops(Step& step, const Term& i, const Term& j) {
 }
 
 Term Derivation::depth(Step& step, const Term& n) {
+  const char* ascends = "depth: each edge leads to a later token, so a chain has at most n - 1";
+  if (told(ascends)) {
+    rules_.insert(ascends);
+    return step.define("(=> (<= 1 ?n) (and (<= 0 ?x) (<= ?x (- ?n 1))))", {{"?n", n}});
+  }
   const Shape& a = shape(Side::kA);
   const Shape& b = shape(Side::kB);
   if (reads_neighbour(Side::kB)) {
@@ -308,6 +313,15 @@ Term Derivation::congestion(Step& step, const Term& n) {
   if (told(direct) && (shape(Side::kA).points.all_from(0) ||
                        (reads_neighbour(Side::kA) && shape(Side::kB).points.all_from(1)))) {
     rules_.insert(direct);
+    return numeral(1);
+  }
+  const char* window =
+      "congestion: row i reads x_{i - n} for each n of a window, so each path is one edge";
+  const Shape& a = shape(Side::kA);
+  if (told(window) && !reaches_all() && a.kind == Kind::kDistances && !a.points.start.empty() &&
+      a.points.start.front().low <= 1 && a.points.start.front().high >= 1) {
+    rules_.insert(window);
+    step.need(fill("(<= ?n ?w)", {{"?n", n}, {"?w", numeral(a.points.start.front().high)}}));
     return numeral(1);
   }
   if (!only_self() || !reaches_all()) {

@@ -13,6 +13,7 @@ using Kind = Shape::Kind;
 
 constexpr int kMostListed = 4096;
 constexpr std::int64_t kFar = std::int64_t{1} << 40;
+constexpr std::int64_t kFarthest = std::int64_t{1} << 60;  // that is listed
 
 ExpressionPtr value_at_k(const std::string& function) {
   return make_expression(Apply{function, make_expression(Name{"k"})});
@@ -102,7 +103,9 @@ std::optional<Shape> Derivation::progression(const Progression& values, Kind kin
     return fill("(< ?a ?b)",
                 {{"?a", here}, {"?b", step.encode(*values.value, {{values.variable, next}})}});
   });
-  if (!first || *first < nearest || !grows) return std::nullopt;
+  if (!first || *first < nearest || !grows || values.low < -kFar || kFar < values.low) {
+    return std::nullopt;
+  }
   return Shape{kind, {{}, *first - 1, false, {values}}, false, {}, {}, {}};
 }
 
@@ -125,7 +128,7 @@ Shape Derivation::recognize(const SetPtr& set, Side side) {
       },
       [&](const WindowSet& node) -> std::optional<Shape> {
         const std::optional<std::int64_t> width = constant(*node.width);
-        if (!width || *width > kFar) return std::nullopt;
+        if (!width || *width > kFar || *width < -kFar) return std::nullopt;
         return interval(nearest, nearest + *width - 1);
       },
       [&](const OffsetsSet& node) {
@@ -213,10 +216,10 @@ std::optional<Shape> Derivation::comprehension(const Comprehension& set, Side si
     shape = progression({k, value, *low}, kind, side);
     if (!shape) return std::nullopt;
   } else {
-    if (*high - *low >= 256) return std::nullopt;
+    if (*low < -kFarthest || kFarthest < *high || *high - *low >= 256) return std::nullopt;
     for (std::int64_t at = *low; at <= *high; ++at) {
       const auto d = constant(*value, bound ? Bindings{{k, at}} : Bindings{});
-      if (!d || *d < 0) return std::nullopt;
+      if (!d || *d < 0 || kFarthest < *d) return std::nullopt;
       shape->points.start = union_of(shape->points.start, {{*d, *d}});
     }
     if (!shape->points.start.empty()) shape->points.split = shape->points.start.back().high;

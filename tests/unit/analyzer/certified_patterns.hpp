@@ -38,9 +38,11 @@ inline const std::vector<std::string>& certified_bodies() {
       "claim hops(i, j) >= 1",
       "A = diagonal\nB = { i - 1 : i > 1 } | { i - 5 : i > 5 }\n"
       "claim hops(i, j) <= floor((i - j) / 5) + 4",
-      "A = diagonal\nB = { 2*t : t >= 1, 2*t < i }\nclaim time(i) <= i\nclaim cache(i) <= i",
+      "A = diagonal\nB = { 2*t : t >= 1, 2*t < i }\nclaim time(i) <= i\nclaim cache(i) <= i\n"
+      "claim depth(n) <= n",
       "A = window(8)\nB = none\n"
-      "claim depth(n) <= 1\nclaim rank(m) = min(m, 7)\nclaim reaches(i, j) for i - j < 8",
+      "claim depth(n) <= 1\nclaim rank(m) = min(m, 7)\nclaim reaches(i, j) for i - j < 8\n"
+      "claim congestion(n) = 1 for n <= 7",
       "A = diagonal\nB = { i - k : k in 2..3, k < i }\n"
       "claim reaches(i, j) for i - j >= 2\nclaim depth(n) = floor((n - 1) / 2)",
       "A = dense\nB = none\nclaim congestion(n) = 1\nclaim hops(i, j) = 1\nclaim reaches(i, j)",
