@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "codegen/ir/print.hpp"
 
+#include <algorithm>
 #include <cstdio>
 
 #include "patterns/result.hpp"
@@ -125,8 +126,14 @@ class Printer {
   std::string signature() const {
     const bool cuda = kernel_.target == Target::kCuda;
     std::string text = "extern \"C\" ";
-    if (cuda)
-      text += "__global__ void __launch_bounds__(" + std::to_string(kernel_.threads) + ")\n";
+    if (cuda) {
+      // Where the launch decides on shared memory one block may take all of a multiprocessor's:
+      // there is no need to spare registers for another one.
+      const bool alone = std::any_of(kernel_.arrays.begin(), kernel_.arrays.end(),
+                                     [](const Array& array) { return array.dynamic; });
+      text += "__global__ void __launch_bounds__(" + std::to_string(kernel_.threads) +
+              (alone ? ", 1" : "") + ")\n";
+    }
     text += (cuda ? "" : "void ") + kernel_.symbol + "(";
     std::string separator = "\n    ";
     for (const Argument& argument : kernel_.arguments) {

@@ -57,11 +57,12 @@ class StagedPrefill {
     builder_.loop("r", frame_.warp, size, builder_.i64(frame_.warps), LoopKind::kSerial,
                   [&](Ex r) { row(r); });
     builder_.barrier();
-    if (!solves_) return;
+    if (!solves_) return rows_.end_chunk();
     builder_.comment("phase 2: one thread per channel solves the chunk, row after row");
     solve(size);
     builder_.barrier();
     rows_.close_chunk();
+    rows_.end_chunk();
   }
 
   void row(Ex r) {

@@ -32,6 +32,8 @@ StagedRows::StagedRows(Frame& frame, const SideFrame& side)
 void StagedRows::open() {
   builder_.comment("shared memory: keys and values of the newest rows, then what rows to come read");
   values_ = builder_.let("values_at", frame_.softmax() ? key_rows_ * dim_ : builder_.i64(0));
+  if (frame_.softmax()) next_key_ = builder_.variable("key_base", builder_.i64(0));
+  next_value_ = builder_.variable("value_base", builder_.i64(0));
   if (!live()) return;
   const Ex ring_end = values_ + value_rows_ * dim_;
   live_keys_ = builder_.let("live_keys_at", ring_end);
@@ -59,14 +61,24 @@ void StagedRows::begin_chunk(Ex first, Ex size) {
     return builder_.let(name, builder_.call(Helper::kMinimum, {rows - kChunk, first}));
   };
   if (frame_.softmax()) {
-    key_base_ = builder_.let("key_base", first % key_rows_);
+    key_base_ = next_key_;
     if (!live()) key_reach_ = reach("key_reach", key_rows_);
   }
-  value_base_ = builder_.let("value_base", first % value_rows_);
+  value_base_ = next_value_;
   if (!live()) value_reach_ = reach("value_reach", value_rows_);
   if (frame_.softmax()) copy_rows(frame_, frame_.k, first, staged, key_base_ * dim_, size);
   if (side_.side == Side::kB) return;
   copy_rows(frame_, frame_.x, first, staged, values_ + value_base_ * dim_, size);
+}
+
+void StagedRows::end_chunk() {
+  // Rings hold whole chunks.
+  const auto move_on = [&](Var base, Ex rows) {
+    builder_.assign(base, Ex(base) + kChunk);
+    builder_.when(equal(base, rows), [&] { builder_.assign(base, builder_.i64(0)); });
+  };
+  if (frame_.softmax()) move_on(next_key_, key_rows_);
+  move_on(next_value_, value_rows_);
 }
 
 void StagedRows::close_chunk() {

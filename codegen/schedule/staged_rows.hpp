@@ -20,6 +20,8 @@ class StagedRows {
   void begin_chunk(ir::Ex first, ir::Ex size);
   // Between two chunks, when the outputs of the first one are in the ring.
   void close_chunk();
+  // After everything else about a chunk.
+  void end_chunk();
 
   // The entry at position p of a row of this chunk, whose values are final where it asks for them.
   Mixer::Entry entry(ir::Ex p);
@@ -43,6 +45,7 @@ class StagedRows {
   int dim_;
   ir::Ex key_rows_, value_rows_, live_rows_;
   ir::Ex values_, live_keys_, live_values_;  // where they begin in `staged`
+  ir::Var next_key_, next_value_;            // where a chunk's rows begin in the rings
   ir::Ex first_, final_to_, key_base_, value_base_, key_reach_, value_reach_;
   std::optional<LiveList> list_;
 };

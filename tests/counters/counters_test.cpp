@@ -3,9 +3,10 @@
 // and what the cost model said.
 #include "tests/counters/counters.hpp"
 
-#include <vector>
+#include <utility>
 
 #include "patterns/ast_print.hpp"
+#include "runtime/verify.hpp"
 #include "tests/catch.hpp"
 
 namespace heddle::counting {
@@ -37,14 +38,15 @@ Count counted(const char* name, const GenerateOptions& options, std::int64_t tok
 // Lattices as well: what rows to come read stays in shared memory.
 TEST_CASE("first order and lattices ask for every row once") {
   constexpr std::int64_t kTokens = 1024;
-  for (const char* name : {"linear_recurrence", "log_cached", "sqrt_cached"}) {
-    for (const WeightKind weights : {WeightKind::kSoftmax, WeightKind::kGiven}) {
-      INFO(name << ", " << name_of(weights));
-      const Count found =
-          counted(name, staged(kTokens, weights, ElementType::kF32), kTokens, false);
-      CHECK(found.of_the_floor() <= 1.001);
-      CHECK(found.conflicts_per_request() < 0.05);
-    }
+  for (const auto& [name, weights] :
+       {std::pair{"linear_recurrence", WeightKind::kSoftmax},
+        std::pair{"log_cached", WeightKind::kSoftmax},
+        std::pair{"sqrt_cached", WeightKind::kSoftmax},
+        std::pair{"sqrt_cached", WeightKind::kGiven}}) {
+    INFO(name << ", " << name_of(weights));
+    const Count found = counted(name, staged(kTokens, weights, ElementType::kF32), kTokens, false);
+    CHECK(found.of_the_floor() <= 1.001);
+    CHECK(found.conflicts_per_request() < 0.05);
   }
 }
 
@@ -69,22 +71,63 @@ TEST_CASE("k^2 + 1 is within four times the floor at 4096 tokens") {
 
 // A block of less shared memory than the pattern would like, so that every road is taken.
 TEST_CASE("the cost model says what is counted") {
-  constexpr std::int64_t kTokens = 512;
-  for (const char* name : {"linear_recurrence", "log_recurrence", "log_cached", "sqrt_cached",
-                           "sqrt_recurrence", "local_attention", "log_attention", "attention",
-                           "dense_recurrence"}) {
-    for (const WeightKind weights : {WeightKind::kSoftmax, WeightKind::kGiven}) {
-      GenerateOptions options = staged(kTokens, weights, ElementType::kF32);
-      options.shared_limit = 60000;
-      INFO(name << ", " << name_of(weights));
-      const Count found = counted(name, options, kTokens, true);
-      CHECK(found.counters.global_bytes_read + found.counters.global_bytes_written ==
-            found.kernel.prediction.bytes);
-      const double flops = static_cast<double>(found.flops) /
-                           static_cast<double>(found.kernel.prediction.flops);
-      CHECK(flops > 0.95);
-      CHECK(flops < 1.05);
+  constexpr std::int64_t kTokens = 320;
+  for (const auto& [name, weights] :
+       {std::pair{"log_recurrence", WeightKind::kSoftmax},
+        std::pair{"sqrt_cached", WeightKind::kGiven},
+        std::pair{"sqrt_recurrence", WeightKind::kSoftmax},
+        std::pair{"log_attention", WeightKind::kGiven},
+        std::pair{"dense_recurrence", WeightKind::kSoftmax}}) {
+    GenerateOptions options = staged(kTokens, weights, ElementType::kF32);
+    options.shared_limit = 60000;
+    INFO(name << ", " << name_of(weights));
+    const Count found = counted(name, options, kTokens, true);
+    CHECK(found.counters.global_bytes_read + found.counters.global_bytes_written ==
+          found.kernel.prediction.bytes);
+    const double flops =
+        static_cast<double>(found.flops) / static_cast<double>(found.kernel.prediction.flops);
+    CHECK(flops > 0.95);
+    CHECK(flops < 1.05);
+  }
+}
+
+// Little shared memory and short lists: rings are short, live rows are missing, tiles are many and
+// entries lie beyond the list, from the first token on and after an initial state.
+TEST_CASE("staged kernels are verified where shared memory runs out") {
+  struct Case {
+    const char* pattern;
+    WeightKind weights;
+    ElementType dtype;
+    std::int64_t shared;
+  };
+  for (const Case& one : {Case{"log_recurrence", WeightKind::kSoftmax, ElementType::kBF16, 10000},
+                          Case{"sqrt_cached", WeightKind::kSoftmax, ElementType::kF32, 12000},
+                          Case{"sqrt_recurrence", WeightKind::kSoftmax, ElementType::kF16, 12000},
+                          Case{"sqrt_recurrence", WeightKind::kGiven, ElementType::kF32, 16000},
+                          Case{"log_attention", WeightKind::kGiven, ElementType::kF32, 6000},
+                          Case{"chacal", WeightKind::kSoftmax, ElementType::kF32, 18000}}) {
+    INFO(one.pattern << ", " << name_of(one.weights) << ", " << name_of(one.dtype));
+    GenerateOptions options = staged(1024, one.weights, one.dtype);
+    options.head_dim = 16;
+    options.shared_limit = one.shared;
+    const Result<Pattern> pattern = builtin(one.pattern);
+    REQUIRE(pattern);
+    options.exact_to = std::string(one.pattern) == "sqrt_cached" ? 512 : 64;
+    const Result<Artifact> artifact = generate(*pattern, options);
+    if (!artifact) FAIL(artifact.error().message);
+    CHECK(artifact->manifest.kernels.front().schedule == "staged");
+    VerifyOptions how;
+    how.sizes = {1, 2, 63, 100, 300};
+    MaterializeResult rows = materialize(*pattern, 400);
+    const VerifyReport report =
+        verify(artifact->manifest, artifact->files, std::get<Rows>(rows), how);
+    for (const VerifyFailure& failure : report.failures) {
+      UNSCOPED_INFO(failure.kind << ": " << failure.message << " at " << failure.where);
     }
+    for (const VerifyObligation& obligation : report.obligations) {
+      UNSCOPED_INFO(name_of(obligation.verdict) << ": " << obligation.name);
+    }
+    CHECK(report.verdict == KernelVerdict::kVerified);
   }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // heddle_counters [-n TOKENS] [--schedule simple|staged] [--dtype f32|bf16|f16]
-//                 [--weights softmax|given] [--no-flops] [--verify] [--text] [PATTERN...]
+//                 [--weights softmax|given] [--shared BYTES] [--no-flops] [--verify] [--text]
+//                 [PATTERN...]
 // prints a line of a Markdown table for each kernel; --document prints all of
 // docs/measurements/cuda_counters.md.
 #include <fmt/format.h>
@@ -26,6 +27,7 @@ struct Choice {
   WeightKind weights = WeightKind::kSoftmax;
   ElementType dtype = ElementType::kF32;
   bool flops = true;
+  std::int64_t shared = 0;  // 0: as much as a block may have
 };
 
 GenerateOptions options_for(const Choice& choice) {
@@ -36,6 +38,7 @@ GenerateOptions options_for(const Choice& choice) {
   options.weights = choice.weights;
   options.dtype = choice.dtype;
   options.plan_tokens = choice.tokens;
+  if (choice.shared > 0) options.shared_limit = choice.shared;
   return options;
 }
 
@@ -178,6 +181,7 @@ int run(const std::vector<std::string>& arguments) {
       continue;
     }
     if (word == "-n") choice.tokens = std::atoll(next.c_str());
+    if (word == "--shared") choice.shared = std::atoll(next.c_str());
     if (word == "--schedule") choice.schedule = next;
     if (word == "--weights" && next == "given") choice.weights = WeightKind::kGiven;
     if (word == "--dtype" && next == "bf16") choice.dtype = ElementType::kBF16;
