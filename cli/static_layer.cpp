@@ -27,7 +27,8 @@ KernelVerdict verdict_of(StaticVerdict verdict) {
 }
 
 // The classes of kernels that are decided for every built-in pattern. In these a proof that is not
-// found is no excuse: the verdict is `unknown`. Elsewhere the other layers decide alone.
+// found is no excuse: the verdict is `unknown`. Elsewhere, and for staged schedules, the other layers
+// decide alone.
 struct Class {
   const char* weights;
   const char* op;
@@ -35,7 +36,7 @@ struct Class {
 constexpr Class kBinding[] = {
     {"softmax", "prefill"}, {"softmax", "decode"}, {"linear", "prefill"}, {"linear", "decode"}};
 bool binds(const Manifest& manifest, const KernelEntry& entry) {
-  return manifest.target == "cuda" &&
+  return manifest.target == "cuda" && entry.schedule != "staged" &&
          std::any_of(std::begin(kBinding), std::end(kBinding), [&](const Class& each) {
            return manifest.weights == each.weights && entry.op == each.op;
          });
