@@ -250,8 +250,9 @@ Term Derivation::hops(Step& step, const Term& i, const Term& j) {
     const bool only_powers =
         b.points.beyond.size() == 1 &&
         std::all_of(start.begin(), start.end(), [](const Interval& each) {
-          const std::int64_t d = each.low;
-          return d >= 1 && (d & (d - 1)) == 0 && (each.high == d || (d == 1 && each.high == 2));
+          const std::int64_t low = each.low;
+          return low >= 1 && (low & (low - 1)) == 0 &&
+                 (each.high == low || (low == 1 && each.high == 2));
         });
     if (only_self() && only_powers) {
       know("(<= ?p ?h)", "hops: a sum of h powers of two has at most h one bits");
