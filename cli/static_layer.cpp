@@ -10,6 +10,7 @@
 
 #include "cli/console.hpp"
 #include "codegen/verify/check_statically.hpp"
+#include "patterns/builtin_patterns.hpp"
 
 namespace heddle {
 namespace {
@@ -27,8 +28,8 @@ KernelVerdict verdict_of(StaticVerdict verdict) {
 }
 
 // The classes of kernels that are decided for every built-in pattern. In these a proof that is not
-// found is no excuse: the verdict is `unknown`. Elsewhere, and for staged schedules, the other layers
-// decide alone.
+// found is no excuse: the verdict is `unknown`. Elsewhere, for staged schedules and for patterns of
+// one's own, whose arithmetic may be beyond the layer, the other layers decide alone.
 struct Class {
   const char* weights;
   const char* op;
@@ -37,6 +38,7 @@ constexpr Class kBinding[] = {
     {"softmax", "prefill"}, {"softmax", "decode"}, {"linear", "prefill"}, {"linear", "decode"}};
 bool binds(const Manifest& manifest, const KernelEntry& entry) {
   return manifest.target == "cuda" && entry.schedule != "staged" &&
+         find_builtin(manifest.pattern) != nullptr &&
          std::any_of(std::begin(kBinding), std::end(kBinding), [&](const Class& each) {
            return manifest.weights == each.weights && entry.op == each.op;
          });

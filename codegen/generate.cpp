@@ -259,15 +259,16 @@ class Generator {
   }
 
   // Entries of either side in the last row that sizes are known for, as far as a list should go.
-  std::pair<std::int64_t, std::int64_t> longest_rows() const {
+  void limit_lists(schedule::StagedLimits& limits) const {
     constexpr std::int64_t kMost = 1024;
     const MaterializeResult table = materialize(pattern_, options_.exact_to);
     const Rows* const rows = std::get_if<Rows>(&table);
-    if (rows == nullptr) return {1, 1};
     const auto entries = [&](const RowTable& side) {
       return std::clamp<std::int64_t>(side.size(rows->n()), 1, kMost);
     };
-    return {entries(rows->a), entries(rows->b)};
+    limits.offsets_a = rows == nullptr ? 1 : entries(rows->a);
+    limits.offsets_b = rows == nullptr ? 1 : entries(rows->b);
+    limits.listed_rows = rows == nullptr ? 0 : std::min(options_.exact_to, kMost);
   }
 
   // Decides spec.staging; what stands in the way is a remark.
@@ -286,7 +287,7 @@ class Generator {
     const auto& steps = artifact_.manifest.cache_b.steps;
     schedule::StagedLimits limits;
     limits.slots = steps.empty() ? 0 : steps.back().second;
-    std::tie(limits.offsets_a, limits.offsets_b) = longest_rows();
+    limit_lists(limits);
     limits.shared_bytes = options_.shared_limit;
     Result<schedule::StagedPlan> plan = schedule::plan_staged(spec, *rows, limits);
     if (!plan) return stays(plan.error().message);

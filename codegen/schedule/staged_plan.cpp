@@ -183,6 +183,10 @@ class Planner {
                               8 * (staging.offsets_a + staging.offsets_b) - 64;
     staging.tile_rows =
         std::min({room / row / kChunk * kChunk, whole_chunks(tokens_), kMostTileRows});
+    // What is not listed must lie before the tile, see Tiles: it is taken when the tile begins.
+    if (staging.offsets_a + staging.offsets_b > 0) {
+      staging.tile_rows = std::min(staging.tile_rows, limits_.listed_rows / kChunk * kChunk);
+    }
     if (staging.tile_rows < kChunk) return std::nullopt;
     // Windows before a tile, and without a chain the tile's own, come by once a tile. The tile's
     // own keys do in either case, and its outputs where there is one.

@@ -22,6 +22,7 @@ struct StagedLimits {
   std::int64_t slots = 0;
   std::int64_t offsets_a = 0;
   std::int64_t offsets_b = 0;
+  std::int64_t listed_rows = 0;   // rows whose offsets all have a place there
   std::int64_t shared_bytes = 0;  // of a block
 };
 

@@ -137,7 +137,10 @@ TEST_CASE("what has no schedule is refused") {
   };
   GenerateOptions options;
   options.dtype = ElementType::kF16;
-  refuses(options, "f32 or bf16, not f16");
+  refuses(options, "f16 kernels exist on cuda only");
+  options.target = ir::Target::kCuda;
+  options.ops = {"backward"};
+  refuses(options, "backward in f16 has no simple schedule");
   options = {};
   options.head_dim = 257;
   refuses(options, "1..256");

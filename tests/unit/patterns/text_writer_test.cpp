@@ -43,7 +43,7 @@ TEST_CASE("the last column keeps to the width of the line") {
         "  unknown\n"
         "      no rule\n");
   // A word that is longer than the line stays whole, and wide enough lines change nothing.
-  CHECK(text_table({{{""}}, {{"abcdef gh"}}}, {0, false, false, 4}) == "    abcdef\n    gh\n");
+  CHECK(text_table({{{""}}, {{"abcdef gh"}}}, {0, false, false, 4}) == "\n    abcdef\n    gh\n");
   CHECK(text_table(table, {2, false, true, 200}) == text_table(table, {2, false, true}));
 }
 
