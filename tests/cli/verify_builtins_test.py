@@ -7,9 +7,9 @@ Usage: verify_builtins_test.py HEDDLE [--all] [--part I/K] [--journal FILE]
 Each pattern goes through prefill and decode on both targets and backward on one, with softmax weights
 on one target and given weights on the other (linear attention with its own), in one dtype each,
 arranged so that every target, weights and dtype come up together with four patterns; lengths go up to
-257. --all is
-the whole matrix, one kernel at a time at every length that `verify` knows, with its seconds; FILE
-keeps what is done, so that a run goes on where the last one stopped, after at most 13 minutes."""
+257. --all is the whole matrix, one kernel at a time at every length that `verify` knows, with its
+seconds; FILE keeps what is done, so that a run goes on where the last one stopped, after at most 13
+minutes."""
 
 import argparse
 import json
