@@ -4,8 +4,8 @@
 
 #include <string>
 
-#include "analyzer/measures.hpp"
-#include "analyzer/prove.hpp"
+#include "analyzer/measures/measures.hpp"
+#include "analyzer/proof/prove.hpp"
 #include "patterns/pattern.hpp"
 #include "patterns/text_writer.hpp"
 

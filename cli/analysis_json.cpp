@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "analyzer/expressivity_laws.hpp"
+#include "analyzer/rules/expressivity_laws.hpp"
 #include "cli/claims.hpp"
 
 namespace heddle {

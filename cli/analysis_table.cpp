@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "analyzer/expressivity_laws.hpp"
+#include "analyzer/rules/expressivity_laws.hpp"
 #include "cli/analysis.hpp"
 
 namespace heddle {

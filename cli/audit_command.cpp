@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "analyzer/audit.hpp"
+#include "analyzer/audit/audit.hpp"
 #include "cli/certificate_file.hpp"
 #include "cli/commands.hpp"
 #include "cli/console.hpp"

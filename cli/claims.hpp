@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "analyzer/prove.hpp"
+#include "analyzer/proof/prove.hpp"
 #include "cli/exit_code.hpp"
 #include "patterns/text_writer.hpp"
 

@@ -14,7 +14,7 @@
 #include <thread>
 
 #include "analyzer/draw/trade_off_picture.hpp"
-#include "analyzer/prove.hpp"
+#include "analyzer/proof/prove.hpp"
 #include "cli/analysis.hpp"
 #include "patterns/sha256.hpp"
 #include "runtime/host_compiler.hpp"

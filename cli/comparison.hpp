@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "analyzer/comparison.hpp"
+#include "analyzer/measures/comparison.hpp"
 #include "patterns/text_writer.hpp"
 
 namespace heddle {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <CLI/CLI.hpp>
 
-#include "analyzer/certify.hpp"
-#include "analyzer/explain.hpp"
+#include "analyzer/audit/explain.hpp"
+#include "analyzer/proof/certify.hpp"
 #include "cli/certificate_file.hpp"
 #include "cli/commands.hpp"
 #include "cli/console.hpp"

@@ -7,7 +7,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "analyzer/causality.hpp"
+#include "analyzer/proof/causality.hpp"
 #include "cli/console.hpp"
 #include "patterns/builtin_patterns.hpp"
 #include "patterns/parser.hpp"

@@ -6,9 +6,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "analyzer/congestion.hpp"
-#include "analyzer/cost.hpp"
-#include "analyzer/cut_flow.hpp"
 #include "analyzer/draw/cache_picture.hpp"
 #include "analyzer/draw/congestion_picture.hpp"
 #include "analyzer/draw/cut_picture.hpp"
@@ -16,8 +13,11 @@
 #include "analyzer/draw/growth_picture.hpp"
 #include "analyzer/draw/hop_picture.hpp"
 #include "analyzer/draw/matrix_picture.hpp"
-#include "analyzer/hops.hpp"
-#include "analyzer/liveness.hpp"
+#include "analyzer/measures/congestion.hpp"
+#include "analyzer/measures/cost.hpp"
+#include "analyzer/measures/cut_flow.hpp"
+#include "analyzer/measures/hops.hpp"
+#include "analyzer/rules/liveness.hpp"
 #include "patterns/text_writer.hpp"
 
 namespace heddle {

@@ -2,7 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
-#include "analyzer/certify.hpp"
+#include "analyzer/proof/certify.hpp"
 #include "cli/claims.hpp"
 #include "cli/commands.hpp"
 #include "cli/console.hpp"
@@ -36,8 +36,9 @@ ExitCode run(const Options& options) {
     }
     print_data(json.dump(2) + "\n");
   } else {
-    print_data(text_table(claims_table(report.claims), {0, colour_on_stdout(), true, width_of_stdout()}) + "\n" +
-               file.string() + "\n");
+    print_data(
+        text_table(claims_table(report.claims), {0, colour_on_stdout(), true, width_of_stdout()}) +
+        "\n" + file.string() + "\n");
     print_remark("the proofs in full: heddle explain " + file.string());
   }
   return worse(loaded.code, exit_code_of(report.claims));

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
-#include "analyzer/certify.hpp"
+#include "analyzer/proof/certify.hpp"
 #include "cli/analysis.hpp"
 #include "cli/benchmark.hpp"
 #include "cli/claims.hpp"

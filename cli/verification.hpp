@@ -29,8 +29,8 @@ void add_resources(const Artifact& artifact, VerifyReport& report);
 ExitCode exit_code_of(KernelVerdict verdict);
 // Appends a report whose obligations are then named "LABEL: ...".
 void append(VerifyReport& all, const std::string& label, VerifyReport more);
-// One line per obligation, by layers, in 80 columns; how each was met where `detail`, or where it was
-// not met.
+// One line per obligation, by layers, in 80 columns; how each was met where `detail`, or where it
+// was not met.
 std::string obligations_text(const VerifyReport& report, bool detail, bool colour);
 TextTable profiles_table(const VerifyReport& report);
 // Of kernels that have barriers: what is done between them.

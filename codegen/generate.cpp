@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <tuple>
 
-#include "analyzer/liveness.hpp"
+#include "analyzer/rules/liveness.hpp"
 #include "codegen/ir/print.hpp"
 #include "codegen/ir/validate.hpp"
 #include "codegen/passes/drop_unused_values.hpp"
@@ -319,10 +319,10 @@ class Generator {
     for (const SharedRows& rows : entry.shared_rows) {
       remark += " " + rows.size + " " + std::to_string(rows.most) + ",";
     }
-    artifact_.remarks.push_back(
-        remark + " for " + std::to_string(plan.prediction.tokens) + " tokens of one head " +
-        std::to_string(plan.prediction.bytes) + " bytes and " +
-        std::to_string(plan.prediction.flops) + " flops are predicted");
+    artifact_.remarks.push_back(remark + " for " + std::to_string(plan.prediction.tokens) +
+                                " tokens of one head " + std::to_string(plan.prediction.bytes) +
+                                " bytes and " + std::to_string(plan.prediction.flops) +
+                                " flops are predicted");
   }
 
   std::optional<Error> add_kernel(schedule::KernelSpec& spec, const std::string& op) {

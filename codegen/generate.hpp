@@ -27,7 +27,7 @@ struct GenerateOptions {
   std::string schedule = "simple";
   std::int64_t shared_limit = 232448;
   std::int64_t plan_tokens = 4096;
-  std::int64_t exact_to = 16384;          // longest sequence for which cache sizes are computed
+  std::int64_t exact_to = 16384;  // longest sequence for which cache sizes are computed
   // What the caller has proved of the pattern; handed on in the manifest.
   Causality causality = Causality::kUnknown;
   std::int64_t causality_rows = 0;

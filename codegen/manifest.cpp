@@ -50,8 +50,9 @@ bool one_of(std::string_view text, std::initializer_list<std::string_view> words
   return std::find(words.begin(), words.end(), text) != words.end();
 }
 bool is_size(std::string_view name) {
-  return one_of(name, {"batch", "tokens", "heads", "head_dim", "state_dim", "start", "slots_a",
-                       "slots_b", "width_a", "width_b", "key_rows", "value_rows", "live_rows", "tile_rows"});
+  return one_of(name,
+                {"batch", "tokens", "heads", "head_dim", "state_dim", "start", "slots_a", "slots_b",
+                 "width_a", "width_b", "key_rows", "value_rows", "live_rows", "tile_rows"});
 }
 bool is_scalar(std::string_view name) { return one_of(name, {"scale", "gamma"}); }
 bool is_buffer(std::string_view name) {
@@ -271,7 +272,10 @@ SharedRows read_shared_rows(ObjectReader reader) {
   rows.row_bytes = reader.integer("row_bytes", 1, 1 << 20);
   if (reader.has("slots")) {
     rows.slots = reader.text(
-        "slots", [](const std::string& text) { return one_of(text, {"slots_a", "slots_b"}); },
+        "slots",
+        [](const std::string& text) {
+          return one_of(text, {"slots_a", "slots_b"});
+        },
         "slots_a or slots_b");
   }
   reader.finish();

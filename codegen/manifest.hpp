@@ -64,8 +64,8 @@ struct Argument {
 // kernel `row_bytes` for each. The kernel is right for any number that is a multiple of `multiple`
 // (at least one multiple, or with `slots` none at all); shared_launch chooses what it can use.
 struct SharedRows {
-  std::string size;           // key_rows, value_rows, live_rows or tile_rows
-  std::int64_t most = 0;      // a multiple of `multiple`
+  std::string size;       // key_rows, value_rows, live_rows or tile_rows
+  std::int64_t most = 0;  // a multiple of `multiple`
   std::int64_t multiple = 1;
   std::int64_t row_bytes = 0;
   std::string slots = {};  // "slots_a" or "slots_b": as many as a state of that side needs
@@ -151,8 +151,8 @@ struct Manifest {
   std::vector<VerificationLayer> layers;
 };
 
-// The sizes of a kernel's SharedRows for a launch of `tokens` tokens after `start`, and the bytes of
-// dynamic shared memory they come to.
+// The sizes of a kernel's SharedRows for a launch of `tokens` tokens after `start`, and the bytes
+// of dynamic shared memory they come to.
 struct SharedLaunch {
   std::vector<std::pair<std::string, std::int64_t>> rows;
   std::int64_t bytes = 0;

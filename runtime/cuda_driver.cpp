@@ -273,9 +273,9 @@ std::optional<Error> DeviceFunction::launch(int blocks, int threads, void** argu
   if (shared_bytes > 0) {
     // More than 48 KiB have to be asked for, and may be refused.
     if (library.set_attribute == nullptr) return Error{"the CUDA driver is too old: no attributes"};
-    if (auto error = library.check(
-            library.set_attribute(state_->function, kMostDynamicShared, shared_bytes),
-            "reserve shared memory")) {
+    if (auto error =
+            library.check(library.set_attribute(state_->function, kMostDynamicShared, shared_bytes),
+                          "reserve shared memory")) {
       return error;
     }
   }

@@ -98,9 +98,10 @@ Result<void*> check_buffer(const Argument& argument, const KernelEntry& entry, c
   }
   if (entry.alignment > 0 && argument.type != ElementType::kI32 &&
       reinterpret_cast<std::uintptr_t>(view.data) % static_cast<unsigned>(entry.alignment) != 0) {
-    return Error{fmt::format("the buffer \"{}\" is not aligned to the {} bytes that the kernel moves"
-                             " at once",
-                             argument.name, entry.alignment)};
+    return Error{
+        fmt::format("the buffer \"{}\" is not aligned to the {} bytes that the kernel moves"
+                    " at once",
+                    argument.name, entry.alignment)};
   }
   return view.data;
 }

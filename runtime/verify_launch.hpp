@@ -55,8 +55,8 @@ struct FieldLaunchRequest {
 struct LaunchCounters {
   std::int64_t global_bytes_read = 0;
   std::int64_t global_bytes_written = 0;
-  std::int64_t requests = 0;  // of a warp, to global memory
-  std::int64_t sectors = 0;   // of 32 bytes, touched by them
+  std::int64_t requests = 0;         // of a warp, to global memory
+  std::int64_t sectors = 0;          // of 32 bytes, touched by them
   std::int64_t shared_requests = 0;  // of a warp, to shared memory
   std::int64_t shared_bank_conflicts = 0;
   std::int64_t barriers = 0;

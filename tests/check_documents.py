@@ -11,8 +11,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 # Where rules are named, and the ways in which the code names one.
-RULE_FILES = ["analyzer/proof", "analyzer/causality.cpp", "analyzer/liveness_rules.cpp",
-              "analyzer/retention_shape.cpp", "analyzer/congestion.cpp", "analyzer/rank.cpp"]
+RULE_FILES = ["analyzer/proof", "analyzer/rules", "analyzer/measures/congestion.cpp", "analyzer/measures/rank.cpp"]
 NAMES_A_RULE = re.compile(
     r"rules_?\.(?:insert|push_back)\(|\baccepted\(|\beverything_shape\(|\bnested_shape\(|"
     r"\b(?:lower_rule|rule)\s*=[^=]|\bresult\.(?:lower|upper)\s*=[^=]")

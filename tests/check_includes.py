@@ -19,6 +19,19 @@ ALLOWED = {
 }
 EXTRA = {"runtime": {"codegen/manifest.hpp"}}
 
+# The same inside the analyzer. The auditor shares nothing with the prover, the rules or the measures.
+PARTS = {
+    "analyzer/smt": [],
+    "analyzer/certificate": [],
+    "analyzer/rules": [],
+    "analyzer/measures": ["analyzer/rules/"],
+    "analyzer/draw": ["analyzer/measures/graph_vertex.hpp"],
+    "analyzer/audit": ["analyzer/certificate/"],
+    "analyzer/evidence": ["analyzer/certificate/", "analyzer/audit/arithmetic.hpp"],
+    "analyzer/proof": ["analyzer/certificate/", "analyzer/evidence/evidence.hpp", "analyzer/measures/", "analyzer/rules/",
+                       "analyzer/smt/"],
+}
+
 # third-party prefix -> folders or files that may include it
 HOMES = {
     "z3": ["analyzer/smt/"],
@@ -48,6 +61,10 @@ def violations(path):
         if bracket == '"' and top in ALLOWED:
             if top not in ALLOWED[folder] and target not in EXTRA.get(folder, ()):
                 yield f"{name}:{line}: {folder} may not include {target}"
+        part = name.rsplit("/", 1)[0]
+        if bracket == '"' and folder == top and part in PARTS:
+            if not target.startswith((part + "/", *PARTS[part])):
+                yield f"{name}:{line}: {part} may not include {target}"
         for prefix, homes in HOMES.items():
             if target.startswith(prefix) and not any(name.startswith(home) for home in homes):
                 yield f"{name}:{line}: {target} belongs to {' '.join(homes)}"

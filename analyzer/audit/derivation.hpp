@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "analyzer/audit/step.hpp"
-#include "analyzer/certificate.hpp"
+#include "analyzer/certificate/certificate.hpp"
 #include "patterns/pattern.hpp"
 
 namespace heddle::auditing {

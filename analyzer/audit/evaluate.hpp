@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "analyzer/certificate.hpp"
+#include "analyzer/certificate/certificate.hpp"
 #include "patterns/expression.hpp"
 
 namespace heddle::auditing {

@@ -247,13 +247,12 @@ Term Derivation::hops(Step& step, const Term& i, const Term& j) {
     holes["?p"] = step.encode_known(*make_expression(BuiltinCall{BuiltinFunction::kPopcount, {d}}),
                                     {{"d", holes["?d"]}});
     know("(<= ?h ?p)", "hops: i - j is a sum of popcount(i - j) powers of two");
-    const bool only_powers =
-        b.points.beyond.size() == 1 &&
-        std::all_of(start.begin(), start.end(), [](const Interval& each) {
-          const std::int64_t low = each.low;
-          return low >= 1 && (low & (low - 1)) == 0 &&
-                 (each.high == low || (low == 1 && each.high == 2));
-        });
+    const bool only_powers = b.points.beyond.size() == 1 &&
+                             std::all_of(start.begin(), start.end(), [](const Interval& each) {
+                               const std::int64_t low = each.low;
+                               return low >= 1 && (low & (low - 1)) == 0 &&
+                                      (each.high == low || (low == 1 && each.high == 2));
+                             });
     if (only_self() && only_powers) {
       know("(<= ?p ?h)", "hops: a sum of h powers of two has at most h one bits");
     }

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "analyzer/audit/term.hpp"
-#include "analyzer/verdict.hpp"
+#include "analyzer/certificate/verdict.hpp"
 #include "patterns/expression.hpp"
 
 namespace heddle::auditing {

@@ -139,11 +139,12 @@ std::string cut_svg(std::string_view name, const Rows& rows, const Crossing& cro
   const double legend_y = ticks_y + 30;
   Svg svg(kWidth, legend_y + 18,
           fmt::format("what crosses the cut of {} after token {}", name, crossing.cut));
-  draw_title(svg, kMargin, name,
-             fmt::format("n = {}; rank across the cut after {}: {} disjoint {}, and {} {} that meet "
-                         "every such path",
-                         rows.n(), crossing.cut, count, count == 1 ? "path" : "paths", count,
-                         count == 1 ? "vertex" : "vertices"));
+  draw_title(
+      svg, kMargin, name,
+      fmt::format("n = {}; rank across the cut after {}: {} disjoint {}, and {} {} that meet "
+                  "every such path",
+                  rows.n(), crossing.cut, count, count == 1 ? "path" : "paths", count,
+                  count == 1 ? "vertex" : "vertices"));
   draw_reads(svg, layout, arcs);
   const double x = layout.x(crossing.cut) + layout.step / 2;
   svg.line(x, kTop - 4, x, ticks_y - 12, {.stroke = palette::kMuted, .width = 1.2, .dashed = true});

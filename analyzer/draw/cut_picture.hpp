@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "analyzer/graph_vertex.hpp"
+#include "analyzer/measures/graph_vertex.hpp"
 #include "patterns/materialize.hpp"
 
 namespace heddle {

@@ -7,7 +7,7 @@
 #include <set>
 
 #include "analyzer/audit/arithmetic.hpp"
-#include "analyzer/evidence.hpp"
+#include "analyzer/evidence/evidence.hpp"
 #include "analyzer/evidence/proof.hpp"
 #include "analyzer/evidence/simplex.hpp"
 

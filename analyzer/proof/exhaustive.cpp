@@ -8,13 +8,13 @@
 #include <algorithm>
 #include <set>
 
-#include "analyzer/congestion.hpp"
-#include "analyzer/cost.hpp"
-#include "analyzer/depth.hpp"
-#include "analyzer/liveness.hpp"
+#include "analyzer/measures/congestion.hpp"
+#include "analyzer/measures/cost.hpp"
+#include "analyzer/measures/depth.hpp"
+#include "analyzer/measures/rank.hpp"
 #include "analyzer/proof/far_rows.hpp"
 #include "analyzer/proof/infinite.hpp"
-#include "analyzer/rank.hpp"
+#include "analyzer/rules/liveness.hpp"
 #include "patterns/ast_print.hpp"
 
 namespace heddle::proof {

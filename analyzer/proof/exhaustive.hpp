@@ -11,9 +11,9 @@
 #include <string>
 #include <vector>
 
-#include "analyzer/hops.hpp"
-#include "analyzer/liveness.hpp"
-#include "analyzer/verdict.hpp"
+#include "analyzer/certificate/verdict.hpp"
+#include "analyzer/measures/hops.hpp"
+#include "analyzer/rules/liveness.hpp"
 #include "patterns/expression.hpp"
 #include "patterns/materialize.hpp"
 

@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <set>
 
-#include "analyzer/liveness.hpp"
 #include "analyzer/proof/exhaustive.hpp"
+#include "analyzer/rules/liveness.hpp"
 #include "patterns/expression.hpp"
 
 namespace heddle::proof {

@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "analyzer/verdict.hpp"
+#include "analyzer/certificate/verdict.hpp"
 #include "patterns/pattern.hpp"
 
 namespace heddle::proof {

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "analyzer/liveness.hpp"
+#include "analyzer/rules/liveness.hpp"
 #include "patterns/expression.hpp"
 #include "patterns/monotone.hpp"
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "analyzer/verdict.hpp"
+#include "analyzer/certificate/verdict.hpp"
 #include "patterns/expression.hpp"
 #include "patterns/pattern.hpp"
 

@@ -12,10 +12,10 @@
 #include <utility>
 #include <vector>
 
+#include "analyzer/certificate/verdict.hpp"
 #include "analyzer/proof/knowledge.hpp"
 #include "analyzer/smt/script.hpp"
 #include "analyzer/smt/solver.hpp"
-#include "analyzer/verdict.hpp"
 #include "patterns/ast.hpp"
 
 namespace heddle::proof {

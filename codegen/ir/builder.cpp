@@ -205,8 +205,7 @@ MemoryId Builder::dynamic_array(const std::string& name, ElementType element) {
 
 MemoryId Builder::rest_of_dynamic_array(const std::string& name, Ex from) {
   assert_that(from.type() == Type::kI64, "an index must be an integer");
-  kernel_.arrays.push_back(
-      {unique(name), Type::kF32, 0, true, true, ElementType::kF32, from.id()});
+  kernel_.arrays.push_back({unique(name), Type::kF32, 0, true, true, ElementType::kF32, from.id()});
   const ArrayId id{static_cast<std::int32_t>(kernel_.arrays.size()) - 1};
   append(Declare{id});
   return id;

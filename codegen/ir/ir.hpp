@@ -8,13 +8,13 @@
 //              as arguments only and widens when read. kDivide and kModulo take a non-negative
 //              dividend and a positive divisor, so that truncation is floor.
 //   reals      f32. Order of evaluation is as written; multiply-add may be fused. Loads of bf16
-//              and f16 widen exactly, stores round to nearest even. A softmax row sums in an order that is
-//              fixed by the prelude and does not depend on the data.
+//              and f16 widen exactly, stores round to nearest even. A softmax row sums in an order
+//              that is fixed by the prelude and does not depend on the data.
 //   memory     buffers are distinct arguments and never overlap; an index counts elements and lies
 //              inside the buffer. Private arrays belong to one thread; shared arrays to one block
 //              and exist on cuda only; working memory, cpu only, is a private array whose length is
-//              known when the kernel runs. A dynamic shared array, at most one, has as many elements
-//              as the launch gives it. Nothing is initialised unless a store says so.
+//              known when the kernel runs. A dynamic shared array, at most one, has as many
+//              elements as the launch gives it. Nothing is initialised unless a store says so.
 //   threads    on cuda a block has `threads` threads in warps of 32; memory written by one thread
 //              may be read by another one only after a barrier. A barrier stands only where all
 //              threads of a block arrive together, a warp reduction only where all 32 lanes of a
@@ -294,7 +294,7 @@ struct Array {
   Type type;
   int length;  // 0 for working memory, and where the launch decides
   bool shared;
-  bool dynamic = false;                           // shared, of the length that the launch gives
+  bool dynamic = false;                               // shared, of the length that the launch gives
   std::optional<ElementType> element = std::nullopt;  // stored as that instead of as `type`
   std::optional<ValueId> from = std::nullopt;  // the end of the dynamic array, from this element of
                                                // it on, where no other index reaches

@@ -284,7 +284,8 @@ class Printer {
         },
         [&](const Load& node) {
           const std::string element = name(node.memory) + "[" + plain(node.index) + "]";
-          return Text{narrow(node.memory) != nullptr ? "to_float(" + element + ")" : element, kAtom};
+          return Text{narrow(node.memory) != nullptr ? "to_float(" + element + ")" : element,
+                      kAtom};
         },
         [&](const Call& node) {
           std::string text = node.helper == Helper::kMaximum && value.type == Type::kF32
@@ -316,8 +317,8 @@ class Printer {
         [&](const Declare& node) {
           const Array& array = kernel_[node.array];
           if (array.from) {
-            return line("float* const " + array.name + " = reinterpret_cast<float*>(" +
-                        dynamic_ + " + " + in(*array.from, kSum) + ");");
+            return line("float* const " + array.name + " = reinterpret_cast<float*>(" + dynamic_ +
+                        " + " + in(*array.from, kSum) + ");");
           }
           if (array.dynamic) {
             dynamic_ = array.name;

@@ -334,7 +334,7 @@ class Validator {
 
   const Kernel& kernel_;
   std::vector<Spread> spread_;
-  std::set<int> numbers_;  // of working memories
+  std::set<int> numbers_;                // of working memories
   std::optional<std::int32_t> dynamic_;  // the array of the launch's length
   std::set<std::int32_t> defined_;
   std::set<std::int32_t> declared_;

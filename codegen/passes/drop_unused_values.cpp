@@ -27,8 +27,7 @@ class Reads {
         [&](const Declare& node) {
           if (const auto from = kernel_[node.array].from) visit(*from);
         },
-        [](const Barrier&) {},
-        [&](const Define& node) { visit(node.value); },
+        [](const Barrier&) {}, [&](const Define& node) { visit(node.value); },
         [&](const Assign& node) { visit(node.value); },
         [&](const Choose& node) { visit(kernel_[node.view].condition); },
         [&](const Store& node) {

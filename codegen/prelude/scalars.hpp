@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The scalars of generated kernels: exact integer arithmetic, bf16 and f16, the same on host and device.
-// Every function is total on the domain its comment states; callers prove that they stay in it.
+// The scalars of generated kernels: exact integer arithmetic, bf16 and f16, the same on host and
+// device. Every function is total on the domain its comment states; callers prove that they stay in
+// it.
 namespace heddle {
 
 using Index = long long;

@@ -42,7 +42,7 @@ struct KernelSpec {
   std::string symbol{};
   bool long_rows = false;  // of B; cpu prefill, given weights: worth going through by windows
   std::optional<Staging> staging{};  // cuda prefill: the staged schedule instead of the simple one
-  int slices = 1;          // cpu prefill, given weights: parts that a head's channels are cut into
+  int slices = 1;  // cpu prefill, given weights: parts that a head's channels are cut into
 
   const rows::RowPlan& plan(Side side) const { return side == Side::kA ? a : b; }
   CacheRetention keep(Side side) const { return side == Side::kA ? keep_a : keep_b; }

@@ -40,9 +40,8 @@ Var LiveList::take_free(Var free) const {
 
 void LiveList::open() {
   builder_.when(equal(frame_.thread, builder_.i64(0)), [&] {
-    builder_.loop("slot", builder_.i64(0), rows_, [&](Ex slot) {
-      builder_.store(free_, slot, rows_ - 1 - slot);
-    });
+    builder_.loop("slot", builder_.i64(0), rows_,
+                  [&](Ex slot) { builder_.store(free_, slot, rows_ - 1 - slot); });
     const Var free = builder_.variable("free", rows_);
     const Var used = builder_.variable("used", builder_.i64(0));
     rows::emit_walk(builder_, frame_.spec.pattern, *side_.plan, frame_.start + 1, [&](Ex p) {
@@ -95,9 +94,8 @@ void LiveList::advance(Ex final_to, Ex last) {
           });
     });
     builder_.repeat_while(Ex(old) < count, leave);
-    builder_.loop("fresh", builder_.i64(0), added, [&](Ex fresh) {
-      builder_.store(row_, at_next(fresh), take_free(free));
-    });
+    builder_.loop("fresh", builder_.i64(0), added,
+                  [&](Ex fresh) { builder_.store(row_, at_next(fresh), take_free(free)); });
     builder_.store(counts_, builder_.i64(1) - parity_, used);
     builder_.store(counts_, builder_.i64(kFree), free);
     builder_.store(counts_, builder_.i64(kAdded), added);

@@ -52,8 +52,8 @@ Ex Mixer::score(const Entry& entry) {
   const Var product = builder_.variable("product", builder_.f32(0));
   entry.key([&](MemoryId key, Ex at) {
     frame_.each_channel([&](Ex d, Ex index) {
-      builder_.assign(product, Ex(product) + builder_.load(query_, index) *
-                                                 builder_.load(key, at + d));
+      builder_.assign(product,
+                      Ex(product) + builder_.load(query_, index) * builder_.load(key, at + d));
     });
   });
   return builder_.let("score", frame_.scale * builder_.reduce(ir::ReduceOperator::kSum, product));

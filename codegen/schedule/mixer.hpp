@@ -42,7 +42,9 @@ class Mixer {
   // One lane of a warp asks for a coefficient and hands it to the others.
   void ask_once() { ask_once_ = true; }
   // The next entry to be taken is the one of this number.
-  void set_entry(ir::Ex number) { if (!frame_.softmax()) builder_.assign(entry_, number); }
+  void set_entry(ir::Ex number) {
+    if (!frame_.softmax()) builder_.assign(entry_, number);
+  }
   // Counts entries of a given-weight row; call between the sides.
   void begin_side(const SideFrame& side);
 

@@ -146,9 +146,8 @@ class Planner {
 
   // Rows have every offset from the first one on.
   static bool dense(const rows::RowPlan& plan) {
-    const auto* span = plan.leaves.size() == 1
-                           ? std::get_if<rows::SpanLeaf>(&plan.leaves.front())
-                           : nullptr;
+    const auto* span =
+        plan.leaves.size() == 1 ? std::get_if<rows::SpanLeaf>(&plan.leaves.front()) : nullptr;
     return span != nullptr && !span->clip_low && !span->clip_high && span->low != span->high;
   }
 
@@ -198,8 +197,8 @@ class Planner {
   }
 
   StagedPlan finished(std::int64_t far) {
-    const std::int64_t entries = rows_.a.total() - rows_.a.size(rows_.n()) + rows_.b.total() -
-                                 rows_.b.size(rows_.n());
+    const std::int64_t entries =
+        rows_.a.total() - rows_.a.size(rows_.n()) + rows_.b.total() - rows_.b.size(rows_.n());
     // q, k and y, and x where it is read at all.
     std::int64_t rows = tokens_ * (spec_.a.empty() ? 1 : 2);
     std::int64_t bytes = 0;
@@ -225,7 +224,8 @@ class Planner {
     if (!keyed_) return total;
     const bool mixed = !spec_.a.empty() && !spec_.b.empty();  // a factor for each side
     // The score's products and scale, its distance to the highest one, its place in the total.
-    total += entries * (2 * dim + 3 * 32) + (mixed ? (entries * 32 + (entries - reach_.total) * 32) : 0);
+    total +=
+        entries * (2 * dim + 3 * 32) + (mixed ? (entries * 32 + (entries - reach_.total) * 32) : 0);
     // Of m scores in no order the highest rises 1 + 1/2 + ... + 1/m times: what was summed before
     // is then scaled.
     double rises = 0;

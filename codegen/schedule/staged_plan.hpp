@@ -15,9 +15,9 @@ struct StagedPlan {
   Prediction prediction;
 };
 
-// What lists in shared memory are sized for: the slots that a state of side B needs, and the entries
-// of a row, in the longest sequence that sizes are known for. Beyond them a kernel asks global
-// memory.
+// What lists in shared memory are sized for: the slots that a state of side B needs, and the
+// entries of a row, in the longest sequence that sizes are known for. Beyond them a kernel asks
+// global memory.
 struct StagedLimits {
   std::int64_t slots = 0;
   std::int64_t offsets_a = 0;
@@ -26,7 +26,8 @@ struct StagedLimits {
   std::int64_t shared_bytes = 0;  // of a block
 };
 
-// For launches of rows.n() - 1 tokens. Fails where no staged schedule fits the pattern or the memory.
+// For launches of rows.n() - 1 tokens. Fails where no staged schedule fits the pattern or the
+// memory.
 Result<StagedPlan> plan_staged(const KernelSpec& spec, const Rows& rows,
                                const StagedLimits& limits);
 

@@ -49,8 +49,9 @@ class StagedPrefill {
         "size", builder_.call(Helper::kMinimum, {builder_.i64(kChunk), frame_.tokens - first}));
     rows_.begin_chunk(first, size);
     builder_.barrier();
-    builder_.comment(solves_ ? "phase 1: one warp per row sums the entries that are final already and"
-                             : "one warp per row");
+    builder_.comment(solves_
+                         ? "phase 1: one warp per row sums the entries that are final already and"
+                         : "one warp per row");
     if (solves_) {
       builder_.comment("leaves the weights of entries inside the chunk in near_weights");
     }
@@ -114,19 +115,19 @@ class StagedPrefill {
 
   void solve(Ex size) {
     const int dim = frame_.spec.head_dim;
-    builder_.loop(
-        "d", frame_.thread, builder_.i64(dim), builder_.i64(32 * frame_.warps), LoopKind::kSerial,
-        [&](Ex d) {
-          builder_.loop("r", builder_.i64(0), size, [&](Ex r) {
-            const Var sum = builder_.variable("sum", builder_.load(sums_, r * dim + d));
-            builder_.loop("c", builder_.load(near_from_, r), r, [&](Ex c) {
-              builder_.assign(sum, Ex(sum) + builder_.load(near_weights_, r * kChunk + c) *
-                                                 builder_.load(rows_.staged, rows_.value_at(c) + d));
-            });
-            builder_.store(frame_.y, frame_.token_at(first_ + r) + d, sum);
-            builder_.store(rows_.staged, rows_.value_at(r) + d, sum);
-          });
-        });
+    builder_.loop("d", frame_.thread, builder_.i64(dim), builder_.i64(32 * frame_.warps),
+                  LoopKind::kSerial, [&](Ex d) {
+                    builder_.loop("r", builder_.i64(0), size, [&](Ex r) {
+                      const Var sum = builder_.variable("sum", builder_.load(sums_, r * dim + d));
+                      builder_.loop("c", builder_.load(near_from_, r), r, [&](Ex c) {
+                        builder_.assign(
+                            sum, Ex(sum) + builder_.load(near_weights_, r * kChunk + c) *
+                                               builder_.load(rows_.staged, rows_.value_at(c) + d));
+                      });
+                      builder_.store(frame_.y, frame_.token_at(first_ + r) + d, sum);
+                      builder_.store(rows_.staged, rows_.value_at(r) + d, sum);
+                    });
+                  });
   }
 
   Frame& frame_;

@@ -30,7 +30,8 @@ StagedRows::StagedRows(Frame& frame, const SideFrame& side)
 }
 
 void StagedRows::open() {
-  builder_.comment("shared memory: keys and values of the newest rows, then what rows to come read");
+  builder_.comment(
+      "shared memory: keys and values of the newest rows, then what rows to come read");
   values_ = builder_.let("values_at", frame_.softmax() ? key_rows_ * dim_ : builder_.i64(0));
   if (frame_.softmax()) next_key_ = builder_.variable("key_base", builder_.i64(0));
   next_value_ = builder_.variable("value_base", builder_.i64(0));

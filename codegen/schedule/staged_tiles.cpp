@@ -69,8 +69,8 @@ class Tiles {
       far.values = queries_;
       queries_ += window;
     }
-    const Ex sums_at = frame_.softmax() ? builder_.i64(queries_) + tile_rows_ * dim_
-                                        : builder_.i64(queries_);
+    const Ex sums_at =
+        frame_.softmax() ? builder_.i64(queries_) + tile_rows_ * dim_ : builder_.i64(queries_);
     sums_ = builder_.rest_of_dynamic_array("sums", builder_.let("sums_at", sums_at));
     // What a row of the tile is left with after a window: read in one place, written in another.
     const int most = static_cast<int>(staging_.tile_rows);
@@ -116,11 +116,10 @@ class Tiles {
   Ex last_entry(const Far& far, Ex i) {
     if (far.dense()) return i - (1 + far.first_offset());
     const Var count = builder_.variable("entries", builder_.i64(0));
-    builder_.loop("number", frame_.lane, far.listed, builder_.i64(32), LoopKind::kSerial,
-                  [&](Ex number) {
-                    builder_.when(offset(far, number) < i,
-                                  [&] { builder_.assign(count, number + 1); });
-                  });
+    builder_.loop(
+        "number", frame_.lane, far.listed, builder_.i64(32), LoopKind::kSerial, [&](Ex number) {
+          builder_.when(offset(far, number) < i, [&] { builder_.assign(count, number + 1); });
+        });
     return builder_.reduce(ir::ReduceOperator::kMaximum, count) - 1;
   }
 
@@ -130,8 +129,9 @@ class Tiles {
   Ex there(Ex r) const { return (builder_.i64(1) - parity_) * staging_.tile_rows + r; }
 
   Mixer resume(Ex r, Ex token) {
-    Mixer::Left left{staged_, builder_.let("query_at", r * dim_ + queries_), sums_,
-                     builder_.let("sum_at", r * dim_), {}, {}};
+    Mixer::Left left{staged_, builder_.let("query_at", r * dim_ + queries_),
+                     sums_,   builder_.let("sum_at", r * dim_),
+                     {},      {}};
     if (frame_.softmax()) {
       left.highest = builder_.load(highest_, here(r));
       left.total = builder_.load(total_, here(r));
@@ -169,8 +169,8 @@ class Tiles {
 
   void run_tile(Ex tile) {
     tile_ = tile;
-    const Ex size = builder_.let(
-        "size", builder_.call(Helper::kMinimum, {tile_rows_, frame_.tokens - tile}));
+    const Ex size =
+        builder_.let("size", builder_.call(Helper::kMinimum, {tile_rows_, frame_.tokens - tile}));
     if (frame_.softmax()) copy_rows(frame_, frame_.q, tile, staged_, builder_.i64(queries_), size);
     each_row(builder_.i64(0), size, [&](Ex r) { begin_row(r); });
     builder_.barrier();
@@ -195,8 +195,7 @@ class Tiles {
   void begin_row(Ex r) {
     const Ex token = builder_.let("token", tile_ + r);
     const Ex i = builder_.let("i", frame_.start + token + 1);
-    frame_.each_channel(
-        [&](Ex d, Ex) { builder_.store(sums_, r * dim_ + d, builder_.f32(0)); });
+    frame_.each_channel([&](Ex d, Ex) { builder_.store(sums_, r * dim_ + d, builder_.f32(0)); });
     std::vector<Ex> next;
     for (const Far& far : far_) next.push_back(builder_.let("last", last_entry(far, i)));
     leave(here(r), next, builder_.lowest_score(), builder_.f32(0));
@@ -360,10 +359,10 @@ class Tiles {
       take_entries(mixer, inputs, i, base, next);
     } else if (!frame_.a.plan->empty()) {
       mixer.begin_side(frame_.a);
-      mixer.take(frame_.a, i,
-                 Mixer::Entry{
-                     [&](const Mixer::Use& use) { use(staged_, c * dim_); },
-                     [&](const Mixer::Use& use) { use(frame_.x, frame_.token_at(token)); }});
+      mixer.take(
+          frame_.a, i,
+          Mixer::Entry{[&](const Mixer::Use& use) { use(staged_, c * dim_); },
+                       [&](const Mixer::Use& use) { use(frame_.x, frame_.token_at(token)); }});
     }
     // Lane c keeps what belongs to column c of the chunk.
     const Var near = builder_.variable("near", builder_.f32(0));

@@ -189,8 +189,8 @@ void Execution::branch(const ir::Statement&, const ir::If& node) {
       merged.integer = always(yes[place].integer[0].value);
     } else if (linear || merged.integer.size() > 4) {
       // Indices stay apart, since their products would not be seen through one new number.
-      merged.integer = always(
-          collapse(merged, kernel().variables[place].name, squared_.count(index) != 0));
+      merged.integer =
+          always(collapse(merged, kernel().variables[place].name, squared_.count(index) != 0));
     }
     state_[place] = std::move(merged);
   }

@@ -103,10 +103,10 @@ class Maker {
     const Term length = facts_.term(Polynomial::atom(launch_.length));
     // A prefill from the first token on may do without slots: its caller wants no state.
     const auto start = launch_.sizes.find("start");
-    const Term none = entry_.op == "prefill" && start != launch_.sizes.end()
-                          ? conjunction({equal(facts_.term(Polynomial::atom(start->second)), 0),
-                                         equal(have, 0)})
-                          : disjunction({});
+    const Term none =
+        entry_.op == "prefill" && start != launch_.sizes.end()
+            ? conjunction({equal(facts_.term(Polynomial::atom(start->second)), 0), equal(have, 0)})
+            : disjunction({});
     const auto holds = [&](const Term& fact) { facts_.add(disjunction({none, fact})); };
     if (layout.retention == CacheRetention::kAll) holds(have >= length);
     if (layout.retention != CacheRetention::kNextRow || layout.steps.empty()) return;

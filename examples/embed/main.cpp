@@ -49,9 +49,9 @@ int main() {
 
   // Every output stays live in this pattern, so the state holds a slot per token.
   std::vector<float> final_keys(x.size()), final_values(x.size());
-  recent_and_far_prefill(q.data(), k.data(), x.data(), y.data(), nullptr, nullptr, final_keys.data(),
-                         final_values.data(), kTokens, kHeads, /*start=*/0, /*slots_b=*/kTokens,
-                         scale, gamma, 0, kHeads);
+  recent_and_far_prefill(q.data(), k.data(), x.data(), y.data(), nullptr, nullptr,
+                         final_keys.data(), final_values.data(), kTokens, kHeads, /*start=*/0,
+                         /*slots_b=*/kTokens, scale, gamma, 0, kHeads);
 
   double worst = 0;
   std::vector<double> expected(x.size());
@@ -78,6 +78,7 @@ int main() {
       }
     }
   }
-  std::printf("%d tokens, %d heads: largest difference from the definition %.1e\n", kTokens, kHeads, worst);
+  std::printf("%d tokens, %d heads: largest difference from the definition %.1e\n", kTokens, kHeads,
+              worst);
   return worst < 1e-5 ? 0 : 1;
 }

@@ -49,7 +49,9 @@ struct Cache {
         token(static_cast<std::size_t>(slot_count) * kHeads),
         key(static_cast<std::size_t>(slot_count) * kWidth),
         value(static_cast<std::size_t>(slot_count) * kWidth) {}
-  std::size_t bytes() const { return token.size() * sizeof(int) + (key.size() + value.size()) * sizeof(float); }
+  std::size_t bytes() const {
+    return token.size() * sizeof(int) + (key.size() + value.size()) * sizeof(float);
+  }
 
   int slots;
   std::vector<int> token;
@@ -113,8 +115,8 @@ int main(int argc, char** argv) {
   std::printf("%d bytes of text, %d heads of %d channels, f32\n", tokens, kHeads, kHeadDim);
   std::printf("  prefill  %8.0f tokens/s\n", tokens / prefill_seconds);
   std::printf("  decode   %8.0f tokens/s\n", tokens / decode_seconds);
-  std::printf("  cache    %8zu bytes in %d slots; keeping every token would take %zu\n", cache.bytes(), slots,
-              everything);
+  std::printf("  cache    %8zu bytes in %d slots; keeping every token would take %zu\n",
+              cache.bytes(), slots, everything);
   std::printf("  largest difference between the two: %.1e\n", difference);
   return difference < 1e-5 ? 0 : 1;
 }

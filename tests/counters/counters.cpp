@@ -63,9 +63,8 @@ Result<Count> count(const Pattern& pattern, const GenerateOptions& options, std:
   ProblemOptions problem_options;
   problem_options.weights = mode_of(manifest);
   problem_options.dtype = problem_options.coefficient_dtype = options.dtype;
-  problem_options.sizes = {.tokens = tokens,
-                           .head_dim = manifest.head_dim,
-                           .state_dim = manifest.state_dim};
+  problem_options.sizes = {
+      .tokens = tokens, .head_dim = manifest.head_dim, .state_dim = manifest.state_dim};
   const Problem problem = make_problem(problem_options, rows);
   const StateSource source{problem, rows, manifest.cache_a, manifest.cache_b, {}, {}};
   HostBuffers state;
@@ -74,8 +73,8 @@ Result<Count> count(const Pattern& pattern, const GenerateOptions& options, std:
     if (!made) return made.error();
     state = *std::move(made);
   } else {
-    state.emplace("state", HostBuffer(ElementType::kF32, {1, 1, manifest.state_dim,
-                                                          manifest.head_dim}));
+    state.emplace("state",
+                  HostBuffer(ElementType::kF32, {1, 1, manifest.state_dim, manifest.head_dim}));
   }
 
   Count result;

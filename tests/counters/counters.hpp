@@ -26,10 +26,9 @@ struct Count {
            static_cast<double>(32 * counters.sectors);
   }
   double conflicts_per_request() const {
-    return counters.shared_requests == 0
-               ? 0.0
-               : static_cast<double>(counters.shared_bank_conflicts) /
-                     static_cast<double>(counters.shared_requests);
+    return counters.shared_requests == 0 ? 0.0
+                                         : static_cast<double>(counters.shared_bank_conflicts) /
+                                               static_cast<double>(counters.shared_requests);
   }
 };
 

@@ -38,11 +38,10 @@ Count counted(const char* name, const GenerateOptions& options, std::int64_t tok
 // Lattices as well: what rows to come read stays in shared memory.
 TEST_CASE("first order and lattices ask for every row once") {
   constexpr std::int64_t kTokens = 1024;
-  for (const auto& [name, weights] :
-       {std::pair{"linear_recurrence", WeightKind::kSoftmax},
-        std::pair{"log_cached", WeightKind::kSoftmax},
-        std::pair{"sqrt_cached", WeightKind::kSoftmax},
-        std::pair{"sqrt_cached", WeightKind::kGiven}}) {
+  for (const auto& [name, weights] : {std::pair{"linear_recurrence", WeightKind::kSoftmax},
+                                      std::pair{"log_cached", WeightKind::kSoftmax},
+                                      std::pair{"sqrt_cached", WeightKind::kSoftmax},
+                                      std::pair{"sqrt_cached", WeightKind::kGiven}}) {
     INFO(name << ", " << name_of(weights));
     const Count found = counted(name, staged(kTokens, weights, ElementType::kF32), kTokens, false);
     CHECK(found.of_the_floor() <= 1.001);
@@ -52,9 +51,8 @@ TEST_CASE("first order and lattices ask for every row once") {
 
 TEST_CASE("2^k is within twice the floor at 4096 tokens") {
   constexpr std::int64_t kTokens = 4096;
-  const Count found =
-      counted("log_recurrence", staged(kTokens, WeightKind::kSoftmax, ElementType::kF32), kTokens,
-              false);
+  const Count found = counted(
+      "log_recurrence", staged(kTokens, WeightKind::kSoftmax, ElementType::kF32), kTokens, false);
   CHECK(found.of_the_floor() <= 2.0);
   CHECK(found.conflicts_per_request() < 0.05);
   CHECK(found.of_the_sectors() > 0.99);
@@ -62,9 +60,8 @@ TEST_CASE("2^k is within twice the floor at 4096 tokens") {
 
 TEST_CASE("k^2 + 1 is within four times the floor at 4096 tokens") {
   constexpr std::int64_t kTokens = 4096;
-  const Count found =
-      counted("sqrt_recurrence", staged(kTokens, WeightKind::kGiven, ElementType::kF32), kTokens,
-              false);
+  const Count found = counted(
+      "sqrt_recurrence", staged(kTokens, WeightKind::kGiven, ElementType::kF32), kTokens, false);
   CHECK(found.of_the_floor() <= 4.0);
   CHECK(found.conflicts_per_request() < 0.05);
 }
@@ -72,12 +69,11 @@ TEST_CASE("k^2 + 1 is within four times the floor at 4096 tokens") {
 // A block of less shared memory than the pattern would like, so that every road is taken.
 TEST_CASE("the cost model says what is counted") {
   constexpr std::int64_t kTokens = 320;
-  for (const auto& [name, weights] :
-       {std::pair{"log_recurrence", WeightKind::kSoftmax},
-        std::pair{"sqrt_cached", WeightKind::kGiven},
-        std::pair{"sqrt_recurrence", WeightKind::kSoftmax},
-        std::pair{"log_attention", WeightKind::kGiven},
-        std::pair{"dense_recurrence", WeightKind::kSoftmax}}) {
+  for (const auto& [name, weights] : {std::pair{"log_recurrence", WeightKind::kSoftmax},
+                                      std::pair{"sqrt_cached", WeightKind::kGiven},
+                                      std::pair{"sqrt_recurrence", WeightKind::kSoftmax},
+                                      std::pair{"log_attention", WeightKind::kGiven},
+                                      std::pair{"dense_recurrence", WeightKind::kSoftmax}}) {
     GenerateOptions options = staged(kTokens, weights, ElementType::kF32);
     options.shared_limit = 60000;
     INFO(name << ", " << name_of(weights));

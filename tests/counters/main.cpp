@@ -72,8 +72,9 @@ void print_line(const std::string& name, const Choice& choice) {
   const Prediction& expected = found->kernel.prediction;
   const bool predicted = expected.tokens == choice.tokens;
   const auto ratio = [](std::int64_t part, std::int64_t whole) {
-    return whole == 0 ? std::string("-")
-                      : fmt::format("{:.2f}", static_cast<double>(part) / static_cast<double>(whole));
+    return whole == 0
+               ? std::string("-")
+               : fmt::format("{:.2f}", static_cast<double>(part) / static_cast<double>(whole));
   };
   fmt::print("| `{}` | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |{}\n", name,
              choice.tokens, name_of(choice.weights), name_of(choice.dtype), found->kernel.schedule,
@@ -133,13 +134,20 @@ std::int64_t tokens_for(std::string_view name) {
 void print_document() {
   fmt::print(
       "# Counters of CUDA prefill kernels\n\n"
-      "Exact counters of emulated runs, no times: no GPU was at hand. One batch and head, 64 channels, from the first\n"
-      "token on, no state wanted. Written by `heddle_counters --document`; `counters_test` holds the main lines.\n\n"
-      "*bytes* are asked for of global memory, lane by lane; *predicted* is what the cost model put into the manifest;\n"
-      "the *floor* is q, k, x and y once each, or x, y and the coefficients where they are given. *of the sectors*: of the\n"
-      "bytes of all 32-byte sectors that requests touched, those that were asked for, so that 100% means four sectors for\n"
-      "128 bytes. *bank conflicts*: extra passes for each request to shared memory. *flops* are counted one by one in a\n"
-      "run over a finite field, by all threads, whether or not they compute the same. Registers and spilled bytes a thread\n"
+      "Exact counters of emulated runs, no times: no GPU was at hand. One batch and head, 64 "
+      "channels, from the first\n"
+      "token on, no state wanted. Written by `heddle_counters --document`; `counters_test` holds "
+      "the main lines.\n\n"
+      "*bytes* are asked for of global memory, lane by lane; *predicted* is what the cost model "
+      "put into the manifest;\n"
+      "the *floor* is q, k, x and y once each, or x, y and the coefficients where they are given. "
+      "*of the sectors*: of the\n"
+      "bytes of all 32-byte sectors that requests touched, those that were asked for, so that 100% "
+      "means four sectors for\n"
+      "128 bytes. *bank conflicts*: extra passes for each request to shared memory. *flops* are "
+      "counted one by one in a\n"
+      "run over a finite field, by all threads, whether or not they compute the same. Registers "
+      "and spilled bytes a thread\n"
       "are NVRTC's for sm_90. A staged kernel is planned for 227 KiB of shared memory a block.\n");
   struct Part {
     WeightKind weights;

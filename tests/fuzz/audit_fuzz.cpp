@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "analyzer/audit.hpp"
-#include "analyzer/certificate.hpp"
+#include "analyzer/audit/audit.hpp"
+#include "analyzer/certificate/certificate.hpp"
 #include "patterns/parser.hpp"
 #include "patterns/pattern.hpp"
 

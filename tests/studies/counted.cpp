@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <numeric>
 
-#include "analyzer/congestion.hpp"
-#include "analyzer/depth.hpp"
-#include "analyzer/liveness.hpp"
-#include "analyzer/rank.hpp"
+#include "analyzer/measures/congestion.hpp"
+#include "analyzer/measures/depth.hpp"
+#include "analyzer/measures/rank.hpp"
+#include "analyzer/rules/liveness.hpp"
 
 namespace heddle::study {
 namespace {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "analyzer/hops.hpp"
+#include "analyzer/measures/hops.hpp"
 #include "patterns/materialize.hpp"
 
 namespace heddle::study {

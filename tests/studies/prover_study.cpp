@@ -13,7 +13,7 @@
 #include <iostream>
 
 #include "analyzer/proof/growth.hpp"
-#include "analyzer/prove.hpp"
+#include "analyzer/proof/prove.hpp"
 #include "patterns/ast_print.hpp"
 #include "patterns/expression.hpp"
 #include "patterns/parser.hpp"

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "analyzer/certify.hpp"
+#include "analyzer/proof/certify.hpp"
 #include "tests/unit/analyzer/measured_pattern.hpp"
 
 namespace heddle::testing {

@@ -48,7 +48,8 @@ TEST_CASE("vectors are copied between memories of one element, into one dynamic 
   Builder& b = good.builder;
   const MemoryId staged = b.dynamic_array("staged", ElementType::kF32);
   const MemoryId sums = b.rest_of_dynamic_array("sums", b.i64(64));
-  b.invoke("copy_elements<4>", {VectorPlace{staged, b.i64(0), true}, VectorPlace{good.x, b.i64(0)}});
+  b.invoke("copy_elements<4>",
+           {VectorPlace{staged, b.i64(0), true}, VectorPlace{good.x, b.i64(0)}});
   b.store(sums, good.lane, b.f32(0));
   CHECK(validate(b.kernel()).empty());
   const std::string text = print(b.kernel());

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every pair of tests/broken_kernels: the bad twin is caught, with the right kind of finding at the
-// line that is to blame, in every lane order; the good one is clean and gives bitwise the same result in all of them.
+// line that is to blame, in every lane order; the good one is clean and gives bitwise the same
+// result in all of them.
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The static layer as a whole: it verifies what heddle writes, and of texts that are broken by hand
 // it verifies none. Where cvc5 is at hand it has to agree with every proof.
-#include "analyzer/solver_program.hpp"
+#include "analyzer/certificate/solver_program.hpp"
 #include "codegen/verify/check_statically.hpp"
 #include "tests/catch.hpp"
 #include "tests/unit/codegen/kernel_harness.hpp"

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// Collects the obligations of all claims, each once, under unique names.
+#include "analyzer/proof/certify.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "analyzer/evidence/evidence.hpp"
+#include "analyzer/smt/solver.hpp"
+
+namespace heddle {
+namespace {
+
+class Collector {
+ public:
+  explicit Collector(Certificate& certificate) : certificate_(certificate) {}
+
+  std::vector<std::string> add(const std::vector<Obligation>& obligations) {
+    std::vector<std::string> names;
+    for (const Obligation& obligation : obligations) {
+      const std::string name = add(obligation);
+      if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+    }
+    return names;
+  }
+
+ private:
+  // The name under which the certificate holds this obligation.
+  std::string add(const Obligation& obligation) {
+    const std::string key = obligation.name + "\n" + obligation.script;
+    const auto known = stored_names_.find(key);
+    if (known != stored_names_.end()) return known->second;
+    Obligation stored = obligation;
+    const int uses = ++uses_[obligation.name];
+    if (uses > 1) stored.name += " (" + std::to_string(uses) + ")";
+    stored.evidence = find_evidence(stored);
+    stored_names_.emplace(key, stored.name);
+    certificate_.obligations.push_back(stored);
+    return stored.name;
+  }
+
+  Certificate& certificate_;
+  std::map<std::string, std::string> stored_names_;  // by name and script
+  std::map<std::string, int> uses_;
+};
+
+// The rules that a proof joined as "a; b".
+std::set<std::string> parts_of(const std::string& joined) {
+  std::set<std::string> parts;
+  for (std::size_t at = 0; at < joined.size();) {
+    const std::size_t end = std::min(joined.find("; ", at), joined.size());
+    parts.insert(joined.substr(at, end - at));
+    at = end + 2;
+  }
+  return parts;
+}
+
+const char* verdict_of(CausalityVerdict::Status status) {
+  switch (status) {
+    case CausalityVerdict::Status::kProved:
+      return "proved";
+    case CausalityVerdict::Status::kRejected:
+      return "refuted";
+    case CausalityVerdict::Status::kUnknown:
+      return "unknown";
+  }
+  unreachable("causality status");
+}
+
+}  // namespace
+
+Certificate certify(const Pattern& pattern, const ProofReport& report) {
+  Certificate certificate;
+  certificate.pattern = pattern.name();
+  certificate.source = pattern.canonical_text();
+  certificate.sha256 = pattern.sha256();
+  certificate.tools = {"heddle 0.1.0", smt::solver_version()};
+  Collector collector(certificate);
+
+  CertifiedClaim& causality = certificate.causality;
+  causality.text = "causal";
+  causality.verdict = verdict_of(report.causality.status);
+  causality.reason = report.causality.message;
+  causality.derivation = derivation_of(parts_of(report.causality.rule),
+                                       collector.add(report.causality.obligations), {});
+
+  for (const ClaimVerdict& judged : report.claims) {
+    CertifiedClaim claim;
+    claim.text = judged.text;
+    claim.verdict = name_of(judged.verdict);
+    claim.scope = judged.scope;
+    match(
+        judged.verdict,
+        [&](const Proved& proved) {
+          claim.derivation = derivation_of(parts_of(proved.rule), collector.add(proved.obligations),
+                                           proved.parameters);
+          claim.assumes = proved.assumes;
+        },
+        [&](const Checked& checked) {
+          claim.checked_up_to = std::to_string(checked.n);
+          claim.reason = checked.reason;
+        },
+        [&](const Refuted& refuted) {
+          for (const auto& [name, value] : refuted.counterexample.variables) {
+            claim.counterexample.emplace_back(name, value.to_string());
+          }
+          claim.counterexample.emplace_back("value", value_text(refuted.counterexample));
+          claim.counterexample.emplace_back("bound", bound_text(refuted.counterexample));
+          claim.reason = refuted.explanation;
+        },
+        [&](const Unknown& unknown) { claim.reason = unknown.reason; });
+    certificate.claims.push_back(std::move(claim));
+  }
+  return certificate;
+}
+
+}  // namespace heddle

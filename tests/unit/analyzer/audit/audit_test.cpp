@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+// Certificates survive a round trip and an audit; what was tampered with does not.
+#include "analyzer/audit/audit.hpp"
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <random>
+
+#include "analyzer/certificate/theorems.hpp"
+#include "analyzer/proof/certify.hpp"
+#include "tests/unit/analyzer/certified_patterns.hpp"
+
+using namespace heddle;
+using heddle::testing::builtin;
+using heddle::testing::pattern_of;
+using AuditVerdict = AuditReport::Verdict;
+
+namespace {
+
+Certificate certificate_of(const Pattern& pattern) { return certify(pattern, prove(pattern)); }
+
+std::string problems_of(const AuditReport& report) {
+  std::string text;
+  for (const std::string& problem : report.problems) text += problem + "\n";
+  return text;
+}
+
+AuditOptions quick() {
+  AuditOptions options;
+  options.seconds_per_script = 5;
+  return options;
+}
+
+// The verdict of the audit after a change to the certificate.
+AuditVerdict after(Certificate certificate, const std::function<void(Certificate&)>& change) {
+  change(certificate);
+  return audit(to_json_text(certificate), quick()).verdict;
+}
+
+void replace(std::string& text, const std::string& from, const std::string& to) {
+  const std::size_t at = text.find(from);
+  REQUIRE(at != std::string::npos);
+  text.replace(at, from.size(), to);
+}
+
+}  // namespace
+
+TEST_CASE("certificates are read back as they were written") {
+  for (const char* name : {"sqrt_cached", "fibonacci_recurrence", "attention"}) {
+    const std::string text = to_json_text(certificate_of(builtin(name)));
+    const Result<Certificate> read = parse_certificate(text);
+    REQUIRE(read.ok());
+    CHECK(to_json_text(read.value()) == text);
+  }
+}
+
+TEST_CASE("every step of every built-in pattern is derived from its text") {
+  AuditOptions no_solvers;
+  no_solvers.solvers = {};
+  for (const BuiltinPattern& builtin_pattern : builtin_patterns()) {
+    const AuditReport report =
+        audit(to_json_text(certificate_of(builtin(std::string(builtin_pattern.name)))), no_solvers);
+    INFO(builtin_pattern.name << "\n" << problems_of(report));
+    CHECK(report.verdict == AuditVerdict::kUndecided);  // nobody decided the scripts
+    for (const std::string& problem : report.problems) {
+      CHECK(problem.find("nothing confirms ") == 0);
+    }
+    CHECK_FALSE(report.trusted.empty());
+  }
+}
+
+// Every rule that the prover has a name for is derived by the auditor too, in some pattern here.
+TEST_CASE("every law is re-derived where a claim rests on it") {
+  AuditOptions no_solvers;
+  no_solvers.solvers = {};
+  std::set<const std::string*> used;
+  for (const Certificate& certificate : heddle::testing::certified()) {
+    const AuditReport report = audit(to_json_text(certificate), no_solvers);
+    INFO(certificate.source << problems_of(report));
+    CHECK(report.steps_with_evidence == report.steps);
+    CHECK(report.verdict == AuditVerdict::kUndecided);
+    for (const std::string& problem : report.problems) {
+      CHECK(problem.find("nothing confirms companion of ") == 0);
+    }
+    for (const CertifiedClaim& claim : certificate.claims) {
+      INFO(claim.text << " is " << claim.verdict << ": " << claim.reason);
+      CHECK(claim.verdict == "proved");
+      for (const std::string& law : claim.laws()) used.insert(theorem(law));
+    }
+    for (const std::string& law : certificate.causality.laws()) used.insert(theorem(law));
+  }
+  for (const auto& [law, statement] : theorems()) {
+    INFO(law);
+    CHECK(used.count(&statement) == 1);
+  }
+}
+
+TEST_CASE("certificates of built-in patterns are accepted by both solvers") {
+  for (const char* name : {"sqrt_cached", "log_recurrence", "strided_attention", "chacal"}) {
+    const AuditReport report = audit(to_json_text(certificate_of(builtin(name))), quick());
+    INFO(name << "\n" << problems_of(report));
+    CHECK(report.verdict == AuditVerdict::kAccepted);
+    for (const SolverTally& solver : report.solvers) {
+      INFO(solver.version << " left " << solver.undecided << " undecided");
+      CHECK(solver.confirmed + solver.undecided == report.scripts);
+      CHECK(solver.confirmed > 0);
+    }
+    REQUIRE_FALSE(report.claims.empty());
+    for (const ClaimTally& claim : report.claims) {
+      for (const auto& [checker, steps] : claim.confirmed) {
+        INFO(claim.text << " by " << checker);
+        CHECK(steps == claim.steps);
+      }
+    }
+  }
+}
+
+TEST_CASE("a refuted claim is certified with its counterexample") {
+  const Pattern pattern =
+      pattern_of("f(k) = 2^k\nA = diagonal\nB = offsets(f)\nclaim hops(i, j) <= log2(i - j)");
+  const Certificate certificate = certificate_of(pattern);
+  CHECK(certificate.claims.at(0).verdict == "refuted");
+  CHECK(after(certificate, [](Certificate&) {}) == AuditVerdict::kAccepted);
+  // hops(4, 1) = 2 > log2(3) = 1 refutes it too, but hops(5, 3) = 1 <= log2(2) = 1 does not.
+  CHECK(after(certificate, [](Certificate& c) {
+          c.claims[0].counterexample[0].second = "5";
+          c.claims[0].counterexample[1].second = "3";
+        }) == AuditVerdict::kRejected);
+}
+
+TEST_CASE("a claim that was checked is held to its range and no further") {
+  // Up to i = 5 four steps of one are enough; further out some pair needs more.
+  const Pattern pattern = pattern_of(
+      "A = diagonal\nB = { floor(i / 2) : i >= 2 } | { i - 1 : i >= 2 }\n"
+      "claim hops(i, j) <= 4");
+  ProveOptions narrow;
+  for (const std::int64_t rows : {5, 40}) {
+    narrow.check_pairs_up_to = rows;
+    const Certificate certificate = certify(pattern, prove(pattern, narrow));
+    INFO("up to " << rows << ": " << certificate.claims.at(0).verdict);
+    CHECK(certificate.claims.at(0).verdict == (rows == 5 ? "checked" : "refuted"));
+    CHECK(after(certificate, [](Certificate&) {}) == AuditVerdict::kAccepted);
+  }
+  narrow.check_pairs_up_to = 5;
+  CHECK(after(certify(pattern, prove(pattern, narrow)), [](Certificate& c) {
+          c.claims[0].checked_up_to = "40";
+          c.claims[0].scope = "n <= 40";
+        }) == AuditVerdict::kRejected);
+}
+
+TEST_CASE("tampered certificates are rejected") {
+  const Certificate good = certificate_of(builtin("sqrt_cached"));
+  REQUIRE(after(good, [](Certificate&) {}) == AuditVerdict::kAccepted);
+  const std::vector<std::function<void(Certificate&)>> tampers = {
+      [](Certificate& c) { c.sha256[0] = c.sha256[0] == '0' ? '1' : '0'; },
+      [](Certificate& c) { c.pattern = "other"; },
+      [](Certificate& c) { replace(c.source, "k^2", "k^3"); },
+      [](Certificate& c) { replace(c.source, "sqrt(i) + 2", "sqrt(i) + 1"); },
+      [](Certificate& c) { replace(c.claims[0].text, "+ 2", "+ 1"); },
+      [](Certificate& c) { c.claims.pop_back(); },
+      [](Certificate& c) { c.claims[0].verdict = "certain"; },
+      [](Certificate& c) { c.claims[0].derivation.clear(); },
+      [](Certificate& c) { c.claims[0].derivation.back().obligations.clear(); },
+      [](Certificate& c) { c.causality.verdict = "unknown"; },
+      [](Certificate& c) { c.obligations.pop_back(); },
+      [](Certificate& c) { c.obligations.push_back(c.obligations[0]); },
+      [](Certificate& c) { c.obligations[0].expected = "sat"; },
+      [](Certificate& c) { replace(c.obligations[0].script, "(check-sat)", "(exit)"); },
+      [](Certificate& c) { replace(c.obligations[0].script, "(assert ", "(assert (not "); },
+      [](Certificate& c) {
+        replace(c.obligations[0].script, "(assert ", "(assert false)\n(assert ");
+      },
+      [](Certificate& c) {  // inconsistent hypotheses in both
+        replace(c.obligations[0].script, "(assert ", "(assert false)\n(assert ");
+        replace(c.obligations[0].companion, "(assert ", "(assert false)\n(assert ");
+      },
+      [](Certificate& c) {  // a goal that does not follow
+        const std::size_t at = c.obligations.back().script.rfind("(assert (not ");
+        c.obligations.back().script.replace(at, std::string::npos,
+                                            "(assert (not false))\n(check-sat)\n");
+      },
+  };
+  for (std::size_t at = 0; at < tampers.size(); ++at) {
+    INFO("tamper " << at);
+    CHECK(after(good, tampers[at]) == AuditVerdict::kRejected);
+  }
+}
+
+TEST_CASE("a false claim under a correct hash is caught by its goal") {
+  Certificate forged = certificate_of(builtin("sqrt_cached"));
+  replace(forged.source, "time(i) <= sqrt(i) + 2", "time(i) <= sqrt(i) + 1");
+  const Pattern pattern = pattern_of(Source{"forged", forged.source});
+  forged.sha256 = pattern.sha256();
+  const std::string claim = forged.claims[0].text;
+  replace(forged.claims[0].text, "+ 2", "+ 1");
+  const auto rename = [&](std::string& name) {
+    const std::size_t at = name.find(claim);
+    if (at != std::string::npos) name.replace(at, claim.size(), forged.claims[0].text);
+  };
+  for (Obligation& obligation : forged.obligations) rename(obligation.name);
+  for (RuleApplication& link : forged.claims[0].derivation) {
+    for (std::string& name : link.obligations) rename(name);
+  }
+  const AuditReport report = audit(to_json_text(forged), quick());
+  CHECK(report.verdict == AuditVerdict::kRejected);
+  CHECK(problems_of(report).find("its goal is not what has to be shown") != std::string::npos);
+}
+
+// What the fuzzer starts from, and seeded edits of it; tests/fuzz looks further.
+TEST_CASE("the fuzzer's certificates and edits of them are survived and not accepted") {
+  AuditOptions no_solvers;
+  no_solvers.solvers = {};
+  no_solvers.rows_to_evaluate = 6;
+  std::mt19937 random(9);
+  int files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(std::string(HEDDLE_TESTS_DIR) +
+                                                               "/fuzz/corpus/certificates")) {
+    std::ifstream file(entry.path(), std::ios::binary);
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    ++files;
+    for (int round = 0; round < 40; ++round) {
+      std::string edited = text;
+      for (int edits = round % 4; edits > 0; --edits) {
+        const std::size_t at = random() % edited.size();
+        edited.replace(at, random() % 3, edited.substr(random() % edited.size(), random() % 12));
+      }
+      INFO(entry.path().filename().string() << ", round " << round);
+      CHECK(audit(edited, no_solvers).verdict != AuditVerdict::kAccepted);
+      Result<Certificate> read = read_certificate(edited);
+      if (!read.ok()) continue;
+      CHECK(audit(to_json_text(*read), no_solvers).verdict != AuditVerdict::kAccepted);
+    }
+  }
+  CHECK(files >= 5);
+}
+
+TEST_CASE("damaged files are refused, not crashed on") {
+  const std::string text = to_json_text(certificate_of(builtin("linear_recurrence")));
+  std::mt19937 random(3);
+  AuditOptions no_solvers;
+  no_solvers.solvers = {};
+  for (int round = 0; round < 200; ++round) {
+    std::string damaged = text;
+    const std::size_t at = random() % damaged.size();
+    if (round % 2 == 0)
+      damaged[at] = static_cast<char>(random() % 256);
+    else
+      damaged.resize(at);
+    CHECK(audit(damaged, no_solvers).verdict != AuditVerdict::kAccepted);
+  }
+}
