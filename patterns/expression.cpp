@@ -51,13 +51,14 @@ struct Evaluator::State {
   Result<IntervalList> offsets(const std::string& function, std::int64_t i);
   Result<IntervalList> lattice(const std::string& function, std::int64_t i);
 
+  // For each binder the condition that fails for good as it grows, or null.
   const std::vector<ConditionPtr>& ends_of(const Comprehension& set) {
     const auto known = ends.find(&set);
     if (known != ends.end()) return known->second;
     const Monotone monotone(pattern->syntax().parameters, pattern->syntax().functions);
     std::vector<ConditionPtr> found;
     for (std::size_t index = 0; index < set.binders.size(); ++index) {
-      found.push_back(set.binders[index].high ? nullptr : monotone.end_of(set, index));
+      found.push_back(monotone.end_of(set, index));
     }
     return ends.emplace(&set, std::move(found)).first->second;
   }
@@ -342,6 +343,16 @@ Result<IntervalList> Evaluator::State::comprehension(const Comprehension& set, s
   IntervalList positions;
   std::int64_t steps = 0;
 
+  // Does the condition that ends the binder `index` hold, with the later binders at their low ends?
+  const auto may_hold = [&](std::size_t index) -> Result<bool> {
+    for (std::size_t later = index + 1; later < set.binders.size(); ++later) {
+      const Result<Integer> start = evaluate(*set.binders[later].low, bindings, {});
+      if (!start) return start.error();
+      bindings.emplace_back(set.binders[later].name, *start);
+    }
+    return holds(*conditions_that_end[index], bindings, {});
+  };
+
   // Walks the values of the binder `index`; bindings holds i and the binders before it.
   const auto walk = [&](const auto& self, std::size_t index) -> std::optional<Error> {
     if (index == set.binders.size()) {
@@ -371,15 +382,11 @@ Result<IntervalList> Evaluator::State::comprehension(const Comprehension& set, s
       if (++steps > kMaxSteps) return Error{"the row looks at more than 5000000 elements"};
       bindings.resize(depth + 1);
       bindings[depth].second = value;
-      if (!binder.high) {
-        for (std::size_t later = index + 1; later < set.binders.size(); ++later) {
-          const Result<Integer> start = evaluate(*set.binders[later].low, bindings, {});
-          if (!start) return start.error();
-          bindings.emplace_back(set.binders[later].name, *start);
-        }
-        const Result<bool> goes_on = holds(*conditions_that_end[index], bindings, {});
-        if (!goes_on) return goes_on.error();
-        if (!*goes_on) break;
+      if (conditions_that_end[index]) {
+        // A range has an end of its own: where its conditions have no value here, it goes on.
+        const Result<bool> goes_on = may_hold(index);
+        if (!goes_on && !binder.high) return goes_on.error();
+        if (goes_on && !*goes_on) break;
         bindings.resize(depth + 1);
       }
       if (auto error = self(self, index + 1)) return error;

@@ -5,6 +5,8 @@
 #include <map>
 #include <optional>
 
+#include "patterns/names.hpp"
+
 namespace heddle {
 namespace {
 
@@ -31,6 +33,64 @@ std::optional<ComparisonOperator> comparison_operator(const Token& token) {
   const auto found = kComparisons.find(token.text);
   if (token.kind != TokenKind::kSymbol || found == kComparisons.end()) return std::nullopt;
   return found->second;
+}
+
+// The largest k that `k <= e`, `k < e` and their mirror images allow, for an e that is the same in
+// every row: the end of a range in the words of a condition. Null for other conditions.
+ExpressionPtr end_of(const Comparison& comparison, const std::string& k,
+                     const std::vector<Binder>& binders) {
+  const bool mirrored = comparison.op == ComparisonOperator::kGreater ||
+                        comparison.op == ComparisonOperator::kGreaterEqual;
+  const bool strict =
+      comparison.op == ComparisonOperator::kLess || comparison.op == ComparisonOperator::kGreater;
+  if (comparison.op == ComparisonOperator::kEqual || comparison.op == ComparisonOperator::kNotEqual)
+    return nullptr;
+  const ExpressionPtr& variable = mirrored ? comparison.right : comparison.left;
+  const ExpressionPtr& end = mirrored ? comparison.left : comparison.right;
+  const auto* name = std::get_if<Name>(&variable->node);
+  if (name == nullptr || name->name != k) return nullptr;
+  const Names used = names_in(*end);
+  const bool moves =
+      used.contains("i") ||
+      std::any_of(binders.begin(), binders.end(), [&](auto& b) { return used.contains(b.name); });
+  if (moves) return nullptr;
+  if (!strict) return end;
+  if (const auto* number = std::get_if<Literal>(&end->node)) {
+    return make_expression(Literal{number->value - Integer(1)}, end->span);
+  }
+  return make_expression(
+      Arithmetic{ArithmeticOperator::kSubtract, end, make_expression(Literal{1}, end->span)},
+      end->span);
+}
+
+// Takes the first such end out of the condition; what is left of it may be nothing.
+ExpressionPtr take_end(ConditionPtr& condition, const std::string& k,
+                       const std::vector<Binder>& binders) {
+  if (const auto* comparison = std::get_if<Comparison>(&condition->node)) {
+    ExpressionPtr end = end_of(*comparison, k, binders);
+    if (end) condition = nullptr;
+    return end;
+  }
+  const auto* both = std::get_if<Conjunction>(&condition->node);
+  if (both == nullptr) return nullptr;
+  Conjunction rest = *both;
+  ExpressionPtr end = take_end(rest.left, k, binders);
+  if (!end) end = take_end(rest.right, k, binders);
+  if (!end) return nullptr;
+  condition = !rest.left    ? rest.right
+              : !rest.right ? rest.left
+                            : make_condition(std::move(rest), condition->span);
+  return end;
+}
+
+// { e : k >= 1, k <= 9 } is { e : k in 1..9 }, the form that rules know.
+void close_ranges(Comprehension& set) {
+  for (Binder& binder : set.binders) {
+    for (ConditionPtr& condition : set.conditions) {
+      if (!binder.high) binder.high = take_end(condition, binder.name, set.binders);
+    }
+    std::erase(set.conditions, nullptr);
+  }
 }
 
 }  // namespace
@@ -305,6 +365,7 @@ SetPtr ExpressionParser::braces() {
     } while (accept(","));
   }
   expect("}", "to close the set");
+  close_ranges(result);
   return make_set(std::move(result), since(begin));
 }
 

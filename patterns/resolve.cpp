@@ -6,6 +6,7 @@
 #include "patterns/ast_print.hpp"
 #include "patterns/expression.hpp"
 #include "patterns/monotone.hpp"
+#include "patterns/names.hpp"
 #include "patterns/pattern.hpp"
 #include "patterns/sha256.hpp"
 
@@ -18,8 +19,6 @@ const std::set<std::string, std::less<>> kReserved = {
     "max",     "abs",     "none",    "dense",    "diagonal",  "window", "offsets", "lattice",
     "claim",   "O",       "weights", "time",     "cache",     "hops",   "rank",    "depth",
     "pattern", "reaches", "lowbit",  "popcount", "congestion"};
-
-using Names = std::set<std::string, std::less<>>;
 
 class Resolver {
  public:
@@ -216,9 +215,7 @@ class Resolver {
     const std::size_t before = diagnostics_.list().size();
     check(expression, scope_of({"i"}));
     if (diagnostics_.list().size() != before) return;
-    Names used;
-    collect_names(expression, used);
-    if (used.contains("i")) {
+    if (names_in(expression).contains("i")) {
       diagnostics_.error("E032", expression.span, what + " is the same for every row",
                          {"a width that grows is written `{ max(1, i - sqrt(i))..i - 1 }`"});
       return;
@@ -283,21 +280,6 @@ class Resolver {
         },
         [&](const BuiltinCall& node) {
           for (const ExpressionPtr& argument : node.arguments) collect(*argument, names);
-        },
-        [](const MeasureTerm&) {});
-  }
-
-  static void collect_names(const Expression& expression, Names& names) {
-    match(
-        expression.node, [](const Literal&) {}, [&](const Name& node) { names.insert(node.name); },
-        [&](const Apply& node) { collect_names(*node.argument, names); },
-        [&](const Negate& node) { collect_names(*node.operand, names); },
-        [&](const Arithmetic& node) {
-          collect_names(*node.left, names);
-          collect_names(*node.right, names);
-        },
-        [&](const BuiltinCall& node) {
-          for (const ExpressionPtr& argument : node.arguments) collect_names(*argument, names);
         },
         [](const MeasureTerm&) {});
   }

@@ -3,25 +3,12 @@
 #include "patterns/translation.hpp"
 
 #include "patterns/ast_print.hpp"
+#include "patterns/names.hpp"
 
 namespace heddle {
 namespace {
 
-bool mentions_row(const Expression& expression) {
-  return match(
-      expression.node, [](const Literal&) { return false; },
-      [](const Name& name) { return name.name == "i"; },
-      [](const Apply& apply) { return mentions_row(*apply.argument); },
-      [](const Negate& negate) { return mentions_row(*negate.operand); },
-      [](const Arithmetic& both) { return mentions_row(*both.left) || mentions_row(*both.right); },
-      [](const BuiltinCall& call) {
-        for (const ExpressionPtr& argument : call.arguments) {
-          if (mentions_row(*argument)) return true;
-        }
-        return false;
-      },
-      [](const MeasureTerm&) { return true; });
-}
+bool mentions_row(const Expression& expression) { return names_in(expression).contains("i"); }
 
 bool mentions_row(const Condition& condition) {
   return match(

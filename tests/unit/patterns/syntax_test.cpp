@@ -132,6 +132,35 @@ TEST_CASE("layout, comments, chains and binding strength") {
           "  claim (i + 1) * 2 <= 2^3^2 - i mod 5 for not (i < 2 or j = 3) and i != 7\n}\n");
 }
 
+TEST_CASE("a condition that ends a variable for every row makes a range of it") {
+  const std::pair<const char*, const char*> cases[] = {
+      {"{ i - 3 * t : t >= 1, t <= w, 3 * t < i }", "{ i - 3 * t : t in 1..w, 3 * t < i }"},
+      {"{ i - t : t >= 1, t < 9, t < i }", "{ i - t : t in 1..8, t < i }"},
+      {"{ i - t : t >= 1, t < i and w >= t }", "{ i - t : t in 1..w, t < i }"},
+      {"{ i - t : t >= 1, 2 * w > t, t < i }", "{ i - t : t in 1..2 * w - 1, t < i }"},
+      {"{ i - t - u : t >= 1, u >= 1, u <= 4, t + u < i and t < 6 }",
+       "{ i - t - u : t in 1..5, u in 1..4, t + u < i }"},
+      // Of two ends the first is taken, the other stays; an end that moves stays.
+      {"{ i - t : t >= 1, t <= w, t <= 5, t < i }", "{ i - t : t in 1..w, t <= 5, t < i }"},
+      {"{ i - t : t >= 1, 2 * t < i and t <= i - 3 }",
+       "{ i - t : t >= 1, 2 * t < i and t <= i - 3 }"},
+      {"{ i - t : t >= 1, t < i or t < 5, t < i }", "{ i - t : t >= 1, t < i or t < 5, t < i }"},
+  };
+  for (const auto& [written, canonical] : cases) {
+    const std::string head = "pattern p(w = 4) {\n  A = diagonal\n  B = ";
+    const Pattern pattern = pattern_of(head + written + "\n}");
+    CHECK(pattern.canonical_text() == head + canonical + "\n}\n");
+    const Pattern again = pattern_of(pattern.canonical_text());
+    CHECK(again.canonical_text() == pattern.canonical_text());
+  }
+}
+
+TEST_CASE("a range is walked no further than its conditions allow") {
+  const Pattern pattern =
+      pattern_of("pattern p { A = diagonal; B = { i - t : t in 1..10^15, t < i } }");
+  REQUIRE(rows_of(pattern, 50).b.size(50) == 49);
+}
+
 TEST_CASE("classes are read and written") {
   for (const char* growth : {"O(1)", "O(n)", "O(sqrt n)", "O(log n)", "O(n log n)", "O(n^(2/3))",
                              "O(n^2)", "O(sqrt n log(n)^2)"}) {
