@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "cli/analysis.hpp"
 #include "cli/claims.hpp"
+#include "cli/command.hpp"
 #include "cli/commands.hpp"
 #include "cli/console.hpp"
 #include "cli/pattern_argument.hpp"
@@ -60,28 +60,22 @@ ExitCode run(const Options& options) {
 
 void add_analyze(CLI::App& app, ExitCode& result) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
-      app.add_subcommand("analyze", "the measures for 1..n and the verdict of every claim");
-  add_pattern_argument(*command, options->pattern);
-  command->add_option("-n", options->n, "number of tokens")
-      ->check(CLI::Range(std::int64_t{1}, kMostRows))
-      ->capture_default_str();
-  command
-      ->add_option("--cut", options->cut,
-                   "rank: rows after M against columns up to M; default n / 2")
-      ->type_name("M")
-      ->check(CLI::NonNegativeNumber);
-  command->add_option("--copy", options->copy, "congestion: copy M tokens; default min(n / 2, 64)")
-      ->type_name("M")
-      ->check(CLI::PositiveNumber);
-  command->add_flag(
-      "--evidence", options->evidence,
-      "with --json: what proves the bounds of congestion (weights, paths) and of rank "
-      "(disjoint paths, a cut)");
-  command->add_flag("--measures", options->measures_only,
-                    "the measures alone, without classes and claims, which takes less time");
-  command->add_flag("--json", options->json, "one JSON object");
-  command->callback([options, &result] { result = run(*options); });
+  Command command(app, "analyze", "the measures for 1..n and the verdict of every claim");
+  add_pattern_argument(command, options->pattern);
+  command.option("-n", options->n, "number of tokens").between(1, kMostRows).with_default();
+  command.option("--cut", options->cut, "rank: rows after M against columns up to M; default n / 2")
+      .called("M")
+      .non_negative();
+  command.option("--copy", options->copy, "congestion: copy M tokens; default min(n / 2, 64)")
+      .called("M")
+      .positive();
+  command.flag("--evidence", options->evidence,
+               "with --json: what proves the bounds of congestion (weights, paths) and of rank "
+               "(disjoint paths, a cut)");
+  command.flag("--measures", options->measures_only,
+               "the measures alone, without classes and claims, which takes less time");
+  command.flag("--json", options->json, "one JSON object");
+  command.when_called([options, &result] { result = run(*options); });
 }
 
 }  // namespace heddle

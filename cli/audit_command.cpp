@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 
 #include <nlohmann/json.hpp>
 
 #include "analyzer/audit/audit.hpp"
 #include "cli/certificate_file.hpp"
+#include "cli/command.hpp"
 #include "cli/commands.hpp"
 #include "cli/console.hpp"
 #include "patterns/text_writer.hpp"
@@ -97,10 +97,10 @@ ExitCode run(const std::string& path, bool json) {
 void add_audit(CLI::App& app, ExitCode& result) {
   auto path = std::make_shared<std::string>();
   auto json = std::make_shared<bool>(false);
-  CLI::App* command = app.add_subcommand("audit", "re-check a certificate without the prover");
-  command->add_option("FILE", *path, "a certificate written by prove")->required();
-  command->add_flag("--json", *json, "one JSON object");
-  command->callback([path, json, &result] { result = run(*path, *json); });
+  Command command(app, "audit", "re-check a certificate without the prover");
+  command.option("FILE", *path, "a certificate written by prove").required();
+  command.flag("--json", *json, "one JSON object");
+  command.when_called([path, json, &result] { result = run(*path, *json); });
 }
 
 }  // namespace heddle

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/CLI.hpp>
 
 #include "cli/benchmark.hpp"
 #include "cli/claims.hpp"
+#include "cli/command.hpp"
 #include "cli/commands.hpp"
 #include "cli/console.hpp"
 #include "cli/pattern_argument.hpp"
@@ -70,15 +70,15 @@ ExitCode run(const Options& options) {
 
 void add_bench(CLI::App& app, ExitCode& result) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("bench", "timings of verified kernels next to baselines");
-  add_pattern_argument(*command, options->pattern);
-  add_kernel_options(*command, options->kernel);
-  command->add_option("--backend", options->backend, "cpu or cuda")
-      ->check(CLI::IsMember({"cpu", "cuda"}))
-      ->capture_default_str();
-  command->add_flag("--unverified", options->unverified, "do not verify first");
-  command->add_flag("--json", options->json, "one JSON object");
-  command->callback([options, &result] { result = run(*options); });
+  Command command(app, "bench", "timings of verified kernels next to baselines");
+  add_pattern_argument(command, options->pattern);
+  add_kernel_options(command, options->kernel);
+  command.option("--backend", options->backend, "cpu or cuda")
+      .one_of({"cpu", "cuda"})
+      .with_default();
+  command.flag("--unverified", options->unverified, "do not verify first");
+  command.flag("--json", options->json, "one JSON object");
+  command.when_called([options, &result] { result = run(*options); });
 }
 
 }  // namespace heddle

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/CLI.hpp>
 #include <set>
 
 #include "analyzer/draw/raster.hpp"
 #include "cli/claims.hpp"
+#include "cli/command.hpp"
 #include "cli/commands.hpp"
 #include "cli/comparison.hpp"
 #include "cli/console.hpp"
@@ -110,32 +110,28 @@ ExitCode run(Options options) {
 
 void add_compare(CLI::App& app, ExitCode& result) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
-      app.add_subcommand("compare", "patterns side by side: time, cache, hops, congestion, rank");
-  command->add_option(
-      "PATTERN", options->patterns,
-      "pattern files (all their patterns) and names of built-in patterns, each with "
-      "parameters if need be: local_attention:w=8; without any, all built-in ones");
-  command->add_option("-n", options->lengths, "numbers of tokens, separated by commas")
-      ->delimiter(',')
-      ->check(CLI::Range(std::int64_t{1}, kMostRows))
-      ->capture_default_str();
+  Command command(app, "compare", "patterns side by side: time, cache, hops, congestion, rank");
+  command.option("PATTERN", options->patterns,
+                 "pattern files (all their patterns) and names of built-in patterns, each with "
+                 "parameters if need be: local_attention:w=8; without any, all built-in ones");
+  command.option("-n", options->lengths, "numbers of tokens, separated by commas")
+      .by_commas()
+      .between(1, kMostRows)
+      .with_default();
+  command.option("--cut", options->cut, "rank: rows after M against columns up to M; default n / 2")
+      .called("M")
+      .non_negative();
+  command.option("--copy", options->copy, "congestion: copy M tokens; default min(n / 2, 64)")
+      .called("M")
+      .positive();
+  command.flag("--json", options->json, "one JSON object");
+  command.flag("--csv", options->csv, "comma-separated values");
   command
-      ->add_option("--cut", options->cut,
-                   "rank: rows after M against columns up to M; default n / 2")
-      ->type_name("M")
-      ->check(CLI::NonNegativeNumber);
-  command->add_option("--copy", options->copy, "congestion: copy M tokens; default min(n / 2, 64)")
-      ->type_name("M")
-      ->check(CLI::PositiveNumber);
-  command->add_flag("--json", options->json, "one JSON object");
-  command->add_flag("--csv", options->csv, "comma-separated values");
-  command
-      ->add_option("-o", options->output,
-                   "draw time against cache at the largest n into FILE.svg or FILE.png")
-      ->type_name("FILE");
-  command->add_flag("--fresh", options->fresh, "compute again what an earlier run has kept");
-  command->callback([options, &result] { result = run(*options); });
+      .option("-o", options->output,
+              "draw time against cache at the largest n into FILE.svg or FILE.png")
+      .called("FILE");
+  command.flag("--fresh", options->fresh, "compute again what an earlier run has kept");
+  command.when_called([options, &result] { result = run(*options); });
 }
 
 }  // namespace heddle

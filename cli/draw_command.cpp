@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/CLI.hpp>
 
 #include "analyzer/draw/block_picture.hpp"
 #include "analyzer/draw/dependency_picture.hpp"
 #include "analyzer/draw/raster.hpp"
+#include "cli/command.hpp"
 #include "cli/commands.hpp"
 #include "cli/console.hpp"
 #include "cli/pattern_argument.hpp"
@@ -67,25 +67,21 @@ ExitCode draw(const Options& options) {
 
 void add_draw(CLI::App& app, ExitCode& result) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
-      app.add_subcommand("draw", "pictures: graph, matrix, cache, hops, congestion, growth, cut");
-  add_pattern_argument(*command, options->pattern);
+  Command command(app, "draw", "pictures: graph, matrix, cache, hops, congestion, growth, cut");
+  add_pattern_argument(command, options->pattern);
+  command.option("--kind", options->kind, "graph, matrix, cache, hops, congestion, growth or cut")
+      .one_of({"graph", "matrix", "cache", "hops", "congestion", "growth", "cut"})
+      .with_default();
+  command.option("-n", options->n, "number of tokens").between(1, kMostRows).with_default();
+  command.option("--cut", options->cut, "cut: between tokens M and M + 1; default n / 2")
+      .called("M")
+      .non_negative();
   command
-      ->add_option("--kind", options->kind, "graph, matrix, cache, hops, congestion, growth or cut")
-      ->check(CLI::IsMember({"graph", "matrix", "cache", "hops", "congestion", "growth", "cut"}))
-      ->capture_default_str();
-  command->add_option("-n", options->n, "number of tokens")
-      ->check(CLI::Range(std::int64_t{1}, kMostRows))
-      ->capture_default_str();
-  command->add_option("--cut", options->cut, "cut: between tokens M and M + 1; default n / 2")
-      ->type_name("M")
-      ->check(CLI::NonNegativeNumber);
-  command
-      ->add_option("-o", options->output,
-                   "write to FILE.svg, FILE.dot or FILE.png; without it the matrix is shown here")
-      ->type_name("FILE");
-  command->add_flag("--ascii", options->ascii, "no block characters in the terminal");
-  command->callback([options, &result] { result = draw(*options); });
+      .option("-o", options->output,
+              "write to FILE.svg, FILE.dot or FILE.png; without it the matrix is shown here")
+      .called("FILE");
+  command.flag("--ascii", options->ascii, "no block characters in the terminal");
+  command.when_called([options, &result] { result = draw(*options); });
 }
 
 }  // namespace heddle

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/CLI.hpp>
 
 #include "analyzer/audit/explain.hpp"
 #include "analyzer/proof/certify.hpp"
 #include "cli/certificate_file.hpp"
+#include "cli/command.hpp"
 #include "cli/commands.hpp"
 #include "cli/console.hpp"
 #include "cli/pattern_argument.hpp"
@@ -43,11 +43,11 @@ ExitCode run(const PatternArgument& argument, const std::string& output) {
 void add_explain(CLI::App& app, ExitCode& result) {
   auto pattern = std::make_shared<PatternArgument>();
   auto output = std::make_shared<std::string>();
-  CLI::App* command = app.add_subcommand(
-      "explain", "the proofs about a pattern, or in a certificate (*.json), as Markdown");
-  add_pattern_argument(*command, *pattern);
-  command->add_option("-o", *output, "write to this file instead")->type_name("FILE");
-  command->callback([pattern, output, &result] { result = run(*pattern, *output); });
+  Command command(app, "explain",
+                  "the proofs about a pattern, or in a certificate (*.json), as Markdown");
+  add_pattern_argument(command, *pattern);
+  command.option("-o", *output, "write to this file instead").called("FILE");
+  command.when_called([pattern, output, &result] { result = run(*pattern, *output); });
 }
 
 }  // namespace heddle

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/CLI.hpp>
 
 #include "cli/claims.hpp"
+#include "cli/command.hpp"
 #include "cli/commands.hpp"
 #include "cli/console.hpp"
 #include "cli/kernel_options.hpp"
@@ -47,18 +47,16 @@ ExitCode run(const Options& options) {
 void add_generate(CLI::App& app, ExitCode& result) {
   auto options = std::make_shared<Options>();
   options->kernel.target = "cuda";
-  CLI::App* command = app.add_subcommand("generate", "kernels, a header and a manifest");
-  add_pattern_argument(*command, options->pattern);
-  add_kernel_options(*command, options->kernel);
-  command->add_option("--target", options->kernel.target, "cuda or cpu")
-      ->check(CLI::IsMember({"cuda", "cpu"}))
-      ->capture_default_str();
-  command->add_option("-o", options->output, "the folder to write to")
-      ->type_name("DIR")
-      ->required();
-  command->add_flag("--verify,!--no-verify", options->verify,
-                    "verify first and say so in the manifest (the default)");
-  command->callback([options, &result] { result = run(*options); });
+  Command command(app, "generate", "kernels, a header and a manifest");
+  add_pattern_argument(command, options->pattern);
+  add_kernel_options(command, options->kernel);
+  command.option("--target", options->kernel.target, "cuda or cpu")
+      .one_of({"cuda", "cpu"})
+      .with_default();
+  command.option("-o", options->output, "the folder to write to").called("DIR").required();
+  command.flag("--verify,!--no-verify", options->verify,
+               "verify first and say so in the manifest (the default)");
+  command.when_called([options, &result] { result = run(*options); });
 }
 
 }  // namespace heddle

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/kernel_options.hpp"
+#include "cli/command.hpp"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <thread>
 
@@ -10,35 +10,30 @@
 
 namespace heddle {
 
-void add_kernel_options(CLI::App& command, KernelOptions& options) {
-  command.add_option("--op", options.ops, "prefill, decode or backward; without it all of them")
-      ->check(CLI::IsMember({"prefill", "decode", "backward"}))
-      ->delimiter(',')
-      ->allow_extra_args(false);
-  command.add_option("--head-dim", options.head_dim, "channels of a head")
-      ->type_name("D")
-      ->check(CLI::Range(1, 256))
-      ->capture_default_str();
-  command.add_option("--dtype", options.dtype, "storage type: f32 or bf16")
-      ->check(CLI::IsMember({"f32", "bf16", "f16"}))
-      ->capture_default_str();
+void add_kernel_options(Command& command, KernelOptions& options) {
+  command.option("--op", options.ops, "prefill, decode or backward; without it all of them")
+      .one_of({"prefill", "decode", "backward"})
+      .by_commas()
+      .once_each();
+  command.option("--head-dim", options.head_dim, "channels of a head")
+      .called("D")
+      .between(1, 256)
+      .with_default();
+  command.option("--dtype", options.dtype, "storage type: f32 or bf16")
+      .one_of({"f32", "bf16", "f16"})
+      .with_default();
   command
-      .add_option("--weights", options.weights,
-                  "softmax, given or linear, instead of the pattern's own")
-      ->check(CLI::IsMember({"softmax", "given", "gated", "linear"}));
+      .option("--weights", options.weights,
+              "softmax, given or linear, instead of the pattern's own")
+      .one_of({"softmax", "given", "gated", "linear"});
   command
-      .add_option("--schedule", options.schedule,
-                  "simple, or staged: prefill on cuda works out of shared memory")
-      ->check(CLI::IsMember({"simple", "staged"}))
-      ->capture_default_str();
-  command.add_option("-n", options.n, "number of tokens")
-      ->check(CLI::Range(std::int64_t{1}, kMostRows));
-  command.add_option("--batch", options.batch, "sequences")
-      ->check(CLI::Range(1, 4096))
-      ->capture_default_str();
-  command.add_option("--heads", options.heads, "heads")
-      ->check(CLI::Range(1, 4096))
-      ->capture_default_str();
+      .option("--schedule", options.schedule,
+              "simple, or staged: prefill on cuda works out of shared memory")
+      .one_of({"simple", "staged"})
+      .with_default();
+  command.option("-n", options.n, "number of tokens").between(1, kMostRows);
+  command.option("--batch", options.batch, "sequences").between(1, 4096).with_default();
+  command.option("--heads", options.heads, "heads").between(1, 4096).with_default();
 }
 
 ArtifactOrCode generate_for(const LoadedPattern& loaded, const KernelOptions& options,

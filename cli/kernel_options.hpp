@@ -9,11 +9,9 @@
 #include "cli/pattern_argument.hpp"
 #include "codegen/generate.hpp"
 
-namespace CLI {
-class App;
-}
-
 namespace heddle {
+
+class Command;
 
 struct KernelOptions {
   std::vector<std::string> ops;  // empty: all
@@ -27,7 +25,7 @@ struct KernelOptions {
   std::int64_t heads = 4;
 };
 
-void add_kernel_options(CLI::App& command, KernelOptions& options);
+void add_kernel_options(Command& command, KernelOptions& options);
 
 struct ArtifactOrCode {
   std::optional<Artifact> artifact;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "cli/command.hpp"
 #include "cli/commands.hpp"
 #include "cli/console.hpp"
 #include "patterns/builtin_patterns.hpp"
@@ -30,9 +30,9 @@ ExitCode list(bool json) {
 
 void add_list(CLI::App& app, ExitCode& result) {
   auto json = std::make_shared<bool>(false);
-  CLI::App* command = app.add_subcommand("list", "the built-in patterns, one line each");
-  command->add_flag("--json", *json, "one JSON object");
-  command->callback([json, &result] { result = list(*json); });
+  Command command(app, "list", "the built-in patterns, one line each");
+  command.flag("--json", *json, "one JSON object");
+  command.when_called([json, &result] { result = list(*json); });
 }
 
 }  // namespace heddle

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/pattern_argument.hpp"
+#include "cli/command.hpp"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -147,15 +147,13 @@ LoadedPattern require_causal(Pattern pattern, const Source& source) {
 
 }  // namespace
 
-void add_pattern_argument(CLI::App& command, PatternArgument& argument) {
-  command
-      .add_option("PATTERN", argument.pattern, "a pattern file or the name of a built-in pattern")
-      ->required();
-  command.add_option("-p", argument.name, "which pattern of a file that holds several")
-      ->type_name("NAME");
-  command.add_option("-P", argument.overrides, "set a parameter of the pattern; may be repeated")
-      ->type_name("name=value")
-      ->allow_extra_args(false);
+void add_pattern_argument(Command& command, PatternArgument& argument) {
+  command.option("PATTERN", argument.pattern, "a pattern file or the name of a built-in pattern")
+      .required();
+  command.option("-p", argument.name, "which pattern of a file that holds several").called("NAME");
+  command.option("-P", argument.overrides, "set a parameter of the pattern; may be repeated")
+      .called("name=value")
+      .once_each();
 }
 
 namespace {

@@ -10,11 +10,9 @@
 #include "codegen/manifest.hpp"
 #include "patterns/pattern.hpp"
 
-namespace CLI {
-class App;
-}
-
 namespace heddle {
+
+class Command;
 
 struct PatternArgument {
   std::string pattern;                 // a file or a built-in name
@@ -23,7 +21,7 @@ struct PatternArgument {
 };
 
 // Declares PATTERN, -p and -P on a command.
-void add_pattern_argument(CLI::App& command, PatternArgument& argument);
+void add_pattern_argument(Command& command, PatternArgument& argument);
 
 struct LoadedPattern {
   std::optional<Pattern> pattern;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "analyzer/proof/certify.hpp"
 #include "cli/claims.hpp"
+#include "cli/command.hpp"
 #include "cli/commands.hpp"
 #include "cli/console.hpp"
 #include "cli/pattern_argument.hpp"
@@ -48,14 +48,12 @@ ExitCode run(const Options& options) {
 
 void add_prove(CLI::App& app, ExitCode& result) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand(
-      "prove", "certificates of every claim; refuted ones with a smallest counterexample");
-  add_pattern_argument(*command, options->pattern);
-  command->add_option("-o", options->output, "the folder for the certificate")
-      ->type_name("DIR")
-      ->required();
-  command->add_flag("--json", options->json, "one JSON object");
-  command->callback([options, &result] { result = run(*options); });
+  Command command(app, "prove",
+                  "certificates of every claim; refuted ones with a smallest counterexample");
+  add_pattern_argument(command, options->pattern);
+  command.option("-o", options->output, "the folder for the certificate").called("DIR").required();
+  command.flag("--json", options->json, "one JSON object");
+  command.when_called([options, &result] { result = run(*options); });
 }
 
 }  // namespace heddle

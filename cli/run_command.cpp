@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // All of heddle for one pattern, into one folder with a report that opens from disk.
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 
 #include "analyzer/proof/certify.hpp"
 #include "cli/analysis.hpp"
 #include "cli/benchmark.hpp"
 #include "cli/claims.hpp"
+#include "cli/command.hpp"
 #include "cli/commands.hpp"
 #include "cli/console.hpp"
 #include "cli/pattern_argument.hpp"
@@ -146,14 +146,11 @@ ExitCode run(const Options& options) {
 
 void add_run(CLI::App& app, ExitCode& result) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
-      app.add_subcommand("run", "all of it for one pattern, and a report that opens from disk");
-  add_pattern_argument(*command, options->pattern);
-  add_kernel_options(*command, options->kernel);
-  command->add_option("-o", options->output, "the folder to write to")
-      ->type_name("DIR")
-      ->required();
-  command->callback([options, &result] { result = run(*options); });
+  Command command(app, "run", "all of it for one pattern, and a report that opens from disk");
+  add_pattern_argument(command, options->pattern);
+  add_kernel_options(command, options->kernel);
+  command.option("-o", options->output, "the folder to write to").called("DIR").required();
+  command.when_called([options, &result] { result = run(*options); });
 }
 
 }  // namespace heddle

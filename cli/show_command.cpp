@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "cli/command.hpp"
 #include "cli/commands.hpp"
 #include "cli/console.hpp"
 #include "cli/pattern_argument.hpp"
@@ -69,14 +69,14 @@ ExitCode show(const Options& options) {
 
 void add_show(CLI::App& app, ExitCode& result) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("show", "the pattern in canonical form, or single rows");
-  add_pattern_argument(*command, options->pattern);
-  command->add_option("--row", options->rows, "show what row i reads; may be repeated")
-      ->type_name("i")
-      ->allow_extra_args(false)
-      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40));
-  command->add_flag("--json", options->json, "one JSON object");
-  command->callback([options, &result] { result = show(*options); });
+  Command command(app, "show", "the pattern in canonical form, or single rows");
+  add_pattern_argument(command, options->pattern);
+  command.option("--row", options->rows, "show what row i reads; may be repeated")
+      .called("i")
+      .once_each()
+      .between(std::int64_t{1}, std::int64_t{1} << 40);
+  command.flag("--json", options->json, "one JSON object");
+  command.when_called([options, &result] { result = show(*options); });
 }
 
 }  // namespace heddle

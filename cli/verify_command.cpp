@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // verify and profile: the same emulated runs, read for verdicts or for counters.
-#include <CLI/CLI.hpp>
 #include <fstream>
 #include <iterator>
 
 #include "cli/claims.hpp"
+#include "cli/command.hpp"
 #include "cli/commands.hpp"
 #include "cli/console.hpp"
 #include "cli/pattern_argument.hpp"
@@ -144,38 +144,37 @@ ExitCode profile_kernels(const Options& options) {
   return worse(result.code, exit_code_of(all.verdict));
 }
 
-std::shared_ptr<Options> add_options(CLI::App& command, const char* default_target) {
+std::shared_ptr<Options> add_options(Command& command, const char* default_target) {
   auto options = std::make_shared<Options>();
   options->target = default_target;
   add_pattern_argument(command, options->pattern);
   add_kernel_options(command, options->kernel);
-  command.add_option("--target", options->target, "cuda, cpu or both")
-      ->check(CLI::IsMember({"cuda", "cpu", "both"}))
-      ->capture_default_str();
-  command.add_flag("--json", options->json, "one JSON object");
-  command.add_flag("--again", options->again, "run everything, whatever earlier verdicts are kept");
+  command.option("--target", options->target, "cuda, cpu or both")
+      .one_of({"cuda", "cpu", "both"})
+      .with_default();
+  command.flag("--json", options->json, "one JSON object");
+  command.flag("--again", options->again, "run everything, whatever earlier verdicts are kept");
   return options;
 }
 
 }  // namespace
 
 void add_verify(CLI::App& app, ExitCode& result) {
-  CLI::App* command =
-      app.add_subcommand("verify", "run the kernel texts under the emulator, against float64");
-  auto options = add_options(*command, "both");
+  Command command(app, "verify", "run the kernel texts under the emulator, against float64");
+  auto options = add_options(command, "both");
   command
-      ->add_option("--kernel", options->file,
-                   "verify this text in place of the generated one (.cu or .cpp)")
-      ->type_name("FILE");
-  command->add_flag("--detail", options->detail, "how each obligation was met");
-  command->callback([options, &result] { result = verify_kernels(*options); });
+      .option("--kernel", options->file,
+              "verify this text in place of the generated one (.cu or .cpp)")
+      .called("FILE");
+  command.flag("--detail", options->detail, "how each obligation was met");
+  command.when_called([options, &result] { result = verify_kernels(*options); });
 }
 
 void add_profile(CLI::App& app, ExitCode& result) {
-  CLI::App* command = app.add_subcommand("profile", "exact counters of an emulated run");
-  auto options = add_options(*command, "cuda");
+  Command command(app, "profile", "exact counters of an emulated run");
+  auto options = add_options(command, "cuda");
   options->profile = true;
-  command->callback([options, &result] { result = profile_kernels(*options); });
+  command.when_called([options, &result] { result = profile_kernels(*options); });
 }
 
 }  // namespace heddle
