@@ -18,6 +18,7 @@ struct Options {
   KernelOptions kernel;
   std::string backend = "cpu";
   bool unverified = false;
+  bool alone = false;
   bool json = false;
 };
 
@@ -46,6 +47,7 @@ ExitCode run(const Options& options) {
   bench_options.batch = options.kernel.batch;
   bench_options.heads = options.kernel.heads;
   bench_options.threads = threads_of_machine();
+  bench_options.baselines = !options.alone;
   const RowsOrCode rows = rows_of(*loaded.pattern, bench_options.tokens + 1);
   if (!rows.rows) return rows.code;
   Progress progress(true);
@@ -77,6 +79,7 @@ void add_bench(CLI::App& app, ExitCode& result) {
       .one_of({"cpu", "cuda"})
       .with_default();
   command.flag("--unverified", options->unverified, "do not verify first");
+  command.flag("--alone", options->alone, "the kernels without the baselines");
   command.flag("--json", options->json, "one JSON object");
   command.when_called([options, &result] { result = run(*options); });
 }

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Times generated CPU kernels next to the Eigen baselines and writes cpu.json beside this script,
-with machine, versions and commit; prints the tables of the README. Usage: measure_cpu.py HEDDLE"""
+with machine, versions and commit; prints the tables of the README, of cpu_log.md and of results.md.
+Usage: measure_cpu.py HEDDLE"""
 
 import json
 import pathlib
@@ -12,11 +13,17 @@ HERE = pathlib.Path(__file__).resolve().parent
 PATTERNS = ["log_recurrence", "log_cached", "sqrt_recurrence", "sqrt_cached", "linear_recurrence"]
 
 
-def bench(heddle, pattern, op, weights, tokens, heads):
+# Where a pattern begins to pay: the dense ones beside the sparse ones, softmax weights, 4 heads.
+DENSE = ["attention", "dense_recurrence"]
+SPARSE = ["log_attention", "sqrt_attention", "log_recurrence", "sqrt_recurrence", "log_cached", "sqrt_cached"]
+LENGTHS = [128, 512, 2048, 4096]
+
+
+def bench(heddle, pattern, op, weights, tokens, heads, alone=False):
     # What is timed is compared with float64 in any case; `heddle verify` is a run of its own.
     run = subprocess.run(
         [heddle, "bench", pattern, "--op", op, "--weights", weights, "-n", str(tokens),
-         "--heads", str(heads), "--json", "--unverified"],
+         "--heads", str(heads), "--json", "--unverified"] + ["--alone"] * alone,
         capture_output=True, text=True, check=True,
     )
     return json.loads(run.stdout)
@@ -29,8 +36,8 @@ class Record:
                                 capture_output=True, text=True, check=True).stdout.strip()
         self.json = {"commit": commit, "machine": None, "results": []}
 
-    def rows(self, pattern, op, weights, tokens, heads):
-        measured = bench(self.heddle, pattern, op, weights, tokens, heads)
+    def rows(self, pattern, op, weights, tokens, heads, alone=False):
+        measured = bench(self.heddle, pattern, op, weights, tokens, heads, alone)
         self.json["machine"] = measured["machine"]
         for row in measured["results"]:
             self.json["results"].append({"pattern": pattern, "weights": weights, **row})
@@ -72,6 +79,13 @@ def main():
     tables.append(table(lines, ["pattern", "weights", "prefill, ms", "Eigen / heddle",
                                 "backward, ms", "Eigen / heddle", "backward / prefill",
                                 "decode, us"]))
+    lines = []
+    for pattern in DENSE + SPARSE:
+        times = [record.rows(pattern, "prefill", "softmax", n, 4, alone=True)["heddle"] for n in LENGTHS]
+        decode = record.rows(pattern, "decode", "softmax", LENGTHS[-1], 4, alone=True)["heddle"]
+        lines.append(f"| `{pattern}` | " + " | ".join(f"{time:.2f}" for time in times) + f" | {1e3 * decode:.0f} |")
+    tables.append(table(lines, ["pattern"] + [f"n = {n:,}, ms" for n in LENGTHS]
+                        + [f"decode at {LENGTHS[-1]:,}, us"]))
     (HERE / "cpu.json").write_text(json.dumps(record.json, indent=2) + "\n")
     print("\n\n".join("\n".join(lines) for lines in tables))
 

@@ -364,6 +364,10 @@ class Kernels(Workspace):
                         "gb_per_s", "gflop_per_s", "max_rel_error"):
                 self.assertIn(key, row)
 
+    def test_bench_alone_has_no_baselines(self):
+        result = data("bench", "log_cached", "-n", 64, "--head-dim", 16, "--op", "prefill", "--unverified", "--alone")
+        self.assertEqual([row["name"] for row in result["results"]], ["heddle"])
+
     def test_no_device_is_five(self):
         if pathlib.Path("/dev/nvidia0").exists():
             self.skipTest("this machine has a device")
