@@ -14,7 +14,8 @@ IntervalList normalized(IntervalList intervals) {
   IntervalList merged;
   merged.reserve(intervals.size());
   for (const Interval& next : intervals) {
-    if (!merged.empty() && next.low <= merged.back().high + 1) {
+    // Not high + 1, which the last integer does not have.
+    if (!merged.empty() && (next.low <= merged.back().high || next.low - 1 == merged.back().high)) {
       merged.back().high = std::max(merged.back().high, next.high);
     } else {
       merged.push_back(next);
@@ -47,11 +48,13 @@ IntervalList difference_of(const IntervalList& a, const IntervalList& b) {
   auto y = b.begin();
   for (Interval x : a) {
     while (y != b.end() && y->high < x.low) ++y;
-    for (auto cut = y; cut != b.end() && cut->low <= x.high; ++cut) {
+    bool cut_off = false;
+    for (auto cut = y; cut != b.end() && cut->low <= x.high && !cut_off; ++cut) {
       if (x.low < cut->low) rest.push_back({x.low, cut->low - 1});
-      x.low = cut->high + 1;
+      cut_off = cut->high >= x.high;
+      if (!cut_off) x.low = cut->high + 1;
     }
-    if (x.low <= x.high) rest.push_back(x);
+    if (!cut_off) rest.push_back(x);
   }
   return rest;
 }
