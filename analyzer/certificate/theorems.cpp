@@ -93,7 +93,7 @@ const std::vector<std::pair<std::string, std::string>>& theorems() {
        "exceeds i - p and row p + d reads p"},
       {"overlap: every {} is among the {}", "#(S | T) = #T for S within T"},
       {"overlap: no {} is among the {}", "#(S | T) = #S + #T for disjoint S and T"},
-      {"overlap: {} and {} meet at {}", "#(S | T) = #S + #T - #(S & T)"},
+      {"overlap: {} and {} meet at {} + {} u", "#(S | T) = #S + #T - #(S & T)"},
       {"rank: one distance of at least m carries every token up to m across the cut",
        "with distances without bound, some c >= m has row j + c read j for every j <= m: rank(m) = "
        "m"},
