@@ -90,9 +90,8 @@ std::vector<Shape> parts_of(const std::vector<Shape>& whole) {
 
 }  // namespace
 
-ClosedForms find_closed_forms(const std::string& measure, const std::string& variable,
-                              const std::vector<std::int64_t>& values,
-                              const std::function<bool(const std::string&)>& proves) {
+ClosedForms find_closed_forms(const std::string& variable, const std::vector<std::int64_t>& values,
+                              const std::function<bool(FormKind, const std::string&)>& proves) {
   ClosedForms forms;
   if (values.size() < 16) return forms;
   const auto size = static_cast<std::int64_t>(values.size());
@@ -108,7 +107,7 @@ ClosedForms find_closed_forms(const std::string& measure, const std::string& var
       if (!fits || ++attempts > kMostAttempts) continue;
       const std::string where = start == 1 ? "" : fmt::format(" for {} >= {}", variable, start);
       const std::string form = plus(shape.text, c) + where;
-      if (!proves(fmt::format("{} = {}", measure, form))) continue;
+      if (!proves(FormKind::kExact, form)) continue;
       forms.exact = form;
       return forms;
     }
@@ -144,7 +143,7 @@ ClosedForms find_closed_forms(const std::string& measure, const std::string& var
     candidates.erase(std::remove_if(candidates.begin(), candidates.end(), too_many),
                      candidates.end());
     for (const Candidate& candidate : candidates) {
-      if (proves(fmt::format("{} {} {}", measure, upper ? "<=" : ">=", candidate.text))) {
+      if (proves(upper ? FormKind::kUpper : FormKind::kLower, candidate.text)) {
         return candidate.text;
       }
     }

@@ -17,9 +17,10 @@ struct ClosedForms {
   std::string upper;
 };
 
-// `values` are those at 1, 2, ...; `proves` decides a claim such as "time(i) = i for i >= 2".
-ClosedForms find_closed_forms(const std::string& measure, const std::string& variable,
-                              const std::vector<std::int64_t>& values,
-                              const std::function<bool(const std::string&)>& proves);
+enum class FormKind { kExact, kLower, kUpper };
+
+// `values` are those at 1, 2, ...; `proves` decides a form such as "i + 1 for i >= 2".
+ClosedForms find_closed_forms(const std::string& variable, const std::vector<std::int64_t>& values,
+                              const std::function<bool(FormKind, const std::string&)>& proves);
 
 }  // namespace heddle::proof

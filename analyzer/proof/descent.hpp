@@ -9,17 +9,11 @@
 #include <string>
 #include <vector>
 
+#include "analyzer/proof/distance_expression.hpp"
 #include "analyzer/proof/query.hpp"
 #include "analyzer/proof/structure.hpp"
 
 namespace heddle::proof {
-
-// The expression with `i - j` as one name, in which bounds are kept; null when i or j occur
-// otherwise. And back.
-ExpressionPtr in_distance(const ExpressionPtr& expression);
-ExpressionPtr in_rows(const ExpressionPtr& bound);
-// The bound at another distance.
-ExpressionPtr at_distance(const ExpressionPtr& bound, const ExpressionPtr& distance);
 
 // The proof of a bound: hops(i, j) <= bound. Needs structure.reaches_all().
 std::optional<HopBound> prove_hop_bound(const Structure& structure, const ExpressionPtr& bound);

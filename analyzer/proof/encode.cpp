@@ -123,7 +123,7 @@ Term Query::floor_of_quotient(const Term& dividend, const Term& divisor) {
   }
   const std::string key = "/ " + dividend.text() + " " + divisor.text();
   if (auto known = known_values_.find(key); known != known_values_.end()) return known->second;
-  const Term quotient = fresh("quotient");
+  const Term quotient = fresh("quotient", quotient_witness(dividend, divisor));
   known_values_.emplace(key, quotient);
   const Term product = divisor * quotient;
   const Term pinned = conjunction({product <= dividend, dividend < product + divisor});
@@ -158,7 +158,11 @@ Term Query::floor_of_sqrt(const Term& operand) {
   needs_.push_back(operand >= 0);
   const std::string key = "sqrt " + operand.text();
   if (auto known = known_values_.find(key); known != known_values_.end()) return known->second;
-  const Term root = fresh("sqrt");
+  const Term root = fresh("sqrt", [operand](const Model& model) -> std::vector<Integer> {
+    const std::optional<Integer> x = model.value(operand);
+    if (!x) return {};
+    return {x->sign() < 0 ? Integer(0) : integer_sqrt(*x)};
+  });
   known_values_.emplace(key, root);
   assume(implies(operand >= 0, conjunction({root >= 0, root * root <= operand,
                                             operand < (root + 1) * (root + 1)})),
@@ -171,7 +175,11 @@ Term Query::floor_of_log2(const Term& operand) {
   needs_.push_back(operand >= 1);
   const std::string key = "log2 " + operand.text();
   if (auto known = known_values_.find(key); known != known_values_.end()) return known->second;
-  const Term exponent = fresh("log2");
+  const Term exponent = fresh("log2", [operand](const Model& model) -> std::vector<Integer> {
+    const std::optional<Integer> x = model.value(operand);
+    if (!x) return {};
+    return {x->sign() <= 0 ? Integer(0) : integer_log2(*x)};
+  });
   known_values_.emplace(key, exponent);
   const Term power = power_of(2, exponent);
   assume(implies(operand >= 1,

@@ -1,80 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Claims decided by looking: exact measures of all rows up to n, and the smallest values of the
-// variables at which a claim fails. Shares no reasoning with the proof rules.
+// Claims decided by looking: the smallest values of the variables at which a claim fails, by exact
+// measures. Shares no reasoning with the proof rules.
 #pragma once
 
-#include <functional>
-#include <map>
-#include <memory>
 #include <optional>
-#include <set>
 #include <string>
-#include <vector>
 
 #include "analyzer/certificate/verdict.hpp"
-#include "analyzer/measures/hops.hpp"
-#include "analyzer/rules/liveness.hpp"
-#include "patterns/expression.hpp"
-#include "patterns/materialize.hpp"
+#include "analyzer/proof/claim_terms.hpp"
+#include "analyzer/proof/measured_rows.hpp"
 
 namespace heddle::proof {
-
-// The measures that a claim mentions, for arguments up to n.
-class MeasuredRows {
- public:
-  // `pattern` must be causal and outlive the result.
-  // `hop_rows` <= n limits hops, which take a table of pairs.
-  static Result<MeasuredRows> up_to(const Pattern& pattern, std::int64_t n, std::int64_t hop_rows);
-
-  // Fails where the measure is infinite (is_infinite() of infinite.hpp tells), where it has no
-  // value, or where none is known: then beyond() tells.
-  Result<Integer> value(MeasureKind measure, const std::vector<Integer>& arguments) const;
-  // congestion(n) is enclosed and not always exact: value() gives its lower bound plus `above`, as
-  // long as that is not more than the upper bound. widest() is the largest width that was met.
-  void count_above(std::int64_t above) const {
-    above_ = above;
-    enclosed_.clear();
-  }
-  std::int64_t widest() const { return widest_; }
-  // How many arguments had no exact value since the last count_above().
-  std::size_t enclosed() const { return enclosed_.size(); }
-  // Tokens j + n and j, j <= n, without a path between them, where that is known of n.
-  std::optional<std::pair<std::int64_t, std::int64_t>> copy_out_of_reach(std::int64_t n) const;
-  // True when the last failure was only that the argument is larger than n.
-  bool beyond() const { return beyond_; }
-  // The rows for which the measure is known.
-  std::int64_t rows_for(MeasureKind measure) const;
-  // |rowA| + |rowB| over all rows: what it cost to list them.
-  std::int64_t total() const { return total_; }
-  // Set when cache(i) misses readers after this row.
-  std::optional<std::int64_t> cache_horizon() const;
-
- private:
-  std::int64_t n_ = 0;
-  std::int64_t total_ = 0;
-  const Pattern* pattern_ = nullptr;
-  std::vector<std::int64_t> time_, depth_;
-  std::optional<HopTable> hops_;
-  const Result<CacheSizes>& cache() const;
-  Result<Integer> congestion(std::int64_t n) const;
-  Result<Integer> rank(std::int64_t m) const;
-
-  std::shared_ptr<const Rows> rows_;
-  mutable std::map<std::int64_t, Result<std::pair<std::int64_t, std::int64_t>>> congestions_;
-  mutable std::map<std::int64_t, std::int64_t> ranks_;
-  mutable std::optional<Result<CacheSizes>> cache_;
-  mutable std::int64_t above_ = 0, widest_ = 0;
-  mutable std::set<std::int64_t> enclosed_;
-  mutable std::optional<std::vector<std::int32_t>> distances_;  // hops; empty: not translates
-  mutable bool beyond_ = false;
-};
-
-// Does the claim have this measure in it?
-bool mentions(const Claim& claim, MeasureKind measure);
-// visit(term) for every measure in the claim, in its order.
-void for_each_measure(const Claim& claim, const std::function<void(const MeasureTerm&)>& visit);
-// The names in a claim that are not parameters, sorted.
-std::vector<std::string> variables_of(const Claim& claim, const Pattern& pattern);
 
 struct SearchResult {
   std::optional<Refuted> refuted;

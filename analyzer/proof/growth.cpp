@@ -24,7 +24,12 @@ constexpr double kLevel = 1.06;  // ratios that rise by less may be chance
 // r = floor(i^(1/q)): r^q <= i < (r+1)^q
 Term root_of(Query& query, const Term& i, int q) {
   if (q == 1) return i;
-  const Term root = query.fresh("root");
+  const Term root = query.fresh("root", [i, q](const Model& model) -> std::vector<Integer> {
+    const std::optional<Integer> x = model.value(i);
+    const std::optional<std::int64_t> row = x ? x->to_int64() : std::nullopt;
+    if (!row) return {};
+    return {*row < 1 ? Integer(1) : growth_value({1, q, 0}, *row)};
+  });
   Term below = root, above = root + 1;
   for (int factor = 1; factor < q; ++factor) {
     below = below * root;

@@ -111,6 +111,53 @@ Result<Extended> evaluate_extended(const Evaluator& evaluator, const Expression&
   return Extension(evaluator, bindings, measures).of(expression);
 }
 
+Result<bool> holds_extended(const Evaluator& evaluator, const Condition& condition,
+                            const Bindings& bindings, const MeasureOracle& measures) {
+  const auto part = [&](const ConditionPtr& each) {
+    return holds_extended(evaluator, *each, bindings, measures);
+  };
+  return match(
+      condition.node,
+      [&](const Comparison& node) -> Result<bool> {
+        const Result<Extended> left = evaluate_extended(evaluator, *node.left, bindings, measures);
+        if (!left.ok()) return left.error();
+        const Result<Extended> right =
+            evaluate_extended(evaluator, *node.right, bindings, measures);
+        if (!right.ok()) return right.error();
+        const bool below = at_most(*left, *right), above = at_most(*right, *left);
+        switch (node.op) {
+          case ComparisonOperator::kLess:
+            return !above;
+          case ComparisonOperator::kLessEqual:
+            return below;
+          case ComparisonOperator::kGreater:
+            return !below;
+          case ComparisonOperator::kGreaterEqual:
+            return above;
+          case ComparisonOperator::kEqual:
+            return below && above;
+          case ComparisonOperator::kNotEqual:
+            return !below || !above;
+        }
+        unreachable("comparison operator");
+      },
+      [&](const Conjunction& node) -> Result<bool> {
+        const Result<bool> left = part(node.left);
+        if (!left.ok() || !*left) return left;
+        return part(node.right);
+      },
+      [&](const Disjunction& node) -> Result<bool> {
+        const Result<bool> left = part(node.left);
+        if (!left.ok() || *left) return left;
+        return part(node.right);
+      },
+      [&](const Negation& node) -> Result<bool> {
+        const Result<bool> operand = part(node.operand);
+        if (!operand.ok()) return operand;
+        return !*operand;
+      });
+}
+
 bool at_most(const Extended& a, const Extended& b) {
   if (a.infinite != 0 || b.infinite != 0) return a.infinite <= b.infinite;
   return a.value <= b.value;

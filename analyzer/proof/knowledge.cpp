@@ -62,8 +62,9 @@ std::vector<Obligation> Knowledge::obligations_of(const std::set<std::string>& l
 Knowledge learn(const Pattern& pattern, std::uint64_t resource_limit) {
   Knowledge knowledge;
   knowledge.pattern = &pattern;
+  knowledge.evaluator = std::make_shared<const Evaluator>(pattern);
   knowledge.resource_limit = resource_limit;
-  const Evaluator evaluator(pattern);
+  const Evaluator& evaluator = *knowledge.evaluator;
   for (const FunctionDefinition& function : pattern.syntax().functions) {
     if (!function.recursive()) continue;
     bool starts = true;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -39,6 +40,7 @@ struct Lemma {
 
 struct Knowledge {
   const Pattern* pattern = nullptr;
+  std::shared_ptr<const Evaluator> evaluator;  // of the pattern
   std::uint64_t resource_limit = 0;
   std::map<std::string, FunctionFacts> functions;
   std::map<std::string, Lemma> lemmas;

@@ -91,6 +91,30 @@ std::optional<std::int64_t> nearest(const Knowledge& knowledge, const Points& po
   return least;
 }
 
+// Bounds say the most where they are met, so models are looked for there.
+Witness either(const Term& low, const Term& high) {
+  return [=](const Model& model) -> std::vector<Integer> {
+    const std::optional<Integer> least = model.value(low), most = model.value(high);
+    if (!least || !most) return {};
+    return *least == *most ? std::vector<Integer>{*least} : std::vector<Integer>{*least, *most};
+  };
+}
+
+// 1, 2, ... up to `most`, of many the first and the last.
+Witness up_to(const Term& most) {
+  return [=](const Model& model) -> std::vector<Integer> {
+    constexpr std::int64_t kListed = 12;
+    const std::optional<Integer> last = model.value(most);
+    if (!last) return {};
+    std::vector<Integer> values;
+    for (std::int64_t value = 1; value <= kListed && Integer(value) <= *last; ++value) {
+      values.push_back(value);
+    }
+    if (Integer(kListed) < *last) values.push_back(*last);
+    return values;
+  };
+}
+
 // Points includes w, ..., 1: the number w of distances 1..w, or 0.
 std::int64_t leading_window(const Points& points) {
   if (points.start.empty() || points.start.front().low > 1) return 0;
@@ -134,7 +158,7 @@ Term MeasureTerms::time(Query& query, const Term& i) {
       continue;
     }
     exact_ = false;
-    const Term between = query.fresh("size");
+    const Term between = query.fresh("size", either(size.low, size.high));
     query.assume(implies(i >= 1, conjunction({size.low <= between, between <= size.high})),
                  "a proved bound");
     total = total + between;
@@ -157,7 +181,7 @@ Term MeasureTerms::cache(Query& query, const Term& i) {
       continue;
     }
     exact_ = false;
-    const Term between = query.fresh("live");
+    const Term between = query.fresh("live", either(size.low, size.high));
     query.assume(implies(i >= 1, conjunction({size.low <= between, between <= size.high})),
                  "a proved bound");
     total = total + between;
@@ -234,7 +258,7 @@ std::optional<Term> MeasureTerms::hops(Query& query, const Term& i, const Term& 
     rules_.insert("hops: every row reads every position, so one edge is enough");
     return Term(1);
   }
-  const Term hops = query.fresh("hops");
+  const Term hops = query.fresh("hops", up_to(distance));
   // Without the guard, a pair outside 1 <= j < i would make the hypotheses inconsistent.
   const auto know = [&](const Term& fact, const char* why) {
     query.assume(implies(conjunction({j >= 1, j < i}), fact), why);
@@ -296,7 +320,7 @@ std::optional<Term> MeasureTerms::depth(Query& query, const Term& n) {
   if (!refined()) return std::nullopt;
   if (const std::optional<Term> exact = depth_of_distances(query, n)) return exact;
   exact_ = false;
-  const Term longest = query.fresh("depth");
+  const Term longest = query.fresh("depth", either(Term(0), n - 1));
   rules_.insert("depth: each edge leads to a later token, so a chain has at most n - 1");
   query.assume(implies(n >= 1, conjunction({longest >= 0, longest <= n - 1})), "a chain ascends");
   return longest;
@@ -357,7 +381,7 @@ std::optional<Term> MeasureTerms::congestion(Query& query, const Term& n) {
   if (!structure_.a_only_self) return std::nullopt;
   const Term cached = live(query, n);
   exact_ = false;
-  const Term load = query.fresh("congestion");
+  const Term load = query.fresh("congestion", up_to(n));
   rules_.insert("capacity law: congestion(n) * cache(n) >= n when A is diagonal");
   query.assume(implies(n >= 1, conjunction({load >= 1, load <= n, load * cached >= n})),
                "capacity law");
@@ -375,7 +399,11 @@ std::optional<Term> MeasureTerms::rank(Query& query, const Term& m) {
   if (!refined() && (!structure_.a_only_self || !structure_.reaches_all())) return std::nullopt;
   const Term cached = live(query, m);
   exact_ = false;
-  const Term value = query.fresh("rank");
+  const Term value = query.fresh("rank", [m, cached](const Model& model) -> std::vector<Integer> {
+    const std::optional<Integer> most = model.value(m), live = model.value(cached);
+    if (!most || !live) return {};
+    return {0, std::min(*most, *live)};
+  });
   rules_.insert(structure_.a_only_self
                     ? "capacity law: rank(m) <= cache(m) when A is diagonal"
                     : "capacity law: rank(m) <= cache(m), as every path passes a live x or y");

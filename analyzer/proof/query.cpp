@@ -49,6 +49,14 @@ std::set<std::int64_t> indices_around(const std::vector<Integer>& sizes,
 
 }  // namespace
 
+Witness quotient_witness(const Term& dividend, const Term& divisor) {
+  return [=](const Model& model) -> std::vector<Integer> {
+    const std::optional<Integer> x = model.value(dividend), y = model.value(divisor);
+    if (!x || !y) return {};
+    return {y->sign() > 0 ? floor_div(*x, *y) : Integer(0)};
+  };
+}
+
 Term polynomial(const ClosedForm& form, const Term& t) {
   Term sum(0), monomial(1);
   bool constant_term = true;
@@ -61,16 +69,23 @@ Term polynomial(const ClosedForm& form, const Term& t) {
 }
 
 Term Query::variable(const std::string& name) {
-  const std::string symbol = is_reserved(name) ? name + ".v" : name;
-  if (variables_.insert(symbol).second) return Term::variable(symbol);
-  return fresh(symbol);
+  std::string symbol = is_reserved(name) ? name + ".v" : name;
+  if (!variables_.insert(symbol).second) symbol = unused(symbol);
+  free_.push_back(symbol);
+  return Term::variable(symbol);
 }
 
-Term Query::fresh(const std::string& stem) {
+std::string Query::unused(const std::string& stem) {
   for (int number = 1;; ++number) {
-    const std::string symbol = fmt::format("{}.{}", stem, number);
-    if (variables_.insert(symbol).second) return Term::variable(symbol);
+    std::string symbol = fmt::format("{}.{}", stem, number);
+    if (variables_.insert(symbol).second) return symbol;
   }
+}
+
+Term Query::fresh(const std::string& stem, Witness witness) {
+  const std::string symbol = unused(stem);
+  defined_.emplace_back(symbol, std::move(witness));
+  return Term::variable(symbol);
 }
 
 void Query::assume(const Term& fact, std::string why) { script_.assume(fact, std::move(why)); }
@@ -93,7 +108,7 @@ Term Query::apply(const FunctionDefinition& function, const Term& argument) {
   if (argument.is_constant()) {
     const std::optional<std::int64_t> k = argument.value().to_int64();
     if (k && *k >= 0 && *k < 4096) {
-      const Result<Integer> value = Evaluator(*knowledge_.pattern).call(function.name, *k);
+      const Result<Integer> value = knowledge_.evaluator->call(function.name, *k);
       if (value.ok() && value.value().bit_length() <= kLongestConstant) return Term(value.value());
     }
   }
@@ -153,7 +168,7 @@ void Query::add_function_instances(const FunctionDefinition& function, const Ter
       assume(implies(conjunction({s >= 0, s < t}), lower + (t - s) <= value), lemma("increasing"));
     }
     for (const std::int64_t landmark : indices_around(landmarks_, [&](std::int64_t k) {
-           return Evaluator(*knowledge_.pattern).call(function.name, k);
+           return knowledge_.evaluator->call(function.name, k);
          })) {
       const Term s(landmark), there = apply(function, s);
       assume(implies(t >= s, there + (t - s) <= value), lemma("increasing"));
@@ -170,8 +185,8 @@ void Query::add_function_instances(const FunctionDefinition& function, const Ter
                    equal(Term(facts.closed->denominator) * value, polynomial(*facts.closed, t))),
            lemma("closed_form"));
   } else if (facts.doubling) {
-    const Term doublings = fresh("doublings");
     const Term m(*facts.doubling);
+    const Term doublings = fresh("doublings", quotient_witness(t, m));
     assume(implies(t >= 0, conjunction({m * doublings <= t, t < m * doublings + m,
                                         power_of(2, doublings) <= value})),
            lemma("doubling"));
@@ -265,7 +280,14 @@ Attempt Query::prove(const std::string& name, const std::string& statement, cons
   add_lemma_instances();
   std::vector<Term> goals = take_needs();
   goals.push_back(goal);
-  attempt.obligation.script = script_.refutation_text(statement, conjunction(goals));
+  const Term whole = conjunction(goals);
+  if (auto model =
+          counter_model(*knowledge_.evaluator, {free_, defined_, script_.hypotheses(), whole})) {
+    attempt.answer = Answer::kSat;
+    attempt.model = std::move(*model);
+    return attempt;
+  }
+  attempt.obligation.script = script_.refutation_text(statement, whole);
   attempt.obligation.companion = script_.hypotheses_text(statement);
   std::vector<std::string> constants;
   for (const std::string& variable : variables_) {
@@ -279,8 +301,11 @@ Attempt Query::prove(const std::string& name, const std::string& statement, cons
   attempt.model = reply.model;
   attempt.reason = reply.reason;
   if (attempt.proved()) {
-    const Reply consistent = solve(attempt.obligation.companion, resource_limit_);
-    if (consistent.answer != Answer::kSat) {
+    const bool consistent =
+        counter_model(*knowledge_.evaluator,
+                      {free_, defined_, script_.hypotheses(), disjunction({})}) ||
+        solve(attempt.obligation.companion, resource_limit_).answer == Answer::kSat;
+    if (!consistent) {
       attempt.answer = Answer::kUnknown;
       attempt.reason = "the hypotheses of " + name + " were not shown to be consistent";
     }

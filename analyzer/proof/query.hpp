@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "analyzer/certificate/verdict.hpp"
+#include "analyzer/proof/counter_model.hpp"
 #include "analyzer/proof/knowledge.hpp"
 #include "analyzer/smt/script.hpp"
 #include "analyzer/smt/solver.hpp"
@@ -25,6 +26,9 @@ using Scope = std::vector<std::pair<std::string, Term>>;  // innermost last
 
 // The sum of coefficients[d] * t^d.
 Term polynomial(const ClosedForm& form, const Term& t);
+
+// floor(dividend / divisor) for a positive divisor.
+Witness quotient_witness(const Term& dividend, const Term& divisor);
 
 struct Attempt {
   smt::Answer answer = smt::Answer::kUnknown;
@@ -44,8 +48,8 @@ class Query {
 
   // An integer of which nothing is known yet.
   Term variable(const std::string& name);
-  // stem.1, stem.2, ...: names that no pattern can use.
-  Term fresh(const std::string& stem);
+  // stem.1, stem.2, ...: names that no pattern can use. Hypotheses leave it what the witness says.
+  Term fresh(const std::string& stem, Witness witness = nullptr);
   void assume(const Term& fact, std::string why);
 
   // The exact value of an expression, with hypotheses for what it is built from. Where it has no
@@ -78,7 +82,8 @@ class Query {
   bool refused() const { return !refusal_.empty(); }
   const std::string& refusal() const { return refusal_; }
 
-  // Tries to prove `goal` from the hypotheses.
+  // Tries to prove `goal` from the hypotheses. The model of an answer kSat may be a small one that
+  // was found without the solver.
   Attempt prove(const std::string& name, const std::string& statement, const Term& goal);
   // Names of the lemmas about functions that the hypotheses rest on.
   const std::set<std::string>& lemmas() const { return lemmas_; }
@@ -88,6 +93,7 @@ class Query {
   Term encode_arithmetic(const Arithmetic& node, const Scope& scope);
   Term encode_builtin(const BuiltinCall& node, const Scope& scope);
   Term encode_measure(const MeasureTerm& node, const Scope& scope);
+  std::string unused(const std::string& stem);
   Term floor_of_quotient(const Term& dividend, const Term& divisor);
   Term power_term(const Term& base, const Term& exponent);
   Term floor_of_sqrt(const Term& operand);
@@ -101,6 +107,8 @@ class Query {
   std::uint64_t resource_limit_;
   smt::Script script_;
   std::set<std::string> variables_;
+  std::vector<std::string> free_;
+  std::vector<std::pair<std::string, Witness>> defined_;
   std::vector<Term> needs_;
   std::string refusal_;
   std::size_t encoded_ = 0;

@@ -16,14 +16,44 @@ using namespace smt;  // NOLINT: terms and their operators
 
 namespace {
 
+constexpr std::int64_t kMostCounted = 1 << 20;
+
 SizeBounds exactly(const Term& size) { return {size, size, true}; }
 
 Term smaller(const Term& a, const Term& b) { return if_then_else(a <= b, a, b); }
 Term larger(const Term& a, const Term& b) { return if_then_else(b <= a, a, b); }
 
-// #{k >= low : value(k) <= limit}
+// #{k >= low : value(k) <= limit} of a strictly increasing value.
+std::optional<std::int64_t> counted(const Evaluator& evaluator, const Progression& progression,
+                                    const Integer& limit) {
+  const auto counts = [&](std::int64_t c) -> std::optional<bool> {  // are there more than c?
+    const Result<Integer> value = evaluator.evaluate(
+        *progression.value, {{progression.variable, Integer(progression.low) + Integer(c)}});
+    return value.ok() ? std::optional(*value <= limit) : std::nullopt;
+  };
+  std::int64_t low = 0, high = 1;  // at least `low`, at most `high`
+  for (;; low = high, high *= 2) {
+    const std::optional<bool> more = high > kMostCounted ? std::nullopt : counts(high - 1);
+    if (!more) return std::nullopt;
+    if (!*more) break;
+  }
+  while (low + 1 < high) {
+    const std::int64_t middle = low + (high - low) / 2;
+    const std::optional<bool> more = counts(middle - 1);
+    if (!more) return std::nullopt;
+    (*more ? low : high) = middle;
+  }
+  return low;
+}
+
 Term count_progression(Query& query, const Progression& progression, const Term& limit) {
-  const Term count = query.fresh("count");
+  const Term count =
+      query.fresh("count", [progression, limit](const Model& model) -> std::vector<Integer> {
+        const std::optional<Integer> most = model.value(limit);
+        const auto found = most ? counted(model.evaluator(), progression, *most) : std::nullopt;
+        if (!found) return {};
+        return {*found};
+      });
   const Term end = count + Term(progression.low);
   const auto value = [&](const Term& k) {
     return query.encode_known(*progression.value, {{progression.variable, k}});
@@ -41,8 +71,9 @@ Progression values_of(const std::string& function) {
 
 // ceil((count - from) / spread): the positions p_from, p_(from + spread), ... are distinct.
 Term spread_out(Query& query, const Term& count, const LatticeFacts& facts) {
-  const Term distinct = query.fresh("distinct");
   const Term spread(facts.spread), rest = count - Term(facts.from);
+  const Term distinct =
+      query.fresh("distinct", quotient_witness(rest + Term(facts.spread - 1), spread));
   query.assume(conjunction({rest <= spread * distinct, spread * distinct < rest + spread}),
                "positions that cannot fall together");
   return distinct;

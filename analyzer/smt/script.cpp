@@ -30,6 +30,12 @@ void Script::assume(Term fact, std::string why) {
   assertions_.push_back({std::move(fact), std::move(why)});
 }
 
+std::vector<Term> Script::hypotheses() const {
+  std::vector<Term> facts;
+  for (const Assertion& assertion : assertions_) facts.push_back(assertion.fact);
+  return facts;
+}
+
 std::string Script::text(const std::string& statement,
                          const std::vector<Assertion>& assertions) const {
   Symbols symbols;

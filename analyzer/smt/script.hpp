@@ -15,6 +15,8 @@ class Script {
   // `why` becomes a comment above the assertion.
   void assume(Term fact, std::string why);
 
+  std::vector<Term> hypotheses() const;
+
   // unsat exactly when the hypotheses imply `goal`.
   std::string refutation_text(const std::string& statement, const Term& goal) const;
   // sat exactly when the hypotheses are consistent, i.e. the implication is not vacuous.

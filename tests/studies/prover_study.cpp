@@ -40,9 +40,11 @@ constexpr std::int64_t kCopies = 8;
 constexpr std::int64_t kLongRows = 600;
 constexpr int kClaims = 3;
 
-std::optional<Pattern> pattern_of(const std::string& body) {
+std::optional<Pattern> pattern_of(const RandomPattern& random, const std::string& claims) {
   Diagnostics diagnostics;
-  auto syntax = parse({"random", "pattern p {\n" + body + "}\n"}, diagnostics);
+  auto syntax =
+      parse({"random", "pattern p" + random.parameters + " {\n" + random.body + claims + "}\n"},
+            diagnostics);
   if (diagnostics.has_errors() || syntax.size() != 1) return std::nullopt;
   return resolve(std::move(syntax[0]), {}, diagnostics);
 }
@@ -67,11 +69,11 @@ class Study {
     ++tally_.tried;
     Random random(static_cast<std::uint64_t>(settings_.seed) * 1'000'003U +
                   static_cast<std::uint64_t>(number));
-    const std::string body = random_body(random);
-    const std::optional<Pattern> plain = pattern_of(body);
+    const RandomPattern text = random_pattern(random);
+    const std::optional<Pattern> plain = pattern_of(text, "");
     if (!plain) return;
     // Rows whose length grows in proportion, listed one by one, take too long to count far out.
-    const bool long_rows = body.find("t >= 1") != std::string::npos;
+    const bool long_rows = text.body.find("t >= 1") != std::string::npos;
     const std::int64_t rows = long_rows ? std::min(settings_.rows, kLongRows) : settings_.rows;
     const std::optional<Counted> counted = Counted::of(*plain, rows, kPairs, kCopies);
     if (!counted) {
@@ -86,7 +88,7 @@ class Study {
     const std::vector<Statement> statements = near_truths(random, *counted, kClaims);
     std::string claims;
     for (const Statement& statement : statements) claims += "claim " + statement.text + "\n";
-    const std::optional<Pattern> pattern = pattern_of(body + claims);
+    const std::optional<Pattern> pattern = pattern_of(text, claims);
     if (!pattern) return complain(*plain, "claims that cannot be read: " + claims);
     const ProofReport report = prove(*pattern, quick_);
     if (report.causality.code == "E042") return;  // what a lattice asks of its function
@@ -171,7 +173,8 @@ class Study {
         const std::string where = " at " + std::to_string(i);
         if (!value.ok()) return complain(pattern, text + " has no value" + where);
         const Statement statement{text, kind, relation,
-                                  [&](std::int64_t) { return *value->to_int64(); }, 1};
+                                  [&](std::int64_t) { return *value->to_int64(); },
+                                  [](std::int64_t) { return true; }};
         if (holds_at(counted, statement, i, j) == false) {
           return complain(pattern, text + ", which is derived, is wrong" + where);
         }

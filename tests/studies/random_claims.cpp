@@ -8,6 +8,8 @@
 namespace heddle::study {
 namespace {
 
+constexpr std::int64_t kFar = 1'000'000'000'000'000'000;
+
 struct Shape {
   std::string text;  // with v for the variable
   std::function<std::int64_t(std::int64_t)> value;
@@ -67,21 +69,47 @@ struct Measure {
   const char* variable;
 };
 
+struct Restriction {
+  std::string text;  // behind the claim, with v for the variable
+  std::function<bool(std::int64_t)> applies;
+};
+
+Restriction random_restriction(Random& random) {
+  const std::int64_t low = random.number(2, 6), high = low + random.number(0, 90);
+  const std::int64_t m = random.number(2, 4), rest = random.number(0, m - 1);
+  const std::string from = std::to_string(low), to = std::to_string(high);
+  const Restriction none{"", [](std::int64_t) { return true; }};
+  return random.pick<Restriction>(
+      {none,
+       none,
+       none,
+       none,
+       none,
+       {" for v >= " + from, [=](std::int64_t v) { return v >= low; }},
+       {" for " + from + " <= v and v < " + to,
+        [=](std::int64_t v) { return low <= v && v < high; }},
+       {" for v mod " + std::to_string(m) + " = " + std::to_string(rest),
+        [=](std::int64_t v) { return v % m == rest; }},
+       {" for not v = " + from + " or v > " + to,
+        [=](std::int64_t v) { return v != low || v > high; }}});
+}
+
 // right(v) - shape(v) over all counted values: the least and the largest difference.
 std::pair<std::int64_t, std::int64_t> differences(const Counted& counted, MeasureKind kind,
-                                                  const Shape& shape, std::int64_t start) {
+                                                  const Shape& shape,
+                                                  const Restriction& restriction) {
   std::int64_t least = kInfinite, most = -kInfinite;
   const auto see = [&](const Enclosed& span, std::int64_t v) {
-    if (span.high == kInfinite) return;
+    if (span.high == kInfinite || !restriction.applies(v)) return;
     least = std::min(least, span.low - shape.value(v));
     most = std::max(most, span.low - shape.value(v));
   };
-  for (std::int64_t i = start; i <= counted.last(kind); ++i) {
+  for (std::int64_t i = 1; i <= counted.last(kind); ++i) {
     if (kind != MeasureKind::kHops) {
       see(counted.value(kind, i), i);
       continue;
     }
-    for (std::int64_t j = 1; j + start <= i; ++j) {
+    for (std::int64_t j = 1; j < i; ++j) {
       see({counted.hops(i, j), counted.hops(i, j)}, i - j);
     }
   }
@@ -90,41 +118,70 @@ std::pair<std::int64_t, std::int64_t> differences(const Counted& counted, Measur
 
 }  // namespace
 
-std::string random_body(Random& random) {
+RandomPattern random_pattern(Random& random) {
   const std::string c = random.digits(1, 3), t = random.digits(1, 6);
-  const std::string f = random.pick<std::string>(
-      {"f(k) = k^2 + 1", "f(k) = 2^k", "f(k) = 3^k", "f(k) = k^3 + 1", "f(k) = 2^k + k",
-       "f(k) = " + t + " * k^2 + " + c + " * k + 1", "f(k) = " + t + " * k + 1",
-       "f(k) = " + t + " * k + " + c, "f(k) = floor(k * (k + 1) / 2) + 1", "f(k) = (k + 1) * 2^k",
-       "f(k) = max(k, " + t + ") + k - " + t + " + 1", "f(0) = 1\nf(k+1) = 2 * f(k) + " + c,
-       "f(0) = 1\nf(1) = 2\nf(k+2) = f(k+1) + f(k)",
-       "f(0) = 1\nf(1) = 2\nf(k+2) = 2 * f(k+1) + f(k)", "f(0) = 1\nf(k+1) = f(k) + k + " + c,
-       "f(0) = 1\nf(k+1) = f(k) + " + t, "f(0) = " + c + "\nf(k+1) = f(k) + 2 * k + 1"});
+  const std::string f = random.pick<std::string>({"f(k) = k^2 + 1",
+                                                  "f(k) = 2^k",
+                                                  "f(k) = 3^k",
+                                                  "f(k) = k^3 + 1",
+                                                  "f(k) = 2^k + k",
+                                                  "f(k) = " + t + " * k^2 + " + c + " * k + 1",
+                                                  "f(k) = " + t + " * k + 1",
+                                                  "f(k) = " + t + " * k + " + c,
+                                                  "f(k) = p * k + 1",
+                                                  "f(k) = p^2 * k^2 + 1",
+                                                  "f(k) = 1000003 * k + 1",
+                                                  "f(k) = 10000000000000000000 * k^2 + k + 1",
+                                                  "f(k) = k^2 - " + c + " * k + " + t,
+                                                  "f(k) = floor(k * (k + 1) / 2) + 1",
+                                                  "f(k) = (k + 1) * 2^k",
+                                                  "f(k) = max(k, " + t + ") + k - " + t + " + 1",
+                                                  "f(0) = 1\nf(k+1) = 2 * f(k) + " + c,
+                                                  "f(0) = 1\nf(k+1) = 3 * f(k) - 1",
+                                                  "f(0) = 1\nf(1) = 2\nf(k+2) = f(k+1) + f(k)",
+                                                  "f(0) = 1\nf(1) = 2\nf(k+2) = 2 * f(k+1) + f(k)",
+                                                  "f(0) = 1\nf(1) = 2\nf(2) = 4\n"
+                                                  "f(k+3) = f(k+2) + f(k+1) + f(k)",
+                                                  "f(0) = 1\nf(k+1) = f(k) + k + " + c,
+                                                  "f(0) = 1\nf(k+1) = f(k) + " + t,
+                                                  "f(0) = " + c + "\nf(k+1) = f(k) + 2 * k + 1"});
   const auto set = [&]() -> std::string {
     const std::string s = random.digits(1, 5), d = random.digits(1, 9), q = random.digits(2, 6);
-    return random.pick<std::string>({"window(" + d + ")",
-                                     "offsets(f)",
-                                     "offsets(f)",
-                                     "lattice(f)",
-                                     "lattice(f)",
-                                     "none",
-                                     "dense",
-                                     "{ i - " + s + "*t : t >= 1, " + s + "*t < i }",
-                                     "{ i - " + s + "*t : t >= 1, " + q + "*t < i }",
-                                     "{ i - t^2 : t in 1.." + s + ", t^2 < i }",
-                                     "{ " + s + "*t : t >= 1, " + s + "*t < i }",
-                                     "{ i - " + d + " : " + d + " < i }",
-                                     "{ i - t : t >= 1, t < i, t mod " + q + " = 1 }",
-                                     "{ i - t : t >= 1, t < i, (i + t) mod " + q + " = 0 }",
-                                     "{ max(1, i - " + d + ")..i - 1 }",
-                                     "{ 1..min(" + s + ", i - 1) }",
-                                     "{ max(1, i - sqrt(i))..i - 1 }",
-                                     "{ floor(i / " + q + ") : i >= " + q + " }",
-                                     "{ i - lowbit(i) : lowbit(i) < i }",
-                                     "{ i - s*t - r : s in 1..3, t >= 1, r in 0..1, s*t + 1 < i }",
-                                     "{ i - f(k) + 1 : k >= 1, f(k) - 1 < i }",
-                                     "{ t^2 + 1 : t >= 0, t^2 + 1 < i }",
-                                     "{ i - 1 : i > 1, i mod " + q + " != 0 }"});
+    return random.pick<std::string>(
+        {"window(" + d + ")",
+         "window(p)",
+         "offsets(f)",
+         "offsets(f)",
+         "lattice(f)",
+         "lattice(f)",
+         "none",
+         "dense",
+         "{ i - " + s + "*t : t >= 1, " + s + "*t < i }",
+         "{ i - " + s + "*t : t >= 1, " + q + "*t < i }",
+         "{ i - p*t : t >= 1, p*t < i }",
+         "{ i - t^2 : t in 1.." + s + ", t^2 < i }",
+         "{ i + " + d + " - t : t in " + d + " + 1.." + d + " + " + s + ", t - " + d + " < i }",
+         "{ i - 2^t : t >= 0, 2^t < i }",
+         "{ " + s + "*t : t >= 1, " + s + "*t < i }",
+         "{ i - " + d + " : " + d + " < i }",
+         "{ i - 4611686018427387904 : i > 4611686018427387904 }",
+         "{ i - 99999999999999999999 * t : t >= 1, "
+         "99999999999999999999 * t < i }",
+         "{ i - t : t >= 1, t < i, t mod " + q + " = 1 }",
+         "{ i - t : t >= 1, t < i, (i + t) mod " + q + " = 0 }",
+         "{ i - t : t >= 1, t < i, not t mod " + q + " = 0 }",
+         "{ max(1, i - " + d + ")..i - 1 }",
+         "{ max(1, i - p - " + d + ")..max(0, i - p) }",
+         "{ 1..min(" + s + ", i - 1) }",
+         "{ " + s + "..i - " + q + " }",
+         "{ max(1, i - sqrt(i))..i - 1 }",
+         "{ i - popcount(i) : popcount(i) < i }",
+         "{ floor(i / " + q + ") : i >= " + q + " }",
+         "{ i - lowbit(i) : lowbit(i) < i }",
+         "{ i - s*t - r : s in 1..3, t >= 1, r in 0..1, s*t + 1 < i }",
+         "{ i - f(k) + 1 : k >= 1, f(k) - 1 < i }",
+         "{ t^2 + 1 : t >= 0, t^2 + 1 < i }",
+         "{ i - 1 : i > 1, i mod " + q + " != 0 }"});
   };
   std::string b = set();
   for (std::int64_t more = random.number(0, 2); more > 0; --more) {
@@ -136,7 +193,7 @@ std::string random_body(Random& random) {
   const std::string a = random.pick<std::string>(
       {"diagonal", "diagonal", "diagonal", "window(" + random.digits(1, 5) + ")", "dense",
        "diagonal | offsets(f)", "diagonal | lattice(f)", "none", "window(4) - diagonal"});
-  return f + "\nA = " + a + "\nB = " + b + "\n";
+  return {"(p = " + random.digits(1, 9) + ")", f + "\nA = " + a + "\nB = " + b + "\n"};
 }
 
 std::vector<Statement> near_truths(Random& random, const Counted& counted, int count) {
@@ -156,23 +213,26 @@ std::vector<Statement> near_truths(Random& random, const Counted& counted, int c
     const Measure& measure = random.pick(kMeasures);
     const Shape shape =
         measure.kind == MeasureKind::kHops ? distance_shape(random) : random_shape(random);
-    const std::int64_t start = random.number(0, 3) == 0 ? random.number(2, 6) : 1;
-    const auto [least, most] = differences(counted, measure.kind, shape, start);
+    const Restriction restriction = random_restriction(random);
+    const auto [least, most] = differences(counted, measure.kind, shape, restriction);
     if (least > most) continue;  // nothing is known of it
     const Relation relation = random.pick<Relation>(
         {Relation::kAtMost, Relation::kAtMost, Relation::kAtLeast, Relation::kAtLeast,
          least == most ? Relation::kEqual : Relation::kAtMost});
     const std::int64_t sharp = relation == Relation::kAtLeast ? least : most;
-    const std::int64_t c = sharp + random.number(-1, 1);
+    const std::int64_t far = random.number(0, 40) == 0 ? kFar : 0;
+    const std::int64_t c =
+        sharp + (far != 0 ? random.pick<std::int64_t>({-far, far}) : random.number(-1, 1));
     const std::string sign = relation == Relation::kAtMost    ? " <= "
                              : relation == Relation::kAtLeast ? " >= "
                                                               : " = ";
     std::string text = measure.text + sign + in_words(shape.text, measure.variable) +
                        (c < 0 ? " - " : " + ") + std::to_string(std::abs(c));
-    if (start > 1) text += " for " + std::string(measure.variable) + " >= " + std::to_string(start);
+    text += in_words(restriction.text, measure.variable);
     const auto value = shape.value;
-    statements.push_back(
-        {text, measure.kind, relation, [value, c](std::int64_t v) { return value(v) + c; }, start});
+    statements.push_back({text, measure.kind, relation,
+                          [value, c](std::int64_t v) { return value(v) + c; },
+                          restriction.applies});
   }
   return statements;
 }
@@ -183,7 +243,7 @@ std::optional<bool> holds_at(const Counted& counted, const Statement& statement,
   if (i < 1 || i > counted.last(statement.measure)) return std::nullopt;
   if (hops && (j < 1 || j >= i)) return std::nullopt;
   const std::int64_t v = hops ? i - j : i;
-  if (v < statement.start) return true;
+  if (!statement.applies(v)) return true;
   const Enclosed left =
       hops ? Enclosed{counted.hops(i, j), counted.hops(i, j)} : counted.value(statement.measure, i);
   const std::int64_t right = statement.right(v);

@@ -31,18 +31,22 @@ class Random {
   std::mt19937_64 engine_;
 };
 
-// What stands between the braces of a pattern, without claims.
-std::string random_body(Random& random);
+// A pattern without claims.
+struct RandomPattern {
+  std::string parameters;  // "(w = 3)" or nothing
+  std::string body;        // what stands between the braces
+};
+RandomPattern random_pattern(Random& random);
 
 enum class Relation { kAtMost, kAtLeast, kEqual };
 
-// measure <relation> right(v) for every v >= start: v is i, n or m, or i - j for hops.
+// measure <relation> right(v) for every v that applies: v is i, n or m, or i - j for hops.
 struct Statement {
   std::string text;
   MeasureKind measure = MeasureKind::kTime;
   Relation relation = Relation::kAtMost;
   std::function<std::int64_t(std::int64_t)> right;
-  std::int64_t start = 1;
+  std::function<bool(std::int64_t)> applies;
 };
 std::vector<Statement> near_truths(Random& random, const Counted& counted, int count);
 

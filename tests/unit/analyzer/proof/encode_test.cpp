@@ -97,6 +97,61 @@ TEST_CASE("encoded expressions have the values that evaluation gives") {
   CHECK(without_value > 3);
 }
 
+// Consistency of hypotheses rests on such models, so none may be found where there is none.
+TEST_CASE("a small model is found where there is one and nowhere else") {
+  using namespace smt;  // NOLINT: terms and their operators
+  const Pattern pattern = pattern_of("f(0) = 1\nf(k+1) = 2 * f(k) + 1\nA = diagonal\nB = none");
+  const Evaluator evaluator(pattern);
+  const Term x = Term::variable("x"), y = Term::variable("y"), never = disjunction({});
+  const auto model = [&](const std::vector<Term>& hypotheses, const Term& goal) {
+    return counter_model(evaluator, {{"x", "y"}, {}, hypotheses, goal});
+  };
+  const auto found = model({x >= 3, equal(y, x + 4)}, x * y <= Term(40));
+  REQUIRE(found);
+  CHECK(found->at("y") == found->at("x") + Integer(4));
+  CHECK(Integer(40) < found->at("x") * found->at("y"));
+  CHECK(model({equal(Term::apply("pow.2", x), 8), equal(Term::apply("fn.f", y), 15)}, never)
+            ->at("y") == Integer(3));
+  CHECK(
+      model({equal(Term::apply("bit.popcount", x), 2), equal(Term::apply("bit.low", x), 8)}, never)
+          ->at("x") == Integer(24));
+  CHECK_FALSE(model({x >= 1, x <= 0}, never));
+  CHECK_FALSE(model({equal(Term::apply("fn.f", x), 5)}, never));
+  CHECK_FALSE(model({equal(Term::apply("pow.3", x), 8)}, never));
+  CHECK_FALSE(model({x >= 0}, x >= 0));
+  CHECK_FALSE(model({implies(x >= 0, x >= 9), implies(x >= 1, x <= 8), equal(x, 5)}, never));
+  CHECK_FALSE(model({disjunction({equal(x, 5), equal(x, 6)}), negation(x >= 5)}, never));
+  CHECK_FALSE(model({equal(if_then_else(x >= 2, x, 9), 1)}, never));
+  // What has no value, or is not known, is no part of a model.
+  CHECK_FALSE(model({equal(Term::variable("z"), 1)}, never));
+  CHECK_FALSE(model({equal(Term::apply("fn.g", x), 1)}, never));
+  CHECK_FALSE(counter_model(evaluator, {{"x"}, {{"y", nullptr}}, {}, never}));
+}
+
+TEST_CASE("numbers that a query defines are computed for a model") {
+  const Pattern pattern = pattern_of("A = diagonal\nB = none");
+  const Knowledge knowledge = learn(pattern, 200'000);
+  const auto attempt = [&](const std::string& left, const std::string& right) {
+    const Pattern claimed = pattern_of("A = diagonal\nB = none\nclaim " + left + " <= " + right);
+    const auto& claim = std::get<BoundClaim>(claimed.claims().at(0).node);
+    Query query(knowledge, 200'000);
+    const Term i = query.variable("i");
+    query.assume(i >= Term(1), "rows");
+    const Term x = query.encode(*claim.left, {{"i", i}}),
+               y = query.encode(*claim.right, {{"i", i}});
+    return query.prove("order", "order", x <= y);
+  };
+  const auto first_failure = [&](const std::string& left, const std::string& right) {
+    const Attempt found = attempt(left, right);
+    return found.answer == smt::Answer::kSat ? found.model.at("i") : Integer(0);
+  };
+  CHECK(first_failure("sqrt(i)", "6") == Integer(49));
+  CHECK(first_failure("log2(i)", "4") == Integer(32));
+  CHECK(first_failure("floor((i + 1) / 3)", "10") == Integer(32));
+  CHECK(first_failure("i mod 7", "5") == Integer(6));
+  CHECK(attempt("sqrt(i)", "i").proved());
+}
+
 TEST_CASE("points combine like sets") {
   const Pattern pattern = pattern_of("f(k) = k^2 + 1\nA = diagonal\nB = none");
   const Knowledge knowledge = learn(pattern, 200'000);

@@ -107,6 +107,12 @@ TEST_CASE("a measure that is infinite decides comparisons") {
   CHECK(verdict_of(local + "hops(i, j) - hops(i, j) = 0") == "unknown");
   CHECK(verdict_of(local + "min(hops(i, j), 5) <= 5") == "checked");
   CHECK(verdict_of("A = window(300)\nB = none\nclaim congestion(n) = 1") == "refuted: n = 300");
+  CHECK(verdict_of(local + "hops(i, j) <= 1 for hops(i, j) < i") == "checked");
+  CHECK(verdict_of(local + "i - j <= 63 for hops(i, j) = 1") == "checked");
+  CHECK(verdict_of(local + "i - j <= 62 for hops(i, j) = 1") == "refuted: i = 64, j = 1");
+  CHECK(verdict_of(local + "i - j <= 63 for not hops(i, j) < i") == "refuted: i = 65, j = 1");
+  CHECK(verdict_of(local + "n <= 63 for 5 < congestion(n) or n < 2") == "refuted: n = 64");
+  CHECK(verdict_of(local + "i <= 70 for hops(i, j) - hops(i, j) = 0") == "unknown");
   const std::string apart = "A = diagonal\nB = { i - 2*t : t >= 1, 2*t < i }\nclaim ";
   CHECK(verdict_of(apart + "congestion(n) = n") == "refuted: n = 1");
   CHECK(verdict_of(apart + "congestion(n) * cache(n) >= n") == "checked");

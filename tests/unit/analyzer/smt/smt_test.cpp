@@ -39,7 +39,13 @@ TEST_CASE("the solver answers texts and nothing else passes") {
   CHECK(answer("(assert (= (foo x) 49))\n") == Answer::kUnknown);
   CHECK(answer("(assert (= x \n") == Answer::kUnknown);
   CHECK(solve("", 1000).answer == Answer::kUnknown);
+  CHECK(solve("(set-logic QF_NOTHING)\n(assert false)\n(check-sat)\n", 1000).answer ==
+        Answer::kUnknown);
   CHECK(solve("(check-sat)\n(check-sat)\n", 1000).answer == Answer::kUnknown);
+  const std::string open = "(set-logic QF_LIA)\n(declare-fun x () Int)\n";
+  CHECK(solve(open + "(check-sat)\n(assert (< x x))\n(check-sat)\n", 1000).answer ==
+        Answer::kUnknown);
+  CHECK(solve(open + "(check-sat)\n(assert (< x x))\n", 1000).answer == Answer::kUnknown);
 }
 
 TEST_CASE("models come back exactly") {
