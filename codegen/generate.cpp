@@ -10,6 +10,7 @@
 #include "codegen/passes/drop_unused_values.hpp"
 #include "codegen/prelude/prelude.hpp"
 #include "codegen/rows/row_plan.hpp"
+#include "codegen/rows/width.hpp"
 #include "codegen/schedule/kernel_spec.hpp"
 #include "codegen/schedule/staged_plan.hpp"
 #include "patterns/ast_print.hpp"
@@ -57,6 +58,17 @@ CacheLayout layout_of(CacheRetention keep, const RowTable& table, std::int64_t e
     layout.steps.emplace_back(n, most);
   }
   return layout;
+}
+
+// The most entries of any row up to each length.
+RowWidth counted_width(const RowTable& table, std::int64_t exact_to) {
+  RowWidth width;
+  width.exact_to = exact_to;
+  for (std::int64_t n = 1; n <= exact_to; ++n) {
+    const bool wider = width.steps.empty() || table.size(n) > width.steps.back().second;
+    if (wider && table.size(n) > 0) width.steps.emplace_back(n, table.size(n));
+  }
+  return width;
 }
 
 Error outside(const RowViolation& violation) {
@@ -212,8 +224,12 @@ class Generator {
     const bool next_row =
         spec.keep_a == CacheRetention::kNextRow || spec.keep_b == CacheRetention::kNextRow;
     const std::int64_t exact_to = options_.exact_to;
+    const bool given = spec.weights == WeightKind::kGiven;
+    const auto counts_a = rows::entry_counts(pattern_, spec.a);
+    const auto counts_b = rows::entry_counts(pattern_, spec.b);
+    const bool to_the_end = next_row || (given && !(counts_a && counts_b));
     const MaterializeResult table =
-        materialize(pattern_, (next_row ? exact_to : std::min(exact_to, kInspectedRows)) + 1);
+        materialize(pattern_, (to_the_end ? exact_to : std::min(exact_to, kInspectedRows)) + 1);
     if (const RowViolation* violation = std::get_if<RowViolation>(&table)) {
       return outside(*violation);
     }
@@ -233,6 +249,10 @@ class Generator {
     manifest.state_dim = spec.state_dim;
     manifest.cache_a = layout_of(spec.keep_a, rows.a, exact_to);
     manifest.cache_b = layout_of(spec.keep_b, rows.b, exact_to);
+    if (given) {
+      manifest.width_a = counts_a ? RowWidth{*counts_a} : counted_width(rows.a, exact_to);
+      manifest.width_b = counts_b ? RowWidth{*counts_b} : counted_width(rows.b, exact_to);
+    }
     return std::nullopt;
   }
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <initializer_list>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -240,6 +241,64 @@ CacheLayout read_layout(ObjectReader reader) {
   return layout;
 }
 
+EntryCount read_count(ObjectReader reader) {
+  EntryCount count;
+  const auto numbers = [&](const char* key, std::size_t most) {
+    std::vector<std::int64_t> result;
+    reader.each(key, [&](const Json& element, const std::string& path) {
+      const auto number = ObjectReader::integer_in(element, 0, kLongestSequence);
+      if (!number || result.size() == most) return reader.fail_at(path, "is no such number");
+      result.push_back(*number);
+    });
+    return result;
+  };
+  count.most = reader.integer("most", 0, kLongestSequence);
+  if (reader.has("listed")) {
+    count.listed = numbers("listed", 4096);
+    const bool rises = std::adjacent_find(count.listed.begin(), count.listed.end(),
+                                          std::greater_equal<>()) == count.listed.end();
+    if (!reader.failed() &&
+        (count.listed.empty() || !rises || count.listed.back() != kLongestSequence)) {
+      reader.fail("listed", "does not rise to the longest sequence");
+    }
+  } else {
+    const std::vector<std::int64_t> form = numbers("polynomial", count.polynomial.size());
+    if (!reader.failed() && (form.size() != count.polynomial.size() || form[1] + form[2] < 1)) {
+      reader.fail("polynomial", "is not three coefficients of what rises");
+    }
+    if (!reader.failed()) std::copy(form.begin(), form.end(), count.polynomial.begin());
+  }
+  reader.finish();
+  return count;
+}
+
+RowWidth read_width(ObjectReader reader) {
+  RowWidth width;
+  if (reader.has("parts")) {
+    reader.each("parts", [&](const Json& element, const std::string& path) {
+      width.parts.push_back(read_count({element, path, reader.error()}));
+      if (width.parts.size() > 256) reader.fail_at(path, "is one part too many");
+    });
+  } else {
+    width.exact_to = reader.integer("exact_to", 1, kMaxTokens);
+    reader.each("steps", [&](const Json& element, const std::string& path) {
+      if (!element.is_array() || element.size() != 2) {
+        return reader.fail_at(path, "must be a pair of a length and a number of entries");
+      }
+      const auto from = ObjectReader::integer_in(element[0], 1, kMaxTokens);
+      const auto entries = ObjectReader::integer_in(element[1], 0, kMaxTokens);
+      if (!from || !entries) return reader.fail_at(path, "has a number out of range");
+      if (!width.steps.empty() &&
+          (*from <= width.steps.back().first || *entries <= width.steps.back().second)) {
+        return reader.fail_at(path, "does not ascend");
+      }
+      width.steps.emplace_back(*from, *entries);
+    });
+  }
+  reader.finish();
+  return width;
+}
+
 Argument read_argument(ObjectReader reader) {
   Argument argument;
   argument.name = reader.text("name", is_identifier, "an identifier");
@@ -358,6 +417,10 @@ Manifest read_manifest(ObjectReader reader) {
       static_cast<int>(reader.integer("state_dim", linear ? 1 : 0, linear ? 65536 : 0));
   manifest.cache_a = read_layout(reader.object("cache_a"));
   manifest.cache_b = read_layout(reader.object("cache_b"));
+  if (manifest.weights == "given") {
+    manifest.width_a = read_width(reader.object("width_a"));
+    manifest.width_b = read_width(reader.object("width_b"));
+  }
   std::set<std::string> symbols;
   const auto read_kernels = [&](const char* key, std::vector<KernelEntry>& kernels) {
     reader.each(key, [&](const Json& element, const std::string& path) {
@@ -412,6 +475,25 @@ Json layout_json(const CacheLayout& layout) {
           {"exact_to", layout.exact_to}};
 }
 
+Json width_json(const RowWidth& width) {
+  if (width.exact_to > 0) {
+    Json steps = Json::array();
+    for (const auto& [from, entries] : width.steps) steps.push_back({from, entries});
+    return {{"exact_to", width.exact_to}, {"steps", std::move(steps)}};
+  }
+  Json parts = Json::array();
+  for (const EntryCount& part : width.parts) {
+    Json json = {{"most", part.most}};
+    if (part.listed.empty()) {
+      json["polynomial"] = part.polynomial;
+    } else {
+      json["listed"] = part.listed;
+    }
+    parts.push_back(std::move(json));
+  }
+  return {{"parts", std::move(parts)}};
+}
+
 Json argument_json(const Argument& argument) {
   Json json = {{"name", argument.name}, {"kind", word_for(kKinds, argument.kind)}};
   if (argument.kind == ArgumentKind::kBuffer) {
@@ -455,60 +537,8 @@ Json kernel_json(const KernelEntry& kernel) {
 
 }  // namespace
 
-std::size_t size_of(ElementType type) {
-  switch (type) {
-    case ElementType::kF32:
-    case ElementType::kI32:
-      return 4;
-    case ElementType::kBF16:
-    case ElementType::kF16:
-      return 2;
-  }
-  unreachable("an element type without a size");
-}
-
 const char* name_of(ElementType type) { return word_for(kTypes, type); }
 const char* name_of(Causality causality) { return word_for(kCausalities, causality); }
-
-Result<std::int64_t> CacheLayout::slots(std::int64_t tokens) const {
-  if (tokens < 0) return Error{"a sequence cannot have a negative number of tokens"};
-  if (retention == CacheRetention::kNone) return std::int64_t{0};
-  if (retention == CacheRetention::kAll) return tokens;
-  if (tokens > exact_to) {
-    return Error{"cache sizes are known for sequences of up to " + std::to_string(exact_to) +
-                 " tokens, not for " + std::to_string(tokens) +
-                 "; generate with a larger maximum length"};
-  }
-  std::int64_t slots = 0;
-  for (const auto& [from, needed] : steps) {
-    if (from <= tokens) slots = needed;
-  }
-  return slots;
-}
-
-const std::int64_t* SharedLaunch::find(std::string_view size) const {
-  for (const auto& [name, count] : rows) {
-    if (name == size) return &count;
-  }
-  return nullptr;
-}
-
-SharedLaunch shared_launch(const Manifest& manifest, const KernelEntry& kernel, std::int64_t tokens,
-                           std::int64_t start) {
-  SharedLaunch launch;
-  for (const SharedRows& rows : kernel.shared_rows) {
-    std::int64_t wanted = std::max(tokens, std::int64_t{1});
-    if (!rows.slots.empty()) {
-      const CacheLayout& layout = rows.slots == "slots_a" ? manifest.cache_a : manifest.cache_b;
-      const Result<std::int64_t> slots = layout.slots(start + tokens);
-      wanted = slots ? *slots : rows.most;  // too long for an exact number: what there is
-    }
-    const std::int64_t whole = (wanted + rows.multiple - 1) / rows.multiple * rows.multiple;
-    launch.rows.emplace_back(rows.size, std::min(rows.most, whole));
-    launch.bytes += launch.rows.back().second * rows.row_bytes;
-  }
-  return launch;
-}
 
 std::string to_json(const Manifest& manifest) {
   Json kernels = Json::array();
@@ -523,23 +553,27 @@ std::string to_json(const Manifest& manifest) {
   for (const VerificationLayer& layer : manifest.layers) {
     layers.push_back({{"name", layer.name}, {"verdict", layer.verdict}, {"detail", layer.detail}});
   }
-  const Json json = {{"format", manifest.format},
-                     {"pattern", manifest.pattern},
-                     {"source_sha256", manifest.source_sha256},
-                     {"causality", name_of(manifest.causality)},
-                     {"causality_rows", manifest.causality_rows},
-                     {"target", manifest.target},
-                     {"weights", manifest.weights},
-                     {"dtype", name_of(manifest.dtype)},
-                     {"head_dim", manifest.head_dim},
-                     {"state_dim", manifest.state_dim},
-                     {"cache_a", layout_json(manifest.cache_a)},
-                     {"cache_b", layout_json(manifest.cache_b)},
-                     {"kernels", std::move(kernels)},
-                     {"sliced", std::move(sliced)},
-                     {"includes", std::move(includes)},
-                     {"verdict", manifest.verdict},
-                     {"layers", std::move(layers)}};
+  Json json = {{"format", manifest.format},
+               {"pattern", manifest.pattern},
+               {"source_sha256", manifest.source_sha256},
+               {"causality", name_of(manifest.causality)},
+               {"causality_rows", manifest.causality_rows},
+               {"target", manifest.target},
+               {"weights", manifest.weights},
+               {"dtype", name_of(manifest.dtype)},
+               {"head_dim", manifest.head_dim},
+               {"state_dim", manifest.state_dim},
+               {"cache_a", layout_json(manifest.cache_a)},
+               {"cache_b", layout_json(manifest.cache_b)}};
+  if (manifest.weights == "given") {
+    json["width_a"] = width_json(manifest.width_a);
+    json["width_b"] = width_json(manifest.width_b);
+  }
+  json["kernels"] = std::move(kernels);
+  json["sliced"] = std::move(sliced);
+  json["includes"] = std::move(includes);
+  json["verdict"] = manifest.verdict;
+  json["layers"] = std::move(layers);
   // Details may quote foreign bytes; replacing them keeps the writer free of exceptions.
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

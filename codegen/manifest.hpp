@@ -6,8 +6,8 @@
 //
 // Names that arguments and extents may use (fixed vocabulary):
 //   sizes    batch, tokens, heads, head_dim, state_dim, start (tokens already processed),
-//            slots_a, slots_b (cache slots for inputs and for outputs), width_a, width_b (entries
-//            per row of the coefficient arrays); key_rows, value_rows, live_rows, tile_rows (rows
+//            slots_a, slots_b (cache slots for inputs and for outputs), width_a, width_b (columns
+//            of the coefficient arrays: at least what the manifest's RowWidth says); key_rows, value_rows, live_rows, tile_rows (rows
 //            of dynamic shared memory: see SharedRows, which says what a launch passes)
 //   inputs   q, k, x           [batch, tokens, heads, head_dim]; linear: q, k [.., state_dim]
 //            coef_a, coef_b    [batch, tokens, heads, width_*]; entry e of row i belongs to
@@ -41,6 +41,7 @@
 #include <utility>
 #include <vector>
 
+#include "codegen/row_width.hpp"
 #include "patterns/result.hpp"
 
 namespace heddle {
@@ -141,6 +142,8 @@ struct Manifest {
   int state_dim = 0;  // linear only
   CacheLayout cache_a;
   CacheLayout cache_b;
+  RowWidth width_a;  // given only: the columns that coef_a and coef_b must have
+  RowWidth width_b;
   std::vector<KernelEntry> kernels;
   // cpu: kernels of the same operations that cut a head's channels into slices, as many as the last
   // extent of the grid says, for launches with fewer heads than threads.

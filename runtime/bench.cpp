@@ -78,6 +78,7 @@ class Bench {
     problem.dtype = manifest_.dtype;
     problem.coefficient_dtype = coefficient_type(entry_);
     problem.sizes = sizes_;
+    set_columns(problem.sizes, manifest_);
     problem.gamma = options_.gamma;
     const int count = options_.input_sets > 0 ? options_.input_sets : automatic_sets(*weights);
     const int copies = device_ != nullptr && updates_in_place(entry_) ? times_for_sample(count) : 1;

@@ -133,6 +133,28 @@ std::optional<Error> check_slots(const CacheLayout& layout, const std::string& n
   return std::nullopt;
 }
 
+// A row of coefficients has a column for each of its entries.
+std::optional<Error> check_width(const RowWidth& width, const std::string& name,
+                                 const KernelEntry& entry, const Sizes& sizes) {
+  if (!takes(entry, name)) return std::nullopt;
+  if (!width.stated()) return Error{"the manifest does not say what \"" + name + "\" must be"};
+  const auto start = takes(entry, "start") ? sizes.of("start") : Result<std::int64_t>(0);
+  const auto tokens = entry.op == "decode" ? Result<std::int64_t>(1) : sizes.of("tokens");
+  const auto columns = sizes.of(name);
+  for (const Result<std::int64_t>* size : {&start, &tokens, &columns}) {
+    if (!*size) return size->error();
+  }
+  const auto needed = width.columns(*start + *tokens);
+  if (!needed) return needed.error();
+  if (*columns < *needed) {
+    return Error{
+        fmt::format("coefficients of a sequence of {} tokens need {} >= {}, and {} is "
+                    "given",
+                    *start + *tokens, name, *needed, *columns)};
+  }
+  return std::nullopt;
+}
+
 // Rows are numbered in 31 bits, and kernels place tokens by their distance from `start`: all of the
 // sequence side by side has to be addressable, whatever the buffers hold.
 std::optional<Error> check_length(const KernelEntry& entry, const Sizes& sizes) {
@@ -192,6 +214,8 @@ Result<CheckedLaunch> check_launch(const Manifest& manifest, const KernelEntry& 
   if (auto error = check_length(entry, sizes)) return *error;
   if (auto error = check_slots(manifest.cache_a, "slots_a", entry, sizes)) return *error;
   if (auto error = check_slots(manifest.cache_b, "slots_b", entry, sizes)) return *error;
+  if (auto error = check_width(manifest.width_a, "width_a", entry, sizes)) return *error;
+  if (auto error = check_width(manifest.width_b, "width_b", entry, sizes)) return *error;
   const auto blocks = sizes.product(entry.grid);
   if (!blocks) return blocks.error();
   if (*blocks > kLargestSize) return Error{"the launch has more blocks than a grid may have"};

@@ -21,8 +21,8 @@ struct CheckedLaunch {
 };
 
 // Every size is given and fits its parameter; every buffer is there, of the right type, aligned for
-// it and as large as its extents say; cache slots suffice for the sequence that the launch leaves;
-// a backward kernel starts at 0.
+// it and as large as its extents say; cache slots and columns of coefficients suffice for the
+// sequence that the launch leaves; a backward kernel starts at 0.
 Result<CheckedLaunch> check_launch(const Manifest& manifest, const KernelEntry& entry,
                                    const LaunchValues& values);
 

@@ -162,6 +162,15 @@ void fill_coefficients(Problem& problem, const Rows& rows, Fill fill, RandomSour
 
 }  // namespace
 
+void set_columns(Sizes& sizes, const Manifest& manifest) {
+  const auto columns = [&](const RowWidth& width) {
+    const Result<std::int64_t> needed = width.columns(sizes.tokens);
+    return needed ? padded_columns(*needed) : 0;
+  };
+  sizes.width_a = columns(manifest.width_a);
+  sizes.width_b = columns(manifest.width_b);
+}
+
 Problem make_problem(const ProblemOptions& options, const Rows& rows) {
   assert_that(rows.n() >= options.sizes.tokens, "rows reach the problem's last token");
   RandomSource random(options.seed);
@@ -184,8 +193,8 @@ Problem make_problem(const ProblemOptions& options, const Rows& rows) {
   fill_with(x, [&](auto) { return random.normal(); });
 
   if (options.weights == WeightMode::kGiven) {
-    s.width_a = widest_row(rows.a, s.tokens);
-    s.width_b = widest_row(rows.b, s.tokens);
+    s.width_a = std::max(s.width_a, widest_row(rows.a, s.tokens));
+    s.width_b = std::max(s.width_b, widest_row(rows.b, s.tokens));
     add("coef_a", options.coefficient_dtype, s.width_a);
     add("coef_b", options.coefficient_dtype, s.width_b);
     fill_coefficients(problem, rows, options.fill, random);

@@ -127,7 +127,9 @@ struct ProblemOptions {
   WeightMode weights = WeightMode::kSoftmax;
   ElementType dtype = ElementType::kF32;
   ElementType coefficient_dtype = ElementType::kF32;  // of coef_a and coef_b
-  Sizes sizes;  // batch, tokens, heads, head_dim, state_dim; the rest is filled in
+  // batch, tokens, heads, head_dim, state_dim; columns that coefficients have at least. The rest is
+  // filled in.
+  Sizes sizes;
   float gamma = 0.5F;
   Fill fill = Fill::kNormal;
   std::int64_t huge_token = 0;  // of kOneHuge; 0: the one in the middle
@@ -145,6 +147,9 @@ struct Problem {
   double largest_logit = 0.0;  // a bound on |scale q.k|, for tolerances; 0 without softmax
   HostBuffers inputs;
 };
+// The columns that the manifest asks for where there are `tokens` tokens, padded; 0 where it cannot
+// say.
+void set_columns(Sizes& sizes, const Manifest& manifest);
 // `rows` must reach sizes.tokens.
 Problem make_problem(const ProblemOptions& options, const Rows& rows);
 

@@ -100,6 +100,7 @@ class BackwardCheck {
                      .heads = scenario.heads,
                      .head_dim = context_.manifest.head_dim,
                      .state_dim = context_.manifest.state_dim};
+    set_columns(options.sizes, context_.manifest);
     options.gamma = scenario.gamma;
     options.fill = scenario.fill;
     options.seed = context_.options.seed + 1000 * static_cast<std::uint64_t>(++problems_);

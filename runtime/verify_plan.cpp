@@ -47,7 +47,8 @@ class Planner {
       return layout.retention != CacheRetention::kNextRow || tokens <= layout.exact_to;
     };
     return tokens < context_.rows.n() && counted(context_.manifest.cache_a) &&
-           counted(context_.manifest.cache_b);
+           counted(context_.manifest.cache_b) && context_.manifest.width_a.columns(tokens) &&
+           context_.manifest.width_b.columns(tokens);
   }
   std::int64_t longest_up_to(std::int64_t tokens) const {
     while (tokens > 1 && !reachable(tokens)) --tokens;
@@ -62,6 +63,7 @@ class Planner {
     options.coefficient_dtype = coefficient_type();
     options.sizes = sizes(scenario);
     options.sizes.tokens = scenario.tokens;
+    set_columns(options.sizes, context_.manifest);
     options.gamma = scenario.gamma;
     options.fill = scenario.fill;
     options.huge_token = scenario.huge_token;

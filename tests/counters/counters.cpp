@@ -65,6 +65,7 @@ Result<Count> count(const Pattern& pattern, const GenerateOptions& options, std:
   problem_options.dtype = problem_options.coefficient_dtype = options.dtype;
   problem_options.sizes = {
       .tokens = tokens, .head_dim = manifest.head_dim, .state_dim = manifest.state_dim};
+  set_columns(problem_options.sizes, manifest);
   const Problem problem = make_problem(problem_options, rows);
   const StateSource source{problem, rows, manifest.cache_a, manifest.cache_b, {}, {}};
   HostBuffers state;

@@ -113,6 +113,36 @@ TEST_CASE("a staged kernel says what shared memory a launch gives it") {
   CHECK(*shared_launch(manifest, kernel, 5000, 0).find("live_rows") == 2);  // beyond exact_to
 }
 
+TEST_CASE("a manifest of given weights says how wide rows are") {
+  Manifest manifest = example();
+  manifest.weights = "given";
+  EntryCount listed;
+  listed.listed = {1, 2, 4, kLongestSequence};
+  EntryCount squares;
+  squares.polynomial = {1, 0, 1};
+  squares.most = 17;
+  manifest.width_a.parts = {listed, squares};
+  manifest.width_b = {{}, {{1, 1}, {5, 4}}, 64};
+  const std::string text = to_json(manifest);
+  const Result<Manifest> back = parse_manifest(text);
+  REQUIRE(back.ok());
+  CHECK(to_json(*back) == text);
+  CHECK(*back->width_a.columns(4) == 4);  // 1 and 2; at 1 and 2
+  CHECK(*back->width_b.columns(5) == 4);
+  refuses(replaced(text, "\"width_b\"", "\"width_c\""), "width_b is missing");
+  refuses(replaced(text, std::to_string(kLongestSequence), "8"), "longest sequence");
+  refuses(replaced(text, "\"most\": 17", "\"most\": -1"), "most");
+  refuses(replaced(text, "\"exact_to\": 64", "\"exact_to\": 0"), "exact_to");
+  manifest.width_a.parts[1].polynomial = {1, 0, 0};
+  refuses(to_json(manifest), "what rises");
+  manifest.width_a.parts = {listed};
+  manifest.width_a.parts[0].listed = {2, 2, kLongestSequence};
+  refuses(to_json(manifest), "does not rise");
+  manifest.width_a.parts = {};
+  manifest.width_b.steps = {{5, 4}, {6, 4}};
+  refuses(to_json(manifest), "does not ascend");
+}
+
 TEST_CASE("slots follow the steps and fail beyond what is exact") {
   const CacheLayout layout = example().cache_b;
   CHECK(*layout.slots(0) == 0);

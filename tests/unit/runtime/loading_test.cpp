@@ -244,6 +244,48 @@ TEST_CASE("a sequence whose rows have no numbers is refused") {
   CHECK(mentions(launch.error().message, "at most 2147483647 tokens"));
 }
 
+TEST_CASE("coefficients with fewer columns than rows may have entries are refused") {
+  Manifest manifest = scale_manifest();
+  manifest.weights = "given";
+  EntryCount squares;
+  squares.polynomial = {1, 0, 1};  // at distances 1, 2, 5, 10, ...
+  manifest.width_b.parts = {squares};
+  KernelEntry entry = manifest.kernels[0];
+  entry.arguments.push_back({"width_b", ArgumentKind::kSize});
+  entry.arguments.push_back({"start", ArgumentKind::kSize});
+  std::vector<float> x(4 * 6), y(x.size());
+  LaunchValues values;
+  values.sizes = {{"batch", 1}, {"tokens", 6}, {"heads", 1}, {"start", 0}, {"width_b", 3}};
+  values.scalars = {{"gamma", 0.5F}};
+  values.buffers = {{"x", {x.data(), x.size() * 4, ElementType::kF32}},
+                    {"y", {y.data(), y.size() * 4, ElementType::kF32}}};
+  CHECK(check_launch(manifest, entry, values).ok());
+  const auto refused = [&] {
+    const Result<CheckedLaunch> launch = check_launch(manifest, entry, values);
+    REQUIRE_FALSE(launch.ok());
+    return launch.error().message;
+  };
+  values.sizes["width_b"] = 2;
+  CHECK(refused() == "coefficients of a sequence of 6 tokens need width_b >= 3, and 2 is given");
+  // Tokens before count as well.
+  values.sizes["width_b"] = 3;
+  values.sizes["start"] = 4;
+  CHECK(check_launch(manifest, entry, values).ok());
+  values.sizes["start"] = 5;
+  CHECK(mentions(refused(), "11 tokens need width_b >= 4"));
+  // Decode is one token after `start`.
+  entry.op = "decode";
+  values.sizes["start"] = 9;
+  CHECK(check_launch(manifest, entry, values).ok());
+  values.sizes["start"] = 10;
+  CHECK(mentions(refused(), "11 tokens need width_b >= 4"));
+  // Counted widths end somewhere, and none at all bound nothing.
+  manifest.width_b = {{}, {{1, 1}}, 8};
+  CHECK(mentions(refused(), "up to 8 tokens"));
+  manifest.width_b = {};
+  CHECK(mentions(refused(), "does not say"));
+}
+
 TEST_CASE("an artifact that is not what it says is refused") {
   const TemporaryFolder folder;
   Manifest manifest = scale_manifest();
