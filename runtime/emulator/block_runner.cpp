@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 namespace heddle::emulator {
@@ -187,6 +188,12 @@ void BlockRunner::complete(int warp, std::uint32_t members, const Thread& meetin
            fmt::format("thread {} reads in {} from a lane that takes no part in it", first + lane,
                        name_of(meeting.kind)));
     }
+  }
+  if (meeting.kind == Collective::kMatrixProduct && members != 0xffffffffU) {
+    const int absent = std::countr_one(members);
+    note(FindingKind::kCollectiveMismatch, first + std::countr_zero(members),
+         fmt::format("thread {} takes part in {} without lane {} of its warp, which has ended",
+                     first + std::countr_zero(members), name_of(meeting.kind), absent));
   }
   ++counters_.collectives;
   if (requests_ != nullptr) requests_->close(warp, counters_);

@@ -70,6 +70,8 @@ const char* name_of(Collective kind) {
       return "__reduce_min_sync";
     case Collective::kReduceMax:
       return "__reduce_max_sync";
+    case Collective::kMatrixProduct:
+      return "mma.sync";
   }
   unreachable("a collective of no kind");
 }
@@ -100,6 +102,7 @@ CollectiveResult combine(Collective kind, std::uint32_t members,
   CollectiveResult result;
   switch (kind) {
     case Collective::kSyncWarp:
+    case Collective::kMatrixProduct:  // the lanes' numbers are exchanged in the module
       break;
     case Collective::kBallot:
       result.values.fill(ballot(members, operands));

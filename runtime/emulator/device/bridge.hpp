@@ -20,6 +20,7 @@ enum class Collective : unsigned {
   kReduceAdd,
   kReduceMin,
   kReduceMax,
+  kMatrixProduct,
 };
 
 enum class Fault : unsigned { kIndex, kOverflow, kDivision, kShift, kAlignment };

@@ -2,7 +2,8 @@
 // CUDA as plain C++: included before the text of a kernel so that the text nvcc would get compiles
 // unchanged with the host compiler. With field.hpp before it, `float` is another type throughout.
 // It includes nothing, to keep compilation short, and what it
-// does not define is refused by the compiler: textures, inline PTX, tensor cores.
+// does not define is refused by the compiler: textures and inline PTX, those of tensor cores
+// among them, for which heddle_matrix_product stands in.
 #pragma once
 
 // 1. Words of the language.
@@ -187,7 +188,43 @@ HEDDLE_INLINE void __pipeline_memcpy_async(void* to, const void* from, unsigned 
 HEDDLE_INLINE void __pipeline_commit() { heddle_copy_commit(); }
 HEDDLE_INLINE void __pipeline_wait_prior(int batches_left) { heddle_copy_wait(batches_left); }
 
-// 5. Atomics: one touch of the memory, then the plain operation, which no other thread can divide.
+// 5. Tensor cores: mma.sync.m16n8k16 with operands that were narrow and sums in `float`. A lane
+// brings its elements in the order of the PTX manual and gets its four sums; see
+// codegen/cuda/tensor_prelude.cuh, which calls this in place of the instruction. Like any exchange
+// between lanes it orders no memory.
+#define HEDDLE_MATRIX_TWIN 1
+#define HEDDLE_UNSEEN \
+  __attribute__((no_sanitize("thread,undefined"), no_sanitize_coverage, noinline, unused)) static
+struct HeddleFragments {
+  float left[8], right[4];
+};
+static HeddleFragments heddle_fragments[32][32];  // by warp and lane
+HEDDLE_UNSEEN void heddle_bring(const float* left, const float* right) {
+  HeddleFragments& own = heddle_fragments[threadIdx.x / 32][threadIdx.x % 32];
+  for (int e = 0; e < 8; ++e) own.left[e] = left[e];
+  for (int e = 0; e < 4; ++e) own.right[e] = right[e];
+}
+HEDDLE_UNSEEN void heddle_sum_products(float* sums) {
+  const HeddleFragments* const lanes = heddle_fragments[threadIdx.x / 32];
+  for (int e = 0; e < 4; ++e) {
+    const int row = int(threadIdx.x) % 32 / 4 + e / 2 * 8,
+              column = int(threadIdx.x) % 4 * 2 + e % 2;
+    for (int k = 0; k < 16; ++k) {
+      const int part = k % 8 / 2, element = k % 2;
+      sums[e] += lanes[row % 8 * 4 + part].left[element + row / 8 * 2 + k / 8 * 4] *
+                 lanes[column * 4 + part].right[element + k / 8 * 2];
+    }
+  }
+}
+HEDDLE_INLINE void heddle_matrix_product(float* sums, const float* left, const float* right) {
+  constexpr auto kKind = static_cast<unsigned>(heddle_emulated::Collective::kMatrixProduct);
+  heddle_bring(left, right);
+  heddle_collective(kKind, 0xffffffffu, 0, 0, 32);
+  heddle_sum_products(sums);
+  heddle_collective(kKind, 0xffffffffu, 0, 0, 32);  // before any lane brings its next elements
+}
+
+// 6. Atomics: one touch of the memory, then the plain operation, which no other thread can divide.
 #define HEDDLE_ATOMIC   \
   template <typename T> \
   __attribute__((no_sanitize("thread"), noinline)) static
@@ -222,7 +259,7 @@ HEDDLE_INLINE T atomicCAS(T* address, typename HeddleSame<T>::Type expected,
   return old;
 }
 
-// 6. Loads, bits and arithmetic. Library functions are declared as the C library has them.
+// 7. Loads, bits and arithmetic. Library functions are declared as the C library has them.
 template <typename T>
 HEDDLE_INLINE T __ldg(const T* address) {
   return *address;

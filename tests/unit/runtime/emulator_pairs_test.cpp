@@ -11,6 +11,7 @@
 #include <set>
 #include <sstream>
 
+#include "codegen/prelude/prelude.hpp"
 #include "runtime/emulator/emulated_kernel.hpp"
 #include "tests/catch.hpp"
 
@@ -91,14 +92,18 @@ std::string shown(const EmulationResult& result) {
 
 TEST_CASE("the bad twin is caught, the good one is clean") {
   const auto all = specimens();
-  REQUIRE(all.size() >= 2 * 75);
+  REQUIRE(all.size() >= 2 * 81);
   for (const auto& [name, specimen] : all) {
     const bool good = name.find(".good.") != std::string::npos;
     const std::string twin = name.substr(0, name.find('.')) + (good ? ".bad.cu" : ".good.cu");
     INFO(name);
     REQUIRE(all.count(twin) == 1);
     REQUIRE((specimen.expected == "clean") == good);
-    auto kernel = EmulatedKernel::build({name, specimen.text, "kernel", {}, Dialect::kCuda});
+    const std::map<std::string, std::string> includes = {
+        {"device_prelude.cuh", std::string(device_prelude())},
+        {"staging_prelude.cuh", std::string(staging_prelude())},
+        {"tensor_prelude.cuh", std::string(tensor_prelude())}};
+    auto kernel = EmulatedKernel::build({name, specimen.text, "kernel", includes, Dialect::kCuda});
     if (!kernel) FAIL(kernel.error().message);
     std::vector<float> first;
     for (const LaneOrder order : {LaneOrder::kForward, LaneOrder::kReverse, LaneOrder::kShuffled}) {

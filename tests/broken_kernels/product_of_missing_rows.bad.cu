@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// expect: uninitialised_read
+// launch: 1 32
+// the product is sixteen deep, the operands are eight
+#include "tensor_prelude.cuh"
+using namespace heddle;
+extern "C" __global__ void kernel(const float* x, float* y, int n) {
+  __shared__ __align__(16) bf16 a[16 * 24];
+  __shared__ __align__(16) bf16 b[8 * 24];
+  const int t = threadIdx.x;
+  for (int e = t; e < 16 * 8; e += 32) a[e / 8 * 24 + e % 8] = to_bf16(x[e % 64]);
+  for (int e = t; e < 8 * 8; e += 32) b[e / 8 * 24 + e % 8] = to_bf16(x[e % 64]);
+  __syncthreads();
+  float sums[4] = {0, 0, 0, 0};
+  multiply_rows_by_rows<1, 16>(sums, a, 24, b, 24);  // here
+  y[t] = sums[0];
+  y[t + 32] = sums[3];
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// expect: race_shared
+// launch: 1 32
+// multiplying together is no barrier for what else is shared
+#include "tensor_prelude.cuh"
+using namespace heddle;
+extern "C" __global__ void kernel(const float* x, float* y, int n) {
+  __shared__ __align__(16) bf16 a[16 * 24];
+  __shared__ __align__(16) bf16 b[8 * 24];
+  const int t = threadIdx.x;
+  __shared__ float seen[32];
+  for (int e = t; e < 16 * 16; e += 32) a[e / 16 * 24 + e % 16] = to_bf16(x[e % 64]);
+  for (int e = t; e < 8 * 16; e += 32) b[e / 16 * 24 + e % 16] = to_bf16(x[e % 64]);
+  __syncthreads();
+  seen[t] = x[t];
+  float sums[4] = {0, 0, 0, 0};
+  multiply_rows_by_rows<1, 16>(sums, a, 24, b, 24);
+  y[t] = sums[0];
+  y[t + 32] = seen[31 - t];  // here
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// expect: clean
+// launch: 1 64
+// rows are replaced while a slower warp may still multiply them
+#include "tensor_prelude.cuh"
+using namespace heddle;
+extern "C" __global__ void kernel(const float* x, float* y, int n) {
+  __shared__ __align__(16) bf16 a[16 * 24];
+  __shared__ __align__(16) bf16 b[8 * 24];
+  const int t = threadIdx.x;
+  const int lane = t % 32;
+  for (int e = t; e < 16 * 16; e += 64) a[e / 16 * 24 + e % 16] = to_bf16(x[e % 64]);
+  for (int e = t; e < 8 * 16; e += 64) b[e / 16 * 24 + e % 16] = to_bf16(x[e % 64]);
+  __syncthreads();
+  float sums[4] = {0, 0, 0, 0};
+  multiply_rows_by_rows<1, 16>(sums, a, 24, b, 24);
+  __syncthreads();
+  if (t >= 32 && lane < 16) a[lane] = to_bf16(sums[1]);
+  y[t] = sums[0] + sums[3];
+}
