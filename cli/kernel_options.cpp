@@ -7,6 +7,7 @@
 
 #include "cli/console.hpp"
 #include "cli/rows.hpp"
+#include "codegen/architecture.hpp"
 
 namespace heddle {
 
@@ -19,7 +20,7 @@ void add_kernel_options(Command& command, KernelOptions& options) {
       .called("D")
       .between(1, 256)
       .with_default();
-  command.option("--dtype", options.dtype, "storage type: f32 or bf16")
+  command.option("--dtype", options.dtype, "storage type: f32, bf16, or on cuda f16")
       .one_of({"f32", "bf16", "f16"})
       .with_default();
   command
@@ -28,8 +29,14 @@ void add_kernel_options(Command& command, KernelOptions& options) {
       .one_of({"softmax", "given", "gated", "linear"});
   command
       .option("--schedule", options.schedule,
-              "simple, or staged: prefill on cuda works out of shared memory")
-      .one_of({"simple", "staged"})
+              "of prefill on cuda: simple, staged (out of shared memory), tensor (linear weights "
+              "in bf16 and f16), or auto, what the cost model expects to be faster")
+      .one_of({"auto", "simple", "staged", "tensor"})
+      .with_default();
+  std::vector<std::string> architectures;
+  for (const Architecture& each : known_architectures()) architectures.push_back(each.name);
+  command.option("--arch", options.architecture, "the GPU that the cost model plans for")
+      .one_of(std::move(architectures))
       .with_default();
   command.option("-n", options.n, "number of tokens").between(1, kMostRows);
   command.option("--batch", options.batch, "sequences").between(1, 4096).with_default();
@@ -52,6 +59,10 @@ ArtifactOrCode generate_for(const LoadedPattern& loaded, const KernelOptions& op
   if (options.weights == "linear") generate_options.weights = WeightKind::kLinear;
   if (options.n > generate_options.exact_to) generate_options.exact_to = options.n;
   generate_options.schedule = options.schedule;
+  generate_options.architecture = options.architecture;
+  if (options.n > 0 && options.n < generate_options.plan_tokens) {
+    generate_options.plan_tokens = options.n;
+  }
   generate_options.causality = loaded.causality;
   generate_options.causality_rows = loaded.causality_rows;
   Result<Artifact> artifact = generate(*loaded.pattern, generate_options);

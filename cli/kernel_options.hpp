@@ -18,7 +18,8 @@ struct KernelOptions {
   std::string target = "cuda";
   std::string dtype = "f32";
   std::string weights;  // empty: the pattern's own
-  std::string schedule = "simple";
+  std::string schedule = "auto";
+  std::string architecture = "sm_90";
   int head_dim = 64;
   std::int64_t n = 0;  // 0: the command's own choice
   std::int64_t batch = 1;

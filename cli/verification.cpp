@@ -168,6 +168,7 @@ TextTable profiles_table(const VerifyReport& report) {
                    {"bytes read", Align::kRight},
                    {"written", Align::kRight},
                    {"of the floor", Align::kRight},
+                   {"of the predicted", Align::kRight},
                    {"sectors/request", Align::kRight},
                    {"bank conflicts", Align::kRight},
                    {"barriers", Align::kRight},
@@ -190,6 +191,9 @@ TextTable profiles_table(const VerifyReport& report) {
          grouped(profile.global_bytes_written),
          profile.minimum_bytes > 0
              ? fmt::format("{:.2f} x", bytes / static_cast<double>(profile.minimum_bytes))
+             : "-",
+         profile.predicted_bytes && *profile.predicted_bytes > 0
+             ? fmt::format("{:.2f} x", bytes / static_cast<double>(*profile.predicted_bytes))
              : "-",
          fmt::format("{:.2f}", profile.sectors_per_request), grouped(profile.shared_bank_conflicts),
          grouped(profile.barriers), profile.flops ? grouped(*profile.flops) : "-",

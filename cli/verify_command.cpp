@@ -87,7 +87,9 @@ ReportsOrCode verify_all(const Options& options) {
     reports.push_back(
         {target, verify_artifact(*loaded.pattern, *generated.artifact, options.kernel.n, target,
                                  {options.again, options.profile})});
-    if (options.profile) add_resources(*generated.artifact, reports.back().report);
+    if (!options.profile) continue;
+    add_predictions(generated.artifact->manifest, reports.back().report);
+    add_resources(*generated.artifact, reports.back().report);
   }
   return {std::move(reports), loaded.code};
 }

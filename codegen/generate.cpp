@@ -11,8 +11,9 @@
 #include "codegen/prelude/prelude.hpp"
 #include "codegen/rows/row_plan.hpp"
 #include "codegen/rows/width.hpp"
+#include "codegen/schedule/choose.hpp"
 #include "codegen/schedule/kernel_spec.hpp"
-#include "codegen/schedule/staged_plan.hpp"
+#include "codegen/schedule/tensor_plan.hpp"
 #include "patterns/ast_print.hpp"
 #include "patterns/materialize.hpp"
 #include "patterns/sha256.hpp"
@@ -198,8 +199,12 @@ class Generator {
     if (options_.exact_to < 1 || options_.exact_to > (std::int64_t{1} << 20)) {
       return Error{"cache sizes can be computed for lengths from 1 to 2^20"};
     }
-    if (options_.schedule != "simple" && options_.schedule != "staged") {
+    if (options_.schedule != "auto" && options_.schedule != "simple" &&
+        options_.schedule != "staged" && options_.schedule != "tensor") {
       return Error{"there is no schedule '" + options_.schedule + "'"};
+    }
+    if (find_architecture(options_.architecture) == nullptr) {
+      return Error{"there is no architecture '" + options_.architecture + "'"};
     }
     if (options_.plan_tokens < 1 || options_.plan_tokens > (std::int64_t{1} << 20)) {
       return Error{"shared memory can be planned for lengths from 1 to 2^20"};
@@ -291,38 +296,70 @@ class Generator {
     limits.listed_rows = rows == nullptr ? 0 : std::min(options_.exact_to, kMost);
   }
 
-  // Decides spec.staging; what stands in the way is a remark.
-  std::optional<schedule::StagedPlan> plan(schedule::KernelSpec& spec, const std::string& op) {
+  // Decides the schedule of a prefill on cuda; why is part of a remark.
+  std::optional<schedule::Choice> choose(schedule::KernelSpec& spec, const std::string& op) {
     spec.staging.reset();
-    if (options_.schedule != "staged" || op != "prefill") return std::nullopt;
-    const auto stays = [&](const std::string& why) {
-      artifact_.remarks.push_back(op + " has the simple schedule: " + why);
+    spec.tensor.reset();
+    if (op != "prefill") return std::nullopt;
+    if (spec.target != ir::Target::kCuda) {
+      if (options_.schedule == "staged" || options_.schedule == "tensor") {
+        artifact_.remarks.push_back(op + " has the simple schedule: only cuda has another one");
+      }
       return std::nullopt;
-    };
-    if (spec.target != ir::Target::kCuda) return stays("only cuda has another one");
-    if (spec.weights == WeightKind::kLinear) return stays("its weights are linear");
+    }
     const MaterializeResult table = materialize(pattern_, options_.plan_tokens + 1);
     const Rows* const rows = std::get_if<Rows>(&table);
-    if (rows == nullptr) return stays("the rows have no values up to the length planned for");
+    if (rows == nullptr) {
+      artifact_.remarks.push_back(
+          op + " has the simple schedule: the rows have no values up to the length planned for");
+      return std::nullopt;
+    }
     const auto& steps = artifact_.manifest.cache_b.steps;
-    schedule::StagedLimits limits;
-    limits.slots = steps.empty() ? 0 : steps.back().second;
-    limit_lists(limits);
-    limits.shared_bytes = options_.shared_limit;
-    Result<schedule::StagedPlan> plan = schedule::plan_staged(spec, *rows, limits);
-    if (!plan) return stays(plan.error().message);
-    spec.staging = plan->staging;
-    return *plan;
+    schedule::ChooseOptions how;
+    how.schedule = options_.schedule;
+    how.architecture = find_architecture(options_.architecture);
+    how.limits.slots = steps.empty() ? 0 : steps.back().second;
+    if (options_.schedule != "simple") limit_lists(how.limits);
+    how.limits.shared_bytes =
+        options_.shared_limit > 0 ? options_.shared_limit : how.architecture->shared_limit;
+    return schedule::choose_prefill(spec, *rows, how);
   }
 
-  void describe(const schedule::KernelSpec& spec, const schedule::StagedPlan& plan,
+  void describe(const schedule::KernelSpec& spec, const schedule::Choice& choice,
                 KernelEntry& entry) {
-    const schedule::Staging& staging = plan.staging;
+    entry.schedule = choice.schedule;
+    entry.prediction = choice.prediction;
+    if (spec.staging) describe_staging(spec, *spec.staging, entry);
+    if (spec.tensor) describe_tensor(spec, entry);
+    if (options_.schedule == "simple") return;
+    std::string remark = entry.op + " has the " + choice.schedule + " schedule";
+    const char* separator = " of ";
+    for (const SharedRows& rows : entry.shared_rows) {
+      remark += separator + std::to_string(rows.most) + " " + rows.size;
+      separator = ", ";
+    }
+    remark += ": for " + std::to_string(choice.prediction.tokens) + " tokens of one head " +
+              std::to_string(choice.prediction.bytes) + " bytes and " +
+              std::to_string(choice.prediction.flops) + " flops are predicted";
+    artifact_.remarks.push_back(remark + (choice.why.empty() ? "" : "; " + choice.why));
+  }
+
+  static void describe_tensor(const schedule::KernelSpec& spec, KernelEntry& entry) {
+    using Layout = schedule::TensorLayout;
+    const Layout layout(spec);
     const auto element = static_cast<std::int64_t>(size_of(spec.dtype));
-    const std::int64_t row = spec.head_dim * element;
+    const std::int64_t values = Layout::kChunk + spec.state_dim;
+    entry.alignment = 16;
+    entry.shared_rows = {
+        {"key_rows", Layout::kChunk, Layout::kChunk, 2 * layout.key_stride * element},
+        {"value_rows", values, values, layout.value_stride * element},
+        {"tile_rows", Layout::kChunk, Layout::kChunk, Layout::kReals / Layout::kChunk * 4}};
+  }
+
+  static void describe_staging(const schedule::KernelSpec& spec, const schedule::Staging& staging,
+                               KernelEntry& entry) {
+    const std::int64_t row = spec.head_dim * static_cast<std::int64_t>(size_of(spec.dtype));
     const bool keyed = spec.weights == WeightKind::kSoftmax;
-    entry.schedule = "staged";
-    entry.prediction = plan.prediction;
     entry.alignment = static_cast<int>(std::min<std::int64_t>(row & -row, 16));
     const auto add = [&](const char* size, std::int64_t most, std::int64_t multiple,
                          std::int64_t bytes, const char* slots = "") {
@@ -335,21 +372,14 @@ class Generator {
     add("live_rows", staging.live_rows, 1, keyed ? 2 * row : row, "slots_b");
     add("tile_rows", staging.tile_rows, schedule::Staging::kChunk,
         (keyed ? row : 0) + 4 * std::int64_t{spec.head_dim});
-    std::string remark = entry.op + " has the staged schedule:";
-    for (const SharedRows& rows : entry.shared_rows) {
-      remark += " " + rows.size + " " + std::to_string(rows.most) + ",";
-    }
-    artifact_.remarks.push_back(remark + " for " + std::to_string(plan.prediction.tokens) +
-                                " tokens of one head " + std::to_string(plan.prediction.bytes) +
-                                " bytes and " + std::to_string(plan.prediction.flops) +
-                                " flops are predicted");
   }
 
   std::optional<Error> add_kernel(schedule::KernelSpec& spec, const std::string& op) {
     const bool cuda = spec.target == ir::Target::kCuda;
     const bool decode = op == "decode";
     spec.symbol = pattern_.name() + "_" + op + (spec.slices > 1 ? "_slices" : "");
-    const std::optional<schedule::StagedPlan> staged = plan(spec, op);
+    const std::optional<schedule::Choice> choice = choose(spec, op);
+    const bool staged = spec.staging.has_value();
     // What a simple prefill keeps of a chunk and what backward sums are rounded in registers.
     if (spec.dtype == ElementType::kF16 && spec.weights != WeightKind::kLinear && op != "decode" &&
         !staged) {
@@ -365,7 +395,8 @@ class Generator {
     require_valid(kernel);
     const std::string file = spec.symbol + (cuda ? ".cu" : ".cpp");
     std::string text = "// Generated by heddle; pattern " + pattern_.sha256() + ".\n";
-    const char* prelude = staged             ? "staging_prelude.cuh"
+    const char* prelude = spec.tensor        ? "tensor_prelude.cuh"
+                          : staged           ? "staging_prelude.cuh"
                           : cuda             ? "device_prelude.cuh"
                           : op == "backward" ? "cpu_gradients.hpp"
                                              : "cpu_prelude.hpp";
@@ -381,7 +412,7 @@ class Generator {
     entry.threads = kernel.threads;
     entry.shared_bytes = shared_bytes(kernel);
     entry.arguments = kernel.arguments;
-    if (staged) describe(spec, *staged, entry);
+    if (choice) describe(spec, *choice, entry);
     auto& kernels = spec.slices > 1 ? artifact_.manifest.sliced : artifact_.manifest.kernels;
     kernels.push_back(std::move(entry));
     artifact_.files[file] = std::move(text);
@@ -397,11 +428,13 @@ class Generator {
   void add_support_files() {
     if (options_.target == ir::Target::kCuda) {
       add_include("device_prelude.cuh", device_prelude());
-      const auto& kernels = artifact_.manifest.kernels;
-      if (std::any_of(kernels.begin(), kernels.end(),
-                      [](const KernelEntry& entry) { return entry.schedule == "staged"; })) {
-        add_include("staging_prelude.cuh", staging_prelude());
-      }
+      const auto any = [&](const char* schedule) {
+        const auto& kernels = artifact_.manifest.kernels;
+        return std::any_of(kernels.begin(), kernels.end(),
+                           [&](const KernelEntry& entry) { return entry.schedule == schedule; });
+      };
+      if (any("staged") || any("tensor")) add_include("staging_prelude.cuh", staging_prelude());
+      if (any("tensor")) add_include("tensor_prelude.cuh", tensor_prelude());
     } else {
       add_include("cpu_prelude.hpp", cpu_prelude());
       if (asked_for("backward")) add_include("cpu_gradients.hpp", cpu_gradients());

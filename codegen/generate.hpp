@@ -21,11 +21,15 @@ struct GenerateOptions {
   ElementType dtype = ElementType::kF32;  // kF32, kBF16, or on cuda kF16
   std::optional<WeightKind> weights;      // instead of the pattern's own
   int state_dim = 0;                      // linear weights: instead of the pattern's own
-  // "staged": prefill on cuda works out of shared memory, where the pattern has such a schedule;
-  // `shared_limit` is what a block may have of it (sm_90: 227 KiB), and its parts are sized for
-  // sequences of `plan_tokens`, which says nothing of the lengths that may be launched.
+  // Of prefill on cuda: "simple"; "staged", out of shared memory, where the pattern has such a
+  // schedule; "tensor", on tensor cores, for linear weights in bf16 and f16; or "auto", what the
+  // cost model expects to be faster on `architecture`, which is what the command line asks for
+  // unless told otherwise. `shared_limit` is what a block may have of shared memory (0: all that
+  // the architecture has), and its parts are sized for sequences of `plan_tokens`, which says
+  // nothing of the lengths that may be launched.
   std::string schedule = "simple";
-  std::int64_t shared_limit = 232448;
+  std::string architecture = "sm_90";
+  std::int64_t shared_limit = 0;
   std::int64_t plan_tokens = 4096;
   std::int64_t exact_to = 16384;  // longest sequence for which cache sizes are computed
   // What the caller has proved of the pattern; handed on in the manifest.

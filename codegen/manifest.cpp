@@ -341,21 +341,23 @@ SharedRows read_shared_rows(ObjectReader reader) {
   return rows;
 }
 
-// What only staged kernels have.
+// What simple kernels do not have.
 void read_staging(ObjectReader reader, KernelEntry& kernel) {
-  kernel.schedule = reader.text(
-      "schedule", [](const std::string& text) { return text == "staged"; }, "staged");
   kernel.alignment = static_cast<int>(reader.integer("alignment", 1, 16));
   reader.each("shared_rows", [&](const Json& element, const std::string& path) {
     kernel.shared_rows.push_back(read_shared_rows({element, path, reader.error()}));
   });
-  ObjectReader prediction = reader.object("prediction");
-  constexpr std::int64_t kMost = std::int64_t{1} << 62;
-  kernel.prediction.tokens = prediction.integer("tokens", 0, kMaxTokens);
-  kernel.prediction.bytes = prediction.integer("bytes", 0, kMost);
-  kernel.prediction.flops = prediction.integer("flops", 0, kMost);
-  prediction.finish();
   reader.finish();
+}
+
+Prediction read_prediction(ObjectReader reader) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 62;
+  Prediction prediction;
+  prediction.tokens = reader.integer("tokens", 1, kMaxTokens);
+  prediction.bytes = reader.integer("bytes", 0, kMost);
+  prediction.flops = reader.integer("flops", 0, kMost);
+  reader.finish();
+  return prediction;
 }
 
 KernelEntry read_kernel(ObjectReader reader) {
@@ -372,7 +374,14 @@ KernelEntry read_kernel(ObjectReader reader) {
   kernel.grid = reader.extents("grid");
   kernel.threads = static_cast<int>(reader.integer("threads", 1, 1024));
   kernel.shared_bytes = reader.integer("shared_bytes", 0, 1 << 20);
-  if (reader.has("staging")) read_staging(reader.object("staging"), kernel);
+  kernel.schedule = reader.text(
+      "schedule",
+      [](const std::string& text) {
+        return one_of(text, {"simple", "staged", "tensor"});
+      },
+      "simple, staged or tensor");
+  if (reader.has("prediction")) kernel.prediction = read_prediction(reader.object("prediction"));
+  if (kernel.schedule != "simple") read_staging(reader.object("staging"), kernel);
   std::set<std::string> names;
   reader.each("arguments", [&](const Json& element, const std::string& path) {
     kernel.arguments.push_back(read_argument({element, path, reader.error()}));
@@ -514,7 +523,13 @@ Json kernel_json(const KernelEntry& kernel) {
                {"grid", kernel.grid},
                {"threads", kernel.threads},
                {"shared_bytes", kernel.shared_bytes}};
-  if (kernel.schedule == "staged") {
+  json["schedule"] = kernel.schedule;
+  if (kernel.prediction.tokens > 0) {
+    json["prediction"] = {{"tokens", kernel.prediction.tokens},
+                          {"bytes", kernel.prediction.bytes},
+                          {"flops", kernel.prediction.flops}};
+  }
+  if (kernel.schedule != "simple") {
     Json rows = Json::array();
     for (const SharedRows& one : kernel.shared_rows) {
       rows.push_back({{"size", one.size},
@@ -523,13 +538,7 @@ Json kernel_json(const KernelEntry& kernel) {
                       {"row_bytes", one.row_bytes}});
       if (!one.slots.empty()) rows.back()["slots"] = one.slots;
     }
-    json["staging"] = {{"schedule", kernel.schedule},
-                       {"alignment", kernel.alignment},
-                       {"shared_rows", std::move(rows)},
-                       {"prediction",
-                        {{"tokens", kernel.prediction.tokens},
-                         {"bytes", kernel.prediction.bytes},
-                         {"flops", kernel.prediction.flops}}}};
+    json["staging"] = {{"alignment", kernel.alignment}, {"shared_rows", std::move(rows)}};
   }
   json["arguments"] = std::move(arguments);
   return json;

@@ -92,11 +92,11 @@ struct KernelEntry {
   int threads = 1;
   std::int64_t shared_bytes = 0;  // static shared memory, for the report
   std::vector<Argument> arguments;
-  std::string schedule = "simple";  // or "staged"
-  // Of a staged kernel only.
+  std::string schedule = "simple";  // or "staged", "tensor"
+  Prediction prediction = {};
+  // Not of a simple kernel.
   std::vector<SharedRows> shared_rows = {};
   int alignment = 0;  // bytes that the address of every buffer of reals is a multiple of
-  Prediction prediction = {};
 };
 
 // What decode keeps of one side between tokens.

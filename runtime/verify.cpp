@@ -301,6 +301,37 @@ std::string verify_json(const VerifyReport& report) {
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
+namespace {
+
+// What a prefill of one batch and head from the first token on moves of the state that it hands
+// over: each slot's key and value, read and written, and the position it holds.
+std::int64_t state_bytes(const Manifest& manifest, std::int64_t tokens) {
+  const std::int64_t row = manifest.head_dim * static_cast<std::int64_t>(size_of(manifest.dtype));
+  std::int64_t bytes = 0;
+  for (const CacheLayout* layout : {&manifest.cache_a, &manifest.cache_b}) {
+    const Result<std::int64_t> slots = layout->slots(tokens);
+    if (!slots) continue;
+    bytes += *slots * 2 * row * (manifest.weights == "softmax" ? 2 : 1);
+    if (layout->retention == CacheRetention::kNextRow) bytes += *slots * 4;
+  }
+  return bytes;
+}
+
+}  // namespace
+
+void add_predictions(const Manifest& manifest, VerifyReport& report) {
+  for (const KernelEntry& entry : manifest.kernels) {
+    for (KernelProfile& profile : report.profiles) {
+      if (profile.symbol != entry.symbol) continue;
+      profile.schedule = entry.schedule;
+      if (entry.prediction.tokens != profile.tokens || profile.start != 0) continue;
+      const std::int64_t bytes = entry.prediction.bytes + state_bytes(manifest, profile.tokens);
+      profile.predicted_bytes = bytes * profile.batch * profile.heads;
+      profile.predicted_flops = entry.prediction.flops * profile.batch * profile.heads;
+    }
+  }
+}
+
 std::string profile_json(const VerifyReport& report) {
   Json kernels = Json::array();
   for (const KernelProfile& p : report.profiles) {
@@ -324,26 +355,30 @@ std::string profile_json(const VerifyReport& report) {
                            {"counted_us", p.flops ? Json(line.counted_us) : Json(nullptr)},
                            {"bound", line.floor_by_memory ? "memory" : "arithmetic"}});
     }
-    kernels.push_back({{"symbol", p.symbol},
-                       {"op", p.op},
-                       {"n", p.tokens},
-                       {"start", p.start},
-                       {"batch", p.batch},
-                       {"heads", p.heads},
-                       {"global_bytes_read", p.global_bytes_read},
-                       {"global_bytes_written", p.global_bytes_written},
-                       {"minimum_bytes", p.minimum_bytes},
-                       {"sectors_per_request", p.sectors_per_request},
-                       {"shared_bank_conflicts", p.shared_bank_conflicts},
-                       {"barriers", p.barriers},
-                       {"flops", p.flops ? Json(*p.flops) : Json(nullptr)},
-                       {"exponentials", p.flops ? Json(p.exponentials) : Json(nullptr)},
-                       {"definition_flops", p.definition_flops},
-                       {"registers", resource(resources.registers)},
-                       {"shared_bytes", resource(resources.shared_bytes)},
-                       {"spilled_bytes", resource(spilled_bytes(resources))},
-                       {"phases", std::move(phases)},
-                       {"roofline_estimate", std::move(estimates)}});
+    kernels.push_back(
+        {{"symbol", p.symbol},
+         {"op", p.op},
+         {"n", p.tokens},
+         {"start", p.start},
+         {"batch", p.batch},
+         {"heads", p.heads},
+         {"schedule", p.schedule},
+         {"predicted_bytes", p.predicted_bytes ? Json(*p.predicted_bytes) : Json(nullptr)},
+         {"predicted_flops", p.predicted_flops ? Json(*p.predicted_flops) : Json(nullptr)},
+         {"global_bytes_read", p.global_bytes_read},
+         {"global_bytes_written", p.global_bytes_written},
+         {"minimum_bytes", p.minimum_bytes},
+         {"sectors_per_request", p.sectors_per_request},
+         {"shared_bank_conflicts", p.shared_bank_conflicts},
+         {"barriers", p.barriers},
+         {"flops", p.flops ? Json(*p.flops) : Json(nullptr)},
+         {"exponentials", p.flops ? Json(p.exponentials) : Json(nullptr)},
+         {"definition_flops", p.definition_flops},
+         {"registers", resource(resources.registers)},
+         {"shared_bytes", resource(resources.shared_bytes)},
+         {"spilled_bytes", resource(spilled_bytes(resources))},
+         {"phases", std::move(phases)},
+         {"roofline_estimate", std::move(estimates)}});
   }
   const Json json = {{"verdict", name_of(report.verdict)}, {"kernels", kernels}};
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

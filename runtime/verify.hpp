@@ -93,6 +93,10 @@ struct KernelProfile {
   std::optional<std::int64_t> flops = {};
   std::int64_t exponentials = 0;
   bool cuda = true;
+  std::string schedule = "simple";
+  // What the manifest's cost model says of this launch, the state that it hands over included.
+  // Nothing where its prediction is for another length.
+  std::optional<std::int64_t> predicted_bytes = {}, predicted_flops = {};
   std::optional<KernelResources> resources = {};  // where somebody has asked the device compiler
 };
 
@@ -113,6 +117,9 @@ VerifyReport verify(const Manifest& manifest, const std::map<std::string, std::s
 // What the manifest says of the layers: each with the worst verdict among its obligations, in the
 // order in which the report first names them.
 std::vector<VerificationLayer> layers_of(const VerifyReport& report);
+
+// Fills in what profiles say of schedules and predictions.
+void add_predictions(const Manifest& manifest, VerifyReport& report);
 
 // One JSON object each, as the language page lays down for `verify --json` and `profile --json`.
 std::string verify_json(const VerifyReport& report);

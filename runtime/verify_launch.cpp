@@ -116,6 +116,12 @@ Result<emulator::Launch> KernelUnderTest::State::prepare(const Sizes& sizes,
   launch.blocks = static_cast<int>(blocks);
   launch.threads = cuda ? entry.threads : 1;
   const SharedLaunch shared = shared_launch(manifest, entry, sizes.tokens, sizes.start);
+  // Products of matrices are of whole tiles, however few tokens there are.
+  if (entry.schedule == "tensor") {
+    const std::int64_t* const rows = shared.find("tile_rows");
+    launch.step_limit += 50 * blocks * (rows == nullptr ? 0 : *rows) *
+                         std::int64_t{manifest.state_dim} * manifest.head_dim;
+  }
   launch.dynamic_shared_bytes = static_cast<std::size_t>(shared.bytes);
   if (numbers == Numbers::kField) {
     // Its elements are wider.

@@ -190,9 +190,10 @@ struct If {  // if (condition) { ... } else { ... }
 };
 // A function or an object of the prelude that works on whole vectors of reals: of the cpu prelude,
 // or on cuda copy_elements<N>(to, from), which moves N elements at once between memories of one
-// element type; both places are multiples of N elements.
-// Through the places it is given it reads and, where `writes`, changes what its comment there says.
-// The result, if any, is a new constant.
+// element type; both places are multiples of N elements; and the products of matrices by whole
+// warps of tensor_prelude.cuh, whose sums a private array holds. Through the places it is given it
+// reads and, where `writes`, changes what its comment there says. The result, if any, is a new
+// constant.
 struct VectorAt {  // dx + at
   MemoryId memory;
   ValueId at;
@@ -283,6 +284,7 @@ struct Variable {
   Type type;
   bool changes = false;
   bool argument = false;
+  bool unread = false;  // an argument that callers pass and the kernel does not look at
 };
 struct Buffer {
   std::string name;

@@ -150,7 +150,7 @@ class Printer {
     text_ += signature() + " {\n";
     depth_ = 1;
     for (const Variable& variable : kernel_.variables) {
-      if (variable.argument && variable.type == Type::kI64) {
+      if (variable.argument && !variable.unread && variable.type == Type::kI64) {
         line("const Index " + variable.name + " = " + variable.name + "_arg;");
       }
     }

@@ -240,10 +240,17 @@ class Validator {
           check(node.otherwise, spread);
         },
         [&](const Invoke& node) {
-          const bool copies = node.callee.rfind("copy_elements<", 0) == 0;
-          require(copies == (kernel_.target == Target::kCuda),
-                  "functions on vectors are a cpu helper, copies of elements a cuda one");
+          const auto begins = [&](const char* name) { return node.callee.rfind(name, 0) == 0; };
+          const bool copies = begins("copy_elements<");
+          const bool by_warp = begins("multiply_");
+          const bool of_fragments =
+              begins("scale_") || begins("store_sums<") || begins("load_sums<");
+          require(
+              (copies || by_warp || of_fragments) == (kernel_.target == Target::kCuda),
+              "functions on vectors are a cpu helper, copies and products of matrices cuda ones");
           if (copies) check_copy(node);
+          require(!by_warp || control <= Spread::kByWarp,
+                  "a product of matrices stands where lanes of a warp may diverge");
           for (const auto& argument : node.arguments) {
             match(
                 argument, [&](ValueId id) { check(id, control); },

@@ -11,15 +11,19 @@ namespace {
 
 using namespace ir;
 
-// Variables read by the statements of a kernel.
+// Variables and views read by the statements of a kernel.
 class Reads {
  public:
   explicit Reads(const Kernel& kernel) : kernel_(kernel) { visit(kernel.body); }
   bool has(VariableId id) const { return read_.count(id.index) != 0; }
+  bool has(ViewId id) const { return looked_through_.count(id.index) != 0; }
 
  private:
   void visit(const Body& body) {
     for (const Statement& statement : body) visit(statement);
+  }
+  void visit(const MemoryId& memory) {
+    if (const ViewId* view = std::get_if<ViewId>(&memory)) looked_through_.insert(view->index);
   }
   void visit(const Statement& statement) {
     match(
@@ -52,13 +56,20 @@ class Reads {
           for (const auto& argument : node.arguments) {
             match(
                 argument, [&](ValueId id) { visit(id); },
-                [&](const VectorAt& vector) { visit(vector.at); });
+                [&](const VectorAt& vector) {
+                  visit(vector.memory);
+                  visit(vector.at);
+                });
           }
         },
         [&](const Perform& node) {
           for (const Operand& operand : node.operands) {
             match(
-                operand, [&](const Address& place) { visit(place.index); },
+                operand,
+                [&](const Address& place) {
+                  visit(place.memory);
+                  visit(place.index);
+                },
                 [&](ValueId id) { visit(id); });
           }
         });
@@ -76,7 +87,10 @@ class Reads {
         [&](const Select& node) {
           for (const ValueId part : {node.condition, node.yes, node.no}) visit(part);
         },
-        [&](const Load& node) { visit(node.index); },
+        [&](const Load& node) {
+          visit(node.memory);
+          visit(node.index);
+        },
         [&](const Call& node) {
           for (const ValueId part : node.arguments) visit(part);
         },
@@ -84,7 +98,7 @@ class Reads {
   }
 
   const Kernel& kernel_;
-  std::set<std::int32_t> read_;
+  std::set<std::int32_t> read_, looked_through_;
 };
 
 // A warp reduction is a meeting of lanes and stays even if its result is not wanted.
@@ -94,6 +108,8 @@ bool is_reduction(const Kernel& kernel, ValueId id) {
 
 bool drop(const Kernel& kernel, const Reads& reads, Body& body) {
   const auto unused = [&](const Statement& statement) {
+    const Choose* view = std::get_if<Choose>(&statement.node);
+    if (view != nullptr) return !reads.has(view->view);
     const Define* node = std::get_if<Define>(&statement.node);
     return node != nullptr && !kernel[node->variable].changes && !reads.has(node->variable) &&
            !is_reduction(kernel, node->value);
@@ -119,6 +135,11 @@ bool drop(const Kernel& kernel, const Reads& reads, Body& body) {
 void drop_unused_values(Kernel& kernel) {
   // What a dropped constant read may be unused now.
   while (drop(kernel, Reads(kernel), kernel.body)) {
+  }
+  const Reads reads(kernel);
+  for (std::size_t i = 0; i < kernel.variables.size(); ++i) {
+    Variable& variable = kernel.variables[i];
+    variable.unread = variable.argument && !reads.has(VariableId{static_cast<std::int32_t>(i)});
   }
 }
 

@@ -10,6 +10,10 @@
 
 namespace heddle::schedule {
 
+// Rows of a chunk of the simple prefill on cuda; at most 32, so that a lane can keep the near
+// weight of one column.
+constexpr int kSimpleChunk = 16;
+
 // What a staged prefill keeps in shared memory. The rows of the chunk at hand and as many before
 // them as a ring has room for; beside them, where rows of B are nested, what the rows to come read.
 // Sizes are the most that a launch gives, see SharedRows in the manifest.
@@ -28,6 +32,12 @@ struct Staging {
   std::int64_t offsets_b = 0;
 };
 
+// How a linear prefill on tensor cores shares its work out.
+struct TensorSplit {
+  static constexpr int kChunk = 64;  // rows, 16 to a warp
+  int warps = 4;  // a multiple of four; so many fours each take a part of the channels
+};
+
 struct KernelSpec {
   const Pattern& pattern;
   const rows::RowPlan& a;
@@ -42,6 +52,7 @@ struct KernelSpec {
   std::string symbol{};
   bool long_rows = false;  // of B; cpu prefill, given weights: worth going through by windows
   std::optional<Staging> staging{};  // cuda prefill: the staged schedule instead of the simple one
+  std::optional<TensorSplit> tensor{};  // cuda prefill, linear weights: on tensor cores
   int slices = 1;  // cpu prefill, given weights: parts that a head's channels are cut into
 
   const rows::RowPlan& plan(Side side) const { return side == Side::kA ? a : b; }
@@ -65,5 +76,7 @@ ir::Kernel cpu_decode(const KernelSpec& spec);
 ir::Kernel backward(const KernelSpec& spec);
 // Matrix states S_i = gate_i S_{i-1} + k_i x_i^T read out by q_i; decode is prefill of one token.
 ir::Kernel linear(const KernelSpec& spec, bool decode);
+// Its prefill where spec.tensor says how.
+ir::Kernel tensor_linear(const KernelSpec& spec);
 
 }  // namespace heddle::schedule

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Matrix states with scalar gates: S_i = gate_i S_{i-1} + k_i x_i^T and y_i = q_i^T S_i. On cuda
 // one thread owns a channel, that is a column of the state; on cpu the channels are vectorised.
-#include "codegen/ir/builder.hpp"
-#include "codegen/schedule/kernel_spec.hpp"
+#include "codegen/schedule/linear_frame.hpp"
 
 namespace heddle::schedule {
 
@@ -17,68 +16,42 @@ namespace {
 
 class Linear {
  public:
-  Linear(Builder& builder, const KernelSpec& spec, bool decode)
-      : builder_(builder), spec_(spec), decode_(decode) {
-    const std::string count = decode ? "1" : "tokens";
-    const std::string dim = std::to_string(spec.head_dim);
-    const std::string rows = std::to_string(spec.state_dim);
-    q_ = builder.buffer("q", spec.dtype, Access::kRead, {"batch", count, "heads", rows});
-    k_ = builder.buffer("k", spec.dtype, Access::kRead, {"batch", count, "heads", rows});
-    x_ = builder.buffer("x", spec.dtype, Access::kRead, {"batch", count, "heads", dim});
-    gate_ = builder.buffer("gate", ElementType::kF32, Access::kRead, {"batch", count, "heads"});
-    y_ = builder.buffer("y", spec.dtype, Access::kWrite, {"batch", count, "heads", dim});
-    const std::vector<std::string> state = {"batch", "heads", rows, dim};
-    if (decode) {
-      before_ = after_ =
-          builder.buffer("cache_state", ElementType::kF32, Access::kReadWrite, state);
-    } else {
-      before_ = builder.buffer("initial_state", ElementType::kF32, Access::kRead, state);
-      after_ = builder.buffer("final_state", ElementType::kF32, Access::kWrite, state);
-      tokens_ = builder.size("tokens");
-    }
-    heads_ = builder.size("heads");
-    if (!decode) start_ = builder.size("start");
-    if (decode) tokens_ = builder.i64(1);
-  }
+  explicit Linear(LinearFrame& frame)
+      : frame_(frame), builder_(frame.builder), spec_(frame.spec), decode_(frame.decode) {}
 
   void run() {
     if (spec_.target == ir::Target::kCpu) {
       builder_.loop("block", builder_.where(ir::Place::kFirstBlock),
                     builder_.where(ir::Place::kLastBlock), [&](Ex block) {
-                      enter(block);
+                      frame_.enter(block);
                       cpu();
                     });
       return;
     }
-    enter(builder_.let("block", builder_.where(ir::Place::kBlock)));
+    frame_.enter(builder_.let("block", builder_.where(ir::Place::kBlock)));
     const Ex d = builder_.let("d", builder_.where(ir::Place::kThread));
     builder_.when(d < spec_.head_dim, [&] { column(d); });
   }
 
  private:
-  void enter(Ex block) {
-    batch_ = builder_.let("batch", block / heads_);
-    head_ = builder_.let("head", block % heads_);
-    state_at_ = builder_.let("state_at", block * (spec_.state_dim * spec_.head_dim));
-  }
-
   // One channel with its column of the state in registers.
   void column(Ex d) {
     const MemoryId column = builder_.array("column", Type::kF32, spec_.state_dim);
     each_row([&](Ex s) { builder_.store(column, s, initial(s, d)); });
-    builder_.loop("token", builder_.i64(0), tokens_, [&](Ex token) {
+    builder_.loop("token", builder_.i64(0), frame_.tokens, [&](Ex token) {
       const Places at = places(token);
-      const Ex value = builder_.let("value", builder_.load(x_, at.x + d));
+      const Ex value = builder_.let("value", builder_.load(frame_.x, at.x + d));
       const Var sum = builder_.variable("sum", builder_.f32(0));
       each_row([&](Ex s) {
-        const Ex next = builder_.let(
-            "next", at.gate * builder_.load(column, s) + builder_.load(k_, at.key + s) * value);
+        const Ex next = builder_.let("next", at.gate * builder_.load(column, s) +
+                                                 builder_.load(frame_.k, at.key + s) * value);
         builder_.store(column, s, next);
-        builder_.assign(sum, Ex(sum) + builder_.load(q_, at.key + s) * next);
+        builder_.assign(sum, Ex(sum) + builder_.load(frame_.q, at.key + s) * next);
       });
-      builder_.store(y_, at.x + d, sum);
+      builder_.store(frame_.y, at.x + d, sum);
     });
-    each_row([&](Ex s) { builder_.store(after_, state(s, d), builder_.load(column, s)); });
+    each_row(
+        [&](Ex s) { builder_.store(frame_.after, frame_.state(s, d), builder_.load(column, s)); });
   }
 
   // All channels, row of the state by row, with the state on the stack.
@@ -88,25 +61,25 @@ class Linear {
     each_row([&](Ex s) {
       each_channel([&](Ex d) { builder_.store(states, private_at(s, d), initial(s, d)); });
     });
-    builder_.loop("token", builder_.i64(0), tokens_, [&](Ex token) {
+    builder_.loop("token", builder_.i64(0), frame_.tokens, [&](Ex token) {
       const Places at = places(token);
       const MemoryId sums = builder_.array("sums", Type::kF32, spec_.head_dim);
       each_channel([&](Ex d) { builder_.store(sums, d, builder_.f32(0)); });
       each_row([&](Ex s) {
-        const Ex key = builder_.let("key", builder_.load(k_, at.key + s));
-        const Ex query = builder_.let("query", builder_.load(q_, at.key + s));
+        const Ex key = builder_.let("key", builder_.load(frame_.k, at.key + s));
+        const Ex query = builder_.let("query", builder_.load(frame_.q, at.key + s));
         each_channel([&](Ex d) {
           const Ex next = builder_.let("next", at.gate * builder_.load(states, private_at(s, d)) +
-                                                   key * builder_.load(x_, at.x + d));
+                                                   key * builder_.load(frame_.x, at.x + d));
           builder_.store(states, private_at(s, d), next);
           builder_.store(sums, d, builder_.load(sums, d) + query * next);
         });
       });
-      each_channel([&](Ex d) { builder_.store(y_, at.x + d, builder_.load(sums, d)); });
+      each_channel([&](Ex d) { builder_.store(frame_.y, at.x + d, builder_.load(sums, d)); });
     });
     each_row([&](Ex s) {
       each_channel([&](Ex d) {
-        builder_.store(after_, state(s, d), builder_.load(states, private_at(s, d)));
+        builder_.store(frame_.after, frame_.state(s, d), builder_.load(states, private_at(s, d)));
       });
     });
   }
@@ -117,17 +90,16 @@ class Linear {
     Ex gate;  // its value
   };
   Places places(Ex token) {
-    const Ex row = builder_.let("row", (batch_ * tokens_ + token) * heads_ + head_);
+    const Ex row = builder_.let("row", frame_.row_of(token));
     return {builder_.let("key_at", row * spec_.state_dim),
             builder_.let("x_at", row * spec_.head_dim),
-            builder_.let("decay", builder_.load(gate_, row))};
+            builder_.let("decay", builder_.load(frame_.gate, row))};
   }
 
-  Ex state(Ex s, Ex d) { return state_at_ + s * spec_.head_dim + d; }
   // The state before token start+1: zero for a sequence that starts here.
   Ex initial(Ex s, Ex d) {
-    const Ex held = builder_.load(before_, state(s, d));
-    return decode_ ? held : builder_.select(start_ > 0, held, builder_.f32(0));
+    const Ex held = builder_.load(frame_.before, frame_.state(s, d));
+    return decode_ ? held : builder_.select(frame_.start > 0, held, builder_.f32(0));
   }
   void each_row(const std::function<void(Ex)>& body) {
     builder_.loop("s", builder_.i64(0), builder_.i64(spec_.state_dim), body);
@@ -137,21 +109,21 @@ class Linear {
                   LoopKind::kLanes, body);
   }
 
+  LinearFrame& frame_;
   Builder& builder_;
   const KernelSpec& spec_;
   bool decode_;
-  MemoryId q_, k_, x_, gate_, y_, before_, after_;
-  Ex tokens_, heads_, start_;
-  Ex batch_, head_, state_at_;
 };
 
 }  // namespace
 
 ir::Kernel linear(const KernelSpec& spec, bool decode) {
+  if (spec.tensor && !decode) return tensor_linear(spec);
   // Threads in whole warps; the last ones may own no channel.
   const int threads = spec.target == ir::Target::kCuda ? (spec.head_dim + 31) / 32 * 32 : 1;
   Builder builder(spec.symbol, spec.target, threads);
-  Linear(builder, spec, decode).run();
+  LinearFrame frame(builder, spec, decode);
+  Linear(frame).run();
   return builder.take();
 }
 

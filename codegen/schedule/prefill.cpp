@@ -19,8 +19,7 @@ using ir::Var;
 
 namespace {
 
-// Rows of a chunk; at most 32, so that a lane can keep the near weight of one column.
-constexpr int kChunk = 16;
+constexpr int kChunk = kSimpleChunk;
 
 void take_side(Frame& frame, Mixer& mixer, const SideFrame& side, Ex row,
                const Mixer::Near* near = nullptr) {

@@ -2,12 +2,12 @@
 #include "codegen/schedule/staged_plan.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "codegen/rows/row_shape.hpp"
+#include "codegen/schedule/prefill_cost.hpp"
 
 namespace heddle::schedule {
 namespace {
@@ -18,36 +18,13 @@ constexpr std::int64_t kListBytes = 5 * 8;  // of a live row, see LiveList
 constexpr std::int64_t kMostLive = 256;
 constexpr std::int64_t kMostTileRows = 1024;
 
-// The entries of all rows by how far before their chunk they lie; 0 for those inside it.
-struct Reach {
-  std::vector<std::int64_t> entries;  // behind -> how many
-  std::int64_t near_steps = 0;        // multiply-adds a channel of phase 2
-  std::int64_t total = 0;
-
-  // Entries that a ring of `rows` does not hold.
-  std::int64_t beyond(std::int64_t rows) const {
-    std::int64_t count = 0;
-    for (auto at = static_cast<std::size_t>(rows - kChunk) + 1; at < entries.size(); ++at) {
-      count += entries[at];
-    }
-    return count;
+// Entries that a ring of `rows` does not hold.
+std::int64_t beyond_ring(const Reach& reach, std::int64_t rows) {
+  std::int64_t count = 0;
+  for (auto at = static_cast<std::size_t>(rows - kChunk) + 1; at < reach.entries.size(); ++at) {
+    count += reach.entries[at];
   }
-};
-
-Reach reach_of(const RowTable& table, std::int64_t tokens) {
-  Reach reach;
-  reach.entries.resize(static_cast<std::size_t>(tokens) + 1);
-  for (std::int64_t i = 1; i <= tokens; ++i) {
-    const std::int64_t first = (i - 1) / kChunk * kChunk;
-    std::int64_t nearest = i;
-    for_each_position(table, i, [&](std::int64_t p) {
-      ++reach.entries[static_cast<std::size_t>(std::max<std::int64_t>(first + 1 - p, 0))];
-      if (p > first) nearest = std::min(nearest, p);
-    });
-    reach.near_steps += i - nearest;
-    reach.total += table.size(i);
-  }
-  return reach;
+  return count;
 }
 
 std::int64_t whole_chunks(std::int64_t rows) { return (rows + kChunk - 1) / kChunk * kChunk; }
@@ -62,7 +39,7 @@ class Planner {
         keyed_(spec.weights == WeightKind::kSoftmax),
         solves_(!spec.b.empty()),
         row_bytes_(spec.head_dim * static_cast<std::int64_t>(size_of(spec.dtype))),
-        reach_(reach_of(solves_ ? rows.b : rows.a, tokens_)) {}
+        reach_(reach_of(solves_ ? rows.b : rows.a, tokens_, kChunk)) {}
 
   Result<StagedPlan> run() {
     const rows::RowShape a = rows::shape_of(spec_.a);
@@ -97,7 +74,7 @@ class Planner {
     const std::int64_t longest = whole_chunks(tokens_);
     std::vector<std::int64_t> beyond;  // of a ring of 1, 2, ... chunks
     for (std::int64_t rows = kChunk; rows <= longest; rows += kChunk) {
-      beyond.push_back(reach_.beyond(rows));
+      beyond.push_back(beyond_ring(reach_, rows));
     }
     const auto missed = [&](std::int64_t rows) {
       return beyond[static_cast<std::size_t>(std::min(rows, longest) / kChunk - 1)];
@@ -197,50 +174,19 @@ class Planner {
   }
 
   StagedPlan finished(std::int64_t far) {
-    const std::int64_t entries =
-        rows_.a.total() - rows_.a.size(rows_.n()) + rows_.b.total() - rows_.b.size(rows_.n());
     // q, k and y, and x where it is read at all.
     std::int64_t rows = tokens_ * (spec_.a.empty() ? 1 : 2);
     std::int64_t bytes = 0;
     if (keyed_) {
       rows += 2 * tokens_;
     } else {
-      bytes += entries * static_cast<std::int64_t>(size_of(spec_.dtype));
+      bytes += entries_of(rows_) * static_cast<std::int64_t>(size_of(spec_.dtype));
     }
     plan_.prediction.tokens = tokens_;
     plan_.prediction.bytes = bytes + (rows + far) * row_bytes_;
-    plan_.prediction.flops = flops(entries);
+    plan_.prediction.flops = mixing_flops(spec_, rows_, solves_ ? reach_.near() : 0,
+                                          solves_ ? reach_.near_steps : 0, /*warp_asks=*/true);
     return plan_;
-  }
-
-  // By all 32 lanes of a warp, whether or not what they compute differs.
-  std::int64_t flops(std::int64_t entries) const {
-    const std::int64_t dim = spec_.head_dim;
-    const std::int64_t near = solves_ ? reach_.entries[0] : 0;
-    // A coefficient is handed on by a sum over the warp, like a score.
-    constexpr std::int64_t kWarpSum = 5 * 32;
-    std::int64_t total = entries * kWarpSum + (entries - near) * 2 * dim;
-    if (solves_) total += 2 * dim * reach_.near_steps;
-    if (!keyed_) return total;
-    const bool mixed = !spec_.a.empty() && !spec_.b.empty();  // a factor for each side
-    // The score's products and scale, its distance to the highest one, its place in the total.
-    total +=
-        entries * (2 * dim + 3 * 32) + (mixed ? (entries * 32 + (entries - reach_.total) * 32) : 0);
-    // Of m scores in no order the highest rises 1 + 1/2 + ... + 1/m times: what was summed before
-    // is then scaled.
-    double rises = 0;
-    std::vector<double> harmonic{0.0};
-    for (std::int64_t i = 1; i <= tokens_; ++i) {
-      const auto size = static_cast<std::size_t>(rows_.a.size(i) + rows_.b.size(i));
-      while (harmonic.size() <= size) {
-        harmonic.push_back(harmonic.back() + 1.0 / static_cast<double>(harmonic.size()));
-      }
-      rises += harmonic[size];
-    }
-    total += std::llround(rises * static_cast<double>(2 * 32 + dim));
-    // The sum's inverse, the row and the weights of the chunk's own entries divided by it.
-    total += tokens_ * (32 + dim) + near * (mixed ? 3 : 2);
-    return total;
   }
 
   const KernelSpec& spec_;

@@ -351,6 +351,10 @@ class Kernels(Workspace):
             for key in ("global_bytes_read", "global_bytes_written", "shared_bank_conflicts", "barriers"):
                 self.assertEqual(sum(phase[key] for phase in kernel["phases"]), kernel[key])
             self.assertGreater(len(kernel["phases"]), 1)
+            # The cost model's account of bytes is exact, that of flops is not.
+            self.assertEqual(kernel["schedule"], "staged")
+            self.assertEqual(kernel["predicted_bytes"], kernel["global_bytes_read"] + kernel["global_bytes_written"])
+            self.assertLess(abs(kernel["predicted_flops"] / kernel["flops"] - 1), 0.1)
             for line in kernel["roofline_estimate"]:
                 self.assertGreater(line["counted_us"], line["floor_us"])
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What staged prefill kernels ask of memory, counted in an emulated run: as little as was promised,
-// and what the cost model said.
+// What prefill kernels ask of memory, counted in an emulated run: as little as was promised, and
+// what the cost model said.
 #include "tests/counters/counters.hpp"
 
 #include <utility>
@@ -31,8 +31,27 @@ Count counted(const char* name, const GenerateOptions& options, std::int64_t tok
   if (!found) FAIL(name << ": " << found.error().message);
   for (const VerifyFailure& finding : found->findings) UNSCOPED_INFO(finding.message);
   CHECK(found->findings.empty());
-  CHECK(found->kernel.schedule == "staged");
+  CHECK(found->kernel.schedule == options.schedule);
   return *found;
+}
+
+void check_verified(const VerifyReport& report) {
+  for (const VerifyFailure& failure : report.failures) {
+    UNSCOPED_INFO(failure.kind << ": " << failure.message << " at " << failure.where);
+  }
+  for (const VerifyObligation& obligation : report.obligations) {
+    UNSCOPED_INFO(name_of(obligation.verdict) << ": " << obligation.name);
+  }
+  CHECK(report.verdict == KernelVerdict::kVerified);
+}
+
+void check_predicted(const Count& found) {
+  CHECK(found.counters.global_bytes_read + found.counters.global_bytes_written ==
+        found.kernel.prediction.bytes);
+  const double flops =
+      static_cast<double>(found.flops) / static_cast<double>(found.kernel.prediction.flops);
+  CHECK(flops > 0.95);
+  CHECK(flops < 1.05);
 }
 
 // Lattices as well: what rows to come read stays in shared memory.
@@ -77,13 +96,61 @@ TEST_CASE("the cost model says what is counted") {
     GenerateOptions options = staged(kTokens, weights, ElementType::kF32);
     options.shared_limit = 60000;
     INFO(name << ", " << name_of(weights));
-    const Count found = counted(name, options, kTokens, true);
-    CHECK(found.counters.global_bytes_read + found.counters.global_bytes_written ==
-          found.kernel.prediction.bytes);
-    const double flops =
-        static_cast<double>(found.flops) / static_cast<double>(found.kernel.prediction.flops);
-    CHECK(flops > 0.95);
-    CHECK(flops < 1.05);
+    check_predicted(counted(name, options, kTokens, true));
+  }
+}
+
+// What the choice between schedules rests on: the same of simple kernels.
+TEST_CASE("the cost model says what is counted of simple kernels") {
+  constexpr std::int64_t kTokens = 200;
+  for (const auto& [name, weights] :
+       {std::pair{"log_recurrence", WeightKind::kSoftmax},
+        std::pair{"sqrt_cached", WeightKind::kGiven}, std::pair{"chacal", WeightKind::kSoftmax},
+        std::pair{"local_attention", WeightKind::kSoftmax},
+        std::pair{"linear_attention", WeightKind::kLinear}}) {
+    GenerateOptions options = staged(kTokens, weights, ElementType::kBF16);
+    options.schedule = "simple";
+    INFO(name << ", " << name_of(weights));
+    check_predicted(counted(name, options, kTokens, true));
+  }
+}
+
+// A whole number of chunks, and a rest.
+TEST_CASE("linear prefill on tensor cores asks for every row once") {
+  for (const std::int64_t tokens : {256, 300}) {
+    GenerateOptions options = staged(tokens, WeightKind::kLinear, ElementType::kBF16);
+    options.schedule = "tensor";
+    const Count found = counted("linear_attention", options, tokens, true);
+    check_predicted(found);
+    CHECK(found.of_the_floor() <= 1.001);
+    CHECK(found.conflicts_per_request() < 0.05);
+    CHECK(found.of_the_sectors() > 0.99);
+  }
+}
+
+// Shapes of every kind: units of the state for some warps only, channels that pairs of warps share,
+// and states wider and narrower than a head.
+TEST_CASE("linear prefill on tensor cores is verified") {
+  struct Case {
+    int head_dim, state_dim;
+    ElementType dtype;
+  };
+  for (const Case& one : {Case{16, 16, ElementType::kF16}, Case{48, 32, ElementType::kBF16},
+                          Case{64, 112, ElementType::kBF16}}) {
+    INFO(one.head_dim << " channels, " << one.state_dim << " rows, " << name_of(one.dtype));
+    GenerateOptions options = staged(1024, WeightKind::kLinear, one.dtype);
+    options.schedule = "tensor";
+    options.head_dim = one.head_dim;
+    options.state_dim = one.state_dim;
+    const Result<Pattern> pattern = builtin("linear_attention");
+    REQUIRE(pattern);
+    const Result<Artifact> artifact = generate(*pattern, options);
+    if (!artifact) FAIL(artifact.error().message);
+    CHECK(artifact->manifest.kernels.front().schedule == "tensor");
+    VerifyOptions how;
+    how.sizes = {1, 63, 150};
+    MaterializeResult rows = materialize(*pattern, 300);
+    check_verified(verify(artifact->manifest, artifact->files, std::get<Rows>(rows), how));
   }
 }
 
@@ -117,13 +184,7 @@ TEST_CASE("staged kernels are verified where shared memory runs out") {
     MaterializeResult rows = materialize(*pattern, 400);
     const VerifyReport report =
         verify(artifact->manifest, artifact->files, std::get<Rows>(rows), how);
-    for (const VerifyFailure& failure : report.failures) {
-      UNSCOPED_INFO(failure.kind << ": " << failure.message << " at " << failure.where);
-    }
-    for (const VerifyObligation& obligation : report.obligations) {
-      UNSCOPED_INFO(name_of(obligation.verdict) << ": " << obligation.name);
-    }
-    CHECK(report.verdict == KernelVerdict::kVerified);
+    check_verified(report);
   }
 }
 

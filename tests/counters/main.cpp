@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// heddle_counters [-n TOKENS] [--schedule simple|staged] [--dtype f32|bf16|f16]
-//                 [--weights softmax|given] [--shared BYTES] [--no-flops] [--verify] [--text]
-//                 [PATTERN...]
+// heddle_counters [-n TOKENS] [--schedule auto|simple|staged|tensor] [--dtype f32|bf16|f16]
+//                 [--weights softmax|given|linear] [--shared BYTES] [--no-flops] [--verify]
+//                 [--text] [PATTERN...]
 // prints a line of a Markdown table for each kernel; --document prints all of
 // docs/measurements/cuda_counters.md.
 #include <fmt/format.h>
@@ -68,6 +68,8 @@ void print_line(const std::string& name, const Choice& choice) {
     fmt::print("| `{}` | {} |\n", name, found.error().message);
     return;
   }
+  // The simple schedule has a line of its own.
+  if (choice.schedule == "auto" && found->kernel.schedule == "simple") return;
   const LaunchCounters& c = found->counters;
   const Prediction& expected = found->kernel.prediction;
   const bool predicted = expected.tokens == choice.tokens;
@@ -148,21 +150,28 @@ void print_document() {
       "counted one by one in a\n"
       "run over a finite field, by all threads, whether or not they compute the same. Registers "
       "and spilled bytes a thread\n"
-      "are NVRTC's for sm_90. A staged kernel is planned for 227 KiB of shared memory a block.\n");
+      "are NVRTC's for sm_90, for which the second line of a pattern has the schedule that the "
+      "cost "
+      "model chooses.\n");
   struct Part {
     WeightKind weights;
     ElementType dtype;
   };
-  for (const Part& part : {Part{WeightKind::kSoftmax, ElementType::kF32},
-                           Part{WeightKind::kSoftmax, ElementType::kBF16},
-                           Part{WeightKind::kGiven, ElementType::kF32}}) {
+  for (const Part& part :
+       {Part{WeightKind::kSoftmax, ElementType::kF32},
+        Part{WeightKind::kSoftmax, ElementType::kBF16}, Part{WeightKind::kGiven, ElementType::kF32},
+        Part{WeightKind::kLinear, ElementType::kF32},
+        Part{WeightKind::kLinear, ElementType::kBF16}}) {
     fmt::print("\n## {}, {}\n\n", name_of(part.weights), name_of(part.dtype));
     print_head();
     for (const BuiltinPattern& pattern : builtin_patterns()) {
-      for (const char* schedule : {"simple", "staged"}) {
-        print_line(std::string(pattern.name), {tokens_for(pattern.name), schedule, part.weights,
-                                               part.dtype, part.dtype == ElementType::kF32});
-      }
+      const bool linear = pattern.name == "linear_attention";
+      if (linear != (part.weights == WeightKind::kLinear)) continue;
+      const bool flops = linear || part.dtype == ElementType::kF32;
+      Choice choice{tokens_for(pattern.name), "simple", part.weights, part.dtype, flops};
+      print_line(std::string(pattern.name), choice);
+      choice.schedule = "auto";
+      print_line(std::string(pattern.name), choice);
     }
   }
 }
@@ -192,6 +201,7 @@ int run(const std::vector<std::string>& arguments) {
     if (word == "--shared") choice.shared = std::atoll(next.c_str());
     if (word == "--schedule") choice.schedule = next;
     if (word == "--weights" && next == "given") choice.weights = WeightKind::kGiven;
+    if (word == "--weights" && next == "linear") choice.weights = WeightKind::kLinear;
     if (word == "--dtype" && next == "bf16") choice.dtype = ElementType::kBF16;
     if (word == "--dtype" && next == "f16") choice.dtype = ElementType::kF16;
     ++i;

@@ -9,8 +9,10 @@
 #include <map>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <vector>
 
+#include "codegen/architecture.hpp"
 #include "codegen/generate.hpp"
 #include "patterns/builtin_patterns.hpp"
 #include "patterns/parser.hpp"
@@ -44,22 +46,29 @@ Pattern resolved(const BuiltinPattern& builtin) {
   return *std::move(pattern);
 }
 
-// With the pattern's own weights: softmax, and linear for linear_attention.
-void add(std::vector<Compilation>& all, const BuiltinPattern& builtin, ElementType dtype) {
+GenerateOptions options_for(ElementType dtype) {
   GenerateOptions options;
   options.target = ir::Target::kCuda;
   options.head_dim = 64;
   options.dtype = dtype;
   options.ops = {"prefill", "decode", "backward"};
   options.exact_to = 1024;
+  return options;
+}
+
+constexpr const char* kArchitectures[] = {"sm_80", "sm_90", "sm_100"};
+
+// With the pattern's own weights: softmax, and linear for linear_attention.
+void add(std::vector<Compilation>& all, const BuiltinPattern& builtin,
+         const GenerateOptions& options, const std::vector<const char*>& architectures) {
   const Result<Artifact> artifact = generate(resolved(builtin), options);
   if (!artifact) FAIL(builtin.name << ": " << artifact.error().message);
   for (const KernelEntry& entry : artifact->manifest.kernels) {
     std::map<std::string, std::string> includes = artifact->files;
     includes.erase(entry.file);
-    for (const char* architecture : {"sm_80", "sm_90", "sm_100"}) {
-      all.push_back({std::string(builtin.name), dtype, entry, artifact->files.at(entry.file),
-                     includes, architecture});
+    for (const char* architecture : architectures) {
+      all.push_back({std::string(builtin.name), options.dtype, entry,
+                     artifact->files.at(entry.file), includes, architecture});
     }
   }
 }
@@ -94,21 +103,41 @@ TEST_CASE("the kernels of all built-in patterns compile for every architecture")
   }
   std::vector<Compilation> all;
   for (const BuiltinPattern& builtin : builtin_patterns()) {
-    for (const ElementType dtype : {ElementType::kF32, ElementType::kBF16})
-      add(all, builtin, dtype);
+    for (const ElementType dtype : {ElementType::kF32, ElementType::kBF16}) {
+      add(all, builtin, options_for(dtype), {std::begin(kArchitectures), std::end(kArchitectures)});
+      GenerateOptions chosen = options_for(dtype);
+      chosen.ops = {"prefill"};
+      chosen.schedule = "auto";
+      chosen.plan_tokens = 1024;
+      add(all, builtin, chosen, {"sm_90"});
+    }
   }
-  // Three operations, two types, three architectures.
-  CHECK(all.size() == builtin_patterns().size() * 18);
+  // Three operations, two types, three architectures; and the schedule that the cost model chooses.
+  CHECK(all.size() == builtin_patterns().size() * 20);
+  // Tensor cores: the largest sums that a thread may keep, and both types.
+  const BuiltinPattern& linear = *find_builtin("linear_attention");
+  for (const auto& [dtype, head_dim, state_dim] :
+       {std::tuple{ElementType::kF16, 64, 64}, std::tuple{ElementType::kBF16, 128, 128},
+        std::tuple{ElementType::kBF16, 256, 64}}) {
+    GenerateOptions options = options_for(dtype);
+    options.ops = {"prefill"};
+    options.schedule = "tensor";
+    options.head_dim = head_dim;
+    options.state_dim = state_dim;
+    options.shared_limit = find_architecture("sm_80")->shared_limit;
+    add(all, linear, options, {std::begin(kArchitectures), std::end(kArchitectures)});
+    CHECK(all.back().entry.schedule == "tensor");
+  }
   const std::vector<Outcome> outcomes = compile_all(*compiler, all);
 
-  std::cout << fmt::format("NVRTC {}, sm_90, head_dim 64\n{:24} {:8} {:5} {:>9} {:>7} {:>7}\n",
-                           compiler->version(), "pattern", "op", "dtype", "registers", "shared",
-                           "spills");
+  std::cout << fmt::format("NVRTC {}, sm_90, head_dim 64\n{:24} {:8} {:8} {:5} {:>9} {:>7} {:>7}\n",
+                           compiler->version(), "pattern", "op", "schedule", "dtype", "registers",
+                           "shared", "spills");
   for (std::size_t i = 0; i < all.size(); ++i) {
     const Compilation& one = all[i];
     const Outcome& outcome = outcomes[i];
-    INFO(one.pattern << ", " << one.entry.op << ", " << name_of(one.dtype) << ", "
-                     << one.architecture);
+    INFO(one.pattern << ", " << one.entry.op << ", " << one.entry.schedule << ", "
+                     << name_of(one.dtype) << ", " << one.architecture);
     CHECK(outcome.error == "");
     CHECK(outcome.resources.registers > 0);
     // The manifest's account of shared memory is the assembler's.
@@ -117,8 +146,8 @@ TEST_CASE("the kernels of all built-in patterns compile for every architecture")
     CHECK(outcome.resources.spill_stores <= kFewBytes);
     CHECK(outcome.resources.spill_loads <= kFewBytes);
     if (one.architecture != "sm_90") continue;
-    std::cout << fmt::format("{:24} {:8} {:5} {:9} {:7} {:7}\n", one.pattern, one.entry.op,
-                             name_of(one.dtype), outcome.resources.registers,
+    std::cout << fmt::format("{:24} {:8} {:8} {:5} {:9} {:7} {:7}\n", one.pattern, one.entry.op,
+                             one.entry.schedule, name_of(one.dtype), outcome.resources.registers,
                              outcome.resources.shared_bytes,
                              outcome.resources.spill_stores + outcome.resources.spill_loads);
   }

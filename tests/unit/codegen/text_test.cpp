@@ -10,6 +10,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "codegen/architecture.hpp"
 #include "patterns/sha256.hpp"
 #include "tests/catch.hpp"
 #include "tests/unit/codegen/kernel_harness.hpp"
@@ -159,6 +160,49 @@ TEST_CASE("what has no schedule is refused") {
   CHECK(outside.error().message.find("row 1 of B reads position -2") != std::string::npos);
 }
 
+TEST_CASE("the cost model chooses the schedule of prefill on cuda, and says why") {
+  struct Case {
+    const char* pattern;
+    ElementType dtype;
+    int head_dim;
+    const char* asked;
+    const char* schedule;
+    const char* remark;
+  };
+  for (const Case& one : {
+           Case{"log_cached", ElementType::kF32, 64, "auto", "staged", "simple comes to"},
+           Case{"log_cached", ElementType::kF32, 64, "simple", "simple", ""},
+           Case{"log_cached", ElementType::kF16, 64, "auto", "staged", "bytes and"},
+           Case{"linear_attention", ElementType::kBF16, 64, "auto", "tensor", "simple comes to"},
+           Case{"linear_attention", ElementType::kF32, 64, "auto", "simple", "bf16 and f16 only"},
+           Case{"linear_attention", ElementType::kBF16, 40, "tensor", "simple", "whole sixteens"},
+           Case{"linear_attention", ElementType::kF16, 256, "auto", "tensor", "simple comes to"},
+       }) {
+    INFO(one.pattern << ", " << name_of(one.dtype) << ", " << one.head_dim << ", " << one.asked);
+    GenerateOptions options = options_for(ir::Target::kCuda, one.dtype, one.head_dim);
+    options.schedule = one.asked;
+    options.plan_tokens = 512;
+    options.ops = {"prefill", "decode"};
+    const Artifact artifact = artifact_of(builtin(one.pattern), options);
+    const KernelEntry& prefill = artifact.manifest.kernels[0];
+    CHECK(prefill.schedule == one.schedule);
+    CHECK(prefill.prediction.tokens == 512);
+    CHECK(artifact.manifest.kernels[1].schedule == "simple");
+    std::string remarks;
+    for (const std::string& remark : artifact.remarks) remarks += remark + "\n";
+    INFO(remarks);
+    CHECK(remarks.empty() == (one.remark[0] == '\0'));
+    CHECK(remarks.find(one.remark) != std::string::npos);
+    CHECK(remarks.empty() ==
+          (remarks.find(std::to_string(prefill.prediction.bytes) + " bytes") == std::string::npos));
+  }
+  // A time is the sum of its parts.
+  const Architecture slow{"slow", 0, 1000, 1, 1}, quick{"quick", 0, 1000, 1000, 1};
+  CHECK(slow.microseconds(0, 2'500'000, 1'000'000, 0) == Approx(2));
+  CHECK(quick.microseconds(1'000'000, 0, 1'000'000'000, 1'000'000) == Approx(3));
+  CHECK(find_architecture("sm_75") == nullptr);
+}
+
 TEST_CASE("CUDA texts compile for the architectures in use") {
   if (std::system("nvcc --version >/dev/null 2>&1") != 0) {
     WARN("nvcc is not installed: CUDA texts were not compiled");
@@ -168,9 +212,12 @@ TEST_CASE("CUDA texts compile for the architectures in use") {
   REQUIRE(mkdtemp(path) != nullptr);
   const std::filesystem::path directory = path;
   const auto compile = [&](const std::string& pattern, ElementType dtype, int head_dim,
-                           std::optional<WeightKind> weights, const std::string& architecture) {
+                           std::optional<WeightKind> weights, const std::string& architecture,
+                           const std::string& schedule = "simple") {
     GenerateOptions options = options_for(ir::Target::kCuda, dtype, head_dim);
     options.weights = weights;
+    options.schedule = schedule;
+    options.plan_tokens = 512;
     const Artifact artifact = artifact_of(builtin(pattern), options);
     std::ofstream all(directory / "all.cu");
     for (const auto& [name, text] : artifact.files) std::ofstream(directory / name) << text;
@@ -188,6 +235,8 @@ TEST_CASE("CUDA texts compile for the architectures in use") {
   compile("chacal", ElementType::kF32, 80, WeightKind::kGiven, "sm_80");
   compile("strided_attention", ElementType::kBF16, 256, {}, "sm_100");
   compile("linear_attention", ElementType::kF32, 64, {}, "sm_90");
+  compile("linear_attention", ElementType::kBF16, 64, {}, "sm_90", "tensor");
+  compile("log_recurrence", ElementType::kBF16, 64, {}, "sm_90", "staged");
   std::filesystem::remove_all(directory);
 }
 

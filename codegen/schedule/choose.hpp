@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which prefill a launch on cuda gets. All schedules give the same results; what differs is bytes
+// and flops, and the cost model's time of both on one architecture decides where nobody else has.
+#pragma once
+
+#include <string>
+
+#include "codegen/architecture.hpp"
+#include "codegen/schedule/prefill_cost.hpp"
+#include "codegen/schedule/staged_plan.hpp"
+
+namespace heddle::schedule {
+
+struct ChooseOptions {
+  std::string schedule = "auto";  // or one of the names below
+  const Architecture* architecture = nullptr;
+  StagedLimits limits;
+};
+
+struct Choice {
+  std::string schedule = "simple";  // or "staged", "tensor"
+  Prediction prediction;
+  std::string why;  // half a sentence: the other schedules' bytes and flops, or what excludes them
+};
+
+// For launches of rows.n() - 1 tokens. Sets spec.staging or spec.tensor where the schedule is so.
+Choice choose_prefill(KernelSpec& spec, const Rows& rows, const ChooseOptions& options);
+
+}  // namespace heddle::schedule
