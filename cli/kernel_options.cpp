@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/kernel_options.hpp"
-#include "cli/command.hpp"
 
 #include <algorithm>
 #include <thread>
 
+#include "cli/command.hpp"
 #include "cli/console.hpp"
 #include "cli/rows.hpp"
 #include "codegen/architecture.hpp"

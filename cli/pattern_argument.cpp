@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/pattern_argument.hpp"
-#include "cli/command.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -8,6 +7,7 @@
 #include <iterator>
 
 #include "analyzer/proof/causality.hpp"
+#include "cli/command.hpp"
 #include "cli/console.hpp"
 #include "patterns/builtin_patterns.hpp"
 #include "patterns/parser.hpp"
