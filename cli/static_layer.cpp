@@ -35,8 +35,9 @@ struct Class {
   const char* weights;
   const char* op;
 };
-constexpr Class kBinding[] = {
-    {"softmax", "prefill"}, {"softmax", "decode"}, {"linear", "prefill"}, {"linear", "decode"}};
+constexpr Class kBinding[] = {{"softmax", "prefill"}, {"softmax", "decode"}, {"linear", "prefill"},
+                              {"linear", "decode"},   {"given", "prefill"},  {"given", "decode"},
+                              {"given", "backward"}};
 bool binds(const Manifest& manifest, const KernelEntry& entry) {
   return manifest.target == "cuda" && find_builtin(manifest.pattern) != nullptr &&
          std::any_of(std::begin(kBinding), std::end(kBinding), [&](const Class& each) {
@@ -48,15 +49,14 @@ bool binds(const Manifest& manifest, const KernelEntry& entry) {
 
 std::string add_static_layer(const Artifact& artifact, VerifyReport& report) {
   const Manifest& manifest = artifact.manifest;
-  if (manifest.target != "cuda" || manifest.weights == "given") return "";
+  if (manifest.target != "cuda") return "";
   const auto prelude = artifact.files.find("device_prelude.cuh");
   if (prelude == artifact.files.end()) return "";
   // Kernels do not depend on each other: one thread each.
   std::vector<std::future<StaticReport>> reports;
   std::vector<const KernelEntry*> entries;
   for (const KernelEntry& entry : manifest.kernels) {
-    if (entry.op != "prefill" && entry.op != "decode") continue;
-    if (entry.schedule != "simple") {
+    if (entry.op == "prefill" && entry.schedule != "simple") {
       print_remark(fmt::format("no static proofs of the {} {}; --schedule simple has them",
                                entry.schedule, entry.op));
       continue;

@@ -13,7 +13,16 @@ bool holds_always(const Term& term) {
 
 Term Execution::keeps(const Bound& bound, const Polynomial& value) const {
   const Term x = facts_.term(value);
-  return bound.upper ? x <= facts_.term(bound.value) : x >= facts_.term(bound.value);
+  const Term y = facts_.term(bound.value);
+  switch (bound.kind) {
+    case Bound::Kind::kLower:
+      return x >= y;
+    case Bound::Kind::kUpper:
+      return x <= y;
+    case Bound::Kind::kNot:
+      return negation(equal(x, y));
+  }
+  unreachable("a bound");
 }
 
 Symbolic Execution::load(ir::ValueId id, const ir::Load& node) {

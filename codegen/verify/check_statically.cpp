@@ -83,8 +83,9 @@ class Layer {
     }
     const verify::Uniformity uniformity = verify::spread_of(lifted);
     verify::Facts facts;
-    const verify::Launch launch =
-        verify::make_launch(facts, entry_, {manifest_.cache_a, manifest_.cache_b});
+    const verify::Launch launch = verify::make_launch(
+        facts, entry_,
+        {manifest_.cache_a, manifest_.cache_b, manifest_.width_a, manifest_.width_b});
     verify::Execution execution(lifted, uniformity, launch, facts, prover_);
     execution.run();
 

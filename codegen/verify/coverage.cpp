@@ -78,10 +78,9 @@ class Initialised {
         ways.push_back(conjunction({found->required, earlier}));
       };
       const Term always_so = conjunction({});
-      if (is_private(read.memory)) {
-        if (write.order < read.order) take(own_thread(read, write, place, suffix), always_so);
-        continue;
-      }
+      // Its own earlier stores a thread sees without a barrier.
+      if (write.order < read.order) take(own_thread(read, write, place, suffix), always_so);
+      if (is_private(read.memory)) continue;
       if (write.order < read.order && !meets(write, read, -1)) {
         take(other_thread(write, place, read.barrier_loops, suffix), always_so);
       }
@@ -168,6 +167,8 @@ class Outputs {
   CoverageResult run() {
     for (std::size_t index = 0; index < lifted_.kernel.buffers.size(); ++index) {
       if (lifted_.kernel.buffers[index].access != heddle::Access::kWrite) continue;
+      // Scratch means nothing afterwards.
+      if (lifted_.kernel.buffers[index].name.rfind("scratch_", 0) == 0) continue;
       ++result_.looked_at;
       const ir::MemoryId memory = ir::BufferId{static_cast<std::int32_t>(index)};
       std::vector<const verify::Access*> writes;
@@ -177,6 +178,13 @@ class Outputs {
         if (!access.digits.empty()) writes.push_back(&access);
       }
       all_written(memory, writes);
+      // A gradient may be summed up where it is to stand.
+      const bool sum =
+          entry_.op == "backward" &&
+          std::any_of(trace_.accesses.begin(), trace_.accesses.end(), [&](const auto& access) {
+            return !access.write && same_memory(access.memory, memory);
+          });
+      if (sum) continue;
       for (std::size_t first = 0; first < writes.size(); ++first) {
         for (std::size_t second = first; second < writes.size(); ++second) {
           written_once(*writes[first], *writes[second]);
@@ -222,12 +230,20 @@ class Outputs {
       return atom.sharing != Sharing::kThread && atom.loops.empty();
     };
     std::vector<Term> ways;
+    std::vector<Witness> before;
     int number = 0;
     for (const verify::Access* write : writes) {
       const std::string suffix = "@" + std::to_string(++number);
       const std::optional<Witness> found =
           witness(facts_, trace_, launch_, *write, place, fixed, {}, suffix);
       if (!found) continue;
+      for (const Witness& other : before) {
+        for (const auto& [atom, value] : found->of_warp) {
+          const auto theirs = other.of_warp.find(atom);
+          if (theirs != other.of_warp.end()) known.push_back(agree(value, theirs->second));
+        }
+      }
+      before.push_back(*found);
       append(known, found->assumed);
       ways.push_back(found->required);
     }
@@ -258,6 +274,8 @@ class Outputs {
     append(known, b.known);
     append(known, risen(facts_, trace_, first, second, here));
     append(known, risen(facts_, trace_, second, first, there));
+    append(known, shared_by_warp(facts_, trace_, a, b, launch_.warp, here, there,
+                                 [](int) { return false; }));
     if (&first == &second) {
       std::vector<Term> ways;
       const auto differs = [&](const std::vector<Term>& x, const std::vector<Term>& y) {

@@ -13,6 +13,7 @@ Execution::Execution(const Lifted& lifted, const Uniformity& uniformity, const L
     : facts_(facts), prover_(prover), lifted_(lifted), uniformity_(uniformity), launch_(launch) {}
 
 void Execution::run() {
+  entry_counters_ = entry_counters(kernel());
   for (const ir::Value& value : kernel().values) {
     const ir::Binary* product = std::get_if<ir::Binary>(&value.node);
     if (product == nullptr || product->op != ir::BinaryOperator::kMultiply) continue;
@@ -25,8 +26,13 @@ void Execution::run() {
   for (std::size_t index = 0; index < kernel().arrays.size(); ++index) {
     if (kernel().arrays[index].type != Type::kI64) continue;
     std::vector<Bound>& bounds = kept_[static_cast<std::int32_t>(index)];
-    bounds.push_back({false, Polynomial(0)});
-    for (const Polynomial& size : size_bounds()) bounds.push_back({true, size});
+    bounds.push_back({Bound::Kind::kLower, Polynomial(0)});
+    for (const Polynomial& size : size_bounds()) bounds.push_back({Bound::Kind::kUpper, size});
+    // Positions of the sequence, of either side: those of the one are written below 0.
+    const Polynomial length = Polynomial::atom(launch_.length);
+    bounds.push_back({Bound::Kind::kNot, Polynomial(0)});
+    bounds.push_back({Bound::Kind::kLower, Polynomial() - length});
+    bounds.push_back({Bound::Kind::kUpper, length});
   }
   // A bound that some store breaks was no bound: start again without it.
   do {
@@ -78,7 +84,9 @@ void Execution::statement(const ir::Statement& statement) {
         loop({&statement, &node.body, nullptr, &node, {}});
       },
       [&](const ir::If& node) { branch(statement, node); },
-      [&](const ir::Barrier&) { barrier(statement); },
+      [&](const ir::Barrier&) {
+        if (recording_) segment_ = segments_++;
+      },
       [&](const auto&) { unreachable("a statement of the cpu in a cuda kernel"); });
 }
 
@@ -149,15 +157,22 @@ void Execution::branch(const ir::Statement&, const ir::If& node) {
   const Term condition = truth(node.condition);
   const Path before = path_;
   const State entry = state_;
-  ++branches_;
+  const int before_segment = segment_;
   path_ = extend(before, condition);
   body(node.body);
   State yes = std::move(state_);
+  const int yes_segment = std::exchange(segment_, before_segment);
   state_ = entry;
   path_ = extend(before, negation(condition));
   body(node.otherwise);
   State no = std::move(state_);
-  --branches_;
+  if (yes_segment != before_segment || segment_ != before_segment) {
+    // A barrier on the one way or the other: what follows may come after either.
+    const int after = segments_++;
+    trace.flows.push_back({yes_segment, after, -1});
+    trace.flows.push_back({segment_, after, -1});
+    segment_ = after;
+  }
   path_ = before;
   state_ = entry;
   std::set<std::int32_t> assigned;
@@ -194,16 +209,6 @@ void Execution::branch(const ir::Statement&, const ir::If& node) {
     }
     state_[place] = std::move(merged);
   }
-}
-
-void Execution::barrier(const ir::Statement& statement) {
-  if (!recording_) return;
-  if (branches_ > 0) {
-    findings.push_back({"barriers", false,
-                        "a barrier inside a branch is not followed by the static layer",
-                        lifted_.place(statement)});
-  }
-  segment_ = segments_++;
 }
 
 Sharing Execution::sharing_of(ir::VariableId id) const {

@@ -15,6 +15,7 @@
 
 #include "codegen/verify/launch.hpp"
 #include "codegen/verify/lift.hpp"
+#include "codegen/verify/loop_text.hpp"
 #include "codegen/verify/prover.hpp"
 #include "codegen/verify/trace.hpp"
 #include "codegen/verify/uniformity.hpp"
@@ -38,6 +39,8 @@ inline std::vector<Alternative> always(Polynomial value) {
   return result;
 }
 
+inline const Integer kMost(std::int64_t{1} << 62);  // half of what 64 bits hold
+
 // Variables that the statements assign and do not define.
 std::set<std::int32_t> assigned_outside(const ir::Body& statements);
 
@@ -56,7 +59,7 @@ class Execution {
  private:
   using State = std::vector<Symbolic>;
 
-  // ---- values (evaluate.cpp)
+  // ---- values (evaluate.cpp, helpers.cpp, access.cpp)
   Symbolic evaluate(ir::ValueId id);
   Polynomial integer(ir::ValueId id);
   Term truth(ir::ValueId id);
@@ -74,7 +77,7 @@ class Execution {
   void access(ir::MemoryId memory, bool write, const Polynomial& index, const Path& path,
               TextPlace at);
 
-  // ---- obligations met on the way
+  // ---- obligations met on the way (obligations.cpp)
   void in_range(const Polynomial& value, TextPlace at);
   void in_range(const Polynomial& value, const Term& when, TextPlace at);
   Symbolic named(Symbolic value, const std::string& name);
@@ -88,14 +91,21 @@ class Execution {
   void statement(const ir::Statement& statement);
   void branch(const ir::Statement& statement, const ir::If& node);
   void store(const ir::Statement& statement, const ir::Store& node);
-  void barrier(const ir::Statement& statement);
 
-  // ---- loops (loops.cpp)
+  // ---- loops (loops.cpp, guesses.cpp)
+  // Steps along the numbers of a count; guesses.cpp says what is claimed of them.
+  struct Along {
+    const EntryCount* count = nullptr;
+    Polynomial mark;
+    std::optional<ir::VariableId> other;
+    std::size_t shift = 0;
+  };
   struct Candidate {
     std::string key;  // the same guess has the same key whenever the loop is looked at
     std::vector<std::pair<ir::VariableId, int>> terms;  // coefficients
     Polynomial offset;                                  // sum + offset <= 0
     std::optional<ir::ValueId> equal_to;                // or: terms[0] equals this expression
+    std::optional<Along> along;                         // or: this of the sum
   };
   struct LoopText {
     const ir::Statement* statement = nullptr;
@@ -107,6 +117,10 @@ class Execution {
   void loop(LoopText text);
   bool telling(const Polynomial& mark) const;
   std::vector<Candidate> candidates(const LoopText& text);
+  void guess_entries(const LoopReads& inside, const std::vector<ir::VariableId>& whole,
+                     const std::map<Polynomial, std::string>& marks,
+                     std::vector<Candidate>& result);
+  Term statement_along(const Along& along, const Polynomial& steps);
   std::optional<Term> statement_of(const Candidate& candidate);
   void filter(std::vector<Candidate>& all, const Path& path, const std::string& statement);
   std::vector<Changed> forget(const LoopText& text, const std::string& suffix);
@@ -123,12 +137,12 @@ class Execution {
   const Launch& launch_;
 
   State state_;
+  std::set<std::int32_t> entry_counters_;
   std::set<std::int32_t> squared_;  // variables that the text multiplies by themselves
   std::map<std::int32_t, Term> views_;
   Path path_;
   bool recording_ = true;
   int plain_loops_ = 0;                            // loops without a barrier around this place
-  int branches_ = 0;                               // branches around this place
   std::vector<int> loops_;                         // with a barrier, around this place
   std::vector<int> around_;                        // without
   std::map<std::int32_t, ir::ValueId> constants_;  // defined in the loops around this place
@@ -149,7 +163,7 @@ class Execution {
   std::vector<Ranged> ranged_;
   // Bounds that every integer stored to an array keeps to: assumed of loads, checked at stores.
   struct Bound {
-    bool upper = false;
+    enum class Kind { kLower, kUpper, kNot } kind;
     Polynomial value;
   };
   Term keeps(const Bound& bound, const Polynomial& value) const;

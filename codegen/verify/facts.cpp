@@ -107,6 +107,13 @@ std::optional<Term> substituted(const Term& term, const std::map<std::string, Te
   return Term::make(term.operation(), std::move(operands));
 }
 
+namespace {
+
+// Lemmas about pairs of more squares would drown the rest.
+constexpr std::size_t kSquares = 4;
+
+}  // namespace
+
 std::vector<Term> monomial_lemmas(const std::vector<Term>& terms) {
   std::set<std::string> todo;
   for (const Term& term : terms) collect_variables(term, todo);
@@ -136,6 +143,25 @@ std::vector<Term> monomial_lemmas(const std::vector<Term>& terms) {
       lemmas.push_back(implies(conjunction({x >= 0, rest >= 0}), product >= 0));
       lemmas.push_back(implies(conjunction({x <= 0, rest >= 0}), product <= 0));
       lemmas.push_back(implies(conjunction({x >= 0, rest <= 0}), product <= 0));
+    }
+  }
+  // (x - c)^2 >= y^2 where x - c >= y >= 0.
+  std::vector<std::string> squares;
+  for (const std::string& name : done) {
+    const std::vector<std::string> factors = factors_of(name);
+    if (factors.size() == 2 && factors[0] == factors[1]) squares.push_back(factors[0]);
+  }
+  if (squares.size() > kSquares) return lemmas;
+  for (const std::string& left : squares) {
+    for (const std::string& right : squares) {
+      if (left == right) continue;
+      const Term x = Term::variable(left);
+      const Term y = Term::variable(right);
+      const Term xx = Term::variable(product_of({left, left}));
+      const Term yy = Term::variable(product_of({right, right}));
+      lemmas.push_back(implies(conjunction({y >= 0, x >= y}), xx >= yy));
+      lemmas.push_back(
+          implies(conjunction({y >= 0, x >= y + Term(1)}), xx - x - x + Term(1) >= yy));
     }
   }
   return lemmas;

@@ -58,6 +58,8 @@ struct Atom {
   Sharing sharing = Sharing::kThread;
   Nature nature = Nature::kTotal;
   std::vector<int> loops;      // ids of the loops with barriers whose iteration it belongs to
+  // Where set: lanes of a warp have the same number in the same iteration of these other loops.
+  std::optional<std::vector<int>> warp_loops;
   std::optional<Integer> low;  // numbers that it never leaves
   std::optional<Integer> high;
   std::vector<std::size_t> facts;
@@ -115,7 +117,8 @@ Term renamed(const Term& term, const Renaming& rename);
 // The same term with a term put for each atom; nullopt when an atom that moves is in a product.
 std::optional<Term> substituted(const Term& term, const std::map<std::string, Term>& values);
 
-// Truths about integers: signs of the product, and that it is no smaller than factors >= 1.
+// Truths about integers: signs of the product, that it is no smaller than factors >= 1, and that
+// squares rise.
 std::vector<Term> monomial_lemmas(const std::vector<Term>& terms);
 
 }  // namespace heddle::verify

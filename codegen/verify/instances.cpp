@@ -30,12 +30,60 @@ Instance instance(const Facts& facts, const Trace& trace, const Access& access, 
   }
   for (const int id : loops_of(access)) {
     const Loop& loop = trace.loops[static_cast<std::size_t>(id)];
+    for (const Changed& each : loop.changed) {
+      if (each.rises) result.atoms.insert(facts[each.exit].name);  // `risen` speaks of it
+    }
     if (!loop.counted) continue;
     about.push_back(term(loop.counter));
     result.counters.push_back(renamed(about.back(), rename));
   }
   for (const Term& fact : facts.context(access.path, about)) {
+    collect_factors(fact, result.atoms);
     result.known.push_back(renamed(fact, rename));
+  }
+  for (const Term& each : about) collect_factors(each, result.atoms);
+  return result;
+}
+
+std::optional<WarpValue> warp_value(const Facts& facts, const Trace& trace, AtomId atom,
+                                    AtomId warp, const std::function<bool(int)>& same,
+                                    const std::function<Term(const Term&)>& seen) {
+  if (!facts[atom].warp_loops) return std::nullopt;
+  const auto of = [&](AtomId id) { return seen(facts.term(Polynomial::atom(id))); };
+  WarpValue result{of(atom), of(warp), {}};
+  std::vector<int> around = *facts[atom].warp_loops;
+  around.insert(around.end(), facts[atom].loops.begin(), facts[atom].loops.end());
+  for (const int id : around) {
+    const Loop& loop = trace.loops[static_cast<std::size_t>(id)];
+    if (loop.counted) {
+      result.iterations.push_back(of(loop.counter));
+    } else if (!same(id)) {
+      return std::nullopt;
+    }
+  }
+  return result;
+}
+
+Term agree(const WarpValue& a, const WarpValue& b) {
+  std::vector<Term> where = {equal(a.warp, b.warp)};
+  for (std::size_t index = 0; index < a.iterations.size(); ++index) {
+    where.push_back(equal(a.iterations[index], b.iterations[index]));
+  }
+  return implies(conjunction(where), equal(a.value, b.value));
+}
+
+std::vector<Term> shared_by_warp(const Facts& facts, const Trace& trace, const Instance& a,
+                                 const Instance& b, AtomId warp, const Renaming& here,
+                                 const Renaming& there, const std::function<bool(int)>& same) {
+  std::vector<Term> result;
+  for (const std::string& name : a.atoms) {
+    if (b.atoms.count(name) == 0 || here(name) == there(name)) continue;
+    const AtomId atom = facts.find(name);
+    const auto first = warp_value(facts, trace, atom, warp, same,
+                                  [&](const Term& term) { return renamed(term, here); });
+    const auto second = warp_value(facts, trace, atom, warp, same,
+                                   [&](const Term& term) { return renamed(term, there); });
+    if (first && second) result.push_back(agree(*first, *second));
   }
   return result;
 }

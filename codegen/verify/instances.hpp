@@ -3,6 +3,9 @@
 // and what is known of each is put together.
 #pragma once
 
+#include <functional>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -13,8 +16,9 @@ namespace heddle::verify {
 struct Instance {
   std::vector<Term> known;
   std::vector<Term> digits;
-  std::vector<Term> thread;    // warp and lane
-  std::vector<Term> counters;  // of the for loops around it, from the outermost
+  std::vector<Term> thread;     // warp and lane
+  std::vector<Term> counters;   // of the for loops around it, from the outermost
+  std::set<std::string> atoms;  // that it speaks of, by their own names
 };
 
 // Whether an atom is the same number in both.
@@ -24,6 +28,24 @@ using Common = std::function<bool(const Atom&)>;
 Renaming renaming(const Facts& facts, const Common& common, const std::string& suffix);
 Instance instance(const Facts& facts, const Trace& trace, const Access& access, AtomId warp,
                   AtomId lane, const Renaming& rename);
+// A number that lanes of a warp share, as one visit has it: another visit by a lane of the same
+// warp in the same iterations has the same one.
+struct WarpValue {
+  Term value;
+  Term warp;
+  std::vector<Term> iterations;
+};
+// How a visit has it, where the iterations can be told; `same` says in which loops that do not
+// count the visits that are compared are in the same iteration anyway.
+std::optional<WarpValue> warp_value(const Facts& facts, const Trace& trace, AtomId atom,
+                                    AtomId warp, const std::function<bool(int)>& same,
+                                    const std::function<Term(const Term&)>& seen);
+Term agree(const WarpValue& a, const WarpValue& b);
+// The same for all that both speak of.
+std::vector<Term> shared_by_warp(const Facts& facts, const Trace& trace, const Instance& a,
+                                 const Instance& b, AtomId warp, const Renaming& here,
+                                 const Renaming& there, const std::function<bool(int)>& same);
+
 // All loops around the access, from the outermost.
 std::vector<int> loops_of(const Access& access);
 // Where the other access comes after a loop around this one: what rises in the loop has, after any

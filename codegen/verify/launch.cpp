@@ -2,6 +2,7 @@
 #include "codegen/verify/launch.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "patterns/result.hpp"
 
@@ -20,7 +21,7 @@ class Maker {
  public:
   Maker(Facts& facts, const KernelEntry& entry) : facts_(facts), entry_(entry) {}
 
-  Launch run(const CacheFacts& caches) {
+  Launch run(const Contract& contract) {
     for (const Argument& argument : entry_.arguments) {
       if (argument.kind == ArgumentKind::kSize) size(argument.name);
       if (argument.kind != ArgumentKind::kBuffer) continue;
@@ -35,8 +36,10 @@ class Maker {
       if (argument.kind == ArgumentKind::kBuffer) bound(argument.shape, kLargestBuffer);
     }
     bound(entry_.grid, kLargestSize);
-    slots(caches.a, "slots_a");
-    slots(caches.b, "slots_b");
+    slots(contract.slots_a, "slots_a");
+    slots(contract.slots_b, "slots_b");
+    columns(contract.width_a, "width_a");
+    columns(contract.width_b, "width_b");
     return std::move(launch_);
   }
 
@@ -115,6 +118,40 @@ class Maker {
     holds(implies(length >= tokens, have >= needed));
   }
 
+  // columns >= the sum of counts #{k >= 0 : at(k) < length}, each at most `most`.
+  void columns(const RowWidth& width, const std::string& name) {
+    const auto size = launch_.sizes.find(name);
+    if (size == launch_.sizes.end() || width.parts.empty()) return;
+    const Term length = facts_.term(Polynomial::atom(launch_.length));
+    Columns columns;
+    Polynomial sum;
+    std::set<AtomId> owners = {size->second};
+    for (const EntryCount& count : width.parts) {
+      const AtomId part = number("entries", Sharing::kLaunch, kLongestSequence);
+      columns.parts.emplace_back(part, &count);
+      owners.insert(part);
+      const Polynomial entries = Polynomial::atom(part);
+      sum = sum + entries;
+      // Known where columns are spoken of, since everything speaks of the length.
+      const auto holds = [&](const Term& fact) {
+        const Term all =
+            count.most > 0 ? disjunction({fact, facts_.term(entries) >= Term(count.most)}) : fact;
+        facts_.add(part, nullptr, all);
+      };
+      for (std::size_t k = 0; k < count.listed.size(); ++k) {
+        holds(implies(length > Term(count.listed[k]),
+                      facts_.term(entries) >= Term(static_cast<std::int64_t>(k) + 1)));
+      }
+      if (!count.listed.empty()) continue;
+      const auto& [c0, c1, c2] = count.polynomial;
+      const Polynomial at =
+          Polynomial(c0) + Polynomial(c1) * entries + Polynomial(c2) * entries * entries;
+      holds(facts_.term(at) >= length);
+    }
+    facts_.add(owners, nullptr, facts_.term(Polynomial::atom(size->second)) >= facts_.term(sum));
+    launch_.columns.push_back(std::move(columns));
+  }
+
   Facts& facts_;
   const KernelEntry& entry_;
   Launch launch_;
@@ -129,8 +166,8 @@ Polynomial Launch::extent(const std::string& name) const {
   return Polynomial::atom(size->second);
 }
 
-Launch make_launch(Facts& facts, const KernelEntry& entry, const CacheFacts& caches) {
-  return Maker(facts, entry).run(caches);
+Launch make_launch(Facts& facts, const KernelEntry& entry, const Contract& contract) {
+  return Maker(facts, entry).run(contract);
 }
 
 }  // namespace heddle::verify

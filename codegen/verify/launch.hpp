@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the static layer takes for granted about a launch, which the runtime's launch check
 // enforces: sizes are counts below 2^31, rows are numbered below 2^31, no buffer exceeds 2^48
-// elements (nor would one with all tokens of a sequence side by side), caches have the slots that
-// the manifest asks for, and there is one block per product of the grid.
+// elements (nor would one with all tokens of a sequence side by side), caches have the slots and
+// coefficient arrays the columns that the manifest asks for, and there is one block per product of
+// the grid.
 #pragma once
 
 #include <map>
@@ -15,9 +16,17 @@
 
 namespace heddle::verify {
 
-struct CacheFacts {
-  CacheLayout a;
-  CacheLayout b;
+// What the manifest asks of a launch; it outlives whatever is told about launches.
+struct Contract {
+  const CacheLayout& slots_a;
+  const CacheLayout& slots_b;
+  const RowWidth& width_a;
+  const RowWidth& width_b;
+};
+
+// The columns of a coefficient array: no fewer than its counts together.
+struct Columns {
+  std::vector<std::pair<AtomId, const EntryCount*>> parts;
 };
 
 struct Launch {
@@ -29,10 +38,11 @@ struct Launch {
   AtomId length = 0;  // tokens of the sequence after this launch
   // Products of sizes that stay below a bound, factors sorted.
   std::vector<std::pair<Monomial, Integer>> bounded;
+  std::vector<Columns> columns;  // of each side that has such an array
 
   Polynomial extent(const std::string& name) const;  // a size or a decimal
 };
 
-Launch make_launch(Facts& facts, const KernelEntry& entry, const CacheFacts& caches);
+Launch make_launch(Facts& facts, const KernelEntry& entry, const Contract& contract);
 
 }  // namespace heddle::verify

@@ -68,6 +68,13 @@ class Run {
       if (!needed) return false;
       sizes_[name] = std::max<std::int64_t>(0, *needed + extra_slots_);
     }
+    // Columns as few as may be, or more of them than needed.
+    for (const auto& [name, width] :
+         {std::pair{"width_a", &manifest_.width_a}, std::pair{"width_b", &manifest_.width_b}}) {
+      const Result<std::int64_t> needed = width->columns(length_);
+      if (!needed) return false;
+      sizes_[name] = *needed + (extra_slots_ > 0 ? 3 : 0);
+    }
     return true;
   }
   void without_state() { sizes_["slots_a"] = sizes_["slots_b"] = 0; }
@@ -75,7 +82,6 @@ class Run {
   std::optional<Violation> run(std::int64_t& work) {
     sizes_["batch"] = sequence_.batch;
     sizes_["heads"] = sequence_.heads;
-    sizes_["width_a"] = sizes_["width_b"] = length_;
     std::int64_t start = 0;
     for (const int tokens : sequence_.pieces) {
       sizes_["start"] = start;

@@ -73,6 +73,7 @@ class Search {
 
   // Chooses values so that the digit becomes `place`.
   void solve(const Polynomial& digit, const Term& place) {
+    if (solve_backwards(digit, place)) return;
     std::vector<std::pair<Integer, AtomId>> strides;
     Polynomial settled = digit;
     for (const auto& [monomial, coefficient] : digit.terms()) {
@@ -103,6 +104,23 @@ class Search {
       values_.emplace(name(atom), quotient);
       rest = remainder;
     }
+  }
+
+  // rest - atom, as where tokens are taken from the last one on: the atom is rest - place.
+  bool solve_backwards(const Polynomial& digit, const Term& place) {
+    std::optional<AtomId> falling;
+    for (const auto& [monomial, coefficient] : digit.terms()) {
+      const bool free_here =
+          monomial.size() == 1 && ours(monomial[0]) && values_.count(name(monomial[0])) == 0;
+      if (!free_here) continue;
+      if (falling || coefficient != Integer(-1)) return false;
+      falling = monomial[0];
+    }
+    if (!falling) return false;
+    const Polynomial rest = digit + Polynomial::atom(*falling);
+    const std::optional<Term> known = substituted(own(facts_.term(rest)), values_);
+    if (known) values_.emplace(name(*falling), *known - place);
+    return known.has_value();
   }
 
   // A branch that is taken by one warp, or one lane, only: that one.
@@ -144,10 +162,11 @@ class Search {
           counter = &each;
         }
       }
-      if (counter == nullptr || given_conditions > 0 || free(counter->exit)) return std::nullopt;
+      if (counter == nullptr || given_conditions > 0) return std::nullopt;
       const Term at = values_.at(name(counter->head));
       exists.push_back(own(facts_.term(counter->entry)) <= at);
-      exists.push_back(at < facts_.term(Polynomial::atom(counter->exit)));
+      exists.push_back(at < own(facts_.term(Polynomial::atom(counter->exit))));
+      spoken_.insert(counter->exit);
       inside.push_back(own(equal(facts_.term(counter->end),
                                  facts_.term(Polynomial::atom(counter->head)) + Term(1))));
       for (const Term& fact : facts_.context(
@@ -194,7 +213,8 @@ class Search {
     std::vector<Term> all = exists;
     all.insert(all.end(), real.begin(), real.end());
     all.insert(all.end(), required.begin(), required.end());
-    Witness result{{}, conjunction({}), {}};
+    Witness result{{}, conjunction({}), {}, {}};
+    tell_of_warp(about, result);
     for (const int id : own_loops_) {
       if (loop(id).counted) result.counter.emplace(id, values_.at(name(loop(id).counter)));
     }
@@ -233,6 +253,26 @@ class Search {
     return result;
   }
 
+  void tell_of_warp(const std::vector<Term>& about, Witness& result) {
+    std::set<std::string> names;
+    for (const Term& term : about) collect_factors(term, names);
+    for (const std::string& each : names) spoken_.insert(facts_.find(each));
+    for (const AtomId atom : spoken_) {
+      if (!free(atom)) continue;
+      bool moves = false;  // in a product, where no value can be put for it
+      const auto seen = [&](const Term& term) {
+        const std::optional<Term> value = substituted(own(term), values_);
+        moves = moves || !value;
+        return value.value_or(term);
+      };
+      const auto same = [&](int id) {
+        return std::count(own_loops_.begin(), own_loops_.end(), id) == 0;
+      };
+      const auto value = warp_value(facts_, trace_, atom, launch_.warp, same, seen);
+      if (value && !moves) result.of_warp.emplace(atom, *value);
+    }
+  }
+
   const Facts& facts_;
   const Trace& trace_;
   const Launch& launch_;
@@ -243,6 +283,7 @@ class Search {
   std::vector<int> own_loops_;
   std::map<std::string, Term> values_;
   std::vector<Term> assumed_;
+  std::set<AtomId> spoken_;
 };
 
 }  // namespace

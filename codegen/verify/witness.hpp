@@ -18,6 +18,7 @@ struct Witness {
   std::vector<Term> assumed;    // what defines the numbers that it speaks of
   Term required;                // what makes it a visit of the store that writes the place
   std::map<int, Term> counter;  // the iteration of each for loop that it does not share, by loop
+  std::map<AtomId, WarpValue> of_warp;  // what its thread shares with others of its warp
 };
 
 // `fixed` says which atoms the visit shares with whoever asks; the others get `suffix`. Nothing

@@ -22,6 +22,9 @@ class Hostile {
     return *this;
   }
   Hostile& without(const std::string& line) { return put(line, "", true); }
+  Hostile& instead(const std::string& line, const std::string& code) {
+    return put(line, code, true);
+  }
 
   StaticReport report() const {
     return check_statically(text_, artifact_.files.at("device_prelude.cuh"), artifact_.manifest,
@@ -159,6 +162,77 @@ TEST_CASE("a loop looks at its condition once more than it runs") {
   }
 )"),
               "races", "flag[0]");
+}
+
+namespace {
+
+// In doubt for this reason: no launch that is replayed is long enough to show what is wrong.
+void is_doubted(const Hostile& hostile, const std::string& obligation) {
+  const StaticReport report = hostile.report();
+  CHECK(report.verdict == StaticVerdict::kUnknown);
+  REQUIRE_FALSE(report.failures.empty());
+  INFO(report.failures[0].where << " " << report.failures[0].message);
+  CHECK(report.failures[0].obligation == obligation);
+}
+
+}  // namespace
+
+TEST_CASE("a barrier in a branch orders nothing where the branch is not taken") {
+  is_doubted(Hostile("decode").instead("  __syncthreads();\n",
+                                       "  if (start < 5000) {\n    __syncthreads();\n  }\n"),
+             "races");
+  const char* const kLate = R"(
+  __shared__ float late[2];
+  for (Index t = 0; t < 4; t += 1) {
+    if (thread == t) {
+      late[t % 2] = 1.0f;
+    }
+    if (start < 5000) {
+      __syncthreads();
+    }
+  }
+)";
+  is_doubted(Hostile("decode").begin(kLate), "races");
+  is_doubted(Hostile("decode").begin(R"(
+  __shared__ Index early[1];
+  if (start > 5000) {
+    if (thread == 0) {
+      early[0] = 3;
+    }
+  } else {
+    if (thread == 0) {
+      early[0] = 5;
+    }
+    __syncthreads();
+  }
+  Index seen = early[0];
+  if (seen < 0) {
+    warp_total[4] = 0.0f;
+  }
+)"),
+             "races");
+}
+
+TEST_CASE("a barrier in a branch that all threads take is one") {
+  const StaticReport report = Hostile("decode")
+                                  .begin(R"(
+  __shared__ float given[1];
+  if (start > 2) {
+    if (warp == 0) {
+      if (lane == 3) {
+        given[0] = 1.0f;
+      }
+    }
+    __syncthreads();
+    if (given[0] > 2.0f && lane == 0) {
+      warp_total[warp] = 0.0f;
+    }
+    __syncthreads();
+  }
+)")
+                                  .report();
+  INFO((report.failures.empty() ? std::string() : report.failures[0].message));
+  CHECK(report.verdict == StaticVerdict::kVerified);
 }
 
 TEST_CASE("a prefill from the first token on may have no slots") {

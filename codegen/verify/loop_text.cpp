@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "codegen/verify/loop_text.hpp"
+
+#include <algorithm>
+#include <string>
+
+namespace heddle::verify {
+
+using ir::Type;
+
+void collect(const ir::Kernel& kernel, ir::ValueId id, Reads& reads) {
+  const auto into = [&](ir::ValueId part) { collect(kernel, part, reads); };
+  match(
+      kernel[id].node, [&](const ir::Read& node) { reads.variables.insert(node.variable.index); },
+      [&](const ir::Unary& node) { into(node.operand); },
+      [&](const ir::Binary& node) {
+        into(node.left);
+        into(node.right);
+        const auto* literal = std::get_if<ir::IntegerLiteral>(&kernel[node.right].node);
+        if (node.op == ir::BinaryOperator::kModulo && literal != nullptr) {
+          reads.moduli.insert(literal->value);
+        }
+      },
+      [&](const ir::Select& node) {
+        into(node.condition);
+        into(node.yes);
+        into(node.no);
+      },
+      [&](const ir::Load& node) {
+        reads.memory = true;
+        into(node.index);
+      },
+      [&](const ir::Call& node) {
+        for (const ir::ValueId argument : node.arguments) into(argument);
+      },
+      [&](const ir::Reduce& node) {
+        reads.memory = true;
+        into(node.operand);
+      },
+      [](const auto&) {});
+}
+
+void collect(const ir::Kernel& kernel, const ir::Body& statements, LoopReads& text) {
+  const auto whole = [&](ir::VariableId id) { return kernel[id].type == Type::kI64; };
+  for (const ir::Statement& statement : statements) {
+    match(
+        statement.node,
+        [&](const ir::Define& node) {
+          if (!whole(node.variable)) return;
+          collect(kernel, node.value, text.reads);
+          if (!kernel[node.variable].changes) text.constants[node.variable.index] = node.value;
+        },
+        [&](const ir::Assign& node) {
+          if (!whole(node.variable)) return;
+          collect(kernel, node.value, text.reads);
+          text.assigned.emplace_back(node.variable, node.value);
+        },
+        [&](const ir::For& node) {
+          collect(kernel, node.end, text.reads);
+          collect(kernel, node.body, text);
+        },
+        [&](const ir::While& node) {
+          collect(kernel, node.condition, text.reads);
+          collect(kernel, node.body, text);
+        },
+        [&](const ir::If& node) {
+          collect(kernel, node.condition, text.reads);
+          collect(kernel, node.body, text);
+          collect(kernel, node.otherwise, text);
+        },
+        [](const auto&) {});
+  }
+}
+
+namespace {
+
+bool steps_by(const LoopReads& text, const ir::Kernel& kernel, ir::VariableId id,
+              ir::BinaryOperator op) {
+  bool assigned = false;
+  for (const auto& [variable, value] : text.assigned) {
+    if (variable.index != id.index) continue;
+    assigned = true;
+    const auto* step = std::get_if<ir::Binary>(&kernel[value].node);
+    if (step == nullptr || step->op != op) return false;
+    const auto* before = std::get_if<ir::Read>(&kernel[step->left].node);
+    const auto* literal = std::get_if<ir::IntegerLiteral>(&kernel[step->right].node);
+    if (before == nullptr || before->variable.index != id.index || literal == nullptr ||
+        literal->value < 1) {
+      return false;
+    }
+  }
+  return assigned;
+}
+
+}  // namespace
+
+bool LoopReads::counts_up(const ir::Kernel& kernel, ir::VariableId id) const {
+  return steps_by(*this, kernel, id, ir::BinaryOperator::kAdd);
+}
+bool LoopReads::counts_down(const ir::Kernel& kernel, ir::VariableId id) const {
+  return steps_by(*this, kernel, id, ir::BinaryOperator::kSubtract);
+}
+
+namespace {
+
+bool holds_coefficients(const ir::Kernel& kernel, ir::MemoryId memory) {
+  const ir::BufferId* buffer = std::get_if<ir::BufferId>(&memory);
+  if (buffer == nullptr) return false;
+  const std::string& name = kernel[*buffer].name;
+  return name == "coef_a" || name == "coef_b" || name == "dcoef_a" || name == "dcoef_b";
+}
+
+void collect_stores(const ir::Kernel& kernel, const ir::Body& statements, Reads& reads) {
+  for (const ir::Statement& statement : statements) {
+    match(
+        statement.node,
+        [&](const ir::Store& node) {
+          if (holds_coefficients(kernel, node.memory)) collect(kernel, node.index, reads);
+        },
+        [&](const ir::For& node) { collect_stores(kernel, node.body, reads); },
+        [&](const ir::While& node) { collect_stores(kernel, node.body, reads); },
+        [&](const ir::If& node) {
+          collect_stores(kernel, node.body, reads);
+          collect_stores(kernel, node.otherwise, reads);
+        },
+        [](const auto&) {});
+  }
+}
+
+}  // namespace
+
+std::set<std::int32_t> entry_counters(const ir::Kernel& kernel) {
+  Reads reads;
+  for (const ir::Value& value : kernel.values) {
+    const ir::Load* load = std::get_if<ir::Load>(&value.node);
+    if (load != nullptr && holds_coefficients(kernel, load->memory)) {
+      collect(kernel, load->index, reads);
+    }
+  }
+  collect_stores(kernel, kernel.body, reads);
+  std::erase_if(reads.variables, [&](std::int32_t index) {
+    return !kernel.variables[static_cast<std::size_t>(index)].changes;
+  });
+  return reads.variables;
+}
+
+}  // namespace heddle::verify

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the text of a loop says of the whole numbers in it: which variables it assigns, defines and
+// reads, and how.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "codegen/ir/ir.hpp"
+
+namespace heddle::verify {
+
+struct Reads {
+  std::set<std::int32_t> variables;
+  std::set<std::int64_t> moduli;  // literals after %
+  bool memory = false;
+};
+void collect(const ir::Kernel& kernel, ir::ValueId id, Reads& reads);
+
+// What the loop assigns and defines, and what it reads to decide and to assign.
+struct LoopReads {
+  std::vector<std::pair<ir::VariableId, ir::ValueId>> assigned;
+  std::map<std::int32_t, ir::ValueId> constants;
+  Reads reads;
+
+  // Whether every assignment adds (takes away) a literal >= 1.
+  bool counts_up(const ir::Kernel& kernel, ir::VariableId id) const;
+  bool counts_down(const ir::Kernel& kernel, ir::VariableId id) const;
+};
+void collect(const ir::Kernel& kernel, const ir::Body& statements, LoopReads& text);
+
+// Variables that change and that an index of a coefficient array reads: they count the entries of a
+// row.
+std::set<std::int32_t> entry_counters(const ir::Kernel& kernel);
+
+}  // namespace heddle::verify

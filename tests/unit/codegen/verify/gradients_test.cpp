@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Backward kernels: sums that threads keep in outputs and scratch, rows of gradients that are
+// filled up with zeros, and tokens that are taken from the last one on.
+#include "tests/unit/codegen/verify/static_support.hpp"
+
+namespace heddle::test {
+
+TEST_CASE("backward kernels of given weights are verified for every launch") {
+  for (const char* name : {"attention", "log_cached", "linear_recurrence"}) {
+    const Artifact artifact = artifact_of(builtin(name), cuda_given("backward"));
+    const StaticReport report =
+        report_of(artifact, artifact.files.at(artifact.manifest.kernels[0].file));
+    INFO(name << "\n" << told(report));
+    CHECK(report.verdict == StaticVerdict::kVerified);
+  }
+}
+
+TEST_CASE("no broken backward kernel is verified") {
+  none_is_verified(
+      artifact_of(builtin("linear_recurrence"), cuda_given("backward")),
+      {{"rest < width_b", "rest <= width_b"},
+       {"rest < width_b", "rest < width_b - 1"},
+       {"rest = entry_2 + lane", "rest = entry_2 + lane + 1"},
+       {"rest = entry_2 + lane", "rest = entry_2 + lane - 1"},
+       {"rest += 32", "rest += 33"},
+       {"rest += 32", "rest += 31"},
+       {"if (lane == 0)", "if (lane < 2)"},
+       {"  __syncthreads();\n", ""},
+       {"tokens - 1 - done", "tokens - done"},
+       {"tokens - 1 - done", "tokens - 2 - done"},
+       {"if (d < 64)", "if (d < 63)"},
+       {"thread + part * 128", "lane + part * 128"},
+       {"token += 4", "token += 3"},
+       {"token = warp", "token = lane"},
+       {"dcoef_b[coef_at_2 + entry_2]", "dcoef_b[coef_at + entry_2]"},
+       // Only far from where launches are replayed.
+       {"= slope_2;\n        }\n        entry_2 += 1;",
+        "= slope_2;\n        }\n        entry_2 += i > 5000 && lane > 3 ? 0 : 1;"},
+       {"= slope_2;\n        }\n        entry_2 += 1;",
+        "= slope_2;\n        }\n        entry_2 += i > 5000 && warp > 1 ? 2 : 1;"},
+       {"scratch_lambda[from_2 + d] = ", "scratch_lambda[from_2 + (i > 5000 ? 63 - d : d)] = "},
+       {"rest = entry_2 + lane", "rest = entry_2 + lane + (i > 5000 ? 1 : 0)"},
+       {"token = warp", "token = warp + (tokens > 5000 ? 4 : 0)"}});
+}
+
+}  // namespace heddle::test

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Texts for the static layer: what heddle writes, and the same with a few characters changed.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "codegen/verify/check_statically.hpp"
+#include "tests/catch.hpp"
+#include "tests/unit/codegen/kernel_harness.hpp"
+
+namespace heddle::test {
+
+inline GenerateOptions cuda(const std::string& op, int head_dim = 64) {
+  GenerateOptions options;
+  options.ops = {op};
+  options.target = ir::Target::kCuda;
+  options.head_dim = head_dim;
+  options.exact_to = 64;
+  return options;
+}
+
+inline GenerateOptions cuda_given(const std::string& op) {
+  GenerateOptions options = cuda(op);
+  options.weights = WeightKind::kGiven;
+  options.exact_to = 512;
+  return options;
+}
+
+inline std::string told(const StaticReport& report) {
+  std::string text;
+  for (const StaticFailure& failure : report.failures) {
+    text += failure.obligation + " " + failure.where + ": " + failure.message + "\n";
+  }
+  return text;
+}
+
+inline StaticReport report_of(const Artifact& artifact, const std::string& text,
+                              const StaticOptions& options = {}) {
+  return check_statically(text, artifact.files.at("device_prelude.cuh"), artifact.manifest,
+                          artifact.manifest.kernels[0], options);
+}
+
+struct Break {
+  std::string old;
+  std::string fresh;
+};
+
+inline std::string broken(const Artifact& artifact, const Break& each) {
+  std::string text = artifact.files.at(artifact.manifest.kernels[0].file);
+  const std::size_t at = text.find(each.old);
+  INFO(each.old << " -> " << each.fresh);
+  REQUIRE(at != std::string::npos);
+  return text.replace(at, each.old.size(), each.fresh);
+}
+
+// Each change alone leaves a text that is read and not verified.
+inline void none_is_verified(const Artifact& artifact, const std::vector<Break>& breaks,
+                             const StaticOptions& options = {}) {
+  for (const Break& each : breaks) {
+    const StaticReport report = report_of(artifact, broken(artifact, each), options);
+    INFO(each.old << " -> " << each.fresh);
+    REQUIRE_FALSE(report.obligations.empty());
+    CHECK(report.obligations[0].verdict == StaticVerdict::kVerified);  // it was read
+    CHECK(report.verdict != StaticVerdict::kVerified);
+    CHECK_FALSE(report.failures.empty());
+  }
+}
+
+}  // namespace heddle::test
