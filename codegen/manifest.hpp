@@ -23,8 +23,8 @@
 //   backward dy                [batch, tokens, heads, head_dim], read: the gradient of a loss by y
 //            dNAME             its gradient by input NAME (q, k, x, coef_a, coef_b, gate), like it,
 //                              written; dcoef_* is 0 beyond the end of a row
-//            scratch_lambda    [batch, tokens, heads, head_dim] f32: dy and what later rows add
-//            scratch_dk, scratch_dx     likewise: sums in f32 beside narrower gradients
+//            scratch_lambda    [batch, tokens, heads, head_dim] f32, cuda: dy and later rows' part
+//            scratch_dk, scratch_dx     likewise, cuda: sums in f32 beside narrower gradients
 //            scratch_highest, scratch_inverse  [batch, tokens, heads] f32: of a softmax row
 //            scratch_states    [batch, heads, tokens, head_dim] f32, linear: one state in state_dim
 //            scratch_segment   [batch, heads, state_dim, state_dim, head_dim] f32, linear

@@ -20,93 +20,10 @@
 
 #define HEDDLE_FUNCTION inline
 
+#include "codegen/cpu/cpu_lanes.hpp"
 #include "codegen/prelude/scalars.hpp"
 
 namespace heddle {
-
-#ifndef HEDDLE_FIELD
-// e^x for x <= 0 within 2e-7 of its value, and e^-87 below -87, where floats turn subnormal: no
-// branch, so that loops over it vectorise. x = n log 2 + r with |r| <= log(2) / 2 and a polynomial
-// for e^r.
-inline float exponential(float x) {
-  const float bounded = x > -87.0f ? x : -87.0f;
-  // Adding 1.5 2^23 leaves the nearest integer in the low bits.
-  const float shifted = bounded * 1.44269504f + 12582912.0f;
-  const float n = shifted - 12582912.0f;
-  const float r = (bounded - n * 0.693359375f) + n * 2.12194440e-4f;
-  float power = 1.0f / 5040.0f;
-  power = power * r + 1.0f / 720.0f;
-  power = power * r + 1.0f / 120.0f;
-  power = power * r + 1.0f / 24.0f;
-  power = power * r + 1.0f / 6.0f;
-  power = power * r + 0.5f;
-  power = power * r + 1.0f;
-  power = power * r + 1.0f;
-  unsigned bits;
-  std::memcpy(&bits, &shifted, sizeof bits);
-  bits = (bits << 23) + 0x3f800000u;  // 2^n
-  float scale;
-  std::memcpy(&scale, &bits, sizeof scale);
-  return power * scale;
-}
-#else
-inline float exponential(float x) { return expf(x); }
-#endif
-
-// ---- lanes --------------------------------------------------------------------------------------
-
-// Eight floats that are worked on together. HEDDLE_PLAIN_LANES asks for the same in plain C++.
-constexpr int kLanes = 8;
-#if defined(__GNUC__) && !defined(HEDDLE_PLAIN_LANES)
-#define HEDDLE_INLINE inline __attribute__((always_inline))
-typedef float Lanes __attribute__((vector_size(32), aligned(4), may_alias));
-
-HEDDLE_INLINE void clear(Lanes& lanes) { lanes = Lanes{}; }
-HEDDLE_INLINE void add(Lanes& sum, const Lanes& more) { sum += more; }
-HEDDLE_INLINE void add_product(Lanes& sum, float weight, const float* values) {
-  sum += weight * *reinterpret_cast<const Lanes*>(values);
-}
-HEDDLE_INLINE void add_products(Lanes& sum, const float* x, const float* y) {
-  sum += *reinterpret_cast<const Lanes*>(x) * *reinterpret_cast<const Lanes*>(y);
-}
-HEDDLE_INLINE void add_product(Lanes& sum, float weight, const Lanes& values) {
-  sum += weight * values;
-}
-HEDDLE_INLINE void load(Lanes& lanes, const float* values) {
-  lanes = *reinterpret_cast<const Lanes*>(values);
-}
-HEDDLE_INLINE void store(float* values, const Lanes& lanes) {
-  *reinterpret_cast<Lanes*>(values) = lanes;
-}
-HEDDLE_INLINE void prefetch(const void* address) { __builtin_prefetch(address); }
-#else
-#define HEDDLE_INLINE inline
-struct Lanes {
-  float lane[kLanes];
-};
-HEDDLE_INLINE void clear(Lanes& lanes) {
-  for (float& value : lanes.lane) value = 0.0f;
-}
-HEDDLE_INLINE void add(Lanes& sum, const Lanes& more) {
-  for (int i = 0; i < kLanes; ++i) sum.lane[i] += more.lane[i];
-}
-HEDDLE_INLINE void add_product(Lanes& sum, float weight, const float* values) {
-  for (int i = 0; i < kLanes; ++i) sum.lane[i] += weight * values[i];
-}
-HEDDLE_INLINE void add_products(Lanes& sum, const float* x, const float* y) {
-  for (int i = 0; i < kLanes; ++i) sum.lane[i] += x[i] * y[i];
-}
-HEDDLE_INLINE void add_product(Lanes& sum, float weight, const Lanes& values) {
-  for (int i = 0; i < kLanes; ++i) sum.lane[i] += weight * values.lane[i];
-}
-HEDDLE_INLINE void load(Lanes& lanes, const float* values) {
-  for (int i = 0; i < kLanes; ++i) lanes.lane[i] = values[i];
-}
-HEDDLE_INLINE void store(float* values, const Lanes& lanes) {
-  for (int i = 0; i < kLanes; ++i) values[i] = lanes.lane[i];
-}
-HEDDLE_INLINE void prefetch(const void*) {}
-#endif
 
 // ---- rows ---------------------------------------------------------------------------------------
 
@@ -297,57 +214,125 @@ HEDDLE_INLINE void score_group(float* scores, const float* query, const float* r
   for (int e = 0; e < kEntries; ++e) sum_lanes(scores + e, sums[e]);
 }
 
+// The last few scores: a sum alone waits for each of its multiply-adds, so that several of them,
+// the last one repeated, take no longer than two.
+template <int kEntries, int kWidth>
+inline void score_rest(float* scores, const float* query, const float* rows, const Index* steps,
+                       Index count) {
+  Index padded_steps[kEntries];
+  for (Index e = 0; e < kEntries; ++e) padded_steps[e] = steps[e < count ? e : count - 1];
+  float sums[kEntries];
+  score_group<kEntries, kWidth>(sums, query, rows, padded_steps);
+  for (Index e = 0; e < count; ++e) scores[e] = sums[e];
+}
+
 // scores[e] = <query, row(steps[e])>.
 template <int kWidth>
 inline void score_rows(float* scores, const float* query, const float* rows, const Index* steps,
                        Index count) {
   Index e = 0;
   for (; e + 8 <= count; e += 8) score_group<8, kWidth>(scores + e, query, rows, steps + e);
-  for (; e < count; ++e) score_group<1, kWidth>(scores + e, query, rows, steps + e);
-}
-
-// Turns scores into weights factor * exp(scale * (score - highest)), the first `first` of them with
-// the one factor and the others with the other, and returns 1 / their sum, or 0 when there are
-// none. A group of eight sums is carried on, whatever the count.
-inline float weigh_scores(float* scores, Index first, Index count, float scale, float factor_first,
-                          float factor_rest) {
-  float highest[kLanes];
-  for (float& lane : highest) lane = kLowestScore;
-  const Index whole = count / kLanes * kLanes;
-  for (Index e = 0; e < whole; e += kLanes) {
-    for (int lane = 0; lane < kLanes; ++lane) {
-      const float score = scale * scores[e + lane];
-      highest[lane] = score > highest[lane] ? score : highest[lane];
-    }
-  }
-  for (Index e = whole; e < count; ++e) {
-    const float score = scale * scores[e];
-    highest[0] = score > highest[0] ? score : highest[0];
-  }
-  float most = highest[0];
-  for (int lane = 1; lane < kLanes; ++lane) most = highest[lane] > most ? highest[lane] : most;
-  float totals[kLanes] = {};
-  for (Index e = 0; e < whole; e += kLanes) {
-#pragma GCC ivdep
-    for (int lane = 0; lane < kLanes; ++lane) {
-      const float factor = e + lane < first ? factor_first : factor_rest;
-      const float weight = factor * exponential(scale * scores[e + lane] - most);
-      scores[e + lane] = weight;
-      totals[lane] += weight;
-    }
-  }
-  for (Index e = whole; e < count; ++e) {
-    const float factor = e < first ? factor_first : factor_rest;
-    scores[e] = factor * exponential(scale * scores[e] - most);
-    totals[e - whole] += scores[e];
-  }
-  const float total = ((totals[0] + totals[4]) + (totals[2] + totals[6])) +
-                      ((totals[1] + totals[5]) + (totals[3] + totals[7]));
-  return total > 0.0f ? 1.0f / total : 0.0f;
+  if (count - e > 3) return score_rest<8, kWidth>(scores + e, query, rows, steps + e, count - e);
+  if (count - e > 1) return score_rest<3, kWidth>(scores + e, query, rows, steps + e, count - e);
+  if (e < count) score_group<1, kWidth>(scores + e, query, rows, steps + e);
 }
 
 inline void store_real(float* place, float value) { *place = value; }
 inline void store_real(bf16* place, float value) { *place = to_bf16(value); }
+
+// scores[r * stride + e] = <queries[r], rows[r + steps[e]]> for `count` rows r, the first of which
+// has `before` rows before it; zero behind the last step of a row, up to `width`.
+template <int kWidth, typename T>
+inline void score_windows(T* scores, Index stride, Index width, Index count, const float* queries,
+                          const float* rows, const Index* steps, Index most, Index before) {
+  Index shared = 0;  // whole groups of steps that every row of the tile has
+  while (shared + 8 <= most && steps[shared + 7] + before >= 0) shared += 8;
+  for (Index e = 0; e < shared; e += 8) {
+    for (Index r = 0; r < count; ++r) {
+      float sums[8];
+      score_rows<kWidth>(sums, queries + r * kWidth, rows + r * kWidth, steps + e, 8);
+      for (Index i = 0; i < 8; ++i) store_real(scores + r * stride + e + i, sums[i]);
+    }
+  }
+  for (Index r = 0; r < count; ++r) {
+    Index size = shared;
+    while (size < most && steps[size] + before + r >= 0) ++size;
+    Index e = shared;
+    while (e < size) {
+      const Index some = size - e < 8 ? size - e : 8;
+      float sums[8];
+      score_rows<kWidth>(sums, queries + r * kWidth, rows + r * kWidth, steps + e, some);
+      for (Index i = 0; i < some; ++i) store_real(scores + r * stride + e + i, sums[i]);
+      e += some;
+    }
+    for (; e < width; ++e) store_real(scores + r * stride + e, 0.0f);
+  }
+}
+
+// Turns scores into weights factor * exp(scale_of_scores * score - highest), the first `first` of
+// them with the one factor and the others with the other, and returns 1 / their sum, or 0 when
+// there are none. A group of eight sums is carried on, whatever the count.
+inline float weigh_scores(float* scores, Index first, Index count, float scale_of_scores,
+                          float factor_first, float factor_rest) {
+  if (count == 0) return 0.0f;
+  const Index whole = count / kLanes * kLanes;
+  float rest[kLanes];  // behind the last whole group, and the last score again
+  for (Index e = whole; e < whole + kLanes; ++e) {
+    rest[e - whole] = scores[e < count ? e : count - 1];
+  }
+  Lanes highest, last;
+  load(last, rest);
+  scale(last, scale_of_scores);
+  highest = last;
+  for (Index e = 0; e < whole; e += kLanes) {
+    Lanes lanes;
+    load(lanes, scores + e);
+    scale(lanes, scale_of_scores);
+    raise_to(highest, lanes);
+  }
+  float lane[kLanes];
+  store(lane, highest);
+  float most = lane[0];
+  for (int i = 1; i < kLanes; ++i) most = lane[i] > most ? lane[i] : most;
+  Lanes total, below;
+  clear(total);
+  fill(below, -most);
+  const auto weigh = [&](Lanes& lanes, Index e) {
+    add(lanes, below);
+    exponentials(lanes);
+    if (e >= first) return scale(lanes, factor_rest);
+    float own[kLanes];
+    for (int i = 0; i < kLanes; ++i) own[i] = e + i < first ? factor_first : factor_rest;
+    Lanes factors;
+    load(factors, own);
+    scale(lanes, factors);
+  };
+  for (Index e = 0; e < whole; e += kLanes) {
+    Lanes lanes;
+    load(lanes, scores + e);
+    scale(lanes, scale_of_scores);
+    weigh(lanes, e);
+    store(scores + e, lanes);
+    add(total, lanes);
+  }
+  if (whole < count) {
+    weigh(last, whole);
+    store(rest, last);
+    for (Index e = whole; e < count; ++e) scores[e] = rest[e - whole];
+    for (Index e = count; e < whole + kLanes; ++e) rest[e - whole] = 0.0f;
+    load(last, rest);
+    add(total, last);
+  }
+  store(lane, total);
+  const float sum =
+      ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
+  return sum > 0.0f ? 1.0f / sum : 0.0f;
+}
+
+inline void scale_scores(float* weights, Index count, float inverse) {
+#pragma GCC ivdep
+  for (Index e = 0; e < count; ++e) weights[e] *= inverse;
+}
 constexpr int padded(int channels) { return (channels + kLanes - 1) / kLanes * kLanes; }
 
 // Stores that go around the caches, for what nobody reads again soon; whole rows of aligned floats
@@ -370,6 +355,14 @@ inline void settle_stores() {}
 template <int kChannels>
 inline bool stream_row(bf16*, const float*) {
   return false;
+}
+
+// The rows of one head may lie too far apart in the caller's buffers for the processor to foresee
+// them. Nothing is read: the row may lie outside of its buffer.
+template <int kChannels, typename T>
+inline void prefetch_row(const T* row) {
+  constexpr int kLine = 64 / sizeof(T);
+  for (int d = 0; d < kChannels; d += kLine) prefetch(row + d);
 }
 
 // A row of the caller's into one of floats.

@@ -199,10 +199,10 @@ struct VectorAt {  // dx + at
   ValueId at;
   bool writes;
 };
-struct Invoke {  // const float slope = push_entry<64>(lambda + at, y + from, lambda + from,
-                 // weight);
+struct Invoke {  // const float slope = own_input<64>(dx + at, lambda + own, x + at, weight,
+                 // around);
   std::optional<VariableId> result;
-  std::string callee;  // push_entry<64>, row.add, or SoftmaxGradient<float, 64> row
+  std::string callee;  // push_rows<64>
   std::vector<std::variant<ValueId, VectorAt>> arguments;
 };
 struct Barrier {};  // __syncthreads(); cuda only

@@ -258,8 +258,9 @@ class Validator {
                   const MemoryFacts memory = facts(vector.memory);
                   require(!vector.writes || memory.access != Access::kRead,
                           memory.name + " is stored to but read-only");
-                  require(memory.type == Type::kF32 || !vector.writes,
-                          "a vector that is written holds reals");
+                  require(memory.type == Type::kF32 || !vector.writes ||
+                              std::holds_alternative<ArrayId>(vector.memory),
+                          "a vector of a buffer that is written holds reals");
                   check(vector.at, Type::kI64, control);
                 });
           }

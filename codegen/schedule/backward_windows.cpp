@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Backward on the cpu for given weights where every row reads the same distances back and the
-// inputs of other rows not at all: one (batch, head) after the other, its rows packed side by side,
-// tiles of them from the last to the first. A tile gathers what rows behind it push to it, window
-// by window; what its rows push to near ones follows row by row. Every sum has one order.
-#include "codegen/rows/emit_row.hpp"
+// Backward on the cpu where every row reads its own input and the same distances back of outputs:
+// one (batch, head) after the other, its rows packed side by side, tiles of them from the last to
+// the first. A tile gathers what rows behind it push to it, window by window; what its rows push to
+// near ones follows row by row. Softmax weights are computed again, a tile at a time. Every sum has
+// one order.
 #include "codegen/schedule/backward.hpp"
+#include "codegen/schedule/row_list.hpp"
 
 namespace heddle::schedule {
 
@@ -21,111 +22,273 @@ namespace {
 
 // What rows of a tile read and write of each other stays in the first cache.
 constexpr std::int64_t kTile = 64;
+// As many weights of a head are held for those who gather them; rows push the others.
+constexpr std::int64_t kHeld = std::int64_t{1} << 24;
+// The caller's rows are asked for so many rows before they are read.
+constexpr std::int64_t kRowsAhead = 8;
+// Gradients of that many bytes and more would push out of the caches what rows read.
+constexpr std::int64_t kAroundBytes = std::int64_t{1} << 20;
 
 class CpuWindows {
  public:
   explicit CpuWindows(GradientFrame& frame)
       : frame_(frame),
         builder_(frame.builder),
-        width_(ir::padded_channels(frame.spec.head_dim)),
+        channels_(frame.spec.head_dim),
+        width_(ir::padded_channels(channels_)),
         floats_("<" + std::to_string(width_) + ">") {}
 
   void run() {
-    prepare();
+    list_steps();
+    reserve_rows();
     frame_.each_block([&] {
       builder_.comment("lambda starts as dy");
       builder_.loop("token", builder_.i64(0), frame_.tokens, [&](Ex token) {
         const Ex at = builder_.let("at", frame_.token_at(token));
+        const Ex later = builder_.let("later", at + frame_.token_stride * kRowsAhead);
+        ask_for({frame_.dy, frame_.y}, later);
+        if (softmax()) ask_for({frame_.k, frame_.q}, later);
         keep(lambda_, frame_.dy, token, at);
         keep(values_, frame_.y, token, at);
+        if (!softmax()) return;
+        keep(keys_, frame_.k, token, at);
+        keep(queries_, frame_.q, token, at);
+        builder_.perform(Procedure::kZeroRow, channels_, {builder_.at(dkeys_, token * width_)});
       });
+      size_ = builder_.variable("size", most_);
       builder_.loop("done", builder_.i64(0), frame_.tokens, builder_.i64(kTile), LoopKind::kSerial,
                     [&](Ex done) { tile(done); });
     });
+    builder_.perform(Procedure::kSettleStores, 0, {});
   }
 
  private:
-  void prepare() {
-    builder_.comment("how far back the outputs lie that a row reads");
-    steps_ = builder_.reserve("steps", Type::kI64, frame_.tokens);
-    const Var most = builder_.variable("most", builder_.i64(0));
-    rows::emit_walk(builder_, frame_.spec.pattern, *frame_.b.plan, frame_.tokens, [&](Ex p) {
-      builder_.store(steps_, most, p - frame_.tokens);
-      builder_.assign(most, Ex(most) + 1);
-    });
-    most_ = most;
-    builder_.comment("steps that may stay inside a tile of rows");
+  bool softmax() const { return frame_.softmax(); }
+  Ex minimum(Ex a, Ex b) { return builder_.call(ir::Helper::kMinimum, {a, b}); }
+
+  // ---- once per launch --------------------------------------------------------------------------
+
+  void list_steps() {
+    RowList list;
+    RowLists(builder_, frame_.spec.pattern).list_shifted(list, *frame_.b.plan, frame_.tokens, "b");
+    steps_ = list.steps;
+    most_ = list.most;
+    builder_.comment("steps that may stay inside a tile of rows, and those whose weights are held");
     const Var near = builder_.variable("near", builder_.i64(0));
     builder_.repeat_while(both(near<most_, builder_.load(steps_, near)> - kTile),
                           [&] { builder_.assign(near, Ex(near) + 1); });
     near_ = near;
-    lambda_ = builder_.reserve("lambda", Type::kF32, frame_.tokens * width_);
-    values_ = builder_.reserve("values", Type::kF32, frame_.tokens * width_);
+    far_ = builder_.let("far", minimum(most_, near_ + builder_.i64(kHeld) / frame_.tokens));
+  }
+
+  void reserve_rows() {
+    const std::int64_t floats = kAroundBytes / static_cast<std::int64_t>(sizeof(float)) / channels_;
+    around_ = builder_.let("around", frame_.tokens * frame_.heads >= floats);
+    const Ex all = builder_.let("all_rows", frame_.tokens * width_);
+    lambda_ = builder_.reserve("lambda", Type::kF32, all);
+    values_ = builder_.reserve("values", Type::kF32, all);
     const Ex extent = builder_.perform("packed_floats", Procedure::kPackedExtent, 0,
                                        {builder_.i64(kTile).id(), most_.id()});
     packed_ = builder_.reserve("packed", Type::kF32, extent);
+    const Ex held = builder_.let("held", frame_.tokens * far_);
+    columns_ = builder_.reserve("columns", Type::kF32, held);
+    if (!softmax()) return;
+    keys_ = builder_.reserve("keys", Type::kF32, all);
+    queries_ = builder_.reserve("queries", Type::kF32, all);
+    dkeys_ = builder_.reserve("dkeys", Type::kF32, all);
+    dcolumns_ = builder_.reserve("dcolumns", Type::kF32, held);
+    stride_ = builder_.let("entries", most_ + 1);
+    weights_ = builder_.reserve("weights", Type::kF32, stride_ * kTile);
+    slopes_ = builder_.reserve("slopes", Type::kF32, stride_ * kTile);
+    dqueries_ = builder_.reserve("dqueries", Type::kF32, builder_.i64(kTile * width_));
+    itself_ = builder_.array("itself", Type::kI64, 1);
+    builder_.store(itself_, builder_.i64(0), builder_.i64(0));
   }
 
   void keep(MemoryId to, MemoryId from, Ex token, Ex at) {
-    builder_.perform(Procedure::kKeepRow, frame_.spec.head_dim,
+    builder_.perform(Procedure::kKeepRow, channels_,
                      {builder_.at(to, token * width_), builder_.at(from, at)});
   }
 
-  void tile(Ex done) {
-    const Ex rows = builder_.let(
-        "rows", builder_.call(ir::Helper::kMinimum, {builder_.i64(kTile), frame_.tokens - done}));
-    const Ex first = builder_.let("first", frame_.tokens - done - rows);
-    const Ex here = builder_.let("here", first * width_);
-    const Ex weights = builder_.let("coef_at", frame_.coefficients_at(frame_.b, first));
-    const Ex stride = builder_.let("stride", frame_.heads * frame_.b.width);
-    const VectorPlace lambda{lambda_, here, true};
-    const VectorPlace steps{steps_, builder_.i64(0)};
-    builder_.invoke(
-        "gather_windows" + floats_,
-        {lambda, rows, VectorPlace{frame_.b.coefficients, weights}, stride, steps, near_, most_,
-         frame_.tokens - first, VectorPlace{packed_, builder_.i64(0), true}});
-    const Var reach = builder_.variable("reach", near_);
-    builder_.loop("above", builder_.i64(0), rows, [&](Ex above) {
-      const Ex r = builder_.let("r", rows - 1 - above);
-      builder_.repeat_while(both(reach > 0, builder_.load(steps_, Ex(reach) - 1) + first + r < 0),
-                            [&] { builder_.assign(reach, Ex(reach) - 1); });
-      builder_.invoke("push_rows" + floats_,
-                      {VectorPlace{lambda_, here + r * width_, true},
-                       VectorPlace{frame_.b.coefficients, weights + r * stride}, steps, reach});
-    });
-    builder_.invoke(
-        "slope_windows" + floats_,
-        {VectorPlace{frame_.b.dcoefficients, weights, true}, stride, frame_.b.width, rows,
-         VectorPlace{lambda_, here}, VectorPlace{values_, here}, steps, most_, first});
-    builder_.loop("r", builder_.i64(0), rows, [&](Ex r) { input(first + r, here + r * width_); });
+  void ask_for(std::initializer_list<MemoryId> memories, Ex at) {
+    for (const MemoryId& memory : memories) {
+      builder_.invoke("prefetch_row<" + std::to_string(channels_) + ">", {VectorPlace{memory, at}});
+    }
   }
 
+  // ---- a tile -----------------------------------------------------------------------------------
+
+  void tile(Ex done) {
+    rows_ = builder_.let("rows", minimum(builder_.i64(kTile), frame_.tokens - done));
+    first_ = builder_.let("first", frame_.tokens - done - rows_);
+    here_ = builder_.let("here", first_ * width_);
+    if (softmax()) {
+      weigh();
+    } else {
+      weights_ = frame_.b.coefficients;
+      slopes_ = frame_.b.dcoefficients;
+      entries_at_ = builder_.let("coef_at", frame_.coefficients_at(frame_.b, first_));
+      stride_ = builder_.let("stride", frame_.heads * frame_.b.width);
+    }
+    hold(columns_, weights_);
+    gather(lambda_, lambda_, columns_);
+    each_row([&](Ex r, Ex size) {
+      const Ex own = builder_.let("own", here_ + r * width_);
+      push(lambda_, {lambda_, own}, weights_, own, r, size);
+      ask_for({frame_.x}, frame_.token_at(first_ + r));
+    });
+    builder_.invoke(
+        "score_windows" + floats_,
+        {VectorPlace{slopes_, entries_at_, true}, stride_, softmax() ? most_ : frame_.b.width,
+         rows_, VectorPlace{lambda_, here_}, VectorPlace{values_, here_}, steps(), most_, first_});
+    if (softmax()) {
+      softmax_tile();
+    } else {
+      builder_.loop("r", builder_.i64(0), rows_, [&](Ex r) { given_input(first_ + r, r); });
+    }
+    shorten(size_, first_ - 1);
+  }
+  VectorPlace steps() { return {steps_, builder_.i64(0)}; }
+  VectorPlace steps(Ex from) { return {steps_, from}; }
+  VectorPlace packed() { return {packed_, builder_.i64(0), true}; }
+  // Entry 0 of B of row r of the tile.
+  Ex entry(Ex r) { return entries_at_ + r * stride_; }
+
+  // Drops the steps that row `token` does not have, of those that a later row has.
+  void shorten(Var size, Ex token) {
+    builder_.repeat_while(both(size > 0, builder_.load(steps_, Ex(size) - 1) + token < 0),
+                          [&] { builder_.assign(size, Ex(size) - 1); });
+  }
+  // The rows of the tile from the last to the first, each with the number of its steps.
+  void each_row(const std::function<void(Ex, Ex)>& body) {
+    const Var size = builder_.variable("row_size", size_);
+    builder_.loop("above", builder_.i64(0), rows_, [&](Ex above) {
+      const Ex r = builder_.let("r", rows_ - 1 - above);
+      shorten(size, first_ + r);
+      body(r, size);
+    });
+  }
+
+  void hold(MemoryId columns, MemoryId weights) {
+    builder_.invoke("keep_columns", {VectorPlace{columns, first_, true}, frame_.tokens,
+                                     VectorPlace{weights, entries_at_}, stride_, rows_, steps(),
+                                     near_, far_, first_});
+  }
+  void gather(MemoryId sums, MemoryId rows, MemoryId columns) {
+    builder_.invoke("gather_windows" + floats_,
+                    {VectorPlace{sums, here_, true}, VectorPlace{rows, here_}, rows_,
+                     VectorPlace{columns, first_}, frame_.tokens, steps(), near_, far_,
+                     frame_.tokens - first_, packed()});
+  }
+  // What nobody gathers: the nearest steps, and those whose weights are not held.
+  void push(MemoryId sums, VectorPlace row, MemoryId weights, Ex own, Ex r, Ex size) {
+    const Ex at = builder_.let("entry", entry(r));
+    builder_.invoke("push_rows" + floats_,
+                    {VectorPlace{sums, own, true}, row, VectorPlace{weights, at}, steps(),
+                     minimum(near_, size)});
+    builder_.when(size > far_, [&] {
+      builder_.invoke("push_rows" + floats_,
+                      {VectorPlace{sums, own, true}, row, VectorPlace{weights, at + far_},
+                       steps(far_), size - far_});
+    });
+  }
+
+  // ---- given weights ----------------------------------------------------------------------------
+
   // The gradients of the row's own input and of its coefficient.
-  void input(Ex token_value, Ex lambda_at) {
+  void given_input(Ex token_value, Ex r) {
     const Ex token = builder_.let("token", token_value);
-    const Ex at = builder_.let("at", frame_.token_at(token));
     const Ex own = builder_.let("own_at", frame_.coefficients_at(frame_.a, token));
     const Ex weight = builder_.let("weight", builder_.load(frame_.a.coefficients, own));
-    builder_.loop("d", builder_.i64(0), builder_.i64(frame_.spec.head_dim), builder_.i64(1),
-                  LoopKind::kLanes, [&](Ex d) {
-                    builder_.store(frame_.dx, at + d,
-                                   weight * builder_.load(lambda_, lambda_at + d));
-                  });
-    const Ex slope = builder_.invoke_let(
-        "slope", Type::kF32, "dot<" + std::to_string(frame_.spec.head_dim) + ">",
-        {VectorPlace{lambda_, lambda_at}, VectorPlace{frame_.x, at}});
-    builder_.store(frame_.a.dcoefficients, own, slope);
+    builder_.store(frame_.a.dcoefficients, own, input(token, r, weight));
     builder_.loop("rest", builder_.i64(1), frame_.a.width, [&](Ex rest) {
       builder_.store(frame_.a.dcoefficients, own + rest, builder_.f32(0));
     });
   }
+  Ex input(Ex token, Ex r, Ex weight) {
+    const Ex at = builder_.let("at", frame_.token_at(token));
+    return builder_.invoke_let(
+        "slope", Type::kF32, "own_input<" + std::to_string(channels_) + ">",
+        {VectorPlace{frame_.dx, at, true}, VectorPlace{lambda_, here_ + r * width_},
+         VectorPlace{frame_.x, at}, weight, around_});
+  }
+
+  // ---- softmax weights --------------------------------------------------------------------------
+
+  // Entry 0 of a row of weights is its own, those of B stand behind it.
+  void weigh() {
+    entries_at_ = builder_.i64(1);
+    builder_.invoke("score_windows" + floats_, {VectorPlace{weights_, entries_at_, true}, stride_,
+                                                most_, rows_, VectorPlace{queries_, here_},
+                                                VectorPlace{keys_, here_}, steps(), most_, first_});
+    each_row([&](Ex r, Ex size) {
+      const Ex own = builder_.let("own", here_ + r * width_);
+      const VectorPlace row{weights_, builder_.let("row_at", r * stride_), true};
+      builder_.invoke("score_rows" + floats_,
+                      {row, VectorPlace{queries_, own}, VectorPlace{keys_, own},
+                       VectorPlace{itself_, builder_.i64(0)}, builder_.i64(1)});
+      const Ex inverse = builder_.invoke_let("inverse", Type::kF32, "weigh_scores",
+                                             {row, builder_.i64(1), size + 1, frame_.scale,
+                                              frame_.factor(frame_.a), frame_.factor(frame_.b)});
+      builder_.invoke("scale_scores", {row, size + 1, inverse});
+    });
+  }
+
+  void softmax_tile() {
+    each_row([&](Ex r, Ex size) {
+      const Ex at = builder_.let("row_at", r * stride_);
+      const Ex weight = builder_.let("weight", builder_.load(weights_, at));
+      builder_.store(slopes_, at, input(first_ + r, r, weight));
+      builder_.invoke("slope_scores",
+                      {VectorPlace{weights_, at, true}, VectorPlace{slopes_, at, true}, size + 1,
+                       builder_.f32(1), frame_.scale});
+      builder_.perform(Procedure::kScaleRow, width_,
+                       {builder_.at(dqueries_, r * width_), builder_.at(keys_, here_ + r * width_),
+                        builder_.load(slopes_, at).id()});
+    });
+    const Var shared = builder_.variable("shared", size_);
+    shorten(shared, first_);
+    builder_.invoke(
+        "mix_windows" + floats_,
+        {VectorPlace{dqueries_, builder_.i64(0), true}, rows_, VectorPlace{slopes_, entries_at_},
+         stride_, VectorPlace{keys_, here_}, steps(), shared, packed()});
+    hold(dcolumns_, slopes_);
+    gather(dkeys_, queries_, dcolumns_);
+    each_row([&](Ex r, Ex size) {
+      const Ex own = builder_.let("own", here_ + r * width_);
+      const Ex dquery = builder_.let("dquery", r * width_);
+      builder_.invoke(
+          "mix_rows" + floats_,
+          {VectorPlace{dqueries_, dquery, true}, VectorPlace{slopes_, entry(r) + shared},
+           VectorPlace{keys_, own}, steps(shared), size - shared});
+      push(dkeys_, {queries_, own}, slopes_, own, r, size);
+      builder_.invoke("push_rows" + floats_,
+                      {VectorPlace{dkeys_, own, true}, VectorPlace{queries_, own},
+                       VectorPlace{slopes_, r * stride_}, VectorPlace{itself_, builder_.i64(0)},
+                       builder_.i64(1)});
+      const Ex at = builder_.let("at", frame_.token_at(first_ + r));
+      send(frame_.dq, at, dqueries_, dquery);
+      send(frame_.dk, at, dkeys_, own);
+    });
+  }
+  void send(MemoryId to, Ex at, MemoryId from, Ex from_at) {
+    builder_.perform(Procedure::kSendRow, channels_,
+                     {builder_.at(to, at), builder_.at(from, from_at), around_.id()});
+  }
 
   GradientFrame& frame_;
   Builder& builder_;
-  int width_;  // floats of a row in working memory
+  int channels_;  // of the caller's rows
+  int width_;     // floats of a row in working memory
   std::string floats_;
   MemoryId steps_, lambda_, values_, packed_;
-  Ex most_, near_;
+  MemoryId columns_, dcolumns_;  // weights, and gradients of scores, by step
+  MemoryId keys_, queries_, dkeys_, dqueries_, itself_;
+  MemoryId weights_, slopes_;  // of the rows of a tile: the caller's, or softmax
+  Ex entries_at_, stride_;     // entry 0 of B of its first row; from row to row
+  Ex most_, near_, far_, around_;
+  Ex rows_, first_, here_;
+  Var size_;  // steps of the last row of the tile
 };
 
 }  // namespace

@@ -28,7 +28,7 @@ GradientFrame::GradientFrame(Builder& the_builder, const KernelSpec& the_spec)
     : builder(the_builder),
       spec(the_spec),
       own_input_only_(is_row_itself(the_spec.a)),
-      by_windows_(!cuda() && !softmax() && own_input_only_ &&
+      by_windows_(!cuda() && own_input_only_ &&
                   rows::shape_of(the_spec.b) == rows::RowShape::kShifted) {
   const std::vector<std::string> shape = {"batch", "tokens", "heads",
                                           std::to_string(spec.head_dim)};
@@ -63,11 +63,13 @@ GradientFrame::GradientFrame(Builder& the_builder, const KernelSpec& the_spec)
     side->dcoefficients = builder.buffer("dcoef_" + letter, spec.dtype, Access::kWrite,
                                          {"batch", "tokens", "heads", "width_" + letter});
   }
-  if (!by_windows_) lambda = write("scratch_lambda", ElementType::kF32);
-  dk_apart = narrow && softmax();
-  dx_apart = narrow && !own_input_only();
-  dk_sum = dk_apart ? write("scratch_dk", ElementType::kF32) : dk;
-  dx_sum = dx_apart ? write("scratch_dx", ElementType::kF32) : dx;
+  if (cuda()) {
+    lambda = write("scratch_lambda", ElementType::kF32);
+    dk_apart = narrow && softmax();
+    dx_apart = narrow && !own_input_only();
+    dk_sum = dk_apart ? write("scratch_dk", ElementType::kF32) : dk;
+    dx_sum = dx_apart ? write("scratch_dx", ElementType::kF32) : dx;
+  }
   if (softmax() && cuda()) {
     const std::vector<std::string> by_row = {"batch", "tokens", "heads"};
     highest = builder.buffer("scratch_highest", ElementType::kF32, Access::kWrite, by_row);

@@ -45,17 +45,17 @@ class GradientFrame {
   bool softmax() const { return spec.weights == WeightKind::kSoftmax; }
   // A = { i }: nothing is ever added to dx but by its own row, which writes it at once.
   bool own_input_only() const { return own_input_only_; }
-  // Given weights on cpu, every row reads the same distances back: lambda is packed by the kernel.
+  // On cpu, where every row reads its own input and the same distances back.
   bool by_windows() const { return by_windows_; }
 
   ir::Builder& builder;
   const KernelSpec& spec;
   ir::MemoryId q, k, x, y, dy;
   ir::MemoryId dq, dk, dx;
-  ir::MemoryId lambda;            // scratch, f32; not by windows
+  ir::MemoryId lambda;            // scratch of cuda, f32
   ir::MemoryId highest, inverse;  // scratch of cuda softmax, f32, by row: the highest score and one
                                   // over the sum of weights
-  ir::MemoryId dk_sum, dx_sum;    // f32: dk and dx themselves, or scratch beside narrower ones
+  ir::MemoryId dk_sum, dx_sum;    // of cuda, f32: dk and dx, or scratch beside narrower ones
   bool dk_apart = false;          // dk_sum is scratch
   bool dx_apart = false;          // dx_sum is scratch
   GradientSide a, b;

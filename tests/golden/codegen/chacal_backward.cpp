@@ -15,9 +15,6 @@ extern "C" void chacal_backward(
     bf16* __restrict__ dq,
     bf16* __restrict__ dk,
     bf16* __restrict__ dx,
-    float* __restrict__ scratch_lambda,
-    float* __restrict__ scratch_dk,
-    float* __restrict__ scratch_dx,
     std::int32_t tokens_arg,
     std::int32_t heads_arg,
     float scale,
@@ -25,73 +22,92 @@ extern "C" void chacal_backward(
     std::int32_t first_block, std::int32_t last_block) {
   const Index tokens = tokens_arg;
   const Index heads = heads_arg;
-  // lambda starts as dy, and every other sum at zero
-  for (Index token = 0; token < tokens; ++token) {
-    for (Index block = first_block; block < last_block; ++block) {
-      const Index batch = block / heads;
-      const Index head = block % heads;
-      const Index token_stride = heads * 64;
-      const Index token_base = (batch * tokens * heads + head) * 64;
-      const Index at = token_base + token * token_stride;
-      #pragma GCC ivdep
-      for (Index d = 0; d < 64; ++d) {
-        scratch_lambda[at + d] = to_float(dy[at + d]);
-        scratch_dk[at + d] = 0.0f;
-        scratch_dx[at + d] = 0.0f;
-      }
-    }
+  const bool around = tokens * heads >= 4096;
+  const Index all_rows = tokens * 64;
+  // how far back the inputs of a row lie
+  Index* const steps_a = reserve<Index>(0, tokens);
+  Index most_a = 0;
+  const Index low = 1;
+  Index p = tokens;
+  while (p >= low) {
+    steps_a[most_a] = p - tokens;
+    most_a += 1;
+    p -= 1;
   }
-  // row i finds lambda_i complete and pushes it to what it reads
-  for (Index done = 0; done < tokens; ++done) {
-    const Index token = tokens - 1 - done;
-    for (Index block = first_block; block < last_block; ++block) {
-      const Index batch = block / heads;
-      const Index head = block % heads;
-      const Index token_stride = heads * 64;
-      const Index token_base = (batch * tokens * heads + head) * 64;
+  // how far back the outputs lie that a row reads
+  Index* const steps_b = reserve<Index>(1, tokens);
+  Index most_b = 0;
+  const Index low_2 = 1;
+  Index p_2 = tokens - 1;
+  while (p_2 >= low_2) {
+    steps_b[most_b] = p_2 - tokens;
+    most_b += 1;
+    p_2 -= 1;
+  }
+  float* const keys = reserve<float>(2, all_rows);
+  float* const dkeys = reserve<float>(3, all_rows);
+  float* const inputs = reserve<float>(4, all_rows);
+  float* const dinputs = reserve<float>(5, all_rows);
+  float* const outputs = reserve<float>(6, all_rows);
+  float* const lambda = reserve<float>(7, all_rows);
+  float* const weights = reserve<float>(8, tokens * 2);
+  float* const slopes = reserve<float>(9, tokens * 2);
+  for (Index block = first_block; block < last_block; ++block) {
+    const Index batch = block / heads;
+    const Index head = block % heads;
+    const Index token_stride = heads * 64;
+    const Index token_base = (batch * tokens * heads + head) * 64;
+    Index size_a = most_a;
+    Index size_b = most_b;
+    for (Index token = 0; token < tokens; ++token) {
+      const Index at = token_base + token * token_stride;
+      const Index here = token * 64;
+      const Index later = at + token_stride * 8;
+      prefetch_row<64>(k + later);
+      prefetch_row<64>(x + later);
+      prefetch_row<64>(y + later);
+      prefetch_row<64>(dy + later);
+      keep_row<64>(keys + here, k + at);
+      zero_row<64>(dkeys + here);
+      keep_row<64>(inputs + here, x + at);
+      zero_row<64>(dinputs + here);
+      keep_row<64>(outputs + here, y + at);
+      keep_row<64>(lambda + here, dy + at);
+    }
+    for (Index done = 0; done < tokens; ++done) {
+      const Index token = tokens - 1 - done;
       const Index at = token_base + token * token_stride;
       const Index i = token + 1;
-      SoftmaxGradient<bf16, 64> row(q + at, y + at, scratch_lambda + at, scale);
-      const Index low = 1;
-      Index p = i;
-      while (p >= low) {
-        const Index from = token_base + (p - 1) * token_stride;
-        row.add(k + from, x + from, scratch_dk + from, scratch_dx + from, 1.0f - gamma);
-        p -= 1;
+      const Index here = token * 64;
+      const Index later = at - token_stride * 8;
+      prefetch_row<64>(q + later);
+      while (size_a > 0 && steps_a[size_a - 1] + i < 1) {
+        size_a -= 1;
       }
-      const Index low_2 = 1;
-      Index p_2 = i - 1;
-      while (p_2 >= low_2) {
-        const Index from = token_base + (p_2 - 1) * token_stride;
-        row.add(k + from, y + from, scratch_dk + from, scratch_lambda + from, gamma);
-        p_2 -= 1;
+      while (size_b > 0 && steps_b[size_b - 1] + i < 1) {
+        size_b -= 1;
       }
-      const bool again = row.again();
-      if (again) {
-        const Index low_3 = 1;
-        Index p_3 = i;
-        while (p_3 >= low_3) {
-          const Index from = token_base + (p_3 - 1) * token_stride;
-          row.add(k + from, x + from, scratch_dk + from, scratch_dx + from, 1.0f - gamma);
-          p_3 -= 1;
-        }
-        const Index low_4 = 1;
-        Index p_4 = i - 1;
-        while (p_4 >= low_4) {
-          const Index from = token_base + (p_4 - 1) * token_stride;
-          row.add(k + from, y + from, scratch_dk + from, scratch_lambda + from, gamma);
-          p_4 -= 1;
-        }
-      }
-      row.finish(dq + at);
-      #pragma GCC ivdep
-      for (Index d = 0; d < 64; ++d) {
-        dx[at + d] = to_bf16(scratch_dx[at + d]);
-      }
-      #pragma GCC ivdep
-      for (Index d = 0; d < 64; ++d) {
-        dk[at + d] = to_bf16(scratch_dk[at + d]);
-      }
+      float query[64];
+      keep_row<64>(query, q + at);
+      score_rows<64>(weights, query, keys + here, steps_a, size_a);
+      score_rows<64>(weights + size_a, query, keys + here, steps_b, size_b);
+      const Index count = size_a + size_b;
+      const float inverse = weigh_scores(weights, size_a, count, scale, 1.0f - gamma, gamma);
+      score_rows<64>(slopes, lambda + here, inputs + here, steps_a, size_a);
+      score_rows<64>(slopes + size_a, lambda + here, outputs + here, steps_b, size_b);
+      slope_scores(weights, slopes, count, inverse, scale);
+      float dquery[64];
+      zero_row<64>(dquery);
+      mix_rows<64>(dquery, slopes, keys + here, steps_a, size_a);
+      mix_rows<64>(dquery, slopes + size_a, keys + here, steps_b, size_b);
+      push_rows<64>(dkeys + here, query, slopes, steps_a, size_a);
+      push_rows<64>(dinputs + here, lambda + here, weights, steps_a, size_a);
+      push_rows<64>(dkeys + here, query, slopes + size_a, steps_b, size_b);
+      push_rows<64>(lambda + here, lambda + here, weights + size_a, steps_b, size_b);
+      send_row<64>(dq + at, dquery, around);
+      send_row<64>(dk + at, dkeys + here, around);
+      send_row<64>(dx + at, dinputs + here, around);
     }
   }
+  settle_stores();
 }

@@ -26,25 +26,30 @@ extern "C" void log_recurrence_backward(
   const Index width_a = width_a_arg;
   const Index width_b = width_b_arg;
   // how far back the outputs lie that a row reads
-  Index* const steps = reserve<Index>(0, tokens);
-  Index most = 0;
+  Index* const steps_b = reserve<Index>(0, tokens);
+  Index most_b = 0;
   Index f = 1;
   while (f < tokens) {
     const Index p = tokens - f;
-    steps[most] = p - tokens;
-    most += 1;
+    steps_b[most_b] = p - tokens;
+    most_b += 1;
     const Index next_f = f * 2;
     f = next_f;
   }
-  // steps that may stay inside a tile of rows
+  // steps that may stay inside a tile of rows, and those whose weights are held
   Index near = 0;
-  while (near < most && steps[near] > -64) {
+  while (near < most_b && steps_b[near] > -64) {
     near += 1;
   }
-  float* const lambda = reserve<float>(1, tokens * 64);
-  float* const values = reserve<float>(2, tokens * 64);
-  const Index packed_floats = packed_extent(64, most);
+  const Index far = minimum(most_b, near + 16777216 / tokens);
+  const bool around = tokens * heads >= 4096;
+  const Index all_rows = tokens * 64;
+  float* const lambda = reserve<float>(1, all_rows);
+  float* const values = reserve<float>(2, all_rows);
+  const Index packed_floats = packed_extent(64, most_b);
   float* const packed = reserve<float>(3, packed_floats);
+  const Index held = tokens * far;
+  float* const columns = reserve<float>(4, held);
   for (Index block = first_block; block < last_block; ++block) {
     const Index batch = block / heads;
     const Index head = block % heads;
@@ -53,40 +58,51 @@ extern "C" void log_recurrence_backward(
     // lambda starts as dy
     for (Index token = 0; token < tokens; ++token) {
       const Index at = token_base + token * token_stride;
+      const Index later = at + token_stride * 8;
+      prefetch_row<64>(dy + later);
+      prefetch_row<64>(y + later);
       keep_row<64>(lambda + token * 64, dy + at);
       keep_row<64>(values + token * 64, y + at);
     }
+    Index size = most_b;
     for (Index done = 0; done < tokens; done += 64) {
       const Index rows = minimum(64, tokens - done);
       const Index first = tokens - done - rows;
       const Index here = first * 64;
       const Index coef_at = ((batch * tokens + first) * heads + head) * width_b;
       const Index stride = heads * width_b;
-      gather_windows<64>(lambda + here, rows, coef_b + coef_at, stride, steps, near, most, tokens - first, packed);
-      Index reach = near;
+      keep_columns(columns + first, tokens, coef_b + coef_at, stride, rows, steps_b, near, far, first);
+      gather_windows<64>(lambda + here, lambda + here, rows, columns + first, tokens, steps_b, near, far, tokens - first, packed);
+      Index row_size = size;
       for (Index above = 0; above < rows; ++above) {
         const Index r = rows - 1 - above;
-        while (reach > 0 && steps[reach - 1] + first + r < 0) {
-          reach -= 1;
+        while (row_size > 0 && steps_b[row_size - 1] + (first + r) < 0) {
+          row_size -= 1;
         }
-        push_rows<64>(lambda + here + r * 64, coef_b + coef_at + r * stride, steps, reach);
+        const Index own = here + r * 64;
+        const Index entry = coef_at + r * stride;
+        push_rows<64>(lambda + own, lambda + own, coef_b + entry, steps_b, minimum(near, row_size));
+        if (row_size > far) {
+          push_rows<64>(lambda + own, lambda + own, coef_b + entry + far, steps_b + far, row_size - far);
+        }
+        prefetch_row<64>(x + token_base + (first + r) * token_stride);
       }
-      slope_windows<64>(dcoef_b + coef_at, stride, width_b, rows, lambda + here, values + here, steps, most, first);
+      score_windows<64>(dcoef_b + coef_at, stride, width_b, rows, lambda + here, values + here, steps_b, most_b, first);
       for (Index r = 0; r < rows; ++r) {
         const Index token = first + r;
-        const Index at = token_base + token * token_stride;
         const Index own_at = ((batch * tokens + token) * heads + head) * width_a;
         const float weight = coef_a[own_at];
-        #pragma GCC ivdep
-        for (Index d = 0; d < 64; ++d) {
-          dx[at + d] = weight * lambda[here + r * 64 + d];
-        }
-        const float slope = dot<64>(lambda + here + r * 64, x + at);
+        const Index at = token_base + token * token_stride;
+        const float slope = own_input<64>(dx + at, lambda + here + r * 64, x + at, weight, around);
         dcoef_a[own_at] = slope;
         for (Index rest = 1; rest < width_a; ++rest) {
           dcoef_a[own_at + rest] = 0.0f;
         }
       }
+      while (size > 0 && steps_b[size - 1] + (first - 1) < 0) {
+        size -= 1;
+      }
     }
   }
+  settle_stores();
 }

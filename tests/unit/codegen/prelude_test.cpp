@@ -136,6 +136,20 @@ TEST_CASE("the exponential is exact to a few roundings and total below") {
   }
   CHECK(worst < 2e-7);
   CHECK(exponential(0.0f) == 1.0f);
+  // Eight at a time are the same numbers, up to a rounding that a compiler may save.
+  for (float x = 0.0f; x > -120.0f; x -= 0.0873f) {
+    float eight[kLanes];
+    for (int i = 0; i < kLanes; ++i) eight[i] = x - 0.011f * static_cast<float>(i);
+    Lanes lanes;
+    load(lanes, eight);
+    exponentials(lanes);
+    float values[kLanes];
+    store(values, lanes);
+    for (int i = 0; i < kLanes; ++i) {
+      const float one = exponential(eight[i]);
+      if (!(std::abs(values[i] - one) <= 2e-7f * one)) FAIL("exp(" << eight[i] << ")");
+    }
+  }
   for (const float x : {-88.0f, -1e30f, kLowestScore, -std::numeric_limits<float>::infinity()}) {
     const float value = exponential(x);
     if (!(value >= 0.0f && value < 2e-38f)) FAIL("exp(" << x << ") = " << value);
@@ -238,12 +252,24 @@ TEST_CASE("gradients of given weights are gathered, pushed and scored by windows
     weights.push_back(static_cast<float>(at * 13 % 5 - 2));
   }
   const auto row = [&](std::vector<float>& all, Index r) { return all.data() + r * kWidth; };
+  std::vector<float> columns(static_cast<std::size_t>(most * kTokens), -7.0f);
+  for (Index first = 0; first < kTokens; first += kTile) {
+    keep_columns(columns.data() + first, kTokens, weights.data() + first * kStride, kStride,
+                 std::min(kTile, kTokens - first), steps.data(), near, most, first);
+  }
+  for (Index e = 0; e < most; ++e) {
+    for (Index r = 0; r < kTokens; ++r) {
+      const bool kept = e >= near && r + steps[static_cast<std::size_t>(e)] >= 0;
+      const float exact = kept ? weights[static_cast<std::size_t>(r * kStride + e)] : -7.0f;
+      if (columns[static_cast<std::size_t>(e * kTokens + r)] != exact) FAIL("column " << e);
+    }
+  }
   std::vector<float> packed(static_cast<std::size_t>(packed_extent(kTile, most)) + 1, -7.0f);
   for (const Index first : {Index(0), Index(3), Index(60), Index(134), Index(148)}) {
     const Index count = std::min(kTile, kTokens - first);
     std::vector<float> lambda = rows;
-    gather_windows<kWidth>(row(lambda, first), count, weights.data() + first * kStride, kStride,
-                           steps.data(), near, most, kTokens - first, packed.data());
+    gather_windows<kWidth>(row(lambda, first), row(lambda, first), count, columns.data() + first,
+                           kTokens, steps.data(), near, most, kTokens - first, packed.data());
     CHECK(packed.back() == -7.0f);
     for (Index r = 0; r < kTokens; ++r) {
       for (int d = 0; d < kWidth; ++d) {
@@ -258,7 +284,7 @@ TEST_CASE("gradients of given weights are gathered, pushed and scored by windows
     }
     const Index pushed = std::min(near, first);
     lambda = rows;
-    push_rows<kWidth>(row(lambda, first), weights.data(), steps.data(), pushed);
+    push_rows<kWidth>(row(lambda, first), row(lambda, first), weights.data(), steps.data(), pushed);
     for (Index r = 0; r < kTokens; ++r) {
       const Index e = first - r - 1;  // the nearest steps are 1, 2, ...
       const float weight = e >= 0 && e < pushed ? weights[static_cast<std::size_t>(e)] : 0.0f;
@@ -268,7 +294,7 @@ TEST_CASE("gradients of given weights are gathered, pushed and scored by windows
       }
     }
     std::vector<float> slopes(static_cast<std::size_t>(count * kStride), -7.0f);
-    slope_windows<kWidth>(slopes.data(), kStride, kStride - 1, count, row(rows, first),
+    score_windows<kWidth>(slopes.data(), kStride, kStride - 1, count, row(rows, first),
                           row(values, first), steps.data(), most, first);
     for (Index r = 0; r < count; ++r) {
       for (Index e = 0; e < kStride; ++e) {
@@ -418,6 +444,53 @@ TEST_CASE("a lattice holds in its slots what every row reads") {
           }
         }
         held[static_cast<std::size_t>(lattice_next(lattice.data()))] = row;
+      }
+    }
+  }
+}
+
+TEST_CASE("a lattice is followed backwards from its last row") {
+  for (const LatticeTerms& terms : lattices()) {
+    const auto room = static_cast<Index>(terms.first.size()) + 1;
+    for (const Index last : {1, 2, 10, 333, 700}) {
+      std::vector<Index> lattice = terms.opened(1);
+      std::vector<Index> journal(static_cast<std::size_t>(journal_extent(last, room - 1)), -1);
+      lattice_record(lattice.data(), journal.data(), last);
+      for (int pass = 0; pass < 2; ++pass) {
+        lattice_wind(lattice.data(), journal.data());
+        std::vector<Index> held(static_cast<std::size_t>(room), 0);  // the position in each slot
+        std::vector<std::vector<Index>> coming(kLatticeRows + 1);
+        const auto at = [&](Index index) { return lattice[static_cast<std::size_t>(index)]; };
+        for (Index row = last; row >= 1; --row) {
+          const std::vector<Index> exact = terms.row(row);
+          if (lattice_size(lattice.data()) != static_cast<Index>(exact.size())) FAIL(terms.name);
+          for (std::size_t e = 0; e < exact.size(); ++e) {
+            const auto entry = static_cast<Index>(e);
+            const Index slot = at(lattice_slots(lattice.data()) + entry);
+            if (row == last) held[static_cast<std::size_t>(slot)] = exact[e];
+            if (at(lattice_positions(lattice.data()) + entry) != exact[e] ||
+                held[static_cast<std::size_t>(slot)] != exact[e]) {
+              FAIL(terms.name << " back from " << last << ": row " << row << " entry " << e);
+            }
+          }
+          if (row == 1) break;
+          const Index left = lattice_back(lattice.data(), journal.data());
+          if (held[static_cast<std::size_t>(left)] != row - 1) FAIL(terms.name << ": slot left");
+          std::vector<Index> returned;
+          for (Index e = 0; e < lattice_returned(lattice.data()); ++e) {
+            const Index p = lattice_returned_position(lattice.data(), e);
+            held[static_cast<std::size_t>(lattice_returned_slot(lattice.data(), e))] = p;
+            returned.push_back(p);
+          }
+          if (row + kRowsAhead <= last && returned != coming[static_cast<std::size_t>(row)]) {
+            FAIL(terms.name << ": what was said to come back to row " << row - 1);
+          }
+          if (row <= kRowsAhead) continue;
+          for (Index e = 0; e < lattice_ahead(journal.data()); ++e) {
+            coming[static_cast<std::size_t>(row - kRowsAhead)].push_back(
+                lattice_ahead_position(journal.data(), e));
+          }
+        }
       }
     }
   }

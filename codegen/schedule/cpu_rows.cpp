@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "codegen/schedule/cpu_rows.hpp"
+
+#include "codegen/rows/emit_row.hpp"
+
+namespace heddle::schedule {
+
+using ir::Builder;
+using ir::Ex;
+using ir::MemoryId;
+using ir::Operand;
+using ir::Procedure;
+using ir::Type;
+using ir::Var;
+using rows::RowShape;
+
+CpuRows::CpuRows(Builder& the_builder, const KernelSpec& spec)
+    : builder(the_builder),
+      frame(the_builder, spec, /*decode=*/false),
+      channels(spec.head_dim / spec.slices),
+      width(ir::padded_channels(channels)),
+      lists(the_builder, spec.pattern) {}
+
+// ---- once per launch ------------------------------------------------------------------------
+
+void CpuRows::prepare(SideRows& side) {
+  side.frame = &side == &a ? &frame.a : &frame.b;
+  const rows::RowPlan& plan = *side.frame->plan;
+  const std::string letter = side.letter();
+  side.shape = rows::shape_of(plan);
+  const bool live_slots =
+      side.frame->side == Side::kB && side.frame->keep == CacheRetention::kNextRow;
+  if (side.shape == RowShape::kLattice && !live_slots) side.shape = RowShape::kWalked;
+  switch (side.shape) {
+    case RowShape::kEmpty:
+      return;
+    case RowShape::kItself:
+      if (!frame.softmax()) return;
+      return lists.list_itself(side);
+    case RowShape::kLattice:
+      return prepare_lattice(side);
+    case RowShape::kShifted:
+      lists.list_shifted(side, plan, length, letter);
+      break;
+    case RowShape::kWalked:
+      side.steps = builder.reserve("steps_" + letter, Type::kI64, length);
+      break;
+  }
+  side.values = builder.reserve(letter == "a" ? "inputs" : "outputs", Type::kF32, length * width);
+}
+
+void CpuRows::prepare_lattice(SideRows& side) {
+  builder.comment("the lattice, and slots for what is read of the outputs");
+  lists.open_lattice(side, *side.frame->plan, builder.let("row_after", length + 1));
+  side.values = builder.reserve("outputs", Type::kF32, side.room * width);
+  if (frame.softmax()) {
+    side.keys = builder.reserve("live_keys", Type::kF32, side.room * width);
+  }
+}
+
+// ---- state ----------------------------------------------------------------------------------
+
+void CpuRows::copy_in(SideRows& side, Ex to, Ex slot) {
+  const Ex from = builder.let("from", frame.slot_at(*side.frame, slot));
+  const auto keep = [&](MemoryId target, MemoryId source) {
+    builder.perform(Procedure::kKeepRow, channels,
+                    {builder.at(target, to), builder.at(source, from)});
+  };
+  if (frame.softmax()) keep(side.keys, side.frame->before.key);
+  keep(side.values, side.frame->before.val);
+}
+void CpuRows::copy_out(SideRows& side, Ex slot, Ex from) {
+  const Ex to = builder.let("to", frame.slot_at(*side.frame, slot));
+  const auto send = [&](MemoryId target, MemoryId source) {
+    builder.perform(Procedure::kSendRow, channels,
+                    {builder.at(target, to), builder.at(source, from), around.id()});
+  };
+  if (frame.softmax()) send(side.frame->after.key, side.keys);
+  send(side.frame->after.val, side.values);
+}
+void CpuRows::clear_out(SideRows& side, Ex slot) {
+  const Ex to = builder.let("to", frame.slot_at(*side.frame, slot));
+  const auto clear = [&](MemoryId target) {
+    builder.perform(Procedure::kClearRow, channels, {builder.at(target, to)});
+  };
+  if (frame.softmax()) clear(side.frame->after.key);
+  clear(side.frame->after.val);
+}
+
+void CpuRows::bring_state(SideRows& side) {
+  if (!side.frame->cached()) return;
+  if (side.shape == RowShape::kLattice) {
+    builder.perform(Procedure::kLatticeStart, 0,
+                    {builder.at(side.lattice), (frame.start + 1).id()});
+    return builder.when(frame.start > 0, [&] {
+      const Ex positions = lists.lattice_positions(side);
+      builder.loop("e", builder.i64(0), lists.lattice_size(side), [&](Ex e) {
+        const Ex p = builder.let("p", builder.load(side.lattice, positions + e));
+        copy_in(side, e * width, frame.slot_of(*side.frame, side.frame->before, p));
+      });
+    });
+  }
+  if (side.frame->keep == CacheRetention::kAll) {
+    return builder.loop("slot", builder.i64(0), frame.start,
+                        [&](Ex slot) { copy_in(side, slot * width, slot); });
+  }
+  builder.when(frame.start > 0, [&] {
+    builder.loop("slot", builder.i64(0), side.frame->slots, [&](Ex slot) {
+      const Ex p =
+          builder.let("p", builder.load(side.frame->before.pos, side.frame->pos_base + slot));
+      builder.when(both(p >= 1, p <= frame.start), [&] { copy_in(side, place(p), slot); });
+    });
+  });
+}
+
+void CpuRows::leave_state(SideRows& side) {
+  const SideFrame& kept = *side.frame;
+  if (!kept.cached()) return;
+  if (kept.keep == CacheRetention::kAll) {
+    builder.comment("final state: every position stays");
+    return builder.loop("slot", builder.i64(0), kept.slots, [&](Ex slot) {
+      builder.when(
+          slot < length, [&] { copy_out(side, slot, slot * width); },
+          [&] { clear_out(side, slot); });
+    });
+  }
+  builder.comment("final state: what the next row reads");
+  const Var used = builder.variable("used", builder.i64(0));
+  const auto keep = [&](Ex p, Ex from) {
+    builder.when(used < kept.slots, [&] {
+      copy_out(side, used, from);
+      store_position(kept, used, p);
+      builder.assign(used, Ex(used) + 1);
+    });
+  };
+  if (side.shape == RowShape::kLattice) {
+    const Ex slots = lists.lattice_slots(side), positions = lists.lattice_positions(side);
+    builder.loop("e", builder.i64(0), lists.lattice_size(side), [&](Ex e) {
+      const Ex slot = builder.let("slot", builder.load(side.lattice, slots + e));
+      keep(builder.load(side.lattice, positions + e), slot * width);
+    });
+  } else {
+    const Ex next_row = builder.let("next_row", length + 1);
+    rows::emit_walk(builder, frame.spec.pattern, *kept.plan, next_row,
+                    [&](Ex p) { builder.when(p <= length, [&] { keep(p, place(p)); }); });
+  }
+  builder.loop("slot", used, kept.slots, [&](Ex slot) {
+    clear_out(side, slot);
+    store_position(kept, slot, builder.i64(0));
+  });
+}
+// Slices share positions; one of them writes.
+void CpuRows::store_position(const SideFrame& kept, Ex slot, Ex p) {
+  const auto store = [&] { builder.store(kept.after.pos, kept.pos_base + slot, p); };
+  if (frame.spec.slices == 1) return store();
+  builder.when(equal(frame.slice, builder.i64(0)), store);
+}
+
+// The coefficients of a token's row.
+void CpuRows::find_weights(SideRows& side, Ex token) {
+  if (side.shape == RowShape::kEmpty) return;
+  const Ex row = (frame.batch * frame.tokens + token) * frame.heads + frame.head;
+  side.weights = side.frame->coefficients;
+  side.weights_at = builder.let("coef_at", row * side.frame->width);
+}
+
+void CpuRows::list_steps(SideRows& side, Ex i) {
+  if (side.shape == RowShape::kShifted) {
+    const Ex reaches = builder.load(side.steps, side.size) + i >= 1;
+    return builder.repeat_while(both(side.size < side.most, reaches),
+                                [&] { builder.assign(side.size, Ex(side.size) + 1); });
+  }
+  if (side.shape != RowShape::kWalked) return;
+  lists.walk(side, *side.frame->plan, i, side.letter());
+}
+
+Operand CpuRows::steps_of(const SideRows& side) {
+  const ir::VectorPlace steps = lists.steps_of(side);
+  return builder.at(steps.memory, steps.at);
+}
+
+}  // namespace heddle::schedule

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a cpu prefill holds in working memory of the rows that are read: how each side's rows are
+// listed, where inputs, outputs and keys lie, and the way of the state into it and out of it.
+// Heads lie interleaved in the caller's buffers, where the rows of one would share few sets of a
+// cache: what rows read is copied side by side first, or as it is finished.
+#pragma once
+
+#include <string>
+
+#include "codegen/schedule/frame.hpp"
+#include "codegen/schedule/row_list.hpp"
+
+namespace heddle::schedule {
+
+struct SideRows : RowList {
+  SideFrame* frame = nullptr;
+  ir::MemoryId values;  // rows by position, or by slot for kLattice
+  ir::MemoryId keys;
+  ir::MemoryId weights;  // of this row
+  ir::Ex weights_at;
+
+  std::string letter() const { return frame->side == Side::kA ? "a" : "b"; }
+};
+
+class CpuRows {
+ public:
+  CpuRows(ir::Builder& builder, const KernelSpec& spec);
+
+  // Once per launch of sequences that end at `length`: lists, and memory for rows.
+  void prepare(SideRows& side);
+  // Once per (batch, head): what the initial state holds, and the final one. Outputs of a launch
+  // that is `around` are stored around the caches.
+  void bring_state(SideRows& side);
+  void leave_state(SideRows& side);
+  // The steps of row i; those of shifted rows only grow.
+  void list_steps(SideRows& side, ir::Ex i);
+  ir::Operand steps_of(const SideRows& side);
+  // The coefficients of a token's row.
+  void find_weights(SideRows& side, ir::Ex token);
+
+  bool by_position() const { return a.by_position() || b.by_position(); }
+  ir::Ex place(ir::Ex position) { return (position - 1) * width; }
+
+  ir::Builder& builder;
+  Frame frame;
+  int channels;  // of the caller's rows
+  int width;     // floats of a row in working memory
+  RowLists lists;
+  SideRows a, b;
+  ir::Ex length, around;
+
+ private:
+  void prepare_lattice(SideRows& side);
+  void copy_in(SideRows& side, ir::Ex to, ir::Ex slot);
+  void copy_out(SideRows& side, ir::Ex slot, ir::Ex from);
+  void clear_out(SideRows& side, ir::Ex slot);
+  void store_position(const SideFrame& kept, ir::Ex slot, ir::Ex p);
+};
+
+}  // namespace heddle::schedule
