@@ -109,7 +109,7 @@ __device__ inline RightFragment<T> right_of_columns(const T* from, Index stride)
   return right;
 }
 
-#ifndef HEDDLE_MATRIX_TWIN
+#ifndef HEDDLE_EMULATED
 template <typename T>
 __device__ inline unsigned word_of(const Pair<T>& pair) {
   return pair.element[0].bits | static_cast<unsigned>(pair.element[1].bits) << 16;

@@ -241,12 +241,13 @@ class Validator {
         },
         [&](const Invoke& node) {
           const auto begins = [&](const char* name) { return node.callee.rfind(name, 0) == 0; };
-          const bool copies = begins("copy_elements<");
+          const bool copies = begins("copy_elements<") || begins("start_copy<");
+          const bool batches = node.callee == "close_batch" || begins("await_batches<");
           const bool by_warp = begins("multiply_");
           const bool of_fragments =
               begins("scale_") || begins("store_sums<") || begins("load_sums<");
           require(
-              (copies || by_warp || of_fragments) == (kernel_.target == Target::kCuda),
+              (copies || batches || by_warp || of_fragments) == (kernel_.target == Target::kCuda),
               "functions on vectors are a cpu helper, copies and products of matrices cuda ones");
           if (copies) check_copy(node);
           require(!by_warp || control <= Spread::kByWarp,

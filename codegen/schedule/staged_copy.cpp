@@ -19,7 +19,10 @@ void copy_vector(Frame& frame, MemoryId to, Ex to_at, MemoryId from, Ex from_at)
                        {ir::VectorPlace{to, to_at, true}, ir::VectorPlace{from, from_at}});
 }
 
-void copy_rows(Frame& frame, MemoryId from, Ex token, MemoryId to, Ex to_at, Ex count) {
+namespace {
+
+void move_rows(const char* function, Frame& frame, MemoryId from, Ex token, MemoryId to, Ex to_at,
+               Ex count) {
   ir::Builder& builder = frame.builder;
   const int vector = vector_of(frame.spec);
   const int dim = frame.spec.head_dim;
@@ -28,9 +31,20 @@ void copy_rows(Frame& frame, MemoryId from, Ex token, MemoryId to, Ex to_at, Ex 
                LoopKind::kSerial, [&](Ex piece) {
                  const Ex row = builder.let("row", piece / parts);
                  const Ex d = builder.let("d", piece % parts * vector);
-                 copy_vector(frame, to, to_at + row * dim + d, from,
-                             frame.token_at(token + row) + d);
+                 builder.invoke(function + ("<" + std::to_string(vector) + ">"),
+                                {ir::VectorPlace{to, to_at + row * dim + d, true},
+                                 ir::VectorPlace{from, frame.token_at(token + row) + d}});
                });
+}
+
+}  // namespace
+
+void copy_rows(Frame& frame, MemoryId from, Ex token, MemoryId to, Ex to_at, Ex count) {
+  move_rows("copy_elements", frame, from, token, to, to_at, count);
+}
+
+void start_rows(Frame& frame, MemoryId from, Ex token, MemoryId to, Ex to_at, Ex count) {
+  move_rows("start_copy", frame, from, token, to, to_at, count);
 }
 
 }  // namespace heddle::schedule

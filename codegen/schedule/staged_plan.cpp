@@ -49,7 +49,7 @@ class Planner {
     }
     const std::int64_t room = limits_.shared_bytes - fixed_bytes();
     const std::int64_t parts = keyed_ ? 2 : 1;
-    if (room < parts * kChunk * row_bytes_) return Error{"a chunk does not fit into shared memory"};
+    if (room < least_rows() * row_bytes_) return Error{"a chunk does not fit into shared memory"};
     const std::int64_t far = choose_rings(room / row_bytes_);
     // A ring that misses a row in fifty or fewer is cheaper than a list of what is live.
     if (far * 50 > parts * tokens_ && spec_.keep_b == CacheRetention::kNextRow && solves_) {
@@ -65,26 +65,35 @@ class Planner {
  private:
   // What is declared with a length: see StagedPrefill and LiveList.
   std::int64_t fixed_bytes() const {
-    const std::int64_t solve = kChunk * kChunk * 4 + kChunk * 8 + kChunk * spec_.head_dim * 4;
-    return solves_ ? solve : 0;
+    const bool in_place = spec_.dtype == ElementType::kF32;
+    const std::int64_t sums = in_place ? 0 : kChunk * spec_.head_dim * 4;
+    return solves_ ? kChunk * kChunk * 4 + kChunk * 8 + sums : 0;
   }
+
+  // Of a ring whose next chunk comes in while this one is worked on, the room for both at least.
+  std::int64_t step(bool fetched) const { return fetched ? 2 * kChunk : kChunk; }
+  std::int64_t key_step() const { return keyed_ ? step(true) : 0; }
+  std::int64_t value_step() const { return step(!solves_); }
+  std::int64_t least_rows() const { return key_step() + value_step(); }
 
   // Returns the rows that are then asked for beyond the rings, keys and values counted apart.
   std::int64_t choose_rings(std::int64_t room) {
-    const std::int64_t longest = whole_chunks(tokens_);
-    std::vector<std::int64_t> beyond;  // of a ring of 1, 2, ... chunks
+    const std::int64_t longest = (tokens_ + 2 * kChunk - 1) / (2 * kChunk) * (2 * kChunk);
+    std::vector<std::int64_t> beyond;  // of 1, 2, ... chunks
     for (std::int64_t rows = kChunk; rows <= longest; rows += kChunk) {
       beyond.push_back(beyond_ring(reach_, rows));
     }
-    const auto missed = [&](std::int64_t rows) {
-      return beyond[static_cast<std::size_t>(std::min(rows, longest) / kChunk - 1)];
+    // A ring that has room for every row loses none; see StagedRows::begin_chunk.
+    const auto missed = [&](std::int64_t rows, bool fetched) {
+      if (rows >= tokens_) return std::int64_t{0};
+      return beyond[static_cast<std::size_t>((fetched ? rows - kChunk : rows) / kChunk - 1)];
     };
     std::int64_t best = -1;
-    for (std::int64_t keys = keyed_ ? kChunk : 0; keys <= std::min(longest, room - kChunk);
-         keys += kChunk) {
-      for (std::int64_t values = kChunk; values <= std::min(longest, room - keys);
-           values += kChunk) {
-        const std::int64_t far = (keyed_ ? missed(keys) : 0) + missed(values);
+    for (std::int64_t keys = key_step(); keys <= std::min(longest, room - value_step());
+         keys += key_step()) {
+      for (std::int64_t values = value_step(); values <= std::min(longest, room - keys);
+           values += value_step()) {
+        const std::int64_t far = (keyed_ ? missed(keys, true) : 0) + missed(values, !solves_);
         const std::int64_t size = keys + values;
         if (best >= 0 && far > best) continue;
         if (far == best && size >= plan_.staging.key_rows + plan_.staging.value_rows) continue;
@@ -99,9 +108,9 @@ class Planner {
 
   Result<StagedPlan> plan_live(std::int64_t room) {
     const std::int64_t parts = keyed_ ? 2 : 1;
-    plan_.staging.key_rows = keyed_ ? kChunk : 0;
-    plan_.staging.value_rows = kChunk;
-    room -= parts * kChunk * row_bytes_ + 64;
+    plan_.staging.key_rows = key_step();
+    plan_.staging.value_rows = value_step();
+    room -= least_rows() * row_bytes_ + 64;
     plan_.staging.live_rows =
         std::min({limits_.slots, kMostLive, room / (parts * row_bytes_ + kListBytes)});
     if (plan_.staging.live_rows < 1) return Error{"the live rows do not fit into shared memory"};
@@ -146,8 +155,8 @@ class Planner {
     Staging& staging = planner.plan_.staging;
     staging = {};
     staging.warps = 16;
-    staging.key_rows = keyed_ ? kChunk : 0;
-    staging.value_rows = sides * kChunk;
+    staging.key_rows = keyed_ ? 2 * kChunk : 0;
+    staging.value_rows = sides * 2 * kChunk;
     staging.far_a = far_a;
     if (far_a && !dense(spec_.a)) staging.offsets_a = limits_.offsets_a;
     if (solves_ && !dense(spec_.b)) staging.offsets_b = limits_.offsets_b;
@@ -155,7 +164,7 @@ class Planner {
     const std::int64_t row =
         (keyed_ ? row_bytes_ + 16 : 0) + 4 * std::int64_t{spec_.head_dim} + 16 * sides;
     const std::int64_t solve = solves_ ? kChunk * kChunk * 4 + kChunk * 8 : 0;
-    const std::int64_t room = limits_.shared_bytes - parts * kChunk * row_bytes_ - solve -
+    const std::int64_t room = limits_.shared_bytes - parts * 2 * kChunk * row_bytes_ - solve -
                               8 * (staging.offsets_a + staging.offsets_b) - 64;
     staging.tile_rows =
         std::min({room / row / kChunk * kChunk, whole_chunks(tokens_), kMostTileRows});

@@ -34,7 +34,9 @@ class StagedPrefill {
     if (solves_) {
       near_weights_ = builder_.array("near_weights", Type::kF32, kChunk * kChunk, true);
       near_from_ = builder_.array("near_from", Type::kI64, kChunk, true);
-      sums_ = builder_.array("sums", Type::kF32, kChunk * frame_.spec.head_dim, true);
+      if (!sums_in_place()) {
+        sums_ = builder_.array("sums", Type::kF32, kChunk * frame_.spec.head_dim, true);
+      }
     }
     rows_.open();
     builder_.loop("first", builder_.i64(0), frame_.tokens, builder_.i64(kChunk), LoopKind::kSerial,
@@ -43,11 +45,16 @@ class StagedPrefill {
   }
 
  private:
+  // Where nothing is rounded, what a row sums waits where its output will be.
+  bool sums_in_place() const { return frame_.spec.dtype == ElementType::kF32; }
+  MemoryId sums() const { return sums_in_place() ? rows_.staged : sums_; }
+  Ex sum_at(Ex r) { return sums_in_place() ? rows_.value_at(r) : r * frame_.spec.head_dim; }
+
   void chunk(Ex first) {
     first_ = first;
     const Ex size = builder_.let(
         "size", builder_.call(Helper::kMinimum, {builder_.i64(kChunk), frame_.tokens - first}));
-    rows_.begin_chunk(first, size);
+    rows_.begin_chunk(first);
     builder_.barrier();
     builder_.comment(solves_
                          ? "phase 1: one warp per row sums the entries that are final already and"
@@ -58,12 +65,11 @@ class StagedPrefill {
     builder_.loop("r", frame_.warp, size, builder_.i64(frame_.warps), LoopKind::kSerial,
                   [&](Ex r) { row(r); });
     builder_.barrier();
-    if (!solves_) return rows_.end_chunk();
+    if (!solves_) return;
     builder_.comment("phase 2: one thread per channel solves the chunk, row after row");
     solve(size);
     builder_.barrier();
     rows_.close_chunk();
-    rows_.end_chunk();
   }
 
   void row(Ex r) {
@@ -94,9 +100,9 @@ class StagedPrefill {
     take_side(mixer, frame_.b, row,
               [&](Ex p) { mixer.take(frame_.b, p, rows_.entry(p), &near_entries); });
     mixer.finish();
-    const int dim = frame_.spec.head_dim;
+    const Ex sum = builder_.let("sum_at", sum_at(r));
     frame_.each_channel([&](Ex d, Ex index) {
-      builder_.store(sums_, r * dim + d, mixer.normalized(builder_.load(mixer.mixed, index)));
+      builder_.store(sums(), sum + d, mixer.normalized(builder_.load(mixer.mixed, index)));
     });
     const Ex weight =
         builder_.select(has_near, mixer.normalized(mixer.near_weight(near)), builder_.f32(0));
@@ -118,7 +124,8 @@ class StagedPrefill {
     builder_.loop("d", frame_.thread, builder_.i64(dim), builder_.i64(32 * frame_.warps),
                   LoopKind::kSerial, [&](Ex d) {
                     builder_.loop("r", builder_.i64(0), size, [&](Ex r) {
-                      const Var sum = builder_.variable("sum", builder_.load(sums_, r * dim + d));
+                      const Var sum =
+                          builder_.variable("sum", builder_.load(sums(), sum_at(r) + d));
                       builder_.loop("c", builder_.load(near_from_, r), r, [&](Ex c) {
                         builder_.assign(
                             sum, Ex(sum) + builder_.load(near_weights_, r * kChunk + c) *

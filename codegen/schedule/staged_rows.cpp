@@ -35,6 +35,7 @@ void StagedRows::open() {
   values_ = builder_.let("values_at", frame_.softmax() ? key_rows_ * dim_ : builder_.i64(0));
   if (frame_.softmax()) next_key_ = builder_.variable("key_base", builder_.i64(0));
   next_value_ = builder_.variable("value_base", builder_.i64(0));
+  start_chunk(builder_.i64(0));
   if (!live()) return;
   const Ex ring_end = values_ + value_rows_ * dim_;
   live_keys_ = builder_.let("live_keys_at", ring_end);
@@ -55,31 +56,52 @@ void StagedRows::open() {
   });
 }
 
-void StagedRows::begin_chunk(Ex first, Ex size) {
+void StagedRows::begin_chunk(Ex first) {
   first_ = first;
   final_to_ = builder_.let("final_to", frame_.start + first);
-  const auto reach = [&](const char* name, Ex rows) {
-    return builder_.let(name, builder_.call(Helper::kMinimum, {rows - kChunk, first}));
+  // The rows of the next chunk are under way to where the oldest ones of a ring lay, unless the
+  // ring has room for all there are.
+  const auto reach = [&](const char* name, Ex rows, bool fetched) {
+    Ex held = rows - kChunk;
+    if (fetched) {
+      held = builder_.select(rows < frame_.tokens, rows - 2 * kChunk, held);
+    }
+    return builder_.let(name, builder_.call(Helper::kMinimum, {held, first}));
   };
   if (frame_.softmax()) {
-    key_base_ = next_key_;
-    if (!live()) key_reach_ = reach("key_reach", key_rows_);
+    key_base_ = builder_.let("key_from", next_key_);
+    if (!live()) key_reach_ = reach("key_reach", key_rows_, true);
   }
-  value_base_ = next_value_;
-  if (!live()) value_reach_ = reach("value_reach", value_rows_);
-  if (frame_.softmax()) copy_rows(frame_, frame_.k, first, staged, key_base_ * dim_, size);
-  if (side_.side == Side::kB) return;
-  copy_rows(frame_, frame_.x, first, staged, values_ + value_base_ * dim_, size);
+  value_base_ = builder_.let("value_from", next_value_);
+  if (!live()) value_reach_ = reach("value_reach", value_rows_, fetches_values());
+  move_on();
+  builder_.comment("the next chunk's rows come in while this one is worked on");
+  start_chunk(first + kChunk);
+  if (frame_.softmax() || fetches_values()) builder_.invoke("await_batches<1>", {});
 }
 
-void StagedRows::end_chunk() {
-  // Rings hold whole chunks.
-  const auto move_on = [&](Var base, Ex rows) {
+// Starts on the rows from token `first` on, as far as there are any: always one batch.
+void StagedRows::start_chunk(Ex first) {
+  if (!frame_.softmax() && !fetches_values()) return;
+  builder_.when(first < frame_.tokens, [&] {
+    const Ex size = builder_.let(
+        "coming", builder_.call(Helper::kMinimum, {builder_.i64(kChunk), frame_.tokens - first}));
+    if (frame_.softmax()) start_rows(frame_, frame_.k, first, staged, next_key_ * dim_, size);
+    if (fetches_values()) {
+      start_rows(frame_, frame_.x, first, staged, values_ + next_value_ * dim_, size);
+    }
+  });
+  builder_.invoke("close_batch", {});
+}
+
+// Rings hold whole chunks.
+void StagedRows::move_on() {
+  const auto advance = [&](Var base, Ex rows) {
     builder_.assign(base, Ex(base) + kChunk);
     builder_.when(equal(base, rows), [&] { builder_.assign(base, builder_.i64(0)); });
   };
-  if (frame_.softmax()) move_on(next_key_, key_rows_);
-  move_on(next_value_, value_rows_);
+  if (frame_.softmax()) advance(next_key_, key_rows_);
+  advance(next_value_, value_rows_);
 }
 
 void StagedRows::close_chunk() {

@@ -16,12 +16,11 @@ class StagedRows {
 
   // Before the first chunk: what it reads of the initial state.
   void open();
-  // Fetches keys, and inputs where `side` reads inputs, of the `size` rows from token `first` on.
-  void begin_chunk(ir::Ex first, ir::Ex size);
+  // Awaits keys, and inputs where `side` reads inputs, of the rows from token `first` on, and
+  // starts on those of the chunk after it. A barrier must follow.
+  void begin_chunk(ir::Ex first);
   // Between two chunks, when the outputs of the first one are in the ring.
   void close_chunk();
-  // After everything else about a chunk.
-  void end_chunk();
 
   // The entry at position p of a row of this chunk, whose values are final where it asks for them.
   Mixer::Entry entry(ir::Ex p);
@@ -35,6 +34,9 @@ class StagedRows {
   ir::MemoryId staged;
 
  private:
+  void start_chunk(ir::Ex first);
+  void move_on();
+  bool fetches_values() const { return side_.side == Side::kA; }
   void in_ring(ir::Ex base, ir::Ex rows, ir::Ex origin, ir::Ex behind, const Mixer::Use& use);
   bool live() const { return spec_.staging->live_rows > 0; }
 
@@ -45,8 +47,8 @@ class StagedRows {
   int dim_;
   ir::Ex key_rows_, value_rows_, live_rows_;
   ir::Ex values_, live_keys_, live_values_;  // where they begin in `staged`
-  ir::Var next_key_, next_value_;            // where a chunk's rows begin in the rings
-  ir::Ex first_, final_to_, key_base_, value_base_, key_reach_, value_reach_;
+  ir::Var next_key_, next_value_;            // where the next chunk's rows begin in the rings
+  ir::Ex first_, final_to_, key_base_, value_base_, key_reach_, value_reach_;  // of this chunk
   std::optional<LiveList> list_;
 };
 

@@ -62,13 +62,16 @@ class Tiles {
     builder_.size("value_rows");
     tile_rows_ = builder_.size("tile_rows");
     staged_ = builder_.dynamic_array("staged", frame_.spec.dtype);
-    builder_.comment("shared memory: keys and values of a window, queries and sums of the tile");
+    builder_.comment("shared memory: keys and values of two windows, queries and sums of the tile");
     const std::int64_t window = kChunk * dim_;
     queries_ = frame_.softmax() ? window : 0;
     for (Far& far : far_) {
       far.values = queries_;
       queries_ += window;
     }
+    // The next window comes in beside the one that is shown.
+    window_size_ = queries_;
+    queries_ *= 2;
     const Ex sums_at =
         frame_.softmax() ? builder_.i64(queries_) + tile_rows_ * dim_ : builder_.i64(queries_);
     sums_ = builder_.rest_of_dynamic_array("sums", builder_.let("sums_at", sums_at));
@@ -80,6 +83,7 @@ class Tiles {
     }
     for (Far& far : far_) far.next = builder_.array("next_of", Type::kI64, 2 * most, true);
     parity_ = builder_.variable("parity", builder_.i64(0));
+    window_at_ = builder_.variable("window_at", builder_.i64(0));
     if (!solves_) return;
     near_weights_ = builder_.array("near_weights", Type::kF32, kChunk * kChunk, true);
     near_from_ = builder_.array("near_from", Type::kI64, kChunk, true);
@@ -177,13 +181,21 @@ class Tiles {
     // Positions before the launch make windows of their own, so that tokens start one.
     const Ex before = (frame_.start + (kChunk - 1)) / kChunk * kChunk;
     const Ex end = solves_ ? tile : tile + size;
-    builder_.loop("window", builder_.i64(0) - before, end, builder_.i64(kChunk), LoopKind::kSerial,
-                  [&](Ex window) {
-                    fetch(window, end);
-                    builder_.barrier();
-                    show(window, builder_.i64(0), size);
-                    builder_.barrier();
-                  });
+    const Ex from = builder_.let("from", builder_.i64(0) - before);
+    builder_.when(from < end, [&] { fetch(from, end, window_at_); });
+    builder_.invoke("close_batch", {});
+    builder_.loop("window", from, end, builder_.i64(kChunk), LoopKind::kSerial, [&](Ex window) {
+      const Ex other = builder_.let("other_at", builder_.i64(window_size_) - window_at_);
+      const Ex next = builder_.let("next_window", window + kChunk);
+      builder_.when(next < end, [&] { fetch(next, end, other); });
+      builder_.invoke("close_batch", {});
+      builder_.invoke("await_batches<1>", {});
+      builder_.barrier();
+      show(window, builder_.i64(0), size);
+      builder_.barrier();
+      builder_.assign(window_at_, other);
+    });
+    builder_.assign(window_at_, builder_.i64(0));
     if (!solves_) {
       each_row(builder_.i64(0), size, [&](Ex r) { finish_row(r); });
       return builder_.barrier();
@@ -229,16 +241,16 @@ class Tiles {
     });
   }
 
-  // Keys and values of the rows window .. window + 31, as far as they lie before `end`.
-  void fetch(Ex window, Ex end) {
+  // Starts on keys and values of the rows window .. window + 31, as far as they lie before `end`.
+  void fetch(Ex window, Ex end, Ex at) {
     const Ex count = builder_.let(
         "count", builder_.call(Helper::kMinimum, {builder_.i64(kChunk), end - window}));
     const auto tokens = [&] {
       if (frame_.softmax()) {
-        copy_rows(frame_, frame_.k, window, staged_, builder_.i64(0), count);
+        start_rows(frame_, frame_.k, window, staged_, at, count);
       }
       for (const Far& far : far_) {
-        copy_rows(frame_, far.side->input, window, staged_, builder_.i64(far.values), count);
+        start_rows(frame_, far.side->input, window, staged_, at + far.values, count);
       }
     };
     builder_.when(
@@ -247,17 +259,17 @@ class Tiles {
           builder_.loop("row", frame_.warp, builder_.i64(kChunk), builder_.i64(frame_.warps),
                         LoopKind::kSerial, [&](Ex row) {
                           const Ex p = builder_.let("p", frame_.start + window + row + 1);
-                          builder_.when(p > 0, [&] { fetch_state(p, row); });
+                          builder_.when(p > 0, [&] { fetch_state(p, row * dim_ + at); });
                         });
         },
         tokens);
   }
 
-  void fetch_state(Ex p, Ex row) {
+  void fetch_state(Ex p, Ex row_at) {
     for (const Far& far : far_) {
       const Location from = frame_.locate(*far.side, p);
       frame_.each_channel([&](Ex d, Ex) {
-        const Ex to = row * dim_ + d;
+        const Ex to = row_at + d;
         // Both sides keep the same keys.
         if (frame_.softmax() && &far == &far_.front()) {
           builder_.store(staged_, to, builder_.load(from.key, from.at + d));
@@ -273,7 +285,7 @@ class Tiles {
     mixer.begin_side(*far.side);
     builder_.repeat_while(both(Ex(next) >= 0, i - offset(far, next) < base + kChunk), [&] {
       const Ex p = builder_.let("p", i - offset(far, next));
-      const Ex place = builder_.let("place", (p - base) * dim_);
+      const Ex place = builder_.let("place", (p - base) * dim_ + window_at_);
       mixer.set_entry(next);
       mixer.take(*far.side, p,
                  Mixer::Entry{[&](const Mixer::Use& use) { use(staged_, place); },
@@ -419,6 +431,8 @@ class Tiles {
   std::int64_t queries_ = 0;  // where they begin in staged_
   MemoryId highest_, total_;  // twice a tile's rows, like Far::next
   Var parity_;
+  std::int64_t window_size_ = 0;
+  Var window_at_;  // of the window that is shown
   MemoryId near_weights_, near_from_;
 };
 

@@ -215,13 +215,14 @@ void Engine::touch(const void* pointer, std::size_t size, Touch kind, std::uint3
   }
   ++counters_.accesses;
   const auto bytes = static_cast<std::int64_t>(size);
-  if (kind != Touch::kWrite) {
+  if (kind == Touch::kRead || kind == Touch::kAtomic) {
     (shared ? counters_.shared_bytes_read : counters_.global_bytes_read) += bytes;
   }
-  if (kind != Touch::kRead) {
+  if (kind != Touch::kRead && kind != Touch::kCopyStarts) {
     (shared ? counters_.shared_bytes_written : counters_.global_bytes_written) += bytes;
   }
-  if (requests_) requests_->add(site, runner_.thread(), address, size, shared);
+  if (requests_ && kind != Touch::kCopyStarts)
+    requests_->add(site, runner_.thread(), address, size, shared);
   if (!launch_.check) return;
   if (shared) {
     check<true>(*array, offset, size, kind, site);
@@ -258,6 +259,11 @@ void Engine::check(Array& array, std::size_t offset, std::size_t size, Touch kin
       const bool atomic = kind == Touch::kAtomic;
       trouble = touch_write<kShared>(cell, clock_, by, array.write_once, atomic);
       trouble.uninitialised = atomic && !readable && !written<kShared>(before, clock_);
+      // What is written in place of a copy under way may be overwritten by it.
+      if (kShared && before.in_flight && written<true>(before, clock_)) {
+        trouble.races_with_write |= kind != Touch::kCopyArrives;
+      }
+      cell.in_flight = kind == Touch::kCopyStarts;
     }
     if (trouble) report(array, before, trouble, offset, size, kind, site);
   }

@@ -26,6 +26,7 @@ struct Cell {
   std::uint16_t write_lane = 0;
   std::uint16_t read_lane = 0;
   bool write_atomic = false;
+  bool in_flight = false;       // an asynchronous copy will arrive here
   bool read_by_lanes = false;   // by several lanes of read_lane's warp since its last barrier
   bool read_by_warps = false;   // by several warps since the last block barrier
   bool read_by_blocks = false;  // by several blocks in this launch
@@ -108,7 +109,7 @@ inline bool written(const Cell& cell, const Clock& clock) {
 template <bool kShared>
 inline Trouble touch_read(Cell& cell, const Clock& clock, Toucher by, bool readable_at_start) {
   Trouble trouble = race_with_write<kShared>(cell, clock, by, false);
-  trouble.uninitialised = !readable_at_start && !written<kShared>(cell, clock);
+  trouble.uninitialised = !readable_at_start && (cell.in_flight || !written<kShared>(cell, clock));
   if (!kShared && cell.read_tick != 0 && cell.read_tick < clock.block_begin) {
     cell.read_by_blocks = true;
   }

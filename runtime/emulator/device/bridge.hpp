@@ -5,7 +5,9 @@
 
 namespace heddle_emulated {
 
-enum class Touch : unsigned { kRead, kWrite, kAtomic };
+// An asynchronous copy takes its place when it starts and fills it when it arrives; in between
+// nobody may look at it.
+enum class Touch : unsigned { kRead, kWrite, kAtomic, kCopyStarts, kCopyArrives };
 
 // The warp's meeting points. The order is used by the emulator's table of names.
 enum class Collective : unsigned {

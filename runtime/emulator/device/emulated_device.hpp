@@ -6,6 +6,9 @@
 // among them, for which heddle_matrix_product stands in.
 #pragma once
 
+// For preludes, which put what stands in for an instruction in its place.
+#define HEDDLE_EMULATED 1
+
 // 1. Words of the language.
 #define __global__
 #define __device__
@@ -192,7 +195,6 @@ HEDDLE_INLINE void __pipeline_wait_prior(int batches_left) { heddle_copy_wait(ba
 // brings its elements in the order of the PTX manual and gets its four sums; see
 // codegen/cuda/tensor_prelude.cuh, which calls this in place of the instruction. Like any exchange
 // between lanes it orders no memory.
-#define HEDDLE_MATRIX_TWIN 1
 #define HEDDLE_UNSEEN \
   __attribute__((no_sanitize("thread,undefined"), no_sanitize_coverage, noinline, unused)) static
 struct HeddleFragments {

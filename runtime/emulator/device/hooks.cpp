@@ -29,12 +29,12 @@ FieldState heddle_field_state;  // field.hpp's view is the same
 __attribute__((section("heddle_shared"), used, aligned(256))) static char heddle_anchor[256];
 #ifdef HEDDLE_HAS_DYNAMIC_SHARED
 extern "C" {
-__attribute__((visibility("hidden"), section("heddle_shared"),
-               aligned(1024))) char heddle_dynamic_shared[
+__attribute__((visibility("hidden"), section("heddle_shared"), aligned(1024))) char
+    heddle_dynamic_shared[
 #ifdef HEDDLE_HAS_FIELD
-    heddle_emulated::kMostDynamicSharedOfField
+        heddle_emulated::kMostDynamicSharedOfField
 #else
-    heddle_emulated::kMostDynamicShared
+        heddle_emulated::kMostDynamicShared
 #endif
 ];
 }
@@ -155,7 +155,7 @@ struct Copy {
   int batch;
   const void* site;
 };
-constexpr int kMostCopies = 64;  // of one thread at a time
+constexpr int kMostCopies = 256;  // of one thread at a time
 struct Copies {
   int begin, end;  // of `list`, those that have not arrived
   int batch;       // the one being filled
@@ -182,6 +182,7 @@ HIDDEN void heddle_copy_start(void* to, const void* from, unsigned long size, un
   if (own.begin == own.end) own.begin = own.end = 0;
   if (own.end == kMostCopies) bridge.exhausted(bridge.engine, CALLER);
   if (blank < size) touch(from, size - blank, Touch::kRead, CALLER);
+  touch(to, size, Touch::kCopyStarts, CALLER);
   own.list[own.end++] = {
       static_cast<char*>(to), static_cast<const char*>(from), size, blank, own.batch, CALLER};
 }
@@ -191,7 +192,7 @@ HIDDEN void heddle_copy_wait(int batches_left) {
   for (; own.begin < own.end; ++own.begin) {
     const Copy& copy = own.list[own.begin];
     if (copy.batch >= own.batch - batches_left) return;
-    touch(copy.to, copy.size, Touch::kWrite, copy.site);
+    touch(copy.to, copy.size, Touch::kCopyArrives, copy.site);
     for (unsigned long i = 0; i < copy.size; ++i) {
       const volatile char* source = copy.from + i;
       copy.to[i] = i < copy.size - copy.blank ? *source : static_cast<char>(0);

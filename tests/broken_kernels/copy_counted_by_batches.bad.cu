@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// expect: uninitialised_read
+// launch: 1 64
+// a batch that is never closed is not among those that are left
+#include "staging_prelude.cuh"
+using namespace heddle;
+extern "C" __global__ void kernel(const float* x, float* y, int n) {
+  __shared__ __align__(16) float tile[64];
+  const int t = threadIdx.x;
+  tile[t] = x[t];
+  __syncthreads();
+  if (t < 16) start_copy<4>(tile + 4 * t, x + 60 - 4 * t);
+  await_batches<0>();
+  __syncthreads();
+  y[t] = tile[63 - t];  // here
+}
