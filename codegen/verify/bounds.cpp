@@ -8,8 +8,22 @@
 namespace heddle::verify {
 namespace {
 
-Division split(const Polynomial& index, const Polynomial& extent) {
-  if (const auto constant = extent.constant()) return divide(index, *constant);
+Division split(const Polynomial& index, const Polynomial& extent, bool backwards) {
+  if (const auto constant = extent.constant()) {
+    if (!backwards) return divide(index, *constant);
+    // Towards zero, coefficient by coefficient.
+    Division result;
+    for (const auto& [monomial, coefficient] : index.terms()) {
+      const bool negative = coefficient.sign() < 0;
+      const Integer size = negative ? -coefficient : coefficient;
+      const Integer whole = floor_div(size, *constant);
+      const Integer quotient = negative ? -whole : whole;
+      result.quotient = result.quotient + Polynomial::term(quotient, monomial);
+      result.remainder =
+          result.remainder + Polynomial::term(coefficient - quotient * *constant, monomial);
+    }
+    return result;
+  }
   return divide(index, extent.terms().begin()->first[0]);
 }
 
@@ -21,18 +35,22 @@ class Bounds {
   std::optional<std::vector<Polynomial>> digits(const Access& access,
                                                 const std::vector<Polynomial>& extents) {
     std::vector<Polynomial> result(extents.size());
-    Polynomial rest = without_zeros(access, extents.back());
-    for (std::size_t axis = extents.size(); axis-- > 1;) {
-      const Division parts = split(rest, extents[axis]);
-      result[axis] = parts.remainder;
-      rest = parts.quotient;
-    }
-    result[0] = rest;
     std::vector<Term> goals;
-    for (std::size_t axis = 0; axis < extents.size(); ++axis) {
-      goals.push_back(fits(result[axis], extents[axis]));
+    // Where numbers run backwards, -1 belongs to this axis, not to one step back on the next.
+    for (const bool backwards : {true, false}) {
+      Polynomial rest = without_zeros(access, extents.back());
+      for (std::size_t axis = extents.size(); axis-- > 1;) {
+        const Division parts = split(rest, extents[axis], backwards);
+        result[axis] = parts.remainder;
+        rest = parts.quotient;
+      }
+      result[0] = rest;
+      goals.clear();
+      for (std::size_t axis = 0; axis < extents.size(); ++axis) {
+        goals.push_back(fits(result[axis], extents[axis]));
+      }
+      if (holds(access, conjunction(goals))) return result;
     }
-    if (holds(access, conjunction(goals))) return result;
     // A digit such as E - 1 - d was split apart: put an extent back, taken from the next axis.
     for (std::size_t axis = extents.size(); axis-- > 1;) {
       if (holds(access, fits(result[axis], extents[axis]))) continue;

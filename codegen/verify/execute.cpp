@@ -28,7 +28,8 @@ void Execution::run() {
     std::vector<Bound>& bounds = kept_[static_cast<std::int32_t>(index)];
     bounds.push_back({Bound::Kind::kLower, Polynomial(0)});
     for (const Polynomial& size : size_bounds()) bounds.push_back({Bound::Kind::kUpper, size});
-    // Positions of the sequence, of either side: those of the one are written below 0.
+    if (!size_bounds().empty()) continue;
+    // Without slots: positions of the sequence, of either side; those of the one stand below 0.
     const Polynomial length = Polynomial::atom(launch_.length);
     bounds.push_back({Bound::Kind::kNot, Polynomial(0)});
     bounds.push_back({Bound::Kind::kLower, Polynomial() - length});

@@ -78,6 +78,10 @@ std::vector<Execution::Candidate> Execution::candidates(const LoopText& text) {
     for (const std::int64_t modulus : inside.reads.moduli) {
       at_most({{v, 1}}, modulus - 1, "modulo" + std::to_string(modulus));
     }
+    // What starts again when it comes to a number stays below it.
+    for (const std::int64_t end : inside.reads.ends) {
+      if (end > 1) at_most({{v, 1}}, end - 1, "start again at " + std::to_string(end));
+    }
     for (const auto& [mark, name] : marks) {
       at_most({{v, 1}}, mark, name);
       at_most({{v, 1}}, mark - Polynomial(1), "below " + name);

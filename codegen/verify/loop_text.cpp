@@ -20,6 +20,9 @@ void collect(const ir::Kernel& kernel, ir::ValueId id, Reads& reads) {
         if (node.op == ir::BinaryOperator::kModulo && literal != nullptr) {
           reads.moduli.insert(literal->value);
         }
+        if (node.op == ir::BinaryOperator::kEqual && literal != nullptr) {
+          reads.ends.insert(literal->value);
+        }
       },
       [&](const ir::Select& node) {
         into(node.condition);

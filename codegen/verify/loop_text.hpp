@@ -16,6 +16,7 @@ namespace heddle::verify {
 struct Reads {
   std::set<std::int32_t> variables;
   std::set<std::int64_t> moduli;  // literals after %
+  std::set<std::int64_t> ends;    // literals after ==
   bool memory = false;
 };
 void collect(const ir::Kernel& kernel, ir::ValueId id, Reads& reads);
