@@ -139,12 +139,15 @@ std::vector<std::string> summary_of(const Pattern& pattern, const schedule::Kern
   return lines;
 }
 
+// Without the dynamic memory, which begins at a multiple of sixteen bytes behind it.
 std::int64_t shared_bytes(const ir::Kernel& kernel) {
   std::int64_t bytes = 0;
+  bool dynamic = false;
   for (const ir::Array& array : kernel.arrays) {
     if (array.shared) bytes += std::int64_t{array.length} * (array.type == ir::Type::kI64 ? 8 : 4);
+    dynamic = dynamic || array.dynamic;
   }
-  return bytes;
+  return dynamic ? (bytes + 15) / 16 * 16 : bytes;
 }
 
 void require_valid(const ir::Kernel& kernel) {

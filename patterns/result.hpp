@@ -14,7 +14,11 @@ namespace heddle {
 // Why something could not be done, as one lower-case sentence without a full stop.
 struct Error {
   std::string message;
+  // A program, a file or the time for it was missing: nothing is said of what was given.
+  bool of_the_machine = false;
 };
+
+inline Error machine_error(std::string message) { return {std::move(message), true}; }
 
 [[noreturn]] void fail_assertion(const char* what, std::source_location where);
 

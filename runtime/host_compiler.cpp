@@ -95,13 +95,15 @@ Result<fs::path> cache_directory() {
     } else if (!home.empty()) {
       path = fs::path(home) / ".cache" / "heddle";
     } else {
-      return Error{"no place for a cache: set HEDDLE_CACHE_DIR"};
+      return machine_error("no place for a cache: set HEDDLE_CACHE_DIR");
     }
   }
   std::error_code failure;
   path = fs::absolute(path, failure);
   if (!failure) fs::create_directories(path, failure);
-  if (failure) return Error{"cannot create the cache " + path.string() + ": " + failure.message()};
+  if (failure) {
+    return machine_error("cannot create the cache " + path.string() + ": " + failure.message());
+  }
   return path;
 }
 
@@ -123,7 +125,7 @@ Result<HostCompiler> HostCompiler::find() {
     compiler.version_ = output->out.substr(0, output->out.find('\n'));
     return compiler;
   }
-  return Error{"no C++ compiler found: install g++ or set CXX"};
+  return machine_error("no C++ compiler found: install g++ or set CXX");
 }
 
 bool HostCompiler::is_gcc() const { return version_.find("clang") == std::string::npos; }
@@ -155,13 +157,13 @@ Result<fs::path> HostCompiler::shared_object(const CompileRequest& request) cons
   std::error_code failure;
   if (fs::exists(object, failure)) return object;
   fs::create_directories(folder, failure);
-  if (failure) return Error{"cannot create " + folder.string() + ": " + failure.message()};
+  if (failure) return machine_error("cannot create " + folder.string() + ": " + failure.message());
 
   const ScratchDirectory scratch(folder);
-  if (scratch.path().empty()) return Error{"cannot create a folder in " + folder.string()};
+  if (scratch.path().empty()) return machine_error("cannot create a folder in " + folder.string());
   for (const auto& [name, text] : request.files) {
     if (!write_file(scratch.path() / name, text)) {
-      return Error{"cannot write " + (scratch.path() / name).string()};
+      return machine_error("cannot write " + (scratch.path() / name).string());
     }
   }
   std::vector<std::string> command = command_;
@@ -181,7 +183,7 @@ Result<fs::path> HostCompiler::shared_object(const CompileRequest& request) cons
     return Error{"the host compiler refused the text:\n" + first_errors(output->err)};
   }
   fs::rename(scratch.path() / "out.so", object, failure);
-  if (failure) return Error{"cannot write " + object.string() + ": " + failure.message()};
+  if (failure) return machine_error("cannot write " + object.string() + ": " + failure.message());
   return object;
 }
 

@@ -90,7 +90,7 @@ Result<ProcessOutput> run_process(const std::vector<std::string>& command,
   assert_that(!command.empty(), "run_process() needs a program");
   Pipe out, err;
   if (!out.open() || !err.open()) {
-    return Error{"cannot open a pipe: " + std::string(std::strerror(errno))};
+    return machine_error("cannot open a pipe: " + std::string(std::strerror(errno)));
   }
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
@@ -109,7 +109,9 @@ Result<ProcessOutput> run_process(const std::vector<std::string>& command,
   const int failure =
       posix_spawnp(&child, arguments[0], &actions, nullptr, arguments.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
-  if (failure != 0) return Error{"cannot start " + command[0] + ": " + std::strerror(failure)};
+  if (failure != 0) {
+    return machine_error("cannot start " + command[0] + ": " + std::strerror(failure));
+  }
 
   out.write_end.close();
   err.write_end.close();
@@ -118,8 +120,8 @@ Result<ProcessOutput> run_process(const std::vector<std::string>& command,
   if (!in_time) kill(child, SIGKILL);
   result.exit_code = exit_code_of(child);
   if (!in_time) {
-    return Error{command[0] + " did not finish within " + std::to_string(options.limit.count()) +
-                 " s"};
+    return machine_error(command[0] + " did not finish within " +
+                         std::to_string(options.limit.count()) + " s");
   }
   return result;
 }

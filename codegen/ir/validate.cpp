@@ -244,8 +244,8 @@ class Validator {
           const bool copies = begins("copy_elements<") || begins("start_copy<");
           const bool batches = node.callee == "close_batch" || begins("await_batches<");
           const bool by_warp = begins("multiply_");
-          const bool of_fragments =
-              begins("scale_") || begins("store_sums<") || begins("load_sums<");
+          const bool of_fragments = begins("scale_rows<") || begins("scale_sums<") ||
+                                    begins("store_sums<") || begins("load_sums<");
           require(
               (copies || batches || by_warp || of_fragments) == (kernel_.target == Target::kCuda),
               "functions on vectors are a cpu helper, copies and products of matrices cuda ones");

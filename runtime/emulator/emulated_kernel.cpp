@@ -179,7 +179,7 @@ Result<EmulatedKernel> EmulatedKernel::build(const KernelText& kernel) {
   const auto compiler = HostCompiler::find();
   if (!compiler) return compiler.error();
   if (!compiler->is_gcc()) {
-    return Error{"the emulator needs g++, and CXX names " + compiler->version()};
+    return machine_error("the emulator needs g++, and CXX names " + compiler->version());
   }
   const auto hooks = hooks_object(*compiler, request->flags);
   if (!hooks) return hooks.error();

@@ -4,6 +4,8 @@
 #include "runtime/verify.hpp"
 #include "runtime/roofline.hpp"
 
+#include <stdlib.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -47,6 +49,16 @@ std::string explain(const VerifyReport& report) {
     text += "\n  " + f.kind + ": " + f.message + " at " + f.where;
   }
   return text;
+}
+
+TEST_CASE("a kernel that the machine could not compile is unknown, not rejected") {
+  const std::string before = std::getenv("HEDDLE_CACHE_DIR") ? std::getenv("HEDDLE_CACHE_DIR") : "";
+  setenv("HEDDLE_CACHE_DIR", "/dev/null/cache", 1);
+  const VerifyReport report = verify_text(first_order_files());
+  before.empty() ? unsetenv("HEDDLE_CACHE_DIR") : setenv("HEDDLE_CACHE_DIR", before.c_str(), 1);
+  INFO(explain(report));
+  CHECK(report.verdict == KernelVerdict::kUnknown);
+  CHECK(report.failures.empty());
 }
 
 TEST_CASE("a correct kernel is verified, with every obligation met and counted") {

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "analyzer/smt/plain_solver.hpp"
+
+#include <z3.h>
+
+namespace heddle::smt {
+namespace {
+
+// One question's context: nothing that was asked before can change an answer.
+class Question {
+ public:
+  Question() {
+    Z3_config config = Z3_mk_config();
+    context_ = Z3_mk_context(config);
+    Z3_del_config(config);
+    Z3_set_error_handler(context_, [](Z3_context, Z3_error_code) {});
+    solver_ = Z3_mk_simple_solver(context_);
+    Z3_solver_inc_ref(context_, solver_);
+  }
+  ~Question() {
+    Z3_solver_dec_ref(context_, solver_);
+    Z3_del_context(context_);
+  }
+  Question(const Question&) = delete;
+  Question& operator=(const Question&) = delete;
+
+  bool failed() const { return Z3_get_error_code(context_) != Z3_OK; }
+
+  void limit(const char* what, std::uint64_t value) {
+    Z3_params params = Z3_mk_params(context_);
+    Z3_params_inc_ref(context_, params);
+    Z3_params_set_uint(context_, params, Z3_mk_string_symbol(context_, what),
+                       static_cast<unsigned>(value));
+    Z3_solver_set_params(context_, solver_, params);
+    Z3_params_dec_ref(context_, params);
+  }
+  void state(const std::string& script) {
+    Z3_solver_from_string(context_, solver_, script.c_str());
+  }
+  Z3_lbool check() { return Z3_solver_check(context_, solver_); }
+
+  std::map<std::string, Integer> model() {
+    std::map<std::string, Integer> values;
+    const Z3_model model = Z3_solver_get_model(context_, solver_);
+    if (model == nullptr) return values;
+    Z3_model_inc_ref(context_, model);
+    for (unsigned index = 0; index < Z3_model_get_num_consts(context_, model); ++index) {
+      const Z3_func_decl constant = Z3_model_get_const_decl(context_, model, index);
+      const Z3_ast value = Z3_model_get_const_interp(context_, model, constant);
+      if (value == nullptr || Z3_get_ast_kind(context_, value) != Z3_NUMERAL_AST) continue;
+      const std::string name = Z3_get_symbol_string(context_, Z3_get_decl_name(context_, constant));
+      const std::string text = Z3_get_numeral_string(context_, value);
+      const bool negative = text[0] == '-';
+      const auto number = Integer::parse(text.substr(negative ? 1 : 0));
+      if (number) values[name] = negative ? -*number : *number;
+    }
+    Z3_model_dec_ref(context_, model);
+    return values;
+  }
+
+ private:
+  Z3_context context_;
+  Z3_solver solver_;
+};
+
+}  // namespace
+
+Reply solve_plainly(const std::string& script, std::uint64_t resource_limit, bool with_model) {
+  Question question;
+  question.state(script);
+  // An assertion that was not read is one less: no answer about the others is an answer.
+  if (question.failed()) return {Answer::kUnknown, {}, "z3 did not accept the script"};
+  question.limit("rlimit", resource_limit);
+  question.limit("timeout", resource_limit / 250 + 200);
+  const Z3_lbool answer = question.check();
+  if (question.failed() || answer == Z3_L_UNDEF) {
+    return {Answer::kUnknown, {}, "z3 gave up within its resource limit"};
+  }
+  if (answer == Z3_L_FALSE) return {Answer::kUnsat, {}, {}};
+  return {Answer::kSat, with_model ? question.model() : std::map<std::string, Integer>(), {}};
+}
+
+}  // namespace heddle::smt
