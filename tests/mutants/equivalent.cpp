@@ -52,6 +52,9 @@ const Argument kArguments[] = {
      "writes "
      "is read behind the next barrier only",
      R"(\w+_cached decode .*)"},
+    {"drop_barrier", R"(__syncthreads\(\);)", "",
+     "it follows the list of A's entries, of which a row has one, so that 32 are never there",
+     R"(sqrt_cached backward .*)", "Index term = 0;"},
     {"delay_barrier", R"(__syncthreads\(\);)", R"(count = 0; / __syncthreads\(\);)",
      "the count is a thread's own, and all of its uses are before or behind both"},
     {"ir_statements_swapped", R"(if \(p(_\d)? < above(_\d)?\) \{)", R"(term(_\d)? \+= 1;)",
