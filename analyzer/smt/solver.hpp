@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Decides one SMT-LIB 2 script with Z3, given the text and nothing else. Work is bounded by Z3's
-// resource counter and not by the clock, so an answer repeats on any machine.
+// resource counter and the thread's own time. For nonlinear arithmetic Z3 turns from one strategy
+// to the next by the clock, so on a busy machine an answer may be missing, but never another one.
 #pragma once
 
 #include <cstdint>
