@@ -60,7 +60,7 @@ ArtifactOrCode generate_for(const LoadedPattern& loaded, const KernelOptions& op
   if (options.n > generate_options.exact_to) generate_options.exact_to = options.n;
   generate_options.schedule = options.schedule;
   generate_options.architecture = options.architecture;
-  if (options.n > 0 && options.n < generate_options.plan_tokens) {
+  if (options.plan_for_n && options.n > 0 && options.n < generate_options.plan_tokens) {
     generate_options.plan_tokens = options.n;
   }
   generate_options.causality = loaded.causality;

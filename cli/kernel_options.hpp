@@ -22,6 +22,9 @@ struct KernelOptions {
   std::string architecture = "sm_90";
   int head_dim = 64;
   std::int64_t n = 0;  // 0: the command's own choice
+  // Plan for n tokens, to set a prediction beside a count. Elsewhere n never shapes a kernel, so
+  // that what is verified and timed is what generate writes.
+  bool plan_for_n = false;
   std::int64_t batch = 1;
   std::int64_t heads = 4;
 };

@@ -176,6 +176,7 @@ void add_profile(CLI::App& app, ExitCode& result) {
   Command command(app, "profile", "exact counters of an emulated run");
   auto options = add_options(command, "cuda");
   options->profile = true;
+  options->kernel.plan_for_n = true;
   command.when_called([options, &result] { result = profile_kernels(*options); });
 }
 

@@ -321,22 +321,19 @@ class Kernels(Workspace):
         self.assertEqual(first["verdict"], "verified")
 
     def test_verify_accepts_ours_and_rejects_a_broken_text(self):
-        result = data("verify", "log_cached", "--op", "prefill", "--target", "cuda", "--schedule", "simple", "--head-dim", 16,
-                      "-n", 70)
+        result = data("verify", "log_cached", "--op", "prefill", "--target", "cuda", "--head-dim", 16, "-n", 70)
         self.assertEqual(result["verdict"], "verified")
         self.assertTrue(result["obligations"])
         self.assertEqual(result["failures"], [])
         for obligation in result["obligations"]:
             self.assertLessEqual({"name", "verdict", "method"}, set(obligation))
         out = self.path / "k"
-        heddle("generate", "log_cached", "--op", "prefill", "--target", "cuda", "--schedule", "simple",
-               "--head-dim", 16, "-o", out)
+        heddle("generate", "log_cached", "--op", "prefill", "--target", "cuda", "--head-dim", 16, "-o", out)
         manifest = json.loads((out / "manifest.json").read_text())
         text = (out / manifest["kernels"][0]["file"]).read_text()
         broken = self.write("broken.cu", text.replace("__syncthreads();", "", 1))
         self.assertIn("__syncthreads();", text)
-        result = data("verify", "log_cached", "--op", "prefill", "--target", "cuda", "--schedule", "simple", "--head-dim", 16,
-                      "-n", 70,
+        result = data("verify", "log_cached", "--op", "prefill", "--target", "cuda", "--head-dim", 16, "-n", 70,
                       "--kernel", broken, code=1)
         self.assertEqual(result["verdict"], "rejected")
         self.assertTrue(result["failures"])
