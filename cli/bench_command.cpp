@@ -8,7 +8,7 @@
 #include "cli/pattern_argument.hpp"
 #include "cli/rows.hpp"
 #include "cli/verification.hpp"
-#include "runtime/cuda_driver.hpp"
+#include "runtime/load/cuda_driver.hpp"
 
 namespace heddle {
 namespace {

@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <memory>
 
-#include "runtime/bench_launch.hpp"
-#include "runtime/device_launch.hpp"
-#include "runtime/kernel.hpp"
+#include "runtime/bench/device_launch.hpp"
+#include "runtime/bench/launch.hpp"
+#include "runtime/load/kernel.hpp"
 
 namespace heddle {
 

@@ -9,7 +9,7 @@
 #include "cli/kernel_options.hpp"
 #include "patterns/materialize.hpp"
 #include "patterns/text_writer.hpp"
-#include "runtime/bench.hpp"
+#include "runtime/bench/bench.hpp"
 
 namespace heddle {
 

@@ -17,7 +17,7 @@
 #include "analyzer/proof/prove.hpp"
 #include "cli/analysis.hpp"
 #include "patterns/sha256.hpp"
-#include "runtime/host_compiler.hpp"
+#include "runtime/load/host_compiler.hpp"
 
 namespace heddle {
 namespace {

@@ -9,9 +9,9 @@
 #include "cli/analysis.hpp"
 #include "cli/pictures.hpp"
 #include "codegen/generate.hpp"
-#include "runtime/bench.hpp"
-#include "runtime/report.hpp"
-#include "runtime/verify.hpp"
+#include "runtime/bench/bench.hpp"
+#include "runtime/report/report.hpp"
+#include "runtime/verify/verify.hpp"
 
 namespace heddle {
 

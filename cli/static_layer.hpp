@@ -5,7 +5,7 @@
 #include <string>
 
 #include "codegen/generate.hpp"
-#include "runtime/verify.hpp"
+#include "runtime/verify/verify.hpp"
 
 namespace heddle {
 

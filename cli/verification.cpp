@@ -11,9 +11,9 @@
 #include "cli/console.hpp"
 #include "cli/rows.hpp"
 #include "cli/static_layer.hpp"
-#include "runtime/nvrtc.hpp"
-#include "runtime/roofline.hpp"
-#include "runtime/verify_store.hpp"
+#include "runtime/load/nvrtc.hpp"
+#include "runtime/verify/roofline.hpp"
+#include "runtime/verify/store.hpp"
 
 namespace heddle {
 namespace {

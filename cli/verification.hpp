@@ -8,7 +8,7 @@
 #include "cli/kernel_options.hpp"
 #include "patterns/pattern.hpp"
 #include "patterns/text_writer.hpp"
-#include "runtime/verify.hpp"
+#include "runtime/verify/verify.hpp"
 
 namespace heddle {
 

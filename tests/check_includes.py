@@ -19,7 +19,7 @@ ALLOWED = {
 }
 EXTRA = {"runtime": {"codegen/manifest.hpp"}}
 
-# The same inside the analyzer. The auditor shares nothing with the prover, the rules or the measures.
+# The same inside the analyzer and the runtime. The auditor shares nothing with the prover, the rules or the measures.
 PARTS = {
     "analyzer/smt": [],
     "analyzer/certificate": [],
@@ -30,6 +30,13 @@ PARTS = {
     "analyzer/evidence": ["analyzer/certificate/", "analyzer/audit/arithmetic.hpp"],
     "analyzer/proof": ["analyzer/certificate/", "analyzer/evidence/evidence.hpp", "analyzer/measures/", "analyzer/rules/",
                        "analyzer/smt/"],
+    "runtime/load": [],
+    "runtime/report": [],
+    "runtime/reference": [],
+    "runtime/emulator": ["runtime/load/"],
+    "runtime/verify": ["runtime/emulator/emulated_kernel.hpp", "runtime/emulator/finite_field.hpp",
+                       "runtime/load/host_compiler.hpp", "runtime/load/nvrtc.hpp", "runtime/reference/"],
+    "runtime/bench": ["runtime/load/", "runtime/reference/"],
 }
 
 # third-party prefix -> folders or files that may include it
@@ -38,7 +45,7 @@ HOMES = {
     "boost/graph": ["analyzer/"],
     "boost/context": ["runtime/emulator/"],
     "boost/multiprecision": ["patterns/integer.cpp"],
-    "Eigen": ["runtime/"],
+    "Eigen": ["runtime/reference/", "runtime/bench/"],
     "CLI/": ["cli/"],
     "openssl": ["patterns/sha256.cpp"],
 }

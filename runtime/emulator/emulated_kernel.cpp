@@ -9,8 +9,8 @@
 
 #include "runtime/emulator/device/texts.hpp"
 #include "runtime/emulator/engine.hpp"
-#include "runtime/host_compiler.hpp"
-#include "runtime/kernel_entry_text.hpp"
+#include "runtime/load/host_compiler.hpp"
+#include "runtime/load/kernel_entry_text.hpp"
 
 namespace heddle::emulator {
 namespace {

@@ -10,7 +10,7 @@
 
 #include "codegen/manifest.hpp"
 #include "runtime/emulator/finding.hpp"
-#include "runtime/finite_field.hpp"
+#include "runtime/emulator/finite_field.hpp"
 
 namespace heddle::emulator {
 

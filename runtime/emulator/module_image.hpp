@@ -11,7 +11,7 @@
 
 #include "patterns/result.hpp"
 #include "runtime/emulator/device/bridge.hpp"
-#include "runtime/shared_object.hpp"
+#include "runtime/load/shared_object.hpp"
 
 namespace heddle::emulator {
 

@@ -3,7 +3,7 @@
 
 #include <sstream>
 
-#include "runtime/subprocess.hpp"
+#include "runtime/load/subprocess.hpp"
 
 namespace heddle::emulator {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "codegen/generate.hpp"
 #include "patterns/pattern.hpp"
-#include "runtime/verify.hpp"
+#include "runtime/verify/verify.hpp"
 
 namespace heddle::alarms {
 

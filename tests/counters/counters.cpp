@@ -6,8 +6,8 @@
 #include "patterns/builtin_patterns.hpp"
 #include "patterns/parser.hpp"
 #include "patterns/pattern.hpp"
-#include "runtime/problem_binding.hpp"
-#include "runtime/verify_session.hpp"
+#include "runtime/reference/problem_binding.hpp"
+#include "runtime/verify/session.hpp"
 
 namespace heddle::counting {
 namespace {

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "codegen/generate.hpp"
-#include "runtime/verify_launch.hpp"
+#include "runtime/verify/launch.hpp"
 
 namespace heddle::counting {
 

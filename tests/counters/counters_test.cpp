@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "patterns/ast_print.hpp"
-#include "runtime/verify.hpp"
+#include "runtime/verify/verify.hpp"
 #include "tests/catch.hpp"
 
 namespace heddle::counting {

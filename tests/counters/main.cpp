@@ -14,8 +14,8 @@
 
 #include "patterns/ast_print.hpp"
 #include "patterns/builtin_patterns.hpp"
-#include "runtime/nvrtc.hpp"
-#include "runtime/verify.hpp"
+#include "runtime/load/nvrtc.hpp"
+#include "runtime/verify/verify.hpp"
 #include "tests/counters/counters.hpp"
 
 namespace heddle::counting {

@@ -17,8 +17,8 @@
 #include "patterns/parser.hpp"
 #include "patterns/pattern.hpp"
 #include "runtime/emulator/device/texts.hpp"
-#include "runtime/subprocess.hpp"
-#include "runtime/verify.hpp"
+#include "runtime/load/subprocess.hpp"
+#include "runtime/verify/verify.hpp"
 #include "tests/mutants/generator_mutator.hpp"
 
 namespace heddle::mutants {

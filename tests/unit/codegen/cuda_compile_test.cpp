@@ -16,7 +16,7 @@
 #include "codegen/generate.hpp"
 #include "patterns/builtin_patterns.hpp"
 #include "patterns/parser.hpp"
-#include "runtime/nvrtc.hpp"
+#include "runtime/load/nvrtc.hpp"
 #include "tests/catch.hpp"
 
 namespace heddle {

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/load/launch_check.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <limits>
+#include <optional>
+#include <string>
+
+namespace heddle {
+namespace {
+
+constexpr std::int64_t kLargestSize = std::numeric_limits<std::int32_t>::max();
+
+bool is_decimal(const std::string& text) {
+  return !text.empty() &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+class Sizes {
+ public:
+  Sizes(const Manifest& manifest, const LaunchValues& values) : values_(values.sizes) {
+    own_["head_dim"] = manifest.head_dim;
+    own_["state_dim"] = manifest.state_dim;
+  }
+
+  Result<std::int64_t> of(const std::string& name) const {
+    if (is_decimal(name)) return bounded(name, name.size() > 9 ? -1 : std::stoll(name));
+    const auto own = own_.find(name);
+    const auto given = values_.find(name);
+    if (own != own_.end()) {
+      if (given != values_.end() && given->second != own->second) {
+        return Error{fmt::format("the kernel was made for {} = {}, not {}", name, own->second,
+                                 given->second)};
+      }
+      return own->second;
+    }
+    if (given == values_.end()) return Error{fmt::format("the size \"{}\" is not given", name)};
+    return bounded(name, given->second);
+  }
+
+  // The product of extents; far below overflow, since it must be addressable.
+  Result<std::int64_t> product(const std::vector<std::string>& extents) const {
+    std::int64_t total = 1;
+    for (const std::string& extent : extents) {
+      const auto size = of(extent);
+      if (!size) return size.error();
+      if (*size != 0 && total > (std::int64_t{1} << 48) / *size) {
+        return Error{"the sizes describe more memory than can be addressed"};
+      }
+      total *= *size;
+    }
+    return total;
+  }
+
+ private:
+  static Result<std::int64_t> bounded(const std::string& name, std::int64_t value) {
+    if (value < 0 || value > kLargestSize) {
+      return Error{fmt::format("the size \"{}\" must lie between 0 and {}", name, kLargestSize)};
+    }
+    return value;
+  }
+  const std::map<std::string, std::int64_t>& values_;
+  std::map<std::string, std::int64_t> own_;
+};
+
+bool starts_with(const std::string& text, const char* prefix) { return text.rfind(prefix, 0) == 0; }
+
+Result<void*> check_buffer(const Argument& argument, const KernelEntry& entry, const Sizes& sizes,
+                           const LaunchValues& values) {
+  const auto given = values.buffers.find(argument.name);
+  const BufferView view = given != values.buffers.end() ? given->second : BufferView{};
+  const auto count = sizes.product(argument.shape);
+  if (!count) return count.error();
+  if (view.data == nullptr) {
+    // What may be missing: something without elements, and a state before the first token.
+    if (*count == 0) return static_cast<void*>(nullptr);
+    if (starts_with(argument.name, "initial_")) {
+      const auto start = sizes.of("start");
+      if (start && *start == 0) return static_cast<void*>(nullptr);
+    }
+    return Error{fmt::format("the buffer \"{}\" is not given", argument.name)};
+  }
+  if (view.type != argument.type) {
+    return Error{fmt::format("the buffer \"{}\" holds {}, the kernel takes {}", argument.name,
+                             name_of(view.type), name_of(argument.type))};
+  }
+  const std::size_t element = size_of(argument.type);
+  const std::size_t needed = static_cast<std::size_t>(*count) * element;
+  if (view.bytes < needed) {
+    return Error{fmt::format("the buffer \"{}\" has {} bytes, the sizes ask for {}", argument.name,
+                             view.bytes, needed)};
+  }
+  if (reinterpret_cast<std::uintptr_t>(view.data) % element != 0) {
+    return Error{fmt::format("the buffer \"{}\" is not aligned to its {} bytes an element",
+                             argument.name, element)};
+  }
+  if (entry.alignment > 0 && argument.type != ElementType::kI32 &&
+      reinterpret_cast<std::uintptr_t>(view.data) % static_cast<unsigned>(entry.alignment) != 0) {
+    return Error{
+        fmt::format("the buffer \"{}\" is not aligned to the {} bytes that the kernel moves"
+                    " at once",
+                    argument.name, entry.alignment)};
+  }
+  return view.data;
+}
+
+bool takes(const KernelEntry& entry, const std::string& name) {
+  return std::any_of(entry.arguments.begin(), entry.arguments.end(),
+                     [&](const Argument& argument) { return argument.name == name; });
+}
+
+// Too few slots would make a kernel overwrite what a later row reads.
+std::optional<Error> check_slots(const CacheLayout& layout, const std::string& name,
+                                 const KernelEntry& entry, const Sizes& sizes) {
+  if (layout.retention == CacheRetention::kNone || !takes(entry, name)) return std::nullopt;
+  const auto start = sizes.of("start");
+  const auto tokens = entry.op == "decode" ? Result<std::int64_t>(1) : sizes.of("tokens");
+  const auto slots = sizes.of(name);
+  if (!slots) return slots.error();
+  if (!start || !tokens) return std::nullopt;  // the kernel takes none: nothing to add up
+  // A prefill from the first token on without slots: its caller wants no state.
+  if (entry.op == "prefill" && *start == 0 && *slots == 0) return std::nullopt;
+  const std::int64_t length = *start + *tokens;
+  const auto needed = layout.retention == CacheRetention::kAll ? Result<std::int64_t>(length)
+                                                               : layout.slots(length);
+  if (!needed) return needed.error();
+  if (*slots < *needed) {
+    return Error{fmt::format("a sequence of {} tokens needs {} = {}, and {} is given", length, name,
+                             *needed, *slots)};
+  }
+  return std::nullopt;
+}
+
+// A row of coefficients has a column for each of its entries.
+std::optional<Error> check_width(const RowWidth& width, const std::string& name,
+                                 const KernelEntry& entry, const Sizes& sizes) {
+  if (!takes(entry, name)) return std::nullopt;
+  if (!width.stated()) return Error{"the manifest does not say what \"" + name + "\" must be"};
+  const auto start = takes(entry, "start") ? sizes.of("start") : Result<std::int64_t>(0);
+  const auto tokens = entry.op == "decode" ? Result<std::int64_t>(1) : sizes.of("tokens");
+  const auto columns = sizes.of(name);
+  for (const Result<std::int64_t>* size : {&start, &tokens, &columns}) {
+    if (!*size) return size->error();
+  }
+  const auto needed = width.columns(*start + *tokens);
+  if (!needed) return needed.error();
+  if (*columns < *needed) {
+    return Error{
+        fmt::format("coefficients of a sequence of {} tokens need {} >= {}, and {} is "
+                    "given",
+                    *start + *tokens, name, *needed, *columns)};
+  }
+  return std::nullopt;
+}
+
+// Rows are numbered in 31 bits, and kernels place tokens by their distance from `start`: all of the
+// sequence side by side has to be addressable, whatever the buffers hold.
+std::optional<Error> check_length(const KernelEntry& entry, const Sizes& sizes) {
+  const auto start = sizes.of("start");
+  const auto tokens = entry.op == "decode" ? Result<std::int64_t>(1) : sizes.of("tokens");
+  if (!takes(entry, "start") || !start || !tokens) return std::nullopt;
+  const std::int64_t length = *start + *tokens;
+  if (length > kLargestSize) {
+    return Error{fmt::format("a sequence has at most {} tokens", kLargestSize)};
+  }
+  const auto row = sizes.product({"heads", "head_dim"});
+  if (row && *row > (std::int64_t{1} << 48) / std::max<std::int64_t>(length, 1)) {
+    return Error{"the sizes describe more memory than can be addressed"};
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Result<CheckedLaunch> check_launch(const Manifest& manifest, const KernelEntry& entry,
+                                   const LaunchValues& values) {
+  // Without a state between launches there is nothing for a gradient to arrive through.
+  const auto start = values.sizes.find("start");
+  if (entry.op == "backward" && start != values.sizes.end() && start->second != 0) {
+    return Error{"a backward kernel takes the whole sequence at once: start must be 0"};
+  }
+  const Sizes sizes(manifest, values);
+  CheckedLaunch launch;
+  SharedLaunch shared;
+  if (!entry.shared_rows.empty()) {
+    const auto tokens = sizes.of("tokens");
+    const auto before = sizes.of("start");
+    if (!tokens) return tokens.error();
+    if (!before) return before.error();
+    shared = shared_launch(manifest, entry, *tokens, *before);
+    launch.shared_bytes = shared.bytes;
+  }
+  for (const Argument& argument : entry.arguments) {
+    if (const std::int64_t* const rows = shared.find(argument.name)) {
+      launch.arguments.emplace_back(static_cast<std::int32_t>(*rows));
+    } else if (argument.kind == ArgumentKind::kBuffer) {
+      const auto data = check_buffer(argument, entry, sizes, values);
+      if (!data) return data.error();
+      launch.arguments.emplace_back(*data);
+    } else if (argument.kind == ArgumentKind::kSize) {
+      const auto size = sizes.of(argument.name);
+      if (!size) return size.error();
+      launch.arguments.emplace_back(static_cast<std::int32_t>(*size));
+    } else {
+      const auto scalar = values.scalars.find(argument.name);
+      if (scalar == values.scalars.end()) {
+        return Error{fmt::format("the scalar \"{}\" is not given", argument.name)};
+      }
+      launch.arguments.emplace_back(scalar->second);
+    }
+  }
+  if (auto error = check_length(entry, sizes)) return *error;
+  if (auto error = check_slots(manifest.cache_a, "slots_a", entry, sizes)) return *error;
+  if (auto error = check_slots(manifest.cache_b, "slots_b", entry, sizes)) return *error;
+  if (auto error = check_width(manifest.width_a, "width_a", entry, sizes)) return *error;
+  if (auto error = check_width(manifest.width_b, "width_b", entry, sizes)) return *error;
+  const auto blocks = sizes.product(entry.grid);
+  if (!blocks) return blocks.error();
+  if (*blocks > kLargestSize) return Error{"the launch has more blocks than a grid may have"};
+  launch.blocks = *blocks;
+  return launch;
+}
+
+}  // namespace heddle

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/reference/problem_gradients.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <thread>
+
+#include "runtime/reference/reference.hpp"
+
+namespace heddle {
+namespace {
+
+// Below this share of what was added up, a gradient is what its rounding errors left of it.
+constexpr double kCancelled = 0.05;
+
+double norm_of(const std::vector<double>& values) {
+  double square = 0.0;
+  for (const double value : values) square += value * value;
+  return std::sqrt(square);
+}
+
+using Member = std::vector<double> HeadGradients::*;
+struct NamedGradient {
+  const char* name;
+  Member member;
+};
+constexpr NamedGradient kGradients[] = {
+    {"dx", &HeadGradients::dx},           {"dq", &HeadGradients::dq},
+    {"dk", &HeadGradients::dk},           {"dcoef_a", &HeadGradients::dcoef_a},
+    {"dcoef_b", &HeadGradients::dcoef_b}, {"dgate", &HeadGradients::dgate}};
+
+// Into [batch, tokens, heads, ...] from one head's [tokens, ...].
+void place(const Sizes& s, std::int64_t b, std::int64_t h, const std::vector<double>& head,
+           std::vector<double>& all) {
+  const auto last = static_cast<std::int64_t>(head.size()) / s.tokens;
+  for (std::int64_t t = 0; t < s.tokens; ++t) {
+    std::copy_n(head.begin() + t * last, last,
+                all.begin() + ((b * s.tokens + t) * s.heads + h) * last);
+  }
+}
+
+}  // namespace
+
+GradientProblem solve_gradients(const ProblemOptions& options, const Rows& rows, int threads) {
+  GradientProblem solved;
+  Problem& problem = solved.problem;
+  problem = make_problem(options, rows);
+  const Sizes& s = problem.sizes;
+  const std::vector<std::int64_t> shape = {s.batch, s.tokens, s.heads, s.head_dim};
+  const std::vector<double> output = reference_output(problem, rows, threads).y;
+  HostBuffer y(problem.dtype, shape);
+  HostBuffer dy(problem.dtype, shape);
+  RandomSource random(options.seed + 7777);
+  for (std::int64_t e = 0; e < y.count(); ++e) {
+    y.set(e, output[static_cast<std::size_t>(e)]);
+    dy.set(e, random.normal());
+  }
+  for (const NamedGradient& gradient : kGradients) {
+    const auto input = problem.inputs.find(std::string(gradient.name).substr(1));
+    if (input == problem.inputs.end()) continue;
+    const auto count = static_cast<std::size_t>(input->second.count());
+    solved.expected[gradient.name].resize(count);
+    solved.magnitude[gradient.name].resize(count);
+  }
+
+  std::atomic<std::int64_t> next{0};
+  const auto work = [&] {
+    for (std::int64_t bh = next++; bh < s.batch * s.heads; bh = next++) {
+      const std::int64_t b = bh / s.heads;
+      const std::int64_t h = bh % s.heads;
+      const HeadInputs inputs = head_inputs(problem, b, h);
+      std::vector<double> head_dy;
+      for (std::int64_t t = 0; t < s.tokens; ++t) {
+        const std::int64_t from = ((b * s.tokens + t) * s.heads + h) * s.head_dim;
+        for (std::int64_t c = 0; c < s.head_dim; ++c) head_dy.push_back(dy.get(from + c));
+      }
+      const HeadGradients gradients = reference_gradients(inputs, rows, head_dy);
+      const HeadGradients magnitudes = gradient_magnitudes(inputs, rows, head_dy);
+      for (const NamedGradient& gradient : kGradients) {
+        const auto found = solved.expected.find(gradient.name);
+        if (found == solved.expected.end()) continue;
+        place(s, b, h, gradients.*gradient.member, found->second);
+        place(s, b, h, magnitudes.*gradient.member, solved.magnitude.at(gradient.name));
+      }
+    }
+  };
+  std::vector<std::thread> helpers;
+  for (int t = 1; t < threads; ++t) helpers.emplace_back(work);
+  work();
+  for (std::thread& helper : helpers) helper.join();
+  problem.inputs.insert_or_assign("y", std::move(y));
+  problem.inputs.insert_or_assign("dy", std::move(dy));
+  return solved;
+}
+
+Agreement compare_gradient(const GradientProblem& solved, const std::string& name,
+                           const HostBuffer& result) {
+  const std::vector<double>& expected = solved.expected.at(name);
+  const std::vector<double>& magnitude = solved.magnitude.at(name);
+  const std::int64_t row = result.shape().size() == 4 ? result.shape().back() : 1;
+  if (result.count() == 0) return {};
+  Agreement agreement = compare(result, expected, row, magnitude);
+  const double norm = norm_of(expected);
+  const double least = kCancelled * norm_of(magnitude);
+  // compare() divides by the norm itself, which may be zero.
+  if (norm < least) agreement.relative_error *= norm / least;
+  if (norm == 0.0 && least > 0.0) {
+    agreement.relative_error =
+        agreement.max_absolute_error * std::sqrt(static_cast<double>(result.count())) / least;
+  }
+  return agreement;
+}
+
+Tolerance gradient_tolerance(ElementType type, double largest_logit) {
+  Tolerance tolerance = tolerance_for(type, largest_logit);
+  const double logits = 8.0 * largest_logit * 0x1p-23;
+  if (type == ElementType::kF32) tolerance.relative = 1e-5 + logits;
+  if (type == ElementType::kBF16) tolerance.relative = 1e-2 + logits;
+  return tolerance;
+}
+
+}  // namespace heddle

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/reference/reference.hpp"
+
+#include <Eigen/Dense>
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <thread>
+
+namespace heddle {
+namespace {
+
+using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+using MatrixView = Eigen::Map<const Matrix>;
+using VectorView = Eigen::Map<const Eigen::VectorXd>;
+using MutableVectorView = Eigen::Map<Eigen::VectorXd>;
+
+MatrixView view(const std::vector<double>& values, std::int64_t rows, std::int64_t columns) {
+  assert_that(static_cast<std::int64_t>(values.size()) == rows * columns, "extents of a matrix");
+  return {values.data(), rows, columns};
+}
+
+// take(first row, rows, first entry): the intervals of row i as blocks of consecutive matrix rows.
+template <typename Take>
+void for_each_block(const RowTable& table, std::int64_t i, Take&& take) {
+  std::int64_t entry = 0;
+  for (const Interval& interval : table.row(i)) {
+    const std::int64_t length = interval.high - interval.low + 1;
+    take(interval.low - 1, length, entry);
+    entry += length;
+  }
+}
+
+// scale q_i . k_j + bias for the positions j of row i.
+std::vector<double> logits(const HeadInputs& inputs, const RowTable& table, std::int64_t i,
+                           double bias) {
+  const MatrixView q = view(inputs.q, inputs.tokens, inputs.query_dim);
+  const MatrixView k = view(inputs.k, inputs.tokens, inputs.query_dim);
+  std::vector<double> values(static_cast<std::size_t>(table.size(i)));
+  MutableVectorView all(values.data(), table.size(i));
+  for_each_block(table, i, [&](auto first, auto length, auto entry) {
+    all.segment(entry, length) =
+        inputs.scale * (k.middleRows(first, length) * q.row(i - 1).transpose());
+  });
+  all.array() += bias;
+  return values;
+}
+
+std::vector<double> given_coefficients(const std::vector<double>& coefficients, std::int64_t width,
+                                       std::int64_t size, std::int64_t i) {
+  const auto row = coefficients.begin() + (i - 1) * width;
+  std::vector<double> values(row, row + size);
+  std::reverse(values.begin(), values.end());  // stored in descending order of position
+  return values;
+}
+
+// target += sum over the row's positions j of coefficients[j] source_j.
+void accumulate(const RowTable& table, std::int64_t i, const std::vector<double>& coefficients,
+                const MatrixView& source, Eigen::RowVectorXd& target) {
+  const VectorView all(coefficients.data(), static_cast<Eigen::Index>(coefficients.size()));
+  for_each_block(table, i, [&](auto first, auto length, auto entry) {
+    target.noalias() += all.segment(entry, length).transpose() * source.middleRows(first, length);
+  });
+}
+
+std::vector<double> linear_head(const HeadInputs& inputs, std::vector<double>* final_state) {
+  const MatrixView q = view(inputs.q, inputs.tokens, inputs.query_dim);
+  const MatrixView k = view(inputs.k, inputs.tokens, inputs.query_dim);
+  const MatrixView x = view(inputs.x, inputs.tokens, inputs.head_dim);
+  std::vector<double> y(inputs.x.size());
+  Matrix state = Matrix::Zero(inputs.query_dim, inputs.head_dim);
+  for (std::int64_t i = 0; i < inputs.tokens; ++i) {
+    state *= inputs.gate[static_cast<std::size_t>(i)];
+    state.noalias() += k.row(i).transpose() * x.row(i);
+    MutableVectorView(y.data() + i * inputs.head_dim, inputs.head_dim) =
+        state.transpose() * q.row(i).transpose();
+  }
+  if (final_state != nullptr) final_state->assign(state.data(), state.data() + state.size());
+  return y;
+}
+
+}  // namespace
+
+HeadInputs head_inputs(const Problem& problem, std::int64_t batch, std::int64_t head) {
+  const Sizes& s = problem.sizes;
+  HeadInputs inputs;
+  inputs.weights = problem.weights;
+  inputs.tokens = s.tokens;
+  inputs.head_dim = s.head_dim;
+  inputs.query_dim = problem.weights == WeightMode::kLinear ? s.state_dim : s.head_dim;
+  inputs.width_a = s.width_a;
+  inputs.width_b = s.width_b;
+  inputs.scale = problem.scale;
+  inputs.gamma = problem.gamma;
+  const auto gather = [&](const char* name, std::int64_t last, std::vector<double>& values) {
+    const auto found = problem.inputs.find(name);
+    if (found == problem.inputs.end()) return;
+    values.reserve(static_cast<std::size_t>(s.tokens * last));
+    for (std::int64_t t = 0; t < s.tokens; ++t) {
+      const std::int64_t from = ((batch * s.tokens + t) * s.heads + head) * last;
+      for (std::int64_t c = 0; c < last; ++c) values.push_back(found->second.get(from + c));
+    }
+  };
+  gather("q", inputs.query_dim, inputs.q);
+  gather("k", inputs.query_dim, inputs.k);
+  gather("x", s.head_dim, inputs.x);
+  gather("coef_a", s.width_a, inputs.coef_a);
+  gather("coef_b", s.width_b, inputs.coef_b);
+  gather("gate", 1, inputs.gate);
+  return inputs;
+}
+
+RowCoefficients row_coefficients(const HeadInputs& inputs, const Rows& rows, std::int64_t i) {
+  if (inputs.weights == WeightMode::kGiven) {
+    return {given_coefficients(inputs.coef_a, inputs.width_a, rows.a.size(i), i),
+            given_coefficients(inputs.coef_b, inputs.width_b, rows.b.size(i), i)};
+  }
+  assert_that(inputs.weights == WeightMode::kSoftmax, "linear weights have no coefficient rows");
+  // The side's weight joins the exponent: (1 - gamma) exp(s) = exp(s + log(1 - gamma)).
+  RowCoefficients row{logits(inputs, rows.a, i, std::log(1.0 - inputs.gamma)),
+                      logits(inputs, rows.b, i, std::log(inputs.gamma))};
+  double largest = -INFINITY;
+  for (const double s : row.a) largest = std::max(largest, s);
+  for (const double s : row.b) largest = std::max(largest, s);
+  double sum = 0.0;
+  for (std::vector<double>* side : {&row.a, &row.b}) {
+    for (double& s : *side) sum += s = std::exp(s - largest);
+  }
+  for (std::vector<double>* side : {&row.a, &row.b}) {
+    for (double& s : *side) s /= sum;
+  }
+  return row;
+}
+
+std::vector<double> reference_head(const HeadInputs& inputs, const Rows& rows,
+                                   std::vector<double>* final_state) {
+  if (inputs.weights == WeightMode::kLinear) return linear_head(inputs, final_state);
+  const std::int64_t d = inputs.head_dim;
+  const MatrixView x = view(inputs.x, inputs.tokens, d);
+  std::vector<double> y(inputs.x.size());
+  for (std::int64_t i = 1; i <= inputs.tokens; ++i) {
+    const RowCoefficients row = row_coefficients(inputs, rows, i);
+    Eigen::RowVectorXd sum = Eigen::RowVectorXd::Zero(d);
+    accumulate(rows.a, i, row.a, x, sum);
+    accumulate(rows.b, i, row.b, view(y, inputs.tokens, d), sum);
+    std::copy_n(sum.data(), d, y.begin() + (i - 1) * d);
+  }
+  return y;
+}
+
+ReferenceOutput reference_output(const Problem& problem, const Rows& rows, int threads) {
+  const Sizes& s = problem.sizes;
+  assert_that(rows.n() >= s.tokens, "rows reach the problem's last token");
+  ReferenceOutput output;
+  output.y.resize(static_cast<std::size_t>(s.batch * s.tokens * s.heads * s.head_dim));
+  const bool linear = problem.weights == WeightMode::kLinear;
+  const std::int64_t state_size = s.state_dim * s.head_dim;
+  if (linear) output.state.resize(static_cast<std::size_t>(s.batch * s.heads * state_size));
+
+  std::atomic<std::int64_t> next{0};
+  const auto work = [&] {
+    for (std::int64_t bh = next++; bh < s.batch * s.heads; bh = next++) {
+      const std::int64_t b = bh / s.heads;
+      const std::int64_t h = bh % s.heads;
+      std::vector<double> state;
+      const std::vector<double> y = reference_head(head_inputs(problem, b, h), rows, &state);
+      for (std::int64_t t = 0; t < s.tokens; ++t) {
+        std::copy_n(y.begin() + t * s.head_dim, s.head_dim,
+                    output.y.begin() + ((b * s.tokens + t) * s.heads + h) * s.head_dim);
+      }
+      if (linear) std::copy(state.begin(), state.end(), output.state.begin() + bh * state_size);
+    }
+  };
+  std::vector<std::thread> helpers;
+  for (int t = 1; t < threads; ++t) helpers.emplace_back(work);
+  work();
+  for (std::thread& helper : helpers) helper.join();
+  return output;
+}
+
+std::vector<double> reference_state(const Problem& problem, std::int64_t tokens) {
+  assert_that(problem.weights == WeightMode::kLinear && tokens <= problem.sizes.tokens,
+              "a state of this problem");
+  std::vector<double> states;
+  for (std::int64_t bh = 0; bh < problem.sizes.batch * problem.sizes.heads; ++bh) {
+    HeadInputs inputs = head_inputs(problem, bh / problem.sizes.heads, bh % problem.sizes.heads);
+    inputs.tokens = tokens;
+    inputs.q.resize(static_cast<std::size_t>(tokens * inputs.query_dim));
+    inputs.k.resize(static_cast<std::size_t>(tokens * inputs.query_dim));
+    inputs.x.resize(static_cast<std::size_t>(tokens * inputs.head_dim));
+    std::vector<double> state;
+    linear_head(inputs, &state);
+    states.insert(states.end(), state.begin(), state.end());
+  }
+  return states;
+}
+
+}  // namespace heddle

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// The float64 oracle: Y = (I - B)^-1 A X row by row, straight from the definition, with no code in
+// common with any kernel. Inputs are taken as stored, so the oracle sees what the kernel sees; y
+// is never rounded. The only user of Eigen besides the baselines.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "patterns/materialize.hpp"
+#include "runtime/reference/problem.hpp"
+
+namespace heddle {
+
+// The inputs of one batch and head as float64, row-major [tokens, dimension].
+struct HeadInputs {
+  WeightMode weights = WeightMode::kSoftmax;
+  std::int64_t tokens = 0;
+  std::int64_t head_dim = 0;
+  std::int64_t query_dim = 0;  // of q and k: head_dim, or state_dim for linear
+  std::int64_t width_a = 0;
+  std::int64_t width_b = 0;
+  double scale = 1.0;
+  double gamma = 0.5;
+  std::vector<double> q, k, x, coef_a, coef_b, gate;
+};
+HeadInputs head_inputs(const Problem& problem, std::int64_t batch, std::int64_t head);
+
+// A[i, j] and B[i, j] over the positions of row i, ascending as for_each_position visits them.
+//   softmax: A weighs (1 - gamma) exp(s_ij) and B gamma exp(s_ij), over their joint sum,
+//            s_ij = scale q_i . k_j; a row without entries has no coefficients,
+//            and 0 < gamma < 1.
+//   given:   entry e of the arrays is the e-th position in descending order.
+struct RowCoefficients {
+  std::vector<double> a;
+  std::vector<double> b;
+};
+RowCoefficients row_coefficients(const HeadInputs& inputs, const Rows& rows, std::int64_t i);
+
+// y of one head, [tokens, head_dim]. For linear weights, state_i = k_i x_i^T + gate_i state_(i-1)
+// and y_i = q_i^T state_i; the final state goes to *final_state, [state_dim, head_dim], if given.
+std::vector<double> reference_head(const HeadInputs& inputs, const Rows& rows,
+                                   std::vector<double>* final_state = nullptr);
+
+struct ReferenceOutput {
+  std::vector<double> y;  // [batch, tokens, heads, head_dim]
+  std::vector<double>
+      state;  // linear only: after the last token, [batch, heads, state_dim, head_dim]
+};
+// All heads, spread over `threads` threads.
+ReferenceOutput reference_output(const Problem& problem, const Rows& rows, int threads = 1);
+
+// The linear state after the first `tokens` tokens, [batch, heads, state_dim, head_dim].
+std::vector<double> reference_state(const Problem& problem, std::int64_t tokens);
+
+// The gradients of sum(dy * y) for one head. With lambda = (I - B)^-T dy: dx = A^T lambda,
+// dA_ij = lambda_i . x_j, dB_ij = lambda_i . y_j. For linear weights, with
+// G_i = q_i dy_i^T + gate_(i+1) G_(i+1), the gradient of state_i: dq_i = state_i dy_i,
+// dk_i = G_i x_i, dx_i = G_i^T k_i, dgate_i = <G_i, state_(i-1)>.
+struct HeadGradients {
+  std::vector<double> dx, dq, dk;        // dq and dk for softmax and linear
+  std::vector<double> dcoef_a, dcoef_b;  // for given, as the coefficients; 0 beyond a row's end
+  std::vector<double> dgate;             // for linear
+};
+HeadGradients reference_gradients(const HeadInputs& inputs, const Rows& rows,
+                                  const std::vector<double>& dy);
+// What the gradients would be if nothing cancelled: every product and every difference on the way
+// by its absolute value, the weights as they are. Rounding errors are of this size times 2^-24.
+HeadGradients gradient_magnitudes(const HeadInputs& inputs, const Rows& rows,
+                                  const std::vector<double>& dy);
+
+}  // namespace heddle

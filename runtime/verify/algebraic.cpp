@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/verify/algebraic.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include "runtime/verify/field_session.hpp"
+
+namespace heddle {
+namespace {
+
+constexpr std::int64_t kManySlots = 70;  // more than a warp has lanes
+
+// Tokens (start, tokens] of a sequence, from the definition's state after `start`.
+struct Scenario {
+  std::int64_t tokens = 1;
+  std::int64_t start = 0;
+  std::int64_t batch = 1;
+  std::int64_t heads = 1;
+  std::int64_t spare = 0;
+};
+
+class Planner {
+ public:
+  Planner(const VerifyContext& context, Ledger& ledger)
+      : context_(context), ledger_(ledger), budget_(context.options.algebraic_budget) {
+    // Comparisons occur where a running maximum is kept.
+    if (context.weights != WeightMode::kSoftmax) ledger.not_applicable(Duty::kAnyOrder);
+  }
+  ~Planner() {
+    if (longest_ > 0) ledger_.remark(Duty::kIdentity, confidence());
+  }
+  Planner(const Planner&) = delete;
+  Planner& operator=(const Planner&) = delete;
+
+  std::optional<FieldSession> begin(const Scenario& scenario) {
+    if (!reachable(scenario.tokens) || ledger_.rejected()) return std::nullopt;
+    Sizes sizes = sizes_of(scenario);
+    sizes.tokens = scenario.tokens;
+    const std::uint64_t seed =
+        context_.options.seed + 7919 * static_cast<std::uint64_t>(++sessions_);
+    auto solved = std::make_shared<SolvedFieldProblem>();
+    solved->problem = make_field_problem(context_.weights, sizes, context_.rows, seed);
+    solved->y = field_output(solved->problem, context_.rows);
+    Result<FieldSession> session = FieldSession::begin(
+        context_.manifest, context_.rows, std::move(solved), scenario.start, scenario.spare, seed);
+    if (session) return *std::move(session);
+    ledger_.failed(Duty::kFieldState, scenario.tokens,
+                   {"cache_layout", session.error().message, "manifest"});
+    return std::nullopt;
+  }
+
+  bool advance(FieldSession& session, const KernelUnderTest& kernel, const Scenario& scenario,
+               std::int64_t count) {
+    const std::int64_t work =
+        launch_work(context_.rows, sizes_of(scenario), context_.weights, session.done(), count);
+    longest_ = std::max(longest_, session.done() + count);
+    return session.advance(kernel, count, work, ledger_);
+  }
+
+  // All tokens in one launch, where the budget allows it.
+  void run(const KernelUnderTest& kernel, const Scenario& scenario) {
+    if (!reachable(scenario.tokens) || ledger_.rejected()) return;
+    const std::int64_t count = scenario.tokens - scenario.start;
+    const std::int64_t work =
+        2 * launch_work(context_.rows, sizes_of(scenario), context_.weights, scenario.start, count);
+    if (work > budget_) {
+      ledger_.skipped(scenario.tokens);
+      return;
+    }
+    budget_ -= work;
+    if (std::optional<FieldSession> session = begin(scenario)) {
+      advance(*session, kernel, scenario, count);
+    }
+  }
+
+  // In one launch per entry of `counts`, each from the state that the one before left.
+  void run_in_steps(const Scenario& scenario,
+                    const std::vector<std::pair<const KernelUnderTest*, std::int64_t>>& steps) {
+    std::optional<FieldSession> session = begin(scenario);
+    for (const auto& [kernel, count] : steps) {
+      if (!session || !advance(*session, *kernel, scenario, count)) return;
+    }
+  }
+
+ private:
+  bool reachable(std::int64_t tokens) const {
+    const auto counted = [tokens](const CacheLayout& layout) {
+      return layout.retention != CacheRetention::kNextRow || tokens <= layout.exact_to;
+    };
+    return tokens < context_.rows.n() && counted(context_.manifest.cache_a) &&
+           counted(context_.manifest.cache_b);
+  }
+  Sizes sizes_of(const Scenario& scenario) const {
+    return {.batch = scenario.batch,
+            .heads = scenario.heads,
+            .head_dim = context_.manifest.head_dim,
+            .state_dim = context_.manifest.state_dim};
+  }
+  // How sure the identity is: see field_degree.
+  std::string confidence() const {
+    const bool softmax = context_.weights == WeightMode::kSoftmax;
+    const std::int64_t length =
+        softmax ? std::min<std::int64_t>(longest_, context_.manifest.head_dim) : longest_;
+    return field_confidence(field_degree(context_.weights, length)) +
+           (length < longest_ ? fmt::format(" (up to {} tokens)", length) : "");
+  }
+
+  const VerifyContext& context_;
+  Ledger& ledger_;
+  std::int64_t budget_;
+  std::int64_t longest_ = 0;
+  std::int64_t sessions_ = 0;
+};
+
+}  // namespace
+
+std::string field_confidence(std::int64_t degree) {
+  const double bits =
+      std::log2(static_cast<double>(kFieldQ)) - std::log2(static_cast<double>(degree));
+  return fmt::format(
+      "modulo 2^61 - 2373, a false identity of degree {} passes with probability below 2^-{}",
+      degree, static_cast<int>(std::floor(bits)));
+}
+
+void check_prefill_algebra(const VerifyContext& context, const KernelUnderTest& prefill,
+                           Ledger& ledger) {
+  Planner planner(context, ledger);
+  for (const Scenario& scenario : std::initializer_list<Scenario>{
+           {.tokens = 1, .batch = 2, .heads = 2},
+           {.tokens = 2, .heads = 3},
+           {.tokens = 17, .batch = 2, .heads = 2},
+           {.tokens = 2, .start = 1},
+           {.tokens = 40, .start = 23, .batch = 2, .heads = 2, .spare = 2},
+           {.tokens = 34},
+           {.tokens = 30, .start = 27, .spare = kManySlots},
+           {.tokens = 64},
+           {.tokens = 66, .start = 2},
+           {.tokens = 130}}) {
+    planner.run(prefill, scenario);
+  }
+  planner.run_in_steps({.tokens = 37, .heads = 2, .spare = 1},
+                       {{&prefill, 19}, {&prefill, 1}, {&prefill, 17}});
+}
+
+void check_decode_algebra(const VerifyContext& context, const KernelUnderTest& decode,
+                          Ledger& ledger) {
+  Planner planner(context, ledger);
+  const auto tokens = [&](std::int64_t count) {
+    return std::vector<std::pair<const KernelUnderTest*, std::int64_t>>(
+        static_cast<std::size_t>(count), {&decode, 1});
+  };
+  planner.run_in_steps({.tokens = 19, .batch = 2, .heads = 2}, tokens(19));
+  planner.run_in_steps({.tokens = 69, .start = 60, .batch = 2, .heads = 2, .spare = 2}, tokens(9));
+  planner.run(decode, {.tokens = 30, .start = 29, .spare = kManySlots});
+  for (const std::int64_t n : {33, 130, 257}) {
+    planner.run(decode, {.tokens = n, .start = n - 1});
+  }
+}
+
+void check_hand_over_algebra(const VerifyContext& context, const KernelUnderTest& prefill,
+                             const KernelUnderTest& decode, Ledger& ledger) {
+  ledger.not_applicable(Duty::kFieldBuilds);
+  Planner planner(context, ledger);
+  planner.run_in_steps({.tokens = 24, .batch = 2, .heads = 2, .spare = 1},
+                       {{&prefill, 18}, {&decode, 1}, {&decode, 1}, {&decode, 1}, {&prefill, 3}});
+}
+
+std::string smallest_algebraic_failure(const VerifyContext& context,
+                                       const KernelUnderTest& kernel) {
+  const std::string& op = kernel.entry().op;
+  return smallest_launch(op, [&](std::int64_t n, std::int64_t batch, std::int64_t heads) {
+    if (op == "backward") return fails_backward_algebra(context, kernel, n, batch, heads);
+    Ledger ledger(op, Layer::kAlgebraic);
+    Planner planner(context, ledger);
+    planner.run(kernel,
+                {.tokens = n, .start = op == "decode" ? n - 1 : 0, .batch = batch, .heads = heads});
+    return ledger.rejected();
+  });
+}
+
+void count_operations(const VerifyContext& context, const KernelUnderTest& kernel,
+                      KernelProfile& profile) {
+  if (kernel.entry().op == "backward") return count_backward_operations(context, kernel, profile);
+  Sizes sizes{.batch = profile.batch,
+              .tokens = profile.start + profile.tokens,
+              .heads = profile.heads,
+              .head_dim = context.manifest.head_dim,
+              .state_dim = context.manifest.state_dim};
+  auto solved = std::make_shared<SolvedFieldProblem>();
+  solved->problem = make_field_problem(context.weights, sizes, context.rows, context.options.seed);
+  solved->y = field_output(solved->problem, context.rows);  // a decode reads earlier outputs
+  const Result<FieldSession> session = FieldSession::begin(
+      context.manifest, context.rows, std::move(solved), profile.start, 0, context.options.seed);
+  if (!session) return;
+  const std::int64_t work =
+      launch_work(context.rows, sizes, context.weights, profile.start, profile.tokens);
+  const Result<LaunchCounters> counters = session->count_launch(kernel, profile.tokens, work);
+  if (!counters) return;
+  profile.flops = counters->additions + counters->multiplications + counters->divisions;
+  profile.exponentials = counters->exponentials;
+}
+
+}  // namespace heddle

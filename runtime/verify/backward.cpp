@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/verify/backward.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "runtime/reference/problem_binding.hpp"
+#include "runtime/reference/problem_gradients.hpp"
+
+namespace heddle {
+namespace {
+
+const std::vector<ThreadOrder> kAllOrders = {ThreadOrder::kForward, ThreadOrder::kReverse,
+                                             ThreadOrder::kShuffled};
+const std::vector<ThreadOrder> kTwoOrders = {ThreadOrder::kReverse, ThreadOrder::kShuffled};
+const std::vector<ThreadOrder> kOneOrder = {ThreadOrder::kShuffled};
+constexpr std::int64_t kOrdersMatter = 100;  // as in plan.cpp, for dearer launches
+constexpr std::int64_t kTypical = 63;
+
+struct Scenario {
+  std::int64_t tokens = 1;
+  std::int64_t batch = 1;
+  std::int64_t heads = 1;
+  Fill fill = Fill::kNormal;
+  float gamma = 0.5F;
+};
+
+class BackwardCheck {
+ public:
+  BackwardCheck(const VerifyContext& context, const KernelUnderTest& kernel, Ledger& ledger)
+      : context_(context), kernel_(kernel), ledger_(ledger), budget_(context.options.work_budget) {}
+
+  // Runs the scenario in as many of the wanted thread orders as the budget allows: all, one, or
+  // none.
+  bool run(const Scenario& scenario, const std::vector<ThreadOrder>& wanted,
+           KernelProfile* profile = nullptr) {
+    if (scenario.tokens >= context_.rows.n() || ledger_.saturated()) return false;
+    // A cpu kernel has one thread and takes the blocks of a launch in turn.
+    const bool alone = context_.manifest.target == "cpu" && scenario.batch * scenario.heads == 1;
+    const std::vector<ThreadOrder> orders = afford(work_of(scenario), alone ? kOneOrder : wanted);
+    if (orders.empty()) return false;
+    const GradientProblem solved = solve_gradients(options_of(scenario), context_.rows);
+    std::optional<HostBuffers> first;
+    for (const ThreadOrder order : orders) {
+      std::optional<HostBuffers> result =
+          launch(scenario, solved, order, first ? nullptr : profile);
+      if (!result) return false;
+      if (!first) {
+        first = std::move(result);
+        check_values(scenario, solved, *first);
+      } else if (same_gradients(solved, *first, *result)) {
+        ledger_.passed(Duty::kLaneOrders, scenario.tokens);
+      } else {
+        ledger_.failed(Duty::kLaneOrders, scenario.tokens,
+                       {"order_dependence",
+                        fmt::format("thread order {} gives other bits than {}", name_of(order),
+                                    name_of(orders.front())),
+                        describe(scenario)});
+      }
+    }
+    return !ledger_.saturated();
+  }
+
+ private:
+  std::vector<ThreadOrder> afford(std::int64_t work, const std::vector<ThreadOrder>& wanted) {
+    for (const std::vector<ThreadOrder>& orders : {wanted, kOneOrder}) {
+      const std::int64_t cost = work * static_cast<std::int64_t>(orders.size());
+      if (cost > budget_) continue;
+      budget_ -= cost;
+      return orders;
+    }
+    return {};
+  }
+
+  // Memory accesses: eight per entry and channel, and what every token costs whatever its row.
+  std::int64_t work_of(const Scenario& scenario) const {
+    std::int64_t entries = 0;
+    for (std::int64_t i = 1; i <= scenario.tokens; ++i) {
+      entries += context_.rows.a.size(i) + context_.rows.b.size(i);
+    }
+    const std::int64_t d = context_.manifest.head_dim;
+    const std::int64_t per_token =
+        context_.weights == WeightMode::kLinear ? 16 * context_.manifest.state_dim * d : 24 * d;
+    return scenario.batch * scenario.heads * (8 * d * entries + per_token * scenario.tokens);
+  }
+
+  ProblemOptions options_of(const Scenario& scenario) {
+    ProblemOptions options;
+    options.weights = context_.weights;
+    options.dtype = context_.manifest.dtype;
+    for (const Argument& argument : kernel_.entry().arguments) {
+      if (argument.name == "coef_a" || argument.name == "coef_b") {
+        options.coefficient_dtype = argument.type;
+      }
+    }
+    options.sizes = {.batch = scenario.batch,
+                     .tokens = scenario.tokens,
+                     .heads = scenario.heads,
+                     .head_dim = context_.manifest.head_dim,
+                     .state_dim = context_.manifest.state_dim};
+    set_columns(options.sizes, context_.manifest);
+    options.gamma = scenario.gamma;
+    options.fill = scenario.fill;
+    options.seed = context_.options.seed + 1000 * static_cast<std::uint64_t>(++problems_);
+    return options;
+  }
+
+  std::string describe(const Scenario& scenario) const {
+    return fmt::format("{}: {} tokens, batch {}, heads {}, gamma {}, {} inputs", kernel_.entry().op,
+                       scenario.tokens, scenario.batch, scenario.heads, scenario.gamma,
+                       name_of(scenario.fill));
+  }
+
+  std::optional<HostBuffers> launch(const Scenario& scenario, const GradientProblem& solved,
+                                    ThreadOrder order, KernelProfile* profile) {
+    const Problem& problem = solved.problem;
+    Result<HostBuffers> bound = bind_buffers(kernel_.entry(), problem, problem.sizes, {});
+    if (!bound) {
+      ledger_.failed(Duty::kMemory, scenario.tokens,
+                     {"manifest", bound.error().message, kernel_.entry().op});
+      return std::nullopt;
+    }
+    const Result<LaunchOutcome> outcome =
+        kernel_.launch({.sizes = problem.sizes,
+                        .scale = problem.scale,
+                        .gamma = problem.gamma,
+                        .buffers = &*bound,
+                        .order = order,
+                        .seed = static_cast<std::uint64_t>(scenario.tokens),
+                        .expected_work = work_of(scenario),
+                        .count_requests = profile != nullptr});
+    if (!outcome) {
+      for (const Duty duty : {Duty::kMemory, Duty::kOrdering, Duty::kValues}) {
+        ledger_.undecided(duty, outcome.error().message);
+      }
+      return std::nullopt;
+    }
+    for (const Duty duty : {Duty::kMemory, Duty::kOrdering}) {
+      ledger_.passed(duty, scenario.tokens);
+    }
+    for (const VerifyFailure& finding : outcome->findings) {
+      ledger_.failed(duty_of_finding(finding.kind), scenario.tokens,
+                     {finding.kind, fmt::format("{} ({})", finding.message, describe(scenario)),
+                      finding.where});
+    }
+    if (profile != nullptr) fill(*profile, problem, *outcome);
+    return *std::move(bound);
+  }
+
+  void fill(KernelProfile& profile, const Problem& problem, const LaunchOutcome& outcome) const {
+    const LaunchCounters& counters = outcome.counters;
+    profile = {.symbol = kernel_.entry().symbol,
+               .op = kernel_.entry().op,
+               .tokens = problem.sizes.tokens,
+               .start = 0,
+               .batch = problem.sizes.batch,
+               .heads = problem.sizes.heads,
+               .global_bytes_read = counters.global_bytes_read,
+               .global_bytes_written = counters.global_bytes_written,
+               .shared_bank_conflicts = counters.shared_bank_conflicts,
+               .barriers = counters.barriers,
+               .sectors = counters.sectors,
+               .phases = outcome.phases};
+    if (counters.requests > 0) {
+      profile.sectors_per_request =
+          static_cast<double>(counters.sectors) / static_cast<double>(counters.requests);
+    }
+    const DefinitionWork work = backward_work(problem, context_.rows, problem.sizes);
+    profile.minimum_bytes = work.bytes;
+    profile.definition_flops = work.flops;
+  }
+
+  // Scratch means nothing afterwards.
+  static bool same_gradients(const GradientProblem& solved, const HostBuffers& first,
+                             const HostBuffers& second) {
+    return std::all_of(first.begin(), first.end(), [&](const auto& item) {
+      return solved.expected.count(item.first) == 0 || item.second == second.at(item.first);
+    });
+  }
+
+  void check_values(const Scenario& scenario, const GradientProblem& solved,
+                    const HostBuffers& buffers) {
+    const Duty duty = scenario.fill == Fill::kNormal ? Duty::kValues : Duty::kExtremes;
+    const Tolerance tolerance =
+        gradient_tolerance(solved.problem.dtype, solved.problem.largest_logit);
+    int gradients = 0;
+    for (const auto& [name, expected] : solved.expected) {
+      const auto buffer = buffers.find(name);
+      if (buffer == buffers.end()) continue;
+      ++gradients;
+      const Agreement agreement = compare_gradient(solved, name, buffer->second);
+      if (agreement.within(tolerance)) continue;
+      const std::int64_t row = std::max<std::int64_t>(buffer->second.shape().back(), 1);
+      ledger_.failed(duty, scenario.tokens,
+                     {agreement.unwritten > 0 ? "unwritten" : "wrong_result",
+                      name + ": " + agreement.describe(row), describe(scenario) + ", " + name});
+    }
+    // A row of coefficients that the pattern never has is no argument, everything else must be.
+    const int wanted = static_cast<int>(solved.expected.size()) - empty_sides();
+    if (gradients < wanted) {
+      ledger_.failed(duty, scenario.tokens,
+                     {"manifest", fmt::format("{} of {} gradients are written", gradients, wanted),
+                      kernel_.entry().op});
+    }
+    ledger_.passed(duty, scenario.tokens);
+  }
+  int empty_sides() const {
+    if (context_.weights != WeightMode::kGiven) return 0;
+    return (context_.rows.a.total() == 0 ? 1 : 0) + (context_.rows.b.total() == 0 ? 1 : 0);
+  }
+
+  const VerifyContext& context_;
+  const KernelUnderTest& kernel_;
+  Ledger& ledger_;
+  std::int64_t budget_;
+  std::int64_t problems_ = 0;
+};
+
+}  // namespace
+
+void check_backward(const VerifyContext& context, const KernelUnderTest& backward, Ledger& ledger,
+                    std::vector<KernelProfile>& profiles) {
+  // Sums are written more than once; that all gradients are there is part of their values.
+  for (const Duty duty : {Duty::kOutputs, Duty::kContinues, Duty::kState}) {
+    ledger.not_applicable(duty);
+  }
+  BackwardCheck check(context, backward, ledger);
+  // Every obligation is met once before the budget goes into lengths.
+  for (const std::int64_t n : context.options.sizes) {
+    if (n <= 2) check.run({.tokens = n, .batch = 2, .heads = 3}, kAllOrders);
+  }
+  check.run({.tokens = 21, .batch = 2, .heads = 3}, kAllOrders);
+  if (context.weights == WeightMode::kSoftmax) {
+    check.run({.tokens = 40, .gamma = 0.2F}, kOneOrder);
+    check.run({.tokens = 40, .heads = 2, .gamma = 0.9F}, kOneOrder);
+  }
+  const std::int64_t typical = std::min(kTypical, context.rows.n() - 1);
+  if (context.weights == WeightMode::kLinear) {
+    ledger.not_applicable(Duty::kExtremes);
+  } else {
+    if (context.weights == WeightMode::kSoftmax) {
+      check.run({.tokens = typical, .fill = Fill::kLargeLogits}, kOneOrder);
+    }
+    check.run({.tokens = typical, .fill = Fill::kEqualLogits}, kOneOrder);
+    check.run({.tokens = typical, .fill = Fill::kOneHuge}, kOneOrder);
+  }
+  // Lengths ascending, as far as the budget goes. The longest that ran is profiled.
+  std::optional<KernelProfile> longest;
+  for (const std::int64_t n : context.options.sizes) {
+    if (ledger.saturated()) break;
+    KernelProfile profile;
+    if (n > 2 && check.run({.tokens = n}, n <= kOrdersMatter ? kTwoOrders : kOneOrder, &profile)) {
+      longest = profile;
+    } else if (n > 2 && !ledger.rejected()) {
+      ledger.skipped(n);
+    }
+  }
+  KernelProfile profile;
+  if (!longest && check.run({.tokens = 1}, kOneOrder, &profile)) longest = profile;
+  if (longest) profiles.push_back(*std::move(longest));
+}
+
+std::string smallest_backward_failure(const VerifyContext& context,
+                                      const KernelUnderTest& backward) {
+  return smallest_launch("backward", [&](std::int64_t n, std::int64_t batch, std::int64_t heads) {
+    Ledger ledger("backward");
+    BackwardCheck check(context, backward, ledger);
+    check.run({.tokens = n, .batch = batch, .heads = heads}, kAllOrders);
+    return ledger.rejected();
+  });
+}
+
+}  // namespace heddle

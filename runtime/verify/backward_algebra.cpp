@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+// Backward kernels over the finite field.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <random>
+
+#include "runtime/verify/algebraic.hpp"
+#include "runtime/verify/field_gradients.hpp"
+
+namespace heddle {
+namespace {
+
+struct Scenario {
+  std::int64_t tokens = 1;
+  std::int64_t batch = 1;
+  std::int64_t heads = 1;
+};
+
+// A problem with its y, a random dy, and the gradients.
+struct SolvedGradients {
+  FieldProblem problem;
+  std::vector<FieldElement> y, dy;
+  FieldGradients expected;
+};
+
+SolvedGradients solve(const VerifyContext& context, const Scenario& scenario, std::uint64_t seed) {
+  SolvedGradients solved;
+  solved.problem = make_field_problem(context.weights,
+                                      {.batch = scenario.batch,
+                                       .tokens = scenario.tokens,
+                                       .heads = scenario.heads,
+                                       .head_dim = context.manifest.head_dim,
+                                       .state_dim = context.manifest.state_dim},
+                                      context.rows, seed);
+  const std::vector<std::uint64_t> y = field_output(solved.problem, context.rows);
+  std::mt19937_64 random(seed + 7777);
+  std::vector<std::uint64_t> dy;
+  for (const std::uint64_t value : y) {
+    dy.push_back(random() % kFieldP);
+    // Neither is ever an exponent.
+    solved.y.push_back({value, kFieldPoison.exponent});
+    solved.dy.push_back({dy.back(), kFieldPoison.exponent});
+  }
+  solved.expected = field_gradients(solved.problem, context.rows, y, dy);
+  return solved;
+}
+
+Result<FieldBuffers> bind(const KernelEntry& entry, const SolvedGradients& solved) {
+  FieldBuffers buffers;
+  for (const Argument& argument : entry.arguments) {
+    if (argument.kind != ArgumentKind::kBuffer) continue;
+    const std::string& name = argument.name;
+    std::int64_t count = 1;
+    for (const std::string& extent : argument.shape) {
+      const Result<std::int64_t> value = solved.problem.sizes.extent(extent);
+      if (!value) return value.error();
+      count *= *value;
+    }
+    const auto size = static_cast<std::size_t>(count);
+    const bool output = solved.expected.count(name) > 0 || name.rfind("scratch_", 0) == 0;
+    FieldBuffer buffer;
+    if (const auto input = solved.problem.inputs.find(name); input != solved.problem.inputs.end()) {
+      buffer.numbers = input->second;
+    } else if (name == "y" || name == "dy") {
+      buffer.numbers = name == "y" ? solved.y : solved.dy;
+    } else if (output) {
+      buffer.numbers.resize(size, kFieldPoison);
+    }
+    const auto expected = solved.expected.find(name);
+    if (buffer.numbers.size() != size ||
+        (expected != solved.expected.end() && expected->second.size() != size)) {
+      return Error{fmt::format("buffer '{}' is unknown, or declared with another shape", name)};
+    }
+    buffers.emplace(name, std::move(buffer));
+  }
+  return buffers;
+}
+
+class BackwardAlgebra {
+ public:
+  BackwardAlgebra(const VerifyContext& context, const KernelUnderTest& kernel, Ledger& ledger)
+      : context_(context),
+        kernel_(kernel),
+        ledger_(ledger),
+        budget_(context.options.algebraic_budget) {
+    // There is no state; comparisons occur where a running maximum is kept.
+    ledger.not_applicable(Duty::kFieldState);
+    if (context.weights != WeightMode::kSoftmax) ledger.not_applicable(Duty::kAnyOrder);
+  }
+  ~BackwardAlgebra() {
+    if (longest_ == 0) return;
+    const bool softmax = context_.weights == WeightMode::kSoftmax;
+    const std::int64_t length =
+        softmax ? std::min<std::int64_t>(longest_, context_.manifest.head_dim) : longest_;
+    ledger_.remark(Duty::kIdentity,
+                   field_confidence(field_gradient_degree(context_.weights, length)) +
+                       (length < longest_ ? fmt::format(" (up to {} tokens)", length) : ""));
+  }
+  BackwardAlgebra(const BackwardAlgebra&) = delete;
+  BackwardAlgebra& operator=(const BackwardAlgebra&) = delete;
+
+  // In two orders, or in one where the budget has no room for two.
+  void run(const Scenario& scenario) {
+    if (scenario.tokens >= context_.rows.n() || ledger_.rejected()) return;
+    const std::int64_t work = work_of(scenario);
+    const int orders = 2 * work <= budget_ ? 2 : 1;
+    if (orders * work > budget_) return ledger_.skipped(scenario.tokens);
+    budget_ -= orders * work;
+    const SolvedGradients solved = solve(
+        context_, scenario, context_.options.seed + 7919 * static_cast<std::uint64_t>(++problems_));
+    longest_ = std::max(longest_, scenario.tokens);
+    const std::optional<FieldBuffers> first = launch(scenario, solved, 0);
+    if (!first) return;
+    check_values(scenario, solved, *first);
+    if (orders < 2) return;
+    const std::optional<FieldBuffers> second = launch(scenario, solved, 1);
+    if (!second) return;
+    if (same_gradients(solved, *first, *second)) {
+      ledger_.passed(Duty::kAnyOrder, scenario.tokens);
+    } else {
+      ledger_.failed(Duty::kAnyOrder, scenario.tokens,
+                     {"order_dependence",
+                      "another order of the numbers and of the threads gives other results",
+                      describe(scenario)});
+    }
+  }
+
+  Result<LaunchOutcome> launch_once(const Scenario& scenario, const SolvedGradients& solved,
+                                    FieldBuffers& buffers, unsigned order) const {
+    return kernel_.launch(
+        FieldLaunchRequest{.sizes = solved.problem.sizes,
+                           .scale = solved.problem.scale,
+                           .gamma = solved.problem.gamma,
+                           .buffers = &buffers,
+                           .order = order == 0 ? ThreadOrder::kForward : ThreadOrder::kReverse,
+                           .order_seed = order + 1,
+                           .expected_work = work_of(scenario)});
+  }
+
+ private:
+  // As for the emulated layer: eight accesses per entry and channel, and what every token costs.
+  std::int64_t work_of(const Scenario& scenario) const {
+    std::int64_t entries = 0;
+    for (std::int64_t i = 1; i <= scenario.tokens; ++i) {
+      entries += context_.rows.a.size(i) + context_.rows.b.size(i);
+    }
+    const std::int64_t d = context_.manifest.head_dim;
+    const std::int64_t per_token =
+        context_.weights == WeightMode::kLinear ? 16 * context_.manifest.state_dim * d : 24 * d;
+    return scenario.batch * scenario.heads * (8 * d * entries + per_token * scenario.tokens);
+  }
+  std::string describe(const Scenario& scenario) const {
+    return fmt::format("{}: {} tokens, batch {}, heads {}", kernel_.entry().op, scenario.tokens,
+                       scenario.batch, scenario.heads);
+  }
+
+  std::optional<FieldBuffers> launch(const Scenario& scenario, const SolvedGradients& solved,
+                                     unsigned order) {
+    Result<FieldBuffers> bound = bind(kernel_.entry(), solved);
+    if (!bound) {
+      ledger_.failed(Duty::kFieldRuns, scenario.tokens,
+                     {"manifest", bound.error().message, kernel_.entry().op});
+      return std::nullopt;
+    }
+    const Result<LaunchOutcome> outcome = launch_once(scenario, solved, *bound, order);
+    if (!outcome) {
+      ledger_.undecided(Duty::kFieldRuns, outcome.error().message);
+      return std::nullopt;
+    }
+    ledger_.passed(Duty::kFieldRuns, scenario.tokens);
+    for (const VerifyFailure& finding : outcome->findings) {
+      ledger_.failed(Duty::kFieldRuns, scenario.tokens,
+                     {finding.kind, fmt::format("{} ({})", finding.message, describe(scenario)),
+                      finding.where});
+    }
+    if (!outcome->findings.empty()) return std::nullopt;
+    return *std::move(bound);
+  }
+
+  // Scratch means nothing afterwards, and no result has an exponent.
+  static bool same_gradients(const SolvedGradients& solved, const FieldBuffers& first,
+                             const FieldBuffers& second) {
+    return std::all_of(first.begin(), first.end(), [&](const auto& item) {
+      const auto& [name, buffer] = item;
+      const std::vector<FieldElement>& other = second.at(name).numbers;
+      return solved.expected.count(name) == 0 ||
+             std::equal(
+                 buffer.numbers.begin(), buffer.numbers.end(), other.begin(), other.end(),
+                 [](const FieldElement& x, const FieldElement& y) { return x.value == y.value; });
+    });
+  }
+
+  void check_values(const Scenario& scenario, const SolvedGradients& solved,
+                    const FieldBuffers& buffers) {
+    const auto reject = [&](const std::string& what) {
+      ledger_.failed(Duty::kIdentity, scenario.tokens,
+                     {"wrong_identity", what, describe(scenario)});
+    };
+    ledger_.passed(Duty::kIdentity, scenario.tokens);
+    for (const auto& [name, expected] : solved.expected) {
+      const auto found = buffers.find(name);
+      if (found == buffers.end()) {
+        // A row of coefficients that the pattern never has is no argument, everything else must be.
+        if (!expected.empty()) reject(name + " is not written");
+        continue;
+      }
+      const std::vector<FieldElement>& numbers = found->second.numbers;
+      for (std::size_t e = 0; e < expected.size(); ++e) {
+        if (numbers[e].value == expected[e]) continue;
+        const Sizes& s = solved.problem.sizes;
+        const std::size_t width =
+            expected.size() / static_cast<std::size_t>(s.batch * s.tokens * s.heads);
+        const auto row = static_cast<std::int64_t>(e / width);
+        reject(fmt::format("{} of token {}, batch {}, head {}, element {} {}", name,
+                           row / s.heads % s.tokens + 1, row / (s.heads * s.tokens), row % s.heads,
+                           e % width,
+                           numbers[e].value < kFieldP ? "is another number than the definition's"
+                                                      : "comes from no input"));
+        break;
+      }
+    }
+  }
+
+  const VerifyContext& context_;
+  const KernelUnderTest& kernel_;
+  Ledger& ledger_;
+  std::int64_t budget_;
+  std::int64_t longest_ = 0;
+  std::int64_t problems_ = 0;
+};
+
+}  // namespace
+
+void check_backward_algebra(const VerifyContext& context, const KernelUnderTest& backward,
+                            Ledger& ledger) {
+  BackwardAlgebra check(context, backward, ledger);
+  // 129 crosses every group of entries that a row is gathered in; short ones are cheap and telling.
+  for (const Scenario& scenario :
+       std::initializer_list<Scenario>{{.tokens = 1, .batch = 2, .heads = 2},
+                                       {.tokens = 2, .heads = 3},
+                                       {.tokens = 17, .batch = 2, .heads = 2},
+                                       {.tokens = 34},
+                                       {.tokens = 130},
+                                       {.tokens = 66}}) {
+    check.run(scenario);
+  }
+}
+
+bool fails_backward_algebra(const VerifyContext& context, const KernelUnderTest& backward,
+                            std::int64_t tokens, std::int64_t batch, std::int64_t heads) {
+  Ledger ledger("backward", Layer::kAlgebraic);
+  BackwardAlgebra(context, backward, ledger).run({tokens, batch, heads});
+  return ledger.rejected();
+}
+
+void count_backward_operations(const VerifyContext& context, const KernelUnderTest& backward,
+                               KernelProfile& profile) {
+  Ledger nobody(backward.entry().op, Layer::kAlgebraic);
+  const Scenario scenario = {profile.tokens, profile.batch, profile.heads};
+  const SolvedGradients solved = solve(context, scenario, context.options.seed);
+  Result<FieldBuffers> bound = bind(backward.entry(), solved);
+  if (!bound) return;
+  const Result<LaunchOutcome> outcome =
+      BackwardAlgebra(context, backward, nobody).launch_once(scenario, solved, *bound, 0);
+  if (!outcome || !outcome->findings.empty()) return;
+  const LaunchCounters& counters = outcome->counters;
+  profile.flops = counters.additions + counters.multiplications + counters.divisions;
+  profile.exponentials = counters.exponentials;
+}
+
+}  // namespace heddle

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/verify/field_gradients.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace heddle {
+namespace {
+
+using Word = std::uint64_t;
+
+Word add_p(Word x, Word y) { return add_modulo(x, y, kFieldP); }
+Word multiply_p(Word x, Word y) { return multiply_modulo(x, y, kFieldP); }
+
+// A computation over the field, and the way back through it.
+class Tape {
+ public:
+  using Node = std::size_t;
+  using Products = std::vector<std::pair<Node, Node>>;
+
+  // The gradient of the result is added to *gradient on the way back, where it is given.
+  Node leaf(FieldElement value, Word* gradient = nullptr) {
+    return push({value, Kind::kLeaf, gradient, 0, 0, 0});
+  }
+  Node sum_of_products(const Products& terms) {
+    FieldElement sum;
+    for (const auto& [x, y] : terms) {
+      const FieldElement& a = nodes_[x].value;
+      const FieldElement& b = nodes_[y].value;
+      sum.value = add_p(sum.value, multiply_p(a.value, b.value));
+      const bool exponents = a.exponent < kFieldQ && b.exponent < kFieldQ && sum.exponent < kFieldQ;
+      sum.exponent =
+          exponents
+              ? add_modulo(sum.exponent, multiply_modulo(a.exponent, b.exponent, kFieldQ), kFieldQ)
+              : kFieldPoison.exponent;
+    }
+    const std::size_t first = terms_.size();
+    terms_.insert(terms_.end(), terms.begin(), terms.end());
+    return push({sum, Kind::kProducts, nullptr, first, terms_.size(), 0});
+  }
+  Node product(Node x, Node y) { return sum_of_products({{x, y}}); }
+  Node quotient(Node x, Node y) {
+    const Word inverse = inverse_modulo(nodes_[y].value.value, kFieldP);
+    const FieldElement value = {multiply_p(nodes_[x].value.value, inverse), kFieldPoison.exponent};
+    return push({value, Kind::kQuotient, nullptr, x, y, inverse});
+  }
+  Node exponential(Node x) {
+    assert_that(nodes_[x].value.exponent < kFieldQ, "an exponent");
+    const Word value = power_modulo(kFieldGenerator, nodes_[x].value.exponent, kFieldP);
+    return push({{value, kFieldPoison.exponent}, Kind::kExponential, nullptr, x, 0, 0});
+  }
+  Word value(Node node) const { return nodes_[node].value.value; }
+
+  // The derivative of sum(seed * node) goes to the leaves.
+  void back(const std::vector<std::pair<Node, Word>>& seeds) const {
+    std::vector<Word> slope(nodes_.size(), 0);
+    for (const auto& [node, seed] : seeds) slope[node] = add_p(slope[node], seed);
+    const auto give = [&](Node to, Word part) { slope[to] = add_p(slope[to], part); };
+    for (Node n = nodes_.size(); n-- > 0;) {
+      const Step& step = nodes_[n];
+      const Word own = slope[n];
+      if (own == 0) continue;
+      switch (step.kind) {
+        case Kind::kLeaf:
+          if (step.gradient != nullptr) *step.gradient = add_p(*step.gradient, own);
+          break;
+        case Kind::kProducts:  // d(x y) = y dx + x dy
+          for (std::size_t t = step.first; t < step.second; ++t) {
+            const auto& [x, y] = terms_[t];
+            give(x, multiply_p(own, value(y)));
+            give(y, multiply_p(own, value(x)));
+          }
+          break;
+        case Kind::kQuotient: {  // d(x / y) = dx / y - (x / y) dy / y
+          const Word share = multiply_p(own, step.inverse);
+          give(step.first, share);
+          give(step.second, subtract_modulo(0, multiply_p(share, step.value.value), kFieldP));
+          break;
+        }
+        case Kind::kExponential:  // d exp(x) = exp(x) dx
+          give(step.first, multiply_p(own, step.value.value));
+          break;
+      }
+    }
+  }
+
+ private:
+  enum class Kind { kLeaf, kProducts, kQuotient, kExponential };
+  struct Step {
+    FieldElement value;
+    Kind kind;
+    Word* gradient;
+    std::size_t first, second;  // nodes, or the range of terms_
+    Word inverse;
+  };
+  Node push(const Step& step) {
+    nodes_.push_back(step);
+    return nodes_.size() - 1;
+  }
+  std::vector<Step> nodes_;
+  Products terms_;
+};
+
+constexpr FieldElement kOne = {1, 1};
+constexpr FieldElement kMinusOne = {kFieldP - 1, kFieldQ - 1};
+
+// One batch and head: its inputs, and where their gradients are.
+class Head {
+ public:
+  Head(const FieldProblem& problem, const Rows& rows, const std::vector<Word>& y,
+       const std::vector<Word>& dy, FieldGradients& gradients, std::int64_t batch,
+       std::int64_t head)
+      : problem_(problem), rows_(rows), gradients_(gradients), batch_(batch), head_(head) {
+    for (std::int64_t t = 0; t < sizes().tokens; ++t) {
+      for (std::int64_t c = 0; c < sizes().head_dim; ++c) {
+        y_.push_back(y[at(t, c, sizes().head_dim)]);
+        lambda_.push_back(dy[at(t, c, sizes().head_dim)]);
+      }
+    }
+  }
+
+  // Rows above i are done, so lambda_i, the gradient of y_i by all later rows, is complete.
+  void mixer() {
+    for (std::int64_t i = sizes().tokens; i >= 1; --i) row(i);
+  }
+
+  void linear() {
+    const std::int64_t rank = sizes().state_dim, d = sizes().head_dim;
+    const auto cells = static_cast<std::size_t>(rank * d);
+    std::vector<std::vector<Word>> states = {std::vector<Word>(cells, 0)};  // before each token
+    for (std::int64_t t = 0; t < sizes().tokens; ++t) {
+      Tape tape;
+      const LinearStep step = linear_step(tape, t, states.back(), nullptr);
+      states.emplace_back();
+      for (const Tape::Node node : step.state) states.back().push_back(tape.value(node));
+    }
+    std::vector<Word> later(cells, 0);  // the gradient of the state after the token at hand
+    for (std::int64_t t = sizes().tokens; t-- > 0;) {
+      Tape tape;
+      std::vector<Word> before(cells, 0);
+      const LinearStep step =
+          linear_step(tape, t, states[static_cast<std::size_t>(t)], before.data());
+      std::vector<std::pair<Tape::Node, Word>> seeds = output_seeds(tape, step.y, t);
+      for (std::size_t e = 0; e < cells; ++e) seeds.emplace_back(step.state[e], later[e]);
+      tape.back(seeds);
+      later = std::move(before);
+    }
+  }
+
+ private:
+  const Sizes& sizes() const { return problem_.sizes; }
+  std::size_t at(std::int64_t token, std::int64_t channel, std::int64_t width) const {
+    const std::int64_t row = (batch_ * sizes().tokens + token) * sizes().heads + head_;
+    return static_cast<std::size_t>(row * width + channel);
+  }
+  // Elements [first, first + count) of an input of `token`, which has `width` of them.
+  std::vector<Tape::Node> part(Tape& tape, const std::string& name, std::int64_t token,
+                               std::int64_t first, std::int64_t count, std::int64_t width) {
+    const std::vector<FieldElement>& numbers = problem_.inputs.at(name);
+    std::vector<Word>& gradient = gradients_.at("d" + name);
+    std::vector<Tape::Node> nodes;
+    for (std::int64_t c = first; c < first + count; ++c) {
+      const std::size_t place = at(token, c, width);
+      nodes.push_back(tape.leaf(numbers[place], &gradient[place]));
+    }
+    return nodes;
+  }
+  std::vector<Tape::Node> vector(Tape& tape, const char* name, std::int64_t token,
+                                 std::int64_t width) {
+    return part(tape, name, token, 0, width, width);
+  }
+  static Tape::Products products(const std::vector<Tape::Node>& x,
+                                 const std::vector<Tape::Node>& y) {
+    Tape::Products terms;
+    for (std::size_t e = 0; e < x.size(); ++e) terms.emplace_back(x[e], y[e]);
+    return terms;
+  }
+
+  // y of `token`, as it was taken apart, must be the y that the problem has.
+  std::vector<std::pair<Tape::Node, Word>> output_seeds(const Tape& tape,
+                                                        const std::vector<Tape::Node>& y,
+                                                        std::int64_t token) const {
+    std::vector<std::pair<Tape::Node, Word>> seeds;
+    for (std::size_t c = 0; c < y.size(); ++c) {
+      const std::size_t place = static_cast<std::size_t>(token * sizes().head_dim) + c;
+      assert_that(tape.value(y[c]) == y_[place], "the definition, taken apart");
+      seeds.emplace_back(y[c], lambda_[place]);
+    }
+    return seeds;
+  }
+
+  std::vector<Tape::Node> earlier_output(Tape& tape, std::int64_t token) {
+    std::vector<Tape::Node> nodes;
+    for (std::int64_t c = 0; c < sizes().head_dim; ++c) {
+      const auto place = static_cast<std::size_t>(token * sizes().head_dim + c);
+      nodes.push_back(tape.leaf({y_[place], kFieldPoison.exponent}, &lambda_[place]));
+    }
+    return nodes;
+  }
+
+  void row(std::int64_t i) {
+    const std::int64_t d = sizes().head_dim;
+    const bool softmax = problem_.weights == WeightMode::kSoftmax;
+    Tape tape;
+    const Tape::Node one = tape.leaf(kOne);
+    const Tape::Node scale = tape.leaf(problem_.scale);
+    const Tape::Node gamma = tape.leaf(problem_.gamma);
+    const Tape::Node share_a = tape.sum_of_products({{one, one}, {tape.leaf(kMinusOne), gamma}});
+    std::vector<Tape::Node> query;
+    if (softmax) query = vector(tape, "q", i - 1, d);
+    Tape::Products total;
+    std::vector<Tape::Products> mixed(static_cast<std::size_t>(d));
+    for (const bool outputs : {false, true}) {
+      std::vector<std::int64_t> positions;
+      for_each_position(outputs ? rows_.b : rows_.a, i,
+                        [&](std::int64_t p) { positions.push_back(p); });
+      std::sort(positions.rbegin(), positions.rend());
+      for (std::size_t entry = 0; entry < positions.size(); ++entry) {
+        const std::int64_t j = positions[entry];
+        Tape::Node weight = 0;
+        if (softmax) {
+          const Tape::Node logit = tape.product(
+              scale, tape.sum_of_products(products(query, vector(tape, "k", j - 1, d))));
+          weight = tape.product(outputs ? gamma : share_a, tape.exponential(logit));
+          total.emplace_back(weight, one);
+        } else {
+          weight =
+              part(tape, outputs ? "coef_b" : "coef_a", i - 1, static_cast<std::int64_t>(entry), 1,
+                   outputs ? sizes().width_b : sizes().width_a)
+                  .front();
+        }
+        const std::vector<Tape::Node> value =
+            outputs ? earlier_output(tape, j - 1) : vector(tape, "x", j - 1, d);
+        for (std::size_t c = 0; c < value.size(); ++c) mixed[c].emplace_back(weight, value[c]);
+      }
+    }
+    if (mixed.front().empty()) return;  // y_i = 0 whatever the inputs are
+    std::vector<Tape::Node> y;
+    const Tape::Node sum = tape.sum_of_products(total);
+    for (const Tape::Products& terms : mixed) {
+      y.push_back(tape.sum_of_products(terms));
+      if (softmax) y.back() = tape.quotient(y.back(), sum);
+    }
+    tape.back(output_seeds(tape, y, i - 1));
+  }
+
+  struct LinearStep {
+    std::vector<Tape::Node> state, y;
+  };
+  // state = gate before + k x^T, y = q^T state; the gradient of `before` goes to `slope`.
+  LinearStep linear_step(Tape& tape, std::int64_t t, const std::vector<Word>& before, Word* slope) {
+    const std::int64_t rank = sizes().state_dim, d = sizes().head_dim;
+    const Tape::Node gate = vector(tape, "gate", t, 1).front();
+    const auto key = vector(tape, "k", t, rank), value = vector(tape, "x", t, d),
+               query = vector(tape, "q", t, rank);
+    LinearStep step;
+    std::vector<Tape::Products> read(static_cast<std::size_t>(d));
+    for (std::size_t r = 0; r < key.size(); ++r) {
+      for (std::size_t c = 0; c < value.size(); ++c) {
+        const std::size_t cell = r * value.size() + c;
+        const Tape::Node earlier = tape.leaf({before[cell], kFieldPoison.exponent},
+                                             slope == nullptr ? nullptr : slope + cell);
+        step.state.push_back(tape.sum_of_products({{gate, earlier}, {key[r], value[c]}}));
+        read[c].emplace_back(query[r], step.state.back());
+      }
+    }
+    for (const Tape::Products& terms : read) step.y.push_back(tape.sum_of_products(terms));
+    return step;
+  }
+
+  const FieldProblem& problem_;
+  const Rows& rows_;
+  FieldGradients& gradients_;
+  std::int64_t batch_;
+  std::int64_t head_;
+  std::vector<Word> y_, lambda_;  // [tokens, head_dim]
+};
+
+}  // namespace
+
+FieldGradients field_gradients(const FieldProblem& problem, const Rows& rows,
+                               const std::vector<Word>& y, const std::vector<Word>& dy) {
+  FieldGradients gradients;
+  for (const auto& [name, numbers] : problem.inputs) gradients["d" + name].resize(numbers.size());
+  for (std::int64_t b = 0; b < problem.sizes.batch; ++b) {
+    for (std::int64_t h = 0; h < problem.sizes.heads; ++h) {
+      Head head(problem, rows, y, dy, gradients, b, h);
+      if (problem.weights == WeightMode::kLinear) {
+        head.linear();
+      } else {
+        head.mixer();
+      }
+    }
+  }
+  return gradients;
+}
+
+std::int64_t field_gradient_degree(WeightMode weights, std::int64_t tokens) {
+  // softmax: y and lambda are of degree 2 n + 1 over the product of all totals, of degree 2 n; a
+  // slope multiplies the two, and adds a weight over a total, the scale and a key. given: lambda
+  // and y meet. linear: the gates of all tokens, with q and dy and with k and x.
+  return weights == WeightMode::kSoftmax ? 8 * tokens + 8 : 2 * tokens + 4;
+}
+
+}  // namespace heddle

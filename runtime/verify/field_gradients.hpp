@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// Gradients over the finite field. No formula for the gradient of a mixer stands here: the
+// definition of y is taken apart into sums of products, quotients and exponentials, and these are
+// differentiated one at a time, so that the layer shares no derivation with any kernel.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "runtime/verify/field_problem.hpp"
+
+namespace heddle {
+
+// The gradients of sum(dy y) modulo p by name ("dx", "dq", "dcoef_a", ...), each in the layout of
+// the input that it is the gradient of; 0 beyond the end of a row of coefficients. `y` is what
+// field_output gives and `dy` has its layout. An input of a softmax is one number as a value and
+// another as an exponent; d exp(s) = exp(s) ds holds for both alike, with ds a value.
+using FieldGradients = std::map<std::string, std::vector<std::uint64_t>>;
+FieldGradients field_gradients(const FieldProblem& problem, const Rows& rows,
+                               const std::vector<std::uint64_t>& y,
+                               const std::vector<std::uint64_t>& dy);
+
+// The degree of the gradients as field_degree counts it.
+std::int64_t field_gradient_degree(WeightMode weights, std::int64_t tokens);
+
+}  // namespace heddle

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/verify/plan.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+namespace heddle {
+namespace {
+
+const std::vector<ThreadOrder> kAllOrders = {ThreadOrder::kForward, ThreadOrder::kReverse,
+                                             ThreadOrder::kShuffled};
+const std::vector<ThreadOrder> kTwoOrders = {ThreadOrder::kReverse, ThreadOrder::kShuffled};
+const std::vector<ThreadOrder> kOneOrder = {ThreadOrder::kShuffled};
+// Addresses do not depend on data, so one order shows every access and every race of a launch; that
+// all orders give the same bits is settled where a launch is cheap.
+constexpr std::int64_t kOrdersMatter = 300;
+// Up to here a length is tried with several batches and heads and in every thread order first.
+constexpr std::int64_t kShort = 100;
+constexpr std::int64_t kTypical = 63;
+// More than a warp has lanes: searches through a cache then take several rounds, which the live
+// sets of short sequences would not make them take.
+constexpr std::int64_t kManySlots = 70;
+
+// Tokens (start, tokens] of a sequence, from the oracle's state after `start`.
+struct Scenario {
+  std::int64_t tokens = 1;
+  std::int64_t start = 0;
+  std::int64_t batch = 1;
+  std::int64_t heads = 1;
+  Fill fill = Fill::kNormal;
+  std::int64_t huge_token = 0;
+  float gamma = 0.5F;
+  std::int64_t spare = 0;  // cache slots more than needed
+};
+
+class Planner {
+ public:
+  Planner(const VerifyContext& context, Ledger& ledger)
+      : context_(context), ledger_(ledger), budget_(context.options.work_budget) {}
+
+  // The rows and the counted cache sizes go that far.
+  bool reachable(std::int64_t tokens) const {
+    const auto counted = [tokens](const CacheLayout& layout) {
+      return layout.retention != CacheRetention::kNextRow || tokens <= layout.exact_to;
+    };
+    return tokens < context_.rows.n() && counted(context_.manifest.cache_a) &&
+           counted(context_.manifest.cache_b) && context_.manifest.width_a.columns(tokens) &&
+           context_.manifest.width_b.columns(tokens);
+  }
+  std::int64_t longest_up_to(std::int64_t tokens) const {
+    while (tokens > 1 && !reachable(tokens)) --tokens;
+    return tokens;
+  }
+
+  std::optional<Session> begin(const Scenario& scenario) {
+    if (!reachable(scenario.tokens) || ledger_.saturated()) return std::nullopt;
+    ProblemOptions options;
+    options.weights = context_.weights;
+    options.dtype = context_.manifest.dtype;
+    options.coefficient_dtype = coefficient_type();
+    options.sizes = sizes(scenario);
+    options.sizes.tokens = scenario.tokens;
+    set_columns(options.sizes, context_.manifest);
+    options.gamma = scenario.gamma;
+    options.fill = scenario.fill;
+    options.huge_token = scenario.huge_token;
+    options.seed = context_.options.seed + 1000 * static_cast<std::uint64_t>(++sessions_);
+    Result<Session> session =
+        Session::begin(context_.manifest, context_.rows, solve_problem(options, context_.rows),
+                       scenario.start, scenario.spare, options.seed + 1);
+    if (session) return *std::move(session);
+    ledger_.failed(Duty::kState, scenario.tokens,
+                   {"cache_layout", session.error().message, "manifest"});
+    return std::nullopt;
+  }
+
+  // Runs `kernel` on the scenario's tokens in as many of the wanted thread orders as the budget
+  // allows: all, one, or none.
+  bool run(const KernelUnderTest& kernel, const Scenario& scenario,
+           const std::vector<ThreadOrder>& wanted, KernelProfile* profile = nullptr) {
+    if (!reachable(scenario.tokens)) return false;
+    const std::int64_t count = scenario.tokens - scenario.start;
+    // A cpu kernel has one thread and takes the blocks of a launch in turn.
+    const bool alone = context_.manifest.target == "cpu" && scenario.batch * scenario.heads == 1;
+    const std::vector<ThreadOrder> orders =
+        afford(launch_work(context_.rows, sizes(scenario), context_.weights, scenario.start, count),
+               alone ? kOneOrder : wanted);
+    if (orders.empty()) return false;
+    std::optional<Session> session = begin(scenario);
+    return session && session->advance(kernel, count, orders, ledger_, profile);
+  }
+
+ private:
+  std::vector<ThreadOrder> afford(std::int64_t work, const std::vector<ThreadOrder>& wanted) {
+    for (const std::vector<ThreadOrder>& orders : {wanted, kOneOrder}) {
+      const std::int64_t cost = work * static_cast<std::int64_t>(orders.size());
+      if (cost > budget_) continue;
+      budget_ -= cost;
+      return orders;
+    }
+    return {};
+  }
+  Sizes sizes(const Scenario& scenario) const {
+    return {.batch = scenario.batch,
+            .heads = scenario.heads,
+            .head_dim = context_.manifest.head_dim,
+            .state_dim = context_.manifest.state_dim};
+  }
+  ElementType coefficient_type() const {
+    for (const KernelEntry& kernel : context_.manifest.kernels) {
+      for (const Argument& argument : kernel.arguments) {
+        if (argument.name == "coef_a" || argument.name == "coef_b") return argument.type;
+      }
+    }
+    return ElementType::kF32;
+  }
+
+  const VerifyContext& context_;
+  Ledger& ledger_;
+  std::int64_t budget_;
+  std::int64_t sessions_ = 0;
+};
+
+std::vector<Fill> extremes(WeightMode weights) {
+  switch (weights) {
+    case WeightMode::kSoftmax:
+      return {Fill::kLargeLogits, Fill::kEqualLogits, Fill::kOneHuge};
+    case WeightMode::kGiven:
+      return {Fill::kEqualLogits, Fill::kOneHuge};
+    case WeightMode::kLinear:
+      return {};
+  }
+  unreachable("weights");
+}
+
+// Lengths beyond kShort, ascending, as far as the budget goes. The longest that ran is profiled.
+template <typename Run>
+void run_long_lengths(const VerifyContext& context, const Planner& planner, Ledger& ledger,
+                      std::vector<KernelProfile>& profiles, Run&& run) {
+  std::optional<KernelProfile> longest;
+  std::int64_t short_length = 1;
+  for (const std::int64_t n : context.options.sizes) {
+    if (ledger.saturated()) return;
+    KernelProfile profile;
+    if (n <= kShort) {
+      if (planner.reachable(n)) short_length = n;
+    } else if (planner.reachable(n) && run(n, &profile)) {
+      longest = profile;
+    } else if (!ledger.rejected()) {
+      ledger.skipped(n);
+    }
+  }
+  KernelProfile profile;
+  if (!longest && run(short_length, &profile)) longest = profile;
+  if (longest) profiles.push_back(*std::move(longest));
+}
+
+// Up to twelve positions that row i reads, from both ends: all warps have some of them.
+std::vector<std::int64_t> telling_positions(const Rows& rows, std::int64_t i) {
+  std::vector<std::int64_t> positions;
+  for (const RowTable* table : {&rows.a, &rows.b}) {
+    for_each_position(*table, i, [&](std::int64_t p) { positions.push_back(p); });
+  }
+  std::sort(positions.begin(), positions.end());
+  positions.erase(std::unique(positions.begin(), positions.end()), positions.end());
+  if (positions.size() > 12) positions.erase(positions.begin() + 6, positions.end() - 6);
+  return positions;
+}
+
+}  // namespace
+
+void check_prefill(const VerifyContext& context, const KernelUnderTest& prefill, Ledger& ledger,
+                   std::vector<KernelProfile>& profiles) {
+  Planner planner(context, ledger);
+  for (const std::int64_t n : context.options.sizes) {
+    if (n > kShort) break;
+    const bool several = n <= 2;
+    planner.run(prefill, {.tokens = n, .batch = several ? 2 : 1, .heads = several ? 3 : 1},
+                kAllOrders);
+  }
+  planner.run(prefill, {.tokens = 21, .batch = 2, .heads = 3}, kAllOrders);
+  if (context.weights == WeightMode::kSoftmax) {
+    planner.run(prefill, {.tokens = 40, .gamma = 0.2F}, kOneOrder);
+    planner.run(prefill, {.tokens = 40, .heads = 2, .gamma = 0.9F}, kOneOrder);
+  }
+  const std::vector<Fill> fills = extremes(context.weights);
+  const std::int64_t typical = planner.longest_up_to(kTypical);
+  for (const Fill fill : fills) planner.run(prefill, {.tokens = typical, .fill = fill}, kOneOrder);
+  if (fills.empty()) ledger.not_applicable(Duty::kExtremes);
+
+  // From the oracle's state: one token, up to and across the next chunk, with slots to spare.
+  planner.run(prefill, {.tokens = 2, .start = 1}, kAllOrders);
+  planner.run(prefill, {.tokens = kTypical, .start = 2}, kOneOrder);
+  planner.run(prefill, {.tokens = 50, .start = 37, .batch = 2, .heads = 3, .spare = 2}, kAllOrders);
+  planner.run(prefill, {.tokens = 120, .start = kTypical}, kOneOrder);
+  planner.run(prefill, {.tokens = 41, .start = 38, .spare = kManySlots}, kOneOrder);
+  // From its own: prefill a, then prefill b, is prefill a + b.
+  if (std::optional<Session> session = planner.begin({.tokens = 60, .heads = 2, .spare = 1})) {
+    for (const std::int64_t count : {37, 1, 22}) {
+      if (!session->advance(prefill, count, kOneOrder, ledger)) break;
+    }
+  }
+  run_long_lengths(context, planner, ledger, profiles, [&](std::int64_t n, KernelProfile* profile) {
+    return planner.run(prefill, {.tokens = n}, n <= kOrdersMatter ? kTwoOrders : kOneOrder,
+                       profile);
+  });
+}
+
+void check_decode(const VerifyContext& context, const KernelUnderTest& decode, Ledger& ledger,
+                  std::vector<KernelProfile>& profiles) {
+  Planner planner(context, ledger);
+  const std::int64_t first_tokens = planner.longest_up_to(24);
+  if (std::optional<Session> session =
+          planner.begin({.tokens = first_tokens, .batch = 2, .heads = 3})) {
+    for (std::int64_t token = 1; token <= first_tokens; ++token) {
+      if (!session->advance(decode, 1, token % 6 == 0 ? kAllOrders : kOneOrder, ledger)) break;
+    }
+  }
+  if (context.weights == WeightMode::kSoftmax) {
+    planner.run(decode, {.tokens = 40, .start = 39, .gamma = 0.2F}, kOneOrder);
+    planner.run(decode, {.tokens = 41, .start = 40, .heads = 2, .gamma = 0.9F}, kOneOrder);
+  }
+  const std::vector<Fill> fills = extremes(context.weights);
+  const std::int64_t typical = planner.longest_up_to(kTypical);
+  for (const Fill fill : fills) {
+    Scenario scenario{.tokens = typical, .start = typical - 1, .fill = fill};
+    if (fill != Fill::kOneHuge) {
+      planner.run(decode, scenario, kOneOrder);
+      continue;
+    }
+    for (const std::int64_t position : telling_positions(context.rows, typical)) {
+      scenario.huge_token = position;
+      planner.run(decode, scenario, kOneOrder);
+    }
+  }
+  if (fills.empty()) ledger.not_applicable(Duty::kExtremes);
+  // A run of tokens with slots to spare, taken in another order by every head.
+  if (std::optional<Session> session =
+          planner.begin({.tokens = 72, .start = 60, .batch = 2, .heads = 3, .spare = 2})) {
+    while (session->done() < 72 && session->advance(decode, 1, kOneOrder, ledger)) continue;
+  }
+  planner.run(decode, {.tokens = 41, .start = 40, .spare = kManySlots}, kOneOrder);
+  for (const std::int64_t n : context.options.sizes) {
+    if (n >= 2 && n <= kShort) planner.run(decode, {.tokens = n, .start = n - 1}, kAllOrders);
+  }
+  run_long_lengths(context, planner, ledger, profiles, [&](std::int64_t n, KernelProfile* profile) {
+    return planner.run(decode, {.tokens = n, .start = n - 1}, kAllOrders, profile);
+  });
+}
+
+void check_hand_over(const VerifyContext& context, const KernelUnderTest& prefill,
+                     const KernelUnderTest& decode, Ledger& ledger) {
+  for (const Duty duty : {Duty::kBuilds, Duty::kLaneOrders, Duty::kExtremes}) {
+    ledger.not_applicable(duty);
+  }
+  Planner planner(context, ledger);
+  for (const auto& [first, total] : {std::pair<std::int64_t, std::int64_t>{1, 4}, {50, 66}}) {
+    std::optional<Session> session =
+        planner.begin({.tokens = total, .batch = 2, .heads = 2, .spare = 1});
+    if (!session || !session->advance(prefill, first, kOneOrder, ledger)) return;
+    while (session->done() < total && session->advance(decode, 1, kOneOrder, ledger)) continue;
+  }
+}
+
+std::string smallest_failure(const VerifyContext& context, const KernelUnderTest& kernel) {
+  const bool decode = kernel.entry().op == "decode";
+  return smallest_launch(kernel.entry().op, [&](std::int64_t n, std::int64_t batch,
+                                                std::int64_t heads) {
+    Ledger ledger(kernel.entry().op);
+    Planner planner(context, ledger);
+    planner.run(kernel, {.tokens = n, .start = decode ? n - 1 : 0, .batch = batch, .heads = heads},
+                kAllOrders);
+    return ledger.rejected();
+  });
+}
+
+std::string smallest_launch(
+    const std::string& op,
+    const std::function<bool(std::int64_t, std::int64_t, std::int64_t)>& fails) {
+  // Most failures need one head only; wrong strides need two.
+  for (const auto& [batch, heads] : {std::pair{1, 1}, std::pair{1, 2}, std::pair{2, 1}}) {
+    const std::int64_t longest = batch * heads == 1 ? kShort : kShort / 4;
+    for (std::int64_t n = 1; n <= longest; ++n) {
+      if (!fails(n, batch, heads)) continue;
+      const std::string launch =
+          batch * heads == 1 ? "" : fmt::format(", batch {}, heads {}", batch, heads);
+      return op == "decode" ? fmt::format("decode of token {}{}", n, launch)
+                            : fmt::format("{} of {} token{}{}", op, n, n == 1 ? "" : "s", launch);
+    }
+  }
+  return "";
+}
+
+}  // namespace heddle

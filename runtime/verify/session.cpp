@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/verify/session.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include "runtime/reference/compare.hpp"
+
+namespace heddle {
+namespace {
+
+bool starts_with(const std::string& text, std::string_view prefix) {
+  return text.rfind(prefix, 0) == 0;
+}
+
+// The state buffers that a launch left behind, under their bare names.
+HostBuffers state_after(const HostBuffers& buffers) {
+  HostBuffers state;
+  for (const auto& [name, buffer] : buffers) {
+    for (const std::string_view prefix : {"final_", "cache_"}) {
+      if (starts_with(name, prefix)) state.emplace(name.substr(prefix.size()), buffer);
+    }
+  }
+  return state;
+}
+
+void make_positive(HostBuffer& buffer) {
+  for (std::int64_t e = 0; e < buffer.count(); ++e) {
+    if (!buffer.poisoned(e)) buffer.set(e, std::fabs(buffer.get(e)));
+  }
+}
+
+bool same_bits(const HostBuffer& a, std::int64_t at_a, const HostBuffer& b, std::int64_t at_b,
+               std::int64_t count) {
+  const std::size_t size = size_of(a.type());
+  const std::byte* from = a.data() + static_cast<std::size_t>(at_a) * size;
+  return std::equal(from, from + static_cast<std::size_t>(count) * size,
+                    b.data() + static_cast<std::size_t>(at_b) * size);
+}
+
+}  // namespace
+
+std::shared_ptr<const SolvedProblem> solve_problem(const ProblemOptions& options,
+                                                   const Rows& rows) {
+  SolvedProblem solved{make_problem(options, rows), options.fill, {}, {}};
+  solved.y = reference_output(solved.problem, rows).y;
+  if (solved.problem.weights == WeightMode::kGiven) {
+    Problem positive = solved.problem;
+    for (auto& [name, buffer] : positive.inputs) make_positive(buffer);
+    solved.magnitude = reference_output(positive, rows).y;
+  }
+  return std::make_shared<const SolvedProblem>(std::move(solved));
+}
+
+std::int64_t launch_work(const Rows& rows, const Sizes& sizes, WeightMode weights,
+                         std::int64_t start, std::int64_t count) {
+  std::int64_t entries = 0;
+  for (std::int64_t i = start + 1; i <= start + count; ++i) {
+    entries += rows.a.size(i) + rows.b.size(i);
+  }
+  const std::int64_t per_token =
+      weights == WeightMode::kLinear ? 4 * sizes.state_dim * sizes.head_dim : 16 * sizes.head_dim;
+  return sizes.batch * sizes.heads * (2 * sizes.head_dim * entries + per_token * count);
+}
+
+Result<Session> Session::begin(const Manifest& manifest, const Rows& rows,
+                               std::shared_ptr<const SolvedProblem> solved, std::int64_t start,
+                               std::int64_t spare, std::uint64_t seed) {
+  Session session(manifest, rows, std::move(solved));
+  const Problem& problem = session.solved_->problem;
+  session.sizes_ = problem.sizes;
+  const auto slots = [&](const CacheLayout& layout) -> Result<std::int64_t> {
+    const Result<std::int64_t> needed = layout.slots(problem.sizes.tokens);
+    if (!needed || layout.retention == CacheRetention::kNone) return needed;
+    return *needed + spare;
+  };
+  const Result<std::int64_t> slots_a = slots(manifest.cache_a);
+  if (!slots_a) return slots_a.error();
+  const Result<std::int64_t> slots_b = slots(manifest.cache_b);
+  if (!slots_b) return slots_b.error();
+  session.sizes_.slots_a = *slots_a;
+  session.sizes_.slots_b = *slots_b;
+
+  session.done_ = start;
+  std::vector<double> matrices;
+  if (problem.weights == WeightMode::kLinear) matrices = reference_state(problem, start);
+  const StateSource source{problem, rows, manifest.cache_a, manifest.cache_b, session.solved_->y,
+                           matrices};
+  Result<HostBuffers> state = make_state(source, start, *slots_a, *slots_b, seed);
+  if (!state) return state.error();
+  session.state_ = *std::move(state);
+  session.y_ = HostBuffer(problem.dtype, {problem.sizes.batch, problem.sizes.tokens,
+                                          problem.sizes.heads, problem.sizes.head_dim});
+  const std::int64_t token = problem.sizes.heads * problem.sizes.head_dim;
+  for (std::int64_t b = 0; b < problem.sizes.batch; ++b) {
+    for (std::int64_t e = 0; e < start * token; ++e) {
+      const std::int64_t at = b * problem.sizes.tokens * token + e;
+      session.y_.set(at, session.solved_->y[static_cast<std::size_t>(at)]);
+    }
+  }
+  return session;
+}
+
+void Session::keep_outputs(const HostBuffers& buffers, std::int64_t count) {
+  const HostBuffer& y = buffers.at("y");
+  const std::int64_t token = sizes_.heads * sizes_.head_dim;
+  for (std::int64_t b = 0; b < sizes_.batch; ++b) {
+    const std::size_t size = size_of(y.type());
+    const auto bytes = static_cast<std::size_t>(count * token) * size;
+    const std::byte* from = y.data() + static_cast<std::size_t>(b) * bytes;
+    const auto to = static_cast<std::size_t>((b * sizes_.tokens + done_) * token) * size;
+    std::copy(from, from + bytes, y_.data() + to);
+  }
+}
+
+bool Session::advance(const KernelUnderTest& kernel, std::int64_t count,
+                      const std::vector<ThreadOrder>& orders, Ledger& ledger,
+                      KernelProfile* profile) {
+  const Problem& problem = solved_->problem;
+  Sizes sizes = sizes_;
+  sizes.start = done_;
+  sizes.tokens = count;
+  const std::int64_t length = done_ + count;
+  const std::string where = fmt::format(
+      "{}: {} tokens after {}, batch {}, heads {}, gamma {}, {} inputs", kernel.entry().op, count,
+      done_, sizes.batch, sizes.heads, problem.gamma, name_of(solved_->fill));
+
+  std::optional<HostBuffers> first;
+  for (const ThreadOrder order : orders) {
+    Result<HostBuffers> bound = bind_buffers(kernel.entry(), problem, sizes, state_);
+    if (!bound) {
+      ledger.failed(Duty::kMemory, length, {"manifest", bound.error().message, kernel.entry().op});
+      return false;
+    }
+    const Result<LaunchOutcome> outcome =
+        kernel.launch({.sizes = sizes,
+                       .scale = problem.scale,
+                       .gamma = problem.gamma,
+                       .buffers = &*bound,
+                       .order = order,
+                       .seed = static_cast<std::uint64_t>(length),
+                       .expected_work = launch_work(rows_, sizes, problem.weights, done_, count),
+                       .count_requests = profile != nullptr && !first});
+    if (!outcome) {
+      for (const Duty duty : {Duty::kMemory, Duty::kOrdering, Duty::kOutputs, Duty::kValues}) {
+        ledger.undecided(duty, outcome.error().message);
+      }
+      return false;
+    }
+    for (const Duty duty : {Duty::kMemory, Duty::kOrdering, Duty::kOutputs}) {
+      ledger.passed(duty, length);
+    }
+    for (const VerifyFailure& finding : outcome->findings) {
+      ledger.failed(duty_of_finding(finding.kind), length,
+                    {finding.kind, fmt::format("{} ({})", finding.message, where), finding.where});
+    }
+    if (first) {
+      if (*bound == *first) {
+        ledger.passed(Duty::kLaneOrders, length);
+      } else {
+        ledger.failed(Duty::kLaneOrders, length,
+                      {"order_dependence",
+                       fmt::format("thread order {} gives other bits than {}", name_of(order),
+                                   name_of(orders.front())),
+                       where});
+      }
+      continue;
+    }
+    first = *std::move(bound);
+    if (profile != nullptr) {
+      *profile = {.symbol = kernel.entry().symbol,
+                  .op = kernel.entry().op,
+                  .tokens = count,
+                  .start = done_,
+                  .batch = sizes.batch,
+                  .heads = sizes.heads,
+                  .global_bytes_read = outcome->counters.global_bytes_read,
+                  .global_bytes_written = outcome->counters.global_bytes_written,
+                  .shared_bank_conflicts = outcome->counters.shared_bank_conflicts,
+                  .barriers = outcome->counters.barriers,
+                  .sectors = outcome->counters.sectors,
+                  .phases = outcome->phases};
+      if (outcome->counters.requests > 0) {
+        profile->sectors_per_request = static_cast<double>(outcome->counters.sectors) /
+                                       static_cast<double>(outcome->counters.requests);
+      }
+      const DefinitionWork work =
+          definition_work(problem, rows_, sizes, kernel.entry().op == "decode");
+      profile->minimum_bytes = work.bytes;
+      profile->definition_flops = work.flops;
+    }
+  }
+
+  check_values(*first, count, where, ledger);
+  keep_outputs(*first, count);
+  done_ = length;
+  const HostBuffers after = state_after(*first);
+  check_state(after, where, ledger);
+  for (const auto& [name, buffer] : after) state_.insert_or_assign(name, buffer);
+  return !ledger.saturated();
+}
+
+void Session::check_values(const HostBuffers& buffers, std::int64_t count, const std::string& where,
+                           Ledger& ledger) const {
+  const Problem& problem = solved_->problem;
+  const std::int64_t token = sizes_.heads * sizes_.head_dim;
+  const auto launched = [&](const std::vector<double>& all) {
+    std::vector<double> part;
+    if (all.empty()) return part;
+    for (std::int64_t b = 0; b < sizes_.batch; ++b) {
+      const auto first = all.begin() + (b * sizes_.tokens + done_) * token;
+      part.insert(part.end(), first, first + count * token);
+    }
+    return part;
+  };
+  const Agreement agreement =
+      compare(buffers.at("y"), launched(solved_->y), sizes_.head_dim, launched(solved_->magnitude));
+  const Duty duty = solved_->fill != Fill::kNormal ? Duty::kExtremes
+                    : done_ > 0                    ? Duty::kContinues
+                                                   : Duty::kValues;
+  const std::int64_t length = done_ + count;
+  if (agreement.within(tolerance_for(problem.dtype, problem.largest_logit))) {
+    ledger.passed(duty, length);
+    if (duty == Duty::kContinues) ledger.passed(Duty::kValues, length);
+    return;
+  }
+  const char* kind = agreement.unwritten > 0 ? "unwritten" : "wrong_result";
+  ledger.failed(duty, length, {kind, "y: " + agreement.describe(sizes_.head_dim), where});
+}
+
+void Session::check_state(const HostBuffers& state, const std::string& where,
+                          Ledger& ledger) const {
+  const Problem& problem = solved_->problem;
+  if (problem.weights == WeightMode::kLinear) {
+    const auto matrix = state.find("state");
+    if (matrix == state.end()) {
+      ledger.failed(Duty::kState, done_, {"wrong_state", "no state is written", where});
+      return;
+    }
+    const Agreement agreement =
+        compare(matrix->second, reference_state(problem, done_), sizes_.head_dim);
+    if (agreement.within(tolerance_for(ElementType::kF32))) {
+      ledger.passed(Duty::kState, done_);
+    } else {
+      ledger.failed(Duty::kState, done_,
+                    {"wrong_state", "state: " + agreement.describe(sizes_.head_dim), where});
+    }
+    return;
+  }
+  check_side(state, manifest_.cache_a, rows_.a, "a", problem.inputs.at("x"), where, ledger);
+  check_side(state, manifest_.cache_b, rows_.b, "b", y_, where, ledger);
+}
+
+// The slots hold exactly the live positions, each once, with the bits of their key and value.
+void Session::check_side(const HostBuffers& state, const CacheLayout& layout, const RowTable& table,
+                         const std::string& side, const HostBuffer& values,
+                         const std::string& where, Ledger& ledger) const {
+  if (layout.retention == CacheRetention::kNone) return;
+  const std::int64_t slots = side == "a" ? sizes_.slots_a : sizes_.slots_b;
+  const std::vector<std::int64_t> live = live_positions(layout.retention, table, done_);
+  const auto reject = [&](const std::string& message) {
+    ledger.failed(Duty::kState, done_, {"wrong_state", message, where});
+  };
+  const auto find = [&](const std::string& name) -> const HostBuffer* {
+    const auto found = state.find(side + "_" + name);
+    return found == state.end() ? nullptr : &found->second;
+  };
+  const bool keyed = solved_->problem.weights == WeightMode::kSoftmax;
+  const HostBuffer* pos = find("pos");
+  const HostBuffer* key = find("key");
+  const HostBuffer* val = find("val");
+  const bool by_position = layout.retention == CacheRetention::kNextRow;
+  if (val == nullptr || (keyed && key == nullptr) || (by_position && pos == nullptr)) {
+    return reject(fmt::format("cache {} is not written", side));
+  }
+  for (std::int64_t b = 0; b < sizes_.batch; ++b) {
+    for (std::int64_t h = 0; h < sizes_.heads; ++h) {
+      std::vector<std::int64_t> held;
+      for (std::int64_t slot = 0; slot < slots; ++slot) {
+        const std::int64_t p =
+            by_position ? static_cast<std::int64_t>(pos->get((b * sizes_.heads + h) * slots + slot))
+                        : (slot < done_ ? slot + 1 : 0);
+        if (p == 0) continue;
+        held.push_back(p);
+        if (!std::binary_search(live.begin(), live.end(), p)) continue;  // reported below
+        const std::int64_t at = ((b * slots + slot) * sizes_.heads + h) * sizes_.head_dim;
+        const std::int64_t from =
+            ((b * sizes_.tokens + p - 1) * sizes_.heads + h) * sizes_.head_dim;
+        if (!same_bits(*val, at, values, from, sizes_.head_dim)) {
+          return reject(
+              fmt::format("cache {}: slot {} does not hold the value of token {}", side, slot, p));
+        }
+        if (keyed && !same_bits(*key, at, solved_->problem.inputs.at("k"), from, sizes_.head_dim)) {
+          return reject(
+              fmt::format("cache {}: slot {} does not hold the key of token {}", side, slot, p));
+        }
+      }
+      std::sort(held.begin(), held.end());
+      if (held != live) {
+        return reject(
+            fmt::format("cache {} holds {} positions after token {}, the live set has {}"
+                        " or other ones",
+                        side, held.size(), done_, live.size()));
+      }
+    }
+  }
+  ledger.passed(Duty::kState, done_);
+}
+
+}  // namespace heddle

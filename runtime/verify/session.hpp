@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// A sequence being processed by kernels: the state after some tokens, and a step that runs a
+// kernel on the next ones in several thread orders and checks everything there is to check. A
+// prefill, a decode, and any mixture of both are the same step.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/reference/problem.hpp"
+#include "runtime/reference/problem_binding.hpp"
+#include "runtime/reference/reference.hpp"
+#include "runtime/verify/launch.hpp"
+#include "runtime/verify/ledger.hpp"
+
+namespace heddle {
+
+// A problem with its oracle's answer, shared by the sessions that start from it.
+struct SolvedProblem {
+  Problem problem;
+  Fill fill = Fill::kNormal;
+  std::vector<double> y;
+  // Given weights may be signed: y if all coefficients and inputs were positive, the size of what
+  // cancelled on the way and so of the rounding errors it left behind. Empty for other weights.
+  std::vector<double> magnitude;
+};
+std::shared_ptr<const SolvedProblem> solve_problem(const ProblemOptions& options, const Rows& rows);
+
+// Estimated memory accesses of one launch on tokens (start, start + count]: two per entry and
+// channel, and what every token costs whatever its row.
+std::int64_t launch_work(const Rows& rows, const Sizes& sizes, WeightMode weights,
+                         std::int64_t start, std::int64_t count);
+
+class Session {
+ public:
+  // The oracle's state after `start` tokens of a sequence that will have as many tokens as the
+  // problem, with `spare` cache slots more than needed. Fails when the manifest cannot say how
+  // many that is.
+  static Result<Session> begin(const Manifest& manifest, const Rows& rows,
+                               std::shared_ptr<const SolvedProblem> solved, std::int64_t start,
+                               std::int64_t spare, std::uint64_t seed);
+
+  // Runs the kernel on tokens (done, done + count] once per order and enters what is found under
+  // the kernel's duties. False when the sequence cannot go on from here.
+  bool advance(const KernelUnderTest& kernel, std::int64_t count,
+               const std::vector<ThreadOrder>& orders, Ledger& ledger,
+               KernelProfile* profile = nullptr);
+
+  std::int64_t done() const { return done_; }
+
+ private:
+  Session(const Manifest& manifest, const Rows& rows, std::shared_ptr<const SolvedProblem> solved)
+      : manifest_(manifest), rows_(rows), solved_(std::move(solved)) {}
+
+  void check_values(const HostBuffers& buffers, std::int64_t count, const std::string& where,
+                    Ledger& ledger) const;
+  void check_state(const HostBuffers& state, const std::string& where, Ledger& ledger) const;
+  void check_side(const HostBuffers& state, const CacheLayout& layout, const RowTable& table,
+                  const std::string& side, const HostBuffer& values, const std::string& where,
+                  Ledger& ledger) const;
+  void keep_outputs(const HostBuffers& buffers, std::int64_t count);
+
+  const Manifest& manifest_;
+  const Rows& rows_;
+  std::shared_ptr<const SolvedProblem> solved_;
+  Sizes sizes_;
+  std::int64_t done_ = 0;
+  HostBuffer y_;       // as stored so far: the oracle's up to the start, then the kernels' own
+  HostBuffers state_;  // without the initial_, final_ or cache_ before the name
+};
+
+}  // namespace heddle

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+// The oracle against dense linear algebra, against ChaCAL's closed form and against differences.
+#include "runtime/reference/reference.hpp"
+
+#include <Eigen/Dense>
+#include <cmath>
+
+#include "tests/unit/runtime/reference/reference_test_support.hpp"
+
+namespace heddle {
+namespace {
+
+using Eigen::MatrixXd;
+using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
+MatrixXd matrix_of(const std::vector<double>& values, std::int64_t columns) {
+  return Eigen::Map<const RowMajor>(values.data(),
+                                    static_cast<std::int64_t>(values.size()) / columns, columns);
+}
+
+MatrixXd mask_of(const RowTable& table, std::int64_t n) {
+  MatrixXd mask = MatrixXd::Zero(n, n);
+  for (std::int64_t i = 1; i <= n; ++i) {
+    for (std::int64_t j = 1; j <= n; ++j) mask(i - 1, j - 1) = table.contains(i, j) ? 1.0 : 0.0;
+  }
+  return mask;
+}
+
+// (I - B)^-1 A X with a general solver, from whole coefficient matrices.
+MatrixXd solved(const MatrixXd& a, const MatrixXd& b, const MatrixXd& x) {
+  const MatrixXd left = MatrixXd::Identity(b.rows(), b.cols()) - b;
+  return left.fullPivLu().solve(a * x);
+}
+
+// The coefficient matrices under softmax, from masks and plain exponentials.
+std::pair<MatrixXd, MatrixXd> softmax_matrices(const HeadInputs& in, const Rows& rows) {
+  const MatrixXd q = matrix_of(in.q, in.query_dim);
+  const MatrixXd k = matrix_of(in.k, in.query_dim);
+  const MatrixXd e = (in.scale * q * k.transpose()).array().exp().matrix();
+  MatrixXd a = (1.0 - in.gamma) * e.cwiseProduct(mask_of(rows.a, in.tokens));
+  MatrixXd b = in.gamma * e.cwiseProduct(mask_of(rows.b, in.tokens));
+  for (std::int64_t i = 0; i < in.tokens; ++i) {
+    const double sum = a.row(i).sum() + b.row(i).sum();
+    if (sum == 0.0) continue;
+    a.row(i) /= sum;
+    b.row(i) /= sum;
+  }
+  return {a, b};
+}
+
+MatrixXd reference_of(const HeadInputs& inputs, const Rows& rows) {
+  return matrix_of(reference_head(inputs, rows), inputs.head_dim);
+}
+
+Problem small_problem(WeightMode weights, const Rows& rows, std::int64_t n, std::uint64_t seed,
+                      float gamma = 0.5F) {
+  ProblemOptions options;
+  options.weights = weights;
+  options.sizes = {.batch = 2, .tokens = n, .heads = 3, .head_dim = 5, .state_dim = 4};
+  options.gamma = gamma;
+  options.seed = seed;
+  return make_problem(options, rows);
+}
+
+TEST_CASE("the oracle solves (I - B) Y = A X for random patterns") {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    const std::int64_t n = 1 + static_cast<std::int64_t>(seed * 7 % 40);
+    const Rows rows = test::random_rows(n, 1 + static_cast<std::int64_t>(seed % 5), seed);
+    const float gamma = seed % 2 == 0 ? 0.5F : 0.8F;
+    const HeadInputs softmax =
+        head_inputs(small_problem(WeightMode::kSoftmax, rows, n, seed, gamma), 1, 2);
+    const auto [a, b] = softmax_matrices(softmax, rows);
+    const MatrixXd x = matrix_of(softmax.x, softmax.head_dim);
+    CHECK((reference_of(softmax, rows) - solved(a, b, x)).norm() < 1e-12 * (1.0 + x.norm()));
+
+    const HeadInputs given = head_inputs(small_problem(WeightMode::kGiven, rows, n, seed), 0, 1);
+    MatrixXd given_a = MatrixXd::Zero(n, n);
+    MatrixXd given_b = MatrixXd::Zero(n, n);
+    for (std::int64_t i = 1; i <= n; ++i) {
+      std::int64_t e = 0;  // descending positions, one array entry each
+      for (std::int64_t j = i; j >= 1; --j) {
+        if (rows.a.contains(i, j)) {
+          given_a(i - 1, j - 1) =
+              given.coef_a[static_cast<std::size_t>((i - 1) * given.width_a + e++)];
+        }
+      }
+      e = 0;
+      for (std::int64_t j = i; j >= 1; --j) {
+        if (rows.b.contains(i, j)) {
+          given_b(i - 1, j - 1) =
+              given.coef_b[static_cast<std::size_t>((i - 1) * given.width_b + e++)];
+        }
+      }
+    }
+    const MatrixXd given_x = matrix_of(given.x, given.head_dim);
+    CHECK((reference_of(given, rows) - solved(given_a, given_b, given_x)).norm() <
+          1e-12 * (1.0 + given_x.norm()));
+  }
+}
+
+TEST_CASE("on chacal, gamma = g gives (1 - g) P (I - g P)^-1 V") {
+  const std::int64_t n = 50;
+  const Rows rows = test::builtin_rows("chacal", n);
+  for (const float gamma : {0.1F, 0.5F, 0.9F}) {
+    const Problem problem = small_problem(WeightMode::kSoftmax, rows, n, 3, gamma);
+    const HeadInputs in = head_inputs(problem, 1, 1);
+    MatrixXd p = (in.scale * matrix_of(in.q, 5) * matrix_of(in.k, 5).transpose()).array().exp();
+    p.triangularView<Eigen::StrictlyUpper>().setZero();
+    for (std::int64_t i = 0; i < n; ++i) p.row(i) /= p.row(i).sum();
+    const double g = in.gamma;
+    const MatrixXd resolvent = MatrixXd::Identity(n, n) - g * p;
+    const MatrixXd expected = (1.0 - g) * p * resolvent.fullPivLu().solve(matrix_of(in.x, 5));
+    CHECK((reference_of(in, rows) - expected).norm() < 1e-12 * expected.norm());
+  }
+}
+
+TEST_CASE("softmax rows sum to 1 and do not overflow") {
+  const std::int64_t n = 40;
+  const Rows rows = test::builtin_rows("chacal", n);
+  for (const Fill fill : {Fill::kNormal, Fill::kLargeLogits, Fill::kEqualLogits, Fill::kOneHuge}) {
+    ProblemOptions options;
+    options.sizes = {.tokens = n, .head_dim = 8};
+    options.fill = fill;
+    const Problem problem = make_problem(options, rows);
+    const HeadInputs in = head_inputs(problem, 0, 0);
+    double largest_logit = 0.0;
+    const MatrixXd logits = in.scale * matrix_of(in.q, 8) * matrix_of(in.k, 8).transpose();
+    for (std::int64_t i = 1; i <= n; ++i) {
+      const RowCoefficients row = row_coefficients(in, rows, i);
+      double sum = 0.0;
+      for (const double value : row.a) sum += value;
+      for (const double value : row.b) sum += value;
+      CHECK(sum == Approx(1.0).epsilon(1e-12));
+      largest_logit = std::max(largest_logit, logits.row(i - 1).cwiseAbs().maxCoeff());
+    }
+    if (fill == Fill::kLargeLogits) CHECK(largest_logit == Approx(60.0).epsilon(1e-5));
+    if (fill == Fill::kEqualLogits) CHECK(largest_logit == Approx(1.0).epsilon(1e-5));
+    if (fill == Fill::kOneHuge) CHECK(largest_logit == Approx(1e4).epsilon(1e-5));
+    if (fill != Fill::kOneHuge) CHECK(largest_logit <= problem.largest_logit * (1.0 + 1e-6));
+  }
+}
+
+TEST_CASE("a row without entries is zero") {
+  const Rows rows = test::rows_of(
+      3,
+      [](std::int64_t i) {
+        return i == 2 ? IntervalList{} : IntervalList{{i, i}};
+      },
+      [](std::int64_t i) {
+        return i == 3 ? IntervalList{{2, 2}} : IntervalList{};
+      });
+  const HeadInputs in = head_inputs(small_problem(WeightMode::kSoftmax, rows, 3, 1), 0, 0);
+  const MatrixXd y = reference_of(in, rows);
+  CHECK(y.row(1).norm() == 0.0);
+  CHECK(y.row(0) == matrix_of(in.x, 5).row(0));
+}
+
+TEST_CASE("linear attention is its own quadratic form") {
+  const std::int64_t n = 30;
+  const Rows rows = test::builtin_rows("linear_attention", n);
+  const Problem problem = small_problem(WeightMode::kLinear, rows, n, 5);
+  for (std::int64_t head = 0; head < 3; ++head) {
+    const HeadInputs in = head_inputs(problem, 1, head);
+    std::vector<double> state;
+    const MatrixXd y = matrix_of(reference_head(in, rows, &state), 5);
+    const MatrixXd scores = matrix_of(in.q, 4) * matrix_of(in.k, 4).transpose();
+    MatrixXd decay = MatrixXd::Zero(n, n);  // product of the gates between the two tokens
+    for (std::int64_t i = 0; i < n; ++i) {
+      decay(i, i) = 1.0;
+      for (std::int64_t j = i - 1; j >= 0; --j) {
+        decay(i, j) = decay(i, j + 1) * in.gate[static_cast<std::size_t>(j + 1)];
+      }
+    }
+    const MatrixXd x = matrix_of(in.x, 5);
+    CHECK((y - scores.cwiseProduct(decay) * x).norm() < 1e-12 * y.norm());
+    const MatrixXd last =
+        (matrix_of(in.k, 4).array().colwise() * decay.row(n - 1).transpose().array()).matrix();
+    CHECK((matrix_of(state, 5) - last.transpose() * x).norm() < 1e-12 * x.norm());
+  }
+}
+
+TEST_CASE("gradients agree with central differences") {
+  const std::int64_t n = 9;
+  for (const WeightMode mode : {WeightMode::kSoftmax, WeightMode::kGiven, WeightMode::kLinear}) {
+    const Rows rows = test::random_rows(n, 2, 11);
+    HeadInputs in = head_inputs(small_problem(mode, rows, n, 7, 0.7F), 0, 0);
+    RandomSource random(13);
+    std::vector<double> dy(in.x.size());
+    for (double& value : dy) value = random.normal();
+    const auto objective = [&] {
+      const std::vector<double> y = reference_head(in, rows);
+      double sum = 0.0;
+      for (std::size_t e = 0; e < y.size(); ++e) sum += dy[e] * y[e];
+      return sum;
+    };
+    const HeadGradients gradients = reference_gradients(in, rows, dy);
+    int checked = 0;
+    const auto check = [&](std::vector<double>& input, const std::vector<double>& gradient) {
+      REQUIRE(gradient.size() == input.size());
+      for (std::size_t e = 0; e < input.size(); ++e) {
+        const double kept = input[e];
+        if (!std::isfinite(kept)) continue;  // beyond the end of a row
+        const double step = 1e-5;
+        input[e] = kept + step;
+        const double above = objective();
+        input[e] = kept - step;
+        const double below = objective();
+        input[e] = kept;
+        CHECK(gradient[e] == Approx((above - below) / (2.0 * step)).margin(1e-7));
+        ++checked;
+      }
+    };
+    check(in.x, gradients.dx);
+    if (mode != WeightMode::kGiven) {
+      check(in.q, gradients.dq);
+      check(in.k, gradients.dk);
+      check(in.gate, gradients.dgate);
+    } else {
+      check(in.coef_a, gradients.dcoef_a);
+      check(in.coef_b, gradients.dcoef_b);
+    }
+    CHECK(checked >= 80);
+  }
+}
+
+TEST_CASE("gradients agree with dense linear algebra") {
+  // With U = (I - B)^-T dY: dX = A^T U, dA = U X^T and dB = U Y^T on their masks, and through the
+  // softmax dS = P o (dP - rowsum(P o dP)) over both sides at once.
+  const std::int64_t n = 31;
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    const Rows rows = test::random_rows(n, 1 + static_cast<std::int64_t>(seed % 4), 100 + seed);
+    const HeadInputs in =
+        head_inputs(small_problem(WeightMode::kSoftmax, rows, n, seed, 0.3F), 1, 0);
+    RandomSource random(seed);
+    std::vector<double> dy(in.x.size());
+    for (double& value : dy) value = random.normal();
+    const auto [a, b] = softmax_matrices(in, rows);
+    const MatrixXd x = matrix_of(in.x, in.head_dim);
+    const MatrixXd y = solved(a, b, x);
+    const MatrixXd left = MatrixXd::Identity(n, n) - b;
+    const MatrixXd u = left.transpose().fullPivLu().solve(matrix_of(dy, in.head_dim));
+    const MatrixXd da = u * x.transpose();
+    const MatrixXd db = u * y.transpose();
+    const Eigen::VectorXd mean = (a.cwiseProduct(da) + b.cwiseProduct(db)).rowwise().sum();
+    MatrixXd ds = a.cwiseProduct(da) + b.cwiseProduct(db);
+    ds -= mean.asDiagonal() * (a + b);
+    const HeadGradients gradients = reference_gradients(in, rows, dy);
+    const auto close = [&](const std::vector<double>& values, const MatrixXd& expected) {
+      CHECK((matrix_of(values, in.head_dim) - expected).norm() < 1e-11 * (1.0 + expected.norm()));
+    };
+    close(gradients.dx, a.transpose() * u);
+    close(gradients.dq, in.scale * ds * matrix_of(in.k, in.query_dim));
+    close(gradients.dk, in.scale * ds.transpose() * matrix_of(in.q, in.query_dim));
+  }
+}
+
+TEST_CASE("all heads land where the layout says, whatever the threads") {
+  const std::int64_t n = 12;
+  const Rows rows = test::random_rows(n, 3, 17);
+  const Problem problem = small_problem(WeightMode::kSoftmax, rows, n, 19);
+  const ReferenceOutput one = reference_output(problem, rows, 1);
+  CHECK(one.y == reference_output(problem, rows, 4).y);
+  const std::vector<double> head = reference_head(head_inputs(problem, 1, 2), rows);
+  for (std::int64_t t = 0; t < n; ++t) {
+    for (std::int64_t c = 0; c < 5; ++c) {
+      CHECK(one.y[static_cast<std::size_t>(((1 * n + t) * 3 + 2) * 5 + c)] ==
+            head[static_cast<std::size_t>(t * 5 + c)]);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace heddle

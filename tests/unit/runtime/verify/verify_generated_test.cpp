@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+// Generated kernels under verification: what the generator writes passes, and what small edits
+// make of it does not.
+#include <algorithm>
+
+#include "codegen/generate.hpp"
+#include "patterns/ast_print.hpp"
+#include "runtime/verify/verify.hpp"
+#include "tests/unit/runtime/reference/reference_test_support.hpp"
+
+namespace heddle {
+namespace {
+
+constexpr std::int64_t kRows = 270;
+
+VerifyOptions quick() {
+  VerifyOptions options;
+  options.sizes = {1, 2, 63, 257};
+  options.work_budget = 4'000'000;
+  return options;
+}
+
+Artifact generated(const std::string& name, ir::Target target, WeightKind weights,
+                   ElementType dtype, int head_dim) {
+  GenerateOptions options;
+  options.target = target;
+  options.head_dim = head_dim;
+  options.dtype = dtype;
+  options.exact_to = kRows;
+  options.weights = weights;
+  if (weights == WeightKind::kLinear) options.state_dim = 6;
+  Result<Artifact> artifact = generate(test::builtin(name), options);
+  INFO(name);
+  REQUIRE(artifact.ok());
+  return *std::move(artifact);
+}
+
+std::string explain(const VerifyReport& report) {
+  std::string text = name_of(report.verdict);
+  for (const VerifyObligation& o : report.obligations) {
+    if (o.verdict != KernelVerdict::kVerified) text += "\n  " + o.name + ": " + o.method;
+  }
+  for (const VerifyFailure& f : report.failures) {
+    text += "\n  " + f.kind + ": " + f.message + " at " + f.where;
+  }
+  return text;
+}
+
+TEST_CASE("generated kernels of every kind are verified") {
+  struct Kind {
+    const char* pattern;
+    ir::Target target;
+    WeightKind weights;
+    ElementType dtype;
+    int head_dim;
+  };
+  // One of each: retention, target, weights, type; awkward head dimensions.
+  const std::vector<Kind> kinds = {
+      {"sqrt_cached", ir::Target::kCuda, WeightKind::kSoftmax, ElementType::kBF16, 40},
+      {"log_recurrence", ir::Target::kCuda, WeightKind::kGiven, ElementType::kF32, 16},
+      {"chacal", ir::Target::kCuda, WeightKind::kSoftmax, ElementType::kF32, 5},
+      {"linear_attention", ir::Target::kCuda, WeightKind::kLinear, ElementType::kF32, 8},
+      {"fibonacci_cached", ir::Target::kCpu, WeightKind::kSoftmax, ElementType::kF32, 16},
+      {"strided_attention", ir::Target::kCpu, WeightKind::kGiven, ElementType::kBF16, 8},
+      {"linear_attention", ir::Target::kCpu, WeightKind::kLinear, ElementType::kBF16, 8},
+  };
+  for (const Kind& kind : kinds) {
+    const Artifact artifact =
+        generated(kind.pattern, kind.target, kind.weights, kind.dtype, kind.head_dim);
+    const VerifyReport report =
+        verify(artifact.manifest, artifact.files, test::builtin_rows(kind.pattern, kRows), quick());
+    INFO(kind.pattern << ", " << name_of(kind.weights) << ": " << explain(report));
+    CHECK(report.verdict == KernelVerdict::kVerified);
+    CHECK(report.profiles.size() == 2);
+  }
+}
+
+// Every occurrence of `from` in the kernel's body, one mutant each.
+std::vector<std::string> mutants_of(const std::string& text, const std::string& from,
+                                    const std::string& to) {
+  std::vector<std::string> mutants;
+  const std::size_t body = text.find(") {\n");
+  for (std::size_t at = text.find(from, body); at != std::string::npos;
+       at = text.find(from, at + 1)) {
+    mutants.push_back(text);
+    mutants.back().replace(at, from.size(), to);
+  }
+  return mutants;
+}
+
+VerifyReport verify_mutant(const Artifact& artifact, const KernelEntry& kernel,
+                           const std::string& text, const Rows& rows) {
+  Manifest only = artifact.manifest;
+  only.kernels = {kernel};
+  std::map<std::string, std::string> files = artifact.files;
+  files[kernel.file] = text;
+  VerifyOptions options = quick();
+  options.stop_early = true;
+  return verify(only, files, rows, options);
+}
+
+TEST_CASE("a generated kernel without one of its barriers is rejected") {
+  const Rows rows = test::builtin_rows("sqrt_cached", kRows);
+  const Artifact artifact =
+      generated("sqrt_cached", ir::Target::kCuda, WeightKind::kSoftmax, ElementType::kF32, 8);
+  int barriers = 0;
+  for (const KernelEntry& kernel : artifact.manifest.kernels) {
+    for (const std::string& text :
+         mutants_of(artifact.files.at(kernel.file), "__syncthreads();", ";")) {
+      const VerifyReport report = verify_mutant(artifact, kernel, text, rows);
+      INFO(kernel.op << ": " << explain(report));
+      CHECK(report.verdict == KernelVerdict::kRejected);
+      CHECK(std::any_of(report.failures.begin(), report.failures.end(), [](const VerifyFailure& f) {
+        return f.kind.rfind("race", 0) == 0 || f.kind == "uninitialised_read";
+      }));
+      ++barriers;
+    }
+  }
+  CHECK(barriers >= 4);
+}
+
+TEST_CASE("small edits of generated kernels are rejected") {
+  struct Edit {
+    const char* op;
+    const char* from;
+    const char* to;
+  };
+  // All of these change what the text means in some launch; each must occur and die everywhere.
+  const std::vector<Edit> edits = {
+      {"prefill", "scale * warp_sum", "warp_sum"},
+      {"prefill", "(1.0f - gamma)", "gamma"},
+      {"prefill", "total += weight_2", "total = weight_2"},
+      {"prefill", "first < tokens", "first < tokens - 1"},
+      {"prefill", "tokens - first", "tokens - first - 1"},
+      {"prefill", "p <= start", "p < start"},
+      {"prefill", "p > final_to", "p >= final_to"},
+      {"prefill", "c < r", "c < r - 1"},
+      {"prefill", "batch * tokens", "batch"},
+      {"decode", "scale * warp_sum", "warp_sum"},
+      {"decode", "candidate < slots_b", "candidate < slots_b - 1"},
+      {"decode", "f < i", "f < i - 1"},
+      {"decode", "static_cast<int>(token)", "static_cast<int>(token + 1)"},
+      {"decode", "= start + 2", "= start + 1"},
+      {"decode", "sum * inverse", "sum"},
+      {"decode", "w < 4", "w < 3"},
+  };
+  const Rows rows = test::builtin_rows("sqrt_cached", kRows);
+  const Artifact artifact =
+      generated("sqrt_cached", ir::Target::kCuda, WeightKind::kSoftmax, ElementType::kF32, 8);
+  for (const Edit& edit : edits) {
+    for (const KernelEntry& kernel : artifact.manifest.kernels) {
+      if (kernel.op != edit.op) continue;
+      const auto mutants = mutants_of(artifact.files.at(kernel.file), edit.from, edit.to);
+      INFO(edit.op << ": " << edit.from << " -> " << edit.to);
+      CHECK_FALSE(mutants.empty());
+      for (const std::string& text : mutants) {
+        const VerifyReport report = verify_mutant(artifact, kernel, text, rows);
+        INFO(explain(report));
+        CHECK(report.verdict == KernelVerdict::kRejected);
+      }
+    }
+  }
+}
+
+TEST_CASE("a cpu kernel that mishandles its range of blocks is rejected") {
+  const Rows rows = test::builtin_rows("sqrt_cached", kRows);
+  const Artifact artifact =
+      generated("sqrt_cached", ir::Target::kCpu, WeightKind::kSoftmax, ElementType::kF32, 8);
+  for (const KernelEntry& kernel : artifact.manifest.kernels) {
+    const std::string& text = artifact.files.at(kernel.file);
+    for (const auto& [from, to] :
+         {std::pair<std::string, std::string>{"block < last_block;", "block < first_block + 1;"},
+          {"block = first_block;", "block = 0;"}}) {
+      const auto mutants = mutants_of(text, from, to);
+      INFO(kernel.op << ": " << from << " -> " << to << "\n" << text.substr(0, 3000));
+      CHECK_FALSE(mutants.empty());
+      for (const std::string& mutant : mutants) {
+        const VerifyReport report = verify_mutant(artifact, kernel, mutant, rows);
+        CHECK(report.verdict == KernelVerdict::kRejected);
+      }
+    }
+  }
+}
+
+TEST_CASE("kernels of one pattern are rejected under the rows of another") {
+  const Artifact artifact =
+      generated("log_cached", ir::Target::kCpu, WeightKind::kSoftmax, ElementType::kF32, 8);
+  const VerifyReport report = verify(artifact.manifest, artifact.files,
+                                     test::builtin_rows("fibonacci_cached", kRows), quick());
+  CHECK(report.verdict == KernelVerdict::kRejected);
+}
+
+}  // namespace
+}  // namespace heddle
