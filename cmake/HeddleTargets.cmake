@@ -11,12 +11,21 @@ endif()
 
 # The headers that most files include, compiled once: a third of a build would go into reading them.
 # The debug and sanitizer presets do without, so that every file still includes what it uses.
-add_library(heddle_common_headers OBJECT ${CMAKE_CURRENT_LIST_DIR}/common_headers.cpp)
-set_target_properties(heddle_common_headers PROPERTIES POSITION_INDEPENDENT_CODE ON)
-target_link_libraries(heddle_common_headers PRIVATE heddle_options fmt::fmt)
-target_precompile_headers(heddle_common_headers PRIVATE
-  <algorithm> <cstdint> <functional> <map> <memory> <optional> <set> <string> <string_view> <utility> <vector>
-  <fmt/format.h>)
+# Once for each level of optimisation, which a precompiled header must share with what includes it.
+foreach(headers IN ITEMS heddle_common_headers heddle_quick_headers)
+  add_library(${headers} OBJECT ${CMAKE_CURRENT_LIST_DIR}/common_headers.cpp)
+  set_target_properties(${headers} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  target_link_libraries(${headers} PRIVATE heddle_options fmt::fmt)
+  target_precompile_headers(${headers} PRIVATE
+    <algorithm> <cstdint> <functional> <map> <memory> <optional> <set> <string> <string_view> <utility> <vector>
+    <fmt/format.h>)
+endforeach()
+
+# For code that only calls what takes time: most of a full build is such code, and -O3 gains it nothing.
+function(heddle_compile_quickly name)
+  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
+endfunction()
+heddle_compile_quickly(heddle_quick_headers)
 
 # From a precompiled header g++ 12 also shows its false alarms about std::string.
 function(heddle_hush_precompiled name)
@@ -24,20 +33,21 @@ function(heddle_hush_precompiled name)
     $<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overflow;-Wno-stringop-overread;-Wno-array-bounds>)
 endfunction()
 
-# heddle_library(NAME SOURCES a.cpp ... PUBLIC libs... PRIVATE libs...): every library may use fmt.
+# heddle_library(NAME [QUICK] SOURCES a.cpp ... PUBLIC libs... PRIVATE libs...): every library may use fmt.
+# QUICK: compiled quickly.
 function(heddle_library name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  cmake_parse_arguments(ARG "QUICK" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})
   target_include_directories(${name} PUBLIC
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/heddle>)
   target_link_libraries(${name} PUBLIC ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE} fmt::fmt $<BUILD_INTERFACE:heddle_options>)
-  target_precompile_headers(${name} REUSE_FROM heddle_common_headers)
+  if(ARG_QUICK)
+    heddle_compile_quickly(${name})
+    target_precompile_headers(${name} REUSE_FROM heddle_quick_headers)
+  else()
+    target_precompile_headers(${name} REUSE_FROM heddle_common_headers)
+  endif()
   heddle_hush_precompiled(${name})
-endfunction()
-
-# For code that only calls what takes time: most of a full build is such code, and -O3 gains it nothing.
-function(heddle_compile_quickly name)
-  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
 endfunction()
 
 # heddle_test(NAME SOURCES a.cpp ... LIBRARIES libs...): one Catch2 program, one CTest entry.
@@ -45,6 +55,7 @@ function(heddle_test name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LIBRARIES" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES} heddle_test_main heddle_options)
+  set_target_properties(${name} PROPERTIES UNITY_BUILD OFF)
   target_precompile_headers(${name} REUSE_FROM heddle_catch_header)
   heddle_compile_quickly(${name})
   heddle_hush_precompiled(${name})

@@ -14,7 +14,7 @@
 namespace heddle::proof {
 namespace {
 
-constexpr std::int64_t kFarthestRow = std::int64_t{1} << 32;
+constexpr std::int64_t kFarthestTold = std::int64_t{1} << 32;
 constexpr std::int64_t kLongestPath = 2048;  // rows looked at for a path
 constexpr std::size_t kMostListed = 12;
 
@@ -31,7 +31,7 @@ std::string listed(const IntervalList& positions) {
   return text;
 }
 
-std::string joined(const std::string& a, const std::string& b, const char* between) {
+std::string linked(const std::string& a, const std::string& b, const char* between) {
   return a.empty() || b.empty() ? a + b : a + between + b;
 }
 
@@ -41,7 +41,7 @@ class Explainer {
 
   std::string time(std::int64_t i) const {
     const std::string x = side_text(Side::kA, i, i, "x"), y = side_text(Side::kB, i, i, "y");
-    const std::string reads = joined(x, y, " and ");
+    const std::string reads = linked(x, y, " and ");
     return reads.empty() ? fmt::format("row {} reads nothing", i)
                          : fmt::format("row {} reads {}", i, reads);
   }
@@ -54,10 +54,10 @@ class Explainer {
         case Retention::kNothing:
           break;
         case Retention::kEverything:
-          kept = joined(kept, fmt::format("{} of 1..{}", what, i), " and ");
+          kept = linked(kept, fmt::format("{} of 1..{}", what, i), " and ");
           break;
         case Retention::kNextRow:
-          kept = joined(kept, side_text(side, i + 1, i, what), " and ");
+          kept = linked(kept, side_text(side, i + 1, i, what), " and ");
           break;
         case Retention::kHorizon:
           return "";
@@ -122,7 +122,7 @@ std::string explain(const Pattern& pattern, const Claim& claim, const Counterexa
     for (const ExpressionPtr& argument : term.arguments) {
       const Result<Integer> value = evaluator.evaluate(*argument, found.variables);
       const std::optional<std::int64_t> small = value.ok() ? value->to_int64() : std::nullopt;
-      if (!small || *small < 1 || *small > kFarthestRow) return;
+      if (!small || *small < 1 || *small > kFarthestTold) return;
       arguments.push_back(*small);
     }
     std::string clause;
@@ -147,7 +147,7 @@ std::string explain(const Pattern& pattern, const Claim& claim, const Counterexa
         clause = "";
         break;
     }
-    if (!clause.empty() && said.insert(clause).second) text = joined(text, clause, "; ");
+    if (!clause.empty() && said.insert(clause).second) text = linked(text, clause, "; ");
   });
   return text;
 }

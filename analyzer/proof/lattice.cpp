@@ -18,14 +18,14 @@ namespace {
 
 constexpr int kWidestSpread = 4;
 constexpr std::int64_t kLatestStart = 12;
-constexpr std::int64_t kSamples = 48;
+constexpr std::int64_t kFirstValues = 48;
 
 class Finder {
  public:
   Finder(const Knowledge& knowledge, const std::string& name)
       : knowledge_(knowledge), name_(name), function_(*knowledge.pattern->function(name)) {
     const Evaluator evaluator(*knowledge.pattern);
-    for (std::int64_t k = 0; k < kSamples; ++k) {
+    for (std::int64_t k = 0; k < kFirstValues; ++k) {
       const Result<Integer> value = evaluator.call(name, k);
       if (!value.ok() || value.value().bit_length() > 2048) break;
       samples_.push_back(value.value());

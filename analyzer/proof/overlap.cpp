@@ -17,7 +17,7 @@ using namespace smt;  // NOLINT: terms and their operators
 
 namespace {
 
-constexpr std::int64_t kSamples = 12;
+constexpr std::int64_t kCheckedPoints = 12;
 constexpr std::int64_t kFarthestWitness = 400;
 
 class Overlaps {
@@ -106,7 +106,7 @@ class Overlaps {
 
   // p(s) /= q(t)
   bool separate(const Progression& p, const Progression& q) {
-    for (std::int64_t k = p.low; k < p.low + kSamples; ++k) {
+    for (std::int64_t k = p.low; k < p.low + kCheckedPoints; ++k) {
       const auto here = value(p, k);
       if (!here || index_of(q, *here)) return false;
     }

@@ -118,7 +118,7 @@ class Lifter : public ExpressionReader {
     ir::Kernel& kernel = lifted_.kernel;
     const TextPlace at = peek().at;
     if (argument.kind == ArgumentKind::kBuffer) {
-      if (argument.access == Access::kRead) expect("const");
+      if (argument.access == heddle::Access::kRead) expect("const");
       expect(argument.type == ElementType::kF32    ? "float"
              : argument.type == ElementType::kBF16 ? "bf16"
                                                    : "int");
@@ -348,7 +348,7 @@ class Lifter : public ExpressionReader {
   void store(Body& statements, ir::MemoryId memory, TextPlace at) {
     if (std::holds_alternative<ir::ViewId>(memory)) return fail(at, "a view is read only");
     const ir::BufferId* buffer = std::get_if<ir::BufferId>(&memory);
-    if (buffer != nullptr && lifted_.kernel[*buffer].access == Access::kRead) {
+    if (buffer != nullptr && lifted_.kernel[*buffer].access == heddle::Access::kRead) {
       return fail(at, "this buffer is read only");
     }
     expect("[");

@@ -111,9 +111,9 @@ class Run {
     options.name = argument.name;
     options.length = product(argument.shape);
     options.global = true;
-    options.written = argument.access != Access::kWrite && !scratch;
+    options.written = argument.access != heddle::Access::kWrite && !scratch;
     // A gradient may be summed up where it is to stand.
-    options.written_once = argument.access == Access::kWrite && !scratch && entry_.op != "backward";
+    options.written_once = argument.access == heddle::Access::kWrite && !scratch && entry_.op != "backward";
     options.missing = starts_with(argument.name, "initial_") && of("start") == 0;
     MemoryRecord record(options);
     const auto kept = state_.find(argument.name.substr(argument.name.find('_') + 1));
@@ -122,7 +122,7 @@ class Run {
     if (stateful && kept != state_.end()) {
       record.whole = kept->second.whole;
       record.real = kept->second.real;
-    } else if (argument.access == Access::kRead) {
+    } else if (argument.access == heddle::Access::kRead) {
       for (float& number : record.real) {
         random_ = random_ * 1664525u + 1013904223u;
         number = static_cast<float>(random_ >> 8) / 8388608.0f - 1.0f;
@@ -156,7 +156,7 @@ class Run {
 
   std::optional<Violation> incomplete(const Memories& buffers) const {
     for (const Argument& argument : entry_.arguments) {
-      if (argument.kind != ArgumentKind::kBuffer || argument.access != Access::kWrite ||
+      if (argument.kind != ArgumentKind::kBuffer || argument.access != heddle::Access::kWrite ||
           starts_with(argument.name, "scratch_")) {
         continue;
       }

@@ -22,7 +22,7 @@ Matrix narrowed(const std::vector<double>& values, std::int64_t rows) {
   return Eigen::Map<const Wide>(values.data(), rows, columns).cast<float>();
 }
 
-struct Head {
+struct GradientHead {
   Matrix q, k, x, y, dy, coef_a, coef_b;
   Sparse a;  // A
   Sparse b;  // I - B; forward and transposed solves use the same matrix
@@ -37,7 +37,7 @@ class EigenSparseBackward final : public GradientBaseline {
     for (std::int64_t b = 0; b < s.batch; ++b) {
       for (std::int64_t h = 0; h < s.heads; ++h) {
         const HeadInputs inputs = head_inputs(problem, b, h);
-        Head head;
+        GradientHead head;
         head.q = narrowed(inputs.q, s.tokens);
         head.k = narrowed(inputs.k, s.tokens);
         head.x = narrowed(inputs.x, s.tokens);
@@ -69,13 +69,13 @@ class EigenSparseBackward final : public GradientBaseline {
 
   HostBuffers result() const override {
     HostBuffers results;
-    add(results, "dx", &Head::dx);
+    add(results, "dx", &GradientHead::dx);
     if (softmax_) {
-      add(results, "dq", &Head::dq);
-      add(results, "dk", &Head::dk);
+      add(results, "dq", &GradientHead::dq);
+      add(results, "dk", &GradientHead::dk);
     } else {
-      add(results, "dcoef_a", &Head::dcoef_a);
-      add(results, "dcoef_b", &Head::dcoef_b);
+      add(results, "dcoef_a", &GradientHead::dcoef_a);
+      add(results, "dcoef_b", &GradientHead::dcoef_b);
     }
     return results;
   }
@@ -94,7 +94,7 @@ class EigenSparseBackward final : public GradientBaseline {
     }
     return values;
   }
-  void add(HostBuffers& results, const char* name, Matrix Head::*member) const {
+  void add(HostBuffers& results, const char* name, Matrix GradientHead::*member) const {
     const Sizes& s = problem_.sizes;
     const std::int64_t columns = (heads_.front().*member).cols();
     HostBuffer buffer(ElementType::kF32, {s.batch, s.tokens, s.heads, columns});
@@ -146,7 +146,7 @@ class EigenSparseBackward final : public GradientBaseline {
     });
   }
 
-  void fill_softmax(Head& head) const {
+  void fill_softmax(GradientHead& head) const {
     const float scale = problem_.scale;
     for (std::int64_t i = 0; i < head.a.rows(); ++i) {
       float largest = -INFINITY;
@@ -174,7 +174,7 @@ class EigenSparseBackward final : public GradientBaseline {
     }
   }
 
-  void back(Head& head) const {
+  void back(GradientHead& head) const {
     if (softmax_) fill_softmax(head);
     Matrix lambda = head.dy;
     head.b.transpose().triangularView<Eigen::UnitUpper>().solveInPlace(lambda);
@@ -228,7 +228,7 @@ class EigenSparseBackward final : public GradientBaseline {
   const Rows& rows_;
   const Problem& problem_;
   bool softmax_;
-  std::vector<Head> heads_;
+  std::vector<GradientHead> heads_;
 };
 
 }  // namespace

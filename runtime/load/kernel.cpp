@@ -59,7 +59,7 @@ Result<std::string> read_file(const fs::path& path) {
   return std::string(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
 }
 
-bool is_plain_name(const std::string& name) {
+bool is_file_name(const std::string& name) {
   return !name.empty() && name[0] != '.' && name.find_first_of("/\\") == std::string::npos;
 }
 
@@ -94,7 +94,7 @@ std::map<std::string, std::string> headers_of(const Manifest& manifest,
 std::optional<Error> misses_file(const std::map<std::string, std::string>& files,
                                  const std::string& name, const std::string& digest) {
   const auto file = files.find(name);
-  if (!is_plain_name(name) || file == files.end()) {
+  if (!is_file_name(name) || file == files.end()) {
     return Error{"the artifact lacks the file \"" + name + "\""};
   }
   if (sha256_hex(file->second) != digest) {

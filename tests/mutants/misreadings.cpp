@@ -17,7 +17,9 @@ struct Edit {
 };
 
 bool is_digit(char c) { return std::isdigit(static_cast<unsigned char>(c)) != 0; }
-bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
+bool belongs_to_word(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
+}
 
 // Every edit of the lines that say what a pattern is, one at a time.
 std::vector<Edit> edits_of(const std::string& source) {
@@ -36,7 +38,7 @@ std::vector<Edit> edits_of(const std::string& source) {
         first != std::string::npos && line[first] != '#' && line.compare(first, 5, "claim") != 0;
     for (std::size_t c = 0; told && c < line.size(); ++c) {
       const std::size_t at = begin + c;
-      if (is_digit(line[c]) && (c == 0 || !is_word(line[c - 1]))) {
+      if (is_digit(line[c]) && (c == 0 || !belongs_to_word(line[c - 1]))) {
         std::size_t end = c;
         while (end < line.size() && is_digit(line[end])) ++end;
         const long value = std::strtol(line.c_str() + c, nullptr, 10);

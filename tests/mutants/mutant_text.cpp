@@ -20,7 +20,7 @@ std::size_t body_of(const std::vector<std::string>& lines) {
   return line;
 }
 
-std::string trimmed(const std::string& line) {
+std::string without_indent(const std::string& line) {
   const std::size_t begin = line.find_first_not_of(" \t");
   return begin == std::string::npos ? "" : line.substr(begin);
 }
@@ -40,8 +40,8 @@ void add_mutant(std::vector<Mutant>& mutants, const std::string& rule, Danger da
   mutant.rule = rule;
   mutant.danger = danger;
   mutant.line = static_cast<int>(old_line) + 1;
-  if (old_line < was.size()) mutant.before = trimmed(was[old_line]);
-  if (new_line < is.size()) mutant.after = trimmed(is[new_line]);
+  if (old_line < was.size()) mutant.before = without_indent(was[old_line]);
+  if (new_line < is.size()) mutant.after = without_indent(is[new_line]);
   mutant.text = text;
   mutants.push_back(std::move(mutant));
 }
