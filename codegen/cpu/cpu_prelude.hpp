@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <type_traits>
 #if defined(__linux__)
 #include <sys/mman.h>
 #endif
@@ -339,13 +340,25 @@ constexpr int padded(int channels) { return (channels + kLanes - 1) / kLanes * k
 // only. settle_stores makes them visible to other threads.
 #if defined(__AVX__) && !defined(HEDDLE_PLAIN_LANES)
 template <int kChannels>
+inline bool goes_around(const float* to) {
+  return kChannels % 16 == 0 && reinterpret_cast<std::uintptr_t>(to) % 64 == 0;
+}
+HEDDLE_INLINE void store_around(float* to, const Lanes& lanes) {
+  _mm256_stream_ps(to, reinterpret_cast<const __m256&>(lanes));
+}
+template <int kChannels>
 inline bool stream_row(float* to, const float* from) {
-  if (kChannels % 16 != 0 || reinterpret_cast<std::uintptr_t>(to) % 64 != 0) return false;
+  if (!goes_around<kChannels>(to)) return false;
   for (int d = 0; d < kChannels; d += kLanes) _mm256_stream_ps(to + d, _mm256_loadu_ps(from + d));
   return true;
 }
 inline void settle_stores() { _mm_sfence(); }
 #else
+template <int kChannels>
+inline bool goes_around(const float*) {
+  return false;
+}
+HEDDLE_INLINE void store_around(float* to, const Lanes& lanes) { store(to, lanes); }
 template <int kChannels>
 inline bool stream_row(float*, const float*) {
   return false;
@@ -388,6 +401,10 @@ inline void send_row(T* __restrict__ to, const float* __restrict__ from, bool ar
   for (int d = 0; d < kChannels; ++d) store_real(to + d, from[d]);
 }
 template <int kChannels, typename T>
+inline void copy_row(T* __restrict__ to, const T* __restrict__ from) {
+  for (int d = 0; d < kChannels; ++d) to[d] = from[d];
+}
+template <int kChannels, typename T>
 inline void clear_row(T* to) {
   for (int d = 0; d < kChannels; ++d) store_real(to + d, 0.0f);
 }
@@ -424,7 +441,7 @@ class WorkingMemory {
   void* of(std::size_t bytes) {
     if (bytes <= size_) return place_;
     constexpr std::size_t kPage = std::size_t{1} << 21;
-    const std::size_t unit = bytes >= kPage ? kPage : 4096;
+    const std::size_t unit = bytes >= kPage / 4 ? kPage : 4096;
     std::free(place_);
     size_ = (bytes + unit - 1) / unit * unit;
     place_ = std::aligned_alloc(unit, size_);
@@ -467,3 +484,4 @@ inline Index holds_position(const Index* list, Index count, Index p) {
 }  // namespace heddle
 
 #include "codegen/cpu/cpu_lattice.hpp"
+#include "codegen/cpu/cpu_short.hpp"

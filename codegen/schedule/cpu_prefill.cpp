@@ -83,6 +83,9 @@ class CpuPrefill {
       } else if (by_groups()) {
         const Var token = builder_.variable("token", builder_.i64(0));
         builder_.repeat_while(token < frame_.tokens, [&] { group(token); });
+      } else if (rows_.by_short_rows()) {
+        const Var next = builder_.variable("next", builder_.i64(0));
+        builder_.repeat_while(next < frame_.tokens, [&] { short_rows(next); });
       } else {
         builder_.loop("token", builder_.i64(0), frame_.tokens, [&](Ex token) { row(token); });
       }
@@ -254,6 +257,28 @@ class CpuPrefill {
              builder_.f32(1));
     });
     builder_.assign(token, first + rows);
+  }
+
+  // ---- short rows -------------------------------------------------------------------------------
+
+  // As many rows at once as read equally many outputs.
+  void short_rows(Var next) {
+    const Ex token = builder_.let("token", next);
+    const Ex i = builder_.let("i", frame_.start + token + 1);
+    const Ex at = builder_.let("at", frame_.token_at(token));
+    rows_.list_steps(b_, i);
+    for (SideRows* side : {&a_, &b_}) rows_.find_weights(*side, token);
+    const ir::VectorPlace steps = {b_.steps, builder_.i64(0)};
+    const Ex rows = builder_.invoke_let("rows", Type::kI64, "alike_rows",
+                                        {steps, b_.size, b_.most, i, frame_.tokens - token});
+    const Ex mask = *b_.ring - 1;
+    builder_.invoke("short_rows<" + std::to_string(channels_) + ">",
+                    {ir::VectorPlace{frame_.y, at, true}, ir::VectorPlace{frame_.x, at},
+                     frame_.token_stride, ir::VectorPlace{b_.values, builder_.i64(0), true}, i - 1,
+                     mask, ir::VectorPlace{a_.weights, a_.weights_at},
+                     frame_.heads * a_.frame->width, ir::VectorPlace{b_.weights, b_.weights_at},
+                     frame_.heads * b_.frame->width, steps, b_.size, rows, rows_.around});
+    builder_.assign(next, token + rows);
   }
 
   // ---- one row --------------------------------------------------------------------------------

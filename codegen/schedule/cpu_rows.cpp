@@ -40,6 +40,7 @@ void CpuRows::prepare(SideRows& side) {
     case RowShape::kLattice:
       return prepare_lattice(side);
     case RowShape::kShifted:
+      if (by_short_rows()) return prepare_ring(side, plan);
       lists.list_shifted(side, plan, length, letter);
       break;
     case RowShape::kWalked:
@@ -47,6 +48,19 @@ void CpuRows::prepare(SideRows& side) {
       break;
   }
   side.values = builder.reserve(letter == "a" ? "inputs" : "outputs", Type::kF32, length * width);
+}
+
+void CpuRows::prepare_ring(SideRows& side, const rows::RowPlan& plan) {
+  // Those of the row after the last, too, where the final state holds its outputs.
+  const bool next_row = side.frame->keep == CacheRetention::kNextRow;
+  lists.list_shifted(side, plan, next_row ? builder.let("row_after", length + 1) : length,
+                     side.letter());
+  builder.comment("rows of the ring that outputs stand in: no step is longer");
+  const Var ring = builder.variable("ring", builder.i64(1));
+  builder.repeat_while(both(side.most > 0, ring + builder.load(side.steps, side.most - 1) < 0),
+                       [&] { builder.assign(ring, Ex(ring) * 2); });
+  side.ring = ring;
+  side.values = builder.reserve("outputs", Type::kF32, *side.ring * width);
 }
 
 void CpuRows::prepare_lattice(SideRows& side) {
@@ -78,6 +92,18 @@ void CpuRows::copy_out(SideRows& side, Ex slot, Ex from) {
   if (frame.softmax()) send(side.frame->after.key, side.keys);
   send(side.frame->after.val, side.values);
 }
+// What the ring no longer holds: from the state before, or from this launch's outputs.
+void CpuRows::copy_over(SideRows& side, Ex slot) {
+  const Ex to = builder.let("to", frame.slot_at(*side.frame, slot));
+  const auto copy = [&](MemoryId source, Ex from) {
+    builder.invoke("copy_row<" + std::to_string(channels) + ">",
+                   {ir::VectorPlace{side.frame->after.val, to, true},
+                    ir::VectorPlace{source, from}});
+  };
+  builder.when(
+      slot < frame.start, [&] { copy(side.frame->before.val, to); },
+      [&] { copy(frame.y, frame.token_at(slot - frame.start)); });
+}
 void CpuRows::clear_out(SideRows& side, Ex slot) {
   const Ex to = builder.let("to", frame.slot_at(*side.frame, slot));
   const auto clear = [&](MemoryId target) {
@@ -101,14 +127,17 @@ void CpuRows::bring_state(SideRows& side) {
     });
   }
   if (side.frame->keep == CacheRetention::kAll) {
-    return builder.loop("slot", builder.i64(0), frame.start,
-                        [&](Ex slot) { copy_in(side, slot * width, slot); });
+    const Ex first = side.ring ? builder.call(ir::Helper::kMaximum,
+                                              {builder.i64(0), frame.start - *side.ring})
+                               : builder.i64(0);
+    return builder.loop("slot", first, frame.start,
+                        [&](Ex slot) { copy_in(side, place(side, slot + 1), slot); });
   }
   builder.when(frame.start > 0, [&] {
     builder.loop("slot", builder.i64(0), side.frame->slots, [&](Ex slot) {
       const Ex p =
           builder.let("p", builder.load(side.frame->before.pos, side.frame->pos_base + slot));
-      builder.when(both(p >= 1, p <= frame.start), [&] { copy_in(side, place(p), slot); });
+      builder.when(both(p >= 1, p <= frame.start), [&] { copy_in(side, place(side, p), slot); });
     });
   });
 }
@@ -118,10 +147,11 @@ void CpuRows::leave_state(SideRows& side) {
   if (!kept.cached()) return;
   if (kept.keep == CacheRetention::kAll) {
     builder.comment("final state: every position stays");
+    const auto copy = [&](Ex slot) {
+      side.ring ? copy_over(side, slot) : copy_out(side, slot, slot * width);
+    };
     return builder.loop("slot", builder.i64(0), kept.slots, [&](Ex slot) {
-      builder.when(
-          slot < length, [&] { copy_out(side, slot, slot * width); },
-          [&] { clear_out(side, slot); });
+      builder.when(slot < length, [&] { copy(slot); }, [&] { clear_out(side, slot); });
     });
   }
   builder.comment("final state: what the next row reads");
@@ -142,7 +172,7 @@ void CpuRows::leave_state(SideRows& side) {
   } else {
     const Ex next_row = builder.let("next_row", length + 1);
     rows::emit_walk(builder, frame.spec.pattern, *kept.plan, next_row,
-                    [&](Ex p) { builder.when(p <= length, [&] { keep(p, place(p)); }); });
+                    [&](Ex p) { builder.when(p <= length, [&] { keep(p, place(side, p)); }); });
   }
   builder.loop("slot", used, kept.slots, [&](Ex slot) {
     clear_out(side, slot);

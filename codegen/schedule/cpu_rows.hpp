@@ -5,6 +5,7 @@
 // cache: what rows read is copied side by side first, or as it is finished.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "codegen/schedule/frame.hpp"
@@ -18,6 +19,7 @@ struct SideRows : RowList {
   ir::MemoryId keys;
   ir::MemoryId weights;  // of this row
   ir::Ex weights_at;
+  std::optional<ir::Ex> ring;  // rows by position modulo this, a power of two
 
   std::string letter() const { return frame->side == Side::kA ? "a" : "b"; }
 };
@@ -39,7 +41,16 @@ class CpuRows {
   void find_weights(SideRows& side, ir::Ex token);
 
   bool by_position() const { return a.by_position() || b.by_position(); }
+  // Rows of few outputs and their own input, given weights: outputs stand in a ring, as none is read
+  // after the longest step.
+  bool by_short_rows() const {
+    return a.shape == rows::RowShape::kItself && b.shape == rows::RowShape::kShifted &&
+           !frame.softmax() && !frame.spec.long_rows;
+  }
   ir::Ex place(ir::Ex position) { return (position - 1) * width; }
+  ir::Ex place(const SideRows& side, ir::Ex position) {
+    return side.ring ? (position - 1) % *side.ring * width : place(position);
+  }
 
   ir::Builder& builder;
   Frame frame;
@@ -50,9 +61,11 @@ class CpuRows {
   ir::Ex length, around;
 
  private:
+  void prepare_ring(SideRows& side, const rows::RowPlan& plan);
   void prepare_lattice(SideRows& side);
   void copy_in(SideRows& side, ir::Ex to, ir::Ex slot);
   void copy_out(SideRows& side, ir::Ex slot, ir::Ex from);
+  void copy_over(SideRows& side, ir::Ex slot);
   void clear_out(SideRows& side, ir::Ex slot);
   void store_position(const SideFrame& kept, ir::Ex slot, ir::Ex p);
 };

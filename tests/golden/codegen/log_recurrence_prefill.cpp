@@ -40,37 +40,46 @@ extern "C" void log_recurrence_prefill(
     const Index next_f = f * 2;
     f = next_f;
   }
-  float* const outputs = reserve<float>(1, length * 64);
+  // rows of the ring that outputs stand in: no step is longer
+  Index ring = 1;
+  while (most_b > 0 && ring + steps_b[most_b - 1] < 0) {
+    ring *= 2;
+  }
+  float* const outputs = reserve<float>(1, ring * 64);
   for (Index block = first_block; block < last_block; ++block) {
     const Index batch = block / heads;
     const Index head = block % heads;
     const Index token_stride = heads * 64;
     const Index token_base = (batch * tokens * heads + head) * 64;
     const Index slot_base_b = (batch * slots_b * heads + head) * 64;
-    for (Index slot = 0; slot < start; ++slot) {
+    for (Index slot = maximum(0, start - ring); slot < start; ++slot) {
       const Index from = slot_base_b + slot * token_stride;
-      keep_row<64>(outputs + slot * 64, initial_b_val + from);
+      keep_row<64>(outputs + slot % ring * 64, initial_b_val + from);
     }
     Index size_b = 0;
-    for (Index token = 0; token < tokens; ++token) {
+    Index next = 0;
+    while (next < tokens) {
+      const Index token = next;
       const Index i = start + token + 1;
       const Index at = token_base + token * token_stride;
-      const Index here = (i - 1) * 64;
       while (size_b < most_b && steps_b[size_b] + i >= 1) {
         size_b += 1;
       }
       const Index coef_at = ((batch * tokens + token) * heads + head) * width_a;
       const Index coef_at_2 = ((batch * tokens + token) * heads + head) * width_b;
-      float mixed[64];
-      scale_row<64>(mixed, x + at, coef_a[coef_at]);
-      mix_rows<64>(mixed, coef_b + coef_at_2, outputs + here, steps_b, size_b);
-      close_row<64>(y + at, outputs + here, mixed, 1.0f, around);
+      const Index rows = alike_rows(steps_b, size_b, most_b, i, tokens - token);
+      short_rows<64>(y + at, x + at, token_stride, outputs, i - 1, ring - 1, coef_a + coef_at, heads * width_a, coef_b + coef_at_2, heads * width_b, steps_b, size_b, rows, around);
+      next = token + rows;
     }
     // final state: every position stays
     for (Index slot = 0; slot < slots_b; ++slot) {
       if (slot < length) {
         const Index to = slot_base_b + slot * token_stride;
-        send_row<64>(final_b_val + to, outputs + slot * 64, around);
+        if (slot < start) {
+          copy_row<64>(final_b_val + to, initial_b_val + to);
+        } else {
+          copy_row<64>(final_b_val + to, y + token_base + (slot - start) * token_stride);
+        }
       } else {
         const Index to = slot_base_b + slot * token_stride;
         clear_row<64>(final_b_val + to);
