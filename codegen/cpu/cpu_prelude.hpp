@@ -378,6 +378,17 @@ inline void prefetch_row(const T* row) {
   for (int d = 0; d < kChannels; d += kLine) prefetch(row + d);
 }
 
+// Asks for the input of a later row, and for the translation of where later rows are stored, as
+// stores wait for one another; once a page, or for each row where rows are longer.
+constexpr Index kCallersAhead = 16;
+template <int kChannels, typename T>
+HEDDLE_INLINE void ask_for_callers_rows(const T* y, const T* x, Index stride) {
+  constexpr std::uintptr_t kPage = 4096;
+  prefetch_row<kChannels>(x + kCallersAhead * stride);
+  const std::uintptr_t in_page = reinterpret_cast<std::uintptr_t>(y) % kPage;
+  if (in_page < static_cast<std::uintptr_t>(stride) * sizeof(T)) prefetch(y + kPage / sizeof(T));
+}
+
 // A row of the caller's into one of floats.
 template <int kChannels, typename T>
 inline void keep_row(float* __restrict__ to, const T* __restrict__ from) {

@@ -72,18 +72,11 @@ HEDDLE_INLINE void short_row(float* y, float* ring, Index row, Index mask, const
   }
 }
 
-// Asks for what a later row reads of the caller's, and for the translation of where it is stored:
-// stores wait for one another. Nothing is read: all of it may lie behind the end.
-constexpr Index kShortAhead = 16;
-template <int kChannels, typename T, typename W>
-HEDDLE_INLINE void ask_for_short_row(const T* y, const T* x, Index stride, const W* weights,
-                                     Index weights_stride, Index count) {
+// Asks for the weights of a later row. Nothing is read: it may lie behind the end.
+template <typename W>
+HEDDLE_INLINE void ask_for_weights(const W* weights, Index stride, Index count) {
   constexpr Index kLine = 64 / sizeof(W);
-  constexpr std::uintptr_t kPage = 4096;
-  prefetch_row<kChannels>(x + kShortAhead * stride);
-  for (Index e = 0; e < count; e += kLine) prefetch(weights + kShortAhead * weights_stride + e);
-  const std::uintptr_t in_page = reinterpret_cast<std::uintptr_t>(y) % kPage;
-  if (in_page < static_cast<std::uintptr_t>(stride) * sizeof(T)) prefetch(y + kPage / sizeof(T));
+  for (Index e = 0; e < count; e += kLine) prefetch(weights + kCallersAhead * stride + e);
 }
 
 // How many rows from row i on, at most `rows`, read as many outputs as row i does, which reads
@@ -105,7 +98,8 @@ inline void short_rows(T* y, const T* x, Index stride, float* ring, Index row, I
   constexpr bool kPlain = sizeof(T) == sizeof(float) && kChannels == kWidth;
   const auto all = [&](auto streams) {
     for (Index r = 0; r < rows; ++r) {
-      ask_for_short_row<kChannels>(y, x, stride, weights, weights_stride, count);
+      ask_for_callers_rows<kChannels>(y, x, stride);
+      ask_for_weights(weights, weights_stride, count);
       if constexpr (kPlain) {
         short_row<kWidth, decltype(streams)::value>(y, ring, row, mask, x, to_float(*own), weights,
                                                     steps, count);
