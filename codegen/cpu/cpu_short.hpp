@@ -113,12 +113,13 @@ inline void short_rows(T* y, const T* x, Index stride, float* ring, Index row, I
       ++row, x += stride, y += stride, own += own_stride, weights += weights_stride;
     }
   };
-  // Rows lie alike, or not at all, where the stride is a multiple of a line.
-  if (kPlain && around && goes_around<kChannels>(y) && stride * sizeof(T) % 64 == 0) {
-    all(std::true_type());
-  } else {
-    all(std::false_type());
+  if constexpr (kPlain) {
+    // One row speaks for all where the stride is a multiple of a line.
+    if (around && goes_around<kChannels>(y) && stride * sizeof(T) % 64 == 0) {
+      return all(std::true_type());
+    }
   }
+  all(std::false_type());
 }
 
 }  // namespace heddle

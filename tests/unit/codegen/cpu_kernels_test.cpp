@@ -121,6 +121,25 @@ TEST_CASE("given-weight kernels of whole lanes work on slices as well") {
   CHECK(cases_of({"log_cached"}, options)[0].artifact.manifest.sliced.empty());
 }
 
+// The ring of outputs comes round more than once, and holds what the caller's rounding left.
+TEST_CASE("short rows of given weights in bf16, and of more channels than fit registers") {
+  const std::vector<std::string> names = {"log_recurrence", "order_k_recurrence"};
+  GenerateOptions options;
+  options.weights = WeightKind::kGiven;
+  options.head_dim = 136;
+  check_all_ways(cases_of(names, options), {{1, 2, 70}}, 0.5f, 1e-4);
+  options.dtype = ElementType::kBF16;
+  for (const int head_dim : {33, 64}) {
+    options.head_dim = head_dim;
+    const std::vector<Case> cases = cases_of(names, options);
+    for (const Case& entry : cases) {
+      CHECK(entry.artifact.files.at(entry.pattern.name() + "_prefill.cpp").find("short_rows<") !=
+            std::string::npos);
+    }
+    check_all_ways(cases, {{1, 2, 2}, {2, 2, 63}, {1, 1, 150}}, 0.5f, 3e-2);
+  }
+}
+
 TEST_CASE("linear kernels agree with float64") {
   GenerateOptions options;
   options.head_dim = 17;
