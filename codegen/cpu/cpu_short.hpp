@@ -95,7 +95,7 @@ inline void short_rows(T* y, const T* x, Index stride, float* ring, Index row, I
                        const W* own, Index own_stride, const W* weights, Index weights_stride,
                        const Index* steps, Index count, Index rows, bool around) {
   constexpr int kWidth = padded(kChannels);
-  constexpr bool kPlain = sizeof(T) == sizeof(float) && kChannels == kWidth;
+  constexpr bool kPlain = std::is_same<T, float>::value && kChannels == kWidth;
   const auto all = [&](auto streams) {
     for (Index r = 0; r < rows; ++r) {
       ask_for_callers_rows<kChannels>(y, x, stride);
