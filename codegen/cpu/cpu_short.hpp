@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Short rows on cpu, each in one go: its sums stay in registers from its own input to where it
-// goes. Part of the prelude's text, at its end.
+// Rows of few outputs on cpu, each in one go: its sums stay in registers from its own input to where
+// it goes. Part of the prelude's text, at its end.
 #pragma once
 
 #include "codegen/cpu/cpu_prelude.hpp"

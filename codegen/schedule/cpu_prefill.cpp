@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Prefill on cpu: one (batch, head), or a slice of its channels, after the other: row after row,
-// tiles of rows by windows, or groups of lattice rows.
+// short rows in one go, tiles of rows by windows, or groups of lattice rows.
 #include "codegen/schedule/cpu_rows.hpp"
 
 namespace heddle::schedule {
@@ -308,8 +308,8 @@ class CpuPrefill {
     close(at, mixed, factor);
   }
 
-  // Prefetching behind the end of a buffer is harmless. Given weights have one stream of inputs, of
-  // which the processor needs no reminder.
+  // Prefetching behind the end of a buffer is harmless. Given weights that come by here, long rows
+  // and odd ones, have one stream of inputs, of which the processor needs no reminder.
   void ask_for_inputs(Ex at) {
     if (!frame_.softmax()) return;
     const Ex later = builder_.let("later", at + frame_.token_stride * kRowsAhead);
