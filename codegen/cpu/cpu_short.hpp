@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows of few outputs on cpu, each in one go: its sums stay in registers from its own input to where
-// it goes. Part of the prelude's text, at its end.
+// Rows of few outputs on cpu, each in one go: its sums stay in registers from its own input to
+// where it goes. Part of the prelude's text, at its end.
 #pragma once
 
 #include "codegen/cpu/cpu_prelude.hpp"
@@ -87,9 +87,9 @@ inline Index alike_rows(const Index* steps, Index size, Index most, Index i, Ind
   return until < rows ? until : rows;
 }
 
-// `rows` rows that read `count` outputs each, from row `row` on, counted from 0: own * x and the sum
-// over e of weights[e] * row(row + steps[e]), to y and into the ring. A row lies `stride` behind the
-// one before it, its weights own_stride and weights_stride.
+// `rows` rows that read `count` outputs each, from row `row` on, counted from 0: own * x and the
+// sum over e of weights[e] * row(row + steps[e]), to y and into the ring. A row lies `stride`
+// behind the one before it, its weights own_stride and weights_stride.
 template <int kChannels, typename T, typename W>
 inline void short_rows(T* y, const T* x, Index stride, float* ring, Index row, Index mask,
                        const W* own, Index own_stride, const W* weights, Index weights_stride,

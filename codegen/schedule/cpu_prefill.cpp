@@ -238,9 +238,9 @@ class CpuPrefill {
     const MemoryId mixed = builder_.array("mixed", Type::kF32, kGroup * width_);
     builder_.loop("r", builder_.i64(0), rows, [&](Ex r) {
       open_row(first + r);
-      builder_.invoke("ask_for_callers_rows<" + std::to_string(channels_) + ">",
-                      {ir::VectorPlace{frame_.y, at_}, ir::VectorPlace{frame_.x, at_},
-                       frame_.token_stride});
+      builder_.invoke(
+          "ask_for_callers_rows<" + std::to_string(channels_) + ">",
+          {ir::VectorPlace{frame_.y, at_}, ir::VectorPlace{frame_.x, at_}, frame_.token_stride});
       mix_inputs(at_, builder_.at(mixed, r * width_));
     });
     rows_.find_weights(b_, first);

@@ -96,9 +96,9 @@ void CpuRows::copy_out(SideRows& side, Ex slot, Ex from) {
 void CpuRows::copy_over(SideRows& side, Ex slot) {
   const Ex to = builder.let("to", frame.slot_at(*side.frame, slot));
   const auto copy = [&](MemoryId source, Ex from) {
-    builder.invoke("copy_row<" + std::to_string(channels) + ">",
-                   {ir::VectorPlace{side.frame->after.val, to, true},
-                    ir::VectorPlace{source, from}});
+    builder.invoke(
+        "copy_row<" + std::to_string(channels) + ">",
+        {ir::VectorPlace{side.frame->after.val, to, true}, ir::VectorPlace{source, from}});
   };
   builder.when(
       slot < frame.start, [&] { copy(side.frame->before.val, to); },
@@ -127,9 +127,9 @@ void CpuRows::bring_state(SideRows& side) {
     });
   }
   if (side.frame->keep == CacheRetention::kAll) {
-    const Ex first = side.ring ? builder.call(ir::Helper::kMaximum,
-                                              {builder.i64(0), frame.start - *side.ring})
-                               : builder.i64(0);
+    const Ex first =
+        side.ring ? builder.call(ir::Helper::kMaximum, {builder.i64(0), frame.start - *side.ring})
+                  : builder.i64(0);
     return builder.loop("slot", first, frame.start,
                         [&](Ex slot) { copy_in(side, place(side, slot + 1), slot); });
   }
@@ -151,7 +151,8 @@ void CpuRows::leave_state(SideRows& side) {
       side.ring ? copy_over(side, slot) : copy_out(side, slot, slot * width);
     };
     return builder.loop("slot", builder.i64(0), kept.slots, [&](Ex slot) {
-      builder.when(slot < length, [&] { copy(slot); }, [&] { clear_out(side, slot); });
+      builder.when(
+          slot < length, [&] { copy(slot); }, [&] { clear_out(side, slot); });
     });
   }
   builder.comment("final state: what the next row reads");

@@ -41,8 +41,8 @@ class CpuRows {
   void find_weights(SideRows& side, ir::Ex token);
 
   bool by_position() const { return a.by_position() || b.by_position(); }
-  // Rows of few outputs and their own input, given weights: outputs stand in a ring, as none is read
-  // after the longest step.
+  // Rows of few outputs and their own input, given weights: outputs stand in a ring, as none is
+  // read after the longest step.
   bool by_short_rows() const {
     return a.shape == rows::RowShape::kItself && b.shape == rows::RowShape::kShifted &&
            !frame.softmax() && !frame.spec.long_rows;
