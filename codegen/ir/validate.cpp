@@ -300,6 +300,11 @@ class Validator {
     const VectorAt& from = std::get<VectorAt>(node.arguments[1]);
     require(to.writes && !from.writes && element_of(to.memory) == element_of(from.memory),
             "a copy goes from one place to another of the same element");
+    if (node.callee.rfind("start_copy<", 0) != 0) return;
+    const ArrayId* const array = std::get_if<ArrayId>(&to.memory);
+    require(
+        array != nullptr && kernel_[*array].shared && !std::holds_alternative<ArrayId>(from.memory),
+        "a copy behind a thread's back goes from a buffer to shared memory");
   }
 
   void check(const Perform& node, Spread control) {

@@ -79,6 +79,55 @@ TEST_CASE("vectors are copied between memories of one element, into one dynamic 
   refuses(twice.builder.kernel(), "two dynamic arrays");
 }
 
+TEST_CASE("copies behind a thread's back go to shared memory") {
+  Cuda good;
+  Builder& b = good.builder;
+  const MemoryId staged = b.dynamic_array("staged", ElementType::kF32);
+  b.invoke("start_copy<4>", {VectorPlace{staged, b.i64(0), true}, VectorPlace{good.x, b.i64(0)}});
+  b.invoke("close_batch", {});
+  b.invoke("await_batches<0>", {});
+  CHECK(validate(b.kernel()).empty());
+
+  Cuda home;
+  Builder& c = home.builder;
+  const MemoryId own = c.array("own", Type::kF32, 4);
+  c.invoke("start_copy<4>", {VectorPlace{own, c.i64(0), true}, VectorPlace{home.x, c.i64(0)}});
+  refuses(c.kernel(), "from a buffer to shared memory");
+}
+
+TEST_CASE("a product of matrices is accepted where a warp stays together") {
+  const auto product = [](Cuda& kernel) {
+    Builder& b = kernel.builder;
+    const MemoryId sums = b.array("sums", Type::kF32, 4);
+    b.invoke("multiply_rows_by_rows<1, 16>",
+             {VectorPlace{sums, b.i64(0), true}, VectorPlace{kernel.x, b.i64(0)}, b.i64(16),
+              VectorPlace{kernel.x, b.i64(0)}, b.i64(16)});
+  };
+  Cuda good;
+  good.builder.when(good.warp < 1, [&] { product(good); });
+  CHECK(validate(good.builder.kernel()).empty());
+
+  Cuda by_lane;
+  by_lane.builder.when(by_lane.lane < 16, [&] { product(by_lane); });
+  refuses(by_lane.builder.kernel(), "a product of matrices stands where lanes");
+}
+
+TEST_CASE("views and arguments that nothing reads are not named") {
+  Cuda parts;
+  Builder& b = parts.builder;
+  b.size("spare");
+  b.choose("either", parts.tokens > 3, parts.x, parts.x);
+  b.store(parts.y, parts.lane, b.f32(0));
+  Kernel kernel = b.take();
+  passes::drop_unused_values(kernel);
+  CHECK(validate(kernel).empty());
+  const std::string text = print(kernel);
+  INFO(text);
+  CHECK(text.find("int spare_arg") != std::string::npos);
+  CHECK(text.find("Index spare") == std::string::npos);
+  CHECK(text.find("either") == std::string::npos);
+}
+
 TEST_CASE("divergence travels through assignments, also ones that come later") {
   Cuda kernel;
   Builder& b = kernel.builder;
