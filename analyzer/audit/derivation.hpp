@@ -139,6 +139,8 @@ class Derivation {
   Term hops(Step& step, const Term& i, const Term& j);
   Size size(Step& step, const Shape& shape, Side side, bool live, const Term& i);
   Size count(Step& step, const Points& points, const Term& limit);
+  std::optional<std::pair<Term, Term>> range(Step& step, const Shape& shape, bool live,
+                                             const Term& i);
   Term count_progression(Step& step, const Progression& values, const Term& limit);
   bool reads_all(const std::string& values, const std::function<std::int64_t(std::int64_t)>& value);
   Term growth(Step& step, const GrowthClass& growth, const Term& i);

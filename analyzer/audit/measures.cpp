@@ -11,6 +11,7 @@ namespace {
 
 using Kind = Shape::Kind;
 
+constexpr const char* kRanges = "overlap: two ranges meet from the later start to the earlier end";
 constexpr const char* kLagrange = "Lagrange: every natural number is a sum of four squares";
 
 Term min_of(const Term& a, const Term& b) {
@@ -110,6 +111,27 @@ Size Derivation::count(Step& step, const Points& points, const Term& limit) {
   return {plus(sum, beyond.low), plus(sum, beyond.high)};
 }
 
+// The ends of rows, or of live sets, that are all positions between them; none where high < low.
+std::optional<std::pair<Term, Term>> Derivation::range(Step& step, const Shape& shape, bool live,
+                                                       const Term& i) {
+  const Term one = numeral(1);
+  const IntervalList& start = shape.points.start;
+  const bool listed = !shape.points.infinite() && !start.empty();
+  if (shape.kind == Kind::kDistances && listed && (live || start.size() == 1)) {
+    const Term from = minus(i, numeral(start.back().high));
+    if (live) return std::pair{max_of(one, plus(from, one)), i};
+    return std::pair{max_of(one, from), minus(i, numeral(start.front().low))};
+  }
+  if (shape.kind == Kind::kPositions && listed && start.size() == 1) {
+    const Term last = !live && shape.before ? minus(i, one) : i;
+    return std::pair{numeral(start[0].low), min_of(numeral(start[0].high), last)};
+  }
+  const auto* ends = shape.kind == Kind::kOther ? std::get_if<RangeSet>(&shape.set->node) : nullptr;
+  if (live || ends == nullptr) return std::nullopt;
+  const Term low = step.encode_known(*ends->low, {{"i", i}});
+  return std::pair{low, step.encode_known(*ends->high, {{"i", i}})};
+}
+
 // |row(i)|, or |live(i)|: the positions up to i that some later row reads
 Size Derivation::size(Step& step, const Shape& shape, Side side, bool live, const Term& i) {
   const Term zero = numeral(0), capacity = live || side == Side::kA ? i : minus(i, numeral(1));
@@ -147,6 +169,19 @@ Size Derivation::size(Step& step, const Shape& shape, Side side, bool live, cons
     }
     default:
       break;
+  }
+  if (shape.kind == Kind::kUnion && told(kRanges)) {
+    const auto a = range(step, shape.parts[0], live, i);
+    const auto b = a ? range(step, shape.parts[1], live, i) : std::nullopt;
+    if (b) {
+      rules_.insert(kRanges);
+      const auto length = [&](const Term& low, const Term& high) {
+        return max_of(zero, plus(minus(high, low), numeral(1)));
+      };
+      const Term common = length(max_of(a->first, b->first), min_of(a->second, b->second));
+      const Term sum = plus(length(a->first, a->second), length(b->first, b->second));
+      return {minus(sum, common), minus(sum, common)};
+    }
   }
   const Size x = size(step, shape.parts[0], side, live, i);
   const Size y = size(step, shape.parts[1], side, live, i);

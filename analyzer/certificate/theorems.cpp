@@ -93,6 +93,8 @@ const std::vector<std::pair<std::string, std::string>>& theorems() {
        "exceeds i - p and row p + d reads p"},
       {"overlap: every {} is among the {}", "#(S | T) = #T for S within T"},
       {"overlap: no {} is among the {}", "#(S | T) = #S + #T for disjoint S and T"},
+      {"overlap: two ranges meet from the later start to the earlier end",
+       "#({l..h} | {m..k}) = #{l..h} + #{m..k} - max(0, min(h, k) - max(l, m) + 1)"},
       {"overlap: {} and {} meet at {} + {} u", "#(S | T) = #S + #T - #(S & T)"},
       {"rank: one distance of at least m carries every token up to m across the cut",
        "with distances without bound, some c >= m has row j + c read j for every j <= m: rank(m) = "

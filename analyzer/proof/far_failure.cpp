@@ -10,7 +10,6 @@ namespace {
 
 constexpr int kMostRounds = 4;
 constexpr int kFarthestExponent = 220;
-constexpr std::int64_t kMostPositions = 30'000'000;
 
 class Further {
  public:
@@ -39,12 +38,11 @@ class Further {
   std::optional<Refuted> look_further(const std::optional<Integer>& suspect,
                                       std::int64_t checked) const {
     if (names_.size() != 1 || mentions(claim_, MeasureKind::kHops)) return std::nullopt;
-    const std::int64_t last = cheap_rows();
-    if (suspect && last > checked && !rank_or_congestion(claim_)) {
-      const Result<MeasuredRows> farther = MeasuredRows::up_to(subject_.pattern(), last, 0);
-      if (farther.ok()) {
-        const SearchResult found =
-            search(subject_.pattern(), claim_, farther.value(), checked + 1, last);
+    if (suspect && !rank_or_congestion(claim_) && subject_.farther().ok()) {
+      const MeasuredRows& farther = *subject_.farther();
+      const std::int64_t last = farther.rows_for(MeasureKind::kTime);
+      if (last > checked) {
+        const SearchResult found = search(subject_.pattern(), claim_, farther, checked + 1, last);
         if (found.refuted) return found.refuted;
         checked = found.checked_up_to;
       }
@@ -95,17 +93,6 @@ class Further {
       if (fails_at(row)) return row;
     }
     return std::nullopt;
-  }
-
-  // As many rows as hold a few million positions, if they go on as they begin.
-  std::int64_t cheap_rows() const {
-    const std::int64_t n = subject_.options().check_up_to;
-    std::int64_t rows = n, total = std::max<std::int64_t>(subject_.measured()->total(), n);
-    while (rows * 2 <= subject_.options().farthest_search && total <= kMostPositions / 4) {
-      rows *= 2;
-      total *= 4;
-    }
-    return rows;
   }
 
   const Subject& subject_;

@@ -128,9 +128,12 @@ void MeasureTerms::use(const ProvedModel& model) {
   lemmas_.insert(model.lemmas.begin(), model.lemmas.end());
 }
 
-void MeasureTerms::use_refinement(const RowModel& model) {
-  for (const RowModel& part : model.parts) use_refinement(part);
+void MeasureTerms::use_refinement(const RowModel& model, bool live) {
+  for (const RowModel& part : model.parts) use_refinement(part, live);
   if (!refined()) return;
+  if (is_union_of_ranges(model, live)) {
+    rules_.insert("overlap: two ranges meet from the later start to the earlier end");
+  }
   const auto add = [&](const auto& facts) {
     rules_.insert(facts.rules.begin(), facts.rules.end());
     obligations_.insert(obligations_.end(), facts.obligations.begin(), facts.obligations.end());
@@ -152,7 +155,7 @@ Term MeasureTerms::time(Query& query, const Term& i) {
       rules_.insert(size_rule(proved.model));
     }
     const SizeBounds size = row_size(query, proved.model, side, i, refinement());
-    use_refinement(proved.model);
+    use_refinement(proved.model, false);
     if (size.exact) {
       total = total + size.low;
       continue;
@@ -175,7 +178,7 @@ Term MeasureTerms::cache(Query& query, const Term& i) {
       rules_.insert(live_rule(proved.model));
     }
     const SizeBounds size = live_size(query, proved.model, side, i, refinement());
-    use_refinement(proved.model);
+    use_refinement(proved.model, true);
     if (size.exact) {
       total = total + size.low;
       continue;

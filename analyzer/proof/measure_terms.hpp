@@ -49,7 +49,7 @@ class MeasureTerms {
   bool reads_all_squares_plus_one();
   bool progression_is(const Progression& progression, const ExpressionPtr& other);
   void use(const ProvedModel& model);
-  void use_refinement(const RowModel& model);
+  void use_refinement(const RowModel& model, bool live);
   bool refined() const { return detail_ == Detail::kRefined; }
   const Refined* refinement() const { return refined() ? &structure_.refined : nullptr; }
 

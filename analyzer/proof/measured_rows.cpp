@@ -15,8 +15,7 @@
 namespace heddle::proof {
 namespace {
 
-constexpr std::int64_t kMostCopied = 24;       // tokens of the copy tasks that are solved
-constexpr std::int64_t kCopyWork = 2'000'000;  // reads looked at in one of them
+constexpr std::int64_t kMostCopied = 24;  // tokens of the copy tasks that are solved
 constexpr std::int64_t kFarthestCut = 48;
 
 Error no_path(std::int64_t i, std::int64_t j) {
@@ -33,13 +32,14 @@ std::int64_t MeasuredRows::rows_for(MeasureKind measure) const {
 }
 
 Result<MeasuredRows> MeasuredRows::up_to(const Pattern& pattern, std::int64_t n,
-                                         std::int64_t hop_rows) {
+                                         std::int64_t hop_rows, std::int64_t copy_work) {
   MaterializeResult result = materialize(pattern, n);
   if (const auto* error = std::get_if<Error>(&result)) return *error;
   const auto* rows = std::get_if<Rows>(&result);
   assert_that(rows != nullptr, "a causal pattern reads earlier positions only");
   MeasuredRows measured;
   measured.n_ = n;
+  measured.copy_work_ = copy_work;
   measured.rows_ = std::make_shared<const Rows>(*rows);
   measured.total_ = rows->a.total() + rows->b.total();
   measured.time_ = time_by_row(*rows);
@@ -98,7 +98,7 @@ Result<Integer> MeasuredRows::value(MeasureKind measure,
 Result<Integer> MeasuredRows::congestion(std::int64_t n) const {
   auto known = congestions_.find(n);
   if (known == congestions_.end()) {
-    const Result<Congestion> found = copy_congestion(*rows_, n, {kCopyWork});
+    const Result<Congestion> found = copy_congestion(*rows_, n, {copy_work_});
     Result<std::pair<std::int64_t, std::int64_t>> bounds = Error{"not computed"};
     if (found.ok()) {
       bounds = std::pair{found->lower, found->upper};

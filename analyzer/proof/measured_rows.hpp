@@ -21,8 +21,10 @@ namespace heddle::proof {
 class MeasuredRows {
  public:
   // `pattern` must be causal and outlive the result.
-  // `hop_rows` <= n limits hops, which take a table of pairs.
-  static Result<MeasuredRows> up_to(const Pattern& pattern, std::int64_t n, std::int64_t hop_rows);
+  // `hop_rows` <= n limits hops, which take a table of pairs; `copy_work` the reads that are looked
+  // at for one congestion.
+  static Result<MeasuredRows> up_to(const Pattern& pattern, std::int64_t n, std::int64_t hop_rows,
+                                    std::int64_t copy_work = 2'000'000);
 
   // Fails where the measure is infinite (is_infinite() of infinite.hpp tells), where it has no
   // value, or where none is known: then beyond() tells.
@@ -50,6 +52,7 @@ class MeasuredRows {
  private:
   std::int64_t n_ = 0;
   std::int64_t total_ = 0;
+  std::int64_t copy_work_ = 0;
   const Pattern* pattern_ = nullptr;
   std::vector<std::int64_t> time_, depth_;
   std::optional<HopTable> hops_;

@@ -96,6 +96,53 @@ SizeBounds combined(RowModel::Kind kind, const SizeBounds& a, const SizeBounds& 
   }
 }
 
+// Are rows, or live sets, all positions between two ends?
+bool is_range(const RowModel& model, bool live) {
+  const bool one = !model.points.infinite() && model.points.start.size() == 1;
+  switch (model.kind) {
+    case RowModel::Kind::kDistances:
+      return live ? !model.points.infinite() && !model.points.start.empty() : one;
+    case RowModel::Kind::kPositions:
+      return one;
+    case RowModel::Kind::kOther:
+      return !live && std::holds_alternative<RangeSet>(model.set->node);
+    default:
+      return false;
+  }
+}
+
+// None where high < low.
+struct Range {
+  Term low, high;
+};
+
+Range range_of(Query& query, const RowModel& model, bool live, const Term& i) {
+  if (model.kind == RowModel::Kind::kOther) {
+    const auto& range = std::get<RangeSet>(model.set->node);
+    const Scope scope{{"i", i}};
+    const Term low = query.encode_known(*range.low, scope);
+    return {low, query.encode_known(*range.high, scope)};
+  }
+  const IntervalList& start = model.points.start;
+  const Term first(start.front().low), last(start.back().high);
+  if (model.kind == RowModel::Kind::kPositions) {
+    return {first, smaller(last, !live && model.before_row ? i - 1 : i)};
+  }
+  return live ? Range{larger(Term(1), i - last + 1), i}
+              : Range{larger(Term(1), i - last), i - first};
+}
+
+// |S u T| where both are ranges: {l..h} and {m..k} meet in {max(l, m)..min(h, k)}.
+SizeBounds union_of_ranges(Query& query, const RowModel& model, bool live, const Term& i) {
+  const Range a = range_of(query, model.parts[0], live, i);
+  const Range b = range_of(query, model.parts[1], live, i);
+  const auto size = [](const Term& low, const Term& high) {
+    return larger(Term(0), high - low + 1);
+  };
+  return exactly(size(a.low, a.high) + size(b.low, b.high) -
+                 size(larger(a.low, b.low), smaller(a.high, b.high)));
+}
+
 // Leaves that only the syntax describes; `capacity` is the number of positions there are.
 SizeBounds other_size(Query& query, const SetExpression& set, const Term& i, const Term& capacity) {
   const Scope scope{{"i", i}};
@@ -142,6 +189,11 @@ SizeBounds count_up_to(Query& query, const Points& points, const Term& limit,
   return sum_of(size, beyond);
 }
 
+bool is_union_of_ranges(const RowModel& model, bool live) {
+  return model.kind == RowModel::Kind::kUnion && is_range(model.parts[0], live) &&
+         is_range(model.parts[1], live);
+}
+
 SizeBounds row_size(Query& query, const RowModel& model, Side side, const Term& i,
                     const Refined* refined) {
   const Term capacity = side == Side::kA ? i : i - 1;
@@ -160,6 +212,10 @@ SizeBounds row_size(Query& query, const RowModel& model, Side side, const Term& 
       return {larger(one, spread_out(query, count, facts)), count};
     }
     case RowModel::Kind::kUnion:
+      if (refined != nullptr && is_union_of_ranges(model, false)) {
+        return union_of_ranges(query, model, false, i);
+      }
+      [[fallthrough]];
     case RowModel::Kind::kIntersection:
     case RowModel::Kind::kDifference: {
       const SizeBounds left = row_size(query, model.parts[0], side, i, refined);
@@ -188,6 +244,10 @@ SizeBounds live_size(Query& query, const RowModel& model, Side side, const Term&
     case RowModel::Kind::kLattice:
       return row_size(query, model, side, i + 1, refined);
     case RowModel::Kind::kUnion:
+      if (refined != nullptr && is_union_of_ranges(model, true)) {
+        return union_of_ranges(query, model, true, i);
+      }
+      [[fallthrough]];
     case RowModel::Kind::kIntersection:
     case RowModel::Kind::kDifference: {
       const SizeBounds left = live_size(query, model.parts[0], side, i, refined);

@@ -31,6 +31,9 @@ struct Refined {
 SizeBounds count_up_to(Query& query, const Points& points, const Term& limit,
                        const Refined* refined = nullptr);
 
+// Are rows (live sets) the union of two ranges of positions, so that its size is known exactly?
+bool is_union_of_ranges(const RowModel& model, bool live);
+
 // |row(i)| and |live(i)| for i >= 1. With what is known of lattices and overlaps they are sharper.
 SizeBounds row_size(Query& query, const RowModel& model, Side side, const Term& i,
                     const Refined* refined = nullptr);

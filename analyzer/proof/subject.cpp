@@ -6,6 +6,21 @@
 #include "patterns/ast_print.hpp"
 
 namespace heddle::proof {
+namespace {
+
+constexpr std::int64_t kMostPositions = 30'000'000;
+
+// As many rows as hold a few million positions, if they go on as they begin.
+std::int64_t cheap_rows(const MeasuredRows& measured, const ProveOptions& options) {
+  std::int64_t rows = options.check_up_to, total = std::max(measured.total(), rows);
+  while (rows * 2 <= options.farthest_search && total <= kMostPositions / 4) {
+    rows *= 2;
+    total *= 4;
+  }
+  return rows;
+}
+
+}  // namespace
 
 Subject::Subject(const Pattern& pattern, const ProveOptions& options)
     : pattern_(pattern),
@@ -13,6 +28,11 @@ Subject::Subject(const Pattern& pattern, const ProveOptions& options)
       structure_(structure_of(pattern, options.resource_limit)),
       measured_(MeasuredRows::up_to(pattern, options.check_up_to,
                                     std::min(options.check_pairs_up_to, options.check_up_to))) {}
+
+const Result<MeasuredRows>& Subject::farther() const {
+  if (!farther_) farther_ = MeasuredRows::up_to(pattern_, cheap_rows(*measured_, options_), 0);
+  return *farther_;
+}
 
 const std::vector<HopBound>& Subject::know_hop_bounds() {
   if (!hops_are_known_) structure_.hop_bounds = find_hop_bounds(structure_);

@@ -27,6 +27,9 @@ class Subject {
   // Rows are only counted up to a horizon, so that more may be live than is known.
   bool cache_is_uncertain() const { return measured_->cache_horizon().has_value(); }
 
+  // As many rows as are cheap to list, without hops; listed once, when first asked for.
+  const Result<MeasuredRows>& farther() const;
+
   // Of the solver, for each obligation from here on.
   void limit(std::uint64_t resources) { structure_.knowledge.resource_limit = resources; }
   // From here on proofs know these bounds.
@@ -43,6 +46,7 @@ class Subject {
   const ProveOptions& options_;
   Structure structure_;
   Result<MeasuredRows> measured_;
+  mutable std::optional<Result<MeasuredRows>> farther_;
   bool hops_are_known_ = false;
 };
 

@@ -226,6 +226,12 @@ Proof. intros g h G H i. specialize (G i). specialize (H i). simpl. lia. Qed.
 Theorem filtered_nested : forall r (P : set), nested r -> nested (fun i p => r i p /\ P p).
 Proof. intros r P N i p L (R & Pp). destruct (N i p L R); tauto. Qed.
 
+(* {l..h} and {m..k} meet in the range from the later start to the earlier end *)
+Theorem ranges_meet : forall l h m k i p,
+  range l h i p /\ range m k i p <->
+  range (fun i => Nat.max (l i) (m i)) (fun i => Nat.min (h i) (k i)) i p.
+Proof. intros. unfold range. lia. Qed.
+
 (* |{low..high}| = max(0, high - low + 1) *)
 Theorem range_size : forall low high i, size_is (range low high i) (S (high i) - low i).
 Proof.

@@ -54,7 +54,7 @@ ProveOptions quick(std::int64_t resources) {
   ProveOptions options;
   options.check_up_to = 96;
   options.check_pairs_up_to = 24;
-  options.farthest_search = 1024;
+  options.farthest_search = 400;
   options.longest_far_row = 1000;
   options.resource_limit = static_cast<std::uint64_t>(resources);
   return options;

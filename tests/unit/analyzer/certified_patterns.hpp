@@ -52,6 +52,8 @@ inline const std::vector<std::string>& certified_bodies() {
       "claim time(i) <= i\nclaim cache(i) <= i",
       "A = diagonal\nB = { t : t >= 1, t < i, 2*t > i }\nclaim time(i) <= i\nclaim cache(i) <= i\n"
       "claim 2 * i >= i",
+      "A = diagonal\nB = window(4) | { 1..min(3, i - 1) }\nclaim time(i) = min(i, 8)",
+      "A = diagonal\nB = window(4) | { t : t in 1..3, t < i }\nclaim cache(i) = min(i, 7)",
       "A = diagonal\nB = { 2*t : t >= 1, 2*t < i } | window(2)\n"
       "claim time(i) <= i + 2\nclaim cache(i) <= i",
   };

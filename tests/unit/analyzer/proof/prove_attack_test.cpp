@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "analyzer/proof/causality.hpp"
+#include "analyzer/proof/exhaustive.hpp"
 #include "analyzer/proof/prove.hpp"
 #include "analyzer/proof/query.hpp"
 #include "analyzer/proof/structure.hpp"
@@ -116,6 +117,38 @@ TEST_CASE("a measure that is infinite decides comparisons") {
   const std::string apart = "A = diagonal\nB = { i - 2*t : t >= 1, 2*t < i }\nclaim ";
   CHECK(verdict_of(apart + "congestion(n) = n") == "refuted: n = 1");
   CHECK(verdict_of(apart + "congestion(n) * cache(n) >= n") == "checked");
+}
+
+// congestion(n) and congestion(n + 1) each lie between two bounds, and need not lie alike.
+TEST_CASE("two measures that are only enclosed do not move together") {
+  const Pattern pattern = pattern_of(
+      "f(k) = k^2 + 1\nA = diagonal\nB = lattice(f)\nclaim congestion(n) <= congestion(n + 1)\n"
+      "claim congestion(n + 1) <= congestion(n) + 30\nclaim congestion(n) <= n");
+  const auto rows = proof::MeasuredRows::up_to(pattern, 48, 0, 1);
+  REQUIRE(rows.ok());
+  const auto searched = [&](std::size_t claim) {
+    return proof::search(pattern, pattern.claims().at(claim), *rows, 12, 20);
+  };
+  CHECK(searched(2).checked_up_to == 20);
+  CHECK_FALSE(searched(2).incomplete);
+  REQUIRE(rows->widest() > 0);
+  for (const std::size_t claim : {0U, 1U}) {
+    CHECK(searched(claim).incomplete);
+    CHECK_FALSE(searched(claim).refuted);
+  }
+}
+
+TEST_CASE("no more values of a set are listed than fit into 64 bits") {
+  // The ends of the range, and the values at them, lie beyond what the prover lists.
+  for (const char* far :
+       {"{ i - k : k in 1152921504606846977..1152921504606846979, k < i }",
+        "{ i - 9 * k : k in 1152921504606846970..1152921504606846976, 9 * k < i }",
+        "{ i - k - 9223372036854775807 : k in 0..3, k + 9223372036854775807 < i }"}) {
+    const Pattern pattern = pattern_of(std::string("A = diagonal\nB = ") + far);
+    CHECK(proof::structure_of(pattern, kLimit).b.model.kind == proof::RowModel::Kind::kOther);
+  }
+  const Pattern near = pattern_of("A = diagonal\nB = { i - k : k in 1..3, k < i }");
+  CHECK(proof::structure_of(near, kLimit).b.model.kind == proof::RowModel::Kind::kDistances);
 }
 
 TEST_CASE("tokens that are exchanged are out of reach") {
