@@ -92,7 +92,8 @@ Result<Congestion> copy_congestion(const Rows& rows, std::int64_t copy,
   WeightSearch weights(task);
   // Larger tasks get work in proportion, up to eight times as much.
   const std::int64_t most_work = options.work * std::clamp<std::int64_t>(copy / 256, 1, 8);
-  for (std::int64_t work = most_work / 64; work <= most_work / 2 && !result.exact(); work *= 4) {
+  std::int64_t work = std::max<std::int64_t>(most_work / 64, 1);
+  do {
     Routing routing = search_routing(task, result.lower, work / 2);
     weights.offer(routing.paths);
     take(routing);
@@ -102,7 +103,8 @@ Result<Congestion> copy_congestion(const Rows& rows, std::int64_t copy,
     raise(bound.lower, bound.weights, rule);
     if (result.exact()) break;
     take(round_spread(task, weights.spread(), result.lower, work / 2));
-  }
+    work *= 4;
+  } while (work <= most_work / 2 && !result.exact());
   return result;
 }
 
