@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "patterns/ast_print.hpp"
+#include "patterns/compiled_set.hpp"
 #include "patterns/monotone.hpp"
 
 namespace heddle {
@@ -14,8 +15,6 @@ constexpr std::size_t kMaxBits = std::size_t{1} << 20;  // of a value
 constexpr std::int64_t kMaxRemembered = 1'000'000;      // values of a recursive function
 constexpr std::int64_t kMaxClosedRemembered = 1 << 17;  // values of one in closed form
 constexpr std::size_t kMaxRememberedBits = 1 << 27;     // all values of one function
-constexpr std::int64_t kMaxSteps = 5'000'000;           // elements looked at for one row
-constexpr std::int64_t kMaxPosition = std::int64_t{1} << 60;
 
 // Values of one function, f(0), f(1), ..., as far as they were asked for.
 struct FunctionMemory {
@@ -26,12 +25,18 @@ struct FunctionMemory {
   std::vector<Integer> strides;                // a_0, a_1, ... of lattice(f)
 };
 
+struct KnownSet {
+  // For each binder the condition that fails for good as it grows, or null.
+  std::vector<ConditionPtr> ends;
+  std::unique_ptr<CompiledSet> compiled;  // null where it holds what does not fit
+};
+
 }  // namespace
 
 struct Evaluator::State {
   const Pattern* pattern;
   std::unordered_map<std::string, FunctionMemory> functions;
-  std::unordered_map<const Comprehension*, std::vector<ConditionPtr>> ends;
+  std::unordered_map<const Comprehension*, KnownSet> sets;
 
   Result<Integer> evaluate(const Expression& expression, const Bindings& bindings,
                            const MeasureOracle& measures);
@@ -46,21 +51,28 @@ struct Evaluator::State {
 
   Result<IntervalList> set(const SetExpression& set, Side side, std::int64_t i);
   Result<IntervalList> comprehension(const Comprehension& set, std::int64_t i);
+  Result<IntervalList> exact_comprehension(const Comprehension& set,
+                                           const std::vector<ConditionPtr>& conditions_that_end,
+                                           std::int64_t i);
   // f(0), ..., f(c - 1): all values below i; needs f strictly increasing from f(0) >= 1.
   Result<std::size_t> increasing_below(FunctionMemory& memory, std::int64_t i);
   Result<IntervalList> offsets(const std::string& function, std::int64_t i);
   Result<IntervalList> lattice(const std::string& function, std::int64_t i);
 
-  // For each binder the condition that fails for good as it grows, or null.
-  const std::vector<ConditionPtr>& ends_of(const Comprehension& set) {
-    const auto known = ends.find(&set);
-    if (known != ends.end()) return known->second;
+  KnownSet& known(const Comprehension& set) {
+    const auto known = sets.find(&set);
+    if (known != sets.end()) return known->second;
     const Monotone monotone(pattern->syntax().parameters, pattern->syntax().functions);
-    std::vector<ConditionPtr> found;
+    KnownSet found;
     for (std::size_t index = 0; index < set.binders.size(); ++index) {
-      found.push_back(monotone.end_of(set, index));
+      found.ends.push_back(monotone.end_of(set, index));
     }
-    return ends.emplace(&set, std::move(found)).first->second;
+    const auto value = [this](const std::string& function, std::int64_t k) {
+      const Result<Integer> exact = call(function, k);
+      return exact ? exact->to_int64() : std::nullopt;
+    };
+    found.compiled = CompiledSet::of(*pattern, set, found.ends, value);
+    return sets.emplace(&set, std::move(found)).first->second;
   }
 };
 
@@ -281,7 +293,7 @@ Result<std::size_t> Evaluator::State::increasing_below(FunctionMemory& memory, s
                    ") = " + std::to_string(known.back()) + ", " + name + "(" + std::to_string(k) +
                    ") = " + value->to_string()};
     }
-    known.push_back(std::min(value->to_int64().value_or(kMaxPosition), kMaxPosition));
+    known.push_back(std::min(value->to_int64().value_or(kFarthestPosition), kFarthestPosition));
   }
   return static_cast<std::size_t>(std::lower_bound(known.begin(), known.end(), i) - known.begin());
 }
@@ -321,7 +333,7 @@ Result<IntervalList> Evaluator::State::lattice(const std::string& function, std:
   for (std::size_t k = *count; k-- > 0;) {
     const Integer& stride = memory.strides[k];
     const auto p = (stride * ceil_div(Integer(i - memory.increasing[k]), stride)).to_int64();
-    const std::int64_t position = std::min(p.value_or(kMaxPosition), kMaxPosition);
+    const std::int64_t position = std::min(p.value_or(kFarthestPosition), kFarthestPosition);
     positions.push_back({position, position});
   }
   return normalized(std::move(positions));
@@ -331,14 +343,31 @@ namespace {
 
 std::int64_t clamped(const Integer& value) {
   const auto small = value.to_int64();
-  if (!small) return value.sign() < 0 ? -kMaxPosition : kMaxPosition;
-  return std::clamp(*small, -kMaxPosition, kMaxPosition);
+  if (!small) return value.sign() < 0 ? -kFarthestPosition : kFarthestPosition;
+  return std::clamp(*small, -kFarthestPosition, kFarthestPosition);
+}
+
+// Most sets are walked upwards or downwards.
+IntervalList ordered(IntervalList positions) {
+  if (positions.size() > 1 && positions.front().low > positions.back().low) {
+    std::reverse(positions.begin(), positions.end());
+  }
+  return normalized(std::move(positions));
 }
 
 }  // namespace
 
 Result<IntervalList> Evaluator::State::comprehension(const Comprehension& set, std::int64_t i) {
-  const std::vector<ConditionPtr>& conditions_that_end = ends_of(set);
+  KnownSet& known_set = known(set);
+  if (known_set.compiled) {
+    if (auto positions = known_set.compiled->row(i)) return ordered(std::move(*positions));
+  }
+  return exact_comprehension(set, known_set.ends, i);
+}
+
+Result<IntervalList> Evaluator::State::exact_comprehension(
+    const Comprehension& set, const std::vector<ConditionPtr>& conditions_that_end,
+    std::int64_t i) {
   Bindings bindings{{"i", i}};
   IntervalList positions;
   std::int64_t steps = 0;
@@ -379,7 +408,7 @@ Result<IntervalList> Evaluator::State::comprehension(const Comprehension& set, s
     const std::size_t depth = bindings.size();
     bindings.emplace_back(binder.name, *low);
     for (Integer value = *low; !binder.high || value <= high; value = value + Integer(1)) {
-      if (++steps > kMaxSteps) return Error{"the row looks at more than 5000000 elements"};
+      if (++steps > kMostElements) return Error{"the row looks at more than 5000000 elements"};
       bindings.resize(depth + 1);
       bindings[depth].second = value;
       if (conditions_that_end[index]) {
@@ -395,10 +424,7 @@ Result<IntervalList> Evaluator::State::comprehension(const Comprehension& set, s
     return std::nullopt;
   };
   if (auto error = walk(walk, 0)) return *error;
-  if (positions.size() > 1 && positions.front().low > positions.back().low) {
-    std::reverse(positions.begin(), positions.end());
-  }
-  return normalized(std::move(positions));
+  return ordered(std::move(positions));
 }
 
 Result<IntervalList> Evaluator::State::set(const SetExpression& expression, Side side,

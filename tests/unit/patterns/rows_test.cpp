@@ -6,6 +6,7 @@
 #include <set>
 
 #include "patterns/builtin_patterns.hpp"
+#include "patterns/expression.hpp"
 #include "tests/unit/patterns/support.hpp"
 
 using namespace heddle;
@@ -193,4 +194,57 @@ TEST_CASE("a row without a value is an error with its reason") {
       pattern_of("pattern p { A = diagonal; B = { i - 1 : i > 1, floor(6 / (i - 5)) > 0 } }"), 100);
   REQUIRE(std::holds_alternative<Error>(result));
   REQUIRE(std::get<Error>(result).message == "row 5 of B has no value: division by zero");
+}
+
+// A constant of more than 64 bits in a set keeps it from being computed in words.
+TEST_CASE("sets computed in 64-bit words are those of exact integers, to their very ends") {
+  std::mt19937_64 random(11);
+  const auto pick = [&](const std::vector<std::string>& from) {
+    return from[random() % from.size()];
+  };
+  const auto term = [&](const auto& self, int depth) -> std::string {
+    if (depth == 0) {
+      return pick({"i", "t", "u", "p", "0", "1", "2", "3", "7", "-1", "62", "4611686018427387904",
+                   "9223372036854775807", "(-9223372036854775807 - 1)"});
+    }
+    const std::string x = self(self, depth - 1), y = self(self, depth - 1);
+    return pick({"(" + x + " + " + y + ")", "(" + x + " - " + y + ")", "(" + x + " * " + y + ")",
+                 "(" + x + " mod " + y + ")", "floor(" + x + " / " + y + ")",
+                 "ceil(" + x + " / " + y + ")", "(-" + x + ")", "abs(" + x + ")",
+                 "min(" + x + ", " + y + ")", "max(" + x + ", " + y + ", t)",
+                 "sqrt(abs(" + x + "))", "sqrt(" + x + ")", "log2(" + x + ")",
+                 "popcount(" + x + ")", "lowbit(" + x + ")", "f(" + x + ")", "g(" + x + ")",
+                 "2^min(abs(" + x + "), 66)", "(" + x + ")^min(abs(" + y + "), 9)"});
+  };
+  const auto condition = [&]() {
+    const std::string x = term(term, 1), y = term(term, 1);
+    const std::string one = x + pick({" < ", " <= ", " > ", " >= ", " = ", " != "}) + y;
+    return pick({one, "not " + one, one + " or i > t", one + " and u < i"});
+  };
+  int valued = 0, missing = 0;
+  for (int round = 0; round < 400; ++round) {
+    const std::string set = "{ " + term(term, static_cast<int>(random() % 3)) + " : t in " +
+                            pick({"0..3", "1..p", "-2..2", "max(0, i - 3)..i", "f(2)..f(2) + 2"}) +
+                            ", u in " + pick({"0..1", "t..t + 1", "i - 1..i"}) + ", " + condition();
+    const std::string head =
+        "pattern p(p = 5) { f(k) = k^2 + 1; g(0) = 1; g(1) = 2; g(k+2) = g(k+1) + g(k)\n"
+        "A = diagonal; B = ";
+    const Pattern words = pattern_of(head + set + " } }");
+    const Pattern exact = pattern_of(head + set + ", i < 99999999999999999999 } }");
+    const Evaluator in_words(words), in_integers(exact);
+    for (const std::int64_t i : {std::int64_t{1}, std::int64_t{2}, std::int64_t{9},
+                                 std::int64_t{64}, (std::int64_t{1} << 62) - 1, INT64_MAX - 3}) {
+      INFO(set << " at " << i);
+      const Result<Row> left = in_words.row(Side::kB, i), right = in_integers.row(Side::kB, i);
+      REQUIRE(left.ok() == right.ok());
+      ++(left.ok() ? valued : missing);
+      if (left.ok()) {
+        REQUIRE(left->positions == right->positions);
+      } else {
+        REQUIRE(left.error().message == right.error().message);
+      }
+    }
+  }
+  REQUIRE(valued > 500);
+  REQUIRE(missing > 100);
 }
