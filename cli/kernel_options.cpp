@@ -25,7 +25,7 @@ void add_kernel_options(Command& command, KernelOptions& options) {
       .with_default();
   command
       .option("--weights", options.weights,
-              "softmax, given or linear, instead of the pattern's own")
+              "softmax, given, gated or linear, instead of the pattern's own")
       .one_of({"softmax", "given", "gated", "linear"});
   command
       .option("--schedule", options.schedule,

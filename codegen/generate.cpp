@@ -232,7 +232,7 @@ class Generator {
     const bool next_row =
         spec.keep_a == CacheRetention::kNextRow || spec.keep_b == CacheRetention::kNextRow;
     const std::int64_t exact_to = options_.exact_to;
-    const bool given = spec.weights == WeightKind::kGiven;
+    const bool given = spec.weights == WeightKind::kGiven || spec.by_channel();
     const auto counts_a = rows::entry_counts(pattern_, spec.a);
     const auto counts_b = rows::entry_counts(pattern_, spec.b);
     const bool to_the_end = next_row || (given && !(counts_a && counts_b));
@@ -265,8 +265,10 @@ class Generator {
   }
 
   std::optional<Error> check_weights(schedule::KernelSpec& spec) const {
-    if (spec.weights == WeightKind::kGated) {
-      return Error{"gated weights have no schedule yet; give coefficient arrays (weights given)"};
+    if (spec.by_channel() && (options_.schedule == "staged" || options_.schedule == "tensor")) {
+      return Error{
+          "gated weights have the simple schedule only: each channel has coefficients of its own, "
+          "which no two rows or channels share"};
     }
     if (spec.weights != WeightKind::kLinear) return std::nullopt;
     if (!is_first_order(pattern_)) {
@@ -389,7 +391,9 @@ class Generator {
     const std::optional<schedule::Choice> choice = choose(spec, op);
     const bool staged = spec.staging.has_value();
     // What a simple prefill keeps of a chunk and what backward sums are rounded in registers.
-    if (spec.dtype == ElementType::kF16 && spec.weights != WeightKind::kLinear && op != "decode" &&
+    const bool rounds =
+        op == "backward" || (op == "prefill" && !schedule::has_simple_prefill(spec));
+    if (spec.dtype == ElementType::kF16 && spec.weights != WeightKind::kLinear && rounds &&
         !staged) {
       return Error{op + " in f16 has no simple schedule: there are staged prefill and decode"};
     }

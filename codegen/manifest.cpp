@@ -397,6 +397,10 @@ bool is_verdict(const std::string& text) {
   return one_of(text, {"verified", "rejected", "unknown"});
 }
 
+bool has_coefficients(const Manifest& manifest) {
+  return one_of(manifest.weights, {"given", "gated"});
+}
+
 Manifest read_manifest(ObjectReader reader) {
   Manifest manifest;
   manifest.format = static_cast<int>(reader.integer("format", 1, 1));
@@ -415,9 +419,9 @@ Manifest read_manifest(ObjectReader reader) {
   manifest.weights = reader.text(
       "weights",
       [](const std::string& text) {
-        return one_of(text, {"softmax", "given", "linear"});
+        return one_of(text, {"softmax", "given", "gated", "linear"});
       },
-      "softmax, given or linear");
+      "softmax, given, gated or linear");
   manifest.dtype = reader.word("dtype", kTypes);
   if (manifest.dtype == ElementType::kI32) reader.fail("dtype", "must be a floating-point type");
   manifest.head_dim = static_cast<int>(reader.integer("head_dim", 1, 65536));
@@ -426,7 +430,7 @@ Manifest read_manifest(ObjectReader reader) {
       static_cast<int>(reader.integer("state_dim", linear ? 1 : 0, linear ? 65536 : 0));
   manifest.cache_a = read_layout(reader.object("cache_a"));
   manifest.cache_b = read_layout(reader.object("cache_b"));
-  if (manifest.weights == "given") {
+  if (has_coefficients(manifest)) {
     manifest.width_a = read_width(reader.object("width_a"));
     manifest.width_b = read_width(reader.object("width_b"));
   }
@@ -574,7 +578,7 @@ std::string to_json(const Manifest& manifest) {
                {"state_dim", manifest.state_dim},
                {"cache_a", layout_json(manifest.cache_a)},
                {"cache_b", layout_json(manifest.cache_b)}};
-  if (manifest.weights == "given") {
+  if (has_coefficients(manifest)) {
     json["width_a"] = width_json(manifest.width_a);
     json["width_b"] = width_json(manifest.width_b);
   }

@@ -11,7 +11,8 @@
 //            of dynamic shared memory: see SharedRows, which says what a launch passes)
 //   inputs   q, k, x           [batch, tokens, heads, head_dim]; linear: q, k [.., state_dim]
 //            coef_a, coef_b    [batch, tokens, heads, width_*]; entry e of row i belongs to
-//                              the e-th position of the row in descending order
+//                              the e-th position of the row in descending order; gated:
+//                              [.., width_*, head_dim], a coefficient for each channel
 //            gate              [batch, tokens, heads], f32
 //   output   y                 [batch, tokens, heads, head_dim]
 //   state    SIDE_pos          [batch, heads, slots_SIDE] i32: the token a slot holds, 0 when free
@@ -136,13 +137,13 @@ struct Manifest {
   Causality causality = Causality::kUnknown;
   std::int64_t causality_rows = 0;  // kChecked only
   std::string target;               // "cuda" or "cpu"
-  std::string weights;              // "softmax", "given", "linear"
+  std::string weights;              // "softmax", "given", "gated", "linear"
   ElementType dtype = ElementType::kF32;
   int head_dim = 0;
   int state_dim = 0;  // linear only
   CacheLayout cache_a;
   CacheLayout cache_b;
-  RowWidth width_a;  // given only: the columns that coef_a and coef_b must have
+  RowWidth width_a;  // given and gated: the columns that coef_a and coef_b must have
   RowWidth width_b;
   std::vector<KernelEntry> kernels;
   // cpu: kernels of the same operations that cut a head's channels into slices, as many as the last

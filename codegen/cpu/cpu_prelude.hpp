@@ -496,3 +496,4 @@ inline Index holds_position(const Index* list, Index count, Index p) {
 
 #include "codegen/cpu/cpu_lattice.hpp"
 #include "codegen/cpu/cpu_short.hpp"
+#include "codegen/cpu/cpu_gated.hpp"

@@ -56,7 +56,7 @@ class RowsBackward {
     prepare();
     frame_.each_block([&] {
       open();
-      if (lattice() && !softmax() && own_input()) {
+      if (lattice() && !softmax() && own_input() && !frame_.spec.by_channel()) {
         const Var token = builder_.variable("token", frame_.tokens - 1);
         return builder_.repeat_while(Ex(token) >= 0, [&] { group(token); });
       }
@@ -281,6 +281,7 @@ class RowsBackward {
   void given_side(SideLists& side, Ex token) {
     if (side.empty()) return;
     const Ex first = builder_.let("coef_at", frame_.coefficients_at(*side.side, token));
+    if (frame_.spec.by_channel()) return gated_side(side, first);
     if (side.shape == RowShape::kItself) return given_input(first);
     builder_.invoke("slope_rows" + floats_, {VectorPlace{side.side->dcoefficients, first, true},
                                              lambda_, place(side, side.values, false),
@@ -288,6 +289,22 @@ class RowsBackward {
     builder_.invoke("push_rows" + floats_,
                     {place(side, side.sums, true), lambda_,
                      VectorPlace{side.side->coefficients, first}, steps_of(side), size_of(side)});
+  }
+
+  void gated_side(SideLists& side, Ex first) {
+    const std::string channels = "<" + std::to_string(channels_) + ">";
+    const VectorPlace weights{side.side->coefficients, first};
+    const VectorPlace slopes{side.side->dcoefficients, first, true};
+    if (side.shape == RowShape::kItself) {
+      return builder_.invoke("own_gated_input" + channels,
+                             {VectorPlace{frame_.dx, at_, true}, slopes, lambda_,
+                              VectorPlace{frame_.x, at_}, weights, side.side->width, around_});
+    }
+    builder_.invoke("slope_gated_rows" + channels,
+                    {slopes, lambda_, place(side, side.values, false), steps_of(side),
+                     size_of(side), side.side->width});
+    builder_.invoke("push_gated_rows" + channels, {place(side, side.sums, true), lambda_, weights,
+                                                   steps_of(side), size_of(side)});
   }
 
   void given_input(Ex first) {

@@ -32,6 +32,8 @@ class CudaRows {
       open_sums();
       if (frame_.softmax()) {
         softmax_rows();
+      } else if (frame_.spec.by_channel()) {
+        gated_rows();
       } else {
         given_rows();
       }
@@ -181,6 +183,47 @@ class CudaRows {
     builder_.loop(
         "rest", Ex(entry) + frame_.lane, side.width, builder_.i64(32), LoopKind::kSerial,
         [&](Ex rest) { builder_.store(side.dcoefficients, first + rest, builder_.f32(0)); });
+  }
+
+  // ---- gated weights --------------------------------------------------------------------------
+
+  // The gradient of a coefficient is a product of its own channel: no thread needs another.
+  void gated_rows() {
+    builder_.comment("row i finds lambda_i complete and pushes it to what it reads: every thread");
+    builder_.comment("by itself, for its own channels, whose coefficients no other channel has");
+    each_row_down([&](Ex token) {
+      const Ex row = builder_.let("i", token + 1);
+      const Ex at = builder_.let("at", frame_.token_at(token));
+      const MemoryId own =
+          owned_vector("own", [&](Ex d) { return builder_.load(frame_.lambda, at + d); });
+      for (const GradientSide* side : {&frame_.a, &frame_.b}) {
+        if (!side->plan->empty()) gated_side(*side, token, row, own);
+      }
+      close_sums(at);
+    });
+  }
+
+  void gated_side(const GradientSide& side, Ex token, Ex row, MemoryId own) {
+    const Ex first = builder_.let("coef_at", frame_.coefficients_at(side, token));
+    const Var entry = builder_.variable("entry", builder_.i64(0));
+    const auto gates = [&](Ex number) {
+      return builder_.let("gates_at", first + coefficient_entry(frame_.spec, number));
+    };
+    each_entry(side, row, [&](Ex p) {
+      const Ex from = builder_.let("from", frame_.token_at(p - 1));
+      const Ex at = gates(entry);
+      each_owned([&](Ex d, Ex index) {
+        builder_.store(side.dcoefficients, at + d,
+                       builder_.load(own, index) * builder_.load(side.value, from + d));
+        push_value(side, from, d,
+                   builder_.load(side.coefficients, at + d) * builder_.load(own, index));
+      });
+      builder_.assign(entry, Ex(entry) + 1);
+    });
+    builder_.loop("rest", entry, side.width, [&](Ex rest) {
+      const Ex at = gates(rest);
+      each_owned([&](Ex d, Ex) { builder_.store(side.dcoefficients, at + d, builder_.f32(0)); });
+    });
   }
 
   // ---- softmax weights ------------------------------------------------------------------------

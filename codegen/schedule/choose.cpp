@@ -11,11 +11,6 @@ std::string in_words(const Prediction& prediction) {
          " flops";
 }
 
-// A simple prefill keeps a chunk rounded in registers, which it cannot in f16.
-bool has_simple(const KernelSpec& spec) {
-  return spec.dtype != ElementType::kF16 || spec.weights == WeightKind::kLinear;
-}
-
 // The alternatives to the simple schedule, of which a kind of weights has one.
 struct Alternative {
   const char* schedule;
@@ -37,6 +32,11 @@ Alternative plan(KernelSpec& spec, const Rows& rows, const StagedLimits& limits)
 
 }  // namespace
 
+bool has_simple_prefill(const KernelSpec& spec) {
+  return spec.dtype != ElementType::kF16 || spec.weights == WeightKind::kLinear ||
+         spec.by_channel();
+}
+
 Choice choose_prefill(KernelSpec& spec, const Rows& rows, const ChooseOptions& options) {
   spec.staging.reset();
   spec.tensor.reset();
@@ -44,6 +44,10 @@ Choice choose_prefill(KernelSpec& spec, const Rows& rows, const ChooseOptions& o
   Choice choice;
   choice.prediction = simple.prediction;
   if (options.schedule == "simple") return choice;
+  if (spec.by_channel()) {
+    choice.why = "no coefficient is asked for twice";
+    return choice;
+  }
   const Alternative other = plan(spec, rows, options.limits);
   if (!other.cost) {
     choice.why =
@@ -55,7 +59,7 @@ Choice choose_prefill(KernelSpec& spec, const Rows& rows, const ChooseOptions& o
     return options.architecture->microseconds(
         floor, cost.prediction.bytes, cost.prediction.flops - cost.tensor_flops, cost.tensor_flops);
   };
-  const bool forced = options.schedule == other.schedule || !has_simple(spec);
+  const bool forced = options.schedule == other.schedule || !has_simple_prefill(spec);
   if (!forced && time(simple) <= time(*other.cost)) {
     spec.staging.reset();
     spec.tensor.reset();
@@ -64,7 +68,7 @@ Choice choose_prefill(KernelSpec& spec, const Rows& rows, const ChooseOptions& o
   }
   choice.schedule = other.schedule;
   choice.prediction = other.cost->prediction;
-  if (has_simple(spec)) choice.why = "simple comes to " + in_words(simple.prediction);
+  if (has_simple_prefill(spec)) choice.why = "simple comes to " + in_words(simple.prediction);
   return choice;
 }
 

@@ -7,6 +7,7 @@
 
 #include "codegen/rows/emit_row.hpp"
 #include "codegen/rows/row_shape.hpp"
+#include "codegen/schedule/coefficients.hpp"
 #include "codegen/schedule/frame.hpp"
 
 namespace heddle::schedule {
@@ -126,7 +127,16 @@ class CpuDecode {
     } else {
       for (const Reads* reads : {&a_, &b_}) {
         if (reads->frame->plan->empty()) continue;
-        const Ex coefficients = builder_.let("coef_at", frame_.block * reads->frame->width);
+        const Ex coefficients = builder_.let(
+            "coef_at", coefficient_row(frame_.spec, frame_.block, reads->frame->width));
+        if (frame_.spec.by_channel()) {
+          builder_.invoke("mix_gated_rows<" + std::to_string(frame_.spec.head_dim) + ">",
+                          {ir::VectorPlace{mixed, builder_.i64(0), true},
+                           ir::VectorPlace{reads->frame->coefficients, coefficients},
+                           ir::VectorPlace{values_, reads->first * width_},
+                           ir::VectorPlace{order_, builder_.i64(0)}, reads->count});
+          continue;
+        }
         mix_rows(builder_.at(reads->frame->coefficients, coefficients), reads->first, reads->count);
       }
     }

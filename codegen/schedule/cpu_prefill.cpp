@@ -97,13 +97,15 @@ class CpuPrefill {
  private:
   // Tiles of rows, into which far outputs are mixed for all rows at once.
   bool by_windows() const {
-    return b_.shape == RowShape::kShifted && frame_.spec.long_rows &&
+    return b_.shape == RowShape::kShifted && frame_.spec.long_rows && !frame_.spec.by_channel() &&
            (!frame_.softmax() || a_.shape == RowShape::kItself);
   }
   // The weights of a softmax tile lie in the second cache, too.
   std::int64_t tile_rows() const { return frame_.softmax() ? kTilePart : kTile; }
   // Rows of a lattice, of which neighbours read nearly the same.
-  bool by_groups() const { return !frame_.softmax() && b_.shape == RowShape::kLattice; }
+  bool by_groups() const {
+    return !frame_.softmax() && !frame_.spec.by_channel() && b_.shape == RowShape::kLattice;
+  }
 
   // ---- rows by windows ------------------------------------------------------------------------
 
@@ -302,9 +304,14 @@ class CpuPrefill {
     } else {
       for (SideRows* side : {&a_, &b_}) rows_.find_weights(*side, token);
     }
-    const Operand mixed = builder_.at(builder_.array("mixed", Type::kF32, width_));
-    mix_inputs(at, mixed);
-    mix_side(b_, mixed);
+    const MemoryId sums = builder_.array("mixed", Type::kF32, width_);
+    const Operand mixed = builder_.at(sums);
+    if (frame_.spec.by_channel()) {
+      mix_gated(at, sums);
+    } else {
+      mix_inputs(at, mixed);
+      mix_side(b_, mixed);
+    }
     close(at, mixed, factor);
   }
 
@@ -378,6 +385,26 @@ class CpuPrefill {
     builder_.perform(Procedure::kMixRows, channels_,
                      {mixed, builder_.at(side.weights, side.weights_at), rows, rows_.steps_of(side),
                       rows_.lists.size_of(side).id()});
+  }
+
+  // The whole sum of a row whose channels have weights of their own.
+  void mix_gated(Ex at, MemoryId mixed) {
+    const std::string channels = "<" + std::to_string(channels_) + ">";
+    const ir::VectorPlace sums{mixed, builder_.i64(0), true};
+    if (a_.shape == RowShape::kItself) {
+      builder_.invoke("scale_gated_row" + channels, {sums, ir::VectorPlace{frame_.x, at},
+                                                     ir::VectorPlace{a_.weights, a_.weights_at}});
+    } else {
+      builder_.perform(Procedure::kZeroRow, channels_, {builder_.at(mixed)});
+    }
+    for (const SideRows* side : {&a_, &b_}) {
+      if (side->shape == RowShape::kEmpty || side->shape == RowShape::kItself) continue;
+      const bool slots = side->shape == RowShape::kLattice;
+      builder_.invoke("mix_gated_rows" + channels,
+                      {sums, ir::VectorPlace{side->weights, side->weights_at},
+                       ir::VectorPlace{side->values, slots ? builder_.i64(0) : here_},
+                       rows_.lists.steps_of(*side), rows_.lists.size_of(*side)});
+    }
   }
 
   void close(Ex at, const Operand& mixed, Ex factor) {

@@ -2,6 +2,7 @@
 #include "codegen/schedule/cpu_rows.hpp"
 
 #include "codegen/rows/emit_row.hpp"
+#include "codegen/schedule/coefficients.hpp"
 
 namespace heddle::schedule {
 
@@ -192,7 +193,7 @@ void CpuRows::find_weights(SideRows& side, Ex token) {
   if (side.shape == RowShape::kEmpty) return;
   const Ex row = (frame.batch * frame.tokens + token) * frame.heads + frame.head;
   side.weights = side.frame->coefficients;
-  side.weights_at = builder.let("coef_at", row * side.frame->width);
+  side.weights_at = builder.let("coef_at", coefficient_row(frame.spec, row, side.frame->width));
 }
 
 void CpuRows::list_steps(SideRows& side, Ex i) {

@@ -41,11 +41,11 @@ class CpuRows {
   void find_weights(SideRows& side, ir::Ex token);
 
   bool by_position() const { return a.by_position() || b.by_position(); }
-  // Rows of few outputs and their own input, given weights: outputs stand in a ring, as none is
-  // read after the longest step.
+  // Rows of few outputs and their own input, given weights, the same for all channels: outputs
+  // stand in a ring, as none is read after the longest step.
   bool by_short_rows() const {
     return a.shape == rows::RowShape::kItself && b.shape == rows::RowShape::kShifted &&
-           !frame.softmax() && !frame.spec.long_rows;
+           !frame.softmax() && !frame.spec.by_channel() && !frame.spec.long_rows;
   }
   ir::Ex place(ir::Ex position) { return (position - 1) * width; }
   ir::Ex place(const SideRows& side, ir::Ex position) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "codegen/schedule/frame.hpp"
 
+#include "codegen/schedule/coefficients.hpp"
+
 namespace heddle::schedule {
 
 using ir::Builder;
@@ -38,7 +40,7 @@ Frame::Frame(Builder& the_builder, const KernelSpec& the_spec, bool is_decode)
   for (SideFrame* side : {&a, &b}) {
     if (!softmax() && !side->plan->empty()) {
       side->coefficients = builder.buffer("coef_" + letter(side->side), spec.dtype, Access::kRead,
-                                          {"batch", count, "heads", "width_" + letter(side->side)});
+                                          coefficient_shape(spec, count, side->side));
     }
   }
   y = builder.buffer("y", spec.dtype, Access::kWrite, shape);
@@ -166,7 +168,11 @@ Ex Frame::slot_of(const SideFrame& side, const CacheBuffers& cache, Ex p) {
   return slot;
 }
 
-int Frame::owned() const { return cuda() ? (spec.head_dim + 31) / 32 : spec.head_dim; }
+int Frame::owned() const {
+  if (!cuda()) return spec.head_dim;
+  const int sharing = warps_share ? 32 * warps : 32;
+  return (spec.head_dim + sharing - 1) / sharing;
+}
 
 void Frame::each_channel(const std::function<void(Ex, Ex)>& body) {
   if (!cuda()) {
@@ -174,10 +180,11 @@ void Frame::each_channel(const std::function<void(Ex, Ex)>& body) {
                  [&](Ex d) { body(d, d); });
     return;
   }
+  const int sharing = warps_share ? 32 * warps : 32;
   builder.loop("part", builder.i64(0), builder.i64(owned()), builder.i64(1), LoopKind::kUnrolled,
                [&](Ex part) {
-                 const Ex d = builder.let("d", lane + part * 32);
-                 if (spec.head_dim % 32 == 0) return body(d, part);
+                 const Ex d = builder.let("d", (warps_share ? thread : lane) + part * sharing);
+                 if (spec.head_dim % sharing == 0) return body(d, part);
                  builder.when(d < spec.head_dim, [&] { body(d, part); });
                });
 }

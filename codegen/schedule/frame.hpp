@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every softmax or given-weight kernel has in common: its arguments, where the rows of one
+// What every kernel but those of linear weights has in common: its arguments, where the rows of one
 // (batch, head) lie in them, how channels are spread over threads, and where position p of a row is
 // to be found, among this launch's tokens or in the cache.
 #pragma once
@@ -66,7 +66,8 @@ class Frame {
   ir::Ex slot_of(const SideFrame& side, const CacheBuffers& cache, ir::Ex p);
 
   // body(channel, index) for each channel this thread owns; `index` counts in a private array of
-  // `owned` elements.
+  // `owned` elements. Every warp has all channels, unless `warps_share`: then the block has them
+  // once.
   void each_channel(const std::function<void(ir::Ex, ir::Ex)>& body);
   int owned() const;
 
@@ -78,6 +79,7 @@ class Frame {
   const KernelSpec& spec;
   bool decode;
   int warps = kWarps;  // of a block, cuda only
+  bool warps_share = false;
   ir::MemoryId q, k, x, y;
   SideFrame a, b;
   ir::Ex tokens, heads, start, scale;

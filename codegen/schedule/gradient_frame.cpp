@@ -28,7 +28,7 @@ GradientFrame::GradientFrame(Builder& the_builder, const KernelSpec& the_spec)
     : builder(the_builder),
       spec(the_spec),
       own_input_only_(is_row_itself(the_spec.a)),
-      by_windows_(!cuda() && own_input_only_ &&
+      by_windows_(!cuda() && own_input_only_ && !spec.by_channel() &&
                   rows::shape_of(the_spec.b) == rows::RowShape::kShifted) {
   const std::vector<std::string> shape = {"batch", "tokens", "heads",
                                           std::to_string(spec.head_dim)};
@@ -61,7 +61,7 @@ GradientFrame::GradientFrame(Builder& the_builder, const KernelSpec& the_spec)
     if (softmax() || side->plan->empty()) continue;
     const std::string letter = side->side == Side::kA ? "a" : "b";
     side->dcoefficients = builder.buffer("dcoef_" + letter, spec.dtype, Access::kWrite,
-                                         {"batch", "tokens", "heads", "width_" + letter});
+                                         coefficient_shape(spec, "tokens", side->side));
   }
   if (cuda()) {
     lambda = write("scratch_lambda", ElementType::kF32);
@@ -94,7 +94,7 @@ void GradientFrame::declare_side(GradientSide& side) {
   if (softmax() || side.plan->empty()) return;
   const std::string letter = side.side == Side::kA ? "a" : "b";
   side.coefficients = builder.buffer("coef_" + letter, spec.dtype, Access::kRead,
-                                     {"batch", "tokens", "heads", "width_" + letter});
+                                     coefficient_shape(spec, "tokens", side.side));
 }
 
 void GradientFrame::each_block(const std::function<void()>& body) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every backward kernel for softmax or given weights has in common: its arguments, where the
+// What every backward kernel but those of linear weights has in common: its arguments, where the
 // rows of one (batch, head) lie in them, and where gradients are summed while rows still add to
 // them. The whole sequence is one launch; rows are taken from the last to the first, so that row i
 // finds lambda_i = dy_i + sum over later rows of B_ki lambda_k complete.
@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "codegen/ir/builder.hpp"
+#include "codegen/schedule/coefficients.hpp"
 #include "codegen/schedule/kernel_spec.hpp"
 
 namespace heddle::schedule {
@@ -18,8 +19,8 @@ struct GradientSide {
   const rows::RowPlan* plan = nullptr;
   ir::MemoryId value;          // x or y
   ir::MemoryId sum;            // f32, where the gradients of the values are added up
-  ir::MemoryId coefficients;   // given only
-  ir::MemoryId dcoefficients;  // given only
+  ir::MemoryId coefficients;   // not of softmax
+  ir::MemoryId dcoefficients;  // likewise
   ir::Ex width;
 };
 
@@ -33,7 +34,7 @@ class GradientFrame {
   ir::Ex token_at(ir::Ex token) const { return token_base + token * token_stride; }
   // Element offset of entry 0 of a token's coefficients.
   ir::Ex coefficients_at(const GradientSide& side, ir::Ex token) const {
-    return ((batch * tokens + token) * heads + head) * side.width;
+    return coefficient_row(spec, (batch * tokens + token) * heads + head, side.width);
   }
   // (1 - gamma) or gamma; 1 where only one side has entries.
   ir::Ex factor(const GradientSide& side);
@@ -45,7 +46,8 @@ class GradientFrame {
   bool softmax() const { return spec.weights == WeightKind::kSoftmax; }
   // A = { i }: nothing is ever added to dx but by its own row, which writes it at once.
   bool own_input_only() const { return own_input_only_; }
-  // On cpu, where every row reads its own input and the same distances back.
+  // On cpu, where every row reads its own input and the same distances back, all channels with the
+  // same weights.
   bool by_windows() const { return by_windows_; }
 
   ir::Builder& builder;

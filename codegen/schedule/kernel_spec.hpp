@@ -42,7 +42,7 @@ struct KernelSpec {
   const Pattern& pattern;
   const rows::RowPlan& a;
   const rows::RowPlan& b;
-  WeightKind weights = WeightKind::kSoftmax;  // kSoftmax, kGiven or kLinear
+  WeightKind weights = WeightKind::kSoftmax;
   ir::Target target = ir::Target::kCpu;
   ElementType dtype = ElementType::kF32;
   int head_dim = 64;
@@ -57,12 +57,14 @@ struct KernelSpec {
 
   const rows::RowPlan& plan(Side side) const { return side == Side::kA ? a : b; }
   CacheRetention keep(Side side) const { return side == Side::kA ? keep_a : keep_b; }
+  // Each channel of an entry has a coefficient of its own: the channels are mixers of their own.
+  bool by_channel() const { return weights == WeightKind::kGated; }
 };
 
 // The channels of a slice make whole lanes, so that no two slices share one.
 constexpr bool can_slice(int head_dim, int slices) { return head_dim % (16 * slices) == 0; }
 
-// Softmax and given weights: tokens start+1 .. start+tokens after an explicit initial state.
+// All weights but linear ones: tokens start+1 .. start+tokens after an explicit initial state.
 ir::Kernel prefill(const KernelSpec& spec);
 // Token start+1 after the state in the cache, which is updated in place.
 ir::Kernel decode(const KernelSpec& spec);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "codegen/schedule/mixer.hpp"
 
+#include "codegen/schedule/coefficients.hpp"
+
 namespace heddle::schedule {
 
 using ir::Ex;
@@ -44,7 +46,7 @@ Mixer::Mixer(Frame& frame, Ex token, const Left& left)
 void Mixer::begin_side(const SideFrame& side) {
   if (frame_.softmax()) return;
   const Ex row = (frame_.batch * frame_.tokens + token_) * frame_.heads + frame_.head;
-  coefficient_base_ = builder_.let("coef_at", row * side.width);
+  coefficient_base_ = builder_.let("coef_at", coefficient_row(frame_.spec, row, side.width));
   entry_ = builder_.variable("entry", builder_.i64(0));
 }
 
@@ -77,14 +79,22 @@ void Mixer::take(const SideFrame& side, Ex p, const Near* near) {
 }
 
 void Mixer::take(const SideFrame& side, Ex p, const Entry& entry, const Near* near) {
-  const auto add = [&](Ex weight) {
+  const auto add_by_channel = [&](const std::function<Ex(Ex)>& weight) {
     entry.value([&](MemoryId value, Ex at) {
       frame_.each_channel([&](Ex d, Ex index) {
         builder_.store(mixed, index,
-                       builder_.load(mixed, index) + weight * builder_.load(value, at + d));
+                       builder_.load(mixed, index) + weight(d) * builder_.load(value, at + d));
       });
     });
   };
+  const auto add = [&](Ex weight) { add_by_channel([&](Ex) { return weight; }); };
+  if (frame_.spec.by_channel()) {
+    assert_that(near == nullptr && !ask_once_, "channels with weights of their own stay apart");
+    const Ex first =
+        builder_.let("gates_at", coefficient_base_ + coefficient_entry(frame_.spec, entry_));
+    builder_.assign(entry_, Ex(entry_) + 1);
+    return add_by_channel([&](Ex d) { return builder_.load(side.coefficients, first + d); });
+  }
   if (!frame_.softmax()) {
     Ex loaded = builder_.load(side.coefficients, coefficient_base_ + entry_);
     if (ask_once_) {

@@ -45,13 +45,13 @@ class Mixer {
   void set_entry(ir::Ex number) {
     if (!frame_.softmax()) builder_.assign(entry_, number);
   }
-  // Counts entries of a given-weight row; call between the sides.
+  // Counts entries of a row of coefficients; call between the sides.
   void begin_side(const SideFrame& side);
 
   // The weight of a near score, once the row is complete, not yet normalized.
   ir::Ex near_weight(ir::Ex score_or_coefficient);
   // Closes the row: afterwards normalized(w) is w over the sum of weights, 0 for a row without
-  // entries; given weights stay as they are.
+  // entries; coefficients stay as they are.
   void finish();
   ir::Ex normalized(ir::Ex value) const;
   // Stores the channels of a finished row from y[at] on.

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Prefill on cuda. A block owns one (batch, head) and goes through its rows in chunks: in phase 1
-// the warps sum, for the rows of a chunk in parallel, everything that is final already; what a row
-// reads from its own chunk is left as a small triangular system, which phase 2 solves by forward
-// substitution, one thread per channel.
+// Prefill on cuda. A block owns one (batch, head). Where all channels of a row have the same
+// weights it goes through its rows in chunks: in phase 1 the warps sum, for the rows of a chunk in
+// parallel, everything that is final already; what a row reads from its own chunk is left as a
+// small triangular system, which phase 2 solves by forward substitution, one thread per channel.
+// Where each channel has weights of its own there would be a system for each: instead a thread
+// takes a channel through all rows by itself.
+#include <algorithm>
+
 #include "codegen/rows/emit_row.hpp"
 #include "codegen/schedule/cache.hpp"
 #include "codegen/schedule/mixer.hpp"
@@ -31,12 +35,13 @@ void take_side(Frame& frame, Mixer& mixer, const SideFrame& side, Ex row,
                   [&](Ex p) { mixer.take(side, p, near); });
 }
 
-// Rows that read no outputs: each is final by itself.
+// A row whose earlier outputs, if it reads any, were all written by the threads that read them.
 void whole_row(Frame& frame, Ex token) {
   Builder& builder = frame.builder;
   const Ex row = builder.let("i", frame.start + token + 1);
   Mixer mixer(frame, token);
   take_side(frame, mixer, frame.a, row);
+  take_side(frame, mixer, frame.b, row);
   mixer.finish();
   mixer.write(frame.y, builder.let("y_at", frame.token_at(token)));
 }
@@ -130,15 +135,35 @@ void cuda_chunks(Frame& frame) {
       });
 }
 
+// Outputs go through memory, where a thread finds its own, rounded as they are stored.
+void rows_by_channel(Frame& frame) {
+  Builder& builder = frame.builder;
+  frame.warps_share = true;
+  builder.comment("a thread takes its channels from row to row and reads no outputs but its own");
+  builder.loop("token", builder.i64(0), frame.tokens, [&](Ex token) { whole_row(frame, token); });
+  frame.warps_share = false;
+  if (frame.b.cached()) builder.barrier();
+}
+
+// With as many warps as there are channels for.
+int warps_for(const KernelSpec& spec) {
+  if (!spec.by_channel() || spec.b.empty()) return kWarps;
+  return std::min((spec.head_dim + 31) / 32, kWarps);
+}
+
 }  // namespace
 
 ir::Kernel prefill(const KernelSpec& spec) {
   if (spec.target == ir::Target::kCpu) return cpu_prefill(spec);
   if (spec.staging) return spec.staging->tile_rows > 0 ? staged_tiles(spec) : staged_prefill(spec);
-  Builder builder(spec.symbol, spec.target, kThreads);
+  const int warps = warps_for(spec);
+  Builder builder(spec.symbol, spec.target, 32 * warps);
   Frame frame(builder, spec, /*decode=*/false);
+  frame.warps = warps;
   frame.each_block([&] {
-    if (!spec.b.empty()) {
+    if (!spec.b.empty() && spec.by_channel()) {
+      rows_by_channel(frame);
+    } else if (!spec.b.empty()) {
       cuda_chunks(frame);
     } else {
       builder.loop("token", frame.warp, frame.tokens, builder.i64(kWarps), LoopKind::kSerial,

@@ -21,6 +21,16 @@ Cost simple_linear_cost(const KernelSpec& spec, std::int64_t tokens) {
   return cost;
 }
 
+// A channel is one thread's: it asks for each entry's coefficient and value once.
+Cost simple_gated_cost(const KernelSpec& spec, const Rows& rows) {
+  const std::int64_t entries = entries_of(rows);
+  Cost cost;
+  cost.prediction.tokens = rows.n() - 1;
+  cost.prediction.bytes = (cost.prediction.tokens + 2 * entries) * spec.head_dim * bytes_of(spec);
+  cost.prediction.flops = 2 * entries * spec.head_dim;
+  return cost;
+}
+
 }  // namespace
 
 Reach reach_of(const RowTable& table, std::int64_t tokens, std::int64_t chunk) {
@@ -51,8 +61,9 @@ std::int64_t minimum_bytes(const KernelSpec& spec, const Rows& rows) {
            std::int64_t{4} * spec.state_dim * spec.head_dim;
   }
   const std::int64_t values = (spec.a.empty() ? 1 : 2) * tokens * row;
+  const std::int64_t coefficients = spec.by_channel() ? row : element;  // of an entry
   return spec.weights == WeightKind::kSoftmax ? values + 2 * tokens * row
-                                              : values + entries_of(rows) * element;
+                                              : values + entries_of(rows) * coefficients;
 }
 
 std::int64_t mixing_flops(const KernelSpec& spec, const Rows& rows, std::int64_t near,
@@ -87,6 +98,7 @@ Cost simple_cost(const KernelSpec& spec, const Rows& rows) {
   const std::int64_t tokens = rows.n() - 1;
   if (spec.weights == WeightKind::kLinear) return simple_linear_cost(spec, tokens);
   const std::int64_t row = spec.head_dim * bytes_of(spec);
+  if (spec.by_channel()) return simple_gated_cost(spec, rows);
   const bool keyed = spec.weights == WeightKind::kSoftmax;
   const Reach reach = spec.b.empty() ? Reach{{0}} : reach_of(rows.b, tokens, kSimpleChunk);
   // Phase 2 goes through the whole triangle of a chunk.
