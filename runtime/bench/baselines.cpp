@@ -10,6 +10,8 @@
 #include <cmath>
 #include <thread>
 
+#include "runtime/reference/by_channel.hpp"
+
 namespace heddle {
 namespace {
 
@@ -270,7 +272,7 @@ Result<bool> suits(const Problem& problem, const Rows& rows) {
 Result<std::unique_ptr<Baseline>> make_eigen_sparse(const Problem& problem, const Rows& rows) {
   const Result<bool> suited = suits(problem, rows);
   if (!suited) return suited.error();
-  return std::unique_ptr<Baseline>(std::make_unique<EigenSparse>(problem, rows));
+  return std::unique_ptr<Baseline>(std::make_unique<EigenSparse>(by_channel(problem), rows));
 }
 
 Result<std::unique_ptr<Baseline>> make_eigen_dense(const Problem& problem, const Rows& rows,
@@ -280,13 +282,14 @@ Result<std::unique_ptr<Baseline>> make_eigen_dense(const Problem& problem, const
   const Sizes& s = problem.sizes;
   // Two matrices per head; softmax has two masks besides.
   const double masks = problem.weights == WeightMode::kSoftmax ? 2.0 : 0.0;
-  const double matrices = masks + 2.0 * static_cast<double>(s.batch * s.heads);
+  const std::int64_t alike = coefficients_of_entry(problem.weights, s.head_dim);
+  const double matrices = masks + 2.0 * static_cast<double>(s.batch * s.heads * alike);
   const double bytes = matrices * 4.0 * std::pow(static_cast<double>(s.tokens), 2);
   if (bytes > static_cast<double>(max_bytes)) {
     return Error{
         fmt::format("dense matrices for {} tokens would take {:.1f} GB", s.tokens, bytes / 1e9)};
   }
-  return std::unique_ptr<Baseline>(std::make_unique<EigenDense>(problem, rows));
+  return std::unique_ptr<Baseline>(std::make_unique<EigenDense>(by_channel(problem), rows));
 }
 
 }  // namespace heddle

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <thread>
 
+#include "runtime/reference/by_channel.hpp"
 #include "runtime/reference/reference.hpp"
 
 namespace heddle {
@@ -231,6 +232,40 @@ class EigenSparseBackward final : public GradientBaseline {
   std::vector<GradientHead> heads_;
 };
 
+// Gated weights: a solve for each channel.
+class ByChannelBackward final : public GradientBaseline {
+ public:
+  ByChannelBackward(const Problem& problem, const Rows& rows)
+      : sizes_(problem.sizes), channels_(by_channel(problem)), solves_(channels_, rows) {}
+
+  void run(int threads) override { solves_.run(threads); }
+
+  HostBuffers result() const override {
+    const Sizes& s = sizes_;
+    HostBuffers results;
+    for (const auto& [name, found] : solves_.result()) {
+      const std::int64_t width = found.shape().back();
+      const bool gates = name != "dx";
+      std::vector<std::int64_t> shape = {s.batch, s.tokens, s.heads, s.head_dim};
+      if (gates) shape.insert(shape.begin() + 3, width);
+      HostBuffer buffer(found.type(), std::move(shape));
+      std::vector<double> values;
+      for (std::int64_t e = 0; e < found.count(); ++e) values.push_back(found.get(e));
+      if (gates) values = from_channels(values, width, s.head_dim);
+      for (std::int64_t e = 0; e < buffer.count(); ++e) {
+        buffer.set(e, values[static_cast<std::size_t>(e)]);
+      }
+      results.emplace(name, std::move(buffer));
+    }
+    return results;
+  }
+
+ private:
+  Sizes sizes_;
+  Problem channels_;  // which solves_ reads
+  EigenSparseBackward solves_;
+};
+
 }  // namespace
 
 Result<std::unique_ptr<GradientBaseline>> make_eigen_sparse_backward(const Problem& problem,
@@ -239,6 +274,9 @@ Result<std::unique_ptr<GradientBaseline>> make_eigen_sparse_backward(const Probl
     return Error{"linear weights are not one triangular solve"};
   }
   assert_that(rows.n() >= problem.sizes.tokens, "rows reach the problem's last token");
+  if (problem.weights == WeightMode::kGated) {
+    return std::unique_ptr<GradientBaseline>(std::make_unique<ByChannelBackward>(problem, rows));
+  }
   return std::unique_ptr<GradientBaseline>(std::make_unique<EigenSparseBackward>(problem, rows));
 }
 

@@ -28,6 +28,7 @@ std::int64_t RandomSource::below(std::int64_t exclusive) {
 Result<WeightMode> parse_weight_mode(std::string_view name) {
   if (name == "softmax") return WeightMode::kSoftmax;
   if (name == "given") return WeightMode::kGiven;
+  if (name == "gated") return WeightMode::kGated;
   if (name == "linear") return WeightMode::kLinear;
   return Error{"weights '" + std::string(name) + "' have no reference"};
 }
@@ -134,13 +135,16 @@ double fill_queries_and_keys(Problem& problem, Fill fill, std::int64_t huge_toke
   unreachable("fill");
 }
 
-// Rows of A and B together get absolute sum 1, so that no product of B's can grow.
+// Rows of A and B together get absolute sum 1 in every channel that has coefficients of its own, so
+// that no product of B's can grow.
 void fill_coefficients(Problem& problem, const Rows& rows, Fill fill, RandomSource& random) {
   HostBuffer& a = problem.inputs.at("coef_a");
   HostBuffer& b = problem.inputs.at("coef_b");
   const Sizes& s = problem.sizes;
+  const std::int64_t channels = coefficients_of_entry(problem.weights, s.head_dim);
   std::vector<double> drawn;
-  for (std::int64_t row = 0; row < s.batch * s.tokens * s.heads; ++row) {
+  for (std::int64_t at = 0; at < s.batch * s.tokens * s.heads * channels; ++at) {
+    const std::int64_t row = at / channels, channel = at % channels;
     const std::int64_t i = row / s.heads % s.tokens + 1;
     drawn.assign(static_cast<std::size_t>(rows.a.size(i) + rows.b.size(i)), 1.0);
     double sum = 0.0;
@@ -152,10 +156,11 @@ void fill_coefficients(Problem& problem, const Rows& rows, Fill fill, RandomSour
       sum += std::fabs(value);
     }
     for (std::int64_t e = 0; e < rows.a.size(i); ++e) {
-      a.set(row * s.width_a + e, drawn[static_cast<std::size_t>(e)] / sum);
+      a.set((row * s.width_a + e) * channels + channel, drawn[static_cast<std::size_t>(e)] / sum);
     }
     for (std::int64_t e = 0; e < rows.b.size(i); ++e) {
-      b.set(row * s.width_b + e, drawn[static_cast<std::size_t>(rows.a.size(i) + e)] / sum);
+      b.set((row * s.width_b + e) * channels + channel,
+            drawn[static_cast<std::size_t>(rows.a.size(i) + e)] / sum);
     }
   }
 }
@@ -192,11 +197,14 @@ Problem make_problem(const ProblemOptions& options, const Rows& rows) {
   HostBuffer& x = problem.inputs.at("x");
   fill_with(x, [&](auto) { return random.normal(); });
 
-  if (options.weights == WeightMode::kGiven) {
+  if (has_coefficients(options.weights)) {
     s.width_a = std::max(s.width_a, widest_row(rows.a, s.tokens));
     s.width_b = std::max(s.width_b, widest_row(rows.b, s.tokens));
-    add("coef_a", options.coefficient_dtype, s.width_a);
-    add("coef_b", options.coefficient_dtype, s.width_b);
+    for (const auto& [name, width] : {std::pair{"coef_a", s.width_a}, {"coef_b", s.width_b}}) {
+      std::vector<std::int64_t> shape = {s.batch, s.tokens, s.heads, width};
+      if (options.weights == WeightMode::kGated) shape.push_back(s.head_dim);
+      problem.inputs.emplace(name, HostBuffer(options.coefficient_dtype, std::move(shape)));
+    }
     fill_coefficients(problem, rows, options.fill, random);
     if (options.fill == Fill::kOneHuge) {
       for (std::int64_t row = 0; row < s.batch * s.tokens * s.heads; ++row) {

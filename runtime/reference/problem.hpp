@@ -93,9 +93,16 @@ class RandomSource {
 
 // ---- instances --------------------------------------------------------------------------------
 
-enum class WeightMode { kSoftmax, kGiven, kLinear };
-// "softmax", "given" or "linear", as a manifest spells them.
+enum class WeightMode { kSoftmax, kGiven, kGated, kLinear };
+// "softmax", "given", "gated" or "linear", as a manifest spells them.
 Result<WeightMode> parse_weight_mode(std::string_view name);
+// Rows are weighed by arrays, with one coefficient for an entry or, gated, one for each channel.
+inline bool has_coefficients(WeightMode mode) {
+  return mode == WeightMode::kGiven || mode == WeightMode::kGated;
+}
+inline std::int64_t coefficients_of_entry(WeightMode mode, std::int64_t head_dim) {
+  return mode == WeightMode::kGated ? head_dim : 1;
+}
 
 // The run-time sizes of the manifest's vocabulary.
 struct Sizes {

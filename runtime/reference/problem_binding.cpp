@@ -51,6 +51,12 @@ std::optional<HostBuffer> buffer_for(const std::string& name, const Problem& pro
   return backward_buffer(name, problem, sizes);
 }
 
+// Of an entry.
+std::int64_t coefficient_bytes(const Problem& problem) {
+  return static_cast<std::int64_t>(size_of(problem.inputs.at("coef_a").type())) *
+         coefficients_of_entry(problem.weights, problem.sizes.head_dim);
+}
+
 }  // namespace
 
 Result<HostBuffers> bind_buffers(const KernelEntry& entry, const Problem& problem,
@@ -96,9 +102,9 @@ DefinitionWork definition_work(const Problem& problem, const Rows& rows, const S
   switch (problem.weights) {
     case WeightMode::kSoftmax:
       return {heads * d * s * (decode ? 2 * entries + 4 : 4 * n), heads * 4 * d * entries};
-    case WeightMode::kGiven: {
-      const auto coefficient =
-          static_cast<std::int64_t>(size_of(problem.inputs.at("coef_a").type()));
+    case WeightMode::kGiven:
+    case WeightMode::kGated: {
+      const std::int64_t coefficient = coefficient_bytes(problem);
       const std::int64_t vectors = decode ? entries + 2 : 2 * n;
       return {heads * (vectors * d * s + entries * coefficient), heads * 2 * d * entries};
     }
@@ -121,9 +127,9 @@ DefinitionWork backward_work(const Problem& problem, const Rows& rows, const Siz
   switch (problem.weights) {
     case WeightMode::kSoftmax:
       return {heads * 8 * n * d * s, heads * 10 * d * entries};
-    case WeightMode::kGiven: {
-      const auto coefficient =
-          static_cast<std::int64_t>(size_of(problem.inputs.at("coef_a").type()));
+    case WeightMode::kGiven:
+    case WeightMode::kGated: {
+      const std::int64_t coefficient = coefficient_bytes(problem);
       return {heads * (4 * n * d * s + 2 * entries * coefficient), heads * 4 * d * entries};
     }
     case WeightMode::kLinear: {

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <thread>
 
+#include "runtime/reference/by_channel.hpp"
 #include "runtime/reference/reference.hpp"
 
 namespace heddle {
@@ -64,24 +65,27 @@ GradientProblem solve_gradients(const ProblemOptions& options, const Rows& rows,
     solved.magnitude[gradient.name].resize(count);
   }
 
+  // Of heads that are solved one by one.
+  const Problem heads = by_channel(problem);
+  const Sizes& each = heads.sizes;
   std::atomic<std::int64_t> next{0};
   const auto work = [&] {
-    for (std::int64_t bh = next++; bh < s.batch * s.heads; bh = next++) {
-      const std::int64_t b = bh / s.heads;
-      const std::int64_t h = bh % s.heads;
-      const HeadInputs inputs = head_inputs(problem, b, h);
+    for (std::int64_t bh = next++; bh < each.batch * each.heads; bh = next++) {
+      const std::int64_t b = bh / each.heads;
+      const std::int64_t h = bh % each.heads;
+      const HeadInputs inputs = head_inputs(heads, b, h);
       std::vector<double> head_dy;
-      for (std::int64_t t = 0; t < s.tokens; ++t) {
-        const std::int64_t from = ((b * s.tokens + t) * s.heads + h) * s.head_dim;
-        for (std::int64_t c = 0; c < s.head_dim; ++c) head_dy.push_back(dy.get(from + c));
+      for (std::int64_t t = 0; t < each.tokens; ++t) {
+        const std::int64_t from = ((b * each.tokens + t) * each.heads + h) * each.head_dim;
+        for (std::int64_t c = 0; c < each.head_dim; ++c) head_dy.push_back(dy.get(from + c));
       }
       const HeadGradients gradients = reference_gradients(inputs, rows, head_dy);
       const HeadGradients magnitudes = gradient_magnitudes(inputs, rows, head_dy);
       for (const NamedGradient& gradient : kGradients) {
         const auto found = solved.expected.find(gradient.name);
         if (found == solved.expected.end()) continue;
-        place(s, b, h, gradients.*gradient.member, found->second);
-        place(s, b, h, magnitudes.*gradient.member, solved.magnitude.at(gradient.name));
+        place(each, b, h, gradients.*gradient.member, found->second);
+        place(each, b, h, magnitudes.*gradient.member, solved.magnitude.at(gradient.name));
       }
     }
   };
@@ -89,6 +93,14 @@ GradientProblem solve_gradients(const ProblemOptions& options, const Rows& rows,
   for (int t = 1; t < threads; ++t) helpers.emplace_back(work);
   work();
   for (std::thread& helper : helpers) helper.join();
+  if (problem.weights == WeightMode::kGated) {
+    for (auto* gradients : {&solved.expected, &solved.magnitude}) {
+      for (const auto& [name, width] : {std::pair{"dcoef_a", s.width_a}, {"dcoef_b", s.width_b}}) {
+        std::vector<double>& values = gradients->at(name);
+        values = from_channels(values, width, s.head_dim);
+      }
+    }
+  }
   problem.inputs.insert_or_assign("y", std::move(y));
   problem.inputs.insert_or_assign("dy", std::move(dy));
   return solved;
@@ -98,7 +110,7 @@ Agreement compare_gradient(const GradientProblem& solved, const std::string& nam
                            const HostBuffer& result) {
   const std::vector<double>& expected = solved.expected.at(name);
   const std::vector<double>& magnitude = solved.magnitude.at(name);
-  const std::int64_t row = result.shape().size() == 4 ? result.shape().back() : 1;
+  const std::int64_t row = result.shape().size() >= 4 ? result.shape().back() : 1;
   if (result.count() == 0) return {};
   Agreement agreement = compare(result, expected, row, magnitude);
   const double norm = norm_of(expected);

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <thread>
 
+#include "runtime/reference/by_channel.hpp"
+
 namespace heddle {
 namespace {
 
@@ -82,6 +84,7 @@ std::vector<double> linear_head(const HeadInputs& inputs, std::vector<double>* f
 }  // namespace
 
 HeadInputs head_inputs(const Problem& problem, std::int64_t batch, std::int64_t head) {
+  assert_that(problem.weights != WeightMode::kGated, "a head of one channel");
   const Sizes& s = problem.sizes;
   HeadInputs inputs;
   inputs.weights = problem.weights;
@@ -149,6 +152,9 @@ std::vector<double> reference_head(const HeadInputs& inputs, const Rows& rows,
 }
 
 ReferenceOutput reference_output(const Problem& problem, const Rows& rows, int threads) {
+  if (problem.weights == WeightMode::kGated) {
+    return reference_output(by_channel(problem), rows, threads);
+  }
   const Sizes& s = problem.sizes;
   assert_that(rows.n() >= s.tokens, "rows reach the problem's last token");
   ReferenceOutput output;

@@ -14,7 +14,7 @@ namespace heddle {
 
 // The inputs of one batch and head as float64, row-major [tokens, dimension].
 struct HeadInputs {
-  WeightMode weights = WeightMode::kSoftmax;
+  WeightMode weights = WeightMode::kSoftmax;  // not kGated: see by_channel.hpp
   std::int64_t tokens = 0;
   std::int64_t head_dim = 0;
   std::int64_t query_dim = 0;  // of q and k: head_dim, or state_dim for linear

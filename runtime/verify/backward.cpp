@@ -207,7 +207,7 @@ class BackwardCheck {
     ledger_.passed(duty, scenario.tokens);
   }
   int empty_sides() const {
-    if (context_.weights != WeightMode::kGiven) return 0;
+    if (!has_coefficients(context_.weights)) return 0;
     return (context_.rows.a.total() == 0 ? 1 : 0) + (context_.rows.b.total() == 0 ? 1 : 0);
   }
 

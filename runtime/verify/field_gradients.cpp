@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "runtime/reference/by_channel.hpp"
+
 namespace heddle {
 namespace {
 
@@ -280,6 +282,14 @@ class Head {
 
 FieldGradients field_gradients(const FieldProblem& problem, const Rows& rows,
                                const std::vector<Word>& y, const std::vector<Word>& dy) {
+  if (problem.weights == WeightMode::kGated) {
+    FieldGradients gradients = field_gradients(by_channel(problem), rows, y, dy);
+    for (const auto& [name, width] :
+         {std::pair{"dcoef_a", problem.sizes.width_a}, {"dcoef_b", problem.sizes.width_b}}) {
+      gradients.at(name) = from_channels(gradients.at(name), width, problem.sizes.head_dim);
+    }
+    return gradients;
+  }
   FieldGradients gradients;
   for (const auto& [name, numbers] : problem.inputs) gradients["d" + name].resize(numbers.size());
   for (std::int64_t b = 0; b < problem.sizes.batch; ++b) {

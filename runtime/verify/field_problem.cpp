@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <random>
 
+#include "runtime/reference/by_channel.hpp"
+
 namespace heddle {
 namespace {
 
@@ -142,7 +144,7 @@ FieldProblem make_field_problem(WeightMode weights, const Sizes& sizes, const Ro
     return numbers;
   };
   add("x", s.head_dim);
-  if (weights != WeightMode::kGiven) {
+  if (!has_coefficients(weights)) {
     const std::int64_t width = weights == WeightMode::kLinear ? s.state_dim : s.head_dim;
     add("q", width);
     add("k", width);
@@ -153,17 +155,32 @@ FieldProblem make_field_problem(WeightMode weights, const Sizes& sizes, const Ro
        {std::tuple("coef_a", &rows.a, &s.width_a), std::tuple("coef_b", &rows.b, &s.width_b)}) {
     *width = 0;
     for (std::int64_t i = 1; i <= s.tokens; ++i) *width = std::max(*width, table->size(i));
-    std::vector<FieldElement>& numbers = add(name, *width);
+    const std::int64_t of_entry = coefficients_of_entry(weights, s.head_dim);
+    const std::int64_t of_row = *width * of_entry;
+    std::vector<FieldElement>& numbers = add(name, of_row);
     for (std::int64_t row = 0; row < vectors; ++row) {
-      const std::int64_t size = table->size(row / s.heads % s.tokens + 1);
-      std::fill(numbers.begin() + row * *width + size, numbers.begin() + (row + 1) * *width,
+      const std::int64_t size = table->size(row / s.heads % s.tokens + 1) * of_entry;
+      std::fill(numbers.begin() + row * of_row + size, numbers.begin() + (row + 1) * of_row,
                 kFieldPoison);
     }
   }
   return problem;
 }
 
+FieldProblem by_channel(const FieldProblem& problem) {
+  if (problem.weights != WeightMode::kGated) return problem;
+  FieldProblem channels = problem;
+  channels.weights = WeightMode::kGiven;
+  channels.sizes = by_channel(problem.sizes);
+  for (const auto& [name, width] :
+       {std::pair{"coef_a", problem.sizes.width_a}, {"coef_b", problem.sizes.width_b}}) {
+    channels.inputs.at(name) = to_channels(problem.inputs.at(name), width, problem.sizes.head_dim);
+  }
+  return channels;
+}
+
 std::vector<std::uint64_t> field_output(const FieldProblem& problem, const Rows& rows) {
+  if (problem.weights == WeightMode::kGated) return field_output(by_channel(problem), rows);
   const Sizes& s = problem.sizes;
   std::vector<Word> all(static_cast<std::size_t>(s.batch * s.tokens * s.heads * s.head_dim));
   for (std::int64_t b = 0; b < s.batch; ++b) {
@@ -198,8 +215,9 @@ std::vector<std::uint64_t> field_state(const FieldProblem& problem, std::int64_t
 }
 
 std::int64_t field_degree(WeightMode weights, std::int64_t tokens) {
-  // given: y_i adds one coefficient to an earlier y; linear: k x q and a gate for every token.
-  // softmax: every row multiplies by a weight (gamma and the exponential) and divides by a total.
+  // given, gated: y_i adds one coefficient to an earlier y; linear: k x q and a gate for every
+  // token. softmax: every row multiplies by a weight (gamma and the exponential) and divides by a
+  // total.
   return weights == WeightMode::kSoftmax ? 4 * tokens + 1 : tokens + 3;
 }
 

@@ -28,10 +28,14 @@ struct FieldProblem {
 FieldProblem make_field_problem(WeightMode weights, const Sizes& sizes, const Rows& rows,
                                 std::uint64_t seed);
 
+// As runtime/reference/by_channel.hpp does it.
+FieldProblem by_channel(const FieldProblem& problem);
+
 // y modulo p, [batch, tokens, heads, head_dim], straight from the definition:
 //   softmax  y_i = (sum over A of (1 - gamma) w_ij x_j + sum over B of gamma w_ij y_j) / (sum of
 //            these weights), w_ij = g^(s_ij), s_ij = scale q_i . k_j modulo q; 0 without entries
 //   given    y_i = sum of a_ij x_j + sum of b_ij y_j, entries in descending order of position
+//   gated    the same in each channel, with coefficients of its own
 //   linear   state_i = gate_i state_(i-1) + k_i x_i^T, y_i = q_i^T state_i
 std::vector<std::uint64_t> field_output(const FieldProblem& problem, const Rows& rows);
 

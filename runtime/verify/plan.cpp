@@ -129,6 +129,7 @@ std::vector<Fill> extremes(WeightMode weights) {
     case WeightMode::kSoftmax:
       return {Fill::kLargeLogits, Fill::kEqualLogits, Fill::kOneHuge};
     case WeightMode::kGiven:
+    case WeightMode::kGated:
       return {Fill::kEqualLogits, Fill::kOneHuge};
     case WeightMode::kLinear:
       return {};

@@ -47,7 +47,7 @@ std::shared_ptr<const SolvedProblem> solve_problem(const ProblemOptions& options
                                                    const Rows& rows) {
   SolvedProblem solved{make_problem(options, rows), options.fill, {}, {}};
   solved.y = reference_output(solved.problem, rows).y;
-  if (solved.problem.weights == WeightMode::kGiven) {
+  if (has_coefficients(solved.problem.weights)) {
     Problem positive = solved.problem;
     for (auto& [name, buffer] : positive.inputs) make_positive(buffer);
     solved.magnitude = reference_output(positive, rows).y;
