@@ -6,8 +6,8 @@ Usage: verify_builtins_test.py HEDDLE [--all] [--part I/K] [--journal FILE]
 
 Each pattern goes through prefill and decode on both targets and backward on one, with softmax weights
 on one target and given weights on the other (linear attention with its own), in one dtype each,
-arranged so that every target, weights and dtype come up together with four patterns; lengths go up to
-257. --all is the whole matrix, one kernel at a time at every length that `verify` knows, with its
+arranged so that every target, weights and dtype come up together with four patterns; every third goes
+through all three with gated weights on one target as well; lengths go up to 257. --all is the whole matrix, one kernel at a time at every length that `verify` knows, with its
 seconds; FILE keeps what is done, so that a run goes on where the last one stopped, after at most 13
 minutes."""
 
@@ -35,12 +35,15 @@ def sample(patterns):
             # Backward on one target each: built-in patterns of every row shape are among either half.
             ops = OPS if (index // 4 + turn) % 2 == 0 else OPS[:2]
             yield pattern, target, weights, dtype, ops, LONGEST
+        if index % 3 == 0 and pattern != "linear_attention":
+            third = index // 3
+            yield pattern, ("cuda", "cpu")[third % 2], "gated", dtypes[third // 2 % 2], OPS, LONGEST
 
 
 def matrix(patterns):
     for pattern in patterns:
         own = pattern == "linear_attention"
-        for weights in ("linear",) if own else ("softmax", "given"):
+        for weights in ("linear",) if own else ("softmax", "given", "gated"):
             for dtype in ("f32", "bf16"):
                 for target in ("cuda", "cpu"):
                     for op in OPS:

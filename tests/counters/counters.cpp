@@ -13,9 +13,9 @@ namespace heddle::counting {
 namespace {
 
 WeightMode mode_of(const Manifest& manifest) {
-  return manifest.weights == "softmax" ? WeightMode::kSoftmax
-         : manifest.weights == "given" ? WeightMode::kGiven
-                                       : WeightMode::kLinear;
+  const Result<WeightMode> mode = parse_weight_mode(manifest.weights);
+  assert_that(mode.ok(), "an artifact of heddle's");
+  return *mode;
 }
 
 // Any numbers do: what is counted does not depend on them, but for how often a maximum rises.

@@ -107,6 +107,9 @@ TEST_CASE("the cost model says what is counted of simple kernels") {
        {std::pair{"log_recurrence", WeightKind::kSoftmax},
         std::pair{"sqrt_cached", WeightKind::kGiven}, std::pair{"chacal", WeightKind::kSoftmax},
         std::pair{"local_attention", WeightKind::kSoftmax},
+        std::pair{"linear_recurrence", WeightKind::kGated},
+        std::pair{"sqrt_cached", WeightKind::kGated},
+        std::pair{"strided_attention", WeightKind::kGated},
         std::pair{"linear_attention", WeightKind::kLinear}}) {
     GenerateOptions options = staged(kTokens, weights, ElementType::kBF16);
     options.schedule = "simple";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // heddle_counters [-n TOKENS] [--schedule auto|simple|staged|tensor] [--dtype f32|bf16|f16]
-//                 [--weights softmax|given|linear] [--shared BYTES] [--no-flops] [--verify]
+//                 [--weights softmax|given|gated|linear] [--shared BYTES] [--no-flops] [--verify]
 //                 [--text] [PATTERN...]
 // prints a line of a Markdown table for each kernel; --document prints all of
 // docs/measurements/cuda_counters.md.
@@ -199,6 +199,7 @@ int run(const std::vector<std::string>& arguments) {
     if (word == "--shared") choice.shared = std::atoll(next.c_str());
     if (word == "--schedule") choice.schedule = next;
     if (word == "--weights" && next == "given") choice.weights = WeightKind::kGiven;
+    if (word == "--weights" && next == "gated") choice.weights = WeightKind::kGated;
     if (word == "--weights" && next == "linear") choice.weights = WeightKind::kLinear;
     if (word == "--dtype" && next == "bf16") choice.dtype = ElementType::kBF16;
     if (word == "--dtype" && next == "f16") choice.dtype = ElementType::kF16;

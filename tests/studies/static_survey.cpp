@@ -34,9 +34,8 @@ bool survey(const Artifact& artifact) {
   const Manifest& manifest = artifact.manifest;
   const KernelEntry& entry = manifest.kernels[0];
   const std::clock_t begin = std::clock();
-  const StaticReport report =
-      check_statically(artifact.files.at(entry.file), artifact.files.at("device_prelude.cuh"),
-                       manifest, entry);
+  const StaticReport report = check_statically(
+      artifact.files.at(entry.file), artifact.files.at("device_prelude.cuh"), manifest, entry);
   const double seconds = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
   std::printf("%-8s %-28s %-8s %5d questions %6.2f s\n", name_of(report.verdict),
               entry.symbol.c_str(), manifest.weights.c_str(), report.questions, seconds);
@@ -61,7 +60,7 @@ int main(int argc, char** argv) {
     if (!pattern) return 1;
     for (const auto& [weights, word] :
          {std::pair{WeightKind::kSoftmax, "softmax"}, std::pair{WeightKind::kGiven, "given"},
-          std::pair{WeightKind::kLinear, "linear"}}) {
+          std::pair{WeightKind::kGated, "gated"}, std::pair{WeightKind::kLinear, "linear"}}) {
       if (!asked(1, word)) continue;
       for (const char* op : {"prefill", "decode", "backward"}) {
         if (!asked(2, op)) continue;

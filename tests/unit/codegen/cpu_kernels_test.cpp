@@ -105,6 +105,18 @@ TEST_CASE("given-weight kernels agree with float64 on every built-in pattern") {
   check_all_ways(cases, {{1, 1, 1}, {2, 3, 63}, {1, 1, 100}}, 0.5f, 1e-4);
 }
 
+TEST_CASE("gated kernels agree with float64 on every built-in pattern") {
+  GenerateOptions options;
+  options.weights = WeightKind::kGated;
+  options.head_dim = 5;
+  check_all_ways(cases_of(kSoftmaxPatterns, options), {{1, 1, 1}, {2, 3, 63}, {1, 1, 100}}, 0.5f,
+                 1e-4);
+  options.head_dim = 24;
+  options.dtype = ElementType::kBF16;
+  check_all_ways(cases_of({"linear_recurrence", "chacal", "log_cached"}, options), {{2, 2, 63}},
+                 0.5f, 3e-2);
+}
+
 TEST_CASE("given-weight kernels of whole lanes work on slices as well") {
   GenerateOptions options;
   options.head_dim = 96;

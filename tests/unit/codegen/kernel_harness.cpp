@@ -217,6 +217,7 @@ void Session::fill_reference() {
         }
         struct Entry {
           double weight;
+          const float* gates;    // of the channels, or null
           const double* output;  // of y, or null
           const float* input;    // of x, or null
         };
@@ -227,13 +228,17 @@ void Session::fill_reference() {
           std::size_t rank = 0;
           for (const std::int64_t p : descending(evaluator.row(side, t + 1)->positions)) {
             const int j = static_cast<int>(p) - 1;
-            Entry entry{0, nullptr, nullptr};
+            Entry entry{0, nullptr, nullptr, nullptr};
             if (side == Side::kA) entry.input = &inputs_.at("x")[element(b, j, h, 0)];
             if (side == Side::kB) entry.output = &reference_[element(b, j, h, 0)];
             if (manifest.weights == "given") {
               const std::string name = std::string("coef_") + letter;
               const std::size_t width = static_cast<std::size_t>(width_[letter - 'a']);
               entry.weight = inputs_.at(name)[row * width + rank++];
+            } else if (manifest.weights == "gated") {
+              const std::size_t width = static_cast<std::size_t>(width_[letter - 'a']);
+              const std::size_t at = (row * width + rank++) * static_cast<std::size_t>(dim);
+              entry.gates = &inputs_.at(std::string("coef_") + letter)[at];
             } else {
               double score = 0;
               for (int d = 0; d < dim; ++d) {
@@ -250,7 +255,8 @@ void Session::fill_reference() {
         for (int d = 0; d < dim; ++d) {
           double sum = 0;
           for (const Entry& entry : entries) {
-            sum += entry.weight * (entry.input ? entry.input[d] : entry.output[d]);
+            sum += (entry.gates ? entry.gates[d] : entry.weight) *
+                   (entry.input ? entry.input[d] : entry.output[d]);
           }
           if (manifest.weights == "softmax") sum = total > 0 ? sum / total : 0;
           reference_[element(b, t, h, d)] = sum;

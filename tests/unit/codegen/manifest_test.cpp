@@ -132,6 +132,11 @@ TEST_CASE("a manifest of given weights says how wide rows are") {
   REQUIRE(back.ok());
   CHECK(to_json(*back) == text);
   CHECK(*back->width_a.columns(4) == 4);  // 1 and 2; at 1 and 2
+  Manifest gated = manifest;
+  gated.weights = "gated";
+  const Result<Manifest> by_channel = parse_manifest(to_json(gated));
+  REQUIRE(by_channel.ok());
+  CHECK(*by_channel->width_a.columns(4) == 4);
   CHECK(*back->width_b.columns(5) == 4);
   refuses(replaced(text, "\"width_b\"", "\"width_c\""), "width_b is missing");
   refuses(replaced(text, std::to_string(kLongestSequence), "8"), "longest sequence");

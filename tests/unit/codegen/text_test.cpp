@@ -60,6 +60,8 @@ TEST_CASE("golden kernel texts") {
   check("log_recurrence", ir::Target::kCpu, ElementType::kF32, "prefill", WeightKind::kGiven);
   check("strided_attention", ir::Target::kCpu, ElementType::kF32, "decode");
   check("linear_attention", ir::Target::kCuda, ElementType::kF32, "prefill");
+  check("linear_recurrence", ir::Target::kCuda, ElementType::kF32, "prefill", WeightKind::kGated);
+  check("linear_recurrence", ir::Target::kCpu, ElementType::kF32, "backward", WeightKind::kGated);
   check("log_cached", ir::Target::kCuda, ElementType::kBF16, "backward");
   check("log_recurrence", ir::Target::kCpu, ElementType::kF32, "backward", WeightKind::kGiven);
   check("chacal", ir::Target::kCpu, ElementType::kBF16, "backward");
@@ -150,7 +152,13 @@ TEST_CASE("what has no schedule is refused") {
   refuses(options, "no schedule for the operation 'sideways'");
   options = {};
   options.weights = WeightKind::kGated;
-  refuses(options, "gated");
+  options.schedule = "staged";
+  refuses(options, "gated weights have the simple schedule only");
+  options.schedule = "auto";
+  options.dtype = ElementType::kF16;
+  options.target = ir::Target::kCuda;
+  options.ops = {"backward"};
+  refuses(options, "backward in f16");
   options = {};
   options.weights = WeightKind::kLinear;
   refuses(options, "A = diagonal and B = { i - 1 : i >= 2 }");
@@ -237,6 +245,7 @@ TEST_CASE("CUDA texts compile for the architectures in use") {
   compile("linear_attention", ElementType::kF32, 64, {}, "sm_90");
   compile("linear_attention", ElementType::kBF16, 64, {}, "sm_90", "tensor");
   compile("log_recurrence", ElementType::kBF16, 64, {}, "sm_90", "staged");
+  compile("log_cached", ElementType::kBF16, 80, WeightKind::kGated, "sm_90");
   std::filesystem::remove_all(directory);
 }
 

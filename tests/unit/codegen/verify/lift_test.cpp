@@ -39,7 +39,7 @@ TEST_CASE("every generated kernel reads back to itself") {
   for (const BuiltinPattern& each : builtin_patterns()) {
     const Pattern pattern = builtin(std::string(each.name));
     for (const WeightKind weights :
-         {WeightKind::kSoftmax, WeightKind::kGiven, WeightKind::kLinear}) {
+         {WeightKind::kSoftmax, WeightKind::kGiven, WeightKind::kGated, WeightKind::kLinear}) {
       for (const auto& [dtype, head_dim] :
            {std::pair{ElementType::kF32, 64}, std::pair{ElementType::kBF16, 40}}) {
         const Result<Artifact> artifact = generate(pattern, cuda(weights, dtype, head_dim));

@@ -32,7 +32,7 @@ TEST_CASE("the baselines agree with the oracle") {
   for (const char* name : {"chacal", "log_recurrence", "sqrt_cached", "attention",
                            "local_attention", "order_k_recurrence", "dense_recurrence"}) {
     const Rows rows = test::builtin_rows(name, n);
-    for (const WeightMode mode : {WeightMode::kSoftmax, WeightMode::kGiven}) {
+    for (const WeightMode mode : {WeightMode::kSoftmax, WeightMode::kGiven, WeightMode::kGated}) {
       for (const ElementType dtype : {ElementType::kF32, ElementType::kBF16}) {
         INFO(name);
         check_both({.weights = mode,

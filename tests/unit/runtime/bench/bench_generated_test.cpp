@@ -58,6 +58,7 @@ void check_timings(WeightKind weights) {
 TEST_CASE("generated cpu kernels are timed when they are right and not when they are wrong") {
   check_timings(WeightKind::kSoftmax);
   check_timings(WeightKind::kGiven);
+  check_timings(WeightKind::kGated);
 }
 
 TEST_CASE("a backward kernel is not launched on the rest of a sequence") {

@@ -98,6 +98,46 @@ TEST_CASE("the oracle solves (I - B) Y = A X for random patterns") {
   }
 }
 
+TEST_CASE("gated weights mix every channel with coefficients of its own") {
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    const std::int64_t n = 20;
+    const Rows rows = test::random_rows(n, 1 + static_cast<std::int64_t>(seed % 4), seed);
+    const Problem problem = small_problem(WeightMode::kGated, rows, n, seed);
+    const Sizes& s = problem.sizes;
+    const std::vector<double> y = reference_output(problem, rows).y;
+    // Element (b, t, h, c), and the coefficient of (b, t, h, entry, c), counted out.
+    const auto at = [&](std::int64_t b, std::int64_t t, std::int64_t h, std::int64_t c) {
+      return ((b * n + t) * s.heads + h) * s.head_dim + c;
+    };
+    double worst = 0.0;
+    for (std::int64_t b = 0; b < s.batch; ++b) {
+      for (std::int64_t h = 0; h < s.heads; ++h) {
+        for (std::int64_t i = 1; i <= n; ++i) {
+          for (std::int64_t c = 0; c < s.head_dim; ++c) {
+            double sum = 0.0;
+            for (const bool outputs : {false, true}) {
+              const HostBuffer& gates = problem.inputs.at(outputs ? "coef_b" : "coef_a");
+              const std::int64_t width = outputs ? s.width_b : s.width_a;
+              std::int64_t e = 0;  // descending positions, one array entry each
+              for (std::int64_t j = i; j >= 1; --j) {
+                if (!(outputs ? rows.b : rows.a).contains(i, j)) continue;
+                const std::int64_t row = (b * n + i - 1) * s.heads + h;
+                const double gate = gates.get((row * width + e++) * s.head_dim + c);
+                const std::int64_t from = at(b, j - 1, h, c);
+                sum += gate * (outputs ? y[static_cast<std::size_t>(from)]
+                                       : problem.inputs.at("x").get(from));
+              }
+            }
+            worst =
+                std::max(worst, std::fabs(sum - y[static_cast<std::size_t>(at(b, i - 1, h, c))]));
+          }
+        }
+      }
+    }
+    CHECK(worst < 1e-12);
+  }
+}
+
 TEST_CASE("on chacal, gamma = g gives (1 - g) P (I - g P)^-1 V") {
   const std::int64_t n = 50;
   const Rows rows = test::builtin_rows("chacal", n);

@@ -91,18 +91,21 @@ class Change {
         std::int64_t entry = 0;
         for (std::int64_t j = s.tokens - 1; j >= 0; --j) {
           if (!table.contains(i + 1, j + 1)) continue;
-          const Dual w =
-              problem_.weights == WeightMode::kSoftmax
-                  ? weight(i, j, outputs)
-                  : at(outputs ? "coef_b" : "coef_a", i, entry, outputs ? s.width_b : s.width_a);
-          ++entry;
-          total = total + w;
+          const bool softmax = problem_.weights == WeightMode::kSoftmax;
+          const std::int64_t gates = problem_.weights == WeightMode::kGated ? s.head_dim : 1;
+          Dual w;
+          if (softmax) total = total + (w = weight(i, j, outputs));
           for (std::int64_t c = 0; c < s.head_dim; ++c) {
+            if (!softmax) {
+              w = at(outputs ? "coef_b" : "coef_a", i, entry * gates + c % gates,
+                     (outputs ? s.width_b : s.width_a) * gates);
+            }
             const auto channel = static_cast<std::size_t>(c);
             const Dual value =
                 outputs ? y[static_cast<std::size_t>(j)][channel] : at("x", j, c, s.head_dim);
             mixed[channel] = mixed[channel] + w * value;
           }
+          ++entry;
         }
       }
       if (problem_.weights == WeightMode::kSoftmax) {
@@ -140,7 +143,8 @@ class Change {
 };
 
 TEST_CASE("gradients modulo p are what dual numbers give along a random direction") {
-  for (const WeightMode weights : {WeightMode::kSoftmax, WeightMode::kGiven, WeightMode::kLinear}) {
+  for (const WeightMode weights :
+       {WeightMode::kSoftmax, WeightMode::kGiven, WeightMode::kGated, WeightMode::kLinear}) {
     for (std::uint64_t seed = 1; seed <= 3; ++seed) {
       const Rows rows = test::random_rows(9, 2, seed);
       const FieldProblem problem = make_field_problem(
@@ -216,6 +220,8 @@ TEST_CASE("generated backward kernels equal the gradients of the definition exac
            {"linear_attention", ir::Target::kCuda, WeightKind::kLinear, ElementType::kF32, 8},
            {"attention", ir::Target::kCpu, WeightKind::kSoftmax, ElementType::kF32, 8},
            {"strided_attention", ir::Target::kCpu, WeightKind::kGiven, ElementType::kBF16, 8},
+           {"log_cached", ir::Target::kCpu, WeightKind::kGated, ElementType::kBF16, 8},
+           {"linear_recurrence", ir::Target::kCuda, WeightKind::kGated, ElementType::kF32, 5},
            {"linear_attention", ir::Target::kCpu, WeightKind::kLinear, ElementType::kBF16, 8}}) {
     const VerifyReport report = verified(kind, generated(kind), true);
     INFO(kind.pattern << ", " << name_of(kind.weights) << ": " << explain(report));
@@ -233,12 +239,15 @@ TEST_CASE("errors of gradients below every tolerance are seen by the algebraic l
   };
   const Kind softmax = {"chacal", ir::Target::kCuda, WeightKind::kSoftmax, ElementType::kF32, 4};
   const Kind given = {"sqrt_cached", ir::Target::kCpu, WeightKind::kGiven, ElementType::kF32, 8};
+  const Kind gated = {"linear_recurrence", ir::Target::kCuda, WeightKind::kGated, ElementType::kF32,
+                      4};
   const Kind linear = {"linear_attention", ir::Target::kCuda, WeightKind::kLinear,
                        ElementType::kF32, 4};
   for (const Edit& edit : std::vector<Edit>{
            {softmax, "(change - mean)", "(change - 1.0000001f * mean)"},
            {softmax, "dq[at + d] = own_dq[part];", "dq[at + d] = own_dq[part] + 1e-8f;"},
            {given, "] = slope;", "] = slope + 1e-9f;"},
+           {gated, "own[part] * y[", "1.0000001f * own[part] * y["},
            {linear, "dgate[", "dgate_value *= 1.0000001f; dgate["}}) {
     Artifact artifact = generated(edit.kind);
     std::string& text = artifact.files.at(artifact.manifest.kernels[0].file);

@@ -63,6 +63,10 @@ TEST_CASE("generated kernels of every kind are verified") {
       {"fibonacci_cached", ir::Target::kCpu, WeightKind::kSoftmax, ElementType::kF32, 16},
       {"strided_attention", ir::Target::kCpu, WeightKind::kGiven, ElementType::kBF16, 8},
       {"linear_attention", ir::Target::kCpu, WeightKind::kLinear, ElementType::kBF16, 8},
+      {"linear_recurrence", ir::Target::kCuda, WeightKind::kGated, ElementType::kF32, 140},
+      {"local_attention", ir::Target::kCuda, WeightKind::kGated, ElementType::kBF16, 5},
+      {"log_cached", ir::Target::kCuda, WeightKind::kGated, ElementType::kF16, 40},
+      {"log_cached", ir::Target::kCpu, WeightKind::kGated, ElementType::kBF16, 12},
   };
   for (const Kind& kind : kinds) {
     const Artifact artifact =
@@ -148,6 +152,39 @@ TEST_CASE("small edits of generated kernels are rejected") {
   const Artifact artifact =
       generated("sqrt_cached", ir::Target::kCuda, WeightKind::kSoftmax, ElementType::kF32, 8);
   for (const Edit& edit : edits) {
+    for (const KernelEntry& kernel : artifact.manifest.kernels) {
+      if (kernel.op != edit.op) continue;
+      const auto mutants = mutants_of(artifact.files.at(kernel.file), edit.from, edit.to);
+      INFO(edit.op << ": " << edit.from << " -> " << edit.to);
+      CHECK_FALSE(mutants.empty());
+      for (const std::string& text : mutants) {
+        const VerifyReport report = verify_mutant(artifact, kernel, text, rows);
+        INFO(explain(report));
+        CHECK(report.verdict == KernelVerdict::kRejected);
+      }
+    }
+  }
+}
+
+TEST_CASE("a gated kernel that takes another coefficient, or waits for nobody, is rejected") {
+  struct Edit {
+    ir::Target target;
+    const char* op;
+    const char* from;
+    const char* to;
+  };
+  const Rows rows = test::builtin_rows("log_cached", kRows);
+  for (const Edit& edit : std::vector<Edit>{
+           {ir::Target::kCuda, "prefill", "coef_b[gates_at_2 + d]", "coef_b[gates_at_2]"},
+           {ir::Target::kCuda, "prefill", "entry_2 * 40", "entry_2 * 39"},
+           {ir::Target::kCuda, "prefill", "* width_b * 40", "* width_b"},
+           {ir::Target::kCuda, "prefill", "__syncthreads();", ";"},
+           {ir::Target::kCuda, "decode", "coef_b[gates_at + d]", "coef_b[gates_at]"},
+           {ir::Target::kCpu, "prefill", "* width_b * 40", "* width_b"},
+           {ir::Target::kCpu, "prefill", "scale_gated_row<40>", "scale_gated_row<39>"},
+           {ir::Target::kCpu, "decode", "mix_gated_rows<40>", "mix_gated_rows<32>"}}) {
+    const Artifact artifact =
+        generated("log_cached", edit.target, WeightKind::kGated, ElementType::kF32, 40);
     for (const KernelEntry& kernel : artifact.manifest.kernels) {
       if (kernel.op != edit.op) continue;
       const auto mutants = mutants_of(artifact.files.at(kernel.file), edit.from, edit.to);
