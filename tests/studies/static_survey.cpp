@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// heddle_static_survey [WEIGHTS [OP [PATTERN [HEAD_DIM [SCHEDULE]]]]]: what the static layer says of
-// the CUDA kernels of the built-in patterns, how many questions it asked and how long it took; `-`
-// for all, of the simple schedule unless told otherwise. Fails where one is rejected, or takes longer than ten seconds of processor.
+// heddle_static_survey [WEIGHTS [OP [PATTERN [HEAD_DIM [SCHEDULE]]]]]: what the static layer says
+// of the CUDA kernels of the built-in patterns, how many questions it asked and how long it took;
+// `-` for all, of the simple schedule unless told otherwise. Fails where one is rejected, or takes
+// longer than ten seconds of processor.
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
@@ -38,7 +39,8 @@ bool survey(const Artifact& artifact) {
       artifact.files.at(entry.file), artifact.files.at("device_prelude.cuh"), manifest, entry);
   const double seconds = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
   std::printf("%-8s %-28s %-8s %-8s %5d questions %6.2f s\n", name_of(report.verdict),
-              entry.symbol.c_str(), manifest.weights.c_str(), entry.schedule.c_str(), report.questions, seconds);
+              entry.symbol.c_str(), manifest.weights.c_str(), entry.schedule.c_str(),
+              report.questions, seconds);
   for (const StaticFailure& failure : report.failures) {
     std::printf("    %s, %s: %s\n", failure.obligation.c_str(), failure.where.c_str(),
                 failure.message.c_str());
