@@ -50,8 +50,6 @@ bool binds(const Manifest& manifest, const KernelEntry& entry) {
 std::string add_static_layer(const Artifact& artifact, VerifyReport& report) {
   const Manifest& manifest = artifact.manifest;
   if (manifest.target != "cuda") return "";
-  const auto prelude = artifact.files.find("device_prelude.cuh");
-  if (prelude == artifact.files.end()) return "";
   // Kernels do not depend on each other: one thread each.
   std::vector<std::future<StaticReport>> reports;
   std::vector<const KernelEntry*> entries;
@@ -62,8 +60,8 @@ std::string add_static_layer(const Artifact& artifact, VerifyReport& report) {
       continue;
     }
     entries.push_back(&entry);
-    reports.push_back(std::async(std::launch::async, [&artifact, &manifest, &entry, prelude] {
-      return check_statically(artifact.files.at(entry.file), prelude->second, manifest, entry);
+    reports.push_back(std::async(std::launch::async, [&artifact, &manifest, &entry] {
+      return check_statically(artifact.files.at(entry.file), artifact.files, manifest, entry);
     }));
   }
   std::string spoken_of;

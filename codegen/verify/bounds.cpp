@@ -101,6 +101,22 @@ class Bounds {
   Prover& prover_;
 };
 
+// Rows of all kinds one after another where they are equally long.
+std::vector<Polynomial> dynamic_extents(const KernelEntry& entry, const Launch& launch,
+                                        const ir::Array& array) {
+  const std::int64_t element = array.element == ElementType::kBF16 ? 2 : 4;
+  const std::int64_t first = entry.shared_rows.front().row_bytes;
+  const bool alike = std::all_of(entry.shared_rows.begin(), entry.shared_rows.end(),
+                                 [&](const SharedRows& rows) { return rows.row_bytes == first; });
+  Polynomial total;
+  for (const SharedRows& rows : entry.shared_rows) {
+    const Polynomial count = launch.extent(rows.size);
+    total = total + (alike ? count : count * Polynomial(rows.row_bytes / element));
+  }
+  if (!alike) return {total};
+  return {total, Polynomial(first / element)};
+}
+
 }  // namespace
 
 std::string name_of(const Lifted& lifted, ir::MemoryId memory) {
@@ -110,7 +126,8 @@ std::string name_of(const Lifted& lifted, ir::MemoryId memory) {
 std::vector<Polynomial> extents_of(const Lifted& lifted, const KernelEntry& entry,
                                    const Launch& launch, ir::MemoryId memory) {
   if (const ir::ArrayId* array = std::get_if<ir::ArrayId>(&memory)) {
-    return {Polynomial(lifted.kernel[*array].length)};
+    const ir::Array& of = lifted.kernel[*array];
+    return of.dynamic ? dynamic_extents(entry, launch, of) : std::vector{Polynomial(of.length)};
   }
   const std::string name = name_of(lifted, memory);
   const auto argument = std::find_if(entry.arguments.begin(), entry.arguments.end(),

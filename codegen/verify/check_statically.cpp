@@ -25,16 +25,24 @@ class Layer {
         options_(options),
         prover_({options.resource_limit, options.keep_scripts}) {}
 
-  StaticReport run(const std::string& text, const std::string& prelude) {
+  StaticReport run(const std::string& text, const std::map<std::string, std::string>& files) {
     if (manifest_.target != "cuda") return refuse("the static layer reads cuda kernels only");
-    if (prelude != device_prelude()) {
+    const auto is_ours = [&](const char* name, std::string_view ours) {
+      const auto file = files.find(name);
+      return file != files.end() && file->second == ours;
+    };
+    if (!is_ours("device_prelude.cuh", device_prelude())) {
       return refuse("device_prelude.cuh is not the prelude that the helpers' rules were made for");
     }
     if (entry_.threads < 32 || entry_.threads > 1024 || entry_.threads % 32 != 0) {
       return refuse("a block does not consist of whole warps");
     }
+    if (!rows_are_their_own()) return refuse("rows of shared memory are counted by another size");
     Result<verify::Lifted> lifted = verify::lift(text, entry_);
     if (!lifted) return refuse(lifted.error().message);
+    if (lifted->staging && !is_ours("staging_prelude.cuh", staging_prelude())) {
+      return refuse("staging_prelude.cuh is not the prelude that the helpers' rules were made for");
+    }
     conclude("reading", {}, "the text is read back; every proof below is about what was read");
     check(*lifted);
     report_.questions = prover_.questions();
@@ -49,6 +57,21 @@ class Layer {
     report_.obligations.push_back({"reading", StaticVerdict::kUnknown, why});
     report_.failures.push_back({"reading", why, entry_.file});
     return std::move(report_);
+  }
+
+  // What is granted of rows of shared memory is what a launch passes only where nothing else goes
+  // by their name.
+  bool rows_are_their_own() const {
+    std::vector<std::string> taken = entry_.grid;
+    for (const Argument& argument : entry_.arguments) {
+      taken.insert(taken.end(), argument.shape.begin(), argument.shape.end());
+    }
+    return std::all_of(
+        entry_.shared_rows.begin(), entry_.shared_rows.end(), [&](const SharedRows& rows) {
+          const bool other = std::find(taken.begin(), taken.end(), rows.size) != taken.end();
+          taken.push_back(rows.size);
+          return !other;
+        });
   }
 
   void conclude(const std::string& name, const std::vector<Finding>& findings,
@@ -172,10 +195,11 @@ const char* name_of(StaticVerdict verdict) {
   return "unknown";
 }
 
-StaticReport check_statically(const std::string& text, const std::string& prelude,
+StaticReport check_statically(const std::string& text,
+                              const std::map<std::string, std::string>& files,
                               const Manifest& manifest, const KernelEntry& entry,
                               const StaticOptions& options) {
-  return Layer(manifest, entry, options).run(text, prelude);
+  return Layer(manifest, entry, options).run(text, files);
 }
 
 }  // namespace heddle

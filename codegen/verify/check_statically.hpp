@@ -5,6 +5,7 @@
 // also what an unreadable text gets.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -46,8 +47,10 @@ struct StaticOptions {
   std::int64_t replay_work = 200'000'000;
 };
 
-// `text` is the kernel file that `entry` describes, `prelude` the device_prelude.cuh beside it.
-StaticReport check_statically(const std::string& text, const std::string& prelude,
+// `text` is the kernel file that `entry` describes; `files`, by name, those beside it, of which it
+// may include preludes.
+StaticReport check_statically(const std::string& text,
+                              const std::map<std::string, std::string>& files,
                               const Manifest& manifest, const KernelEntry& entry,
                               const StaticOptions& options = {});
 

@@ -40,6 +40,7 @@ class Maker {
     slots(contract.slots_b, "slots_b");
     columns(contract.width_a, "width_a");
     columns(contract.width_b, "width_b");
+    for (const SharedRows& rows : entry_.shared_rows) shared(rows);
     return std::move(launch_);
   }
 
@@ -116,6 +117,21 @@ class Maker {
     // The later steps are as true, but no index needs more than a first slot.
     const auto& [tokens, needed] = layout.steps.front();
     holds(implies(length >= tokens, have >= needed));
+  }
+
+  // A multiple of a number, and no more than the most: one multiple at least, unless a state may do
+  // without. How many a launch takes of these is a matter of speed.
+  void shared(const SharedRows& rows) {
+    size(rows.size);
+    const AtomId id = launch_.sizes.at(rows.size);
+    const Term have = facts_.term(Polynomial::atom(id));
+    facts_[id].high = Integer(rows.most);
+    facts_.add(have <= Term(rows.most));
+    const AtomId multiples = number(rows.size + "_by_" + std::to_string(rows.multiple),
+                                    Sharing::kLaunch, Integer(rows.most / rows.multiple));
+    const Term count = facts_.term(Polynomial::atom(multiples));
+    facts_.add(equal(have, count * Term(rows.multiple)));
+    if (rows.slots.empty() && rows.most > 0) facts_.add(count >= 1);
   }
 
   // columns >= the sum of counts #{k >= 0 : at(k) < length}, each at most `most`.

@@ -16,6 +16,7 @@ namespace heddle::verify {
 
 struct Lifted {
   ir::Kernel kernel;
+  bool staging = false;             // includes staging_prelude.cuh
   std::vector<TextPlace> value_at;  // by ValueId
   // By address: the kernel's statements may be moved with it but not copied.
   std::map<const ir::Statement*, TextPlace> statement_at;

@@ -70,6 +70,15 @@ std::string ExpressionReader::expect_name() {
   if (peek().kind != TokenKind::kName) fail(peek().at, "here a kernel of heddle has a name");
   return next().text;
 }
+std::int64_t ExpressionReader::expect_integer() {
+  const Token token = next();
+  const std::optional<Integer> number = Integer::parse(token.text);
+  if (token.kind == TokenKind::kInteger && number && *number <= Integer(1 << 20)) {
+    return number->to_int64().value();
+  }
+  fail(token.at, "here a kernel of heddle has a small number");
+  return 1;
+}
 void ExpressionReader::fail(TextPlace at, const std::string& sentence) {
   if (!error_) error_ = refusal(file_, at, sentence);
 }
@@ -123,7 +132,10 @@ CType ExpressionReader::element_of(ir::MemoryId memory) const {
   };
   return match(
       memory, of_buffer,
-      [&](ir::ArrayId id) { return kernel[id].type == Type::kI64 ? CType::kIndex : CType::kFloat; },
+      [&](ir::ArrayId id) {
+        if (kernel[id].element == ElementType::kBF16) return CType::kBf16;
+        return kernel[id].type == Type::kI64 ? CType::kIndex : CType::kFloat;
+      },
       [&](ir::ViewId id) { return of_buffer(kernel[id].yes); });
 }
 

@@ -37,6 +37,7 @@ class ExpressionReader {
   bool accept(const char* text);
   void expect(const char* text);
   std::string expect_name();
+  std::int64_t expect_integer();  // a literal of up to 2^20
   void fail(TextPlace at, const std::string& sentence);
   bool failed() const { return error_.has_value(); }
 

@@ -140,6 +140,9 @@ class Run {
     ReplayLaunch launch;
     launch.sizes = sizes_;
     launch.blocks = product(entry_.grid);
+    const SharedLaunch shared = shared_launch(manifest_, entry_, of("tokens"), of("start"));
+    for (const auto& [name, rows] : shared.rows) launch.sizes[name] = rows;
+    launch.dynamic_bytes = shared.bytes;
     ReplayResult result = replay(lifted_, launch, buffers, work);
     work = result.gave_up ? 0 : work - result.work;
     if (!result.violation && !result.gave_up) result.violation = incomplete(buffers);

@@ -65,10 +65,14 @@ class Block {
   }
 
  private:
-  static MemoryRecord record_of(const ir::Array& array) {
+  MemoryRecord record_of(const ir::Array& array) const {
     MemoryRecord::Options options;
     options.name = array.name;
     options.length = array.length;
+    if (array.dynamic) {
+      const bool narrow = array.element == ElementType::kBF16;
+      options.length = launch_.dynamic_bytes / (narrow ? 2 : 4);
+    }
     return MemoryRecord(options);
   }
   Lanes room(Type type) const {

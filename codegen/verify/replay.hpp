@@ -16,6 +16,7 @@ namespace heddle::verify {
 struct ReplayLaunch {
   std::map<std::string, std::int64_t> sizes;  // by the manifest's names
   std::int64_t blocks = 1;
+  std::int64_t dynamic_bytes = 0;  // of shared memory
 };
 
 // Buffers by name; those that the kernel does not take are left alone.

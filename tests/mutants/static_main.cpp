@@ -38,7 +38,7 @@ int main(int argc, char** argv) {
     StaticOptions options;
     options.resource_limit = 500'000;  // a mutant that no proof is found for is not waited for
     const StaticReport report =
-        check_statically(each.mutant.text, subject.files.at("device_prelude.cuh"), subject.manifest,
+        check_statically(each.mutant.text, subject.files, subject.manifest,
                          subject.kernel(), options);
     const bool caught = report.verdict == StaticVerdict::kRejected;
     std::string emulated;

@@ -27,7 +27,7 @@ class Hostile {
   }
 
   StaticReport report() const {
-    return check_statically(text_, artifact_.files.at("device_prelude.cuh"), artifact_.manifest,
+    return check_statically(text_, artifact_.files, artifact_.manifest,
                             artifact_.manifest.kernels[0]);
   }
 

@@ -37,7 +37,7 @@ inline std::string told(const StaticReport& report) {
 
 inline StaticReport report_of(const Artifact& artifact, const std::string& text,
                               const StaticOptions& options = {}) {
-  return check_statically(text, artifact.files.at("device_prelude.cuh"), artifact.manifest,
+  return check_statically(text, artifact.files, artifact.manifest,
                           artifact.manifest.kernels[0], options);
 }
 
