@@ -94,11 +94,11 @@ void StagedRows::start_chunk(Ex first) {
   builder_.invoke("close_batch", {});
 }
 
-// Rings hold whole chunks.
+// Rings hold whole chunks, as many as fit.
 void StagedRows::move_on() {
   const auto advance = [&](Var base, Ex rows) {
     builder_.assign(base, Ex(base) + kChunk);
-    builder_.when(equal(base, rows), [&] { builder_.assign(base, builder_.i64(0)); });
+    builder_.when(rows < Ex(base) + kChunk, [&] { builder_.assign(base, builder_.i64(0)); });
   };
   if (frame_.softmax()) advance(next_key_, key_rows_);
   advance(next_value_, value_rows_);

@@ -106,6 +106,15 @@ class Execution {
     Polynomial offset;                                  // sum + offset <= 0
     std::optional<ir::ValueId> equal_to;                // or: terms[0] equals this expression
     std::optional<Along> along;                         // or: this of the sum
+    // Or, of a for loop's counter, whose value `terms` take away: the sum is 0 while the way from
+    // `begin` is shorter than the mark.
+    struct Round {
+      ir::VariableId counter;
+      Polynomial begin;
+      Polynomial mark;
+    };
+    std::optional<Round> round = std::nullopt;
+    bool linked = false;  // speaks of the counter, and so of an iteration only
   };
   struct LoopText {
     const ir::Statement* statement = nullptr;
@@ -117,6 +126,8 @@ class Execution {
   void loop(LoopText text);
   bool telling(const Polynomial& mark) const;
   std::vector<Candidate> candidates(const LoopText& text);
+  void guess_rounds(const LoopText& text, const std::vector<ir::VariableId>& whole,
+                    const std::map<Polynomial, std::string>& marks, std::vector<Candidate>& result);
   void guess_entries(const LoopReads& inside, const std::vector<ir::VariableId>& whole,
                      const std::map<Polynomial, std::string>& marks,
                      std::vector<Candidate>& result);
@@ -124,7 +135,7 @@ class Execution {
   std::optional<Term> statement_of(const Candidate& candidate);
   void filter(std::vector<Candidate>& all, const Path& path, const std::string& statement);
   std::vector<Changed> forget(const LoopText& text, const std::string& suffix);
-  void assume(const std::vector<Candidate>& invariants);
+  void assume(const std::vector<Candidate>& invariants, bool linked);
   bool has_barrier(const ir::Body& statements) const;
 
   Sharing sharing_of(ir::VariableId id) const;

@@ -99,6 +99,7 @@ std::vector<Execution::Candidate> Execution::candidates(const LoopText& text) {
       at_most({{v, -1}, {u, -1}}, Polynomial() - entry(v) - entry(u), "sum");
     }
   }
+  if (text.counted != nullptr && has_barrier(*text.body)) guess_rounds(text, whole, marks, result);
   if (!launch_.columns.empty()) guess_entries(inside, whole, marks, result);
   std::erase_if(result, [&](const Candidate& each) { return dropped(each.key); });
   for (const auto& [v, expression] : inside.assigned) {
@@ -111,6 +112,31 @@ std::vector<Execution::Candidate> Execution::candidates(const LoopText& text) {
     if (!dropped(key)) result.push_back({key, {{v, 1}}, Polynomial(), expression, std::nullopt});
   }
   return result;
+}
+
+// The next place of a ring: it goes with the counter until it would leave no room for a step.
+void Execution::guess_rounds(const LoopText& text, const std::vector<ir::VariableId>& whole,
+                             const std::map<Polynomial, std::string>& marks,
+                             std::vector<Candidate>& result) {
+  const ir::VariableId counter = text.counted->variable;
+  const Polynomial begin = value_of(counter).integer[0].value;
+  const Polynomial step = integer(text.counted->step);
+  for (const ir::VariableId v : whole) {
+    const Polynomial entry = value_of(v).integer[0].value;
+    const std::vector<std::pair<ir::VariableId, int>> ahead = {{v, 1}, {counter, -1}};
+    const std::string name = " v" + std::to_string(v.index);
+    Candidate behind{"behind the counter" + name, ahead, begin - entry, std::nullopt, std::nullopt};
+    behind.linked = true;
+    result.push_back(std::move(behind));
+    for (const auto& [mark, what] : marks) {
+      result.push_back(
+          {"room for a step in " + what + name, {{v, 1}}, step - mark, std::nullopt, std::nullopt});
+      Candidate round{"round " + what + name, ahead, begin - entry, std::nullopt, std::nullopt};
+      round.round = Candidate::Round{counter, begin, mark};
+      round.linked = true;
+      result.push_back(std::move(round));
+    }
+  }
 }
 
 // What bounds the entries of a row that have been taken: the steps of what the row runs along, each
@@ -238,6 +264,12 @@ std::optional<Term> Execution::statement_of(const Candidate& candidate) {
     sum = sum + Polynomial(coefficient) * value.integer[0].value;
   }
   if (candidate.along) return statement_along(*candidate.along, sum);
+  if (candidate.round) {
+    const Polynomial way =
+        value_of(candidate.round->counter).integer[0].value - candidate.round->begin;
+    return implies(facts_.term(way) < facts_.term(candidate.round->mark),
+                   equal(facts_.term(sum), 0));
+  }
   if (!candidate.equal_to) return facts_.term(sum) <= 0;
   // Constants of the loop's body stand for their definitions.
   const State before = state_;

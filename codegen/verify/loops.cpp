@@ -83,14 +83,16 @@ std::vector<Changed> Execution::forget(const LoopText& text, const std::string& 
   return atoms;
 }
 
-void Execution::assume(const std::vector<Candidate>& invariants) {
+void Execution::assume(const std::vector<Candidate>& invariants, bool linked) {
   for (const Candidate& each : invariants) {
+    if (each.linked != linked) continue;
     const std::optional<Term> term = statement_of(each);
     assert_that(term.has_value(), "an invariant was checked and has no sense");
     // Owned by what the loop changes and by nothing older: else what was known before the loop
     // would lean on it where the loop was not reached.
     std::set<AtomId> owners;
     for (const auto& [variable, coefficient] : each.terms) {
+      if (linked && variable.index != each.terms[0].first.index) continue;  // the counter
       const std::set<AtomId> atoms = value_of(variable).integer[0].value.atoms();
       owners.insert(atoms.begin(), atoms.end());
     }
@@ -100,7 +102,7 @@ void Execution::assume(const std::vector<Candidate>& invariants) {
     }
     facts_.add(owners, path_, *term);
     const std::optional<Integer> offset = each.offset.constant();
-    if (each.equal_to || each.along || each.terms.size() != 1 || !offset) continue;
+    if (each.equal_to || each.along || each.round || each.terms.size() != 1 || !offset) continue;
     const auto& [variable, coefficient] = each.terms[0];
     Atom& atom = facts_[*value_of(variable).integer[0].value.atoms().begin()];
     if (coefficient == 1) atom.high = atom.high ? std::min(*atom.high, -*offset) : -*offset;
@@ -148,6 +150,7 @@ void Execution::loop(LoopText text) {
     trace.loops.push_back(loop);
   }
   const int plain = loop.barrier ? 0 : 1;
+  std::vector<Candidate> invariants;
 
   // One iteration, any one; afterwards the state and the path are those of its end.
   const auto iterate = [&] {
@@ -176,6 +179,7 @@ void Execution::loop(LoopText text) {
       // in the body holds under it.
       path_ = extend(path_, facts_.term(value) < facts_.term(end));
       value_of(text.counted->variable).integer = always(value);
+      assume(invariants, /*linked=*/true);
       loop.counter = counter;
       in_range(value + step, lifted_.place(*text.statement));
     } else {
@@ -184,6 +188,10 @@ void Execution::loop(LoopText text) {
     }
     loop.inside = path_;
     body(*text.body);
+    if (loop.counted) {
+      Symbolic& number = value_of(text.counted->variable);
+      number.integer = always(number.integer[0].value + step);
+    }
     plain_loops_ -= plain;
   };
   const auto leave = [&] {
@@ -191,7 +199,8 @@ void Execution::loop(LoopText text) {
     path_ = before;
   };
 
-  std::vector<Candidate> invariants = candidates(text);
+  if (loop.counted) value_of(text.counted->variable).integer = always(begin);
+  invariants = candidates(text);
   filter(invariants, path_, "an invariant holds before the loop");
   const bool recorded = std::exchange(recording_, false);
   while (!invariants.empty()) {
@@ -199,7 +208,7 @@ void Execution::loop(LoopText text) {
     plain_loops_ += plain;
     forget(text, "_");
     plain_loops_ -= plain;
-    assume(invariants);
+    assume(invariants, /*linked=*/false);
     iterate();
     filter(invariants, path_, "an invariant survives an iteration");
     leave();
@@ -222,11 +231,15 @@ void Execution::loop(LoopText text) {
     plain_loops_ += plain;
     loop.changed = forget(text, "_");
     plain_loops_ -= plain;
-    assume(invariants);
+    assume(invariants, /*linked=*/false);
     iterate();
     bool ends = loop.counted;
     for (Changed& each : loop.changed) {
       each.end = collapse(value_of(each.variable), kernel()[each.variable].name);
+      for (const Candidate& invariant : invariants) {
+        if (!invariant.round || invariant.terms[0].first.index != each.variable.index) continue;
+        each.first_round = each.entry + step * Polynomial::atom(loop.counter);
+      }
       const Term head = facts_.term(Polynomial::atom(each.head));
       const Term after = facts_.term(each.end);
       each.rises = proves(path_, after >= head, "this variable never falls");
@@ -257,7 +270,7 @@ void Execution::loop(LoopText text) {
   }
 
   const std::vector<Changed> exits = forget(text, "");
-  assume(invariants);
+  assume(invariants, /*linked=*/false);
   if (!loop.counted) {
     const bool again = std::exchange(recording_, false);
     // From here on, and only here: the loop may as well never end.

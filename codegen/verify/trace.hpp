@@ -3,6 +3,7 @@
 // which it happens, the loops around it, and where barriers lie between accesses.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,8 @@ struct Changed {
   AtomId exit;         // after the loop
   bool rises = false;  // never falls
   bool steps = false;  // rises by 0 or 1
+  // What it is in an iteration of a for loop that comes before it first starts again.
+  std::optional<Polynomial> first_round = std::nullopt;
 };
 
 struct Loop {

@@ -71,8 +71,21 @@ class Search {
            (free(id) && counting(id, &around) != nullptr);
   }
 
-  // Chooses values so that the digit becomes `place`.
-  void solve(const Polynomial& digit, const Term& place) {
+  // With what runs round a ring as it is the first time.
+  Polynomial in_first_round(Polynomial digit) const {
+    for (const int id : own_loops_) {
+      for (const Changed& each : loop(id).changed) {
+        if (each.first_round && digit.mentions(each.head)) {
+          digit = digit.with(each.head, *each.first_round);
+        }
+      }
+    }
+    return digit;
+  }
+
+  // Chooses values so that the digit becomes `place`, if it can.
+  void solve(const Polynomial& written, const Term& place) {
+    const Polynomial digit = in_first_round(written);
     if (solve_backwards(digit, place)) return;
     std::vector<std::pair<Integer, AtomId>> strides;
     Polynomial settled = digit;
