@@ -152,6 +152,7 @@ class Execution {
   std::set<std::int32_t> squared_;  // variables that the text multiplies by themselves
   std::map<std::int32_t, Term> views_;
   Path path_;
+  std::map<std::int32_t, Polynomial> counters_;  // of for loops, where linked guesses look at them
   bool recording_ = true;
   int plain_loops_ = 0;                            // loops without a barrier around this place
   std::vector<int> loops_;                         // with a barrier, around this place

@@ -119,7 +119,7 @@ void Execution::guess_rounds(const LoopText& text, const std::vector<ir::Variabl
                              const std::map<Polynomial, std::string>& marks,
                              std::vector<Candidate>& result) {
   const ir::VariableId counter = text.counted->variable;
-  const Polynomial begin = value_of(counter).integer[0].value;
+  const Polynomial begin = counters_.at(counter.index);
   const Polynomial step = integer(text.counted->step);
   for (const ir::VariableId v : whole) {
     const Polynomial entry = value_of(v).integer[0].value;
@@ -257,6 +257,10 @@ Term Execution::statement_along(const Along& along, const Polynomial& steps) {
 std::optional<Term> Execution::statement_of(const Candidate& candidate) {
   Polynomial sum = candidate.offset;
   for (const auto& [variable, coefficient] : candidate.terms) {
+    if (candidate.linked && variable.index != candidate.terms[0].first.index) {
+      sum = sum + Polynomial(coefficient) * counters_.at(variable.index);
+      continue;
+    }
     Symbolic& value = value_of(variable);
     if (value.integer.size() > 1) {
       value.integer = always(collapse(value, kernel()[variable].name));
@@ -265,8 +269,7 @@ std::optional<Term> Execution::statement_of(const Candidate& candidate) {
   }
   if (candidate.along) return statement_along(*candidate.along, sum);
   if (candidate.round) {
-    const Polynomial way =
-        value_of(candidate.round->counter).integer[0].value - candidate.round->begin;
+    const Polynomial way = counters_.at(candidate.round->counter.index) - candidate.round->begin;
     return implies(facts_.term(way) < facts_.term(candidate.round->mark),
                    equal(facts_.term(sum), 0));
   }

@@ -179,6 +179,7 @@ void Execution::loop(LoopText text) {
       // in the body holds under it.
       path_ = extend(path_, facts_.term(value) < facts_.term(end));
       value_of(text.counted->variable).integer = always(value);
+      counters_[text.counted->variable.index] = value;
       assume(invariants, /*linked=*/true);
       loop.counter = counter;
       in_range(value + step, lifted_.place(*text.statement));
@@ -189,8 +190,8 @@ void Execution::loop(LoopText text) {
     loop.inside = path_;
     body(*text.body);
     if (loop.counted) {
-      Symbolic& number = value_of(text.counted->variable);
-      number.integer = always(number.integer[0].value + step);
+      Polynomial& number = counters_.at(text.counted->variable.index);
+      number = number + step;
     }
     plain_loops_ -= plain;
   };
@@ -199,7 +200,7 @@ void Execution::loop(LoopText text) {
     path_ = before;
   };
 
-  if (loop.counted) value_of(text.counted->variable).integer = always(begin);
+  if (loop.counted) counters_[text.counted->variable.index] = begin;
   invariants = candidates(text);
   filter(invariants, path_, "an invariant holds before the loop");
   const bool recorded = std::exchange(recording_, false);

@@ -2,6 +2,7 @@
 // Texts for the static layer: what heddle writes, and the same with a few characters changed.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// Staged prefill: rings of rows in shared memory are proved for every length and for every number
+// of rows that a launch may give them, and no text is believed in which one is a row off.
+#include "tests/unit/codegen/verify/static_support.hpp"
+
+namespace heddle::test {
+namespace {
+
+GenerateOptions staged_given() {
+  GenerateOptions options = cuda_given("prefill");
+  options.schedule = "staged";
+  return options;
+}
+
+// What the proofs alone make of a text, without replayed launches.
+StaticOptions proofs_only() {
+  StaticOptions options;
+  options.replay_work = 0;
+  options.resource_limit = 100'000;
+  return options;
+}
+
+const std::vector<Break>& breaks() {
+  static const std::vector<Break> all = {
+      {"value_rows - 32, first", "value_rows - 31, first"},
+      {"value_rows - 32, first", "value_rows - 32, first + 1"},
+      {"minimum(value_rows - 32, first)", "value_rows - 32"},
+      {"value_rows < value_base + 32", "value_rows < value_base + 31"},
+      {"value_rows < value_base + 32", "value_rows + 1 < value_base + 32"},
+      {"value_base = 0;\n    }", "value_base = 1;\n    }"},
+      {"    value_base += 32;\n", ""},
+      {"value_base += 32", "value_base += 31"},
+      {"slot < 0 ? value_rows : 0", "slot < 0 ? value_rows + 1 : 0"},
+      {"slot < 0 ? value_rows : 0", "slot < 1 ? value_rows : 0"},
+      {"value_from - behind", "value_from - behind - 32"},
+      {"value_from - behind", "value_from - behind + 1"},
+      {"behind <= value_reach", "behind <= value_reach + 1"},
+      {"sum_at = values_at + (value_from + r)", "sum_at = values_at + (value_from + r + 1)"},
+      {"sum_at = values_at + (value_from + r)", "sum_at = values_at + r"},
+      {"near_weights[r * 32 + lane] =", "near_weights[r * 31 + lane] ="},
+      {"r < size; r += 8", "r <= size; r += 8"},
+      {"r < size; r += 8", "r < size; r += 9"},
+      {"first < tokens; first += 32", "first < tokens; first += 64"},
+      {"    __syncthreads();\n    // phase 2", "    // phase 2"},
+      {"sum;\n      }\n    }\n    __syncthreads();\n", "sum;\n      }\n    }\n"}};
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("staged prefill of first order is verified for every launch") {
+  for (const char* name : {"linear_recurrence", "log_recurrence"}) {
+    const Artifact artifact = artifact_of(builtin(name), staged_given());
+    REQUIRE(artifact.manifest.kernels[0].schedule == "staged");
+    const StaticReport report =
+        report_of(artifact, artifact.files.at(artifact.manifest.kernels[0].file));
+    INFO(name << "\n" << told(report));
+    CHECK(report.verdict == StaticVerdict::kVerified);
+    CHECK(report.obligations.size() == 8);
+  }
+}
+
+TEST_CASE("no staged kernel whose ring is a row off is verified") {
+  const Artifact artifact = artifact_of(builtin("linear_recurrence"), staged_given());
+  none_is_verified(artifact, breaks(), proofs_only());
+}
+
+TEST_CASE("rows of shared memory are what the manifest says, and not more") {
+  const auto verdict = [](const std::function<void(KernelEntry&)>& change) {
+    Artifact artifact = artifact_of(builtin("linear_recurrence"), staged_given());
+    KernelEntry& entry = artifact.manifest.kernels[0];
+    change(entry);
+    return report_of(artifact, artifact.files.at(entry.file), proofs_only()).verdict;
+  };
+  const auto with = [&](const std::function<void(SharedRows&)>& change) {
+    return verdict([&](KernelEntry& entry) { change(entry.shared_rows[0]); });
+  };
+  CHECK(with([](SharedRows& rows) { rows.most = 96; }) == StaticVerdict::kVerified);
+  CHECK(with([](SharedRows& rows) { rows.multiple = 16; }) == StaticVerdict::kUnknown);
+  CHECK(with([](SharedRows& rows) { rows.row_bytes = 252; }) == StaticVerdict::kUnknown);
+  CHECK(with([](SharedRows& rows) { rows.most = 0; }) == StaticVerdict::kUnknown);
+  CHECK(with([](SharedRows& rows) { rows.slots = "slots_b"; }) == StaticVerdict::kUnknown);
+  CHECK(verdict([](KernelEntry& entry) { entry.shared_rows.clear(); }) == StaticVerdict::kUnknown);
+  CHECK(verdict([](KernelEntry& entry) {
+          entry.shared_rows.push_back(entry.shared_rows[0]);
+          entry.shared_rows[1].most = 32;
+        }) == StaticVerdict::kUnknown);
+}
+
+TEST_CASE("a ring that is a row too short is rejected by a launch that shows it") {
+  const Artifact artifact = artifact_of(builtin("linear_recurrence"), staged_given());
+  const StaticReport report =
+      report_of(artifact, broken(artifact, {"value_from - behind", "value_from - behind - 63"}));
+  CHECK(report.verdict == StaticVerdict::kRejected);
+}
+
+TEST_CASE("another prelude of staged kernels is not trusted") {
+  Artifact artifact = artifact_of(builtin("linear_recurrence"), staged_given());
+  artifact.files.at("staging_prelude.cuh") += "\n";
+  const StaticReport report =
+      report_of(artifact, artifact.files.at(artifact.manifest.kernels[0].file));
+  CHECK(report.verdict == StaticVerdict::kUnknown);
+}
+
+}  // namespace heddle::test
