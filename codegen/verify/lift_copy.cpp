@@ -11,7 +11,8 @@ using ir::Type;
 void StatementReader::dynamic_array(Body& statements) {
   const TextPlace at = peek().at;
   for (const char* part : {"extern", "__shared__", "__align__", "(", "16", ")"}) {
-    if (peek().text != part) return fail(peek().at, std::string("here stands ") + part);
+    if (peek().text != part)
+      return fail(peek().at, std::string("here a kernel of heddle has ") + part);
     next();
   }
   const bool real = is("float");

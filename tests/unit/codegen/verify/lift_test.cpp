@@ -90,7 +90,7 @@ TEST_CASE("what is no kernel of heddle is refused with its place") {
   refused("first += 16", "first += 020", "octal");
   refused("1.0f - gamma", "1.0 - gamma", "double");
   refused("scale * warp_sum", "2 * warp_sum", "does not fit");
-  refused("__shared__ float rows[1024];", "extern __shared__ float rows[];", "'extern'");
+  refused("__shared__ float rows[1024];", "extern __shared__ float rows[];", "__align__");
   refused("#pragma unroll", "#pragma omp parallel", "directive");
 }
 

@@ -23,24 +23,13 @@ StaticOptions proofs_only() {
 const std::vector<Break>& breaks() {
   static const std::vector<Break> all = {
       {"value_rows - 32, first", "value_rows - 31, first"},
-      {"value_rows - 32, first", "value_rows - 32, first + 1"},
-      {"minimum(value_rows - 32, first)", "value_rows - 32"},
       {"value_rows < value_base + 32", "value_rows < value_base + 31"},
-      {"value_rows < value_base + 32", "value_rows + 1 < value_base + 32"},
-      {"value_base = 0;\n    }", "value_base = 1;\n    }"},
-      {"    value_base += 32;\n", ""},
       {"value_base += 32", "value_base += 31"},
       {"slot < 0 ? value_rows : 0", "slot < 0 ? value_rows + 1 : 0"},
-      {"slot < 0 ? value_rows : 0", "slot < 1 ? value_rows : 0"},
       {"value_from - behind", "value_from - behind - 32"},
-      {"value_from - behind", "value_from - behind + 1"},
       {"behind <= value_reach", "behind <= value_reach + 1"},
       {"sum_at = values_at + (value_from + r)", "sum_at = values_at + (value_from + r + 1)"},
-      {"sum_at = values_at + (value_from + r)", "sum_at = values_at + r"},
-      {"near_weights[r * 32 + lane] =", "near_weights[r * 31 + lane] ="},
-      {"r < size; r += 8", "r <= size; r += 8"},
       {"r < size; r += 8", "r < size; r += 9"},
-      {"first < tokens; first += 32", "first < tokens; first += 64"},
       {"    __syncthreads();\n    // phase 2", "    // phase 2"},
       {"sum;\n      }\n    }\n    __syncthreads();\n", "sum;\n      }\n    }\n"}};
   return all;
