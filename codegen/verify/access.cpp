@@ -44,7 +44,8 @@ Symbolic Execution::load(ir::ValueId id, const ir::Load& node) {
   return loaded;
 }
 
-void Execution::access(ir::MemoryId memory, bool write, const Symbolic& index, TextPlace at) {
+void Execution::access(ir::MemoryId memory, bool write, const Symbolic& index, TextPlace at,
+                       bool started) {
   if (!recording_) return;
   const ir::ViewId* view = std::get_if<ir::ViewId>(&memory);
   struct Way {
@@ -68,15 +69,16 @@ void Execution::access(ir::MemoryId memory, bool write, const Symbolic& index, T
     // Some ways contradict each other: then there is no such access.
     if (ways.size() > 1 && proves(way.path, negation(conjunction({})), "this way is never taken"))
       continue;
-    access(way.memory, write, way.index, way.path, at);
+    access(way.memory, write, way.index, way.path, at, started);
   }
 }
 
 void Execution::access(ir::MemoryId memory, bool write, const Polynomial& index, const Path& path,
-                       TextPlace at) {
+                       TextPlace at, bool started) {
   Access made;
   made.memory = memory;
   made.write = write;
+  made.started = started;
   made.index = index;
   made.path = path;
   made.barrier_loops = loops_;

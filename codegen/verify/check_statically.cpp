@@ -107,8 +107,8 @@ class Layer {
     const verify::Uniformity uniformity = verify::spread_of(lifted);
     verify::Facts facts;
     const verify::Launch launch = verify::make_launch(
-        facts, entry_,
-        {manifest_.cache_a, manifest_.cache_b, manifest_.width_a, manifest_.width_b});
+        facts, entry_, {manifest_.cache_a, manifest_.cache_b, manifest_.width_a, manifest_.width_b},
+        verify::parts_of_lanes(lifted));
     verify::Execution execution(lifted, uniformity, launch, facts, prover_);
     execution.run();
 

@@ -79,7 +79,8 @@ class Initialised {
       };
       const Term always_so = conjunction({});
       // Its own earlier stores a thread sees without a barrier.
-      if (write.order < read.order) take(own_thread(read, write, place, suffix), always_so);
+      if (write.order < read.order && !write.started)
+        take(own_thread(read, write, place, suffix), always_so);
       if (is_private(read.memory)) continue;
       if (write.order < read.order && !meets(write, read, -1)) {
         take(other_thread(write, place, read.barrier_loops, suffix), always_so);
@@ -113,12 +114,20 @@ class Initialised {
   // Whether control may pass from the write to the read without a barrier, through the next
   // iteration of `around` or, with -1, of none.
   bool meets(const verify::Access& write, const verify::Access& read, int around) const {
-    for (const Reach& reach : reachable(trace_, write.segment)) {
-      if (reach.to != read.segment) continue;
-      const bool wraps = std::count(reach.around.begin(), reach.around.end(), around) != 0;
-      if (around < 0 ? reach.around.empty() : wraps) return true;
+    const auto comes = [&](int segment, const std::vector<int>& path) {
+      if (segment != read.segment) return false;
+      const bool wraps = std::count(path.begin(), path.end(), around) != 0;
+      return around < 0 ? path.empty() : wraps;
+    };
+    if (write.started) {
+      const auto stretches = underway(trace_, write.segment);
+      return !stretches || std::any_of(stretches->begin(), stretches->end(), [&](const auto& each) {
+        return comes(each.segment, each.around);
+      });
     }
-    return false;
+    const std::vector<Reach> reach = reachable(trace_, write.segment);
+    return std::any_of(reach.begin(), reach.end(),
+                       [&](const Reach& each) { return comes(each.to, each.around); });
   }
 
   std::optional<Witness> own_thread(const verify::Access& read, const verify::Access& write,

@@ -117,7 +117,7 @@ Symbolic Execution::evaluate(ir::ValueId id) {
           case ir::Place::kBlock:
             return whole(launch_.block);
           case ir::Place::kThread:
-            return whole(warp * Polynomial(32) + lane);
+            return whole(warp * Polynomial(32) + launch_.lane_in_parts);
           case ir::Place::kWarp:
             return whole(warp);
           case ir::Place::kLane:

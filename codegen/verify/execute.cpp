@@ -79,6 +79,7 @@ void Execution::statement(const ir::Statement& statement) {
       },
       [&](const ir::Store& node) { store(statement, node); },
       [&](const ir::For& node) {
+        if (node.kind == ir::LoopKind::kLanes) aligned(statement, node);
         loop({&statement, &node.body, &node, nullptr, {}});
       },
       [&](const ir::While& node) {
@@ -86,8 +87,11 @@ void Execution::statement(const ir::Statement& statement) {
       },
       [&](const ir::If& node) { branch(statement, node); },
       [&](const ir::Barrier&) {
-        if (recording_) segment_ = segments_++;
+        if (!recording_) return;
+        trace.barriers.emplace_back(segment_, segments_);
+        segment_ = segments_++;
       },
+      [&](const ir::Invoke& node) { batch(statement, node); },
       [&](const auto&) { unreachable("a statement of the cpu in a cuda kernel"); });
 }
 
@@ -110,11 +114,51 @@ Symbolic Execution::named(Symbolic value, const std::string& name) {
   return value;
 }
 
+// Vectors begin at multiples of their length: coefficient by coefficient.
+void Execution::aligned(const ir::Statement& statement, const ir::For& node) {
+  const auto first = [&](ir::ValueId place) {
+    return std::get<ir::Binary>(kernel()[place].node).left;
+  };
+  const Integer count = std::get<ir::IntegerLiteral>(kernel()[node.end].node).value;
+  const ir::Store& store = std::get<ir::Store>(node.body.front().node);
+  const ir::Load& load = std::get<ir::Load>(kernel()[store.value].node);
+  const bool recorded = std::exchange(recording_, false);
+  bool fits = true;
+  for (const ir::ValueId place : {store.index, load.index}) {
+    for (const Alternative& each : evaluate(first(place)).integer) {
+      fits = fits && divide(each.value, count).remainder.terms().empty();
+    }
+  }
+  recording_ = recorded;
+  if (!recording_ || fits) return;
+  findings.push_back({"bounds", false, "it is not proved that this vector begins where one may",
+                      lifted_.place(statement)});
+}
+
+// A stretch of code ends, though not for the block. Loops without barriers have one stretch only.
+void Execution::batch(const ir::Statement& statement, const ir::Invoke& node) {
+  if (!recording_) return;
+  if (plain_loops_ > 0) {
+    findings.push_back({"races", false, "batches of copies are not followed through this loop",
+                        lifted_.place(statement)});
+    return;
+  }
+  const int before = std::exchange(segment_, segments_++);
+  trace.flows.push_back({before, segment_, -1});
+  Batch batch;
+  batch.closed = node.callee == "close_batch";
+  if (!batch.closed) {
+    const ir::ValueId left = std::get<ir::ValueId>(node.arguments.front());
+    batch.left = static_cast<int>(std::get<ir::IntegerLiteral>(kernel()[left].node).value);
+  }
+  trace.batches.emplace(segment_, batch);
+}
+
 void Execution::store(const ir::Statement& statement, const ir::Store& node) {
   const Symbolic index = evaluate(node.index);
   const Symbolic value = evaluate(node.value);
   const TextPlace at = lifted_.place(statement);
-  access(node.memory, true, index, at);
+  access(node.memory, true, index, at, lifted_.started.count(node.value.index) != 0);
   if (value.integer.empty() || !recording_) return;
   const Polynomial stored = collapse(value, "stored");
   const Term term = facts_.term(stored);

@@ -73,9 +73,10 @@ class Execution {
   Division quotient(const Polynomial& x, const Polynomial& y, TextPlace at);
   AtomId total(const std::string& name, const std::vector<Term>& inputs);
   std::vector<Polynomial> size_bounds() const;
-  void access(ir::MemoryId memory, bool write, const Symbolic& index, TextPlace at);
+  void access(ir::MemoryId memory, bool write, const Symbolic& index, TextPlace at,
+              bool started = false);
   void access(ir::MemoryId memory, bool write, const Polynomial& index, const Path& path,
-              TextPlace at);
+              TextPlace at, bool started);
 
   // ---- obligations met on the way (obligations.cpp)
   void in_range(const Polynomial& value, TextPlace at);
@@ -91,6 +92,8 @@ class Execution {
   void statement(const ir::Statement& statement);
   void branch(const ir::Statement& statement, const ir::If& node);
   void store(const ir::Statement& statement, const ir::Store& node);
+  void aligned(const ir::Statement& statement, const ir::For& node);
+  void batch(const ir::Statement& statement, const ir::Invoke& node);
 
   // ---- loops (loops.cpp, guesses.cpp)
   // Steps along the numbers of a count; guesses.cpp says what is claimed of them.
@@ -114,6 +117,7 @@ class Execution {
       Polynomial mark;
     };
     std::optional<Round> round = std::nullopt;
+    std::optional<Polynomial> step = std::nullopt;  // or: the sum is a multiple of this
     bool linked = false;  // speaks of the counter, and so of an iteration only
   };
   struct LoopText {

@@ -128,6 +128,10 @@ void Execution::guess_rounds(const LoopText& text, const std::vector<ir::Variabl
     Candidate behind{"behind the counter" + name, ahead, begin - entry, std::nullopt, std::nullopt};
     behind.linked = true;
     result.push_back(std::move(behind));
+    Candidate whole_steps{
+        "whole steps" + name, {{v, 1}}, Polynomial() - entry, std::nullopt, std::nullopt};
+    whole_steps.step = step;
+    result.push_back(std::move(whole_steps));
     for (const auto& [mark, what] : marks) {
       result.push_back(
           {"room for a step in " + what + name, {{v, 1}}, step - mark, std::nullopt, std::nullopt});
@@ -268,6 +272,9 @@ std::optional<Term> Execution::statement_of(const Candidate& candidate) {
     sum = sum + Polynomial(coefficient) * value.integer[0].value;
   }
   if (candidate.along) return statement_along(*candidate.along, sum);
+  if (candidate.step) {
+    return equal(facts_.term(quotient(sum, *candidate.step, {}).remainder), 0);
+  }
   if (candidate.round) {
     const Polynomial way = counters_.at(candidate.round->counter.index) - candidate.round->begin;
     return implies(facts_.term(way) < facts_.term(candidate.round->mark),

@@ -126,6 +126,71 @@ std::vector<Reach> reachable(const Trace& trace, int segment) {
   return found;
 }
 
+std::vector<Term> first_iterations(const Facts& facts, const Trace& trace, const Access& first,
+                                   const Access& second, const std::vector<int>& around,
+                                   const Renaming& there) {
+  std::vector<Term> result;
+  for (const int id : second.barrier_loops) {
+    const auto has = [&](const std::vector<int>& loops) {
+      return std::count(loops.begin(), loops.end(), id) != 0;
+    };
+    if (has(first.barrier_loops) || has(around)) continue;
+    const Loop& loop = trace.loops[static_cast<std::size_t>(id)];
+    if (loop.counted) {
+      result.push_back(equal(renamed(facts.term(Polynomial::atom(loop.counter)), there), 0));
+    }
+    for (const Changed& each : loop.changed) {
+      const Term head = facts.term(Polynomial::atom(each.head));
+      result.push_back(equal(renamed(head, there), renamed(facts.term(each.entry), there)));
+    }
+  }
+  return result;
+}
+
+std::optional<std::vector<Underway>> underway(const Trace& trace, int segment) {
+  struct State {
+    Underway at;
+    int closed = 0;  // batches since, its own among them
+  };
+  std::vector<State> found = {{{segment, {}, false}, 0}};
+  const auto add = [&](State state) {
+    const bool known = std::any_of(found.begin(), found.end(), [&](const State& each) {
+      return each.at.segment == state.at.segment && each.at.around == state.at.around &&
+             each.at.arrived == state.at.arrived && each.closed == state.closed;
+    });
+    if (!known) found.push_back(std::move(state));
+  };
+  for (std::size_t next = 0; next < found.size(); ++next) {
+    const State here = found[next];
+    for (const auto& [before, after] : trace.barriers) {
+      if (before != here.at.segment || here.at.arrived) continue;
+      State state = here;
+      state.at.segment = after;
+      add(std::move(state));
+    }
+    for (const Flow& flow : trace.flows) {
+      if (flow.from != here.at.segment) continue;
+      State state = here;
+      state.at.segment = flow.to;
+      if (flow.around >= 0) {
+        std::vector<int>& around = state.at.around;
+        if (std::count(around.begin(), around.end(), flow.around) != 0) return std::nullopt;
+        around.insert(std::upper_bound(around.begin(), around.end(), flow.around), flow.around);
+      }
+      const auto batch = trace.batches.find(flow.to);
+      if (batch != trace.batches.end()) {
+        if (batch->second.closed) ++state.closed;
+        // Its own is the closed-th newest.
+        if (!batch->second.closed && state.closed > batch->second.left) state.at.arrived = true;
+      }
+      add(std::move(state));
+    }
+  }
+  std::vector<Underway> result;
+  for (State& state : found) result.push_back(std::move(state.at));
+  return result;
+}
+
 namespace {
 
 // Whether control may pass through a whole iteration without a barrier.
@@ -155,7 +220,22 @@ std::vector<Term> later_iterations(const Facts& facts, const Trace& trace,
     const Term counter = facts.term(Polynomial::atom(loop.counter));
     const Term next = renamed(counter, here) + Term(1);
     const Term later = renamed(counter, there);
-    result.push_back(runs_through(trace, id) ? later >= next : equal(later, next));
+    const bool several = runs_through(trace, id);
+    result.push_back(several ? later >= next : equal(later, next));
+    if (several) continue;
+    // What all threads of the block have at the end of an iteration they have in the next one.
+    for (const Changed& each : loop.changed) {
+      if (facts[each.head].sharing != Sharing::kBlock) continue;
+      const Term end = facts.term(each.end);
+      const Term head = facts.term(Polynomial::atom(each.head));
+      result.push_back(equal(renamed(end, here), renamed(head, there)));
+      for (const Term& fact : facts.context(loop.inside, {end})) {
+        result.push_back(renamed(fact, here));
+      }
+      for (const Term& fact : facts.context(nullptr, {head})) {
+        result.push_back(renamed(fact, there));
+      }
+    }
   }
   return result;
 }

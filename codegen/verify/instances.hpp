@@ -60,6 +60,20 @@ struct Reach {
   std::vector<int> around;  // sorted
 };
 std::vector<Reach> reachable(const Trace& trace, int segment);
+// Where a thread may be while a copy that it started in `segment` is not there yet for all: from
+// each stretch the block has come on as reachable() says. Nothing where it may be under way for
+// more than an iteration of a loop.
+struct Underway {
+  int segment = 0;
+  std::vector<int> around;  // sorted
+  bool arrived = false;     // for the thread itself
+};
+std::optional<std::vector<Underway>> underway(const Trace& trace, int segment);
+// Of the loops that the second access is in and the first is not, where control came from the one
+// to the other without an iteration of theirs behind it: the second is in their first one.
+std::vector<Term> first_iterations(const Facts& facts, const Trace& trace, const Access& first,
+                                   const Access& second, const std::vector<int>& around,
+                                   const Renaming& there);
 // What that says of the iterations: `here` names the first place's, `there` the second one's.
 std::vector<Term> later_iterations(const Facts& facts, const Trace& trace,
                                    const std::vector<int>& around, const Renaming& here,

@@ -21,7 +21,7 @@ class Maker {
  public:
   Maker(Facts& facts, const KernelEntry& entry) : facts_(facts), entry_(entry) {}
 
-  Launch run(const Contract& contract) {
+  Launch run(const Contract& contract, int parts) {
     for (const Argument& argument : entry_.arguments) {
       if (argument.kind == ArgumentKind::kSize) size(argument.name);
       if (argument.kind != ArgumentKind::kBuffer) continue;
@@ -31,6 +31,7 @@ class Maker {
     grid();
     launch_.warp = number("warp", Sharing::kThread, entry_.threads / 32 - 1);
     launch_.lane = number("lane", Sharing::kThread, 31);
+    take_lane_apart(parts);
     length();
     for (const Argument& argument : entry_.arguments) {
       if (argument.kind == ArgumentKind::kBuffer) bound(argument.shape, kLargestBuffer);
@@ -67,6 +68,17 @@ class Maker {
       launch_.places.push_back(place);
       launch_.block = launch_.block * count + Polynomial::atom(place);
     }
+  }
+
+  void take_lane_apart(int parts) {
+    const Polynomial lane = Polynomial::atom(launch_.lane);
+    launch_.lane_in_parts = lane;
+    if (parts <= 1 || parts >= 32) return;
+    const AtomId by = number("lane_by_" + std::to_string(parts), Sharing::kThread, 32 / parts - 1);
+    const AtomId rest = number("lane_in_" + std::to_string(parts), Sharing::kThread, parts - 1);
+    launch_.lane_parts = {by, rest};
+    launch_.lane_in_parts = Polynomial(parts) * Polynomial::atom(by) + Polynomial::atom(rest);
+    facts_.add(equal(facts_.term(lane), facts_.term(launch_.lane_in_parts)));
   }
 
   void length() {
@@ -182,8 +194,8 @@ Polynomial Launch::extent(const std::string& name) const {
   return Polynomial::atom(size->second);
 }
 
-Launch make_launch(Facts& facts, const KernelEntry& entry, const Contract& contract) {
-  return Maker(facts, entry).run(contract);
+Launch make_launch(Facts& facts, const KernelEntry& entry, const Contract& contract, int parts) {
+  return Maker(facts, entry).run(contract, parts);
 }
 
 }  // namespace heddle::verify

@@ -36,6 +36,8 @@ struct Launch {
   std::vector<AtomId> places;           // of the block along each axis of the grid
   AtomId warp = 0;
   AtomId lane = 0;
+  std::vector<AtomId> lane_parts;  // where it is taken apart: what it is by a number, and the rest
+  Polynomial lane_in_parts;
   AtomId length = 0;  // tokens of the sequence after this launch
   // Products of sizes that stay below a bound, factors sorted.
   std::vector<std::pair<Monomial, Integer>> bounded;
@@ -44,6 +46,7 @@ struct Launch {
   Polynomial extent(const std::string& name) const;  // a size or a decimal
 };
 
-Launch make_launch(Facts& facts, const KernelEntry& entry, const Contract& contract);
+// Threads are divided by `parts` somewhere: lane = parts x + y; 1 where they are not.
+Launch make_launch(Facts& facts, const KernelEntry& entry, const Contract& contract, int parts = 1);
 
 }  // namespace heddle::verify

@@ -5,7 +5,9 @@
 // file, line and column, never skipped.
 #pragma once
 
+#include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -14,8 +16,13 @@
 
 namespace heddle::verify {
 
+// Vectors are moved by a loop over their elements, of kind kLanes: each element is stored from a
+// load, and the first one's place is a multiple of their number.
 struct Lifted {
   ir::Kernel kernel;
+  // By ValueId, the loads of what start_copy moves: the store happens at any time from there on
+  // until its batch is awaited.
+  std::set<std::int32_t> started;
   bool staging = false;             // includes staging_prelude.cuh
   std::vector<TextPlace> value_at;  // by ValueId
   // By address: the kernel's statements may be moved with it but not copied.
@@ -30,6 +37,10 @@ struct Lifted {
   TextPlace place(ir::ValueId id) const { return value_at[static_cast<std::size_t>(id.index)]; }
   TextPlace place(const ir::Statement& statement) const { return statement_at.at(&statement); }
 };
+
+// The power of two below a warp that a kernel which moves vectors divides by, 1 where there is
+// none.
+int parts_of_lanes(const Lifted& lifted);
 
 // The parameters must be those of `entry`, in its order, and so must symbol and threads.
 Result<Lifted> lift(const std::string& text, const KernelEntry& entry);

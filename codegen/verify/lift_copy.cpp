@@ -1,11 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
-// What staged kernels add to the language: shared memory whose length the launch decides.
+// What staging_prelude.cuh adds to the language: shared memory whose length the launch decides, and
+// vectors that are moved at once or behind the thread's back.
 #include "codegen/verify/lift_statement.hpp"
 
 namespace heddle::verify {
 
 using ir::Body;
 using ir::Type;
+
+namespace {
+
+constexpr int kWidest = 16;  // bytes that are moved at once
+
+int size_of_element(CType type) { return type == CType::kBf16 ? 2 : 4; }
+
+}  // namespace
+
+int parts_of_lanes(const Lifted& lifted) {
+  if (!lifted.staging) return 1;
+  for (const ir::Value& value : lifted.kernel.values) {
+    const ir::Binary* quotient = std::get_if<ir::Binary>(&value.node);
+    if (quotient == nullptr || quotient->op != ir::BinaryOperator::kDivide) continue;
+    const auto* parts = std::get_if<ir::IntegerLiteral>(&lifted.kernel[quotient->right].node);
+    if (parts == nullptr) continue;
+    for (const int power : {2, 4, 8, 16}) {
+      if (parts->value == power) return power;
+    }
+  }
+  return 1;
+}
 
 // extern __shared__ __align__(16) float staged[];
 void StatementReader::dynamic_array(Body& statements) {
@@ -34,6 +57,104 @@ void StatementReader::dynamic_array(Body& statements) {
   const ir::ArrayId id{static_cast<std::int32_t>(lifted_.kernel.arrays.size() - 1)};
   declare(name, ir::MemoryId(id), at);
   add(statements, ir::Declare{id});
+}
+
+// A name of the prelude, unless the kernel has given it to something of its own.
+bool StatementReader::moves_vectors() const {
+  return lifted_.staging && peek().kind == TokenKind::kName && find(peek().text) == nullptr &&
+         (is("copy_elements") || is("start_copy") || is("close_batch") || is("await_batches"));
+}
+
+void StatementReader::move(Body& statements) {
+  const TextPlace at = peek().at;
+  if (accept("close_batch")) {
+    for (const char* part : {"(", ")", ";"}) expect(part);
+    return add(statements, ir::Invoke{std::nullopt, "close_batch", {}});
+  }
+  if (accept("await_batches")) {
+    expect("<");
+    const std::int64_t left = expect_integer();
+    for (const char* part : {">", "(", ")", ";"}) expect(part);
+    const ir::ValueId number = make(Type::kI64, ir::IntegerLiteral{left}, at);
+    return add(statements, ir::Invoke{std::nullopt, "await_batches", {number}});
+  }
+  const bool starts = accept("start_copy");
+  if (!starts) expect("copy_elements");
+  copy(statements, starts, at);
+}
+
+// staged + values_at + row * 64 + d
+std::optional<ir::VectorAt> StatementReader::vector_place(bool writes) {
+  const TextPlace at = peek().at;
+  const Symbol* symbol = find(expect_name());
+  const ir::MemoryId* memory = symbol == nullptr ? nullptr : std::get_if<ir::MemoryId>(symbol);
+  if (memory == nullptr) {
+    fail(at, "a memory must stand here");
+    return std::nullopt;
+  }
+  const ir::MemoryId place = *memory;
+  expect("+");
+  const TextPlace index_at = peek().at;
+  return ir::VectorAt{place, as_index(sum(), index_at), writes};
+}
+
+// start_copy<4>(staged + ..., k + ...);
+void StatementReader::copy(Body& statements, bool starts, TextPlace at) {
+  expect("<");
+  const std::int64_t count = expect_integer();
+  expect(">");
+  expect("(");
+  const std::optional<ir::VectorAt> to = vector_place(true);
+  expect(",");
+  const std::optional<ir::VectorAt> from = vector_place(false);
+  expect(")");
+  expect(";");
+  if (failed() || !to || !from) return;
+  const CType element = element_of(to->memory);
+  const std::int64_t bytes = count * size_of_element(element);
+  const bool real = element == CType::kFloat || element == CType::kBf16;
+  if (!real || element_of(from->memory) != element) {
+    return fail(at, "vectors of different types are moved here");
+  }
+  if (count < 1 || (count & (count - 1)) != 0 || bytes > kWidest) {
+    return fail(at, "no vector has so many elements");
+  }
+  const ir::Kernel& kernel = lifted_.kernel;
+  for (const ir::VectorAt* place : {&*to, &*from}) {
+    // A buffer begins where the manifest says, the dynamic array at a multiple of sixteen bytes.
+    const ir::ArrayId* array = std::get_if<ir::ArrayId>(&place->memory);
+    const bool aligned =
+        array != nullptr ? kernel[*array].dynamic : count == 1 || bytes <= entry_.alignment;
+    if (!aligned) return fail(at, "it is not known that vectors begin here");
+  }
+  const ir::ArrayId* array = std::get_if<ir::ArrayId>(&to->memory);
+  const ir::BufferId* written = std::get_if<ir::BufferId>(&to->memory);
+  const bool writable =
+      array != nullptr || (written != nullptr && kernel[*written].access != heddle::Access::kRead);
+  if (!writable) return fail(at, "this buffer is read only");
+  const ir::BufferId* source = std::get_if<ir::BufferId>(&from->memory);
+  const bool steady = source != nullptr && kernel[*source].access == heddle::Access::kRead;
+  if (starts && (array == nullptr || !steady)) {
+    return fail(at, "copies are started from what nobody writes into shared memory");
+  }
+  ir::For loop;
+  loop.kind = ir::LoopKind::kLanes;
+  loop.variable = variable("element", Type::kI64, false);
+  const auto number = [&](std::int64_t value) {
+    return make(Type::kI64, ir::IntegerLiteral{value}, at);
+  };
+  loop.begin = number(0);
+  loop.end = number(count);
+  loop.step = number(1);
+  const ir::ValueId here = make(Type::kI64, ir::Read{loop.variable}, at);
+  const auto shifted = [&](ir::ValueId first) {
+    return make(Type::kI64, ir::Binary{ir::BinaryOperator::kAdd, first, here}, at);
+  };
+  const ir::ValueId moved = make(Type::kF32, ir::Load{from->memory, shifted(from->at)}, at);
+  if (starts) lifted_.started.insert(moved.index);
+  places_.push_back(at);  // of the store
+  add(loop.body, ir::Store{to->memory, shifted(to->at), moved});
+  add(statements, std::move(loop));
 }
 
 }  // namespace heddle::verify

@@ -49,6 +49,10 @@ class StatementReader : public ExpressionReader {
   void while_loop(ir::Body& statements);
   void branch(ir::Body& statements);
   void dynamic_array(ir::Body& statements);
+  bool moves_vectors() const;
+  void move(ir::Body& statements);
+  std::optional<ir::VectorAt> vector_place(bool writes);
+  void copy(ir::Body& statements, bool starts, TextPlace at);
 };
 
 }  // namespace heddle::verify

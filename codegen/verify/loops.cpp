@@ -102,7 +102,8 @@ void Execution::assume(const std::vector<Candidate>& invariants, bool linked) {
     }
     facts_.add(owners, path_, *term);
     const std::optional<Integer> offset = each.offset.constant();
-    if (each.equal_to || each.along || each.round || each.terms.size() != 1 || !offset) continue;
+    if (each.equal_to || each.along || each.round || each.step || each.terms.size() != 1 || !offset)
+      continue;
     const auto& [variable, coefficient] = each.terms[0];
     Atom& atom = facts_[*value_of(variable).integer[0].value.atoms().begin()];
     if (coefficient == 1) atom.high = atom.high ? std::min(*atom.high, -*offset) : -*offset;

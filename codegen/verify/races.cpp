@@ -24,6 +24,10 @@ class Races {
   RacesResult run() {
     for (const Access& first : trace_.accesses) {
       if (first.digits.empty() || is_private(lifted_, first.memory)) continue;
+      if (first.started) {
+        behind_its_back(first);
+        continue;
+      }
       const std::vector<Reach> reach = reachable(trace_, first.segment);
       for (const Access& second : trace_.accesses) {
         if (second.digits.empty() || !(first.write || second.write)) continue;
@@ -43,6 +47,29 @@ class Races {
   }
 
  private:
+  // A copy under way against all that other threads touch before all know that it is there, and
+  // against what its own thread touches before it is.
+  void behind_its_back(const Access& first) {
+    const auto stretches = underway(trace_, first.segment);
+    if (!stretches || is_buffer(first.memory)) {
+      result_.findings.push_back({"races", false,
+                                  "it is not proved that this copy arrives within an iteration",
+                                  first.at});
+      return;
+    }
+    for (const Access& second : trace_.accesses) {
+      if (second.digits.empty() || is_buffer(second.memory) ||
+          name_of(lifted_, first.memory) != name_of(lifted_, second.memory)) {
+        continue;
+      }
+      for (const Underway& each : *stretches) {
+        if (each.segment != second.segment) continue;
+        within_block(first, second, each.around);
+        if (!each.arrived) within_thread(first, second, each.around);
+      }
+    }
+  }
+
   static Term differ(const std::vector<Term>& a, const std::vector<Term>& b) {
     std::vector<Term> same;
     for (std::size_t index = 0; index < a.size(); ++index)
@@ -58,6 +85,21 @@ class Races {
   }
 
   void within_block(const Access& first, const Access& second, const std::vector<int>& around) {
+    two_visits(first, second, around, /*same_thread=*/false);
+  }
+  void within_thread(const Access& first, const Access& second, const std::vector<int>& around) {
+    // What it touched before it started on this one is past.
+    const std::vector<int>& mine = first.plain_loops;
+    const std::vector<int>& other = second.plain_loops;
+    const bool apart = mine.empty() || other.empty() || mine[0] != other[0];
+    if (second.segment == first.segment && around.empty() && apart && second.order < first.order) {
+      return;
+    }
+    two_visits(first, second, around, /*same_thread=*/true);
+  }
+
+  void two_visits(const Access& first, const Access& second, const std::vector<int>& around,
+                  bool same_thread) {
     ++result_.pairs;
     const auto moved = [&](const Atom& atom) {
       return std::any_of(around.begin(), around.end(), [&](int loop) {
@@ -84,8 +126,20 @@ class Races {
       return trace_.loops[static_cast<std::size_t>(loop)].barrier &&
              std::count(around.begin(), around.end(), loop) == 0;
     }));
-    known.push_back(differ(a.thread, b.thread));
-    decide(first, second, known, same(a.digits, b.digits), "two threads of a block");
+    if (first.started) add(first_iterations(facts_, trace_, first, second, around, there));
+    if (!same_thread) {
+      known.push_back(differ(a.thread, b.thread));
+      return decide(first, second, known, same(a.digits, b.digits), "two threads of a block");
+    }
+    known.push_back(same(a.thread, b.thread));
+    // Of one access these are two visits, which their counters tell apart.
+    const bool told =
+        std::all_of(first.plain_loops.begin(), first.plain_loops.end(),
+                    [&](int loop) { return trace_.loops[static_cast<std::size_t>(loop)].counted; });
+    if (&first == &second && around.empty() && told) {
+      known.push_back(differ(a.counters, b.counters));
+    }
+    decide(first, second, known, same(a.digits, b.digits), "a copy under way and its thread");
   }
 
   void between_blocks(const Access& first, const Access& second) {

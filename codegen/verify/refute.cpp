@@ -113,7 +113,8 @@ class Run {
     options.global = true;
     options.written = argument.access != heddle::Access::kWrite && !scratch;
     // A gradient may be summed up where it is to stand.
-    options.written_once = argument.access == heddle::Access::kWrite && !scratch && entry_.op != "backward";
+    options.written_once =
+        argument.access == heddle::Access::kWrite && !scratch && entry_.op != "backward";
     options.missing = starts_with(argument.name, "initial_") && of("start") == 0;
     MemoryRecord record(options);
     const auto kept = state_.find(argument.name.substr(argument.name.find('_') + 1));

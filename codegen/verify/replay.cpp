@@ -365,6 +365,8 @@ class Block {
           }
           ++phase_;
         },
+        // A copy that is started is carried out at once, as it may be.
+        [](const ir::Invoke&) {},
         [&](const auto&) { unreachable("a statement of the cpu in a cuda kernel"); });
   }
 

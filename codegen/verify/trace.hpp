@@ -3,8 +3,10 @@
 // which it happens, the loops around it, and where barriers lie between accesses.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "codegen/ir/ir.hpp"
@@ -41,6 +43,7 @@ struct Loop {
 struct Access {
   ir::MemoryId memory;  // a buffer or an array, never a view
   bool write = false;
+  bool started = false;  // by start_copy: it happens at any time until its batch is awaited
   Polynomial index;
   Path path;
   std::vector<int> barrier_loops;  // around it, from the outermost
@@ -59,10 +62,18 @@ struct Flow {
   int around = -1;
 };
 
+// Where a stretch begins after a batch of copies is closed, or after all but `left` are awaited.
+struct Batch {
+  bool closed = false;
+  int left = 0;
+};
+
 struct Trace {
   std::vector<Access> accesses;
   std::vector<Loop> loops;  // by id
   std::vector<Flow> flows;
+  std::vector<std::pair<int, int>> barriers;  // the stretches before and after each
+  std::map<int, Batch> batches;               // by the stretch that begins there
 };
 
 // An obligation that a place of the text did not meet.

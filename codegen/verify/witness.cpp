@@ -25,6 +25,7 @@ class Search {
   std::optional<Witness> run(const std::vector<Term>& place) {
     for (std::size_t axis = 0; axis < place.size(); ++axis) solve(write_.digits[axis], place[axis]);
     solve_conditions();
+    put_lane_together();
     for (const AtomId atom : solvable()) {
       if (values_.count(name(atom)) == 0) values_.emplace(name(atom), Term(0));
     }
@@ -59,6 +60,9 @@ class Search {
     for (const AtomId place : {launch_.warp, launch_.lane}) {
       if (free(place)) result.push_back(place);
     }
+    for (const AtomId part : launch_.lane_parts) {
+      if (free(part)) result.push_back(part);
+    }
     for (const int id : own_loops_) {
       if (loop(id).counted) result.push_back(loop(id).counter);
     }
@@ -75,9 +79,12 @@ class Search {
   Polynomial in_first_round(Polynomial digit) const {
     for (const int id : own_loops_) {
       for (const Changed& each : loop(id).changed) {
-        if (each.first_round && digit.mentions(each.head)) {
-          digit = digit.with(each.head, *each.first_round);
-        }
+        if (!each.first_round) continue;
+        digit = digit.with(each.head, *each.first_round);
+        // Or as the next iteration has it.
+        const std::set<AtomId> end = each.end.atoms();
+        if (end.size() != 1 || each.end.terms().size() != 1 || end.count(each.head) != 0) continue;
+        digit = digit.with(*end.begin(), *each.first_round + loop(id).step);
       }
     }
     return digit;
@@ -134,6 +141,29 @@ class Search {
     const std::optional<Term> known = substituted(own(facts_.term(rest)), values_);
     if (known) values_.emplace(name(*falling), *known - place);
     return known.has_value();
+  }
+
+  // Either the lane or its parts are solved for; the others follow.
+  void put_lane_together() {
+    if (launch_.lane_parts.empty() || !free(launch_.lane)) return;
+    const AtomId by = launch_.lane_parts[0];
+    const AtomId rest = launch_.lane_parts[1];
+    const Integer parts = launch_.lane_in_parts.coefficient(by);
+    const auto lane = values_.find(name(launch_.lane));
+    if (lane == values_.end()) {
+      for (const AtomId part : launch_.lane_parts) values_.emplace(name(part), Term(0));
+      values_.emplace(name(launch_.lane),
+                      values_.at(name(by)) * Term(parts) + values_.at(name(rest)));
+      return;
+    }
+    if (values_.count(name(by)) != 0 || values_.count(name(rest)) != 0) return;
+    const std::string number = std::to_string(values_.size()) + suffix_;
+    const Term quotient = Term::variable("whole" + number);
+    const Term remainder = Term::variable("rest" + number);
+    assumed_.push_back(conjunction({equal(lane->second, quotient * Term(parts) + remainder),
+                                    remainder >= 0, remainder < Term(parts)}));
+    values_.emplace(name(by), quotient);
+    values_.emplace(name(rest), remainder);
   }
 
   // A branch that is taken by one warp, or one lane, only: that one.
