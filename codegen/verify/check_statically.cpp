@@ -134,9 +134,6 @@ class Layer {
     for (const verify::Divergence& divergence : uniformity.divergences) {
       families[0].findings.push_back({"barriers", false, divergence.sentence, divergence.at});
     }
-    for (const Finding& finding : execution.findings) {
-      family(families, finding.obligation).findings.push_back(finding);
-    }
     verify::BoundsResult bounds =
         verify::check_bounds(lifted, entry_, launch, facts, prover_, execution.trace);
     families.push_back({"bounds", std::move(bounds.findings),
@@ -158,6 +155,9 @@ class Layer {
                         count(outputs.looked_at, "buffer", "buffers") +
                             " with every element written once: writes never meet, and each has a "
                             "witness"});
+    for (const Finding& finding : execution.findings) {
+      family(families, finding.obligation).findings.push_back(finding);
+    }
     for (const Family& each : families) conclude(each.name, each.findings, each.method);
   }
 
