@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// heddle_static_mutants [COUNT] [SEED] [SECONDS]: the static layer alone against seeded mutants of
-// cuda kernels that endanger memory. A mutant counts as unsafe where the static layer rejects it
-// with a launch that shows it, or the emulator finds it: stray, unwritten, racing, doubly written
-// or out of step. Fails where the static layer verifies one that the emulator finds unsafe.
+// heddle_static_mutants [COUNT] [SEED] [SECONDS] [PATTERN WEIGHTS]: the static layer alone against
+// seeded mutants of cuda kernels that endanger memory, of several patterns or of the one that is
+// named, with heads of 64 channels, by the default schedule, prefill alone. A mutant counts as
+// unsafe where the static layer rejects it with a launch that shows it, or the emulator finds it:
+// stray, unwritten, racing, doubly written or out of step. Fails where the static layer verifies
+// one that the emulator finds unsafe; reads of free slots of a state handed in, which only the
+// emulator can tell, stand among these.
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
@@ -15,6 +18,20 @@
 using namespace heddle;
 using namespace heddle::mutants;
 
+namespace {
+
+std::optional<WeightKind> weights_called(const std::string& name) {
+  for (const auto& [kind, word] : {std::pair{WeightKind::kSoftmax, "softmax"},
+                                   {WeightKind::kGiven, "given"},
+                                   {WeightKind::kGated, "gated"},
+                                   {WeightKind::kLinear, "linear"}}) {
+    if (name == word) return kind;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
   const std::size_t count = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 100;
   const std::uint64_t seed = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 1;
@@ -22,11 +39,22 @@ int main(int argc, char** argv) {
   const std::set<std::string> unsafe_kinds = {
       "out_of_bounds", "uninitialised_read", "race_shared",         "race_global", "write_twice",
       "unwritten",     "barrier_divergence", "collective_mismatch", "arithmetic",  "hang"};
+  std::vector<Subject> known;
+  if (argc > 5) {
+    const std::optional<WeightKind> weights = weights_called(argv[5]);
+    if (find_builtin(argv[4]) == nullptr || !weights) {
+      std::fprintf(stderr, "no built-in pattern or no weights of this name\n");
+      return 2;
+    }
+    known = subjects_of({argv[4], ir::Target::kCuda, *weights, ElementType::kF32, 64, "auto"});
+  } else {
+    known = subjects();
+  }
   std::vector<Subject> chosen;
-  for (Subject& subject : subjects()) {
-    const bool asked = subject.manifest.target == "cuda" && subject.manifest.weights != "given" &&
-                       subject.kernel().op != "backward";
-    if (asked) chosen.push_back(std::move(subject));
+  for (Subject& subject : known) {
+    const bool asked = subject.manifest.target == "cuda" && subject.kernel().op != "backward" &&
+                       subject.manifest.weights != "given";
+    if (argc > 5 ? subject.kernel().op == "prefill" : asked) chosen.push_back(std::move(subject));
   }
   int unsafe = 0, rejected = 0, wrong = 0, others = 0;
   std::size_t drawn = 0;
@@ -37,9 +65,8 @@ int main(int argc, char** argv) {
     const Subject& subject = chosen[each.subject];
     StaticOptions options;
     options.resource_limit = 500'000;  // a mutant that no proof is found for is not waited for
-    const StaticReport report =
-        check_statically(each.mutant.text, subject.files, subject.manifest,
-                         subject.kernel(), options);
+    const StaticReport report = check_statically(each.mutant.text, subject.files, subject.manifest,
+                                                 subject.kernel(), options);
     const bool caught = report.verdict == StaticVerdict::kRejected;
     std::string emulated;
     if (!caught) emulated = judge(subject, each.mutant).emulated;

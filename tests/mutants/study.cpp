@@ -25,8 +25,7 @@ namespace heddle::mutants {
 namespace {
 
 constexpr std::int64_t kRows = 2064;  // as far as the verifier's own lengths go
-constexpr int kHeadDim = 8;
-constexpr unsigned kPatience = 120;  // seconds for one mutant in one plan
+constexpr unsigned kPatience = 120;   // seconds for one mutant in one plan
 
 Pattern resolved(const BuiltinPattern& builtin) {
   Diagnostics diagnostics;
@@ -119,13 +118,45 @@ std::string machine_code(const Subject& subject, const std::string& text) {
 
 }  // namespace
 
+std::vector<Subject> subjects_of(const Kind& kind) {
+  GenerateOptions options;
+  options.ops = {"prefill", "decode", "backward"};
+  options.target = kind.target;
+  options.head_dim = kind.head_dim;
+  options.schedule = kind.schedule;
+  options.dtype = kind.dtype;
+  options.weights = kind.weights;
+  options.exact_to = kRows;
+  if (kind.weights == WeightKind::kLinear) options.state_dim = 6;
+  const BuiltinPattern* builtin = find_builtin(kind.pattern);
+  assert_that(builtin != nullptr, "a built-in pattern");
+  const Pattern pattern = resolved(*builtin);
+  Result<Artifact> artifact = generate(pattern, options);
+  assert_that(artifact.ok(), "a built-in pattern has kernels");
+  MaterializeResult rows = materialize(pattern, kRows);
+  assert_that(std::holds_alternative<Rows>(rows), "a built-in pattern has rows");
+  std::vector<Subject> all;
+  for (const KernelEntry& kernel : artifact->manifest.kernels) {
+    Subject subject;
+    subject.name = std::string(kind.pattern) + " " + kernel.op + " " + artifact->manifest.target +
+                   " " + artifact->manifest.weights + " " + heddle::name_of(kind.dtype);
+    subject.pattern = builtin;
+    subject.options = options;
+    subject.options.ops = {kernel.op};
+    subject.manifest = artifact->manifest;
+    subject.manifest.kernels = {kernel};
+    subject.manifest.sliced.clear();
+    subject.files = artifact->files;
+    for (const KernelEntry& other : artifact->manifest.kernels) {
+      if (other.file != kernel.file) subject.files.erase(other.file);
+    }
+    subject.rows = std::get<Rows>(rows);
+    all.push_back(std::move(subject));
+  }
+  return all;
+}
+
 std::vector<Subject> subjects() {
-  struct Kind {
-    const char* pattern;
-    ir::Target target;
-    WeightKind weights;
-    ElementType dtype;
-  };
   const std::vector<Kind> kinds = {
       {"sqrt_cached", ir::Target::kCuda, WeightKind::kSoftmax, ElementType::kF32},
       {"log_recurrence", ir::Target::kCuda, WeightKind::kGiven, ElementType::kBF16},
@@ -139,38 +170,7 @@ std::vector<Subject> subjects() {
   };
   std::vector<Subject> all;
   for (const Kind& kind : kinds) {
-    GenerateOptions options;
-    options.ops = {"prefill", "decode", "backward"};
-    options.target = kind.target;
-    options.head_dim = kHeadDim;
-    options.dtype = kind.dtype;
-    options.weights = kind.weights;
-    options.exact_to = kRows;
-    if (kind.weights == WeightKind::kLinear) options.state_dim = 6;
-    const BuiltinPattern* builtin = find_builtin(kind.pattern);
-    assert_that(builtin != nullptr, "a built-in pattern");
-    const Pattern pattern = resolved(*builtin);
-    Result<Artifact> artifact = generate(pattern, options);
-    assert_that(artifact.ok(), "a built-in pattern has kernels");
-    MaterializeResult rows = materialize(pattern, kRows);
-    assert_that(std::holds_alternative<Rows>(rows), "a built-in pattern has rows");
-    for (const KernelEntry& kernel : artifact->manifest.kernels) {
-      Subject subject;
-      subject.name = std::string(kind.pattern) + " " + kernel.op + " " + artifact->manifest.target +
-                     " " + artifact->manifest.weights + " " + heddle::name_of(kind.dtype);
-      subject.pattern = builtin;
-      subject.options = options;
-      subject.options.ops = {kernel.op};
-      subject.manifest = artifact->manifest;
-      subject.manifest.kernels = {kernel};
-      subject.manifest.sliced.clear();
-      subject.files = artifact->files;
-      for (const KernelEntry& other : artifact->manifest.kernels) {
-        if (other.file != kernel.file) subject.files.erase(other.file);
-      }
-      subject.rows = std::get<Rows>(rows);
-      all.push_back(std::move(subject));
-    }
+    for (Subject& subject : subjects_of(kind)) all.push_back(std::move(subject));
   }
   return all;
 }
@@ -182,6 +182,8 @@ std::vector<Mutant> all_mutants(const Subject& subject) {
   const auto add = [&all](std::vector<Mutant> more) {
     std::move(more.begin(), more.end(), std::back_inserter(all));
   };
+  // What the cost model chose is not repeated there.
+  if (subject.options.schedule != "simple") return all;
   add(misreadings(source_of(*subject.pattern).text, subject.options, op, text));
   add(ir_mutants(resolved(*subject.pattern), subject.options, subject.manifest, op, text));
   return all;

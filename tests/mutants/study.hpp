@@ -25,9 +25,19 @@ struct Subject {
   const KernelEntry& kernel() const { return manifest.kernels.front(); }
   const std::string& text() const { return files.at(kernel().file); }
 };
+struct Kind {
+  const char* pattern;  // a built-in one
+  ir::Target target;
+  WeightKind weights;
+  ElementType dtype;
+  int head_dim = 8;
+  const char* schedule = "simple";  // as GenerateOptions has it
+};
+// A kernel for each operation.
+std::vector<Subject> subjects_of(const Kind& kind);
 // Both targets, all operations and weights, closed forms and walks, every kind of cache.
 std::vector<Subject> subjects();
-// Of its text, of its IR, and of its pattern misread.
+// Of its text and, under the simple schedule, of its IR and of its pattern misread.
 std::vector<Mutant> all_mutants(const Subject& subject);
 
 struct Case {
