@@ -24,12 +24,10 @@ const std::vector<Break>& breaks() {
   static const std::vector<Break> all = {
       {"value_rows - 32, first", "value_rows - 31, first"},
       {"value_rows < value_base + 32", "value_rows < value_base + 31"},
-      {"value_base += 32", "value_base += 31"},
       {"slot < 0 ? value_rows : 0", "slot < 0 ? value_rows + 1 : 0"},
       {"value_from - behind", "value_from - behind - 32"},
       {"behind <= value_reach", "behind <= value_reach + 1"},
       {"sum_at = values_at + (value_from + r)", "sum_at = values_at + (value_from + r + 1)"},
-      {"r < size; r += 8", "r < size; r += 9"},
       {"    __syncthreads();\n    // phase 2", "    // phase 2"},
       {"sum;\n      }\n    }\n    __syncthreads();\n", "sum;\n      }\n    }\n"}};
   return all;
@@ -39,27 +37,12 @@ const std::vector<Break>& breaks() {
 const std::vector<Break>& breaks_of_copies() {
   static const std::vector<Break> all = {
       {"await_batches<1>", "await_batches<2>"},
-      {"    await_batches<1>();\n", ""},
       {"    close_batch();\n    await", "    await"},
-      {"  close_batch();\n  for", "  for"},
-      {"await_batches<1>();\n    __syncthreads();", "await_batches<1>();"},
       {"await_batches<1>();\n    __syncthreads();", "__syncthreads();\n    await_batches<1>();"},
       {"key_rows - 64 :", "key_rows - 63 :"},
-      {"key_rows - 64 : key_rows - 32", "key_rows - 32 : key_rows - 32"},
-      {"key_rows < tokens ?", "key_rows + 32 < tokens ?"},
-      {"key_base += 32", "key_base += 64"},
-      {"key_base = 0;\n    }", "key_base = 32;\n    }"},
-      {"(first + 32 + row)", "(first + 33 + row)"},
       {"minimum(32, tokens - (first + 32))", "minimum(33, tokens - (first + 32))"},
-      {"minimum(32, tokens - (first + 32))", "minimum(31, tokens - (first + 32))"},
       {"if (first + 32 < tokens)", "if (first + 64 < tokens)"},
-      {"start_copy<4>(staged + key_base * 64 + row * 64 + d, k + token_base + (first",
-       "start_copy<4>(staged + key_from * 64 + row * 64 + d, k + token_base + (first"},
       {"const Index d = piece % 16 * 4;", "const Index d = piece % 16 * 3;"},
-      {"const Index d = piece % 16 * 4;", "const Index d = piece % 15 * 4;"},
-      {"piece < coming * 16;", "piece < coming * 15;"},
-      {"row * 64 + d, k +", "row * 64 + d + 1, k +"},
-      {"query[part] * staged[(key_from + r)", "query[part] * staged[(key_from + r + 32)"},
       {"query[part] * staged[(key_from + r)", "query[part] * staged[(key_base + r)"}};
   return all;
 }
