@@ -25,7 +25,7 @@ bool Execution::telling(const Polynomial& mark) const {
     if (term.first.empty()) return true;
     const AtomId atom = term.first[0];
     const bool place = atom == launch_.lane || (atom == launch_.warp && launch_.columns.empty());
-    return term.first.size() == 1 && !place && term.second.bit_length() <= 5;
+    return term.first.size() == 1 && !place && term.second.bit_length() <= 6;
   };
   return mark.terms().size() <= 6 && std::all_of(mark.terms().begin(), mark.terms().end(), plain);
 }
