@@ -23,7 +23,7 @@ StaticOptions proofs_only() {
 const std::vector<Break>& breaks() {
   static const std::vector<Break> all = {
       {"value_rows - 32, first", "value_rows - 31, first"},
-      {"value_rows < value_base + 32", "value_rows < value_base + 31"},
+      {"value_rows < value_base + 32", "value_rows < value_base"},
       {"slot < 0 ? value_rows : 0", "slot < 0 ? value_rows + 1 : 0"},
       {"value_from - behind", "value_from - behind - 32"},
       {"behind <= value_reach", "behind <= value_reach + 1"},
@@ -39,6 +39,13 @@ const std::vector<Break>& breaks_of_copies() {
       {"await_batches<1>", "await_batches<2>"},
       {"    close_batch();\n    await", "    await"},
       {"await_batches<1>();\n    __syncthreads();", "__syncthreads();\n    await_batches<1>();"},
+      {"    await_batches<1>();\n", "    if (warp > 0) {\n      await_batches<1>();\n    }\n"},
+      {"    close_batch();\n    await",
+       "    if (lane > 0) {\n      close_batch();\n    }\n    await"},
+      {"    close_batch();\n    await",
+       "    for (Index e = 0; e < 1; ++e) {\n      close_batch();\n    }\n    await"},
+      {"    close_batch();\n    await",
+       "    start_copy<4>(staged + key_base * 64, k + token_base);\n    close_batch();\n    await"},
       {"key_rows - 64 :", "key_rows - 63 :"},
       {"minimum(32, tokens - (first + 32))", "minimum(33, tokens - (first + 32))"},
       {"if (first + 32 < tokens)", "if (first + 64 < tokens)"},
