@@ -16,7 +16,7 @@ GenerateOptions staged_given() {
 StaticOptions proofs_only() {
   StaticOptions options;
   options.replay_work = 0;
-  options.resource_limit = 100'000;
+  options.resource_limit = 50'000;
   return options;
 }
 
