@@ -82,6 +82,7 @@ class Initialised {
       if (write.order < read.order && !write.started)
         take(own_thread(read, write, place, suffix), always_so);
       if (is_private(read.memory)) continue;
+      own_iterations(read, write, place, suffix, known, ways);
       if (write.order < read.order && !meets(write, read, -1)) {
         take(other_thread(write, place, read.barrier_loops, suffix), always_so);
       }
@@ -109,6 +110,25 @@ class Initialised {
                                 "it is not proved that this place of " +
                                     name_of(lifted_, read.memory) + " was written before",
                                 read.at});
+  }
+
+  // ... and those of earlier iterations of the outermost loop that both stand in, whatever comes
+  // first in the text. Nothing of the iteration at hand is taken to be so in the earlier one.
+  void own_iterations(const verify::Access& read, const verify::Access& write,
+                      const std::vector<Term>& place, const std::string& suffix,
+                      std::vector<Term>& known, std::vector<Term>& ways) {
+    const std::vector<int> shared = common_prefix(loops_of(read), loops_of(write));
+    if (shared.empty()) return;
+    const Loop& loop = trace_.loops[static_cast<std::size_t>(shared.front())];
+    if (!loop.counted) return;
+    const Common fixed = [](const Atom& atom) { return atom.nature == Nature::kGiven; };
+    const std::optional<Witness> found =
+        witness(facts_, trace_, launch_, write, place, fixed, {}, suffix + "o");
+    if (!found || found->counter.count(shared.front()) == 0) return;
+    const Term mine = facts_.term(Polynomial::atom(loop.counter));
+    append(known, facts_.context(read.path, {mine}));
+    append(known, found->assumed);
+    ways.push_back(conjunction({found->required, found->counter.at(shared.front()) < mine}));
   }
 
   // Whether control may pass from the write to the read without a barrier, through the next
