@@ -82,7 +82,7 @@ class Initialised {
       if (write.order < read.order && !write.started)
         take(own_thread(read, write, place, suffix), always_so);
       if (is_private(read.memory)) continue;
-      own_iterations(read, write, place, suffix, known, ways);
+      if (!write.started) own_iterations(read, write, place, suffix, known, ways);
       if (write.order < read.order && !meets(write, read, -1)) {
         take(other_thread(write, place, read.barrier_loops, suffix), always_so);
       }
