@@ -7,8 +7,9 @@
 // Names that arguments and extents may use (fixed vocabulary):
 //   sizes    batch, tokens, heads, head_dim, state_dim, start (tokens already processed),
 //            slots_a, slots_b (cache slots for inputs and for outputs), width_a, width_b (columns
-//            of the coefficient arrays: at least what the manifest's RowWidth says); key_rows, value_rows, live_rows, tile_rows (rows
-//            of dynamic shared memory: see SharedRows, which says what a launch passes)
+//            of the coefficient arrays: at least what the manifest's RowWidth says); key_rows,
+//            value_rows, live_rows, tile_rows (rows of dynamic shared memory: see SharedRows, which
+//            says what a launch passes)
 //   inputs   q, k, x           [batch, tokens, heads, head_dim]; linear: q, k [.., state_dim]
 //            coef_a, coef_b    [batch, tokens, heads, width_*]; entry e of row i belongs to
 //                              the e-th position of the row in descending order; gated:

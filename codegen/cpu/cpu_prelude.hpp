@@ -494,6 +494,6 @@ inline Index holds_position(const Index* list, Index count, Index p) {
 
 }  // namespace heddle
 
+#include "codegen/cpu/cpu_gated.hpp"
 #include "codegen/cpu/cpu_lattice.hpp"
 #include "codegen/cpu/cpu_short.hpp"
-#include "codegen/cpu/cpu_gated.hpp"

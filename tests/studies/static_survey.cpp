@@ -35,8 +35,8 @@ bool survey(const Artifact& artifact) {
   const Manifest& manifest = artifact.manifest;
   const KernelEntry& entry = manifest.kernels[0];
   const std::clock_t begin = std::clock();
-  const StaticReport report = check_statically(
-      artifact.files.at(entry.file), artifact.files, manifest, entry);
+  const StaticReport report =
+      check_statically(artifact.files.at(entry.file), artifact.files, manifest, entry);
   const double seconds = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
   std::printf("%-8s %-28s %-8s %-8s %5d questions %6.2f s\n", name_of(report.verdict),
               entry.symbol.c_str(), manifest.weights.c_str(), entry.schedule.c_str(),

@@ -4,18 +4,6 @@
 #include "tests/unit/codegen/verify/static_support.hpp"
 
 namespace heddle::test {
-namespace {
-
-// Without replayed launches: what the proofs alone make of a text.
-StaticOptions proofs_only() {
-  StaticOptions options;
-  options.replay_work = 0;
-  options.resource_limit = 500'000;
-  return options;
-}
-
-}  // namespace
-
 TEST_CASE("kernels of given weights are verified for every launch") {
   for (const auto& [name, op] :
        {std::pair{"log_attention", "prefill"}, std::pair{"sqrt_recurrence", "decode"},

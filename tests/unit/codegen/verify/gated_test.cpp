@@ -12,14 +12,6 @@ Artifact gated(const std::string& op) {
   return artifact_of(builtin("linear_recurrence"), options);
 }
 
-// Without replayed launches: what the proofs alone make of a text.
-StaticOptions proofs_only() {
-  StaticOptions options;
-  options.replay_work = 0;
-  options.resource_limit = 500'000;
-  return options;
-}
-
 }  // namespace
 
 TEST_CASE("first-order kernels of gated weights are verified for every launch") {

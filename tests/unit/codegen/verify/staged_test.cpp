@@ -12,14 +12,6 @@ GenerateOptions staged_given() {
   return options;
 }
 
-// What the proofs alone make of a text, without replayed launches.
-StaticOptions proofs_only() {
-  StaticOptions options;
-  options.replay_work = 0;
-  options.resource_limit = 50'000;
-  return options;
-}
-
 const std::vector<Break>& breaks() {
   static const std::vector<Break> all = {
       {"value_rows - 32, first", "value_rows - 31, first"},
@@ -74,14 +66,14 @@ TEST_CASE("staged prefill of first order is verified for every launch") {
 
 TEST_CASE("no staged kernel whose ring is a row off is verified") {
   const Artifact artifact = artifact_of(builtin("linear_recurrence"), staged_given());
-  none_is_verified(artifact, breaks(), proofs_only());
+  none_is_verified(artifact, breaks(), proofs_only(50'000));
 }
 
 TEST_CASE("no staged kernel that reads or overwrites what is still coming in is verified") {
   GenerateOptions options = staged_given();
   options.weights = WeightKind::kSoftmax;
   none_is_verified(artifact_of(builtin("linear_recurrence"), options), breaks_of_copies(),
-                   proofs_only());
+                   proofs_only(50'000));
 }
 
 TEST_CASE("rows of shared memory are what the manifest says, and not more") {
@@ -89,7 +81,7 @@ TEST_CASE("rows of shared memory are what the manifest says, and not more") {
     Artifact artifact = artifact_of(builtin("linear_recurrence"), staged_given());
     KernelEntry& entry = artifact.manifest.kernels[0];
     change(entry);
-    return report_of(artifact, artifact.files.at(entry.file), proofs_only()).verdict;
+    return report_of(artifact, artifact.files.at(entry.file), proofs_only(50'000)).verdict;
   };
   const auto with = [&](const std::function<void(SharedRows&)>& change) {
     return verdict([&](KernelEntry& entry) { change(entry.shared_rows[0]); });

@@ -38,8 +38,16 @@ inline std::string told(const StaticReport& report) {
 
 inline StaticReport report_of(const Artifact& artifact, const std::string& text,
                               const StaticOptions& options = {}) {
-  return check_statically(text, artifact.files, artifact.manifest,
-                          artifact.manifest.kernels[0], options);
+  return check_statically(text, artifact.files, artifact.manifest, artifact.manifest.kernels[0],
+                          options);
+}
+
+// What the proofs alone make of a text, without replayed launches.
+inline StaticOptions proofs_only(std::uint64_t resource_limit = 500'000) {
+  StaticOptions options;
+  options.replay_work = 0;
+  options.resource_limit = resource_limit;
+  return options;
 }
 
 struct Break {
@@ -55,9 +63,12 @@ inline std::string broken(const Artifact& artifact, const Break& each) {
   return text.replace(at, each.old.size(), each.fresh);
 }
 
-// Each change alone leaves a text that is read and not verified.
+// With the same options the text is verified as it stands, and read but not verified after each
+// change alone.
 inline void none_is_verified(const Artifact& artifact, const std::vector<Break>& breaks,
                              const StaticOptions& options = {}) {
+  const std::string& text = artifact.files.at(artifact.manifest.kernels[0].file);
+  CHECK(report_of(artifact, text, options).verdict == StaticVerdict::kVerified);
   for (const Break& each : breaks) {
     const StaticReport report = report_of(artifact, broken(artifact, each), options);
     INFO(each.old << " -> " << each.fresh);
