@@ -237,7 +237,7 @@ TEST_CASE("what was not run is never verified") {
           KernelVerdict::kUnknown);
   }
   SECTION("weights without a reference") {
-    manifest.weights = "gated";
+    manifest.weights = "bilinear";
     CHECK(verify(manifest, first_order_files(), first_order_rows(), quick()).verdict ==
           KernelVerdict::kUnknown);
   }
