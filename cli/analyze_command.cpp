@@ -12,7 +12,7 @@
 namespace heddle {
 namespace {
 
-struct Options {
+struct AnalyzeCommandOptions {
   PatternArgument pattern;
   std::int64_t n = 1024;
   std::int64_t cut = -1;
@@ -22,7 +22,7 @@ struct Options {
   bool measures_only = false;
 };
 
-ExitCode run(const Options& options) {
+ExitCode run(const AnalyzeCommandOptions& options) {
   if (options.cut > options.n) return fail(kWrongUsage, "--cut must be at most -n");
   const LoadedPattern loaded = load_pattern(options.pattern);
   if (!loaded.pattern) return loaded.code;
@@ -59,7 +59,7 @@ ExitCode run(const Options& options) {
 }  // namespace
 
 void add_analyze(CLI::App& app, ExitCode& result) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<AnalyzeCommandOptions>();
   Command command(app, "analyze", "the measures for 1..n and the verdict of every claim");
   add_pattern_argument(command, options->pattern);
   command.option("-n", options->n, "number of tokens").between(1, kMostRows).with_default();

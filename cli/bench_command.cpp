@@ -13,7 +13,7 @@
 namespace heddle {
 namespace {
 
-struct Options {
+struct BenchCommandOptions {
   PatternArgument pattern;
   KernelOptions kernel;
   std::string backend = "cpu";
@@ -22,7 +22,7 @@ struct Options {
   bool json = false;
 };
 
-ExitCode run(const Options& options) {
+ExitCode run(const BenchCommandOptions& options) {
   const LoadedPattern loaded = load_pattern(options.pattern);
   if (!loaded.pattern) return loaded.code;
   MachineFacts machine = machine_facts();
@@ -71,7 +71,7 @@ ExitCode run(const Options& options) {
 }  // namespace
 
 void add_bench(CLI::App& app, ExitCode& result) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<BenchCommandOptions>();
   Command command(app, "bench", "timings of verified kernels next to baselines");
   add_pattern_argument(command, options->pattern);
   add_kernel_options(command, options->kernel);

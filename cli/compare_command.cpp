@@ -14,7 +14,7 @@
 namespace heddle {
 namespace {
 
-struct Options {
+struct CompareCommandOptions {
   std::vector<std::string> patterns;
   std::vector<std::int64_t> lengths = {1024};
   std::int64_t cut = -1;
@@ -59,7 +59,8 @@ ExitCode load_all(const std::vector<std::string>& arguments,
   return code;
 }
 
-ExitCode write_picture(const Options& options, const std::vector<ComparedPattern>& cells) {
+ExitCode write_picture(const CompareCommandOptions& options,
+                       const std::vector<ComparedPattern>& cells) {
   const std::string svg = comparison_svg(cells);
   if (options.output.ends_with(".svg")) return write_file(options.output, svg);
   const Result<std::string> png = png_of_svg(svg);
@@ -67,7 +68,7 @@ ExitCode write_picture(const Options& options, const std::vector<ComparedPattern
   return write_file(options.output, *png);
 }
 
-ExitCode run(Options options) {
+ExitCode run(CompareCommandOptions options) {
   if (options.json && options.csv) return fail(kWrongUsage, "choose --json or --csv, not both");
   if (!options.output.empty() && !options.output.ends_with(".svg") &&
       !options.output.ends_with(".png")) {
@@ -109,7 +110,7 @@ ExitCode run(Options options) {
 }  // namespace
 
 void add_compare(CLI::App& app, ExitCode& result) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<CompareCommandOptions>();
   Command command(app, "compare", "patterns side by side: time, cache, hops, congestion, rank");
   command.option("PATTERN", options->patterns,
                  "pattern files (all their patterns) and names of built-in patterns, each with "

@@ -13,7 +13,7 @@
 namespace heddle {
 namespace {
 
-struct Options {
+struct DrawCommandOptions {
   PatternArgument pattern;
   std::string kind = "matrix";
   std::int64_t n = 64;
@@ -22,7 +22,7 @@ struct Options {
   bool ascii = false;
 };
 
-ExitCode draw(const Options& options) {
+ExitCode draw(const DrawCommandOptions& options) {
   const std::string extension = std::filesystem::path(options.output).extension().string();
   if (!options.output.empty() && extension != ".svg" && extension != ".dot" &&
       extension != ".png") {
@@ -66,7 +66,7 @@ ExitCode draw(const Options& options) {
 }  // namespace
 
 void add_draw(CLI::App& app, ExitCode& result) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<DrawCommandOptions>();
   Command command(app, "draw", "pictures: graph, matrix, cache, hops, congestion, growth, cut");
   add_pattern_argument(command, options->pattern);
   command.option("--kind", options->kind, "graph, matrix, cache, hops, congestion, growth or cut")

@@ -11,14 +11,14 @@
 namespace heddle {
 namespace {
 
-struct Options {
+struct GenerateCommandOptions {
   PatternArgument pattern;
   KernelOptions kernel;
   std::string output;
   bool verify = true;
 };
 
-ExitCode run(const Options& options) {
+ExitCode run(const GenerateCommandOptions& options) {
   const LoadedPattern loaded = load_pattern(options.pattern);
   if (!loaded.pattern) return loaded.code;
   ArtifactOrCode generated = generate_for(loaded, options.kernel, options.kernel.target);
@@ -45,7 +45,7 @@ ExitCode run(const Options& options) {
 }  // namespace
 
 void add_generate(CLI::App& app, ExitCode& result) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<GenerateCommandOptions>();
   options->kernel.target = "cuda";
   Command command(app, "generate", "kernels, a header and a manifest");
   add_pattern_argument(command, options->pattern);

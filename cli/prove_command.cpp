@@ -11,13 +11,13 @@
 namespace heddle {
 namespace {
 
-struct Options {
+struct ProveCommandOptions {
   PatternArgument pattern;
   std::string output;
   bool json = false;
 };
 
-ExitCode run(const Options& options) {
+ExitCode run(const ProveCommandOptions& options) {
   const LoadedPattern loaded = load_pattern(options.pattern);
   if (!loaded.pattern) return loaded.code;
   const Pattern& pattern = *loaded.pattern;
@@ -47,7 +47,7 @@ ExitCode run(const Options& options) {
 }  // namespace
 
 void add_prove(CLI::App& app, ExitCode& result) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ProveCommandOptions>();
   Command command(app, "prove",
                   "certificates of every claim; refuted ones with a smallest counterexample");
   add_pattern_argument(command, options->pattern);

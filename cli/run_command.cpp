@@ -18,7 +18,7 @@
 namespace heddle {
 namespace {
 
-struct Options {
+struct RunCommandOptions {
   PatternArgument pattern;
   KernelOptions kernel;
   std::string output;
@@ -27,7 +27,7 @@ struct Options {
 // One step after another; each leaves its files in the folder and its part in the report.
 class Run {
  public:
-  Run(const LoadedPattern& loaded, const Options& options)
+  Run(const LoadedPattern& loaded, const RunCommandOptions& options)
       : loaded_(loaded), pattern_(*loaded.pattern), options_(options), folder_(options.output) {}
 
   ExitCode all() {
@@ -129,14 +129,14 @@ class Run {
 
   const LoadedPattern& loaded_;
   const Pattern& pattern_;
-  const Options& options_;
+  const RunCommandOptions& options_;
   const std::filesystem::path folder_;
   RowsOrCode rows_;
   RunReport report_;
   ExitCode code_ = kDone;
 };
 
-ExitCode run(const Options& options) {
+ExitCode run(const RunCommandOptions& options) {
   const LoadedPattern loaded = load_pattern(options.pattern);
   if (!loaded.pattern) return loaded.code;
   return worse(loaded.code, Run(loaded, options).all());
@@ -145,7 +145,7 @@ ExitCode run(const Options& options) {
 }  // namespace
 
 void add_run(CLI::App& app, ExitCode& result) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<RunCommandOptions>();
   Command command(app, "run", "all of it for one pattern, and a report that opens from disk");
   add_pattern_argument(command, options->pattern);
   add_kernel_options(command, options->kernel);

@@ -10,7 +10,7 @@
 namespace heddle {
 namespace {
 
-struct Options {
+struct ShowCommandOptions {
   PatternArgument pattern;
   std::vector<std::int64_t> rows;
   bool json = false;
@@ -32,7 +32,7 @@ std::string text_of(const IntervalList& positions) {
   return text.empty() ? "none" : text;
 }
 
-ExitCode show(const Options& options) {
+ExitCode show(const ShowCommandOptions& options) {
   const LoadedPattern loaded = load_pattern(options.pattern);
   if (!loaded.pattern) return loaded.code;
   const Pattern& pattern = *loaded.pattern;
@@ -68,7 +68,7 @@ ExitCode show(const Options& options) {
 }  // namespace
 
 void add_show(CLI::App& app, ExitCode& result) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ShowCommandOptions>();
   Command command(app, "show", "the pattern in canonical form, or single rows");
   add_pattern_argument(command, options->pattern);
   command.option("--row", options->rows, "show what row i reads; may be repeated")

@@ -14,7 +14,7 @@
 namespace heddle {
 namespace {
 
-struct Options {
+struct VerifyCommandOptions {
   PatternArgument pattern;
   KernelOptions kernel;
   std::string target = "both";
@@ -56,7 +56,7 @@ struct ReportsOrCode {
 };
 
 // The operation of a text that is named as `generate` names it: PATTERN_prefill.cu.
-std::vector<std::string> ops_of(const Options& options) {
+std::vector<std::string> ops_of(const VerifyCommandOptions& options) {
   std::string stem = std::filesystem::path(options.file).stem().string();
   if (stem.ends_with(kSlicesSuffix)) stem.resize(stem.size() - kSlicesSuffix.size());
   for (const char* op : {"prefill", "decode", "backward"}) {
@@ -65,7 +65,7 @@ std::vector<std::string> ops_of(const Options& options) {
   return options.kernel.ops;
 }
 
-ReportsOrCode verify_all(const Options& options) {
+ReportsOrCode verify_all(const VerifyCommandOptions& options) {
   KernelOptions kernel = options.kernel;
   if (!options.file.empty()) kernel.ops = ops_of(options);
   std::vector<std::string> targets = {"cuda", "cpu"};
@@ -112,7 +112,7 @@ void print_report(const TargetReport& part, bool detail, bool colour) {
   if (!part.report.failures.empty()) print_data("\n");
 }
 
-ExitCode verify_kernels(const Options& options) {
+ExitCode verify_kernels(const VerifyCommandOptions& options) {
   ReportsOrCode result = verify_all(options);
   if (result.reports.empty()) return result.code;
   if (!options.json) {
@@ -124,7 +124,7 @@ ExitCode verify_kernels(const Options& options) {
   return worse(result.code, exit_code_of(all.verdict));
 }
 
-ExitCode profile_kernels(const Options& options) {
+ExitCode profile_kernels(const VerifyCommandOptions& options) {
   ReportsOrCode result = verify_all(options);
   if (result.reports.empty()) return result.code;
   const VerifyReport all = joined(std::move(result.reports));
@@ -146,8 +146,8 @@ ExitCode profile_kernels(const Options& options) {
   return worse(result.code, exit_code_of(all.verdict));
 }
 
-std::shared_ptr<Options> add_options(Command& command, const char* default_target) {
-  auto options = std::make_shared<Options>();
+std::shared_ptr<VerifyCommandOptions> add_options(Command& command, const char* default_target) {
+  auto options = std::make_shared<VerifyCommandOptions>();
   options->target = default_target;
   add_pattern_argument(command, options->pattern);
   add_kernel_options(command, options->kernel);

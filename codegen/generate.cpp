@@ -353,12 +353,13 @@ class Generator {
     using Layout = schedule::TensorLayout;
     const Layout layout(spec);
     const auto element = static_cast<std::int64_t>(size_of(spec.dtype));
-    const std::int64_t values = Layout::kChunk + spec.state_dim;
+    const std::int64_t values = schedule::kTensorChunk + spec.state_dim;
     entry.alignment = 16;
-    entry.shared_rows = {
-        {"key_rows", Layout::kChunk, Layout::kChunk, 2 * layout.key_stride * element},
-        {"value_rows", values, values, layout.value_stride * element},
-        {"tile_rows", Layout::kChunk, Layout::kChunk, Layout::kReals / Layout::kChunk * 4}};
+    entry.shared_rows = {{"key_rows", schedule::kTensorChunk, schedule::kTensorChunk,
+                          2 * layout.key_stride * element},
+                         {"value_rows", values, values, layout.value_stride * element},
+                         {"tile_rows", schedule::kTensorChunk, schedule::kTensorChunk,
+                          Layout::kReals / schedule::kTensorChunk * 4}};
   }
 
   static void describe_staging(const schedule::KernelSpec& spec, const schedule::Staging& staging,

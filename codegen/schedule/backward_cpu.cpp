@@ -4,6 +4,7 @@
 // in the slots of a lattice. A row finds its lambda complete and pushes it to the rows that it
 // reads, in the order of its list, so that every sum has one order.
 #include "codegen/schedule/backward.hpp"
+#include "codegen/schedule/cpu_sizes.hpp"
 #include "codegen/schedule/row_list.hpp"
 
 namespace heddle::schedule {
@@ -18,15 +19,6 @@ using ir::VectorPlace;
 using rows::RowShape;
 
 namespace {
-
-// Gradients of that many bytes and more would push out of the caches what rows read.
-constexpr std::int64_t kAroundBytes = std::int64_t{1} << 20;
-
-// Inputs of the caller's are asked for so many rows before they are read.
-constexpr std::int64_t kRowsAhead = 8;
-
-// As in the prelude: the most rows of a lattice that are pushed together.
-constexpr int kGroup = 4;
 
 // What one side's rows read.
 struct SideLists : RowList {
@@ -156,7 +148,7 @@ class RowsBackward {
       builder_.loop("e", builder_.i64(0), lists_.lattice_size(b_), [&](Ex e) {
         bring(builder_.load(b_.lattice, slots + e), builder_.load(b_.lattice, positions + e));
       });
-      next_lambda_ = builder_.array("next_lambda", Type::kF32, kGroup * width_);
+      next_lambda_ = builder_.array("next_lambda", Type::kF32, kLatticeGroup * width_);
       keep(next_lambda_, builder_.i64(0), frame_.dy, frame_.token_at(frame_.tokens - 1));
       if (softmax()) {
         next_dkey_ = builder_.array("next_dkey", Type::kF32, width_);

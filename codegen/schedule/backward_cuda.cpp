@@ -20,7 +20,7 @@ using ir::Var;
 namespace {
 
 // Entries whose weights the warps compute before the channels are added up.
-constexpr int kGroup = 32;
+constexpr int kEntriesAtOnce = 32;
 
 class CudaRows {
  public:
@@ -239,9 +239,9 @@ class CudaRows {
   void softmax_rows() {
     builder_.comment("a warp per row: the highest score and one over the sum of weights");
     each_row_by_warp([&](Ex token) { weigh(token); });
-    weights_ = builder_.array("weights", Type::kF32, kGroup, true);
-    slopes_ = builder_.array("slopes", Type::kF32, kGroup, true);
-    places_ = builder_.array("places", Type::kI64, kGroup, true);
+    weights_ = builder_.array("weights", Type::kF32, kEntriesAtOnce, true);
+    slopes_ = builder_.array("slopes", Type::kF32, kEntriesAtOnce, true);
+    places_ = builder_.array("places", Type::kI64, kEntriesAtOnce, true);
     builder_.barrier();
     builder_.comment(
         "row i finds lambda_i complete and pushes it to what it reads: warps take the");
@@ -303,7 +303,7 @@ class CudaRows {
           });
         });
         builder_.assign(count_, Ex(count_) + 1);
-        builder_.when(equal(count_, builder_.i64(kGroup)), [&] { push_group(); });
+        builder_.when(equal(count_, builder_.i64(kEntriesAtOnce)), [&] { push_group(); });
       });
     }
     builder_.when(Ex(count_) > 0, [&] { push_group(); });

@@ -5,6 +5,7 @@
 // near ones follows row by row. Softmax weights are computed again, a tile at a time. Every sum has
 // one order.
 #include "codegen/schedule/backward.hpp"
+#include "codegen/schedule/cpu_sizes.hpp"
 #include "codegen/schedule/row_list.hpp"
 
 namespace heddle::schedule {
@@ -21,13 +22,9 @@ using ir::VectorPlace;
 namespace {
 
 // What rows of a tile read and write of each other stays in the first cache.
-constexpr std::int64_t kTile = 64;
+constexpr std::int64_t kWindowTile = 64;
 // As many weights of a head are held for those who gather them; rows push the others.
 constexpr std::int64_t kHeld = std::int64_t{1} << 24;
-// The caller's rows are asked for so many rows before they are read.
-constexpr std::int64_t kRowsAhead = 8;
-// Gradients of that many bytes and more would push out of the caches what rows read.
-constexpr std::int64_t kAroundBytes = std::int64_t{1} << 20;
 
 class CpuWindows {
  public:
@@ -56,8 +53,8 @@ class CpuWindows {
         builder_.perform(Procedure::kZeroRow, channels_, {builder_.at(dkeys_, token * width_)});
       });
       size_ = builder_.variable("size", most_);
-      builder_.loop("done", builder_.i64(0), frame_.tokens, builder_.i64(kTile), LoopKind::kSerial,
-                    [&](Ex done) { tile(done); });
+      builder_.loop("done", builder_.i64(0), frame_.tokens, builder_.i64(kWindowTile),
+                    LoopKind::kSerial, [&](Ex done) { tile(done); });
     });
     builder_.perform(Procedure::kSettleStores, 0, {});
   }
@@ -75,7 +72,7 @@ class CpuWindows {
     most_ = list.most;
     builder_.comment("steps that may stay inside a tile of rows, and those whose weights are held");
     const Var near = builder_.variable("near", builder_.i64(0));
-    builder_.repeat_while(both(near<most_, builder_.load(steps_, near)> - kTile),
+    builder_.repeat_while(both(near<most_, builder_.load(steps_, near)> - kWindowTile),
                           [&] { builder_.assign(near, Ex(near) + 1); });
     near_ = near;
     far_ = builder_.let("far", minimum(most_, near_ + builder_.i64(kHeld) / frame_.tokens));
@@ -88,7 +85,7 @@ class CpuWindows {
     lambda_ = builder_.reserve("lambda", Type::kF32, all);
     values_ = builder_.reserve("values", Type::kF32, all);
     const Ex extent = builder_.perform("packed_floats", Procedure::kPackedExtent, 0,
-                                       {builder_.i64(kTile).id(), most_.id()});
+                                       {builder_.i64(kWindowTile).id(), most_.id()});
     packed_ = builder_.reserve("packed", Type::kF32, extent);
     const Ex held = builder_.let("held", frame_.tokens * far_);
     columns_ = builder_.reserve("columns", Type::kF32, held);
@@ -98,9 +95,9 @@ class CpuWindows {
     dkeys_ = builder_.reserve("dkeys", Type::kF32, all);
     dcolumns_ = builder_.reserve("dcolumns", Type::kF32, held);
     stride_ = builder_.let("entries", most_ + 1);
-    weights_ = builder_.reserve("weights", Type::kF32, stride_ * kTile);
-    slopes_ = builder_.reserve("slopes", Type::kF32, stride_ * kTile);
-    dqueries_ = builder_.reserve("dqueries", Type::kF32, builder_.i64(kTile * width_));
+    weights_ = builder_.reserve("weights", Type::kF32, stride_ * kWindowTile);
+    slopes_ = builder_.reserve("slopes", Type::kF32, stride_ * kWindowTile);
+    dqueries_ = builder_.reserve("dqueries", Type::kF32, builder_.i64(kWindowTile * width_));
     itself_ = builder_.array("itself", Type::kI64, 1);
     builder_.store(itself_, builder_.i64(0), builder_.i64(0));
   }
@@ -119,7 +116,7 @@ class CpuWindows {
   // ---- a tile -----------------------------------------------------------------------------------
 
   void tile(Ex done) {
-    rows_ = builder_.let("rows", minimum(builder_.i64(kTile), frame_.tokens - done));
+    rows_ = builder_.let("rows", minimum(builder_.i64(kWindowTile), frame_.tokens - done));
     first_ = builder_.let("first", frame_.tokens - done - rows_);
     here_ = builder_.let("here", first_ * width_);
     if (softmax()) {

@@ -2,6 +2,7 @@
 // Prefill on cpu: one (batch, head), or a slice of its channels, after the other: row after row,
 // short rows in one go, tiles of rows by windows, or groups of lattice rows.
 #include "codegen/schedule/cpu_rows.hpp"
+#include "codegen/schedule/cpu_sizes.hpp"
 
 namespace heddle::schedule {
 
@@ -17,20 +18,11 @@ using rows::RowShape;
 
 namespace {
 
-// Outputs of that many bytes and more would push out of the caches what rows read.
-constexpr std::int64_t kAroundBytes = std::int64_t{1} << 20;
-
 // Rows of a tile: the more, the more often a window finds in the second cache what the next nearer
 // one read before it; the sums of a tile take an eighth of that cache. Rows of a part of a tile:
 // what they read of each other stays in the first cache.
 constexpr std::int64_t kTile = 512;
 constexpr std::int64_t kTilePart = 64;
-
-// The caller's rows are asked for so many rows before they are read.
-constexpr std::int64_t kRowsAhead = 8;
-
-// As in the prelude: the most rows of a lattice that are mixed together.
-constexpr int kGroup = 4;
 
 class CpuPrefill {
  public:
@@ -237,7 +229,7 @@ class CpuPrefill {
     const Ex first = builder_.let("first", token);
     const Ex rows = builder_.perform("rows", Procedure::kLatticeGroup, 0,
                                      {builder_.at(b_.lattice), (frame_.tokens - first).id()});
-    const MemoryId mixed = builder_.array("mixed", Type::kF32, kGroup * width_);
+    const MemoryId mixed = builder_.array("mixed", Type::kF32, kLatticeGroup * width_);
     builder_.loop("r", builder_.i64(0), rows, [&](Ex r) {
       open_row(first + r);
       builder_.invoke(

@@ -23,8 +23,6 @@ using ir::Var;
 
 namespace {
 
-constexpr int kChunk = kSimpleChunk;
-
 void take_side(Frame& frame, Mixer& mixer, const SideFrame& side, Ex row,
                const Mixer::Near* near = nullptr) {
   if (side.plan->empty()) return;
@@ -68,9 +66,9 @@ class Chunk {
                     builder_.loop("r", builder_.i64(0), size, [&](Ex r) {
                       const Var sum = builder_.variable("sum", builder_.load(rows_, r * dim + d));
                       builder_.loop("c", builder_.i64(0), r, [&](Ex c) {
-                        builder_.assign(sum,
-                                        Ex(sum) + builder_.load(near_weights_, r * kChunk + c) *
-                                                      builder_.load(rows_, c * dim + d));
+                        builder_.assign(
+                            sum, Ex(sum) + builder_.load(near_weights_, r * kSimpleChunk + c) *
+                                               builder_.load(rows_, c * dim + d));
                       });
                       builder_.store(frame_.y, frame_.token_at(first_ + r) + d, sum);
                       // Later rows must read what they would read from memory.
@@ -102,10 +100,10 @@ class Chunk {
     frame_.each_channel([&](Ex d, Ex index) {
       builder_.store(rows_, r * dim + d, mixer.normalized(builder_.load(mixer.mixed, index)));
     });
-    builder_.when(frame_.lane < kChunk, [&] {
+    builder_.when(frame_.lane < kSimpleChunk, [&] {
       const Ex weight =
           builder_.select(has_near, mixer.normalized(mixer.near_weight(near)), builder_.f32(0));
-      builder_.store(near_weights_, r * kChunk + frame_.lane, weight);
+      builder_.store(near_weights_, r * kSimpleChunk + frame_.lane, weight);
     });
   }
 
@@ -118,12 +116,15 @@ class Chunk {
 
 void cuda_chunks(Frame& frame) {
   Builder& builder = frame.builder;
-  const MemoryId near_weights = builder.array("near_weights", Type::kF32, kChunk * kChunk, true);
-  const MemoryId rows = builder.array("rows", Type::kF32, kChunk * frame.spec.head_dim, true);
+  const MemoryId near_weights =
+      builder.array("near_weights", Type::kF32, kSimpleChunk * kSimpleChunk, true);
+  const MemoryId rows = builder.array("rows", Type::kF32, kSimpleChunk * frame.spec.head_dim, true);
   builder.loop(
-      "first", builder.i64(0), frame.tokens, builder.i64(kChunk), LoopKind::kSerial, [&](Ex first) {
+      "first", builder.i64(0), frame.tokens, builder.i64(kSimpleChunk), LoopKind::kSerial,
+      [&](Ex first) {
         const Ex size = builder.let(
-            "size", builder.call(Helper::kMinimum, {builder.i64(kChunk), frame.tokens - first}));
+            "size",
+            builder.call(Helper::kMinimum, {builder.i64(kSimpleChunk), frame.tokens - first}));
         Chunk chunk(frame, near_weights, rows, first);
         builder.comment("phase 1: one warp per row sums the entries that are final already and");
         builder.comment("leaves the weights of entries inside the chunk in near_weights");

@@ -20,7 +20,6 @@ using ir::VectorPlace;
 
 namespace {
 
-constexpr int kChunk = TensorSplit::kChunk;
 constexpr int kVector = 8;  // elements of sixteen bytes
 
 class TensorLinear {
@@ -42,13 +41,13 @@ class TensorLinear {
     thread_ = builder_.let("thread", builder_.where(ir::Place::kThread));
     const Ex warp = builder_.let("warp", builder_.where(ir::Place::kWarp));
     warp_ = warp;
-    row_tile_ = builder_.let("row_tile", warp % (kChunk / 16));
-    part_at_ = builder_.let("part_at", warp / (kChunk / 16) * (8 * shares_.output_tiles));
+    row_tile_ = builder_.let("row_tile", warp % (kTensorChunk / 16));
+    part_at_ = builder_.let("part_at", warp / (kTensorChunk / 16) * (8 * shares_.output_tiles));
     state_ = builder_.array("state", Type::kF32, shares_.units_of_warp * unit_sums());
     outputs_ = builder_.array("outputs", Type::kF32, 4 * shares_.output_tiles);
     open_state();
-    builder_.loop("first", builder_.i64(0), frame_.tokens, builder_.i64(kChunk), LoopKind::kSerial,
-                  [&](Ex first) { chunk(first); });
+    builder_.loop("first", builder_.i64(0), frame_.tokens, builder_.i64(kTensorChunk),
+                  LoopKind::kSerial, [&](Ex first) { chunk(first); });
     builder_.comment("the state after the last token");
     each_unit([&](Ex sums, Ex row, Ex column) {
       builder_.invoke(function("store_sums", shares_.state_tiles),
@@ -101,7 +100,8 @@ class TensorLinear {
 
   void chunk(Ex first) {
     const Ex size = builder_.let(
-        "size", builder_.call(ir::Helper::kMinimum, {builder_.i64(kChunk), frame_.tokens - first}));
+        "size",
+        builder_.call(ir::Helper::kMinimum, {builder_.i64(kTensorChunk), frame_.tokens - first}));
     bring(first, size);
     builder_.barrier();
     decays();
@@ -137,7 +137,7 @@ class TensorLinear {
   // else has to know of them.
   void bring(Ex first, Ex size) {
     const auto rows = [&](MemoryId from, int width, std::int64_t at, std::int64_t stride) {
-      each_piece(width, builder_.i64(kChunk), [&](Ex row, Ex d) {
+      each_piece(width, builder_.i64(kTensorChunk), [&](Ex row, Ex d) {
         const Ex to = builder_.let("to", row * stride + d + at);
         builder_.when(
             row < size,
@@ -155,7 +155,7 @@ class TensorLinear {
     rows(frame_.q, rows_, 0, layout_.key_stride);
     rows(frame_.k, rows_, layout_.keys_at, layout_.key_stride);
     rows(frame_.x, dim_, layout_.values_at, layout_.value_stride);
-    builder_.when(thread_ < kChunk, [&] {
+    builder_.when(thread_ < kTensorChunk, [&] {
       const Var gate = builder_.variable("gate_here", builder_.f32(1));
       builder_.when(thread_ < size, [&] {
         builder_.assign(gate, builder_.load(frame_.gate, frame_.row_of(first + thread_)));
@@ -175,17 +175,17 @@ class TensorLinear {
   void decays() {
     const auto gate = [&](Ex i) { return builder_.load(reals_, i + TensorLayout::kGatesAt); };
     const Ex j = thread_;
-    builder_.when(j < kChunk, [&] {
+    builder_.when(j < kTensorChunk, [&] {
       const Var decay = builder_.variable("decay", builder_.f32(1));
-      builder_.loop("i", builder_.i64(0), builder_.i64(kChunk), [&](Ex i) {
+      builder_.loop("i", builder_.i64(0), builder_.i64(kTensorChunk), [&](Ex i) {
         builder_.when(i > j, [&] { builder_.assign(decay, Ex(decay) * gate(i)); });
         builder_.store(reals_, i * TensorLayout::kDecayStride + j,
                        builder_.select(i < j, builder_.f32(0), decay));
       });
     });
-    builder_.when(equal(j, builder_.i64(kChunk)), [&] {
+    builder_.when(equal(j, builder_.i64(kTensorChunk)), [&] {
       const Var entering = builder_.variable("entering", builder_.f32(1));
-      builder_.loop("i", builder_.i64(0), builder_.i64(kChunk), [&](Ex i) {
+      builder_.loop("i", builder_.i64(0), builder_.i64(kTensorChunk), [&](Ex i) {
         builder_.assign(entering, Ex(entering) * gate(i));
         builder_.store(reals_, i + TensorLayout::kEnteringAt, entering);
       });
@@ -230,15 +230,15 @@ class TensorLinear {
   void keep_state_up() {
     builder_.comment("the state after the chunk");
     const Ex left = builder_.let(
-        "left", builder_.load(reals_, builder_.i64(TensorLayout::kEnteringAt + kChunk - 1)));
+        "left", builder_.load(reals_, builder_.i64(TensorLayout::kEnteringAt + kTensorChunk - 1)));
     each_sum(state_, shares_.units_of_warp * unit_sums(),
              [&](Ex e) { return builder_.load(state_, e) * left; });
     each_unit([&](Ex sums, Ex row, Ex column) {
       builder_.invoke(
-          product("multiply_columns_by_columns", shares_.state_tiles, kChunk),
+          product("multiply_columns_by_columns", shares_.state_tiles, kTensorChunk),
           {VectorPlace{state_, sums, true}, VectorPlace{staged_, row + layout_.keys_at},
            builder_.i64(layout_.key_stride),
-           VectorPlace{reals_, builder_.i64((kChunk - 1) * TensorLayout::kDecayStride)},
+           VectorPlace{reals_, builder_.i64((kTensorChunk - 1) * TensorLayout::kDecayStride)},
            VectorPlace{staged_, column + layout_.values_at}, builder_.i64(layout_.value_stride)});
     });
   }

@@ -6,16 +6,15 @@
 namespace heddle::schedule {
 namespace {
 
-constexpr std::int64_t kChunk = TensorSplit::kChunk;
 // Of the sums that a thread keeps for the outputs, and for the state.
 constexpr std::int64_t kMostSums = 64;
 
 Cost cost_of(const KernelSpec& spec, std::int64_t tokens) {
   const TensorShares shares(spec);
   const std::int64_t dim = spec.head_dim, rows = spec.state_dim;
-  const std::int64_t chunks = (tokens + kChunk - 1) / kChunk;
+  const std::int64_t chunks = (tokens + kTensorChunk - 1) / kTensorChunk;
   constexpr std::int64_t kProduct = 2 * 16 * 16 * 8;
-  constexpr std::int64_t kRowTiles = kChunk / 16;
+  constexpr std::int64_t kRowTiles = kTensorChunk / 16;
   constexpr std::int64_t kSquares = kRowTiles * (kRowTiles + 1) / 2;  // 16 x 16, below the diagonal
   Cost cost;
   // Scores, once for each part of the channels; what they weigh; the state read, and kept up with
@@ -24,8 +23,9 @@ Cost cost_of(const KernelSpec& spec, std::int64_t tokens) {
                       (shares.parts * kSquares * 2 * (rows / 16) + kSquares * (dim / 8) +
                        3 * kRowTiles * (rows / 16) * (dim / 8));
   // The decays; scores and outputs times theirs; the weights of keys; the state times its own.
-  const std::int64_t others = kChunk * (kChunk - 1) / 2 + kChunk + shares.parts * kSquares * 256 +
-                              kChunk * dim + 2 * kChunk * rows * shares.state_parts + rows * dim;
+  const std::int64_t others = kTensorChunk * (kTensorChunk - 1) / 2 + kTensorChunk +
+                              shares.parts * kSquares * 256 + kTensorChunk * dim +
+                              2 * kTensorChunk * rows * shares.state_parts + rows * dim;
   cost.prediction.tokens = tokens;
   cost.prediction.flops = cost.tensor_flops + chunks * others;
   const auto element = static_cast<std::int64_t>(size_of(spec.dtype));
@@ -37,9 +37,9 @@ Cost cost_of(const KernelSpec& spec, std::int64_t tokens) {
 
 TensorLayout::TensorLayout(const KernelSpec& spec)
     : key_stride(spec.state_dim + 8), value_stride(spec.head_dim + 8) {
-  keys_at = kChunk * key_stride;
-  values_at = keys_at + kChunk * key_stride;
-  state_at = values_at + kChunk * value_stride;
+  keys_at = kTensorChunk * key_stride;
+  values_at = keys_at + kTensorChunk * key_stride;
+  state_at = values_at + kTensorChunk * value_stride;
   reals_at = state_at + spec.state_dim * value_stride;
   bytes = reals_at * static_cast<std::int64_t>(size_of(spec.dtype)) + kReals * 4;
 }
@@ -47,7 +47,7 @@ TensorLayout::TensorLayout(const KernelSpec& spec)
 TensorShares::TensorShares(const KernelSpec& spec) {
   const int warps = spec.tensor->warps, row_tiles = spec.state_dim / 16;
   const int column_tiles = spec.head_dim / 8;
-  parts = warps / (static_cast<int>(kChunk) / 16);
+  parts = warps / (kTensorChunk / 16);
   output_tiles = column_tiles / parts;
   state_parts = std::max(1, warps / row_tiles);
   while (column_tiles % state_parts != 0) --state_parts;

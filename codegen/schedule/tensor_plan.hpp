@@ -9,20 +9,21 @@
 
 namespace heddle::schedule {
 
+inline constexpr int kTensorChunk = TensorSplit::kChunk;
+
 // In elements of the kernel's type; rows are 16 n + 8 apart, see tensor_prelude.cuh. What follows
 // `reals_at` are floats.
 struct TensorLayout {
   explicit TensorLayout(const KernelSpec& spec);
 
-  static constexpr std::int64_t kChunk = TensorSplit::kChunk;
-  static constexpr std::int64_t kDecayStride = kChunk + 8;
+  static constexpr std::int64_t kDecayStride = kTensorChunk + 8;
   std::int64_t key_stride, value_stride;
   std::int64_t keys_at, values_at, state_at, reals_at;  // queries come first
   // Among the floats: the decay from row j to row i of the chunk, the gates, and the decay from
   // before the chunk to row i.
-  static constexpr std::int64_t kGatesAt = kChunk * kDecayStride;
-  static constexpr std::int64_t kEnteringAt = kGatesAt + kChunk;
-  static constexpr std::int64_t kReals = kEnteringAt + kChunk;
+  static constexpr std::int64_t kGatesAt = kTensorChunk * kDecayStride;
+  static constexpr std::int64_t kEnteringAt = kGatesAt + kTensorChunk;
+  static constexpr std::int64_t kReals = kEnteringAt + kTensorChunk;
   std::int64_t bytes;
 };
 
