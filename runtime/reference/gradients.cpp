@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The float64 oracle of the gradients, row by row from the last to the first. The same walk gives
 // their magnitudes, with absolute values everywhere.
-#include <Eigen/Dense>
+#include <Eigen/Core>
 #include <cmath>
 
 #include "runtime/reference/reference.hpp"

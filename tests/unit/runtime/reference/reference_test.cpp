@@ -2,7 +2,7 @@
 // The oracle against dense linear algebra, against ChaCAL's closed form and against differences.
 #include "runtime/reference/reference.hpp"
 
-#include <Eigen/Dense>
+#include <Eigen/LU>
 #include <cmath>
 
 #include "tests/unit/runtime/reference/reference_test_support.hpp"
