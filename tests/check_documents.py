@@ -119,7 +119,7 @@ def tests_there():
         for loop in re.finditer(r"foreach\((\w+) IN ITEMS\s+([^)]*)\)(.*?)endforeach", text, re.DOTALL):
             variable, items, body = loop.groups()
             text += "".join(body.replace("${%s}" % variable, item) for item in items.split())
-        for name, rest in re.findall(r"heddle_test\(([\w$]+)\s+SOURCES([^)]*)\)", text):
+        for name, rest in re.findall(r"heddle_test\(([\w$]+)\s+(?:QUICK\s+)?SOURCES([^)]*)\)", text):
             add(name, path.parent, rest.split("LIBRARIES")[0].split())
         for name, rest in re.findall(r"add_test\(NAME (\w+)(.*?)\)\n", text, re.DOTALL):
             add(name, path.parent, re.findall(r"CMAKE_CURRENT_SOURCE_DIR\}/(\S+\.py)", rest))
