@@ -29,7 +29,7 @@ MatrixXd mask_of(const RowTable& table, std::int64_t n) {
 // (I - B)^-1 A X with a general solver, from whole coefficient matrices.
 MatrixXd solved(const MatrixXd& a, const MatrixXd& b, const MatrixXd& x) {
   const MatrixXd left = MatrixXd::Identity(b.rows(), b.cols()) - b;
-  return left.fullPivLu().solve(a * x);
+  return left.partialPivLu().solve(a * x);
 }
 
 // The coefficient matrices under softmax, from masks and plain exponentials.
@@ -149,7 +149,7 @@ TEST_CASE("on chacal, gamma = g gives (1 - g) P (I - g P)^-1 V") {
     for (std::int64_t i = 0; i < n; ++i) p.row(i) /= p.row(i).sum();
     const double g = in.gamma;
     const MatrixXd resolvent = MatrixXd::Identity(n, n) - g * p;
-    const MatrixXd expected = (1.0 - g) * p * resolvent.fullPivLu().solve(matrix_of(in.x, 5));
+    const MatrixXd expected = (1.0 - g) * p * resolvent.partialPivLu().solve(matrix_of(in.x, 5));
     CHECK((reference_of(in, rows) - expected).norm() < 1e-12 * expected.norm());
   }
 }
@@ -278,7 +278,7 @@ TEST_CASE("gradients agree with dense linear algebra") {
     const MatrixXd x = matrix_of(in.x, in.head_dim);
     const MatrixXd y = solved(a, b, x);
     const MatrixXd left = MatrixXd::Identity(n, n) - b;
-    const MatrixXd u = left.transpose().fullPivLu().solve(matrix_of(dy, in.head_dim));
+    const MatrixXd u = left.transpose().partialPivLu().solve(matrix_of(dy, in.head_dim));
     const MatrixXd da = u * x.transpose();
     const MatrixXd db = u * y.transpose();
     const Eigen::VectorXd mean = (a.cwiseProduct(da) + b.cwiseProduct(db)).rowwise().sum();
