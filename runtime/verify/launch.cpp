@@ -186,6 +186,7 @@ Result<LaunchOutcome> KernelUnderTest::launch(const LaunchRequest& request) cons
   launch->order = lane_order(request.order);
   launch->seed = request.seed;
   launch->count_requests = request.count_requests;
+  launch->check = request.check;
   for (std::size_t i = 0; i < state_->entry.arguments.size(); ++i) {
     const Argument& argument = state_->entry.arguments[i];
     if (argument.kind == ArgumentKind::kScalar) {

@@ -29,6 +29,7 @@ struct LaunchRequest {
   std::uint64_t seed = 1;
   std::int64_t expected_work = 0;  // memory accesses; a kernel that runs far past them hangs
   bool count_requests = false;     // fill in requests, sectors and bank conflicts
+  bool check = true;               // off: only bounds, meeting points and counters
 };
 
 // A buffer of a launch over the finite field: elements for floats of any width, or positions.

@@ -51,9 +51,9 @@ Result<Pattern> builtin(std::string_view name) {
   return *std::move(pattern);
 }
 
-Result<Count> count(const Pattern& pattern, const GenerateOptions& options, std::int64_t tokens,
-                    bool flops) {
-  const Result<Artifact> artifact = generate(pattern, options);
+Result<Prepared> prepare(const Pattern& pattern, const GenerateOptions& options,
+                         std::int64_t tokens) {
+  Result<Artifact> artifact = generate(pattern, options);
   if (!artifact) return artifact.error();
   const Manifest& manifest = artifact->manifest;
   MaterializeResult table = materialize(pattern, tokens + 1);
@@ -66,7 +66,7 @@ Result<Count> count(const Pattern& pattern, const GenerateOptions& options, std:
   problem_options.sizes = {
       .tokens = tokens, .head_dim = manifest.head_dim, .state_dim = manifest.state_dim};
   set_columns(problem_options.sizes, manifest);
-  const Problem problem = make_problem(problem_options, rows);
+  Problem problem = make_problem(problem_options, rows);
   const StateSource source{problem, rows, manifest.cache_a, manifest.cache_b, {}, {}};
   HostBuffers state;
   if (problem.weights != WeightMode::kLinear) {
@@ -77,36 +77,47 @@ Result<Count> count(const Pattern& pattern, const GenerateOptions& options, std:
     state.emplace("state",
                   HostBuffer(ElementType::kF32, {1, 1, manifest.state_dim, manifest.head_dim}));
   }
-
-  Count result;
-  result.kernel = manifest.kernels.front();
-  const DefinitionWork work = definition_work(problem, rows, problem.sizes, false);
-  result.minimum_bytes = work.bytes;
-  result.definition_flops = work.flops;
+  Result<HostBuffers> buffers =
+      bind_buffers(manifest.kernels.front(), problem, problem.sizes, state);
+  if (!buffers) return buffers.error();
   const std::int64_t expected =
       launch_work(rows, problem.sizes, problem.weights, 0, tokens) * 4 + 100'000'000;
-  Result<HostBuffers> buffers = bind_buffers(result.kernel, problem, problem.sizes, state);
-  if (!buffers) return buffers.error();
+  return Prepared{*std::move(artifact), std::get<Rows>(std::move(table)), std::move(problem),
+                  *std::move(buffers), expected};
+}
+
+Result<Count> count(const Pattern& pattern, const GenerateOptions& options, std::int64_t tokens,
+                    bool flops) {
+  Result<Prepared> prepared = prepare(pattern, options, tokens);
+  if (!prepared) return prepared.error();
+  const Manifest& manifest = prepared->artifact.manifest;
+  const Problem& problem = prepared->problem;
+  Count result;
+  result.kernel = prepared->kernel();
+  const DefinitionWork work = definition_work(problem, prepared->rows, problem.sizes, false);
+  result.minimum_bytes = work.bytes;
+  result.definition_flops = work.flops;
   if (flops) {
     const auto kernel =
-        KernelUnderTest::build(manifest, result.kernel, artifact->files, Numbers::kField);
+        KernelUnderTest::build(manifest, result.kernel, prepared->artifact.files, Numbers::kField);
     if (!kernel) return kernel.error();
-    FieldBuffers numbers = field_buffers(*buffers);
-    const auto outcome = kernel->launch(FieldLaunchRequest{.sizes = problem.sizes,
-                                                           .scale = {3, 3},
-                                                           .gamma = {5, 5},
-                                                           .buffers = &numbers,
-                                                           .expected_work = expected});
+    FieldBuffers numbers = field_buffers(prepared->buffers);
+    const auto outcome =
+        kernel->launch(FieldLaunchRequest{.sizes = problem.sizes,
+                                          .scale = {3, 3},
+                                          .gamma = {5, 5},
+                                          .buffers = &numbers,
+                                          .expected_work = prepared->expected_work});
     if (!outcome) return outcome.error();
     result.flops = outcome->counters.additions + outcome->counters.multiplications +
                    outcome->counters.divisions;
   }
-  const auto kernel = KernelUnderTest::build(manifest, result.kernel, artifact->files);
+  const auto kernel = KernelUnderTest::build(manifest, result.kernel, prepared->artifact.files);
   if (!kernel) return kernel.error();
   const auto outcome = kernel->launch(LaunchRequest{.sizes = problem.sizes,
                                                     .scale = problem.scale,
-                                                    .buffers = &*buffers,
-                                                    .expected_work = expected,
+                                                    .buffers = &prepared->buffers,
+                                                    .expected_work = prepared->expected_work,
                                                     .count_requests = true});
   if (!outcome) return outcome.error();
   result.counters = outcome->counters;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "codegen/generate.hpp"
+#include "runtime/reference/problem.hpp"
 #include "runtime/verify/launch.hpp"
 
 namespace heddle::counting {
@@ -33,6 +34,20 @@ struct Count {
 };
 
 Result<Pattern> builtin(std::string_view name);
+
+// A prefill kernel with what one launch of it from the first token on takes.
+struct Prepared {
+  Artifact artifact;
+  Rows rows;
+  Problem problem;
+  HostBuffers buffers;
+  std::int64_t expected_work = 0;
+
+  const KernelEntry& kernel() const { return artifact.manifest.kernels.front(); }
+};
+// `options.ops` must be prefill alone.
+Result<Prepared> prepare(const Pattern& pattern, const GenerateOptions& options,
+                         std::int64_t tokens);
 // `options.ops` must be prefill alone.
 Result<Count> count(const Pattern& pattern, const GenerateOptions& options, std::int64_t tokens,
                     bool flops);
