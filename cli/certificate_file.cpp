@@ -15,7 +15,10 @@ constexpr std::size_t kMaxBytes = std::size_t{64} << 20;
 
 ExitCode read_certificate_file(const std::string& path, std::string& text) {
   std::ifstream file(path, std::ios::binary);
-  if (!file || std::filesystem::is_directory(path)) return fail(kWrongUsage, "cannot read " + path);
+  if (std::filesystem::is_directory(path)) {
+    return fail(kWrongUsage, path + " is a folder: name the certificate in it");
+  }
+  if (!file) return fail(kWrongUsage, "cannot read " + path);
   std::error_code error;
   const auto size = std::filesystem::file_size(path, error);
   if (!error && size > kMaxBytes) return fail(kRefuted, path + " is larger than any certificate");

@@ -184,8 +184,9 @@ class Auditor {
         undecided_.push_back(claim.text + " is " + claim.verdict + ", but " + found.why);
       }
     }
-    report_.checked.push_back("claims on time, hops and reach evaluated on rows 1.." +
-                              std::to_string(n));
+    report_.checked.push_back(
+        "claims on time, hops and reach, and on cache from below, evaluated on rows 1.." +
+        std::to_string(n));
   }
 
   void check_steps() {

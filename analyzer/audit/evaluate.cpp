@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows, times and hops from the definitions, and each claim at each choice of small tokens.
+// Rows, times, hops and live tokens from the definitions, and each claim at each choice of small
+// tokens.
 #include "analyzer/audit/evaluate.hpp"
 
 #include <algorithm>
@@ -14,6 +15,8 @@ namespace {
 using Outcome = Evaluation::Outcome;
 
 constexpr const char* kNoPath = "no path";
+// Live tokens are looked for in so many times the rows.
+constexpr int kFarther = 4;
 
 // The words of the text that stand for numbers: not followed by a bracket, not a parameter.
 std::vector<std::string> names_in(const std::string& text, const Pattern& pattern) {
@@ -63,7 +66,34 @@ Result<SmallRows> SmallRows::of(const Pattern& pattern, int n) {
     }
     rows.hops_.push_back(std::move(here));
   }
+  const int farthest = kFarther * n;
+  rows.last_a_.resize(static_cast<std::size_t>(farthest) + 1);
+  rows.last_b_ = rows.last_a_;
+  for (int i = 1; i <= farthest; ++i) {
+    for (const Side side : {Side::kA, Side::kB}) {
+      const Result<Row> row = rows.evaluator_.row(side, i);
+      if (!row.ok() || row->violation) {
+        return Error{"row " + std::to_string(i) + " is not causal"};
+      }
+      std::vector<int>& last = side == Side::kA ? rows.last_a_ : rows.last_b_;
+      for (const Interval& interval : row->positions) {
+        const auto begin = last.begin() + interval.low, end = last.begin() + interval.high + 1;
+        std::fill(begin, end, i);
+      }
+    }
+  }
   return rows;
+}
+
+std::optional<Integer> SmallRows::live_at_least(const Integer& i) const {
+  const std::optional<std::int64_t> row = i.to_int64();
+  if (!row || *row < 1 || *row >= static_cast<std::int64_t>(last_a_.size())) return std::nullopt;
+  std::int64_t live = 0;
+  for (const std::vector<int>* last : {&last_a_, &last_b_}) {
+    live += std::count_if(last->begin() + 1, last->begin() + *row + 1,
+                          [&](int reader) { return reader > *row; });
+  }
+  return Integer(live);
 }
 
 Result<Integer> SmallRows::measure(MeasureKind kind, const std::vector<Integer>& arguments) const {
@@ -104,11 +134,20 @@ std::optional<SmallRows::Decided> SmallRows::decide(const Claim& claim,
   const auto value = [&](const ExpressionPtr& expression) {
     return evaluator_.evaluate(*expression, bindings, oracle);
   };
-  const Result<Integer> left = value(reach ? reach->from_row : bound->left);
   const Result<Integer> right = value(reach ? reach->to_row : bound->right);
+  const auto* measured = bound ? std::get_if<MeasureTerm>(&bound->left->node) : nullptr;
+  if (measured != nullptr && measured->measure == MeasureKind::kCache && right.ok()) {
+    // What is read already may be too much; that nothing else will be read is not seen here.
+    const Result<Integer> i = value(measured->arguments.front());
+    const std::optional<Integer> live = i.ok() ? live_at_least(*i) : std::nullopt;
+    if (!live || bound->op == ComparisonOperator::kGreaterEqual || *live <= *right) {
+      return std::nullopt;
+    }
+    return Decided{false, *live, *right, false, true};
+  }
+  const Result<Integer> left = value(reach ? reach->from_row : bound->left);
   // Hops without a path are infinite, which no number bounds from above.
-  if (!left.ok() && left.error().message == kNoPath && right.ok() && bound != nullptr &&
-      std::holds_alternative<MeasureTerm>(bound->left->node)) {
+  if (!left.ok() && left.error().message == kNoPath && right.ok() && measured != nullptr) {
     return Decided{bound->op == ComparisonOperator::kGreaterEqual, {}, *right, true};
   }
   if (!left.ok() || !right.ok()) return std::nullopt;
@@ -150,6 +189,9 @@ Evaluation SmallRows::evaluate(const Claim& claim, const CertifiedClaim& certifi
     const std::optional<Decided> here = decide(claim, bindings);
     if (!here) return {Outcome::kOutOfReach, "its counterexample was not evaluated"};
     if (here->holds) return {Outcome::kContradicts, "it holds at its counterexample"};
+    if (here->at_least && here->left < left && here->right == right) {
+      return {Outcome::kOutOfReach, "not all of its counterexample's value was seen"};
+    }
     if (here->infinite == infinite && here->left == left && here->right == right) return {};
     return {Outcome::kContradicts, "the sides at its counterexample are not what it says"};
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Claims evaluated on small rows straight from the definitions: time by counting rows, hops by
-// walking the graph. Decides what was refuted or checked, and is a second opinion on what is
-// proved.
+// walking the graph, cache from below by what the next rows read. Decides what was refuted or
+// checked, and is a second opinion on what is proved.
 #pragma once
 
 #include <string>
@@ -32,13 +32,17 @@ class SmallRows {
     bool holds = true;
     Integer left, right;    // the two sides of the claim, or the two tokens
     bool infinite = false;  // the left side is
+    bool at_least = false;  // so much is known of the left side: it may be more
   };
   std::optional<Decided> decide(const Claim& claim, const Bindings& bindings) const;
   Result<Integer> measure(MeasureKind kind, const std::vector<Integer>& arguments) const;
+  // The tokens 1..i that rows beyond i, as far as they were looked at, read: at most cache(i).
+  std::optional<Integer> live_at_least(const Integer& i) const;
 
   const Pattern* pattern_;
   Evaluator evaluator_;
   std::vector<std::vector<int>> hops_{{}};  // [i][j], -1 without a path
+  std::vector<int> last_a_, last_b_;  // the last row looked at that reads x_j, y_j; 0 if none does
 };
 
 }  // namespace heddle::auditing

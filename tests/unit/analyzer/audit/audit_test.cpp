@@ -130,6 +130,27 @@ TEST_CASE("a refuted claim is certified with its counterexample") {
         }) == AuditVerdict::kRejected);
 }
 
+TEST_CASE("a refuted bound of the cache is shown by the rows that read what is kept") {
+  const Pattern pattern = pattern_of(
+      "A = { i - 3*t : t >= 0, t < 8, 3*t < i }\nB = { i - 3*t : t >= 1, t <= 8, 3*t < i }\n"
+      "claim cache(i) <= 24");
+  const Certificate certificate = certificate_of(pattern);
+  CHECK(certificate.claims.at(0).verdict == "refuted");
+  CHECK(after(certificate, [](Certificate&) {}) == AuditVerdict::kAccepted);
+  const auto with_value = [&](const std::string& value) {
+    return after(certificate, [&](Certificate& c) {
+      for (auto& [name, text] : c.claims[0].counterexample) {
+        if (name == "value") text = value;
+      }
+    });
+  };
+  CHECK(with_value("25") == AuditVerdict::kRejected);   // 26 are read
+  CHECK(with_value("27") == AuditVerdict::kUndecided);  // no row shows that there is not one more
+  CHECK(after(certificate, [](Certificate& c) {
+          c.claims[0].counterexample[0].second = "12";  // where 24 are kept
+        }) != AuditVerdict::kAccepted);
+}
+
 TEST_CASE("a claim that was checked is held to its range and no further") {
   // Up to i = 5 four steps of one are enough; further out some pair needs more.
   const Pattern pattern = pattern_of(
