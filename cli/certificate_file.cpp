@@ -15,11 +15,11 @@ constexpr std::size_t kMaxBytes = std::size_t{64} << 20;
 
 ExitCode read_certificate_file(const std::string& path, std::string& text) {
   std::ifstream file(path, std::ios::binary);
-  if (std::filesystem::is_directory(path)) {
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) {
     return fail(kWrongUsage, path + " is a folder: name the certificate in it");
   }
   if (!file) return fail(kWrongUsage, "cannot read " + path);
-  std::error_code error;
   const auto size = std::filesystem::file_size(path, error);
   if (!error && size > kMaxBytes) return fail(kRefuted, path + " is larger than any certificate");
   text.assign(std::istreambuf_iterator<char>(file), {});
