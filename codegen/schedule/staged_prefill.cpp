@@ -55,7 +55,6 @@ class StagedPrefill {
     const Ex size = builder_.let(
         "size", builder_.call(Helper::kMinimum, {builder_.i64(kChunk), frame_.tokens - first}));
     rows_.begin_chunk(first);
-    builder_.barrier();
     builder_.comment(solves_
                          ? "phase 1: one warp per row sums the entries that are final already and"
                          : "one warp per row");

@@ -54,6 +54,7 @@ void StagedRows::open() {
       builder_.store(staged, live_values_ + to, builder_.load(from.value, from.at + d));
     });
   });
+  if (!fetches()) builder_.barrier();
 }
 
 void StagedRows::begin_chunk(Ex first) {
@@ -75,14 +76,17 @@ void StagedRows::begin_chunk(Ex first) {
   value_base_ = builder_.let("value_from", next_value_);
   if (!live()) value_reach_ = reach("value_reach", value_rows_, fetches_values());
   move_on();
+  // What else the rows read was there before the barrier that ends the last chunk.
+  if (!fetches()) return;
   builder_.comment("the next chunk's rows come in while this one is worked on");
   start_chunk(first + kChunk);
-  if (frame_.softmax() || fetches_values()) builder_.invoke("await_batches<1>", {});
+  builder_.invoke("await_batches<1>", {});
+  builder_.barrier();
 }
 
 // Starts on the rows from token `first` on, as far as there are any: always one batch.
 void StagedRows::start_chunk(Ex first) {
-  if (!frame_.softmax() && !fetches_values()) return;
+  if (!fetches()) return;
   builder_.when(first < frame_.tokens, [&] {
     const Ex size = builder_.let(
         "coming", builder_.call(Helper::kMinimum, {builder_.i64(kChunk), frame_.tokens - first}));

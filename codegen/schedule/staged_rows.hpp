@@ -17,7 +17,7 @@ class StagedRows {
   // Before the first chunk: what it reads of the initial state.
   void open();
   // Awaits keys, and inputs where `side` reads inputs, of the rows from token `first` on, and
-  // starts on those of the chunk after it. A barrier must follow.
+  // starts on those of the chunk after it; in the end the block has arrived at what it reads.
   void begin_chunk(ir::Ex first);
   // Between two chunks, when the outputs of the first one are in the ring.
   void close_chunk();
@@ -37,6 +37,7 @@ class StagedRows {
   void start_chunk(ir::Ex first);
   void move_on();
   bool fetches_values() const { return side_.side == Side::kA; }
+  bool fetches() const { return frame_.softmax() || fetches_values(); }
   void in_ring(ir::Ex base, ir::Ex rows, ir::Ex origin, ir::Ex behind, const Mixer::Use& use);
   bool live() const { return spec_.staging->live_rows > 0; }
 
