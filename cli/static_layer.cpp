@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <future>
 #include <iterator>
+#include <string_view>
 #include <vector>
 
 #include "cli/console.hpp"
@@ -29,8 +30,8 @@ KernelVerdict verdict_of(StaticVerdict verdict) {
 
 // The classes of kernels that are decided for every built-in pattern. In these a proof that is not
 // found is no excuse: the verdict is `unknown`. Elsewhere, for patterns of one's own, whose
-// arithmetic may be beyond the layer, the other layers decide alone; so they do for staged prefill,
-// of which some patterns are decided, and for tensor prefill, which is not read at all.
+// arithmetic may be beyond the layer, the other layers decide alone; so they do for what is not
+// decided of staged prefill and for tensor prefill, which is not read at all.
 struct Class {
   const char* weights;
   const char* op;
@@ -38,9 +39,22 @@ struct Class {
 constexpr Class kBinding[] = {{"softmax", "prefill"}, {"softmax", "decode"}, {"linear", "prefill"},
                               {"linear", "decode"},   {"given", "prefill"},  {"given", "decode"},
                               {"given", "backward"}};
+// The patterns whose rows of shared memory are rings: their staged prefill is decided where rows
+// are cut into a power of two of vectors, up to 128 channels.
+constexpr std::string_view kRings[] = {"linear_recurrence",    "log_recurrence",
+                                       "fibonacci_recurrence", "linear_attention",
+                                       "local_attention",      "log_attention"};
+bool schedule_is_decided(const Manifest& manifest, const KernelEntry& entry) {
+  if (entry.op != "prefill" || entry.schedule == "simple") return true;
+  const int channels = manifest.head_dim;
+  return entry.schedule == "staged" && channels <= 128 && (channels & (channels - 1)) == 0 &&
+         std::find(std::begin(kRings), std::end(kRings), manifest.pattern) != std::end(kRings);
+}
+
 bool binds(const Manifest& manifest, const KernelEntry& entry) {
-  return manifest.target == "cuda" && find_builtin(manifest.pattern) != nullptr &&
-         (entry.op != "prefill" || entry.schedule == "simple") &&
+  const bool read = manifest.target == "cuda" && manifest.dtype != ElementType::kF16;
+  return read && find_builtin(manifest.pattern) != nullptr &&
+         schedule_is_decided(manifest, entry) &&
          std::any_of(std::begin(kBinding), std::end(kBinding), [&](const Class& each) {
            return manifest.weights == each.weights && entry.op == each.op;
          });

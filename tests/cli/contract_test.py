@@ -340,6 +340,29 @@ class Kernels(Workspace):
         for failure in result["failures"]:
             self.assertLessEqual({"kind", "message", "where"}, set(failure))
 
+    def test_a_verdict_rests_on_proofs_where_they_are_decided(self):
+        ask = ("linear_recurrence", "--op", "prefill", "--target", "cuda", "--weights", "given", "--head-dim", 16)
+        verify = ("verify", *ask, "-n", 40)
+        result = data(*verify)
+        self.assertEqual(result["verdict"], "verified")
+        proved = {o["name"] for o in result["obligations"] if o["verdict"] == "verified"}
+        for family in ("bounds", "races", "initialised", "outputs"):
+            self.assertIn(f"cuda: prefill: {family}, for every launch", proved)
+        out = self.path / "staged"
+        heddle("generate", *ask, "-o", out)
+        manifest = json.loads((out / "manifest.json").read_text())
+        self.assertEqual(manifest["kernels"][0]["schedule"], "staged")
+        text = (out / manifest["kernels"][0]["file"]).read_text()
+        # The same to a compiler, but no text that the proofs are about.
+        other = text.replace("minimum(32, tokens", "minimum(static_cast<Index>(32), tokens", 1)
+        self.assertNotEqual(text, other)
+        result = data(*verify, "--kernel", self.write("other.cu", other), code=4)
+        self.assertEqual(result["verdict"], "unknown")
+        # A type that the layer does not read leaves the verdict to the other layers.
+        result = data("verify", "linear_recurrence", "--op", "decode", "--target", "cuda", "--weights", "given",
+                      "--head-dim", 16, "--dtype", "f16", "-n", 9)
+        self.assertEqual(result["verdict"], "verified")
+
     def test_profile_counts(self):
         result = data("profile", "log_cached", "--op", "prefill", "--head-dim", 16, "-n", 64)
         for kernel in result["kernels"]:

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// heddle_static_survey [WEIGHTS [OP [PATTERN [HEAD_DIM [SCHEDULE]]]]]: what the static layer says
-// of the CUDA kernels of the built-in patterns, how many questions it asked and how long it took;
-// `-` for all, of the simple schedule unless told otherwise. Fails where one is rejected, or takes
-// longer than ten seconds of processor.
+// heddle_static_survey [WEIGHTS [OP [PATTERN [HEAD_DIM [SCHEDULE [DTYPE]]]]]]: what the static
+// layer says of the CUDA kernels of the built-in patterns, how many questions it asked and how long
+// it took; `-` for all, of the simple schedule unless told otherwise. Fails where one is rejected,
+// or takes longer than ten seconds of processor.
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
@@ -55,6 +55,7 @@ int main(int argc, char** argv) {
   const auto asked = [&](int place, std::string_view word) {
     return argc <= place || std::string_view(argv[place]) == "-" || argv[place] == word;
   };
+  const auto asked_for = [&](std::string_view dtype) { return argc > 6 && argv[6] == dtype; };
   bool good = true;
   for (const BuiltinPattern& each : builtin_patterns()) {
     if (!asked(3, each.name)) continue;
@@ -73,6 +74,8 @@ int main(int argc, char** argv) {
         options.exact_to = 1024;
         if (argc > 4) options.head_dim = std::atoi(argv[4]);
         if (argc > 5) options.schedule = argv[5];
+        if (asked_for("bf16")) options.dtype = ElementType::kBF16;
+        if (asked_for("f16")) options.dtype = ElementType::kF16;
         const Result<Artifact> artifact = generate(*pattern, options);
         if (artifact) good = survey(*artifact) && good;
       }
