@@ -28,7 +28,7 @@ struct Far {
   const SideFrame* side;
   std::int64_t most;        // offsets that are listed; 0: rows have every one from the first on
   std::int64_t values = 0;  // where those of a window begin in shared memory
-  MemoryId next;            // of the tile's rows: the last entry that is not yet taken
+  MemoryId next;            // of the tile's rows: the last listed entry that is not yet taken
   MemoryId offsets;         // ascending
   Ex counted, listed;
 
@@ -81,9 +81,10 @@ class Tiles {
       highest_ = builder_.array("highest_of", Type::kF32, 2 * most, true);
       total_ = builder_.array("total_of", Type::kF32, 2 * most, true);
     }
-    for (Far& far : far_) far.next = builder_.array("next_of", Type::kI64, 2 * most, true);
-    parity_ = builder_.variable("parity", builder_.i64(0));
-    window_at_ = builder_.variable("window_at", builder_.i64(0));
+    for (Far& far : far_) {
+      if (!far.dense()) far.next = builder_.array("next_of", Type::kI64, 2 * most, true);
+    }
+    if (leaves()) parity_ = builder_.variable("parity", builder_.i64(0));
     if (!solves_) return;
     near_weights_ = builder_.array("near_weights", Type::kF32, kChunk * kChunk, true);
     near_from_ = builder_.array("near_from", Type::kI64, kChunk, true);
@@ -118,7 +119,6 @@ class Tiles {
 
   // The number of the last listed entry of row i, -1 where it has none.
   Ex last_entry(const Far& far, Ex i) {
-    if (far.dense()) return i - (1 + far.first_offset());
     const Var count = builder_.variable("entries", builder_.i64(0));
     builder_.loop(
         "number", frame_.lane, far.listed, builder_.i64(32), LoopKind::kSerial, [&](Ex number) {
@@ -129,6 +129,12 @@ class Tiles {
 
   // ---- what a row is left with ------------------------------------------------------------------
 
+  // Whether a row is left with more than its sums. Where it has every offset, the next entry is the
+  // first one that the next window has.
+  bool leaves() const {
+    return frame_.softmax() ||
+           std::any_of(far_.begin(), far_.end(), [](const Far& far) { return !far.dense(); });
+  }
   Ex here(Ex r) const { return parity_ * staging_.tile_rows + r; }
   Ex there(Ex r) const { return (builder_.i64(1) - parity_) * staging_.tile_rows + r; }
 
@@ -145,11 +151,19 @@ class Tiles {
     return mixer;
   }
 
+  // The last entry of row i that is not yet taken, below 0 where there is none; of those that every
+  // row has, none beyond the window from `base` on.
+  Var next_entry(const Far& far, Ex r, Ex i, Ex base) {
+    if (!far.dense()) return builder_.variable("next", builder_.load(far.next, here(r)));
+    const Ex first = builder_.call(Helper::kMaximum, {builder_.i64(1), base});
+    return builder_.variable("next", i - far.first_offset() - first);
+  }
+
   // By one lane, for the whole warp.
   void leave(Ex at, const std::vector<Ex>& next, Ex highest, Ex total) {
     builder_.when(equal(frame_.lane, builder_.i64(0)), [&] {
       for (std::size_t side = 0; side < far_.size(); ++side) {
-        builder_.store(far_[side].next, at, next[side]);
+        if (!far_[side].dense()) builder_.store(far_[side].next, at, next[side]);
       }
       if (!frame_.softmax()) return;
       builder_.store(highest_, at, highest);
@@ -182,10 +196,13 @@ class Tiles {
     const Ex before = (frame_.start + (kChunk - 1)) / kChunk * kChunk;
     const Ex end = solves_ ? tile : tile + size;
     const Ex from = builder_.let("from", builder_.i64(0) - before);
-    builder_.when(from < end, [&] { fetch(from, end, window_at_); });
+    builder_.when(from < end, [&] { fetch(from, end, builder_.i64(0)); });
     builder_.invoke("close_batch", {});
+    // Which of the two windows is shown.
+    const Var shown = builder_.variable("shown", builder_.i64(0));
     builder_.loop("window", from, end, builder_.i64(kChunk), LoopKind::kSerial, [&](Ex window) {
-      const Ex other = builder_.let("other_at", builder_.i64(window_size_) - window_at_);
+      window_at_ = builder_.let("window_at", Ex(shown) * window_size_);
+      const Ex other = builder_.let("other_at", (builder_.i64(1) - shown) * window_size_);
       const Ex next = builder_.let("next_window", window + kChunk);
       builder_.when(next < end, [&] { fetch(next, end, other); });
       builder_.invoke("close_batch", {});
@@ -193,9 +210,11 @@ class Tiles {
       builder_.barrier();
       show(window, builder_.i64(0), size);
       builder_.barrier();
-      builder_.assign(window_at_, other);
+      builder_.assign(shown, builder_.i64(1) - shown);
     });
-    builder_.assign(window_at_, builder_.i64(0));
+    // The last one was closed with nothing in it.
+    builder_.invoke("await_batches<0>", {});
+    window_at_ = builder_.i64(0);
     if (!solves_) {
       each_row(builder_.i64(0), size, [&](Ex r) { finish_row(r); });
       return builder_.barrier();
@@ -209,8 +228,10 @@ class Tiles {
     const Ex i = builder_.let("i", frame_.start + token + 1);
     frame_.each_channel([&](Ex d, Ex) { builder_.store(sums_, r * dim_ + d, builder_.f32(0)); });
     std::vector<Ex> next;
-    for (const Far& far : far_) next.push_back(builder_.let("last", last_entry(far, i)));
-    leave(here(r), next, builder_.lowest_score(), builder_.f32(0));
+    for (const Far& far : far_) {
+      next.push_back(far.dense() ? Ex() : builder_.let("last", last_entry(far, i)));
+    }
+    if (leaves()) leave(here(r), next, builder_.lowest_score(), builder_.f32(0));
     std::optional<Ex> more;
     for (const Far& far : far_) {
       if (far.dense()) continue;
@@ -303,31 +324,34 @@ class Tiles {
       const Var reads = builder_.variable("reads", builder_.truth(false));
       std::vector<Var> next;
       for (const Far& far : far_) {
-        next.push_back(builder_.variable("next", builder_.load(far.next, here(r))));
+        next.push_back(next_entry(far, r, i, base));
+        if (far.dense()) {
+          builder_.assign(reads, either(reads, Ex(next.back()) >= 0));
+          continue;
+        }
         builder_.when(Ex(next.back()) >= 0, [&] {
           builder_.assign(reads, either(reads, i - offset(far, next.back()) < base + kChunk));
         });
       }
-      builder_.when(
-          reads,
-          [&] {
-            Mixer mixer = resume(r, token);
-            for (std::size_t side = 0; side < far_.size(); ++side) {
-              take_entries(mixer, far_[side], i, base, next[side]);
-            }
-            keep_sums(mixer, r, false);
-            leave(there(r), {next.begin(), next.end()}, mixer.highest, mixer.total);
-          },
-          [&] {
-            Ex highest, total;
-            if (frame_.softmax()) {
-              highest = builder_.load(highest_, here(r));
-              total = builder_.load(total_, here(r));
-            }
-            leave(there(r), {next.begin(), next.end()}, highest, total);
-          });
+      const auto take = [&] {
+        Mixer mixer = resume(r, token);
+        for (std::size_t side = 0; side < far_.size(); ++side) {
+          take_entries(mixer, far_[side], i, base, next[side]);
+        }
+        keep_sums(mixer, r, false);
+        if (leaves()) leave(there(r), {next.begin(), next.end()}, mixer.highest, mixer.total);
+      };
+      if (!leaves()) return builder_.when(reads, take);
+      builder_.when(reads, take, [&] {
+        Ex highest, total;
+        if (frame_.softmax()) {
+          highest = builder_.load(highest_, here(r));
+          total = builder_.load(total_, here(r));
+        }
+        leave(there(r), {next.begin(), next.end()}, highest, total);
+      });
     });
-    builder_.assign(parity_, builder_.i64(1) - parity_);
+    if (leaves()) builder_.assign(parity_, builder_.i64(1) - parity_);
   }
 
   void finish_row(Ex r) {
@@ -367,8 +391,7 @@ class Tiles {
     const Ex base = builder_.let("chunk_from", frame_.start + first + 1);
     if (staging_.far_a) {
       const Far& inputs = far_.front();
-      const Var next = builder_.variable("next", builder_.load(inputs.next, here(r)));
-      take_entries(mixer, inputs, i, base, next);
+      take_entries(mixer, inputs, i, base, next_entry(inputs, r, i, base));
     } else if (!frame_.a.plan->empty()) {
       mixer.begin_side(frame_.a);
       mixer.take(
@@ -391,8 +414,7 @@ class Tiles {
           });
         }};
     const Far& outputs = far_.back();
-    const Var next = builder_.variable("next", builder_.load(outputs.next, here(r)));
-    take_entries(mixer, outputs, i, base, next, &near_entries);
+    take_entries(mixer, outputs, i, base, next_entry(outputs, r, i, base), &near_entries);
     mixer.finish();
     keep_sums(mixer, r, true);
     const Ex weight =
@@ -432,7 +454,7 @@ class Tiles {
   MemoryId highest_, total_;  // twice a tile's rows, like Far::next
   Var parity_;
   std::int64_t window_size_ = 0;
-  Var window_at_;  // of the window that is shown
+  Ex window_at_;  // of the window that is shown
   MemoryId near_weights_, near_from_;
 };
 

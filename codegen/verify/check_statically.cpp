@@ -134,31 +134,54 @@ class Layer {
     for (const verify::Divergence& divergence : uniformity.divergences) {
       families[0].findings.push_back({"barriers", false, divergence.sentence, divergence.at});
     }
-    verify::BoundsResult bounds =
-        verify::check_bounds(lifted, entry_, launch, facts, prover_, execution.trace);
-    families.push_back({"bounds", std::move(bounds.findings),
-                        count(bounds.accesses, "access", "accesses") +
-                            " in the shapes of the manifest, axis by axis"});
-    verify::RacesResult races =
-        verify::check_races(lifted, launch, facts, prover_, execution.trace);
-    families.push_back(
-        {"races", std::move(races.findings),
-         count(races.pairs, "pair", "pairs") + " of accesses that no barrier separates"});
-    verify::CoverageResult initialised =
-        verify::check_initialised(lifted, launch, facts, prover_, execution.trace);
-    families.push_back(
-        {"initialised", std::move(initialised.findings),
-         count(initialised.looked_at, "read", "reads") + " of what a write has filled before"});
-    verify::CoverageResult outputs =
-        verify::check_outputs(lifted, entry_, launch, facts, prover_, execution.trace);
-    families.push_back({"outputs", std::move(outputs.findings),
-                        count(outputs.looked_at, "buffer", "buffers") +
-                            " with every element written once: writes never meet, and each has a "
-                            "witness"});
+    for (const char* name : {"bounds", "races", "initialised", "outputs"}) {
+      families.push_back({name, {}, ""});
+      families.back().asked = false;
+    }
     for (const Finding& finding : execution.findings) {
       family(families, finding.obligation).findings.push_back(finding);
     }
-    for (const Family& each : families) conclude(each.name, each.findings, each.method);
+    const auto take = [&](const std::string& name, std::vector<Finding> findings,
+                          std::string method) {
+      Family& taken = family(families, name);
+      taken.asked = true;
+      taken.method = std::move(method);
+      taken.findings.insert(taken.findings.begin(), findings.begin(), findings.end());
+    };
+    const auto ends = [&] {
+      return options_.until_a_failure &&
+             std::any_of(families.begin(), families.end(),
+                         [](const Family& each) { return !each.findings.empty(); });
+    };
+    if (!ends()) {
+      verify::BoundsResult bounds =
+          verify::check_bounds(lifted, entry_, launch, facts, prover_, execution.trace);
+      take("bounds", std::move(bounds.findings),
+           count(bounds.accesses, "access", "accesses") +
+               " in the shapes of the manifest, axis by axis");
+    }
+    if (!ends()) {
+      verify::RacesResult races =
+          verify::check_races(lifted, launch, facts, prover_, execution.trace);
+      take("races", std::move(races.findings),
+           count(races.pairs, "pair", "pairs") + " of accesses that no barrier separates");
+    }
+    if (!ends()) {
+      verify::CoverageResult initialised =
+          verify::check_initialised(lifted, launch, facts, prover_, execution.trace);
+      take("initialised", std::move(initialised.findings),
+           count(initialised.looked_at, "read", "reads") + " of what a write has filled before");
+    }
+    if (!ends()) {
+      verify::CoverageResult outputs =
+          verify::check_outputs(lifted, entry_, launch, facts, prover_, execution.trace);
+      take("outputs", std::move(outputs.findings),
+           count(outputs.looked_at, "buffer", "buffers") +
+               " with every element written once: writes never meet, and each has a witness");
+    }
+    for (const Family& each : families) {
+      if (each.asked || !each.findings.empty()) conclude(each.name, each.findings, each.method);
+    }
   }
 
   // What is asked of a text under one name.
@@ -166,6 +189,7 @@ class Layer {
     std::string name;
     std::vector<Finding> findings;
     std::string method;
+    bool asked = true;
   };
   static Family& family(std::vector<Family>& families, const std::string& name) {
     const auto found = std::find_if(families.begin(), families.end(),

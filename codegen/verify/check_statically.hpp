@@ -42,6 +42,8 @@ struct StaticReport {
 struct StaticOptions {
   std::uint64_t resource_limit = 3'000'000;  // of the solver, per question
   bool keep_scripts = false;
+  // Ask no further after an obligation that is not met: enough to know that a text is not verified.
+  bool until_a_failure = false;
   // Launches of a few tokens are replayed on numbers, up to so many operations of single threads:
   // what goes wrong in one is rejected, not just undecided.
   std::int64_t replay_work = 200'000'000;

@@ -85,6 +85,14 @@ class Initialised {
       if (!write.started) own_iterations(read, write, place, suffix, known, ways);
       if (write.order < read.order && !meets(write, read, -1)) {
         take(other_thread(write, place, read.barrier_loops, suffix), always_so);
+        for (const int id : write.barrier_loops) {
+          const Loop& loop = trace_.loops[static_cast<std::size_t>(id)];
+          const bool left = !within({id}, read.barrier_loops);
+          if (!left || !within(loop.outer, read.barrier_loops) || !alternates(write, loop))
+            continue;
+          take(other_thread(write, place, read.barrier_loops, suffix + "l", Iteration{id, true}),
+               always_so);
+        }
       }
       for (std::size_t depth = 0; depth < read.barrier_loops.size(); ++depth) {
         const std::vector<int> outer(
@@ -96,11 +104,14 @@ class Initialised {
           continue;
         }
         const std::string name = suffix + "e" + std::to_string(depth);
+        const Term mine = facts_.term(Polynomial::atom(loop.counter));
+        append(known, facts_.context(read.path, {mine}));
+        if (alternates(write, loop)) {
+          take(other_thread(write, place, outer, name + "b", Iteration{around, false}), always_so);
+        }
         const std::optional<Witness> found = other_thread(write, place, outer, name);
         if (!found) continue;
         // In an earlier iteration: its number is the value that the witness solved for.
-        const Term mine = facts_.term(Polynomial::atom(loop.counter));
-        append(known, facts_.context(read.path, {mine}));
         take(found, found->counter.at(around) < mine);
       }
     }
@@ -129,6 +140,16 @@ class Initialised {
     append(known, facts_.context(read.path, {mine}));
     append(known, found->assumed);
     ways.push_back(conjunction({found->required, found->counter.at(shared.front()) < mine}));
+  }
+
+  // Whether the write goes by what an iteration leaves to the next one, so that no number of an
+  // iteration can be solved for.
+  static bool alternates(const verify::Access& write, const Loop& loop) {
+    return std::any_of(loop.changed.begin(), loop.changed.end(), [&](const Changed& each) {
+      return !each.first_round &&
+             std::any_of(write.digits.begin(), write.digits.end(),
+                         [&](const Polynomial& digit) { return digit.mentions(each.head); });
+    });
   }
 
   // Whether control may pass from the write to the read without a barrier, through the next
@@ -164,12 +185,13 @@ class Initialised {
 
   std::optional<Witness> other_thread(const verify::Access& write, const std::vector<Term>& place,
                                       const std::vector<int>& shared_loops,
-                                      const std::string& suffix) {
+                                      const std::string& suffix,
+                                      std::optional<Iteration> iteration = std::nullopt) {
     const std::vector<int> loops = common_prefix(shared_loops, write.barrier_loops);
     const Common fixed = [&](const Atom& atom) {
       return atom.sharing != Sharing::kThread && within(atom.loops, loops);
     };
-    return witness(facts_, trace_, launch_, write, place, fixed, loops, suffix);
+    return witness(facts_, trace_, launch_, write, place, fixed, loops, suffix, iteration);
   }
 
   const Lifted& lifted_;
@@ -303,6 +325,7 @@ class Outputs {
     append(known, b.known);
     append(known, risen(facts_, trace_, first, second, here));
     append(known, risen(facts_, trace_, second, first, there));
+    if (&first == &second) append(known, steps_apart(facts_, trace_, first, here, there));
     append(known, shared_by_warp(facts_, trace_, a, b, launch_.warp, here, there,
                                  [](int) { return false; }));
     if (&first == &second) {

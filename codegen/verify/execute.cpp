@@ -67,7 +67,11 @@ void Execution::statement(const ir::Statement& statement) {
   if (recording_) ++order_;
   at_ = lifted_.place(statement);
   match(
-      statement.node, [](const ir::Comment&) {}, [](const ir::Declare&) {},
+      statement.node, [](const ir::Comment&) {},
+      [&](const ir::Declare& node) {
+        const ir::Array& array = kernel()[node.array];
+        if (array.from) integer(*array.from);
+      },
       [&](const ir::Define& node) {
         value_of(node.variable) = named(evaluate(node.value), kernel()[node.variable].name);
       },

@@ -92,10 +92,24 @@ std::optional<Term> substituted(const Term& term, const std::map<std::string, Te
       const auto value = values.find(term.name());
       return value == values.end() ? term : value->second;
     }
+    // A number or another variable may stand for a factor.
+    Integer coefficient(1);
+    std::vector<std::string> product;
     for (const std::string& factor : factors) {
-      if (values.count(factor) != 0) return std::nullopt;
+      const auto value = values.find(factor);
+      if (value == values.end()) {
+        product.push_back(factor);
+      } else if (value->second.operation() == Operation::kVariable) {
+        for (std::string& each : factors_of(value->second.name())) product.push_back(each);
+      } else if (value->second.operation() == Operation::kConstant) {
+        coefficient = coefficient * value->second.value();
+      } else {
+        return std::nullopt;
+      }
     }
-    return term;
+    if (product.empty() || coefficient.sign() == 0) return Term(coefficient);
+    const Term moved = Term::variable(product_of(std::move(product)));
+    return coefficient == Integer(1) ? moved : Term(coefficient) * moved;
   }
   if (term.operands().empty()) return term;
   std::vector<Term> operands;

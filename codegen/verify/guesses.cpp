@@ -75,6 +75,7 @@ std::vector<Execution::Candidate> Execution::candidates(const LoopText& text) {
     at_most({{v, 1}}, entry(v), "entry");
     at_most({{v, -1}}, Polynomial() - entry(v), "entry");
     const bool falls = inside.counts_down(kernel(), v);
+    if (const auto flips = inside.flips(kernel(), v)) at_most({{v, 1}}, *flips, "flips");
     for (const std::int64_t modulus : inside.reads.moduli) {
       at_most({{v, 1}}, modulus - 1, "modulo" + std::to_string(modulus));
     }

@@ -106,6 +106,29 @@ std::vector<Term> risen(const Facts& facts, const Trace& trace, const Access& ac
   return result;
 }
 
+std::vector<Term> steps_apart(const Facts& facts, const Trace& trace, const Access& access,
+                              const Renaming& here, const Renaming& there) {
+  std::vector<Term> result;
+  for (const int id : loops_of(access)) {
+    const Loop& loop = trace.loops[static_cast<std::size_t>(id)];
+    if (!loop.counted || loop.step.constant()) continue;
+    const Polynomial counter = Polynomial::atom(loop.counter);
+    const Term step = facts.term(loop.step);
+    if (renamed(step, here).text() != step.text() || renamed(step, there).text() != step.text())
+      continue;
+    for (const auto& [first, second] : {std::pair{&here, &there}, std::pair{&there, &here}}) {
+      // c < d gives s c + s <= s d, for s >= 0.
+      const Term c = renamed(facts.term(counter), *first);
+      const Term d = renamed(facts.term(counter), *second);
+      const Term way = renamed(facts.term(loop.step * counter), *first);
+      const Term further = renamed(facts.term(loop.step * counter), *second);
+      result.push_back(implies(conjunction({step >= 0, c < d}), way + step <= further));
+      result.push_back(implies(equal(c, d), equal(way, further)));
+    }
+  }
+  return result;
+}
+
 std::vector<Reach> reachable(const Trace& trace, int segment) {
   std::vector<Reach> found = {{segment, {}}};
   for (std::size_t next = 0; next < found.size(); ++next) {

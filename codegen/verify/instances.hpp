@@ -53,6 +53,10 @@ std::vector<int> loops_of(const Access& access);
 std::vector<Term> risen(const Facts& facts, const Trace& trace, const Access& access,
                         const Access& later, const Renaming& rename);
 
+// Of loops whose step is an argument: a later iteration is further on by a step at least.
+std::vector<Term> steps_apart(const Facts& facts, const Trace& trace, const Access& access,
+                              const Renaming& here, const Renaming& there);
+
 // From which stretch of code control may reach another without a barrier between, and through
 // later iterations of which loops.
 struct Reach {

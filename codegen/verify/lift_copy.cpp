@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What staging_prelude.cuh adds to the language: shared memory whose length the launch decides, and
 // vectors that are moved at once or behind the thread's back.
+#include <algorithm>
+
 #include "codegen/verify/lift_statement.hpp"
 
 namespace heddle::verify {
@@ -53,6 +55,43 @@ void StatementReader::dynamic_array(Body& statements) {
   ir::Array array{name, Type::kF32, 0, /*shared=*/true};
   array.dynamic = true;
   array.element = real ? ElementType::kF32 : ElementType::kBF16;
+  lifted_.kernel.arrays.push_back(array);
+  const ir::ArrayId id{static_cast<std::int32_t>(lifted_.kernel.arrays.size() - 1)};
+  declare(name, ir::MemoryId(id), at);
+  add(statements, ir::Declare{id});
+}
+
+// float* const sums = reinterpret_cast<float*>(staged + sums_at);
+// From here on the dynamic array ends where this one begins: each is an array of its own.
+void StatementReader::rest_of_dynamic_array(Body& statements) {
+  const TextPlace at = peek().at;
+  for (const char* part : {"float", "*", "const"}) expect(part);
+  const std::string name = expect_name();
+  for (const char* part : {"=", "reinterpret_cast", "<", "float", "*", ">", "("}) expect(part);
+  const std::size_t from_begin = at_;
+  const std::optional<ir::VectorAt> from = vector_place(false);
+  for (const char* part : {")", ";"}) expect(part);
+  not_itself(name, from_begin);
+  if (failed() || !from) return;
+  const ir::ArrayId* whole = std::get_if<ir::ArrayId>(&from->memory);
+  if (whole == nullptr || !lifted_.kernel[*whole].dynamic || lifted_.kernel[*whole].from) {
+    return fail(at, "only the end of the dynamic array has another type");
+  }
+  for (const ir::Array& other : lifted_.kernel.arrays) {
+    if (other.from) return fail(at, "the dynamic array has one end");
+  }
+  const auto untouched = [](const ir::Statement& each) {
+    return std::holds_alternative<ir::Comment>(each.node) ||
+           std::holds_alternative<ir::Define>(each.node) ||
+           std::holds_alternative<ir::Declare>(each.node);
+  };
+  if (scopes_.size() != 2 || !std::all_of(statements.begin(), statements.end(), untouched)) {
+    return fail(at, "the dynamic array is cut at the top of a kernel");
+  }
+  ir::Array array{name, Type::kF32, 0, /*shared=*/true};
+  array.dynamic = true;
+  array.element = ElementType::kF32;
+  array.from = from->at;
   lifted_.kernel.arrays.push_back(array);
   const ir::ArrayId id{static_cast<std::int32_t>(lifted_.kernel.arrays.size() - 1)};
   declare(name, ir::MemoryId(id), at);
@@ -123,8 +162,8 @@ void StatementReader::copy(Body& statements, bool starts, TextPlace at) {
   for (const ir::VectorAt* place : {&*to, &*from}) {
     // A buffer begins where the manifest says, the dynamic array at a multiple of sixteen bytes.
     const ir::ArrayId* array = std::get_if<ir::ArrayId>(&place->memory);
-    const bool aligned =
-        array != nullptr ? kernel[*array].dynamic : count == 1 || bytes <= entry_.alignment;
+    const bool aligned = array != nullptr ? kernel[*array].dynamic && !kernel[*array].from
+                                          : count == 1 || bytes <= entry_.alignment;
     if (!aligned) return fail(at, "it is not known that vectors begin here");
   }
   const ir::ArrayId* array = std::get_if<ir::ArrayId>(&to->memory);

@@ -75,6 +75,7 @@ void StatementReader::statement(Body& statements) {
   if (accept("__shared__")) return array(statements, true);
   if (is("extern")) return dynamic_array(statements);
   if (moves_vectors()) return move(statements);
+  if (is("float") && is("*", 1)) return rest_of_dynamic_array(statements);
   if (is("const") || is("Index") || is("float") || is("bool")) return declaration(statements);
   if (token.kind == TokenKind::kName) return change(statements);
   fail(token.at, "no kernel of heddle has such a statement");

@@ -49,6 +49,7 @@ class StatementReader : public ExpressionReader {
   void while_loop(ir::Body& statements);
   void branch(ir::Body& statements);
   void dynamic_array(ir::Body& statements);
+  void rest_of_dynamic_array(ir::Body& statements);
   bool moves_vectors() const;
   void move(ir::Body& statements);
   std::optional<ir::VectorAt> vector_place(bool writes);

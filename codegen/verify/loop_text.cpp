@@ -104,6 +104,20 @@ bool LoopReads::counts_down(const ir::Kernel& kernel, ir::VariableId id) const {
   return steps_by(*this, kernel, id, ir::BinaryOperator::kSubtract);
 }
 
+std::optional<std::int64_t> LoopReads::flips(const ir::Kernel& kernel, ir::VariableId id) const {
+  for (const auto& [variable, value] : assigned) {
+    const auto* flip = std::get_if<ir::Binary>(&kernel[value].node);
+    if (variable.index != id.index || flip == nullptr) continue;
+    const auto* literal = std::get_if<ir::IntegerLiteral>(&kernel[flip->left].node);
+    const auto* before = std::get_if<ir::Read>(&kernel[flip->right].node);
+    if (flip->op == ir::BinaryOperator::kSubtract && literal != nullptr && before != nullptr &&
+        before->variable.index == id.index) {
+      return literal->value;
+    }
+  }
+  return std::nullopt;
+}
+
 namespace {
 
 bool holds_coefficients(const ir::Kernel& kernel, ir::MemoryId memory) {

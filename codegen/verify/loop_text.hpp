@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <utility>
 #include <vector>
@@ -30,6 +31,8 @@ struct LoopReads {
   // Whether every assignment adds (takes away) a literal >= 1.
   bool counts_up(const ir::Kernel& kernel, ir::VariableId id) const;
   bool counts_down(const ir::Kernel& kernel, ir::VariableId id) const;
+  // The literal that one assignment or another takes the variable from: c in v = c - v.
+  std::optional<std::int64_t> flips(const ir::Kernel& kernel, ir::VariableId id) const;
 };
 void collect(const ir::Kernel& kernel, const ir::Body& statements, LoopReads& text);
 

@@ -129,11 +129,12 @@ void Execution::loop(LoopText text) {
     begin = integer(text.counted->begin);
     end = integer(text.counted->end);
     step = integer(text.counted->step);
+    loop.begin = begin;
+    loop.end = end;
     loop.step = step;
-    const std::optional<Integer> constant = step.constant();
-    if (!constant || constant->sign() <= 0) {
+    if (!proves(path_, facts_.term(step) >= 1, "a loop steps on")) {
       if (recording_) {
-        findings.push_back({"arithmetic", false, "this step is not a positive number",
+        findings.push_back({"arithmetic", false, "it is not proved that this step is positive",
                             lifted_.place(*text.statement)});
       }
       step = loop.step = Polynomial(1);
@@ -152,6 +153,7 @@ void Execution::loop(LoopText text) {
   }
   const int plain = loop.barrier ? 0 : 1;
   std::vector<Candidate> invariants;
+  std::vector<Changed> heads;
 
   // One iteration, any one; afterwards the state and the path are those of its end.
   const auto iterate = [&] {
@@ -165,17 +167,32 @@ void Execution::loop(LoopText text) {
       // The end bounds the counter by numbers, too.
       const auto first = facts_.interval(begin);
       const auto last = facts_.interval(end);
-      if (first && last) {
+      if (first && last && step.constant()) {
         facts_[counter].high =
             std::max(Integer(0), floor_div(last->high - Integer(1) - first->low, *step.constant()));
       }
       // With one iteration at most the counter is no unknown.
       const bool once = facts_[counter].high && facts_[counter].high->sign() == 0;
-      const Polynomial value = once ? begin : begin + step * Polynomial::atom(counter);
+      Polynomial value = once ? begin : begin + step * Polynomial::atom(counter);
+      if (!once && !step.constant()) {
+        // A product gets a name, so that it may stand in others.
+        const Term product = facts_.term(value);
+        loop.value = total(kernel()[text.counted->variable].name, {product});
+        facts_.add(loop.value, nullptr, equal(facts_.term(Polynomial::atom(loop.value)), product));
+        value = Polynomial::atom(loop.value);
+      }
       if (once) {
         facts_.add(counter, nullptr, facts_.term(Polynomial::atom(counter)) <= 0);
       }
       facts_.add(counter, nullptr, facts_.term(Polynomial::atom(counter)) >= 0);
+      // The first iteration begins with what was there before.
+      for (const Changed& each : heads) {
+        if (!loop.barrier) break;
+        facts_.add(
+            each.head, before,
+            implies(equal(facts_.term(Polynomial::atom(counter)), 0),
+                    equal(facts_.term(Polynomial::atom(each.head)), facts_.term(each.entry))));
+      }
       // There may be no iteration at all, so this is no fact about the counter: what is found out
       // in the body holds under it.
       path_ = extend(path_, facts_.term(value) < facts_.term(end));
@@ -208,7 +225,7 @@ void Execution::loop(LoopText text) {
   while (!invariants.empty()) {
     const std::size_t count = invariants.size();
     plain_loops_ += plain;
-    forget(text, "_");
+    heads = forget(text, "_");
     plain_loops_ -= plain;
     assume(invariants, /*linked=*/false);
     iterate();
@@ -231,7 +248,7 @@ void Execution::loop(LoopText text) {
     }
     const int head_segment = segment_;
     plain_loops_ += plain;
-    loop.changed = forget(text, "_");
+    heads = loop.changed = forget(text, "_");
     plain_loops_ -= plain;
     assume(invariants, /*linked=*/false);
     iterate();

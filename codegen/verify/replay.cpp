@@ -75,6 +75,27 @@ class Block {
     }
     return MemoryRecord(options);
   }
+  // The dynamic array ends where this one begins.
+  void cut(ir::ArrayId end, std::int64_t from, const ir::Statement& statement) {
+    for (std::size_t index = 0; index < kernel_.arrays.size(); ++index) {
+      const ir::Array& whole = kernel_.arrays[index];
+      if (!whole.dynamic || whole.from) continue;
+      const std::int64_t size = whole.element == ElementType::kBF16 ? 2 : 4;
+      if (from < 0 || from * size > launch_.dynamic_bytes || from * size % 4 != 0) {
+        violates("bounds", "the end of " + whole.name + " begins outside of it",
+                 lifted_.place(statement));
+      }
+      const auto record = [](const ir::Array& array, std::int64_t length) {
+        MemoryRecord::Options options;
+        options.name = array.name;
+        options.length = length;
+        return MemoryRecord(options);
+      };
+      arrays_[index][0] = record(whole, from);
+      arrays_[static_cast<std::size_t>(end.index)][0] =
+          record(kernel_[end], (launch_.dynamic_bytes - from * size) / 4);
+    }
+  }
   Lanes room(Type type) const {
     Lanes lanes;
     if (type == Type::kF32) lanes.real.assign(threads_, 0.0f);
@@ -329,6 +350,7 @@ class Block {
         statement.node, [](const ir::Comment&) {},
         [&](const ir::Declare& node) {
           const ir::Array& array = kernel_[node.array];
+          if (array.from) return cut(node.array, evaluate(*array.from, mask).whole[0], statement);
           if (array.shared) return;
           each(mask, [&](std::size_t t) {
             arrays_[static_cast<std::size_t>(node.array.index)][t] = record_of(array);

@@ -33,7 +33,10 @@ struct Loop {
   bool barrier = false;          // has one inside: its iterations are common to the block
   bool counted = false;          // a for loop
   AtomId counter = -1;           // counted: the number of the iteration, from 0
+  Polynomial begin;              // counted: of the first iteration
+  Polynomial end;                // counted: below it all iterations stay
   Polynomial step;               // counted: between iterations
+  AtomId value = -1;             // where the step is no number: the variable that counts
   std::vector<int> outer;        // ids of the loops with barriers around it
   Path entry;                    // where the loop stands
   Path inside;                   // in an iteration

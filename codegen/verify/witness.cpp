@@ -9,17 +9,20 @@ namespace {
 class Search {
  public:
   Search(const Facts& facts, const Trace& trace, const Launch& launch, const Access& write,
-         const Common& fixed, const std::vector<int>& fixed_loops, const std::string& suffix)
+         const Common& fixed, const std::vector<int>& fixed_loops, const std::string& suffix,
+         std::optional<Iteration> iteration)
       : facts_(facts),
         trace_(trace),
         launch_(launch),
         write_(write),
         fixed_(fixed),
         suffix_(suffix),
+        iteration_(iteration),
         rename_(renaming(facts, fixed, suffix)) {
     for (const int id : loops_of(write)) {
       if (std::count(fixed_loops.begin(), fixed_loops.end(), id) == 0) own_loops_.push_back(id);
     }
+    if (iteration_) follow_on();
   }
 
   std::optional<Witness> run(const std::vector<Term>& place) {
@@ -75,8 +78,50 @@ class Search {
            (free(id) && counting(id, &around) != nullptr);
   }
 
+  // The number of the iteration, and that what the block has at its end is what the next one begins
+  // with, or what the loop leaves.
+  void follow_on() {
+    const Loop& around = loop(iteration_->loop);
+    Term exists = facts_.term(Polynomial::atom(around.counter)) >= 1;
+    Term number = facts_.term(Polynomial::atom(around.counter)) - Term(1);
+    if (iteration_->last) {
+      number = Term::variable("last" + suffix_);
+      exists = facts_.term(around.begin) < facts_.term(around.end);
+    }
+    values_.emplace(name(around.counter), number);
+    const auto of_block = [&](const Term& term) {
+      std::set<std::string> names;
+      collect_factors(term, names);
+      return std::all_of(names.begin(), names.end(), [&](const std::string& each) {
+        return facts_[facts_.find(each)].sharing != Sharing::kThread;
+      });
+    };
+    const auto holds = [&](const Term& here) {
+      const std::optional<Term> term = substituted(here, values_);
+      if (term) assumed_.push_back(implies(exists, *term));
+    };
+    if (iteration_->last) {
+      // begin + step last < end <= begin + step (last + 1)
+      const Term at =
+          own(facts_.term(around.begin + around.step * Polynomial::atom(around.counter)));
+      const Term end = own(facts_.term(around.end));
+      holds(conjunction({own(facts_.term(Polynomial::atom(around.counter))) >= 0, at < end,
+                         end <= at + own(facts_.term(around.step))}));
+    }
+    for (const Changed& each : around.changed) {
+      const Term end = facts_.term(each.end);
+      const Term next = facts_.term(Polynomial::atom(iteration_->last ? each.exit : each.head));
+      if (facts_[each.head].sharing != Sharing::kBlock || !of_block(end)) continue;
+      holds(equal(own(end), next));
+      for (const Term& fact : facts_.context(around.inside, {end})) {
+        if (of_block(fact)) holds(own(fact));
+      }
+    }
+  }
+
   // With what runs round a ring as it is the first time.
   Polynomial in_first_round(Polynomial digit) const {
+    if (iteration_) return digit;
     for (const int id : own_loops_) {
       for (const Changed& each : loop(id).changed) {
         if (!each.first_round) continue;
@@ -90,12 +135,30 @@ class Search {
     return digit;
   }
 
+  // From 0 on, by an argument.
+  bool whole_steps(const Loop& around) const {
+    const std::set<AtomId> atoms = around.step.atoms();
+    const bool argument = atoms.size() == 1 && around.step == Polynomial::atom(*atoms.begin()) &&
+                          facts_[*atoms.begin()].sharing == Sharing::kLaunch &&
+                          !free(*atoms.begin());
+    return argument && around.begin == Polynomial();
+  }
+
   // Chooses values so that the digit becomes `place`, if it can.
   void solve(const Polynomial& written, const Term& place) {
     const Polynomial digit = in_first_round(written);
     if (solve_backwards(digit, place)) return;
     std::vector<std::pair<Integer, AtomId>> strides;
     Polynomial settled = digit;
+    const Loop* wide = nullptr;  // a loop whose step is an argument
+    for (const int id : own_loops_) {
+      const Loop& around = loop(id);
+      if (around.value < 0 || digit.coefficient(around.value) != Integer(1)) continue;
+      if (wide != nullptr || values_.count(name(around.counter)) != 0 || !whole_steps(around))
+        return;
+      wide = &around;
+      settled = settled - Polynomial::atom(around.value);
+    }
     for (const auto& [monomial, coefficient] : digit.terms()) {
       if (monomial.size() != 1 || coefficient.sign() <= 0 || !ours(monomial[0]) ||
           values_.count(name(monomial[0])) != 0) {
@@ -110,6 +173,23 @@ class Search {
     const std::optional<Term> known = substituted(own(facts_.term(settled)), values_);
     if (!known) return;
     Term rest = place - *known;
+    if (wide != nullptr) {
+      // rest = s whole + remainder, and what of products is not seen: s whole is at least s, or at
+      // most -s, where whole is not 0.
+      const std::string number = std::to_string(values_.size()) + suffix_;
+      const Term whole = Term::variable("whole" + number);
+      const Term remainder = Term::variable("rest" + number);
+      const Term s = facts_.term(wide->step);
+      for (const Term& fact : facts_.context(nullptr, {s})) assumed_.push_back(fact);
+      const Term product = Term::variable(product_of({s.name(), whole.name()}));
+      assumed_.push_back(
+          implies(s >= 1, conjunction({equal(rest, product + remainder), remainder >= 0,
+                                       remainder < s, implies(whole >= 1, product >= s),
+                                       implies(whole <= Term(-1), product + s <= 0)})));
+      values_.emplace(name(wide->counter), whole);
+      values_.emplace(name(wide->value), product);
+      rest = remainder;
+    }
     for (std::size_t index = 0; index < strides.size(); ++index) {
       const auto& [stride, atom] = strides[index];
       if (index + 1 == strides.size() && stride == Integer(1)) {
@@ -322,6 +402,7 @@ class Search {
   const Access& write_;
   const Common& fixed_;
   const std::string& suffix_;
+  std::optional<Iteration> iteration_;
   Renaming rename_;
   std::vector<int> own_loops_;
   std::map<std::string, Term> values_;
@@ -334,8 +415,8 @@ class Search {
 std::optional<Witness> witness(const Facts& facts, const Trace& trace, const Launch& launch,
                                const Access& write, const std::vector<Term>& place,
                                const Common& fixed, const std::vector<int>& fixed_loops,
-                               const std::string& suffix) {
-  return Search(facts, trace, launch, write, fixed, fixed_loops, suffix).run(place);
+                               const std::string& suffix, std::optional<Iteration> iteration) {
+  return Search(facts, trace, launch, write, fixed, fixed_loops, suffix, iteration).run(place);
 }
 
 }  // namespace heddle::verify

@@ -21,11 +21,19 @@ struct Witness {
   std::map<AtomId, WarpValue> of_warp;  // what its thread shares with others of its warp
 };
 
+// An iteration that is told by where it stands: the one before that of whoever asks, or, where the
+// loop is left behind, its last one.
+struct Iteration {
+  int loop = 0;
+  bool last = false;
+};
+
 // `fixed` says which atoms the visit shares with whoever asks; the others get `suffix`. Nothing
 // where no visit can be named: inside a while loop that does not count.
 std::optional<Witness> witness(const Facts& facts, const Trace& trace, const Launch& launch,
                                const Access& write, const std::vector<Term>& place,
                                const Common& fixed, const std::vector<int>& fixed_loops,
-                               const std::string& suffix);
+                               const std::string& suffix,
+                               std::optional<Iteration> iteration = std::nullopt);
 
 }  // namespace heddle::verify

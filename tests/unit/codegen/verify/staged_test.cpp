@@ -46,6 +46,32 @@ const std::vector<Break>& breaks_of_copies() {
   return all;
 }
 
+// Windows that come in beside the one that is shown, to tiles of rows that keep their sums.
+const std::vector<Break>& breaks_of_tiles() {
+  static const std::vector<Break> all = {
+      {"sums_at = 4096", "sums_at = 4032"},
+      {"sums[r * 64 + d] = mixed", "sums[r * 64 + d + 64] = mixed"},
+      {"tile += tile_rows", "tile += 32"},
+      {"(1 - shown) * 2048", "shown * 2048"},
+      {"shown = 1 - shown", "shown = 0"},
+      {"maximum(1, window_from)", "maximum(0, window_from)"},
+      {"maximum(1, window_from)", "maximum(1, window_from - 1)"},
+      {"minimum(32, tile + size - next_window)", "minimum(31, tile + size - next_window)"},
+      {"if (next_window < tile + size)", "if (next_window + 1 < tile + size)"},
+      {"    await_batches<0>();\n", ""},
+      {"await_batches<1>();\n      __syncthreads();", "await_batches<1>();"},
+      {"__syncthreads();\n      shown", "shown"}};
+  return all;
+}
+// A row's highest score and sum of weights are read in one place and written in another.
+const std::vector<Break>& breaks_of_rows() {
+  static const std::vector<Break> all = {
+      {"highest_of[(1 - parity) * 352 + r] = highest;", "highest_of[parity * 352 + r] = highest;"},
+      {"parity = 1 - parity;\n", "parity = 2 - parity;\n"},
+      {"total_of[(1 - parity) * 352 + r] = total_of", "total_of[(1 - parity) * 352] = total_of"}};
+  return all;
+}
+
 }  // namespace
 
 TEST_CASE("staged prefill of first order is verified for every launch") {
@@ -74,6 +100,18 @@ TEST_CASE("no staged kernel that reads or overwrites what is still coming in is 
   options.weights = WeightKind::kSoftmax;
   none_is_verified(artifact_of(builtin("linear_recurrence"), options), breaks_of_copies(),
                    proofs_only(kLimit));
+}
+
+TEST_CASE("no staged kernel that takes a window for another is verified") {
+  const Artifact artifact = artifact_of(builtin("attention"), staged_given());
+  REQUIRE(artifact.manifest.kernels[0].schedule == "staged");
+  none_is_verified(artifact, breaks_of_tiles(), proofs_only(kLimit));
+}
+
+TEST_CASE("no staged kernel that finds another row's sums is verified") {
+  GenerateOptions options = staged_given();
+  options.weights = WeightKind::kSoftmax;
+  none_is_verified(artifact_of(builtin("attention"), options), breaks_of_rows(), proofs_only());
 }
 
 TEST_CASE("rows of shared memory are what the manifest says, and not more") {
