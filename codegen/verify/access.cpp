@@ -26,7 +26,8 @@ Term Execution::keeps(const Bound& bound, const Polynomial& value) const {
 }
 
 Symbolic Execution::load(ir::ValueId id, const ir::Load& node) {
-  access(node.memory, false, evaluate(node.index), lifted_.place(id));
+  access(node.memory, false, evaluate(node.index), lifted_.place(id),
+         lifted_.started.count(id.index) != 0);
   if (kernel()[id].type != ir::Type::kI64) return {};
   const AtomId result = facts_.fresh("loaded", Sharing::kThread, Nature::kState);
   const Term value = facts_.term(Polynomial::atom(result));

@@ -112,11 +112,33 @@ class Initialised {
         const std::optional<Witness> found = other_thread(write, place, outer, name);
         if (!found) continue;
         // In an earlier iteration: its number is the value that the witness solved for.
-        take(found, found->counter.at(around) < mine);
+        const Term earlier = found->counter.at(around);
+        const Term step = facts_.term(loop.step);
+        if (loop.value >= 0 && step.operation() == smt::Operation::kVariable &&
+            earlier.operation() == smt::Operation::kVariable) {
+          // c <= d gives s c <= s d, for s >= 0.
+          const Term way = Term::variable(product_of({step.name(), earlier.name()}));
+          known.push_back(implies(conjunction({step >= 0, mine <= earlier}),
+                                  facts_.term(loop.step * Polynomial::atom(loop.counter)) <= way));
+        }
+        take(found, earlier < mine);
       }
     }
-    const Term goal = disjunction(ways);
-    if (!ways.empty() && prover_.proves(known, goal, "a write comes before this read")) return;
+    const auto shown = [&] {
+      return !ways.empty() &&
+             prover_.proves(known, disjunction(ways), "a write comes before this read");
+    };
+    if (shown()) return;
+    // Seldom needed, and dear.
+    const std::size_t tried = ways.size();
+    for (const verify::Access& write : trace_.accesses) {
+      if (!write.write || write.started || write.digits.empty() ||
+          !same_memory(write.memory, read.memory)) {
+        continue;
+      }
+      inner_iterations(read, write, place, "@" + std::to_string(++number), known, ways);
+    }
+    if (ways.size() > tried && shown()) return;
     result_.findings.push_back({"initialised", false,
                                 "it is not proved that this place of " +
                                     name_of(lifted_, read.memory) + " was written before",
@@ -140,6 +162,32 @@ class Initialised {
     append(known, facts_.context(read.path, {mine}));
     append(known, found->assumed);
     ways.push_back(conjunction({found->required, found->counter.at(shared.front()) < mine}));
+  }
+
+  // ... and those of earlier iterations of a loop further in, in the same iteration of the loops
+  // around it. What was there before the loop is the same then; all else has numbers of its own.
+  void inner_iterations(const verify::Access& read, const verify::Access& write,
+                        const std::vector<Term>& place, const std::string& suffix,
+                        std::vector<Term>& known, std::vector<Term>& ways) {
+    const std::vector<int> shared = common_prefix(loops_of(read), loops_of(write));
+    for (std::size_t depth = 1; depth < shared.size(); ++depth) {
+      const Loop& loop = trace_.loops[static_cast<std::size_t>(shared[depth])];
+      if (!loop.counted || loop.barrier) continue;
+      AtomId first = loop.counter;  // of the atoms that an iteration makes
+      for (const Changed& each : loop.changed) first = std::min(first, each.head);
+      const Common fixed = [&](const Atom& atom) {
+        return atom.nature == Nature::kGiven || facts_.find(atom.name) < first;
+      };
+      const std::vector<int> outer(shared.begin(),
+                                   shared.begin() + static_cast<std::ptrdiff_t>(depth));
+      const std::optional<Witness> found = witness(facts_, trace_, launch_, write, place, fixed,
+                                                   outer, suffix + "i" + std::to_string(depth));
+      if (!found || found->counter.count(shared[depth]) == 0) continue;
+      const Term mine = facts_.term(Polynomial::atom(loop.counter));
+      append(known, facts_.context(read.path, {mine}));
+      append(known, found->assumed);
+      ways.push_back(conjunction({found->required, found->counter.at(shared[depth]) < mine}));
+    }
   }
 
   // Whether the write goes by what an iteration leaves to the next one, so that no number of an

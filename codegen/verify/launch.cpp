@@ -143,6 +143,7 @@ class Maker {
                                     Sharing::kLaunch, Integer(rows.most / rows.multiple));
     const Term count = facts_.term(Polynomial::atom(multiples));
     facts_.add(equal(have, count * Term(rows.multiple)));
+    launch_.multiples.push_back({id, rows.multiple, multiples});
     if (rows.slots.empty() && rows.most > 0) facts_.add(count >= 1);
   }
 

@@ -7,6 +7,7 @@
 // the grid.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <utility>
@@ -41,6 +42,13 @@ struct Launch {
   AtomId length = 0;  // tokens of the sequence after this launch
   // Products of sizes that stay below a bound, factors sorted.
   std::vector<std::pair<Monomial, Integer>> bounded;
+  // Sizes that are multiples of a number: size = number x times.
+  struct Multiple {
+    AtomId size = 0;
+    std::int64_t number = 1;
+    AtomId times = 0;
+  };
+  std::vector<Multiple> multiples;
   std::vector<Columns> columns;  // of each side that has such an array
 
   Polynomial extent(const std::string& name) const;  // a size or a decimal

@@ -20,7 +20,7 @@ namespace heddle::verify {
 // load, and the first one's place is a multiple of their number.
 struct Lifted {
   ir::Kernel kernel;
-  // By ValueId, the loads of what start_copy moves: the store happens at any time from there on
+  // By ValueId, the loads of what start_copy moves: load and store happen at any time from there on
   // until its batch is awaited.
   std::set<std::int32_t> started;
   bool staging = false;             // includes staging_prelude.cuh

@@ -171,10 +171,8 @@ void StatementReader::copy(Body& statements, bool starts, TextPlace at) {
   const bool writable =
       array != nullptr || (written != nullptr && kernel[*written].access != heddle::Access::kRead);
   if (!writable) return fail(at, "this buffer is read only");
-  const ir::BufferId* source = std::get_if<ir::BufferId>(&from->memory);
-  const bool steady = source != nullptr && kernel[*source].access == heddle::Access::kRead;
-  if (starts && (array == nullptr || !steady)) {
-    return fail(at, "copies are started from what nobody writes into shared memory");
+  if (starts && (array == nullptr || !std::holds_alternative<ir::BufferId>(from->memory))) {
+    return fail(at, "copies are started from a buffer into shared memory");
   }
   ir::For loop;
   loop.kind = ir::LoopKind::kLanes;

@@ -179,6 +179,13 @@ void Execution::loop(LoopText text) {
         const Term product = facts_.term(value);
         loop.value = total(kernel()[text.counted->variable].name, {product});
         facts_.add(loop.value, nullptr, equal(facts_.term(Polynomial::atom(loop.value)), product));
+        for (const Launch::Multiple& each : launch_.multiples) {
+          if (step != Polynomial::atom(each.size)) continue;
+          const Polynomial times = Polynomial::atom(each.times) * Polynomial::atom(counter);
+          facts_.add(loop.value, nullptr,
+                     equal(facts_.term(Polynomial::atom(loop.value)),
+                           facts_.term(begin + Polynomial(each.number) * times)));
+        }
         value = Polynomial::atom(loop.value);
       }
       if (once) {

@@ -26,17 +26,11 @@ class Races {
   RacesResult run() {
     for (const Access& first : trace_.accesses) {
       if (first.digits.empty() || is_private(lifted_, first.memory)) continue;
-      if (first.started) {
-        behind_its_back(first);
-        continue;
-      }
-      const std::vector<Reach> reach = reachable(trace_, first.segment);
+      if (first.started) behind_its_back(first);
+      const std::vector<Reach> reach =
+          first.started ? std::vector<Reach>() : reachable(trace_, first.segment);
       for (const Access& second : trace_.accesses) {
-        if (second.digits.empty() || !(first.write || second.write)) continue;
-        if (name_of(lifted_, first.memory) != name_of(lifted_, second.memory) ||
-            is_buffer(first.memory) != is_buffer(second.memory)) {
-          continue;
-        }
+        if (!meets_in_memory(first, second)) continue;
         if (&second >= &first && is_buffer(first.memory)) between_blocks(first, second);
         for (const Reach& each : reach) {
           // Within one stretch the order of the two does not matter: ask once.
@@ -49,21 +43,28 @@ class Races {
   }
 
  private:
+  bool meets_in_memory(const Access& first, const Access& second) const {
+    return !second.digits.empty() && (first.write || second.write) &&
+           is_buffer(first.memory) == is_buffer(second.memory) &&
+           name_of(lifted_, first.memory) == name_of(lifted_, second.memory);
+  }
+
   // A copy under way against all that other threads touch before all know that it is there, and
   // against what its own thread touches before it is.
   void behind_its_back(const Access& first) {
+    const bool alone =
+        std::none_of(trace_.accesses.begin(), trace_.accesses.end(),
+                     [&](const Access& second) { return meets_in_memory(first, second); });
+    if (alone) return;
     const auto stretches = underway(trace_, first.segment);
-    if (!stretches || is_buffer(first.memory)) {
+    if (!stretches) {
       result_.findings.push_back({"races", false,
                                   "it is not proved that this copy arrives within an iteration",
                                   first.at});
       return;
     }
     for (const Access& second : trace_.accesses) {
-      if (second.digits.empty() || is_buffer(second.memory) ||
-          name_of(lifted_, first.memory) != name_of(lifted_, second.memory)) {
-        continue;
-      }
+      if (!meets_in_memory(first, second)) continue;
       for (const Underway& each : *stretches) {
         if (each.segment != second.segment) continue;
         within_block(first, second, each.around);
