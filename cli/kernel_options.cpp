@@ -43,6 +43,13 @@ void add_kernel_options(Command& command, KernelOptions& options) {
   command.option("--heads", options.heads, "heads").between(1, 4096).with_default();
 }
 
+void add_varlen_option(Command& command, KernelOptions& options) {
+  command.flag(
+      "--varlen", options.varlen,
+      "for sequences of different lengths, one behind the other as cumulative offsets say, "
+      "and positions of their own in decode");
+}
+
 ArtifactOrCode generate_for(const LoadedPattern& loaded, const KernelOptions& options,
                             const std::string& target) {
   GenerateOptions generate_options;
@@ -63,6 +70,7 @@ ArtifactOrCode generate_for(const LoadedPattern& loaded, const KernelOptions& op
   if (options.plan_for_n && options.n > 0 && options.n < generate_options.plan_tokens) {
     generate_options.plan_tokens = options.n;
   }
+  generate_options.varlen = options.varlen;
   generate_options.causality = loaded.causality;
   generate_options.causality_rows = loaded.causality_rows;
   Result<Artifact> artifact = generate(*loaded.pattern, generate_options);

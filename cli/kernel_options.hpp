@@ -27,9 +27,12 @@ struct KernelOptions {
   bool plan_for_n = false;
   std::int64_t batch = 1;
   std::int64_t heads = 4;
+  bool varlen = false;
 };
 
 void add_kernel_options(Command& command, KernelOptions& options);
+// For commands that know what to do with such kernels.
+void add_varlen_option(Command& command, KernelOptions& options);
 
 struct ArtifactOrCode {
   std::optional<Artifact> artifact;

@@ -171,6 +171,7 @@ class Generator {
     spec.target = options_.target;
     spec.dtype = options_.dtype;
     spec.head_dim = options_.head_dim;
+    spec.varlen = options_.varlen;
     if (spec.weights != WeightKind::kLinear) {
       spec.keep_a = retention_of(pattern_, Side::kA);
       spec.keep_b = retention_of(pattern_, Side::kB);
@@ -255,6 +256,8 @@ class Generator {
     manifest.dtype = spec.dtype;
     manifest.head_dim = spec.head_dim;
     manifest.state_dim = spec.state_dim;
+    manifest.varlen = spec.varlen;
+    if (spec.varlen) manifest.format = 2;
     manifest.cache_a = layout_of(spec.keep_a, rows.a, exact_to);
     manifest.cache_b = layout_of(spec.keep_b, rows.b, exact_to);
     if (given) {
@@ -271,6 +274,9 @@ class Generator {
           "which no two rows or channels share"};
     }
     if (spec.weights != WeightKind::kLinear) return std::nullopt;
+    if (spec.varlen) {
+      return Error{"linear weights have no kernels for sequences of different lengths"};
+    }
     if (!is_first_order(pattern_)) {
       return Error{
           "linear weights need A = diagonal and B = { i - 1 : i >= 2 }: a matrix state "
@@ -333,7 +339,8 @@ class Generator {
   void describe(const schedule::KernelSpec& spec, const schedule::Choice& choice,
                 KernelEntry& entry) {
     entry.schedule = choice.schedule;
-    entry.prediction = choice.prediction;
+    // What is predicted is a launch of one sequence that begins with its first token.
+    if (!spec.varlen) entry.prediction = choice.prediction;
     if (spec.staging) describe_staging(spec, *spec.staging, entry);
     if (spec.tensor) describe_tensor(spec, entry);
     if (options_.schedule == "simple") return;

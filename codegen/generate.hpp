@@ -31,6 +31,8 @@ struct GenerateOptions {
   std::string architecture = "sm_90";
   std::int64_t shared_limit = 0;
   std::int64_t plan_tokens = 4096;
+  // Sequences of a batch have lengths and starts of their own: see manifest.hpp.
+  bool varlen = false;
   std::int64_t exact_to = 16384;  // longest sequence for which cache sizes are computed
   // What the caller has proved of the pattern; handed on in the manifest.
   Causality causality = Causality::kUnknown;

@@ -23,13 +23,16 @@ bool one_of(std::string_view text, std::initializer_list<std::string_view> words
   return std::find(words.begin(), words.end(), text) != words.end();
 }
 bool is_size(std::string_view name) {
-  return one_of(name,
-                {"batch", "tokens", "heads", "head_dim", "state_dim", "start", "slots_a", "slots_b",
-                 "width_a", "width_b", "key_rows", "value_rows", "live_rows", "tile_rows"});
+  return one_of(
+      name, {"batch", "tokens", "heads", "head_dim", "state_dim", "start", "slots_a", "slots_b",
+             "width_a", "width_b", "key_rows", "value_rows", "live_rows", "tile_rows", "longest"});
 }
+// Arguments of launches whose sequences have lengths of their own.
+bool says_lengths(std::string_view name) { return one_of(name, {"offsets", "starts", "longest"}); }
 bool is_scalar(std::string_view name) { return one_of(name, {"scale", "gamma"}); }
 bool is_buffer(std::string_view name) {
   if (one_of(name, {"q", "k", "x", "coef_a", "coef_b", "gate", "y"})) return true;
+  if (says_lengths(name)) return true;
   if (one_of(name, {"dy", "dq", "dk", "dx", "dcoef_a", "dcoef_b", "scratch_lambda", "scratch_dk",
                     "scratch_dx", "scratch_highest", "scratch_inverse", "scratch_states",
                     "scratch_segment", "dgate"})) {
@@ -47,7 +50,9 @@ bool is_decimal(std::string_view text) {
   return !text.empty() && text.size() <= 9 && text[0] != '0' &&
          std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
-bool is_extent(const std::string& text) { return is_size(text) || is_decimal(text); }
+bool is_extent(const std::string& text) {
+  return is_size(text) || is_decimal(text) || text == kBoundsExtent;
+}
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool is_identifier(const std::string& text) {
   return !text.empty() && text.size() <= 256 && is_letter(text[0]) &&
@@ -371,7 +376,12 @@ bool is_verdict(const std::string& text) {
 
 Manifest read_manifest(ObjectReader reader) {
   Manifest manifest;
-  manifest.format = static_cast<int>(reader.integer("format", 1, 1));
+  manifest.format = static_cast<int>(reader.integer("format", 1, 2));
+  if (manifest.format == 2) {
+    reader.text(
+        "lengths", [](const std::string& text) { return text == "varlen"; }, "varlen");
+    manifest.varlen = true;
+  }
   manifest.pattern = reader.text("pattern", is_identifier, "an identifier");
   manifest.source_sha256 =
       reader.text("source_sha256", is_sha256, "64 lower-case hexadecimal digits");
@@ -408,6 +418,13 @@ Manifest read_manifest(ObjectReader reader) {
       kernels.push_back(read_kernel({element, path, reader.error()}));
       if (!symbols.insert(kernels.back().symbol).second) {
         reader.fail_at(path, "repeats the symbol of an earlier kernel");
+      }
+      const auto& arguments = kernels.back().arguments;
+      if (!reader.failed() &&
+          std::any_of(arguments.begin(), arguments.end(), [](const Argument& argument) {
+            return says_lengths(argument.name);
+          }) != manifest.varlen) {
+        reader.fail_at(path, manifest.varlen ? "takes no lengths" : "takes lengths in format 1");
       }
     });
   };

@@ -35,6 +35,19 @@
 //            be 0, and no state.
 //   scalars  scale, gamma
 // Decode is prefill of one token: `tokens` is then the literal 1.
+//
+// Sequences of different lengths (`varlen`) lie one behind the other, as cumulative offsets say:
+//   tokens   those of all sequences and of whatever lies before and behind them; the arrays of
+//            prefill and backward are [tokens, heads, ...], without an axis for the batch
+//   offsets  [batch + 1] i32, read: sequence b has the tokens offsets[b] .. offsets[b + 1] - 1,
+//            counted from 0; ascending, from 0 to `tokens`. What lies outside of all sequences is
+//            neither read nor written.
+//   starts   [batch] i32, read: the tokens of each sequence that were processed already
+//   start    the most of these; where it is 0, `starts` may be missing like initial_*
+//   longest  the most tokens that a sequence has after the launch, those before included; at least
+//            `start`. Of decode it is start + 1.
+// A kernel takes what no launch may pass for the nearest number that it may: whatever the arrays
+// hold, no access leaves its buffer.
 #pragma once
 
 #include <cstdint>
@@ -132,6 +145,7 @@ struct VerificationLayer {
 };
 
 struct Manifest {
+  // 2 where sequences have lengths of their own, which readers of 1 know nothing of.
   int format = 1;
   std::string pattern;
   std::string source_sha256;
@@ -141,7 +155,8 @@ struct Manifest {
   std::string weights;              // "softmax", "given", "gated", "linear"
   ElementType dtype = ElementType::kF32;
   int head_dim = 0;
-  int state_dim = 0;  // linear only
+  int state_dim = 0;    // linear only
+  bool varlen = false;  // sequences of a batch have lengths and starts of their own
   CacheLayout cache_a;
   CacheLayout cache_b;
   RowWidth width_a;  // given and gated: the columns that coef_a and coef_b must have
@@ -166,6 +181,9 @@ struct SharedLaunch {
 };
 SharedLaunch shared_launch(const Manifest& manifest, const KernelEntry& kernel, std::int64_t tokens,
                            std::int64_t start);
+
+// The extent of `offsets`.
+inline constexpr const char* kBoundsExtent = "batch+1";
 
 std::string to_json(const Manifest& manifest);
 // Refuses anything that is not a complete manifest of this format, with a sentence saying what.

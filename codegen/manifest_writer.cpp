@@ -96,18 +96,19 @@ std::string to_json(const Manifest& manifest) {
   for (const VerificationLayer& layer : manifest.layers) {
     layers.push_back({{"name", layer.name}, {"verdict", layer.verdict}, {"detail", layer.detail}});
   }
-  Json json = {{"format", manifest.format},
-               {"pattern", manifest.pattern},
-               {"source_sha256", manifest.source_sha256},
-               {"causality", name_of(manifest.causality)},
-               {"causality_rows", manifest.causality_rows},
-               {"target", manifest.target},
-               {"weights", manifest.weights},
-               {"dtype", name_of(manifest.dtype)},
-               {"head_dim", manifest.head_dim},
-               {"state_dim", manifest.state_dim},
-               {"cache_a", layout_json(manifest.cache_a)},
-               {"cache_b", layout_json(manifest.cache_b)}};
+  Json json = {{"format", manifest.format}};
+  if (manifest.varlen) json["lengths"] = "varlen";
+  json.update(Json{{"pattern", manifest.pattern},
+                   {"source_sha256", manifest.source_sha256},
+                   {"causality", name_of(manifest.causality)},
+                   {"causality_rows", manifest.causality_rows},
+                   {"target", manifest.target},
+                   {"weights", manifest.weights},
+                   {"dtype", name_of(manifest.dtype)},
+                   {"head_dim", manifest.head_dim},
+                   {"state_dim", manifest.state_dim},
+                   {"cache_a", layout_json(manifest.cache_a)},
+                   {"cache_b", layout_json(manifest.cache_b)}});
   if (has_coefficients(manifest)) {
     json["width_a"] = width_json(manifest.width_a);
     json["width_b"] = width_json(manifest.width_b);

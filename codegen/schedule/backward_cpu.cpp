@@ -45,20 +45,29 @@ class RowsBackward {
     for (SideLists* side : {&a_, &b_}) side->shape = rows::shape_of(*side->side->plan);
     // Where inputs lie by position, so do the keys, whose gradients both sides add to.
     if (a_.by_position() && lattice()) b_.shape = RowShape::kWalked;
-    prepare();
+    // Lists and memory are for one length, which all sequences have in common or each for itself.
+    if (!frame_.spec.varlen) prepare();
     frame_.each_block([&] {
-      open();
-      if (lattice() && !softmax() && own_input() && !frame_.spec.by_channel()) {
-        const Var token = builder_.variable("token", frame_.tokens - 1);
-        return builder_.repeat_while(Ex(token) >= 0, [&] { group(token); });
-      }
-      builder_.loop("done", builder_.i64(0), frame_.tokens,
-                    [&](Ex done) { row(builder_.let("token", frame_.tokens - 1 - done)); });
+      if (!frame_.spec.varlen) return sequence();
+      builder_.when(frame_.tokens > 0, [&] {
+        prepare();
+        sequence();
+      });
     });
     builder_.perform(Procedure::kSettleStores, 0, {});
   }
 
  private:
+  void sequence() {
+    open();
+    if (lattice() && !softmax() && own_input() && !frame_.spec.by_channel()) {
+      const Var token = builder_.variable("token", frame_.tokens - 1);
+      return builder_.repeat_while(Ex(token) >= 0, [&] { group(token); });
+    }
+    builder_.loop("done", builder_.i64(0), frame_.tokens,
+                  [&](Ex done) { row(builder_.let("token", frame_.tokens - 1 - done)); });
+  }
+
   bool softmax() const { return frame_.softmax(); }
   bool lattice() const { return b_.shape == RowShape::kLattice; }
   bool by_position() const { return a_.by_position() || b_.by_position(); }

@@ -232,9 +232,7 @@ class CudaRows {
     return builder_.let(
         "score", frame_.scale * dot("product_of_all", query, frame_.k, frame_.token_at(p - 1)));
   }
-  Ex statistic_at(Ex token) {
-    return (frame_.batch * frame_.tokens + token) * frame_.heads + frame_.head;
-  }
+  Ex statistic_at(Ex token) { return frame_.row_at(token); }
 
   void softmax_rows() {
     builder_.comment("a warp per row: the highest score and one over the sum of weights");

@@ -36,30 +36,42 @@ class CpuWindows {
         floats_("<" + std::to_string(width_) + ">") {}
 
   void run() {
-    list_steps();
-    reserve_rows();
+    // Lists and memory are for one length, which all sequences have in common or each for itself.
+    const auto prepare = [&] {
+      list_steps();
+      reserve_rows();
+    };
+    if (!frame_.spec.varlen) prepare();
     frame_.each_block([&] {
-      builder_.comment("lambda starts as dy");
-      builder_.loop("token", builder_.i64(0), frame_.tokens, [&](Ex token) {
-        const Ex at = builder_.let("at", frame_.token_at(token));
-        const Ex later = builder_.let("later", at + frame_.token_stride * kRowsAhead);
-        ask_for({frame_.dy, frame_.y}, later);
-        if (softmax()) ask_for({frame_.k, frame_.q}, later);
-        keep(lambda_, frame_.dy, token, at);
-        keep(values_, frame_.y, token, at);
-        if (!softmax()) return;
-        keep(keys_, frame_.k, token, at);
-        keep(queries_, frame_.q, token, at);
-        builder_.perform(Procedure::kZeroRow, channels_, {builder_.at(dkeys_, token * width_)});
+      if (!frame_.spec.varlen) return sequence();
+      builder_.when(frame_.tokens > 0, [&] {
+        prepare();
+        sequence();
       });
-      size_ = builder_.variable("size", most_);
-      builder_.loop("done", builder_.i64(0), frame_.tokens, builder_.i64(kWindowTile),
-                    LoopKind::kSerial, [&](Ex done) { tile(done); });
     });
     builder_.perform(Procedure::kSettleStores, 0, {});
   }
 
  private:
+  void sequence() {
+    builder_.comment("lambda starts as dy");
+    builder_.loop("token", builder_.i64(0), frame_.tokens, [&](Ex token) {
+      const Ex at = builder_.let("at", frame_.token_at(token));
+      const Ex later = builder_.let("later", at + frame_.token_stride * kRowsAhead);
+      ask_for({frame_.dy, frame_.y}, later);
+      if (softmax()) ask_for({frame_.k, frame_.q}, later);
+      keep(lambda_, frame_.dy, token, at);
+      keep(values_, frame_.y, token, at);
+      if (!softmax()) return;
+      keep(keys_, frame_.k, token, at);
+      keep(queries_, frame_.q, token, at);
+      builder_.perform(Procedure::kZeroRow, channels_, {builder_.at(dkeys_, token * width_)});
+    });
+    size_ = builder_.variable("size", most_);
+    builder_.loop("done", builder_.i64(0), frame_.tokens, builder_.i64(kWindowTile),
+                  LoopKind::kSerial, [&](Ex done) { tile(done); });
+  }
+
   bool softmax() const { return frame_.softmax(); }
   Ex minimum(Ex a, Ex b) { return builder_.call(ir::Helper::kMinimum, {a, b}); }
 

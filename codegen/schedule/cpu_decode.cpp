@@ -40,6 +40,20 @@ class CpuDecode {
         width_(ir::padded_channels(spec.head_dim)) {}
 
   void run() {
+    // Lists are of a row, which all sequences have in common or each for itself.
+    if (!frame_.spec.varlen) list_rows();
+    frame_.each_block([&] {
+      if (frame_.spec.varlen) list_rows();
+      for (const Reads* reads : {&a_, &b_}) gather(*reads);
+      mix();
+      for (const Reads* reads : {&a_, &b_}) keep_newest(*reads);
+    });
+  }
+
+ private:
+  // ---- the row --------------------------------------------------------------------------------
+
+  void list_rows() {
     row_ = builder_.let("i", frame_.start + 1);
     list_reads(a_, frame_.a);
     list_reads(b_, frame_.b);
@@ -53,15 +67,7 @@ class CpuDecode {
       keys_ = builder_.reserve("keys", Type::kF32, total_ * width_);
       weights_ = builder_.reserve("weights", Type::kF32, total_);
     }
-    frame_.each_block([&] {
-      for (const Reads* reads : {&a_, &b_}) gather(*reads);
-      mix();
-      for (const Reads* reads : {&a_, &b_}) keep_newest(*reads);
-    });
   }
-
- private:
-  // ---- once per launch ------------------------------------------------------------------------
 
   // The positions of a row, descending.
   std::pair<MemoryId, Ex> list(const std::string& name, const rows::RowPlan& plan, Ex row) {

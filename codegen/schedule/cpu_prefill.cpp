@@ -36,7 +36,8 @@ class CpuPrefill {
         width_(rows_.width) {}
 
   void run() {
-    rows_.length = builder_.let("length", frame_.start + frame_.tokens);
+    const bool varlen = frame_.spec.varlen;
+    rows_.length = builder_.let("length", varlen ? frame_.longest : frame_.start + frame_.tokens);
     const std::int64_t floats =
         kAroundBytes / static_cast<std::int64_t>(sizeof(float)) / frame_.spec.head_dim;
     rows_.around = builder_.let("around", frame_.tokens * frame_.heads >= floats);
@@ -63,6 +64,7 @@ class CpuPrefill {
       }
     }
     frame_.each_block([&] {
+      if (varlen) rows_.length = builder_.let("own_length", frame_.start + frame_.tokens);
       for (SideRows* side : {&a_, &b_}) {
         rows_.bring_state(*side);
         if (side->shape != RowShape::kShifted) continue;

@@ -191,9 +191,9 @@ void CpuRows::store_position(const SideFrame& kept, Ex slot, Ex p) {
 // The coefficients of a token's row.
 void CpuRows::find_weights(SideRows& side, Ex token) {
   if (side.shape == RowShape::kEmpty) return;
-  const Ex row = (frame.batch * frame.tokens + token) * frame.heads + frame.head;
   side.weights = side.frame->coefficients;
-  side.weights_at = builder.let("coef_at", coefficient_row(frame.spec, row, side.frame->width));
+  side.weights_at =
+      builder.let("coef_at", coefficient_row(frame.spec, frame.row_at(token), side.frame->width));
 }
 
 void CpuRows::list_steps(SideRows& side, Ex i) {

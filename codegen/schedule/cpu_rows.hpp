@@ -28,7 +28,7 @@ class CpuRows {
  public:
   CpuRows(ir::Builder& builder, const KernelSpec& spec);
 
-  // Once per launch of sequences that end at `length`: lists, and memory for rows.
+  // Once per launch of sequences that end at `length` or before: lists, and memory for rows.
   void prepare(SideRows& side);
   // Once per (batch, head): what the initial state holds, and the final one. Outputs of a launch
   // that is `around` are stored around the caches.
@@ -58,7 +58,9 @@ class CpuRows {
   int width;     // floats of a row in working memory
   RowLists lists;
   SideRows a, b;
-  ir::Ex length, around;
+  // The length that lists are for; once in a block, that of its sequence, which may be shorter.
+  ir::Ex length;
+  ir::Ex around;
 
  private:
   void prepare_ring(SideRows& side, const rows::RowPlan& plan);

@@ -22,7 +22,9 @@ Frame::Frame(Builder& the_builder, const KernelSpec& the_spec, bool is_decode)
     : builder(the_builder), spec(the_spec), decode(is_decode) {
   const std::string dim = std::to_string(spec.head_dim);
   const std::string count = decode ? "1" : "tokens";
-  const std::vector<std::string> shape = {"batch", count, "heads", dim};
+  std::vector<std::string> shape = {"batch", count, "heads", dim};
+  const bool behind_each_other = spec.varlen && !decode;
+  if (behind_each_other) shape = {"tokens", "heads", dim};
   const auto side_frame = [&](Side side) {
     SideFrame frame;
     frame.side = side;
@@ -47,9 +49,11 @@ Frame::Frame(Builder& the_builder, const KernelSpec& the_spec, bool is_decode)
   a.input = x;
   b.input = y;
   for (SideFrame* side : {&a, &b}) declare_cache(*side);
+  if (spec.varlen) sequences_ = declare_sequences(builder, !decode, true);
   if (!decode) tokens = builder.size("tokens");
   heads = builder.size("heads");
   start = builder.size("start");
+  if (behind_each_other) longest = builder.size("longest");
   for (SideFrame* side : {&a, &b}) {
     if (side->cached()) side->slots = builder.size("slots_" + letter(side->side));
   }
@@ -64,6 +68,8 @@ Frame::Frame(Builder& the_builder, const KernelSpec& the_spec, bool is_decode)
     if (!a.plan->empty() && !b.plan->empty()) gamma = builder.scalar("gamma");
   }
   if (decode) tokens = builder.i64(1);
+  all_tokens_ = tokens;
+  most_before_ = start;
 }
 
 CacheBuffers Frame::cache_buffers(Side side, const std::string& prefix, Access access) {
@@ -121,7 +127,11 @@ void Frame::enter(Ex unit) {
   batch = builder.let("batch", block / heads);
   head = builder.let("head", block % heads);
   token_stride = builder.let("token_stride", heads * spec.head_dim);
-  token_base = builder.let("token_base", first_channel(batch * tokens * heads + head));
+  if (spec.varlen) enter_sequence();
+  const bool behind_each_other = spec.varlen && !decode;
+  token_base =
+      builder.let("token_base", first_channel(behind_each_other ? first_token_ * heads + head
+                                                                : batch * tokens * heads + head));
   for (SideFrame* side : {&a, &b}) {
     if (!side->cached()) continue;
     const std::string suffix = letter(side->side);
@@ -131,6 +141,19 @@ void Frame::enter(Ex unit) {
       side->pos_base = builder.let("pos_base_" + suffix, block * side->slots);
     }
   }
+}
+
+void Frame::enter_sequence() {
+  start = own_start(builder, sequences_, batch, most_before_);
+  if (decode) return;
+  const OwnTokens own = own_tokens(builder, sequences_, batch, all_tokens_, longest - start);
+  first_token_ = own.first;
+  tokens = own.count;
+}
+
+Ex Frame::row_at(Ex token) const {
+  const Ex first = spec.varlen && !decode ? first_token_ : batch * tokens;
+  return (first + token) * heads + head;
 }
 
 Location Frame::locate(const SideFrame& side, Ex p) {

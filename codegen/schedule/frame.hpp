@@ -10,6 +10,7 @@
 
 #include "codegen/ir/builder.hpp"
 #include "codegen/schedule/kernel_spec.hpp"
+#include "codegen/schedule/sequences.hpp"
 
 namespace heddle::schedule {
 
@@ -60,6 +61,8 @@ class Frame {
   ir::Ex slot_at(const SideFrame& side, ir::Ex slot) const {
     return side.slot_base + slot * token_stride;
   }
+  // The row of a token in arrays of coefficients, counted over batch, tokens and heads.
+  ir::Ex row_at(ir::Ex token) const;
   // Position p of a row, 1 <= p <= start + tokens.
   Location locate(const SideFrame& side, ir::Ex p);
   // The slot of a position at most `start`; 0 when a broken cache lacks it. Warp-wide on cuda.
@@ -82,7 +85,10 @@ class Frame {
   bool warps_share = false;
   ir::MemoryId q, k, x, y;
   SideFrame a, b;
-  ir::Ex tokens, heads, start, scale;
+  // Of the launch; with varlen, within each_block, of the block's sequence. `longest`: with varlen
+  // the most tokens of a sequence after a prefill.
+  ir::Ex tokens, start;
+  ir::Ex longest, heads, scale;
   std::optional<ir::Ex> gamma;  // only where rows may have entries of both sides
   ir::Ex token_base, token_stride;
   ir::Ex block, head, batch;
@@ -91,8 +97,13 @@ class Frame {
 
  private:
   void enter(ir::Ex unit);
+  void enter_sequence();
   CacheBuffers cache_buffers(Side side, const std::string& prefix, Access access);
   void declare_cache(SideFrame& side);
+
+  SequenceArrays sequences_;  // with varlen
+  ir::Ex most_before_, all_tokens_;
+  ir::Ex first_token_;  // of this block's sequence
 };
 
 }  // namespace heddle::schedule

@@ -30,8 +30,10 @@ GradientFrame::GradientFrame(Builder& the_builder, const KernelSpec& the_spec)
       own_input_only_(is_row_itself(the_spec.a)),
       by_windows_(!cuda() && own_input_only_ && !spec.by_channel() &&
                   rows::shape_of(the_spec.b) == rows::RowShape::kShifted) {
-  const std::vector<std::string> shape = {"batch", "tokens", "heads",
-                                          std::to_string(spec.head_dim)};
+  std::vector<std::string> by_row = {"batch", "tokens", "heads"};
+  if (spec.varlen) by_row.erase(by_row.begin());
+  std::vector<std::string> shape = by_row;
+  shape.push_back(std::to_string(spec.head_dim));
   const auto read = [&](const char* name) {
     return builder.buffer(name, spec.dtype, Access::kRead, shape);
   };
@@ -71,7 +73,6 @@ GradientFrame::GradientFrame(Builder& the_builder, const KernelSpec& the_spec)
     dx_sum = dx_apart ? write("scratch_dx", ElementType::kF32) : dx;
   }
   if (softmax() && cuda()) {
-    const std::vector<std::string> by_row = {"batch", "tokens", "heads"};
     highest = builder.buffer("scratch_highest", ElementType::kF32, Access::kWrite, by_row);
     inverse = builder.buffer("scratch_inverse", ElementType::kF32, Access::kWrite, by_row);
   }
@@ -79,8 +80,11 @@ GradientFrame::GradientFrame(Builder& the_builder, const KernelSpec& the_spec)
   a.sum = dx_sum;
   b.value = y;
   b.sum = lambda;
+  if (spec.varlen) sequences_ = declare_sequences(builder, true, false);
   tokens = builder.size("tokens");
   heads = builder.size("heads");
+  if (spec.varlen) longest_ = builder.size("longest");
+  all_tokens_ = tokens;
   for (GradientSide* side : {&a, &b}) {
     if (softmax() || side->plan->empty()) continue;
     side->width = builder.size(side->side == Side::kA ? "width_a" : "width_b");
@@ -119,7 +123,17 @@ void GradientFrame::enter(Ex unit) {
   batch = builder.let("batch", block / heads);
   head = builder.let("head", block % heads);
   token_stride = builder.let("token_stride", heads * spec.head_dim);
-  token_base = builder.let("token_base", (batch * tokens * heads + head) * spec.head_dim);
+  if (spec.varlen) {
+    const OwnTokens own = own_tokens(builder, sequences_, batch, all_tokens_, longest_);
+    first_token_ = own.first;
+    tokens = own.count;
+  }
+  const Ex first_row = spec.varlen ? first_token_ * heads + head : batch * tokens * heads + head;
+  token_base = builder.let("token_base", first_row * spec.head_dim);
+}
+
+Ex GradientFrame::row_at(Ex token) const {
+  return ((spec.varlen ? first_token_ : batch * tokens) + token) * heads + head;
 }
 
 Ex GradientFrame::factor(const GradientSide& side) {

@@ -11,6 +11,7 @@
 #include "codegen/ir/builder.hpp"
 #include "codegen/schedule/coefficients.hpp"
 #include "codegen/schedule/kernel_spec.hpp"
+#include "codegen/schedule/sequences.hpp"
 
 namespace heddle::schedule {
 
@@ -32,9 +33,11 @@ class GradientFrame {
   void each_block(const std::function<void()>& body);
   // Element offset of channel 0 of this head at token 0, 1, ...
   ir::Ex token_at(ir::Ex token) const { return token_base + token * token_stride; }
+  // The row of a token in arrays without channels, counted over batch, tokens and heads.
+  ir::Ex row_at(ir::Ex token) const;
   // Element offset of entry 0 of a token's coefficients.
   ir::Ex coefficients_at(const GradientSide& side, ir::Ex token) const {
-    return coefficient_row(spec, (batch * tokens + token) * heads + head, side.width);
+    return coefficient_row(spec, row_at(token), side.width);
   }
   // (1 - gamma) or gamma; 1 where only one side has entries.
   ir::Ex factor(const GradientSide& side);
@@ -61,7 +64,8 @@ class GradientFrame {
   bool dk_apart = false;          // dk_sum is scratch
   bool dx_apart = false;          // dx_sum is scratch
   GradientSide a, b;
-  ir::Ex tokens, heads, scale;
+  ir::Ex tokens;  // of the launch; with varlen, within each_block, of the block's sequence
+  ir::Ex heads, scale;
   std::optional<ir::Ex> gamma;
   ir::Ex token_base, token_stride;
   ir::Ex block, head, batch;
@@ -71,6 +75,9 @@ class GradientFrame {
   void enter(ir::Ex unit);
   void declare_side(GradientSide& side);
 
+  SequenceArrays sequences_;  // with varlen
+  ir::Ex all_tokens_, longest_;
+  ir::Ex first_token_;  // of this block's sequence
   bool own_input_only_;
   bool by_windows_;
 };

@@ -53,7 +53,8 @@ struct KernelSpec {
   bool long_rows = false;  // of B; cpu prefill, given weights: worth going through by windows
   std::optional<Staging> staging{};  // cuda prefill: the staged schedule instead of the simple one
   std::optional<TensorSplit> tensor{};  // cuda prefill, linear weights: on tensor cores
-  int slices = 1;  // cpu prefill, given weights: parts that a head's channels are cut into
+  bool varlen = false;  // sequences have lengths and starts of their own; not of linear weights
+  int slices = 1;       // cpu prefill, given weights: parts that a head's channels are cut into
 
   const rows::RowPlan& plan(Side side) const { return side == Side::kA ? a : b; }
   CacheRetention keep(Side side) const { return side == Side::kA ? keep_a : keep_b; }

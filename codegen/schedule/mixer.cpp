@@ -45,7 +45,7 @@ Mixer::Mixer(Frame& frame, Ex token, const Left& left)
 
 void Mixer::begin_side(const SideFrame& side) {
   if (frame_.softmax()) return;
-  const Ex row = (frame_.batch * frame_.tokens + token_) * frame_.heads + frame_.head;
+  const Ex row = frame_.row_at(token_);
   coefficient_base_ = builder_.let("coef_at", coefficient_row(frame_.spec, row, side.width));
   entry_ = builder_.variable("entry", builder_.i64(0));
 }

@@ -33,6 +33,7 @@ struct LaunchBuffer {
   std::size_t bytes = 0;
   Access access = Access::kRead;
   std::vector<ByteRange> uninitialised = {};  // parts of an input that hold nothing to read
+  std::vector<ByteRange> out_of_reach = {};   // parts of an output that nobody has to write, or may
 };
 
 struct BufferArgument {

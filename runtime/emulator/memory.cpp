@@ -36,6 +36,7 @@ Result<Memory> Memory::create(const Launch& launch, const ModuleImage& image) {
     array.readable_at_start = buffer.access != Access::kWrite;
     array.writable = buffer.access != Access::kRead;
     array.write_once = buffer.access == Access::kWrite;
+    array.out_of_reach = buffer.out_of_reach;
     auto shadow = shadow_for(array);
     if (!shadow) return shadow.error();
     memory.pages_.push_back(std::move(*shadow));
@@ -129,12 +130,38 @@ void Memory::begin_block() {
   std::memset(reinterpret_cast<void*>(shared_begin_), 0xff, shared_bytes_);
 }
 
+namespace {
+
+bool reaches(const Array& array, std::size_t granule) {
+  const std::size_t begin = granule << array.shift;
+  return std::none_of(
+      array.out_of_reach.begin(), array.out_of_reach.end(),
+      [&](const ByteRange& range) { return begin >= range.begin && begin < range.end; });
+}
+
+void note_out_of_reach(const Array& array, FindingLog& log) {
+  for (std::size_t i = 0; i < array.granules(); ++i) {
+    if (array.cells[i].write_tick == 0 || reaches(array, i)) continue;
+    Observation seen;
+    seen.kind = FindingKind::kOutOfBounds;
+    seen.array = &array;
+    seen.offset = i << array.shift;
+    seen.size = std::size_t{1} << array.shift;
+    seen.is_write = true;
+    seen.words = fmt::format("{}[{}], which belongs to no sequence, is written", array.name, i);
+    return log.note(std::move(seen));
+  }
+}
+
+}  // namespace
+
 void Memory::note_unwritten(FindingLog& log) const {
   for (const Array& array : global_) {
+    if (!array.out_of_reach.empty()) note_out_of_reach(array, log);
     if (!array.write_once) continue;
     std::size_t first = array.granules(), missing = 0;
     for (std::size_t i = array.granules(); i-- > 0;) {
-      if (array.cells[i].write_tick != 0) continue;
+      if (array.cells[i].write_tick != 0 || !reaches(array, i)) continue;
       first = i;
       ++missing;
     }

@@ -11,8 +11,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "runtime/emulator/device/bridge.hpp"
+#include "runtime/emulator/launch.hpp"
 
 namespace heddle::emulator {
 
@@ -52,6 +54,7 @@ struct Array {
   bool writable = true;
   bool write_once = false;
   std::uint8_t* blank = nullptr;  // per byte, 1: holds nothing to read at start; may be null
+  std::vector<ByteRange> out_of_reach = {};  // that nobody may write
 
   std::size_t granules() const { return (bytes + (std::size_t{1} << shift) - 1) >> shift; }
   // Splits granules; what was known of a granule holds for each of its parts.

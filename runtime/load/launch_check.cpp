@@ -27,6 +27,10 @@ class Sizes {
 
   Result<std::int64_t> of(const std::string& name) const {
     if (is_decimal(name)) return bounded(name, name.size() > 9 ? -1 : std::stoll(name));
+    if (name == kBoundsExtent) {
+      const auto batch = of("batch");
+      return batch ? bounded(name, *batch + 1) : batch;
+    }
     const auto own = own_.find(name);
     const auto given = values_.find(name);
     if (own != own_.end()) {
@@ -76,7 +80,7 @@ Result<void*> check_buffer(const Argument& argument, const KernelEntry& entry, c
   if (view.data == nullptr) {
     // What may be missing: something without elements, and a state before the first token.
     if (*count == 0) return static_cast<void*>(nullptr);
-    if (starts_with(argument.name, "initial_")) {
+    if (starts_with(argument.name, "initial_") || argument.name == "starts") {
       const auto start = sizes.of("start");
       if (start && *start == 0) return static_cast<void*>(nullptr);
     }
@@ -111,24 +115,33 @@ bool takes(const KernelEntry& entry, const std::string& name) {
                      [&](const Argument& argument) { return argument.name == name; });
 }
 
+// The tokens of a sequence after the launch, those before included: the most, where sequences have
+// lengths of their own.
+Result<std::int64_t> final_length(const KernelEntry& entry, const Sizes& sizes) {
+  if (takes(entry, "longest")) return sizes.of("longest");
+  const auto start = takes(entry, "start") ? sizes.of("start") : Result<std::int64_t>(0);
+  const auto tokens = entry.op == "decode" ? Result<std::int64_t>(1) : sizes.of("tokens");
+  if (!start) return start;
+  if (!tokens) return tokens;
+  return *start + *tokens;
+}
+
 // Too few slots would make a kernel overwrite what a later row reads.
 std::optional<Error> check_slots(const CacheLayout& layout, const std::string& name,
                                  const KernelEntry& entry, const Sizes& sizes) {
   if (layout.retention == CacheRetention::kNone || !takes(entry, name)) return std::nullopt;
   const auto start = sizes.of("start");
-  const auto tokens = entry.op == "decode" ? Result<std::int64_t>(1) : sizes.of("tokens");
+  const auto length = final_length(entry, sizes);
   const auto slots = sizes.of(name);
   if (!slots) return slots.error();
-  if (!start || !tokens) return std::nullopt;  // the kernel takes none: nothing to add up
+  if (!start || !length) return std::nullopt;  // the kernel takes none: nothing to add up
   // A prefill from the first token on without slots: its caller wants no state.
   if (entry.op == "prefill" && *start == 0 && *slots == 0) return std::nullopt;
-  const std::int64_t length = *start + *tokens;
-  const auto needed = layout.retention == CacheRetention::kAll ? Result<std::int64_t>(length)
-                                                               : layout.slots(length);
+  const auto needed = layout.retention == CacheRetention::kAll ? length : layout.slots(*length);
   if (!needed) return needed.error();
   if (*slots < *needed) {
-    return Error{fmt::format("a sequence of {} tokens needs {} = {}, and {} is given", length, name,
-                             *needed, *slots)};
+    return Error{fmt::format("a sequence of {} tokens needs {} = {}, and {} is given", *length,
+                             name, *needed, *slots)};
   }
   return std::nullopt;
 }
@@ -138,19 +151,18 @@ std::optional<Error> check_width(const RowWidth& width, const std::string& name,
                                  const KernelEntry& entry, const Sizes& sizes) {
   if (!takes(entry, name)) return std::nullopt;
   if (!width.stated()) return Error{"the manifest does not say what \"" + name + "\" must be"};
-  const auto start = takes(entry, "start") ? sizes.of("start") : Result<std::int64_t>(0);
-  const auto tokens = entry.op == "decode" ? Result<std::int64_t>(1) : sizes.of("tokens");
+  const auto length = final_length(entry, sizes);
   const auto columns = sizes.of(name);
-  for (const Result<std::int64_t>* size : {&start, &tokens, &columns}) {
+  for (const Result<std::int64_t>* size : {&length, &columns}) {
     if (!*size) return size->error();
   }
-  const auto needed = width.columns(*start + *tokens);
+  const auto needed = width.columns(*length);
   if (!needed) return needed.error();
   if (*columns < *needed) {
     return Error{
         fmt::format("coefficients of a sequence of {} tokens need {} >= {}, and {} is "
                     "given",
-                    *start + *tokens, name, *needed, *columns)};
+                    *length, name, *needed, *columns)};
   }
   return std::nullopt;
 }
@@ -158,16 +170,60 @@ std::optional<Error> check_width(const RowWidth& width, const std::string& name,
 // Rows are numbered in 31 bits, and kernels place tokens by their distance from `start`: all of the
 // sequence side by side has to be addressable, whatever the buffers hold.
 std::optional<Error> check_length(const KernelEntry& entry, const Sizes& sizes) {
-  const auto start = sizes.of("start");
-  const auto tokens = entry.op == "decode" ? Result<std::int64_t>(1) : sizes.of("tokens");
-  if (!takes(entry, "start") || !start || !tokens) return std::nullopt;
-  const std::int64_t length = *start + *tokens;
-  if (length > kLargestSize) {
+  const auto length = final_length(entry, sizes);
+  if (!takes(entry, "start") || !length) return std::nullopt;
+  if (*length > kLargestSize) {
     return Error{fmt::format("a sequence has at most {} tokens", kLargestSize)};
   }
   const auto row = sizes.product({"heads", "head_dim"});
-  if (row && *row > (std::int64_t{1} << 48) / std::max<std::int64_t>(length, 1)) {
+  if (row && *row > (std::int64_t{1} << 48) / std::max<std::int64_t>(*length, 1)) {
     return Error{"the sizes describe more memory than can be addressed"};
+  }
+  return std::nullopt;
+}
+
+// Lengths and starts. Arrays can be looked at where they are in the memory of the host; elsewhere a
+// kernel takes what does not fit for what does.
+std::optional<Error> check_sequences(const Manifest& manifest, const KernelEntry& entry,
+                                     const Sizes& sizes, const LaunchValues& values) {
+  if (!manifest.varlen) return std::nullopt;
+  const auto start = takes(entry, "start") ? sizes.of("start") : Result<std::int64_t>(0);
+  const auto length = final_length(entry, sizes);
+  const auto batch = sizes.of("batch");
+  for (const Result<std::int64_t>* size : {&start, &length, &batch}) {
+    if (!*size) return size->error();
+  }
+  if (*length < *start) {
+    return Error{fmt::format("no sequence has more than longest = {} tokens, and start = {}",
+                             *length, *start)};
+  }
+  if (manifest.target != "cpu") return std::nullopt;
+  const auto array = [&](const char* name) -> const std::int32_t* {
+    const auto given = values.buffers.find(name);
+    if (!takes(entry, name) || given == values.buffers.end()) return nullptr;
+    return static_cast<const std::int32_t*>(given->second.data);
+  };
+  const std::int32_t* const offsets = array("offsets");
+  const std::int32_t* const starts = array("starts");
+  const auto tokens = sizes.of("tokens");
+  for (std::int64_t b = 0; b < *batch; ++b) {
+    const std::int64_t before = starts == nullptr ? 0 : starts[b];
+    if (before < 0 || before > *start) {
+      return Error{fmt::format("sequence {} starts behind {} tokens, where start says at most {}",
+                               b, before, *start)};
+    }
+    if (offsets == nullptr) continue;
+    const std::int64_t first = offsets[b], behind = offsets[b + 1];
+    if (first < 0 || behind < first || behind > *tokens) {
+      return Error{
+          fmt::format("sequence {} has the tokens from {} to {}: offsets must ascend from "
+                      "0 to tokens = {}",
+                      b, first, behind, *tokens)};
+    }
+    if (before + behind - first > *length) {
+      return Error{fmt::format("sequence {} has {} tokens, where longest says at most {}", b,
+                               before + behind - first, *length)};
+    }
   }
   return std::nullopt;
 }
@@ -189,7 +245,10 @@ Result<CheckedLaunch> check_launch(const Manifest& manifest, const KernelEntry& 
     const auto before = sizes.of("start");
     if (!tokens) return tokens.error();
     if (!before) return before.error();
-    shared = shared_launch(manifest, entry, *tokens, *before);
+    // A ring has room for the longest sequence, or for as much of it as fits.
+    const auto length = manifest.varlen ? final_length(entry, sizes) : tokens;
+    if (!length) return length.error();
+    shared = shared_launch(manifest, entry, *length, manifest.varlen ? 0 : *before);
     launch.shared_bytes = shared.bytes;
   }
   for (const Argument& argument : entry.arguments) {
@@ -212,6 +271,7 @@ Result<CheckedLaunch> check_launch(const Manifest& manifest, const KernelEntry& 
     }
   }
   if (auto error = check_length(entry, sizes)) return *error;
+  if (auto error = check_sequences(manifest, entry, sizes, values)) return *error;
   if (auto error = check_slots(manifest.cache_a, "slots_a", entry, sizes)) return *error;
   if (auto error = check_slots(manifest.cache_b, "slots_b", entry, sizes)) return *error;
   if (auto error = check_width(manifest.width_a, "width_a", entry, sizes)) return *error;

@@ -44,6 +44,8 @@ Result<std::int64_t> Sizes::extent(std::string_view name) const {
   if (name == "slots_b") return slots_b;
   if (name == "width_a") return width_a;
   if (name == "width_b") return width_b;
+  if (name == "longest") return longest;
+  if (name == kBoundsExtent) return batch + 1;
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), value);
   if (error == std::errc{} && end == name.data() + name.size() && value >= 0) return value;

@@ -116,8 +116,9 @@ struct Sizes {
   std::int64_t slots_b = 0;
   std::int64_t width_a = 0;
   std::int64_t width_b = 0;
+  std::int64_t longest = 0;  // of sequences with lengths of their own
 
-  // The value of a size by name, or of decimal digits.
+  // The value of a size by name, of batch+1, or of decimal digits.
   Result<std::int64_t> extent(std::string_view name) const;
 };
 

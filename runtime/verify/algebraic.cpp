@@ -7,7 +7,7 @@
 #include <cmath>
 #include <optional>
 
-#include "runtime/verify/field_session.hpp"
+#include "runtime/verify/varlen_session.hpp"
 
 namespace heddle {
 namespace {
@@ -36,24 +36,31 @@ class Planner {
   Planner(const Planner&) = delete;
   Planner& operator=(const Planner&) = delete;
 
-  std::optional<FieldSession> begin(const Scenario& scenario) {
-    if (!reachable(scenario.tokens) || ledger_.rejected()) return std::nullopt;
+  // Null where the scenario cannot be played.
+  std::unique_ptr<FieldCourse> begin(const Scenario& scenario) {
+    if (!reachable(scenario.tokens) || ledger_.rejected()) return nullptr;
     Sizes sizes = sizes_of(scenario);
     sizes.tokens = scenario.tokens;
     const std::uint64_t seed =
         context_.options.seed + 7919 * static_cast<std::uint64_t>(++sessions_);
-    auto solved = std::make_shared<SolvedFieldProblem>();
-    solved->problem = make_field_problem(context_.weights, sizes, context_.rows, seed);
-    solved->y = field_output(solved->problem, context_.rows);
-    Result<FieldSession> session = FieldSession::begin(
-        context_.manifest, context_.rows, std::move(solved), scenario.start, scenario.spare, seed);
-    if (session) return *std::move(session);
-    ledger_.failed(Duty::kFieldState, scenario.tokens,
-                   {"cache_layout", session.error().message, "manifest"});
-    return std::nullopt;
+    if (!context_.manifest.varlen) {
+      return started(
+          FieldSession::begin(context_.manifest, context_.rows, solve(sizes, seed, nullptr),
+                              scenario.start, scenario.spare, seed),
+          scenario);
+    }
+    sizes.batch = 1;
+    std::vector<std::shared_ptr<const SolvedFieldProblem>> sequences;
+    for (std::int64_t b = 0; b < scenario.batch; ++b) {
+      const FieldProblem* const like = b == 0 ? nullptr : &sequences.front()->problem;
+      sequences.push_back(solve(sizes, seed + 100 * static_cast<std::uint64_t>(b), like));
+    }
+    return started(VarlenFieldSession::begin(context_.manifest, context_.rows, std::move(sequences),
+                                             scenario.start, scenario.spare, seed),
+                   scenario);
   }
 
-  bool advance(FieldSession& session, const KernelUnderTest& kernel, const Scenario& scenario,
+  bool advance(FieldCourse& session, const KernelUnderTest& kernel, const Scenario& scenario,
                std::int64_t count) {
     const std::int64_t work =
         launch_work(context_.rows, sizes_of(scenario), context_.weights, session.done(), count);
@@ -72,21 +79,38 @@ class Planner {
       return;
     }
     budget_ -= work;
-    if (std::optional<FieldSession> session = begin(scenario)) {
-      advance(*session, kernel, scenario, count);
-    }
+    if (const auto session = begin(scenario)) advance(*session, kernel, scenario, count);
   }
 
   // In one launch per entry of `counts`, each from the state that the one before left.
   void run_in_steps(const Scenario& scenario,
                     const std::vector<std::pair<const KernelUnderTest*, std::int64_t>>& steps) {
-    std::optional<FieldSession> session = begin(scenario);
+    const auto session = begin(scenario);
     for (const auto& [kernel, count] : steps) {
       if (!session || !advance(*session, *kernel, scenario, count)) return;
     }
   }
 
  private:
+  template <typename S>
+  std::unique_ptr<FieldCourse> started(Result<S> session, const Scenario& scenario) {
+    if (session) return std::make_unique<S>(*std::move(session));
+    ledger_.failed(Duty::kFieldState, scenario.tokens,
+                   {"cache_layout", session.error().message, "manifest"});
+    return nullptr;
+  }
+  // With the scalars of `like`, where given: a launch has one of each.
+  std::shared_ptr<const SolvedFieldProblem> solve(const Sizes& sizes, std::uint64_t seed,
+                                                  const FieldProblem* like) const {
+    auto solved = std::make_shared<SolvedFieldProblem>();
+    solved->problem = make_field_problem(context_.weights, sizes, context_.rows, seed);
+    if (like != nullptr) {
+      solved->problem.scale = like->scale;
+      solved->problem.gamma = like->gamma;
+    }
+    solved->y = field_output(solved->problem, context_.rows);
+    return solved;
+  }
   bool reachable(std::int64_t tokens) const {
     const auto counted = [tokens](const CacheLayout& layout) {
       return layout.retention != CacheRetention::kNextRow || tokens <= layout.exact_to;
@@ -142,7 +166,8 @@ void check_prefill_algebra(const VerifyContext& context, const KernelUnderTest& 
            {.tokens = 130}}) {
     planner.run(prefill, scenario);
   }
-  planner.run_in_steps({.tokens = 37, .heads = 2, .spare = 1},
+  const std::int64_t batch = context.manifest.varlen ? 3 : 1;
+  planner.run_in_steps({.tokens = 37, .batch = batch, .heads = 2, .spare = 1},
                        {{&prefill, 19}, {&prefill, 1}, {&prefill, 17}});
 }
 

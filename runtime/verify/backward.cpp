@@ -8,6 +8,7 @@
 
 #include "runtime/reference/problem_binding.hpp"
 #include "runtime/reference/problem_gradients.hpp"
+#include "runtime/verify/varlen.hpp"
 
 namespace heddle {
 namespace {
@@ -27,6 +28,14 @@ struct Scenario {
   float gamma = 0.5F;
 };
 
+// What one launch works on: a problem, or with varlen one for each sequence that has tokens.
+struct Work {
+  std::vector<GradientProblem> problems;
+  Sizes sizes;
+  VarlenLayout layout;  // varlen only
+};
+using Results = std::vector<HostBuffers>;  // of each problem
+
 class BackwardCheck {
  public:
   BackwardCheck(const VerifyContext& context, const KernelUnderTest& kernel, Ledger& ledger)
@@ -41,16 +50,17 @@ class BackwardCheck {
     const bool alone = context_.manifest.target == "cpu" && scenario.batch * scenario.heads == 1;
     const std::vector<ThreadOrder> orders = afford(work_of(scenario), alone ? kOneOrder : wanted);
     if (orders.empty()) return false;
-    const GradientProblem solved = solve_gradients(options_of(scenario), context_.rows);
-    std::optional<HostBuffers> first;
+    const Work work = prepare(scenario);
+    std::optional<Results> first;
     for (const ThreadOrder order : orders) {
-      std::optional<HostBuffers> result =
-          launch(scenario, solved, order, first ? nullptr : profile);
+      std::optional<Results> result = launch(scenario, work, order, first ? nullptr : profile);
       if (!result) return false;
       if (!first) {
         first = std::move(result);
-        check_values(scenario, solved, *first);
-      } else if (same_gradients(solved, *first, *result)) {
+        for (std::size_t p = 0; p < work.problems.size(); ++p) {
+          check_values(scenario, work.problems[p], (*first)[p]);
+        }
+      } else if (same_gradients(work, *first, *result)) {
         ledger_.passed(Duty::kLaneOrders, scenario.tokens);
       } else {
         ledger_.failed(Duty::kLaneOrders, scenario.tokens,
@@ -113,17 +123,54 @@ class BackwardCheck {
                        name_of(scenario.fill));
   }
 
-  std::optional<HostBuffers> launch(const Scenario& scenario, const GradientProblem& solved,
-                                    ThreadOrder order, KernelProfile* profile) {
-    const Problem& problem = solved.problem;
-    Result<HostBuffers> bound = bind_buffers(kernel_.entry(), problem, problem.sizes, {});
+  Work prepare(const Scenario& scenario) {
+    ProblemOptions options = options_of(scenario);
+    Work work;
+    if (!context_.manifest.varlen) {
+      work.problems.push_back(solve_gradients(options, context_.rows));
+      work.sizes = work.problems.front().problem.sizes;
+      return work;
+    }
+    RandomSource random(options.seed + 1);
+    const std::vector<std::int64_t> starts(static_cast<std::size_t>(scenario.batch), 0);
+    work.layout = VarlenLayout::draw(scenario.tokens, starts, false, random);
+    options.sizes.batch = 1;
+    for (const std::int64_t count : work.layout.counts) {
+      options.seed += 100;
+      options.sizes.tokens = count;
+      if (count > 0) work.problems.push_back(solve_gradients(options, context_.rows));
+    }
+    work.sizes = launch_sizes(work.layout, work.problems.front().problem.sizes);
+    return work;
+  }
+
+  Result<HostBuffers> bind(const Work& work, Results& parts) const {
+    const KernelEntry& entry = kernel_.entry();
+    if (!context_.manifest.varlen) {
+      return bind_buffers(entry, work.problems.front().problem, work.sizes, {});
+    }
+    parts.clear();
+    for (const GradientProblem& solved : work.problems) {
+      Result<HostBuffers> bound =
+          bind_buffers(of_one_sequence(entry), solved.problem, solved.problem.sizes, {});
+      if (!bound) return bound;
+      parts.push_back(*std::move(bound));
+    }
+    return join(entry, work.layout, work.sizes, parts);
+  }
+
+  std::optional<Results> launch(const Scenario& scenario, const Work& work, ThreadOrder order,
+                                KernelProfile* profile) {
+    const Problem& problem = work.problems.front().problem;
+    Results parts;
+    Result<HostBuffers> bound = bind(work, parts);
     if (!bound) {
       ledger_.failed(Duty::kMemory, scenario.tokens,
                      {"manifest", bound.error().message, kernel_.entry().op});
       return std::nullopt;
     }
     const Result<LaunchOutcome> outcome =
-        kernel_.launch({.sizes = problem.sizes,
+        kernel_.launch({.sizes = work.sizes,
                         .scale = problem.scale,
                         .gamma = problem.gamma,
                         .buffers = &*bound,
@@ -145,18 +192,24 @@ class BackwardCheck {
                      {finding.kind, fmt::format("{} ({})", finding.message, describe(scenario)),
                       finding.where});
     }
-    if (profile != nullptr) fill(*profile, problem, *outcome);
-    return *std::move(bound);
+    if (profile != nullptr) fill(*profile, work, *outcome);
+    if (!context_.manifest.varlen) return Results{*std::move(bound)};
+    const std::string stray = split(kernel_.entry(), work.layout, *bound, parts);
+    if (!stray.empty()) {
+      ledger_.failed(Duty::kMemory, scenario.tokens,
+                     {"out_of_bounds", stray, describe(scenario) + ", " + work.layout.describe()});
+    }
+    return parts;
   }
 
-  void fill(KernelProfile& profile, const Problem& problem, const LaunchOutcome& outcome) const {
+  void fill(KernelProfile& profile, const Work& work, const LaunchOutcome& outcome) const {
     const LaunchCounters& counters = outcome.counters;
     profile = {.symbol = kernel_.entry().symbol,
                .op = kernel_.entry().op,
-               .tokens = problem.sizes.tokens,
+               .tokens = work.sizes.tokens,
                .start = 0,
-               .batch = problem.sizes.batch,
-               .heads = problem.sizes.heads,
+               .batch = work.sizes.batch,
+               .heads = work.sizes.heads,
                .global_bytes_read = counters.global_bytes_read,
                .global_bytes_written = counters.global_bytes_written,
                .shared_bank_conflicts = counters.shared_bank_conflicts,
@@ -167,17 +220,23 @@ class BackwardCheck {
       profile.sectors_per_request =
           static_cast<double>(counters.sectors) / static_cast<double>(counters.requests);
     }
-    const DefinitionWork work = backward_work(problem, context_.rows, problem.sizes);
-    profile.minimum_bytes = work.bytes;
-    profile.definition_flops = work.flops;
+    for (const GradientProblem& solved : work.problems) {
+      const DefinitionWork least =
+          backward_work(solved.problem, context_.rows, solved.problem.sizes);
+      profile.minimum_bytes += least.bytes;
+      profile.definition_flops += least.flops;
+    }
   }
 
   // Scratch means nothing afterwards.
-  static bool same_gradients(const GradientProblem& solved, const HostBuffers& first,
-                             const HostBuffers& second) {
-    return std::all_of(first.begin(), first.end(), [&](const auto& item) {
-      return solved.expected.count(item.first) == 0 || item.second == second.at(item.first);
-    });
+  static bool same_gradients(const Work& work, const Results& first, const Results& second) {
+    for (std::size_t p = 0; p < work.problems.size(); ++p) {
+      const auto& expected = work.problems[p].expected;
+      for (const auto& [name, buffer] : first[p]) {
+        if (expected.count(name) > 0 && !(buffer == second[p].at(name))) return false;
+      }
+    }
+    return true;
   }
 
   void check_values(const Scenario& scenario, const GradientProblem& solved,
@@ -232,6 +291,10 @@ void check_backward(const VerifyContext& context, const KernelUnderTest& backwar
     if (n <= 2) check.run({.tokens = n, .batch = 2, .heads = 3}, kAllOrders);
   }
   check.run({.tokens = 21, .batch = 2, .heads = 3}, kAllOrders);
+  if (context.manifest.varlen) {
+    check.run({.tokens = 100, .batch = 4}, kTwoOrders);
+    check.run({.tokens = 40, .batch = 5, .heads = 2}, kOneOrder);
+  }
   if (context.weights == WeightMode::kSoftmax) {
     check.run({.tokens = 40, .gamma = 0.2F}, kOneOrder);
     check.run({.tokens = 40, .heads = 2, .gamma = 0.9F}, kOneOrder);

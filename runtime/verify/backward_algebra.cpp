@@ -8,6 +8,7 @@
 
 #include "runtime/verify/algebraic.hpp"
 #include "runtime/verify/field_gradients.hpp"
+#include "runtime/verify/varlen.hpp"
 
 namespace heddle {
 namespace {
@@ -25,15 +26,23 @@ struct SolvedGradients {
   FieldGradients expected;
 };
 
-SolvedGradients solve(const VerifyContext& context, const Scenario& scenario, std::uint64_t seed) {
+Sizes sizes_of(const VerifyContext& context, const Scenario& scenario) {
+  return {.batch = scenario.batch,
+          .tokens = scenario.tokens,
+          .heads = scenario.heads,
+          .head_dim = context.manifest.head_dim,
+          .state_dim = context.manifest.state_dim};
+}
+
+// With the scalars of `like`, where given: a launch has one of each.
+SolvedGradients solve(const VerifyContext& context, const Sizes& sizes, std::uint64_t seed,
+                      const FieldProblem* like = nullptr) {
   SolvedGradients solved;
-  solved.problem = make_field_problem(context.weights,
-                                      {.batch = scenario.batch,
-                                       .tokens = scenario.tokens,
-                                       .heads = scenario.heads,
-                                       .head_dim = context.manifest.head_dim,
-                                       .state_dim = context.manifest.state_dim},
-                                      context.rows, seed);
+  solved.problem = make_field_problem(context.weights, sizes, context.rows, seed);
+  if (like != nullptr) {
+    solved.problem.scale = like->scale;
+    solved.problem.gamma = like->gamma;
+  }
   const std::vector<std::uint64_t> y = field_output(solved.problem, context.rows);
   std::mt19937_64 random(seed + 7777);
   std::vector<std::uint64_t> dy;
@@ -78,6 +87,53 @@ Result<FieldBuffers> bind(const KernelEntry& entry, const SolvedGradients& solve
   return buffers;
 }
 
+// What one launch works on: a problem, or with varlen one for each sequence that has tokens.
+struct Work {
+  std::vector<SolvedGradients> problems;
+  Sizes sizes;
+  VarlenLayout layout;  // varlen only
+};
+using Results = std::vector<FieldBuffers>;  // of each problem
+
+Work prepare(const VerifyContext& context, const Scenario& scenario, std::uint64_t seed) {
+  Work work;
+  Sizes sizes = sizes_of(context, scenario);
+  if (!context.manifest.varlen) {
+    work.problems.push_back(solve(context, sizes, seed));
+    work.sizes = work.problems.front().problem.sizes;
+    return work;
+  }
+  RandomSource random(seed);
+  const std::vector<std::int64_t> starts(static_cast<std::size_t>(scenario.batch), 0);
+  work.layout = VarlenLayout::draw(scenario.tokens, starts, false, random);
+  sizes.batch = 1;
+  for (const std::int64_t count : work.layout.counts) {
+    if (count == 0) continue;
+    sizes.tokens = count;
+    seed += 100;
+    const FieldProblem* const like =
+        work.problems.empty() ? nullptr : &work.problems.front().problem;
+    work.problems.push_back(solve(context, sizes, seed, like));
+    // The first one is the longest, and columns are the same for all.
+    sizes.width_a = work.problems.front().problem.sizes.width_a;
+    sizes.width_b = work.problems.front().problem.sizes.width_b;
+  }
+  work.sizes = launch_sizes(work.layout, work.problems.front().problem.sizes);
+  return work;
+}
+
+Result<FieldBuffers> bind(const VerifyContext& context, const KernelEntry& entry, const Work& work,
+                          Results& parts) {
+  if (!context.manifest.varlen) return bind(entry, work.problems.front());
+  parts.clear();
+  for (const SolvedGradients& solved : work.problems) {
+    Result<FieldBuffers> bound = bind(of_one_sequence(entry), solved);
+    if (!bound) return bound;
+    parts.push_back(*std::move(bound));
+  }
+  return join(entry, work.layout, work.sizes, parts);
+}
+
 class BackwardAlgebra {
  public:
   BackwardAlgebra(const VerifyContext& context, const KernelUnderTest& kernel, Ledger& ledger)
@@ -108,16 +164,22 @@ class BackwardAlgebra {
     const int orders = 2 * work <= budget_ ? 2 : 1;
     if (orders * work > budget_) return ledger_.skipped(scenario.tokens);
     budget_ -= orders * work;
-    const SolvedGradients solved = solve(
+    const Work prepared = prepare(
         context_, scenario, context_.options.seed + 7919 * static_cast<std::uint64_t>(++problems_));
     longest_ = std::max(longest_, scenario.tokens);
-    const std::optional<FieldBuffers> first = launch(scenario, solved, 0);
+    const std::optional<Results> first = launch(scenario, prepared, 0);
     if (!first) return;
-    check_values(scenario, solved, *first);
+    for (std::size_t p = 0; p < prepared.problems.size(); ++p) {
+      check_values(scenario, prepared.problems[p], (*first)[p]);
+    }
     if (orders < 2) return;
-    const std::optional<FieldBuffers> second = launch(scenario, solved, 1);
+    const std::optional<Results> second = launch(scenario, prepared, 1);
     if (!second) return;
-    if (same_gradients(solved, *first, *second)) {
+    bool same = true;
+    for (std::size_t p = 0; p < prepared.problems.size(); ++p) {
+      same = same && same_gradients(prepared.problems[p], (*first)[p], (*second)[p]);
+    }
+    if (same) {
       ledger_.passed(Duty::kAnyOrder, scenario.tokens);
     } else {
       ledger_.failed(Duty::kAnyOrder, scenario.tokens,
@@ -127,12 +189,13 @@ class BackwardAlgebra {
     }
   }
 
-  Result<LaunchOutcome> launch_once(const Scenario& scenario, const SolvedGradients& solved,
+  Result<LaunchOutcome> launch_once(const Scenario& scenario, const Work& work,
                                     FieldBuffers& buffers, unsigned order) const {
+    const FieldProblem& problem = work.problems.front().problem;
     return kernel_.launch(
-        FieldLaunchRequest{.sizes = solved.problem.sizes,
-                           .scale = solved.problem.scale,
-                           .gamma = solved.problem.gamma,
+        FieldLaunchRequest{.sizes = work.sizes,
+                           .scale = problem.scale,
+                           .gamma = problem.gamma,
                            .buffers = &buffers,
                            .order = order == 0 ? ThreadOrder::kForward : ThreadOrder::kReverse,
                            .order_seed = order + 1,
@@ -156,15 +219,15 @@ class BackwardAlgebra {
                        scenario.batch, scenario.heads);
   }
 
-  std::optional<FieldBuffers> launch(const Scenario& scenario, const SolvedGradients& solved,
-                                     unsigned order) {
-    Result<FieldBuffers> bound = bind(kernel_.entry(), solved);
+  std::optional<Results> launch(const Scenario& scenario, const Work& work, unsigned order) {
+    Results parts;
+    Result<FieldBuffers> bound = bind(context_, kernel_.entry(), work, parts);
     if (!bound) {
       ledger_.failed(Duty::kFieldRuns, scenario.tokens,
                      {"manifest", bound.error().message, kernel_.entry().op});
       return std::nullopt;
     }
-    const Result<LaunchOutcome> outcome = launch_once(scenario, solved, *bound, order);
+    const Result<LaunchOutcome> outcome = launch_once(scenario, work, *bound, order);
     if (!outcome) {
       ledger_.undecided(Duty::kFieldRuns, outcome.error().message);
       return std::nullopt;
@@ -176,7 +239,13 @@ class BackwardAlgebra {
                       finding.where});
     }
     if (!outcome->findings.empty()) return std::nullopt;
-    return *std::move(bound);
+    if (!context_.manifest.varlen) return Results{*std::move(bound)};
+    const std::string stray = split(kernel_.entry(), work.layout, *bound, parts);
+    if (!stray.empty()) {
+      ledger_.failed(Duty::kIdentity, scenario.tokens,
+                     {"out_of_bounds", stray, describe(scenario) + ", " + work.layout.describe()});
+    }
+    return parts;
   }
 
   // Scratch means nothing afterwards, and no result has an exponent.
@@ -246,6 +315,7 @@ void check_backward_algebra(const VerifyContext& context, const KernelUnderTest&
                                        {.tokens = 66}}) {
     check.run(scenario);
   }
+  if (context.manifest.varlen) check.run({.tokens = 50, .batch = 4, .heads = 2});
 }
 
 bool fails_backward_algebra(const VerifyContext& context, const KernelUnderTest& backward,
@@ -259,11 +329,12 @@ void count_backward_operations(const VerifyContext& context, const KernelUnderTe
                                KernelProfile& profile) {
   Ledger nobody(backward.entry().op, Layer::kAlgebraic);
   const Scenario scenario = {profile.tokens, profile.batch, profile.heads};
-  const SolvedGradients solved = solve(context, scenario, context.options.seed);
-  Result<FieldBuffers> bound = bind(backward.entry(), solved);
+  const Work work = prepare(context, scenario, context.options.seed);
+  Results parts;
+  Result<FieldBuffers> bound = bind(context, backward.entry(), work, parts);
   if (!bound) return;
   const Result<LaunchOutcome> outcome =
-      BackwardAlgebra(context, backward, nobody).launch_once(scenario, solved, *bound, 0);
+      BackwardAlgebra(context, backward, nobody).launch_once(scenario, work, *bound, 0);
   if (!outcome || !outcome->findings.empty()) return;
   const LaunchCounters& counters = outcome->counters;
   profile.flops = counters.additions + counters.multiplications + counters.divisions;

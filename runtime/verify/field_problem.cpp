@@ -153,7 +153,6 @@ FieldProblem make_field_problem(WeightMode weights, const Sizes& sizes, const Ro
   }
   for (const auto& [name, table, width] :
        {std::tuple("coef_a", &rows.a, &s.width_a), std::tuple("coef_b", &rows.b, &s.width_b)}) {
-    *width = 0;
     for (std::int64_t i = 1; i <= s.tokens; ++i) *width = std::max(*width, table->size(i));
     const std::int64_t of_entry = coefficients_of_entry(weights, s.head_dim);
     const std::int64_t of_row = *width * of_entry;

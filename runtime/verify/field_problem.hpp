@@ -24,7 +24,8 @@ struct FieldProblem {
   FieldElement gamma;
   std::map<std::string, std::vector<FieldElement>> inputs;
 };
-// `sizes` gives batch, tokens, heads, head_dim and state_dim; `rows` must reach its tokens.
+// `sizes` gives batch, tokens, heads, head_dim and state_dim, and columns that coefficients have at
+// least; `rows` must reach its tokens.
 FieldProblem make_field_problem(WeightMode weights, const Sizes& sizes, const Rows& rows,
                                 std::uint64_t seed);
 

@@ -127,7 +127,8 @@ void FieldSession::fill_state(std::uint64_t seed) {
   }
 }
 
-Result<FieldBuffers> FieldSession::bind(const KernelEntry& entry, const Sizes& sizes) const {
+Result<FieldBuffers> FieldSession::bind(const KernelEntry& entry, const Sizes& sizes,
+                                        bool always) const {
   const FieldProblem& problem = solved_->problem;
   FieldBuffers buffers;
   for (const Argument& argument : entry.arguments) {
@@ -158,48 +159,46 @@ Result<FieldBuffers> FieldSession::bind(const KernelEntry& entry, const Sizes& s
     if (!buffer || static_cast<std::int64_t>(buffer->count()) != count) {
       return Error{fmt::format("buffer '{}' is unknown, or declared with another shape", name)};
     }
-    if (sizes.start == 0 && starts_with(name, "initial_")) continue;  // a null pointer
+    // A null pointer.
+    if (sizes.start == 0 && !always && starts_with(name, "initial_")) continue;
     buffers.emplace(name, *std::move(buffer));
   }
   if (buffers.count("y") == 0) return Error{"the manifest names no output 'y'"};
   return buffers;
 }
 
-bool FieldSession::advance(const KernelUnderTest& kernel, std::int64_t count, std::int64_t work,
-                           Ledger& ledger) {
-  const FieldProblem& problem = solved_->problem;
+Sizes FieldSession::sizes_of(std::int64_t count) const {
   Sizes sizes = sizes_;
   sizes.start = done_;
   sizes.tokens = count;
-  const std::int64_t length = done_ + count;
-  const std::string where = fmt::format("{}: {} tokens after {}, batch {}, heads {}",
-                                        kernel.entry().op, count, done_, sizes.batch, sizes.heads);
+  return sizes;
+}
+
+std::optional<FieldBuffers> launch_in_orders(const FieldLaunch& launch, Ledger& ledger) {
   std::optional<FieldBuffers> first;
   for (const ThreadOrder order : {ThreadOrder::kForward, ThreadOrder::kReverse}) {
-    Result<FieldBuffers> bound = bind(kernel.entry(), sizes);
+    Result<FieldBuffers> bound = launch.bind();
     if (!bound) {
-      ledger.failed(Duty::kFieldRuns, length,
-                    {"manifest", bound.error().message, kernel.entry().op});
-      return false;
+      ledger.failed(Duty::kFieldRuns, launch.length,
+                    {"manifest", bound.error().message, launch.kernel.entry().op});
+      return std::nullopt;
     }
-    const Result<LaunchOutcome> outcome =
-        kernel.launch(FieldLaunchRequest{.sizes = sizes,
-                                         .scale = problem.scale,
-                                         .gamma = problem.gamma,
-                                         .buffers = &*bound,
-                                         .order = order,
-                                         .order_seed = first ? 2U : 1U,
-                                         .expected_work = work});
+    FieldLaunchRequest request = launch.request;
+    request.buffers = &*bound;
+    request.order = order;
+    request.order_seed = first ? 2U : 1U;
+    const Result<LaunchOutcome> outcome = launch.kernel.launch(request);
     if (!outcome) {
       ledger.undecided(Duty::kFieldRuns, outcome.error().message);
-      return false;
+      return std::nullopt;
     }
-    ledger.passed(Duty::kFieldRuns, length);
+    ledger.passed(Duty::kFieldRuns, launch.length);
     for (const VerifyFailure& finding : outcome->findings) {
-      ledger.failed(Duty::kFieldRuns, length,
-                    {finding.kind, fmt::format("{} ({})", finding.message, where), finding.where});
+      ledger.failed(
+          Duty::kFieldRuns, launch.length,
+          {finding.kind, fmt::format("{} ({})", finding.message, launch.where), finding.where});
     }
-    if (!outcome->findings.empty()) return false;
+    if (!outcome->findings.empty()) return std::nullopt;
     if (!first) {
       first = *std::move(bound);
       continue;
@@ -209,28 +208,51 @@ bool FieldSession::advance(const KernelUnderTest& kernel, std::int64_t count, st
                                    return a.first == b.first && same_numbers(a.second, b.second);
                                  });
     if (same) {
-      ledger.passed(Duty::kAnyOrder, length);
+      ledger.passed(Duty::kAnyOrder, launch.length);
     } else {
-      ledger.failed(Duty::kAnyOrder, length,
-                    {"order_dependence",
-                     "another order of the numbers and of the threads gives other results", where});
+      ledger.failed(
+          Duty::kAnyOrder, launch.length,
+          {"order_dependence",
+           "another order of the numbers and of the threads gives other results", launch.where});
     }
   }
+  return first;
+}
 
-  const std::string output = wrong_output(first->at("y"), count);
-  if (output.empty()) {
-    ledger.passed(Duty::kIdentity, length);
-  } else {
+bool FieldSession::advance(const KernelUnderTest& kernel, std::int64_t count, std::int64_t work,
+                           Ledger& ledger) {
+  const Sizes sizes = sizes_of(count);
+  const std::string where = fmt::format("{}: {} tokens after {}, batch {}, heads {}",
+                                        kernel.entry().op, count, done_, sizes.batch, sizes.heads);
+  std::optional<FieldBuffers> first = launch_in_orders({kernel,
+                                                        {.sizes = sizes,
+                                                         .scale = solved_->problem.scale,
+                                                         .gamma = solved_->problem.gamma,
+                                                         .expected_work = work},
+                                                        [&] { return bind(kernel.entry(), sizes); },
+                                                        done_ + count,
+                                                        where},
+                                                       ledger);
+  return first && settle(*std::move(first), count, where, ledger);
+}
+
+bool FieldSession::settle(FieldBuffers buffers, std::int64_t count, const std::string& where,
+                          Ledger& ledger) {
+  const std::int64_t length = done_ + count;
+  const std::string output = count == 0 ? "" : wrong_output(buffers.at("y"), count);
+  if (!output.empty()) {
     ledger.failed(Duty::kIdentity, length, {"wrong_identity", output, where});
+  } else if (count > 0) {
+    ledger.passed(Duty::kIdentity, length);
   }
   done_ = length;
-  const std::string state = wrong_state(*first);
+  const std::string state = wrong_state(buffers);
   if (state.empty()) {
     ledger.passed(Duty::kFieldState, length);
   } else {
     ledger.failed(Duty::kFieldState, length, {"wrong_state", state, where});
   }
-  for (auto& [name, buffer] : *first) {
+  for (auto& [name, buffer] : buffers) {
     for (const char* prefix : {"final_", "cache_"}) {
       if (starts_with(name, prefix)) {
         state_.insert_or_assign(name.substr(std::string_view(prefix).size()), std::move(buffer));

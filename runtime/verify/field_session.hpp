@@ -4,7 +4,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,7 +21,18 @@ struct SolvedFieldProblem {
   std::vector<std::uint64_t> y;
 };
 
-class FieldSession {
+// As Course in session.hpp.
+class FieldCourse {
+ public:
+  virtual ~FieldCourse() = default;
+  // Runs the kernel on tokens (done, done + count] twice, in two thread orders and under two orders
+  // of the numbers, and enters what is found. False when the sequence cannot go on from here.
+  virtual bool advance(const KernelUnderTest& kernel, std::int64_t count, std::int64_t work,
+                       Ledger& ledger) = 0;
+  virtual std::int64_t done() const = 0;
+};
+
+class FieldSession : public FieldCourse {
  public:
   // The definition's state after `start` tokens, with `spare` cache slots more than needed. Fails
   // when the manifest cannot say how many that is.
@@ -27,16 +40,21 @@ class FieldSession {
                                     std::shared_ptr<const SolvedFieldProblem> solved,
                                     std::int64_t start, std::int64_t spare, std::uint64_t seed);
 
-  // Runs the kernel on tokens (done, done + count] twice, in two thread orders and under two orders
-  // of the numbers, and enters what is found. False when the sequence cannot go on from here.
   bool advance(const KernelUnderTest& kernel, std::int64_t count, std::int64_t work,
-               Ledger& ledger);
+               Ledger& ledger) override;
 
   // What one launch on the next `count` tokens does; the sequence stays where it is.
   Result<LaunchCounters> count_launch(const KernelUnderTest& kernel, std::int64_t count,
                                       std::int64_t work) const;
 
-  std::int64_t done() const { return done_; }
+  std::int64_t done() const override { return done_; }
+
+  // The two halves of a step around its launch, as in Session.
+  Result<FieldBuffers> bind(const KernelEntry& entry, const Sizes& sizes,
+                            bool always = false) const;
+  bool settle(FieldBuffers buffers, std::int64_t count, const std::string& where, Ledger& ledger);
+  const FieldProblem& problem() const { return solved_->problem; }
+  Sizes sizes_of(std::int64_t count) const;
 
  private:
   FieldSession(const Manifest& manifest, const Rows& rows,
@@ -44,7 +62,6 @@ class FieldSession {
       : manifest_(manifest), rows_(rows), solved_(std::move(solved)) {}
 
   void fill_state(std::uint64_t seed);
-  Result<FieldBuffers> bind(const KernelEntry& entry, const Sizes& sizes) const;
   // What is wrong with y or the state that a launch left; empty when nothing is.
   std::string wrong_output(const FieldBuffer& y, std::int64_t count) const;
   std::string wrong_state(const FieldBuffers& buffers) const;
@@ -57,5 +74,16 @@ class FieldSession {
   std::int64_t done_ = 0;
   FieldBuffers state_;  // without the initial_, final_ or cache_ before the name
 };
+
+// A launch whose results must not depend on the order of threads or of numbers.
+struct FieldLaunch {
+  const KernelUnderTest& kernel;
+  FieldLaunchRequest request;  // without buffers and orders
+  std::function<Result<FieldBuffers>()> bind;
+  std::int64_t length;
+  std::string where;
+};
+// The buffers after it; nothing when it cannot be made or something is found.
+std::optional<FieldBuffers> launch_in_orders(const FieldLaunch& launch, Ledger& ledger);
 
 }  // namespace heddle

@@ -53,6 +53,20 @@ emulator::LaunchBuffer launch_buffer(const Argument& argument, HostBuffer& buffe
   return launch;
 }
 
+// What an array that is counted by tokens has in front of the first sequence and behind the last.
+std::vector<emulator::ByteRange> outside_of_sequences(const Argument& argument,
+                                                      const HostBuffer& buffer,
+                                                      const HostBuffers& buffers) {
+  const auto offsets = buffers.find("offsets");
+  if (offsets == buffers.end() || argument.access == Access::kRead) return {};
+  if (argument.shape.front() != "tokens" || buffer.shape().front() == 0) return {};
+  const HostBuffer& bounds = offsets->second;
+  const std::size_t token = buffer.bytes() / static_cast<std::size_t>(buffer.shape().front());
+  const auto first = static_cast<std::size_t>(bounds.get(0));
+  const auto behind = static_cast<std::size_t>(bounds.get(bounds.count() - 1));
+  return {{0, first * token}, {behind * token, buffer.bytes()}};
+}
+
 }  // namespace
 
 const char* name_of(ThreadOrder order) { return emulator::name_of(lane_order(order)); }
@@ -115,7 +129,9 @@ Result<emulator::Launch> KernelUnderTest::State::prepare(const Sizes& sizes,
   launch.step_limit = 50 * expected_work + 200'000 * sizes.tokens * blocks + 5'000'000;
   launch.blocks = static_cast<int>(blocks);
   launch.threads = cuda ? entry.threads : 1;
-  const SharedLaunch shared = shared_launch(manifest, entry, sizes.tokens, sizes.start);
+  const SharedLaunch shared = manifest.varlen
+                                  ? shared_launch(manifest, entry, sizes.longest, 0)
+                                  : shared_launch(manifest, entry, sizes.tokens, sizes.start);
   // Products of matrices are of whole tiles, however few tokens there are.
   if (entry.schedule == "tensor") {
     const std::int64_t* const rows = shared.find("tile_rows");
@@ -196,6 +212,8 @@ Result<LaunchOutcome> KernelUnderTest::launch(const LaunchRequest& request) cons
       if (buffer == request.buffers->end()) continue;
       launch->arguments[i] = emulator::BufferArgument{launch->buffers.size()};
       launch->buffers.push_back(launch_buffer(argument, buffer->second));
+      launch->buffers.back().out_of_reach =
+          outside_of_sequences(argument, buffer->second, *request.buffers);
     }
   }
   return state_->run(*launch);

@@ -7,6 +7,8 @@
 #include <optional>
 #include <utility>
 
+#include "runtime/verify/varlen_session.hpp"
+
 namespace heddle {
 namespace {
 
@@ -55,8 +57,9 @@ class Planner {
     return tokens;
   }
 
-  std::optional<Session> begin(const Scenario& scenario) {
-    if (!reachable(scenario.tokens) || ledger_.saturated()) return std::nullopt;
+  // Null where the scenario cannot be played.
+  std::unique_ptr<Course> begin(const Scenario& scenario) {
+    if (!reachable(scenario.tokens) || ledger_.saturated()) return nullptr;
     ProblemOptions options;
     options.weights = context_.weights;
     options.dtype = context_.manifest.dtype;
@@ -68,13 +71,11 @@ class Planner {
     options.fill = scenario.fill;
     options.huge_token = scenario.huge_token;
     options.seed = context_.options.seed + 1000 * static_cast<std::uint64_t>(++sessions_);
-    Result<Session> session =
+    if (context_.manifest.varlen) return begin_varlen(options, scenario);
+    return started(
         Session::begin(context_.manifest, context_.rows, solve_problem(options, context_.rows),
-                       scenario.start, scenario.spare, options.seed + 1);
-    if (session) return *std::move(session);
-    ledger_.failed(Duty::kState, scenario.tokens,
-                   {"cache_layout", session.error().message, "manifest"});
-    return std::nullopt;
+                       scenario.start, scenario.spare, options.seed + 1),
+        scenario);
   }
 
   // Runs `kernel` on the scenario's tokens in as many of the wanted thread orders as the budget
@@ -89,11 +90,29 @@ class Planner {
         afford(launch_work(context_.rows, sizes(scenario), context_.weights, scenario.start, count),
                alone ? kOneOrder : wanted);
     if (orders.empty()) return false;
-    std::optional<Session> session = begin(scenario);
+    const std::unique_ptr<Course> session = begin(scenario);
     return session && session->advance(kernel, count, orders, ledger_, profile);
   }
 
  private:
+  template <typename S>
+  std::unique_ptr<Course> started(Result<S> session, const Scenario& scenario) {
+    if (session) return std::make_unique<S>(*std::move(session));
+    ledger_.failed(Duty::kState, scenario.tokens,
+                   {"cache_layout", session.error().message, "manifest"});
+    return nullptr;
+  }
+  std::unique_ptr<Course> begin_varlen(ProblemOptions options, const Scenario& scenario) {
+    options.sizes.batch = 1;
+    std::vector<std::shared_ptr<const SolvedProblem>> sequences;
+    for (std::int64_t b = 0; b < scenario.batch; ++b) {
+      options.seed += 100;
+      sequences.push_back(solve_problem(options, context_.rows));
+    }
+    return started(VarlenSession::begin(context_.manifest, context_.rows, std::move(sequences),
+                                        scenario.start, scenario.spare, options.seed + 1),
+                   scenario);
+  }
   std::vector<ThreadOrder> afford(std::int64_t work, const std::vector<ThreadOrder>& wanted) {
     for (const std::vector<ThreadOrder>& orders : {wanted, kOneOrder}) {
       const std::int64_t cost = work * static_cast<std::int64_t>(orders.size());
@@ -199,7 +218,14 @@ void check_prefill(const VerifyContext& context, const KernelUnderTest& prefill,
   planner.run(prefill, {.tokens = 120, .start = kTypical}, kOneOrder);
   planner.run(prefill, {.tokens = 41, .start = 38, .spare = kManySlots}, kOneOrder);
   // From its own: prefill a, then prefill b, is prefill a + b.
-  if (std::optional<Session> session = planner.begin({.tokens = 60, .heads = 2, .spare = 1})) {
+  if (context.manifest.varlen) {
+    planner.run(prefill, {.tokens = 100, .batch = 5}, kAllOrders);
+    planner.run(prefill, {.tokens = 70, .start = 37, .batch = 4, .heads = 2, .spare = 1},
+                kOneOrder);
+    planner.run(prefill, {.tokens = 40, .start = 39, .batch = 4}, kAllOrders);
+  }
+  const std::int64_t batch = context.manifest.varlen ? 3 : 1;
+  if (const auto session = planner.begin({.tokens = 60, .batch = batch, .heads = 2, .spare = 1})) {
     for (const std::int64_t count : {37, 1, 22}) {
       if (!session->advance(prefill, count, kOneOrder, ledger)) break;
     }
@@ -214,8 +240,7 @@ void check_decode(const VerifyContext& context, const KernelUnderTest& decode, L
                   std::vector<KernelProfile>& profiles) {
   Planner planner(context, ledger);
   const std::int64_t first_tokens = planner.longest_up_to(24);
-  if (std::optional<Session> session =
-          planner.begin({.tokens = first_tokens, .batch = 2, .heads = 3})) {
+  if (const auto session = planner.begin({.tokens = first_tokens, .batch = 2, .heads = 3})) {
     for (std::int64_t token = 1; token <= first_tokens; ++token) {
       if (!session->advance(decode, 1, token % 6 == 0 ? kAllOrders : kOneOrder, ledger)) break;
     }
@@ -239,9 +264,16 @@ void check_decode(const VerifyContext& context, const KernelUnderTest& decode, L
   }
   if (fills.empty()) ledger.not_applicable(Duty::kExtremes);
   // A run of tokens with slots to spare, taken in another order by every head.
-  if (std::optional<Session> session =
+  if (const auto session =
           planner.begin({.tokens = 72, .start = 60, .batch = 2, .heads = 3, .spare = 2})) {
     while (session->done() < 72 && session->advance(decode, 1, kOneOrder, ledger)) continue;
+  }
+  if (context.manifest.varlen) {
+    const auto session = planner.begin({.tokens = 40, .start = 12, .batch = 4, .heads = 2});
+    while (session && session->done() < 40 &&
+           session->advance(decode, 1, session->done() % 6 == 0 ? kAllOrders : kOneOrder, ledger)) {
+      continue;
+    }
   }
   planner.run(decode, {.tokens = 41, .start = 40, .spare = kManySlots}, kOneOrder);
   for (const std::int64_t n : context.options.sizes) {
@@ -259,8 +291,7 @@ void check_hand_over(const VerifyContext& context, const KernelUnderTest& prefil
   }
   Planner planner(context, ledger);
   for (const auto& [first, total] : {std::pair<std::int64_t, std::int64_t>{1, 4}, {50, 66}}) {
-    std::optional<Session> session =
-        planner.begin({.tokens = total, .batch = 2, .heads = 2, .spare = 1});
+    const auto session = planner.begin({.tokens = total, .batch = 2, .heads = 2, .spare = 1});
     if (!session || !session->advance(prefill, first, kOneOrder, ledger)) return;
     while (session->done() < total && session->advance(decode, 1, kOneOrder, ledger)) continue;
   }

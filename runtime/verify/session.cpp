@@ -116,90 +116,126 @@ void Session::keep_outputs(const HostBuffers& buffers, std::int64_t count) {
   }
 }
 
-bool Session::advance(const KernelUnderTest& kernel, std::int64_t count,
-                      const std::vector<ThreadOrder>& orders, Ledger& ledger,
-                      KernelProfile* profile) {
-  const Problem& problem = solved_->problem;
+Sizes Session::sizes_of(std::int64_t count) const {
   Sizes sizes = sizes_;
   sizes.start = done_;
   sizes.tokens = count;
-  const std::int64_t length = done_ + count;
-  const std::string where = fmt::format(
-      "{}: {} tokens after {}, batch {}, heads {}, gamma {}, {} inputs", kernel.entry().op, count,
-      done_, sizes.batch, sizes.heads, problem.gamma, name_of(solved_->fill));
+  return sizes;
+}
 
+Result<HostBuffers> Session::bind(const KernelEntry& entry, std::int64_t count, bool always) const {
+  Result<HostBuffers> bound = bind_buffers(entry, solved_->problem, sizes_of(count), state_);
+  if (!bound || !always) return bound;
+  for (const Argument& argument : entry.arguments) {
+    if (!starts_with(argument.name, "initial_")) continue;
+    bound->emplace(argument.name, state_.at(argument.name.substr(std::string("initial_").size())));
+  }
+  return bound;
+}
+
+void Session::settle(const HostBuffers& buffers, std::int64_t count, const std::string& where,
+                     Ledger& ledger) {
+  if (count > 0) check_values(buffers, count, where, ledger);
+  keep_outputs(buffers, count);
+  done_ += count;
+  const HostBuffers after = state_after(buffers);
+  check_state(after, where, ledger);
+  for (const auto& [name, buffer] : after) state_.insert_or_assign(name, buffer);
+}
+
+std::optional<HostBuffers> launch_in_orders(const OrderedLaunch& launch,
+                                            const std::vector<ThreadOrder>& orders, Ledger& ledger,
+                                            KernelProfile* profile) {
+  const KernelUnderTest& kernel = launch.kernel;
+  const Sizes& sizes = launch.request.sizes;
   std::optional<HostBuffers> first;
   for (const ThreadOrder order : orders) {
-    Result<HostBuffers> bound = bind_buffers(kernel.entry(), problem, sizes, state_);
+    Result<HostBuffers> bound = launch.bind();
     if (!bound) {
-      ledger.failed(Duty::kMemory, length, {"manifest", bound.error().message, kernel.entry().op});
-      return false;
+      ledger.failed(Duty::kMemory, launch.length,
+                    {"manifest", bound.error().message, kernel.entry().op});
+      return std::nullopt;
     }
-    const Result<LaunchOutcome> outcome =
-        kernel.launch({.sizes = sizes,
-                       .scale = problem.scale,
-                       .gamma = problem.gamma,
-                       .buffers = &*bound,
-                       .order = order,
-                       .seed = static_cast<std::uint64_t>(length),
-                       .expected_work = launch_work(rows_, sizes, problem.weights, done_, count),
-                       .count_requests = profile != nullptr && !first});
+    LaunchRequest request = launch.request;
+    request.buffers = &*bound;
+    request.order = order;
+    request.seed = static_cast<std::uint64_t>(launch.length);
+    request.count_requests = profile != nullptr && !first;
+    const Result<LaunchOutcome> outcome = kernel.launch(request);
     if (!outcome) {
       for (const Duty duty : {Duty::kMemory, Duty::kOrdering, Duty::kOutputs, Duty::kValues}) {
         ledger.undecided(duty, outcome.error().message);
       }
-      return false;
+      return std::nullopt;
     }
     for (const Duty duty : {Duty::kMemory, Duty::kOrdering, Duty::kOutputs}) {
-      ledger.passed(duty, length);
+      ledger.passed(duty, launch.length);
     }
     for (const VerifyFailure& finding : outcome->findings) {
-      ledger.failed(duty_of_finding(finding.kind), length,
-                    {finding.kind, fmt::format("{} ({})", finding.message, where), finding.where});
+      ledger.failed(
+          duty_of_finding(finding.kind), launch.length,
+          {finding.kind, fmt::format("{} ({})", finding.message, launch.where), finding.where});
     }
     if (first) {
       if (*bound == *first) {
-        ledger.passed(Duty::kLaneOrders, length);
+        ledger.passed(Duty::kLaneOrders, launch.length);
       } else {
-        ledger.failed(Duty::kLaneOrders, length,
+        ledger.failed(Duty::kLaneOrders, launch.length,
                       {"order_dependence",
                        fmt::format("thread order {} gives other bits than {}", name_of(order),
                                    name_of(orders.front())),
-                       where});
+                       launch.where});
       }
       continue;
     }
     first = *std::move(bound);
-    if (profile != nullptr) {
-      *profile = {.symbol = kernel.entry().symbol,
-                  .op = kernel.entry().op,
-                  .tokens = count,
-                  .start = done_,
-                  .batch = sizes.batch,
-                  .heads = sizes.heads,
-                  .global_bytes_read = outcome->counters.global_bytes_read,
-                  .global_bytes_written = outcome->counters.global_bytes_written,
-                  .shared_bank_conflicts = outcome->counters.shared_bank_conflicts,
-                  .barriers = outcome->counters.barriers,
-                  .sectors = outcome->counters.sectors,
-                  .phases = outcome->phases};
-      if (outcome->counters.requests > 0) {
-        profile->sectors_per_request = static_cast<double>(outcome->counters.sectors) /
-                                       static_cast<double>(outcome->counters.requests);
-      }
-      const DefinitionWork work =
-          definition_work(problem, rows_, sizes, kernel.entry().op == "decode");
-      profile->minimum_bytes = work.bytes;
-      profile->definition_flops = work.flops;
+    if (profile == nullptr) continue;
+    *profile = {.symbol = kernel.entry().symbol,
+                .op = kernel.entry().op,
+                .tokens = sizes.tokens,
+                .start = sizes.start,
+                .batch = sizes.batch,
+                .heads = sizes.heads,
+                .global_bytes_read = outcome->counters.global_bytes_read,
+                .global_bytes_written = outcome->counters.global_bytes_written,
+                .shared_bank_conflicts = outcome->counters.shared_bank_conflicts,
+                .barriers = outcome->counters.barriers,
+                .sectors = outcome->counters.sectors,
+                .phases = outcome->phases};
+    if (outcome->counters.requests > 0) {
+      profile->sectors_per_request = static_cast<double>(outcome->counters.sectors) /
+                                     static_cast<double>(outcome->counters.requests);
     }
   }
+  return first;
+}
 
-  check_values(*first, count, where, ledger);
-  keep_outputs(*first, count);
-  done_ = length;
-  const HostBuffers after = state_after(*first);
-  check_state(after, where, ledger);
-  for (const auto& [name, buffer] : after) state_.insert_or_assign(name, buffer);
+bool Session::advance(const KernelUnderTest& kernel, std::int64_t count,
+                      const std::vector<ThreadOrder>& orders, Ledger& ledger,
+                      KernelProfile* profile) {
+  const Problem& problem = solved_->problem;
+  const Sizes sizes = sizes_of(count);
+  const std::string where = fmt::format(
+      "{}: {} tokens after {}, batch {}, heads {}, gamma {}, {} inputs", kernel.entry().op, count,
+      done_, sizes.batch, sizes.heads, problem.gamma, name_of(solved_->fill));
+  const std::optional<HostBuffers> first =
+      launch_in_orders({kernel,
+                        {.sizes = sizes,
+                         .scale = problem.scale,
+                         .gamma = problem.gamma,
+                         .expected_work = launch_work(rows_, sizes, problem.weights, done_, count)},
+                        [&] { return bind(kernel.entry(), count); },
+                        done_ + count,
+                        where},
+                       orders, ledger, profile);
+  if (!first) return false;
+  if (profile != nullptr) {
+    const DefinitionWork work =
+        definition_work(problem, rows_, sizes, kernel.entry().op == "decode");
+    profile->minimum_bytes = work.bytes;
+    profile->definition_flops = work.flops;
+  }
+  settle(*first, count, where, ledger);
   return !ledger.saturated();
 }
 

@@ -5,8 +5,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,7 +36,19 @@ std::shared_ptr<const SolvedProblem> solve_problem(const ProblemOptions& options
 std::int64_t launch_work(const Rows& rows, const Sizes& sizes, WeightMode weights,
                          std::int64_t start, std::int64_t count);
 
-class Session {
+// What kernels can be run on, token after token.
+class Course {
+ public:
+  virtual ~Course() = default;
+  // Runs the kernel on tokens (done, done + count] once per order and enters what is found under
+  // the kernel's duties. False when the sequence cannot go on from here.
+  virtual bool advance(const KernelUnderTest& kernel, std::int64_t count,
+                       const std::vector<ThreadOrder>& orders, Ledger& ledger,
+                       KernelProfile* profile = nullptr) = 0;
+  virtual std::int64_t done() const = 0;
+};
+
+class Session : public Course {
  public:
   // The oracle's state after `start` tokens of a sequence that will have as many tokens as the
   // problem, with `spare` cache slots more than needed. Fails when the manifest cannot say how
@@ -43,13 +57,19 @@ class Session {
                                std::shared_ptr<const SolvedProblem> solved, std::int64_t start,
                                std::int64_t spare, std::uint64_t seed);
 
-  // Runs the kernel on tokens (done, done + count] once per order and enters what is found under
-  // the kernel's duties. False when the sequence cannot go on from here.
   bool advance(const KernelUnderTest& kernel, std::int64_t count,
                const std::vector<ThreadOrder>& orders, Ledger& ledger,
-               KernelProfile* profile = nullptr);
+               KernelProfile* profile = nullptr) override;
+  std::int64_t done() const override { return done_; }
 
-  std::int64_t done() const { return done_; }
+  // The two halves of a step around its launch: what the kernel gets for the next `count` tokens,
+  // with `always` even an initial state of no tokens; and what there is to say of the buffers that
+  // it left.
+  Result<HostBuffers> bind(const KernelEntry& entry, std::int64_t count, bool always = false) const;
+  void settle(const HostBuffers& buffers, std::int64_t count, const std::string& where,
+              Ledger& ledger);
+  const SolvedProblem& solved() const { return *solved_; }
+  Sizes sizes_of(std::int64_t count) const;  // of the launch
 
  private:
   Session(const Manifest& manifest, const Rows& rows, std::shared_ptr<const SolvedProblem> solved)
@@ -71,5 +91,19 @@ class Session {
   HostBuffer y_;       // as stored so far: the oracle's up to the start, then the kernels' own
   HostBuffers state_;  // without the initial_, final_ or cache_ before the name
 };
+
+// A launch that every thread order must give the same results.
+struct OrderedLaunch {
+  const KernelUnderTest& kernel;
+  LaunchRequest request;  // without buffers and order
+  std::function<Result<HostBuffers>()> bind;
+  std::int64_t length;
+  std::string where;
+};
+// The buffers after the launch in the first order, with everything but their contents judged;
+// counters go into *profile. Nothing when the launch cannot be made.
+std::optional<HostBuffers> launch_in_orders(const OrderedLaunch& launch,
+                                            const std::vector<ThreadOrder>& orders, Ledger& ledger,
+                                            KernelProfile* profile);
 
 }  // namespace heddle

@@ -117,6 +117,26 @@ TEST_CASE("a staged kernel says what shared memory a launch gives it") {
   CHECK(*shared_launch(manifest, kernel, 5000, 0).find("live_rows") == 2);  // beyond exact_to
 }
 
+TEST_CASE("a manifest of sequences with lengths of their own has a format of its own") {
+  Manifest manifest = example();
+  manifest.format = 2;
+  manifest.varlen = true;
+  manifest.kernels[0].arguments.push_back(
+      {"offsets", ArgumentKind::kBuffer, ElementType::kI32, Access::kRead, {"batch+1"}});
+  manifest.kernels[0].arguments.push_back({"longest", ArgumentKind::kSize});
+  const std::string text = to_json(manifest);
+  const Result<Manifest> back = parse_manifest(text);
+  REQUIRE(back.ok());
+  CHECK(back->varlen);
+  CHECK(to_json(*back) == text);
+  // Nobody takes the one for the other.
+  refuses(replaced(text, "\"format\": 2", "\"format\": 1"), "takes lengths in format 1");
+  refuses(replaced(text, "\"varlen\"", "\"equal\""), "lengths must be varlen");
+  refuses(replaced(text, "  \"lengths\": \"varlen\",\n", ""), "lengths is missing");
+  manifest.kernels = example().kernels;
+  refuses(to_json(manifest), "takes no lengths");
+}
+
 TEST_CASE("a manifest of given weights says how wide rows are") {
   Manifest manifest = example();
   manifest.weights = "given";
@@ -171,7 +191,7 @@ TEST_CASE("a damaged manifest is refused with the place and the reason") {
   refuses("[]", "must be an object");
   refuses("{}", "format is missing");
   refuses(std::string(100000, '['), "not a JSON text");
-  refuses(replaced(text, "\"format\": 1", "\"format\": 2"), "format must be an integer");
+  refuses(replaced(text, "\"format\": 1", "\"format\": 3"), "format must be an integer");
   refuses(replaced(text, "\"format\": 1", "\"format\": 1.5"), "format must be an integer");
   refuses(replaced(text, "\"head_dim\": 64", "\"head_dim\": 18446744073709551615"), "head_dim");
   refuses(replaced(text, "\"head_dim\": 64", "\"head_dims\": 64"), "head_dim is missing");

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/verify/varlen.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+namespace heddle {
+namespace {
+
+bool says_lengths(const std::string& name) {
+  return name == "offsets" || name == "starts" || name == "longest";
+}
+bool by_token(const Argument& argument) { return argument.shape.front() == "tokens"; }
+
+// ---- both kinds of buffers --------------------------------------------------------------------
+
+HostBuffer blank(const HostBuffer&, ElementType type, const std::vector<std::int64_t>& shape) {
+  return HostBuffer(type, shape);
+}
+FieldBuffer blank(const FieldBuffer& like, ElementType, const std::vector<std::int64_t>& shape) {
+  const auto count = static_cast<std::size_t>(
+      std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>()));
+  FieldBuffer buffer;
+  buffer.integers = like.integers;
+  if (like.integers) {
+    buffer.positions.assign(count, -1);
+  } else {
+    buffer.numbers.assign(count, kFieldPoison);
+  }
+  return buffer;
+}
+
+std::int64_t count_of(const HostBuffer& buffer) { return buffer.count(); }
+std::int64_t count_of(const FieldBuffer& buffer) {
+  return static_cast<std::int64_t>(buffer.count());
+}
+
+void copy(const HostBuffer& from, std::int64_t from_at, HostBuffer& to, std::int64_t to_at,
+          std::int64_t count) {
+  const auto size = static_cast<std::int64_t>(size_of(from.type()));
+  std::copy_n(from.data() + from_at * size, count * size, to.data() + to_at * size);
+}
+void copy(const FieldBuffer& from, std::int64_t from_at, FieldBuffer& to, std::int64_t to_at,
+          std::int64_t count) {
+  if (from.integers) {
+    std::copy_n(from.positions.begin() + from_at, count, to.positions.begin() + to_at);
+  } else {
+    std::copy_n(from.numbers.begin() + from_at, count, to.numbers.begin() + to_at);
+  }
+}
+
+bool poisoned(const HostBuffer& buffer, std::int64_t at) { return buffer.poisoned(at); }
+bool poisoned(const FieldBuffer& buffer, std::int64_t at) {
+  return buffer.numbers[static_cast<std::size_t>(at)] == kFieldPoison;
+}
+
+HostBuffer integers(const HostBuffers&, const std::vector<std::int64_t>& values) {
+  HostBuffer buffer(ElementType::kI32, {static_cast<std::int64_t>(values.size())});
+  for (std::size_t e = 0; e < values.size(); ++e) {
+    buffer.set(static_cast<std::int64_t>(e), static_cast<double>(values[e]));
+  }
+  return buffer;
+}
+FieldBuffer integers(const FieldBuffers&, const std::vector<std::int64_t>& values) {
+  FieldBuffer buffer;
+  buffer.integers = true;
+  for (const std::int64_t value : values) {
+    buffer.positions.push_back(static_cast<std::int32_t>(value));
+  }
+  return buffer;
+}
+
+std::vector<std::int64_t> extents_of(const Argument& argument, const Sizes& sizes) {
+  std::vector<std::int64_t> shape;
+  for (const std::string& extent : argument.shape) {
+    const Result<std::int64_t> value = sizes.extent(extent);
+    assert_that(value.ok(), "an extent that a sequence has been bound with");
+    shape.push_back(*value);
+  }
+  return shape;
+}
+
+// body(the part's buffer, where it begins in the joined one)
+template <typename Buffers, typename Body>
+void each_part(const Argument& argument, const VarlenLayout& layout, std::int64_t token,
+               std::vector<Buffers>& parts, Body&& body) {
+  std::int64_t at = by_token(argument) ? layout.before * token : 0;
+  for (Buffers& part : parts) {
+    auto& buffer = part.at(argument.name);
+    body(buffer, at);
+    at += count_of(buffer);
+  }
+}
+
+template <typename Buffers>
+Buffers join_all(const KernelEntry& entry, const VarlenLayout& layout, const Sizes& sizes,
+                 std::vector<Buffers> parts) {
+  Buffers joined;
+  for (const Argument& argument : entry.arguments) {
+    if (argument.kind != ArgumentKind::kBuffer || says_lengths(argument.name)) continue;
+    const auto like = parts.front().find(argument.name);
+    if (like == parts.front().end()) continue;
+    const std::vector<std::int64_t> shape = extents_of(argument, sizes);
+    auto buffer = blank(like->second, argument.type, shape);
+    const std::int64_t token =
+        std::accumulate(shape.begin() + 1, shape.end(), std::int64_t{1}, std::multiplies<>());
+    each_part(argument, layout, token, parts, [&](const auto& part, std::int64_t at) {
+      copy(part, 0, buffer, at, count_of(part));
+    });
+    joined.emplace(argument.name, std::move(buffer));
+  }
+  const auto takes = [&](const char* name) {
+    return std::any_of(entry.arguments.begin(), entry.arguments.end(),
+                       [&](const Argument& argument) { return argument.name == name; });
+  };
+  std::vector<std::int64_t> offsets = {layout.before};
+  for (const std::int64_t count : layout.counts) offsets.push_back(offsets.back() + count);
+  if (takes("offsets")) joined.emplace("offsets", integers(joined, offsets));
+  if (takes("starts") && sizes.start > 0) joined.emplace("starts", integers(joined, layout.starts));
+  return joined;
+}
+
+template <typename Buffers>
+std::string split_all(const KernelEntry& entry, const VarlenLayout& layout, const Buffers& joined,
+                      std::vector<Buffers>& parts) {
+  std::string stray;
+  for (const Argument& argument : entry.arguments) {
+    const auto found = joined.find(argument.name);
+    if (argument.kind != ArgumentKind::kBuffer || found == joined.end()) continue;
+    if (says_lengths(argument.name)) continue;
+    const std::int64_t tokens = layout.first_of(layout.counts.size()) + layout.behind;
+    const std::int64_t all = count_of(found->second);
+    const std::int64_t token = by_token(argument) && tokens > 0 ? all / tokens : 0;
+    each_part(argument, layout, token, parts, [&](auto& part, std::int64_t at) {
+      copy(found->second, at, part, 0, count_of(part));
+    });
+    if (!by_token(argument) || argument.access == Access::kRead) continue;
+    for (std::int64_t e = 0; e < all; ++e) {
+      const bool own = e >= layout.before * token && e < all - layout.behind * token;
+      if (own || poisoned(found->second, e) || !stray.empty()) continue;
+      stray = fmt::format("{}[{}], which belongs to no sequence, is written", argument.name, e);
+    }
+  }
+  return stray;
+}
+
+}  // namespace
+
+// ---- layouts ----------------------------------------------------------------------------------
+
+std::int64_t VarlenLayout::first_of(std::size_t sequence) const {
+  return std::accumulate(counts.begin(), counts.begin() + static_cast<std::ptrdiff_t>(sequence),
+                         before);
+}
+std::int64_t VarlenLayout::most_before() const {
+  return *std::max_element(starts.begin(), starts.end());
+}
+std::int64_t VarlenLayout::longest() const {
+  std::int64_t most = 0;
+  for (std::size_t b = 0; b < counts.size(); ++b) most = std::max(most, starts[b] + counts[b]);
+  return most;
+}
+
+VarlenLayout VarlenLayout::draw(std::int64_t count, const std::vector<std::int64_t>& starts,
+                                bool decode, RandomSource& random) {
+  VarlenLayout layout;
+  layout.starts = starts;
+  const std::int64_t end = starts.front() + count;
+  for (std::size_t b = 0; b < starts.size(); ++b) {
+    const std::int64_t most = std::max<std::int64_t>(end - starts[b], 0);
+    const std::int64_t drawn = random.below(5) == 0 ? 0 : random.below(most + 1);
+    layout.counts.push_back(decode ? 1 : b == 0 ? count : drawn);
+  }
+  if (decode) return layout;
+  layout.before = random.below(3);
+  layout.behind = random.below(4);
+  return layout;
+}
+
+std::string VarlenLayout::describe() const {
+  return fmt::format("{} tokens after {}", fmt::join(counts, "+"), fmt::join(starts, ", "));
+}
+
+Sizes launch_sizes(const VarlenLayout& layout, const Sizes& one) {
+  Sizes sizes = one;
+  sizes.batch = static_cast<std::int64_t>(layout.counts.size());
+  sizes.tokens = layout.first_of(layout.counts.size()) + layout.behind;
+  sizes.start = layout.most_before();
+  sizes.longest = layout.longest();
+  return sizes;
+}
+
+KernelEntry of_one_sequence(const KernelEntry& entry) {
+  KernelEntry one = entry;
+  std::erase_if(one.arguments,
+                [](const Argument& argument) { return says_lengths(argument.name); });
+  for (Argument& argument : one.arguments) {
+    if (argument.kind == ArgumentKind::kBuffer && by_token(argument)) {
+      argument.shape.insert(argument.shape.begin(), "batch");
+    }
+  }
+  return one;
+}
+
+HostBuffers join(const KernelEntry& entry, const VarlenLayout& layout, const Sizes& sizes,
+                 const std::vector<HostBuffers>& parts) {
+  return join_all(entry, layout, sizes, parts);
+}
+FieldBuffers join(const KernelEntry& entry, const VarlenLayout& layout, const Sizes& sizes,
+                  const std::vector<FieldBuffers>& parts) {
+  return join_all(entry, layout, sizes, parts);
+}
+std::string split(const KernelEntry& entry, const VarlenLayout& layout, const HostBuffers& joined,
+                  std::vector<HostBuffers>& parts) {
+  return split_all(entry, layout, joined, parts);
+}
+std::string split(const KernelEntry& entry, const VarlenLayout& layout, const FieldBuffers& joined,
+                  std::vector<FieldBuffers>& parts) {
+  return split_all(entry, layout, joined, parts);
+}
+
+}  // namespace heddle

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Launches on sequences that have lengths and starts of their own: each sequence is prepared and
+// judged as a batch of one, and here its buffers are put behind those of the others and taken apart
+// again. What lies outside of all sequences is poison, before the launch and after it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "runtime/reference/problem.hpp"
+#include "runtime/verify/launch.hpp"
+
+namespace heddle {
+
+struct VarlenLayout {
+  std::vector<std::int64_t> counts;  // tokens of each sequence in this launch
+  std::vector<std::int64_t> starts;  // and before it
+  std::int64_t before = 0;           // tokens of nobody, in front of the first sequence
+  std::int64_t behind = 0;           // and behind the last one
+
+  std::int64_t first_of(std::size_t sequence) const;
+  std::int64_t most_before() const;
+  std::int64_t longest() const;  // tokens of a sequence after the launch
+  // A part of the sequence in front, more of the one behind: at random, none now and then.
+  static VarlenLayout draw(std::int64_t count, const std::vector<std::int64_t>& starts, bool decode,
+                           RandomSource& random);
+  std::string describe() const;  // "tokens 3+0+17 after 5, 0, 2"
+};
+
+// The sizes of the launch, where each sequence alone has `one`.
+Sizes launch_sizes(const VarlenLayout& layout, const Sizes& one);
+
+// What the entry would be without lengths, for a batch of one.
+KernelEntry of_one_sequence(const KernelEntry& entry);
+
+// `parts` has the buffers of each sequence, bound for of_one_sequence. A buffer that all of them
+// lack is missing; `starts` is where all are 0 and initial states are missing.
+HostBuffers join(const KernelEntry& entry, const VarlenLayout& layout, const Sizes& sizes,
+                 const std::vector<HostBuffers>& parts);
+FieldBuffers join(const KernelEntry& entry, const VarlenLayout& layout, const Sizes& sizes,
+                  const std::vector<FieldBuffers>& parts);
+// The contents back into the parts. Returns what has been written outside of all sequences, in
+// words, or nothing.
+std::string split(const KernelEntry& entry, const VarlenLayout& layout, const HostBuffers& joined,
+                  std::vector<HostBuffers>& parts);
+std::string split(const KernelEntry& entry, const VarlenLayout& layout, const FieldBuffers& joined,
+                  std::vector<FieldBuffers>& parts);
+
+}  // namespace heddle

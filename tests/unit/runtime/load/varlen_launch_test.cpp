@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: Apache-2.0
+// Launches of sequences that have lengths and starts of their own, on the cpu for real: each gets,
+// bit by bit, what it gets alone; and what such launches are refused for.
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+
+#include "codegen/generate.hpp"
+#include "patterns/ast_print.hpp"
+#include "runtime/load/kernel.hpp"
+#include "runtime/load/launch_check.hpp"
+#include "tests/unit/runtime/reference/reference_test_support.hpp"
+
+namespace heddle {
+namespace {
+
+constexpr int kDim = 16;
+constexpr std::int64_t kHeads = 2;
+constexpr std::int64_t kWidth = 40;  // columns of coefficients
+constexpr std::int64_t kSlots = 40;
+constexpr std::int64_t kMost = 40;  // tokens of a sequence
+
+using Array = std::vector<float>;
+using Arrays = std::map<std::string, Array>;
+
+KernelArtifact artifact_of(const std::string& pattern, WeightKind weights, bool varlen) {
+  GenerateOptions options;
+  options.ops = {"prefill", "decode", "backward"};
+  options.head_dim = kDim;
+  options.exact_to = 64;
+  options.weights = weights;
+  options.varlen = varlen;
+  const Result<Artifact> artifact = generate(test::builtin(pattern), options);
+  REQUIRE(artifact.ok());
+  LoadOptions trusting;
+  trusting.allow_unverified = true;
+  trusting.threads = 2;
+  Result<KernelArtifact> loaded =
+      KernelArtifact::load(artifact->manifest, artifact->files, trusting);
+  if (!loaded) FAIL(loaded.error().message);
+  return *std::move(loaded);
+}
+
+std::string bare(const std::string& name) {
+  for (const char* prefix : {"initial_", "final_", "cache_"}) {
+    if (name.rfind(prefix, 0) == 0) return name.substr(std::strlen(prefix));
+  }
+  return "";
+}
+
+// A batch on its way through launches: buffers by name, states without their prefix. Positions are
+// integers in the same four bytes.
+struct Batch {
+  const KernelArtifact& artifact;
+  std::int64_t sequences;
+  Arrays state = {};
+
+  static bool is_positions(const std::string& name) {
+    return name.size() > 4 && name.substr(name.size() - 4) == "_pos";
+  }
+  static std::int64_t extent(const std::string& name,
+                             const std::map<std::string, std::int64_t>& sizes) {
+    const auto found = sizes.find(name);
+    if (found != sizes.end()) return found->second;
+    return name == "batch+1" ? sizes.at("batch") + 1 : std::stoll(name);
+  }
+
+  // Missing inputs are drawn; what the launch wrote is in the result.
+  Arrays launch(const std::string& op, std::map<std::string, std::int64_t> sizes, Arrays arrays,
+                std::vector<std::int32_t> offsets = {}, std::vector<std::int32_t> starts = {}) {
+    const auto& kernels = artifact.manifest().kernels;
+    const auto entry = std::find_if(kernels.begin(), kernels.end(),
+                                    [&](const KernelEntry& each) { return each.op == op; });
+    sizes["batch"] = sequences;
+    sizes["heads"] = kHeads;
+    sizes["slots_a"] = sizes["slots_b"] = kSlots;
+    sizes["width_a"] = sizes["width_b"] = kWidth;
+    LaunchValues values;
+    values.sizes = sizes;
+    values.scalars = {{"scale", 0.25F}, {"gamma", 0.4F}};
+    for (const Argument& argument : entry->arguments) {
+      if (argument.kind != ArgumentKind::kBuffer) continue;
+      if (argument.name == "offsets") {
+        values.buffers["offsets"] = {offsets.data(), offsets.size() * 4, ElementType::kI32};
+        continue;
+      }
+      if (argument.name == "starts") {
+        values.buffers["starts"] = {starts.data(), starts.size() * 4, ElementType::kI32};
+        continue;
+      }
+      std::int64_t count = 1;
+      for (const std::string& name : argument.shape) count *= extent(name, sizes);
+      Array& array = arrays[argument.name];
+      const std::string name = bare(argument.name);
+      if (array.empty() && argument.name.rfind("final_", 0) != 0 && state.count(name) > 0) {
+        array = state.at(name);
+      }
+      array.resize(static_cast<std::size_t>(count), 0.0F);
+      values.buffers[argument.name] = {array.data(), array.size() * 4, argument.type};
+    }
+    const auto failure = artifact.launch(op, values);
+    if (failure) FAIL(failure->message);
+    for (const auto& [name, array] : arrays) {
+      if (name.rfind("final_", 0) == 0 || name.rfind("cache_", 0) == 0) state[bare(name)] = array;
+    }
+    return arrays;
+  }
+};
+
+Array part(const Array& array, std::int64_t first, std::int64_t count, std::int64_t width) {
+  return {array.begin() + first * width, array.begin() + (first + count) * width};
+}
+
+bool same_bits(const Array& a, const Array& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+Array drawn(std::int64_t count, int seed) {
+  Array array(static_cast<std::size_t>(count));
+  std::uint32_t number = 12345U + static_cast<std::uint32_t>(seed);
+  for (float& value : array) {
+    number = number * 1664525U + 1013904223U;
+    value = static_cast<float>(number >> 8) / 8388608.0F - 1.0F;
+  }
+  return array;
+}
+
+const std::vector<std::string> kInputs = {"q", "k", "x", "coef_a", "coef_b", "dy", "y"};
+std::int64_t width_of(const std::string& name) {
+  return kHeads * (name.rfind("coef_", 0) == 0 || name.rfind("dcoef_", 0) == 0 ? kWidth : kDim);
+}
+
+// Lengths by launch and sequence: a prefill, another one, where one sequence rests, and a decode.
+void check_like_alone(const std::string& pattern, WeightKind weights) {
+  const KernelArtifact together = artifact_of(pattern, weights, true);
+  const KernelArtifact alone = artifact_of(pattern, weights, false);
+  const std::vector<std::vector<std::int64_t>> launches = {{9, 0, 21, 4}, {5, 11, 0, 17}};
+  constexpr std::int64_t kSequences = 4, kBefore = 2, kBehind = 3;
+  Batch batch{together, kSequences};
+  std::vector<Batch> each(kSequences, Batch{alone, 1});
+  std::vector<std::int32_t> starts(kSequences, 0);
+  INFO(pattern << ", " << name_of(weights));
+  const auto compare_states = [&] {
+    for (const auto& [name, array] : batch.state) {
+      const auto size = static_cast<std::int64_t>(array.size()) / kSequences;
+      for (std::int64_t b = 0; b < kSequences; ++b) {
+        INFO(name << " of sequence " << b);
+        CHECK(same_bits(part(array, b, 1, size), each[static_cast<std::size_t>(b)].state.at(name)));
+      }
+    }
+  };
+  int seed = 0;
+  for (const std::vector<std::int64_t>& counts : launches) {
+    std::vector<std::int32_t> offsets = {kBefore};
+    for (const std::int64_t count : counts) {
+      offsets.push_back(offsets.back() + static_cast<std::int32_t>(count));
+    }
+    const std::int64_t tokens = offsets.back() + kBehind;
+    Arrays arrays;
+    for (const std::string& name : kInputs) {
+      arrays[name] = drawn(tokens * width_of(name), ++seed);
+    }
+    const std::int64_t start = *std::max_element(starts.begin(), starts.end());
+    const Arrays before = arrays;
+    const Arrays after =
+        batch.launch("prefill", {{"tokens", tokens}, {"start", start}, {"longest", kMost}}, arrays,
+                     offsets, starts);
+    // What belongs to no sequence is as it was.
+    CHECK(same_bits(part(after.at("y"), 0, kBefore, width_of("y")),
+                    part(before.at("y"), 0, kBefore, width_of("y"))));
+    CHECK(same_bits(part(after.at("y"), offsets.back(), kBehind, width_of("y")),
+                    part(before.at("y"), offsets.back(), kBehind, width_of("y"))));
+    const Arrays gradients =
+        batch.launch("backward", {{"tokens", tokens}, {"longest", kMost}}, arrays, offsets);
+    for (std::size_t b = 0; b < kSequences; ++b) {
+      if (counts[b] == 0 && starts[b] == 0) {
+        // Nothing has happened: the final state is that of no tokens, as memory was.
+        for (const auto& [name, array] : batch.state) {
+          const auto size = static_cast<std::int64_t>(array.size()) / kSequences;
+          each[b].state[name] = part(array, static_cast<std::int64_t>(b), 1, size);
+          if (!Batch::is_positions(name)) continue;
+          CHECK(same_bits(each[b].state[name], Array(static_cast<std::size_t>(size), 0.0F)));
+        }
+        continue;
+      }
+      if (counts[b] == 0) continue;
+      Arrays own;
+      for (const std::string& name : kInputs) {
+        own[name] = part(arrays.at(name), offsets[b], counts[b], width_of(name));
+      }
+      INFO("sequence " << b << " of " << counts[b] << " tokens");
+      const Arrays result =
+          each[b].launch("prefill", {{"tokens", counts[b]}, {"start", starts[b]}}, own);
+      CHECK(same_bits(part(after.at("y"), offsets[b], counts[b], width_of("y")), result.at("y")));
+      const Arrays own_gradients = each[b].launch("backward", {{"tokens", counts[b]}}, own);
+      for (const auto& [name, array] : own_gradients) {
+        if (name[0] != 'd') continue;
+        INFO(name);
+        CHECK(same_bits(part(gradients.at(name), offsets[b], counts[b], width_of(name)), array));
+      }
+    }
+    for (std::size_t b = 0; b < kSequences; ++b) starts[b] += static_cast<std::int32_t>(counts[b]);
+  }
+  compare_states();
+  Arrays arrays;
+  for (const std::string& name : kInputs) {
+    arrays[name] = drawn(kSequences * width_of(name), ++seed);
+  }
+  const std::int64_t start = *std::max_element(starts.begin(), starts.end());
+  const Arrays after = batch.launch("decode", {{"start", start}}, arrays, {}, starts);
+  for (std::size_t b = 0; b < kSequences; ++b) {
+    Arrays own;
+    const auto at = static_cast<std::int64_t>(b);
+    for (const std::string& name : kInputs) {
+      own[name] = part(arrays.at(name), at, 1, width_of(name));
+    }
+    const Arrays result = each[b].launch("decode", {{"start", starts[b]}}, own);
+    INFO("decode of sequence " << b);
+    CHECK(same_bits(part(after.at("y"), at, 1, width_of("y")), result.at("y")));
+  }
+  compare_states();
+}
+
+TEST_CASE("sequences of different lengths get together what they get alone") {
+  check_like_alone("sqrt_cached", WeightKind::kSoftmax);
+  check_like_alone("log_recurrence", WeightKind::kGiven);
+}
+
+TEST_CASE("lengths and starts that do not fit a launch are refused") {
+  GenerateOptions options;
+  options.head_dim = kDim;
+  options.exact_to = 64;
+  options.varlen = true;
+  const Result<Artifact> artifact = generate(test::builtin("linear_recurrence"), options);
+  REQUIRE(artifact.ok());
+  std::vector<std::int32_t> offsets = {1, 4, 4, 9}, starts = {0, 5, 2};
+  Array array(10 * kHeads * kDim);
+  LaunchValues values;
+  values.sizes = {{"batch", 3},   {"heads", kHeads}, {"tokens", 10}, {"start", 5},
+                  {"longest", 7}, {"slots_a", 1},    {"slots_b", 1}};
+  values.scalars = {{"scale", 1.0F}, {"gamma", 0.5F}};
+  const auto check = [&](const char* op, const std::string& target = "cpu") {
+    Manifest manifest = artifact->manifest;
+    manifest.target = target;
+    const auto entry = std::find_if(manifest.kernels.begin(), manifest.kernels.end(),
+                                    [&](const KernelEntry& each) { return each.op == op; });
+    for (const Argument& argument : entry->arguments) {
+      if (argument.kind != ArgumentKind::kBuffer) continue;
+      values.buffers[argument.name] = {array.data(), array.size() * 4, argument.type};
+    }
+    values.buffers["offsets"] = {offsets.data(), offsets.size() * 4, ElementType::kI32};
+    values.buffers["starts"] = {starts.data(), starts.size() * 4, ElementType::kI32};
+    const Result<CheckedLaunch> launch = check_launch(manifest, *entry, values);
+    return launch ? std::string() : launch.error().message;
+  };
+  const auto mentions = [](const std::string& text, const std::string& words) {
+    INFO(text);
+    return text.find(words) != std::string::npos;
+  };
+  CHECK(check("prefill").empty());
+  CHECK(check("decode").empty());
+  offsets[1] = 5;
+  CHECK(mentions(check("prefill"), "sequence 1 has the tokens from 5 to 4"));
+  CHECK(check("prefill", "cuda").empty());  // arrays of a device are not looked at
+  offsets = {-1, 4, 4, 9};
+  CHECK(mentions(check("prefill"), "sequence 0 has the tokens from -1 to 4"));
+  offsets = {1, 4, 4, 11};
+  CHECK(mentions(check("prefill"), "tokens = 10"));
+  offsets = {1, 4, 4, 10};
+  CHECK(mentions(check("prefill"), "sequence 2 has 8 tokens, where longest says at most 7"));
+  offsets = {1, 4, 4, 9};
+  starts[1] = 6;
+  CHECK(
+      mentions(check("prefill"), "sequence 1 starts behind 6 tokens, where start says at most 5"));
+  CHECK(mentions(check("decode"), "sequence 1 starts behind 6 tokens"));
+  starts[1] = -1;
+  CHECK(mentions(check("decode"), "sequence 1 starts behind -1 tokens"));
+  starts[1] = 5;
+  values.sizes["longest"] = 4;
+  CHECK(mentions(check("prefill", "cuda"), "longest = 4 tokens, and start = 5"));
+  values.sizes.erase("longest");
+  CHECK(mentions(check("prefill"), "\"longest\" is not given"));
+  values.sizes["longest"] = 7;
+  values.buffers.clear();
+  offsets.pop_back();
+  CHECK(mentions(check("prefill"), "\"offsets\" has 12 bytes, the sizes ask for 16"));
+  // Slots are those of the longest sequence.
+  offsets = {1, 4, 4, 9};
+  values.sizes["slots_b"] = 0;
+  CHECK(mentions(check("prefill"), "a sequence of 7 tokens needs slots_b = 1"));
+  CHECK(mentions(check("decode"), "a sequence of 6 tokens needs slots_b = 1"));
+}
+
+}  // namespace
+}  // namespace heddle

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+// Kernels for sequences that have lengths and starts of their own: what the generator writes is
+// verified, and texts that mistake a sequence for another, or its end for the batch's, are not.
+#include <algorithm>
+
+#include "codegen/generate.hpp"
+#include "patterns/ast_print.hpp"
+#include "runtime/verify/ledger.hpp"
+#include "runtime/verify/varlen.hpp"
+#include "runtime/verify/verify.hpp"
+#include "tests/unit/runtime/reference/reference_test_support.hpp"
+
+namespace heddle {
+namespace {
+
+constexpr std::int64_t kRows = 170;
+
+VerifyOptions quick() {
+  VerifyOptions options;
+  options.sizes = {1, 2, 63};
+  options.work_budget = 2'500'000;
+  options.algebraic_budget = 600'000;
+  return options;
+}
+
+struct Kind {
+  const char* pattern;
+  ir::Target target;
+  WeightKind weights;
+  ElementType dtype;
+  int head_dim;
+  const char* schedule = "simple";
+};
+
+Artifact generated(const Kind& kind) {
+  GenerateOptions options;
+  options.ops = {"prefill", "decode", "backward"};
+  options.target = kind.target;
+  options.head_dim = kind.head_dim;
+  options.dtype = kind.dtype;
+  options.exact_to = kRows;
+  options.weights = kind.weights;
+  options.schedule = kind.schedule;
+  options.plan_tokens = 128;
+  options.varlen = true;
+  Result<Artifact> artifact = generate(test::builtin(kind.pattern), options);
+  INFO(kind.pattern << ": " << (artifact ? "" : artifact.error().message));
+  REQUIRE(artifact.ok());
+  return *std::move(artifact);
+}
+
+std::string explain(const VerifyReport& report) {
+  std::string text = name_of(report.verdict);
+  for (const VerifyObligation& o : report.obligations) {
+    if (o.verdict != KernelVerdict::kVerified) text += "\n  " + o.name + ": " + o.method;
+  }
+  for (const VerifyFailure& f : report.failures) {
+    text += "\n  " + f.kind + ": " + f.message + " at " + f.where;
+  }
+  return text;
+}
+
+TEST_CASE("kernels for sequences of different lengths are verified") {
+  // One of each: retention, target, schedule, weights, type, and of the ways to walk rows on cpu.
+  const std::vector<Kind> kinds = {
+      {"sqrt_cached", ir::Target::kCuda, WeightKind::kSoftmax, ElementType::kBF16, 8},
+      {"linear_recurrence", ir::Target::kCuda, WeightKind::kGated, ElementType::kF32, 5},
+      {"log_cached", ir::Target::kCuda, WeightKind::kSoftmax, ElementType::kF32, 8, "staged"},
+      {"sqrt_recurrence", ir::Target::kCuda, WeightKind::kGiven, ElementType::kBF16, 8, "staged"},
+      {"fibonacci_cached", ir::Target::kCpu, WeightKind::kSoftmax, ElementType::kF32, 16},
+      {"log_cached", ir::Target::kCpu, WeightKind::kGiven, ElementType::kBF16, 16},
+      {"log_recurrence", ir::Target::kCpu, WeightKind::kGiven, ElementType::kF32, 32},
+      {"sqrt_recurrence", ir::Target::kCpu, WeightKind::kSoftmax, ElementType::kBF16, 8},
+      {"dense_recurrence", ir::Target::kCpu, WeightKind::kGated, ElementType::kF32, 8},
+  };
+  for (const Kind& kind : kinds) {
+    const Artifact artifact = generated(kind);
+    const VerifyReport report =
+        verify(artifact.manifest, artifact.files, test::builtin_rows(kind.pattern, kRows), quick());
+    INFO(kind.pattern << ", " << name_of(kind.weights) << ", " << kind.schedule << ": "
+                      << explain(report));
+    CHECK(report.verdict == KernelVerdict::kVerified);
+  }
+}
+
+// What an edit makes of one kernel's text: every occurrence is a mutant, and each must die in the
+// layer that is asked.
+struct Edit {
+  const char* op;
+  const char* from;
+  const char* to;
+};
+void check_edits(ir::Target target, Layer layer, const std::vector<Edit>& edits) {
+  const char* const pattern = "sqrt_cached";
+  const Artifact artifact =
+      generated({pattern, target, WeightKind::kSoftmax, ElementType::kF32, 8});
+  const Rows rows = test::builtin_rows(pattern, kRows);
+  VerifyOptions options = quick();
+  options.stop_early = true;
+  options.emulated = layer == Layer::kEmulated;
+  options.algebraic = layer == Layer::kAlgebraic;
+  for (const Edit& edit : edits) {
+    const auto kernel =
+        std::find_if(artifact.manifest.kernels.begin(), artifact.manifest.kernels.end(),
+                     [&](const KernelEntry& entry) { return entry.op == std::string(edit.op); });
+    Manifest only = artifact.manifest;
+    only.kernels = {*kernel};
+    const std::string& text = artifact.files.at(kernel->file);
+    INFO(only.target << ", " << edit.op << ": " << edit.from << " -> " << edit.to << ", "
+                     << name_of(layer));
+    CHECK(text.find(edit.from) != std::string::npos);
+    for (std::size_t at = text.find(edit.from); at != std::string::npos;
+         at = text.find(edit.from, at + 1)) {
+      std::map<std::string, std::string> files = artifact.files;
+      files[kernel->file].replace(at, std::string(edit.from).size(), edit.to);
+      const VerifyReport report = verify(only, files, rows, options);
+      INFO(explain(report));
+      CHECK(report.verdict == KernelVerdict::kRejected);
+    }
+  }
+}
+
+TEST_CASE("kernels that mistake one sequence for another are rejected") {
+  check_edits(
+      ir::Target::kCuda, Layer::kEmulated,
+      {{"prefill", "offsets[batch]", "offsets[0]"},
+       {"prefill", "offsets[batch + 1]", "(offsets[batch + 1] + 1)"},
+       {"prefill", "starts[batch]", "starts[0]"},
+       {"prefill", "= own_start + own_tokens", "= start + own_tokens"},
+       {"decode", "starts[batch]", "start"},
+       {"backward", "offsets[batch + 1]", "(offsets[batch + 1] + 1)"},
+       {"backward", "(first_token * heads + head)", "(batch * own_tokens * heads + head)"}});
+  check_edits(ir::Target::kCuda, Layer::kAlgebraic,
+              {{"prefill", "= own_start + own_tokens", "= own_start + tokens"},
+               {"prefill", "(first_token * heads + head)", "(batch * own_tokens * heads + head)"},
+               {"decode", "starts[batch]", "starts[batch / 2]"},
+               {"backward", "offsets[batch]", "offsets[0]"}});
+  check_edits(ir::Target::kCpu, Layer::kEmulated,
+              {{"prefill", "offsets[batch + 1]", "(offsets[batch + 1] + 1)"},
+               {"prefill", "starts[batch]", "starts[0]"},
+               {"decode", "starts[batch]", "start"},
+               {"backward", "offsets[batch + 1]", "(offsets[batch + 1] + 1)"}});
+  check_edits(ir::Target::kCpu, Layer::kAlgebraic,
+              {{"prefill", "offsets[batch]", "offsets[0]"},
+               {"prefill", "< own_tokens", "< tokens"}});
+}
+
+// Tokens in front of all sequences and behind them are nobody's.
+TEST_CASE("a kernel that touches what belongs to no sequence is rejected") {
+  const Artifact artifact =
+      generated({"linear_recurrence", ir::Target::kCuda, WeightKind::kGiven, ElementType::kF32, 8});
+  const Rows rows = test::builtin_rows("linear_recurrence", kRows);
+  Manifest only = artifact.manifest;
+  std::erase_if(only.kernels, [](const KernelEntry& kernel) { return kernel.op != "prefill"; });
+  const std::string& file = only.kernels.front().file;
+  const auto rejected_for = [&](const std::string& addition, const std::string& kind) {
+    std::map<std::string, std::string> files = artifact.files;
+    std::string& text = files[file];
+    text.insert(text.rfind('}'), addition);
+    VerifyOptions options = quick();
+    options.algebraic = false;
+    const VerifyReport report = verify(only, files, rows, options);
+    INFO(addition << ": " << explain(report));
+    CHECK(report.verdict == KernelVerdict::kRejected);
+    CHECK(std::any_of(report.failures.begin(), report.failures.end(),
+                      [&](const VerifyFailure& failure) { return failure.kind == kind; }));
+  };
+  rejected_for("  if (block == 0 && thread == 0 && tokens > end_token) y[0] = 0.0f;\n",
+               "write_twice");
+  rejected_for(
+      "  if (batch * heads + heads == gridDim.x && head == 0 && thread == 0 && end_token < tokens) "
+      "y[end_token * heads * 8] = 0.0f;\n",
+      "out_of_bounds");
+  rejected_for(
+      "  if (batch * heads + heads == gridDim.x && head == 0 && thread == 0 && end_token < tokens) "
+      "y[first_token * heads * 8] += 0.0f * x[end_token * heads * 8];\n",
+      "uninitialised_read");
+}
+
+TEST_CASE("layouts cover their sequences") {
+  RandomSource random(3);
+  bool empty = false, before = false, behind = false;
+  for (int turn = 0; turn < 50; ++turn) {
+    const VarlenLayout layout = VarlenLayout::draw(7, {5, 0, 3}, false, random);
+    CHECK(layout.counts.front() == 7);
+    CHECK(layout.longest() == 12);
+    CHECK(layout.most_before() == 5);
+    empty = empty || layout.counts[1] == 0;
+    before = before || layout.before > 0;
+    behind = behind || layout.behind > 0;
+    CHECK(launch_sizes(layout, {}).tokens == layout.first_of(3) + layout.behind);
+  }
+  CHECK(empty);
+  CHECK(before);
+  CHECK(behind);
+  const VarlenLayout decode = VarlenLayout::draw(1, {5, 0, 3}, true, random);
+  CHECK(decode.counts == std::vector<std::int64_t>{1, 1, 1});
+  CHECK(launch_sizes(decode, {}).start == 5);
+}
+
+}  // namespace
+}  // namespace heddle
