@@ -48,6 +48,10 @@ void add_varlen_option(Command& command, KernelOptions& options) {
       "--varlen", options.varlen,
       "for sequences of different lengths, one behind the other as cumulative offsets say, "
       "and positions of their own in decode");
+  command
+      .option("--page-rows", options.page_rows,
+              "with --varlen: decode keeps its cache in pages of so many slots, a power of two")
+      .between(1, 4096);
 }
 
 ArtifactOrCode generate_for(const LoadedPattern& loaded, const KernelOptions& options,
@@ -71,6 +75,7 @@ ArtifactOrCode generate_for(const LoadedPattern& loaded, const KernelOptions& op
     generate_options.plan_tokens = options.n;
   }
   generate_options.varlen = options.varlen;
+  generate_options.page_rows = options.page_rows;
   generate_options.causality = loaded.causality;
   generate_options.causality_rows = loaded.causality_rows;
   Result<Artifact> artifact = generate(*loaded.pattern, generate_options);

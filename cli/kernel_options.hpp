@@ -28,6 +28,7 @@ struct KernelOptions {
   std::int64_t batch = 1;
   std::int64_t heads = 4;
   bool varlen = false;
+  int page_rows = 0;
 };
 
 void add_kernel_options(Command& command, KernelOptions& options);

@@ -172,6 +172,7 @@ class Generator {
     spec.dtype = options_.dtype;
     spec.head_dim = options_.head_dim;
     spec.varlen = options_.varlen;
+    spec.page_rows = options_.page_rows;
     if (spec.weights != WeightKind::kLinear) {
       spec.keep_a = retention_of(pattern_, Side::kA);
       spec.keep_b = retention_of(pattern_, Side::kB);
@@ -212,6 +213,13 @@ class Generator {
     }
     if (options_.plan_tokens < 1 || options_.plan_tokens > (std::int64_t{1} << 20)) {
       return Error{"shared memory can be planned for lengths from 1 to 2^20"};
+    }
+    if (options_.page_rows != 0 && !options_.varlen) {
+      return Error{"pages belong to sequences that have starts of their own"};
+    }
+    if (options_.page_rows < 0 || options_.page_rows > 4096 ||
+        (options_.page_rows & (options_.page_rows - 1)) != 0) {
+      return Error{"a page has a power of two of slots, 4096 at most"};
     }
     if (options_.ops.empty()) return Error{"no operation was asked for"};
     for (const std::string& op : options_.ops) {

@@ -33,6 +33,8 @@ struct GenerateOptions {
   std::int64_t plan_tokens = 4096;
   // Sequences of a batch have lengths and starts of their own: see manifest.hpp.
   bool varlen = false;
+  // With varlen: decode keeps its cache in pages of so many slots, a power of two; 0: not in pages.
+  int page_rows = 0;
   std::int64_t exact_to = 16384;  // longest sequence for which cache sizes are computed
   // What the caller has proved of the pattern; handed on in the manifest.
   Causality causality = Causality::kUnknown;

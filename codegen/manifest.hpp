@@ -47,7 +47,13 @@
 //   longest  the most tokens that a sequence has after the launch, those before included; at least
 //            `start`. Of decode it is start + 1.
 // A kernel takes what no launch may pass for the nearest number that it may: whatever the arrays
-// hold, no access leaves its buffer.
+// hold, no access leaves its buffer. Decode may keep keys and values in pages of so many slots, a
+// power of two, which all sequences take from one pool (`page_rows`; SIDE_pos is as ever):
+//   cache_SIDE_key, _val  [pool_SIDE, page_rows, heads, head_dim]
+//   pages_SIDE  [batch, table_SIDE] i32, read: slot s of sequence b is slot s % page_rows of the
+//            page pages_SIDE[b, s / page_rows]. Two sequences may have a page in common as long as
+//            neither stores to it: with retention kAll a launch stores to slot `start` only.
+//   table_SIDE  the pages of a sequence, enough for slots_SIDE; pool_SIDE  all there are
 #pragma once
 
 #include <cstdint>

@@ -56,6 +56,9 @@ Frame::Frame(Builder& the_builder, const KernelSpec& the_spec, bool is_decode)
   if (behind_each_other) longest = builder.size("longest");
   for (SideFrame* side : {&a, &b}) {
     if (side->cached()) side->slots = builder.size("slots_" + letter(side->side));
+    if (!side->cached() || !in_pages()) continue;
+    side->table = builder.size("table_" + letter(side->side));
+    side->pool = builder.size("pool_" + letter(side->side));
   }
   for (SideFrame* side : {&a, &b}) {
     if (!softmax() && !side->plan->empty()) {
@@ -75,7 +78,11 @@ Frame::Frame(Builder& the_builder, const KernelSpec& the_spec, bool is_decode)
 CacheBuffers Frame::cache_buffers(Side side, const std::string& prefix, Access access) {
   const std::string name = prefix + letter(side);
   const std::string slots = "slots_" + letter(side);
-  const std::vector<std::string> shape = {"batch", slots, "heads", std::to_string(spec.head_dim)};
+  std::vector<std::string> shape = {"batch", slots, "heads", std::to_string(spec.head_dim)};
+  if (in_pages()) {
+    shape[0] = "pool_" + letter(side);
+    shape[1] = std::to_string(spec.page_rows);
+  }
   CacheBuffers buffers;
   if (spec.keep(side) == CacheRetention::kNextRow) {
     buffers.pos =
@@ -90,6 +97,10 @@ void Frame::declare_cache(SideFrame& side) {
   if (!side.cached()) return;
   if (decode) {
     side.before = side.after = cache_buffers(side.side, "cache_", Access::kReadWrite);
+    if (!in_pages()) return;
+    const std::string suffix = letter(side.side);
+    side.pages = builder.buffer("pages_" + suffix, ElementType::kI32, Access::kRead,
+                                {"batch", "table_" + suffix});
   } else {
     side.before = cache_buffers(side.side, "initial_", Access::kRead);
     side.after = cache_buffers(side.side, "final_", Access::kWrite);
@@ -135,8 +146,10 @@ void Frame::enter(Ex unit) {
   for (SideFrame* side : {&a, &b}) {
     if (!side->cached()) continue;
     const std::string suffix = letter(side->side);
+    // The slots of a sequence lie side by side, or the pages of all sequences do.
     side->slot_base =
-        builder.let("slot_base_" + suffix, first_channel(batch * side->slots * heads + head));
+        builder.let("slot_base_" + suffix,
+                    first_channel(in_pages() ? head : batch * side->slots * heads + head));
     if (side->keep == CacheRetention::kNextRow) {
       side->pos_base = builder.let("pos_base_" + suffix, block * side->slots);
     }
@@ -175,6 +188,15 @@ Location Frame::locate(const SideFrame& side, Ex p) {
   location.value = builder.choose("values", cached, side.before.val, side.input);
   location.at = at;
   return location;
+}
+
+Ex Frame::slot_at(const SideFrame& side, Ex slot) const {
+  if (!in_pages()) return side.slot_base + slot * token_stride;
+  const Ex rows = builder.i64(spec.page_rows);
+  const Ex page = builder.let(
+      "page", between(builder, builder.load(side.pages, batch * side.table + slot / rows),
+                      builder.i64(0), side.pool - 1));
+  return side.slot_base + (page * rows + slot % rows) * token_stride;
 }
 
 Ex Frame::slot_of(const SideFrame& side, const CacheBuffers& cache, Ex p) {

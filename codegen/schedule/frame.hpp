@@ -36,6 +36,9 @@ struct SideFrame {
   ir::Ex slots;
   ir::Ex slot_base;  // of this (batch, head), in elements of key and val
   ir::Ex pos_base;
+  // With pages: the table of them, its columns, and how many pages there are.
+  ir::MemoryId pages;
+  ir::Ex table, pool;
 
   bool cached() const { return keep != CacheRetention::kNone; }
 };
@@ -58,9 +61,7 @@ class Frame {
 
   // Element offset of channel 0 of this head at the launch's token 0, 1, ...
   ir::Ex token_at(ir::Ex token) const { return token_base + token * token_stride; }
-  ir::Ex slot_at(const SideFrame& side, ir::Ex slot) const {
-    return side.slot_base + slot * token_stride;
-  }
+  ir::Ex slot_at(const SideFrame& side, ir::Ex slot) const;
   // The row of a token in arrays of coefficients, counted over batch, tokens and heads.
   ir::Ex row_at(ir::Ex token) const;
   // Position p of a row, 1 <= p <= start + tokens.
@@ -74,6 +75,7 @@ class Frame {
   void each_channel(const std::function<void(ir::Ex, ir::Ex)>& body);
   int owned() const;
 
+  bool in_pages() const { return decode && spec.page_rows > 0; }
   bool cuda() const { return spec.target == ir::Target::kCuda; }
   bool softmax() const { return spec.weights == WeightKind::kSoftmax; }
   ir::Ex rounded(ir::Ex value) const;

@@ -10,14 +10,9 @@ using ir::Ex;
 using ir::Helper;
 using ir::Var;
 
-namespace {
-
-// low <= high.
 Ex between(Builder& builder, Ex value, Ex low, Ex high) {
   return builder.call(Helper::kMinimum, {builder.call(Helper::kMaximum, {value, low}), high});
 }
-
-}  // namespace
 
 SequenceArrays declare_sequences(Builder& builder, bool offsets, bool starts) {
   SequenceArrays arrays;

@@ -26,4 +26,7 @@ struct OwnTokens {
 OwnTokens own_tokens(ir::Builder& builder, const SequenceArrays& arrays, ir::Ex batch,
                      ir::Ex tokens, ir::Ex room);
 
+// value, or what of low .. high is nearest to it; low <= high.
+ir::Ex between(ir::Builder& builder, ir::Ex value, ir::Ex low, ir::Ex high);
+
 }  // namespace heddle::schedule

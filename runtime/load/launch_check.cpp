@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace heddle {
 namespace {
@@ -228,6 +230,65 @@ std::optional<Error> check_sequences(const Manifest& manifest, const KernelEntry
   return std::nullopt;
 }
 
+// The pages of one side's cache: as many as the slots of each sequence take, all of them in the
+// pool, and what the launch stores to in nobody else's hands.
+std::optional<Error> check_pages(const Manifest& manifest, const KernelEntry& entry,
+                                 const std::string& side, const Sizes& sizes,
+                                 const LaunchValues& values) {
+  if (!takes(entry, "pages_" + side)) return std::nullopt;
+  const auto cache = std::find_if(
+      entry.arguments.begin(), entry.arguments.end(),
+      [&](const Argument& argument) { return argument.name == "cache_" + side + "_val"; });
+  if (cache == entry.arguments.end() || cache->shape.size() != 4) {
+    return Error{fmt::format("the manifest has pages_{} and no cache in pages", side)};
+  }
+  const auto rows = sizes.of(cache->shape[1]);
+  const auto slots = sizes.of("slots_" + side), table = sizes.of("table_" + side);
+  const auto pool = sizes.of("pool_" + side), batch = sizes.of("batch");
+  for (const Result<std::int64_t>* size : {&rows, &slots, &table, &pool, &batch}) {
+    if (!*size) return size->error();
+  }
+  if (*rows < 1) return Error{"a page without slots"};
+  const std::int64_t used = (*slots + *rows - 1) / *rows;
+  if (*table < used || (used > 0 && *pool < 1)) {
+    return Error{
+        fmt::format("slots_{} = {} take {} pages a sequence, and table_{} = {}, pool_{} = "
+                    "{}",
+                    side, *slots, used, side, *table, side, *pool)};
+  }
+  const auto given = values.buffers.find("pages_" + side);
+  if (manifest.target != "cpu" || given == values.buffers.end()) return std::nullopt;
+  const auto* const pages = static_cast<const std::int32_t*>(given->second.data);
+  const auto starts = values.buffers.find("starts");
+  const bool nothing_yet = starts == values.buffers.end() || starts->second.data == nullptr;
+  const bool keeps_all =
+      (side == "a" ? manifest.cache_a : manifest.cache_b).retention == CacheRetention::kAll;
+  std::map<std::int32_t, std::int64_t> owners;
+  std::vector<std::int32_t> written;
+  for (std::int64_t b = 0; b < *batch; ++b) {
+    std::int64_t last = used - 1;
+    if (keeps_all) {  // slot `start` is the newest, and the only one that is stored to
+      last = nothing_yet ? 0 : static_cast<const std::int32_t*>(starts->second.data)[b] / *rows;
+    }
+    for (std::int64_t j = 0; j <= last; ++j) {
+      const std::int32_t page = pages[b * *table + j];
+      if (page < 0 || page >= *pool) {
+        return Error{
+            fmt::format("page {} of sequence {} is {}, and pool_{} = {}", j, b, page, side, *pool)};
+      }
+      ++owners[page];
+      if (!keeps_all || j == last) written.push_back(page);
+    }
+  }
+  for (const std::int32_t page : written) {
+    if (owners.at(page) > 1) {
+      return Error{
+          fmt::format("page {} of side {} is stored to and stands in the table twice", page, side)};
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 Result<CheckedLaunch> check_launch(const Manifest& manifest, const KernelEntry& entry,
@@ -272,6 +333,9 @@ Result<CheckedLaunch> check_launch(const Manifest& manifest, const KernelEntry& 
   }
   if (auto error = check_length(entry, sizes)) return *error;
   if (auto error = check_sequences(manifest, entry, sizes, values)) return *error;
+  for (const char* side : {"a", "b"}) {
+    if (auto error = check_pages(manifest, entry, side, sizes, values)) return *error;
+  }
   if (auto error = check_slots(manifest.cache_a, "slots_a", entry, sizes)) return *error;
   if (auto error = check_slots(manifest.cache_b, "slots_b", entry, sizes)) return *error;
   if (auto error = check_width(manifest.width_a, "width_a", entry, sizes)) return *error;

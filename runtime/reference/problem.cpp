@@ -45,6 +45,10 @@ Result<std::int64_t> Sizes::extent(std::string_view name) const {
   if (name == "width_a") return width_a;
   if (name == "width_b") return width_b;
   if (name == "longest") return longest;
+  if (name == "table_a") return table_a;
+  if (name == "table_b") return table_b;
+  if (name == "pool_a") return pool_a;
+  if (name == "pool_b") return pool_b;
   if (name == kBoundsExtent) return batch + 1;
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), value);

@@ -117,6 +117,11 @@ struct Sizes {
   std::int64_t width_a = 0;
   std::int64_t width_b = 0;
   std::int64_t longest = 0;  // of sequences with lengths of their own
+  // Of caches in pages: pages of a sequence, and of all.
+  std::int64_t table_a = 0;
+  std::int64_t table_b = 0;
+  std::int64_t pool_a = 0;
+  std::int64_t pool_b = 0;
 
   // The value of a size by name, of batch+1, or of decimal digits.
   Result<std::int64_t> extent(std::string_view name) const;

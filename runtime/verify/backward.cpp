@@ -140,7 +140,7 @@ class BackwardCheck {
       options.sizes.tokens = count;
       if (count > 0) work.problems.push_back(solve_gradients(options, context_.rows));
     }
-    work.sizes = launch_sizes(work.layout, work.problems.front().problem.sizes);
+    work.sizes = launch_sizes(work.layout, kernel_.entry(), work.problems.front().problem.sizes);
     return work;
   }
 
@@ -194,7 +194,7 @@ class BackwardCheck {
     }
     if (profile != nullptr) fill(*profile, work, *outcome);
     if (!context_.manifest.varlen) return Results{*std::move(bound)};
-    const std::string stray = split(kernel_.entry(), work.layout, *bound, parts);
+    const std::string stray = split(kernel_.entry(), work.layout, work.sizes, *bound, parts);
     if (!stray.empty()) {
       ledger_.failed(Duty::kMemory, scenario.tokens,
                      {"out_of_bounds", stray, describe(scenario) + ", " + work.layout.describe()});

@@ -95,7 +95,8 @@ struct Work {
 };
 using Results = std::vector<FieldBuffers>;  // of each problem
 
-Work prepare(const VerifyContext& context, const Scenario& scenario, std::uint64_t seed) {
+Work prepare(const VerifyContext& context, const KernelEntry& entry, const Scenario& scenario,
+             std::uint64_t seed) {
   Work work;
   Sizes sizes = sizes_of(context, scenario);
   if (!context.manifest.varlen) {
@@ -118,7 +119,7 @@ Work prepare(const VerifyContext& context, const Scenario& scenario, std::uint64
     sizes.width_a = work.problems.front().problem.sizes.width_a;
     sizes.width_b = work.problems.front().problem.sizes.width_b;
   }
-  work.sizes = launch_sizes(work.layout, work.problems.front().problem.sizes);
+  work.sizes = launch_sizes(work.layout, entry, work.problems.front().problem.sizes);
   return work;
 }
 
@@ -164,8 +165,9 @@ class BackwardAlgebra {
     const int orders = 2 * work <= budget_ ? 2 : 1;
     if (orders * work > budget_) return ledger_.skipped(scenario.tokens);
     budget_ -= orders * work;
-    const Work prepared = prepare(
-        context_, scenario, context_.options.seed + 7919 * static_cast<std::uint64_t>(++problems_));
+    const Work prepared =
+        prepare(context_, kernel_.entry(), scenario,
+                context_.options.seed + 7919 * static_cast<std::uint64_t>(++problems_));
     longest_ = std::max(longest_, scenario.tokens);
     const std::optional<Results> first = launch(scenario, prepared, 0);
     if (!first) return;
@@ -240,7 +242,7 @@ class BackwardAlgebra {
     }
     if (!outcome->findings.empty()) return std::nullopt;
     if (!context_.manifest.varlen) return Results{*std::move(bound)};
-    const std::string stray = split(kernel_.entry(), work.layout, *bound, parts);
+    const std::string stray = split(kernel_.entry(), work.layout, work.sizes, *bound, parts);
     if (!stray.empty()) {
       ledger_.failed(Duty::kIdentity, scenario.tokens,
                      {"out_of_bounds", stray, describe(scenario) + ", " + work.layout.describe()});
@@ -329,7 +331,7 @@ void count_backward_operations(const VerifyContext& context, const KernelUnderTe
                                KernelProfile& profile) {
   Ledger nobody(backward.entry().op, Layer::kAlgebraic);
   const Scenario scenario = {profile.tokens, profile.batch, profile.heads};
-  const Work work = prepare(context, scenario, context.options.seed);
+  const Work work = prepare(context, backward.entry(), scenario, context.options.seed);
   Results parts;
   Result<FieldBuffers> bound = bind(context, backward.entry(), work, parts);
   if (!bound) return;

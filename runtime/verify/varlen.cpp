@@ -10,9 +10,36 @@ namespace heddle {
 namespace {
 
 bool says_lengths(const std::string& name) {
-  return name == "offsets" || name == "starts" || name == "longest";
+  return name == "offsets" || name == "starts" || name == "longest" || name == "pages_a" ||
+         name == "pages_b";
 }
 bool by_token(const Argument& argument) { return argument.shape.front() == "tokens"; }
+
+// ---- pages ------------------------------------------------------------------------------------
+
+constexpr std::int64_t kSparePages = 2;  // that belong to nobody
+
+// "a" or "b" where the argument is kept in pages, else nothing.
+std::string paged_side(const Argument& argument) {
+  const std::string& first = argument.shape.front();
+  return first.rfind("pool_", 0) == 0 ? first.substr(5) : "";
+}
+
+// Which page of the pool is which page of a sequence: the table of the launch.
+std::vector<std::int64_t> page_table(const VarlenLayout& layout, const std::string& side,
+                                     const Sizes& sizes) {
+  const std::int64_t pool = side == "a" ? sizes.pool_a : sizes.pool_b;
+  const std::int64_t table = side == "a" ? sizes.table_a : sizes.table_b;
+  std::vector<std::int64_t> pages(static_cast<std::size_t>(pool));
+  std::iota(pages.begin(), pages.end(), 0);
+  RandomSource random(layout.pages_seed + (side == "a" ? 1 : 2));
+  for (std::int64_t last = pool - 1; last > 0; --last) {
+    std::swap(pages[static_cast<std::size_t>(last)],
+              pages[static_cast<std::size_t>(random.below(last + 1))]);
+  }
+  pages.resize(static_cast<std::size_t>(sizes.batch * table));
+  return pages;
+}
 
 // ---- both kinds of buffers --------------------------------------------------------------------
 
@@ -82,6 +109,25 @@ std::vector<std::int64_t> extents_of(const Argument& argument, const Sizes& size
   return shape;
 }
 
+// body(the part's buffer, a row of it, its place in the joined one, elements of a row)
+template <typename Buffers, typename Body>
+void each_slot(const Argument& argument, const VarlenLayout& layout, const Sizes& sizes,
+               std::vector<Buffers>& parts, Body&& body) {
+  const std::string side = paged_side(argument);
+  const std::vector<std::int64_t> extents = extents_of(argument, sizes);
+  const std::int64_t rows = extents[1], row = extents[2] * extents[3];
+  const std::int64_t slots = side == "a" ? sizes.slots_a : sizes.slots_b;
+  const std::int64_t table = side == "a" ? sizes.table_a : sizes.table_b;
+  const std::vector<std::int64_t> pages = page_table(layout, side, sizes);
+  for (std::size_t b = 0; b < parts.size(); ++b) {
+    for (std::int64_t slot = 0; slot < slots; ++slot) {
+      const std::int64_t page =
+          pages[static_cast<std::size_t>(static_cast<std::int64_t>(b) * table + slot / rows)];
+      body(parts[b].at(argument.name), slot * row, (page * rows + slot % rows) * row, row);
+    }
+  }
+}
+
 // body(the part's buffer, where it begins in the joined one)
 template <typename Buffers, typename Body>
 void each_part(const Argument& argument, const VarlenLayout& layout, std::int64_t token,
@@ -106,6 +152,14 @@ Buffers join_all(const KernelEntry& entry, const VarlenLayout& layout, const Siz
     auto buffer = blank(like->second, argument.type, shape);
     const std::int64_t token =
         std::accumulate(shape.begin() + 1, shape.end(), std::int64_t{1}, std::multiplies<>());
+    if (!paged_side(argument).empty()) {
+      each_slot(argument, layout, sizes, parts,
+                [&](const auto& part, std::int64_t from, std::int64_t to, std::int64_t row) {
+                  copy(part, from, buffer, to, row);
+                });
+      joined.emplace(argument.name, std::move(buffer));
+      continue;
+    }
     each_part(argument, layout, token, parts, [&](const auto& part, std::int64_t at) {
       copy(part, 0, buffer, at, count_of(part));
     });
@@ -118,13 +172,19 @@ Buffers join_all(const KernelEntry& entry, const VarlenLayout& layout, const Siz
   std::vector<std::int64_t> offsets = {layout.before};
   for (const std::int64_t count : layout.counts) offsets.push_back(offsets.back() + count);
   if (takes("offsets")) joined.emplace("offsets", integers(joined, offsets));
+  for (const char* side : {"a", "b"}) {
+    const std::string name = std::string("pages_") + side;
+    if (takes(name.c_str())) {
+      joined.emplace(name, integers(joined, page_table(layout, side, sizes)));
+    }
+  }
   if (takes("starts") && sizes.start > 0) joined.emplace("starts", integers(joined, layout.starts));
   return joined;
 }
 
 template <typename Buffers>
-std::string split_all(const KernelEntry& entry, const VarlenLayout& layout, const Buffers& joined,
-                      std::vector<Buffers>& parts) {
+std::string split_all(const KernelEntry& entry, const VarlenLayout& layout, const Sizes& sizes,
+                      const Buffers& joined, std::vector<Buffers>& parts) {
   std::string stray;
   for (const Argument& argument : entry.arguments) {
     const auto found = joined.find(argument.name);
@@ -132,6 +192,21 @@ std::string split_all(const KernelEntry& entry, const VarlenLayout& layout, cons
     if (says_lengths(argument.name)) continue;
     const std::int64_t tokens = layout.first_of(layout.counts.size()) + layout.behind;
     const std::int64_t all = count_of(found->second);
+    if (!paged_side(argument).empty()) {
+      std::vector<bool> own(static_cast<std::size_t>(all), false);
+      each_slot(argument, layout, sizes, parts,
+                [&](auto& part, std::int64_t to, std::int64_t from, std::int64_t row) {
+                  copy(found->second, from, part, to, row);
+                  std::fill_n(own.begin() + from, row, true);
+                });
+      for (std::int64_t e = 0; e < all; ++e) {
+        if (own[static_cast<std::size_t>(e)] || poisoned(found->second, e) || !stray.empty()) {
+          continue;
+        }
+        stray = fmt::format("{}[{}], which is in no sequence's page, is written", argument.name, e);
+      }
+      continue;
+    }
     const std::int64_t token = by_token(argument) && tokens > 0 ? all / tokens : 0;
     each_part(argument, layout, token, parts, [&](auto& part, std::int64_t at) {
       copy(found->second, at, part, 0, count_of(part));
@@ -167,6 +242,7 @@ VarlenLayout VarlenLayout::draw(std::int64_t count, const std::vector<std::int64
                                 bool decode, RandomSource& random) {
   VarlenLayout layout;
   layout.starts = starts;
+  layout.pages_seed = static_cast<std::uint64_t>(random.below(1 << 20));
   const std::int64_t end = starts.front() + count;
   for (std::size_t b = 0; b < starts.size(); ++b) {
     const std::int64_t most = std::max<std::int64_t>(end - starts[b], 0);
@@ -183,12 +259,21 @@ std::string VarlenLayout::describe() const {
   return fmt::format("{} tokens after {}", fmt::join(counts, "+"), fmt::join(starts, ", "));
 }
 
-Sizes launch_sizes(const VarlenLayout& layout, const Sizes& one) {
+Sizes launch_sizes(const VarlenLayout& layout, const KernelEntry& entry, const Sizes& one) {
   Sizes sizes = one;
   sizes.batch = static_cast<std::int64_t>(layout.counts.size());
   sizes.tokens = layout.first_of(layout.counts.size()) + layout.behind;
   sizes.start = layout.most_before();
   sizes.longest = layout.longest();
+  for (const Argument& argument : entry.arguments) {
+    if (argument.kind != ArgumentKind::kBuffer || paged_side(argument).empty()) continue;
+    const bool a = paged_side(argument) == "a";
+    const Result<std::int64_t> rows = one.extent(argument.shape[1]);
+    assert_that(rows.ok() && *rows > 0, "slots of a page");
+    const std::int64_t table = ((a ? one.slots_a : one.slots_b) + *rows - 1) / *rows;
+    (a ? sizes.table_a : sizes.table_b) = table;
+    (a ? sizes.pool_a : sizes.pool_b) = sizes.batch * table + kSparePages;
+  }
   return sizes;
 }
 
@@ -197,8 +282,11 @@ KernelEntry of_one_sequence(const KernelEntry& entry) {
   std::erase_if(one.arguments,
                 [](const Argument& argument) { return says_lengths(argument.name); });
   for (Argument& argument : one.arguments) {
-    if (argument.kind == ArgumentKind::kBuffer && by_token(argument)) {
-      argument.shape.insert(argument.shape.begin(), "batch");
+    if (argument.kind != ArgumentKind::kBuffer) continue;
+    if (by_token(argument)) argument.shape.insert(argument.shape.begin(), "batch");
+    if (const std::string side = paged_side(argument); !side.empty()) {
+      argument.shape[0] = "batch";
+      argument.shape[1] = "slots_" + side;
     }
   }
   return one;
@@ -212,13 +300,13 @@ FieldBuffers join(const KernelEntry& entry, const VarlenLayout& layout, const Si
                   const std::vector<FieldBuffers>& parts) {
   return join_all(entry, layout, sizes, parts);
 }
-std::string split(const KernelEntry& entry, const VarlenLayout& layout, const HostBuffers& joined,
-                  std::vector<HostBuffers>& parts) {
-  return split_all(entry, layout, joined, parts);
+std::string split(const KernelEntry& entry, const VarlenLayout& layout, const Sizes& sizes,
+                  const HostBuffers& joined, std::vector<HostBuffers>& parts) {
+  return split_all(entry, layout, sizes, joined, parts);
 }
-std::string split(const KernelEntry& entry, const VarlenLayout& layout, const FieldBuffers& joined,
-                  std::vector<FieldBuffers>& parts) {
-  return split_all(entry, layout, joined, parts);
+std::string split(const KernelEntry& entry, const VarlenLayout& layout, const Sizes& sizes,
+                  const FieldBuffers& joined, std::vector<FieldBuffers>& parts) {
+  return split_all(entry, layout, sizes, joined, parts);
 }
 
 }  // namespace heddle

@@ -18,6 +18,7 @@ struct VarlenLayout {
   std::vector<std::int64_t> starts;  // and before it
   std::int64_t before = 0;           // tokens of nobody, in front of the first sequence
   std::int64_t behind = 0;           // and behind the last one
+  std::uint64_t pages_seed = 0;      // of where pages lie in their pool
 
   std::int64_t first_of(std::size_t sequence) const;
   std::int64_t most_before() const;
@@ -28,10 +29,10 @@ struct VarlenLayout {
   std::string describe() const;  // "tokens 3+0+17 after 5, 0, 2"
 };
 
-// The sizes of the launch, where each sequence alone has `one`.
-Sizes launch_sizes(const VarlenLayout& layout, const Sizes& one);
+// The sizes of a launch of the entry, where each sequence alone has `one`.
+Sizes launch_sizes(const VarlenLayout& layout, const KernelEntry& entry, const Sizes& one);
 
-// What the entry would be without lengths, for a batch of one.
+// What the entry would be without lengths and pages, for a batch of one.
 KernelEntry of_one_sequence(const KernelEntry& entry);
 
 // `parts` has the buffers of each sequence, bound for of_one_sequence. A buffer that all of them
@@ -42,9 +43,9 @@ FieldBuffers join(const KernelEntry& entry, const VarlenLayout& layout, const Si
                   const std::vector<FieldBuffers>& parts);
 // The contents back into the parts. Returns what has been written outside of all sequences, in
 // words, or nothing.
-std::string split(const KernelEntry& entry, const VarlenLayout& layout, const HostBuffers& joined,
-                  std::vector<HostBuffers>& parts);
-std::string split(const KernelEntry& entry, const VarlenLayout& layout, const FieldBuffers& joined,
-                  std::vector<FieldBuffers>& parts);
+std::string split(const KernelEntry& entry, const VarlenLayout& layout, const Sizes& sizes,
+                  const HostBuffers& joined, std::vector<HostBuffers>& parts);
+std::string split(const KernelEntry& entry, const VarlenLayout& layout, const Sizes& sizes,
+                  const FieldBuffers& joined, std::vector<FieldBuffers>& parts);
 
 }  // namespace heddle

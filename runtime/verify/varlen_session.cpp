@@ -45,7 +45,7 @@ bool VarlenSession::advance(const KernelUnderTest& kernel, std::int64_t count,
   const bool decode = kernel.entry().op == "decode";
   const VarlenLayout layout = next_layout(sequences_, count, decode, random_);
   const Problem& problem = sequences_.front().solved().problem;
-  const Sizes sizes = launch_sizes(layout, sequences_.front().sizes_of(count));
+  const Sizes sizes = launch_sizes(layout, kernel.entry(), sequences_.front().sizes_of(count));
   const std::string where =
       fmt::format("{}: {}, heads {}, gamma {}, {} inputs", kernel.entry().op, layout.describe(),
                   sizes.heads, problem.gamma, name_of(sequences_.front().solved().fill));
@@ -80,7 +80,7 @@ bool VarlenSession::advance(const KernelUnderTest& kernel, std::int64_t count,
     profile->minimum_bytes = least.bytes;
     profile->definition_flops = least.flops;
   }
-  const std::string stray = split(kernel.entry(), layout, *first, parts);
+  const std::string stray = split(kernel.entry(), layout, sizes, *first, parts);
   if (!stray.empty()) ledger.failed(Duty::kOutputs, done(), {"out_of_bounds", stray, where});
   for (std::size_t b = 0; b < sequences_.size(); ++b) {
     sequences_[b].settle(parts[b], layout.counts[b], fmt::format("{}, sequence {}", where, b),
@@ -109,7 +109,7 @@ bool VarlenFieldSession::advance(const KernelUnderTest& kernel, std::int64_t cou
   const VarlenLayout layout =
       next_layout(sequences_, count, kernel.entry().op == "decode", random_);
   const FieldProblem& problem = sequences_.front().problem();
-  const Sizes sizes = launch_sizes(layout, sequences_.front().sizes_of(count));
+  const Sizes sizes = launch_sizes(layout, kernel.entry(), sequences_.front().sizes_of(count));
   const std::string where =
       fmt::format("{}: {}, heads {}", kernel.entry().op, layout.describe(), sizes.heads);
   const KernelEntry one = of_one_sequence(kernel.entry());
@@ -131,7 +131,7 @@ bool VarlenFieldSession::advance(const KernelUnderTest& kernel, std::int64_t cou
        where},
       ledger);
   if (!first) return false;
-  const std::string stray = split(kernel.entry(), layout, *first, parts);
+  const std::string stray = split(kernel.entry(), layout, sizes, *first, parts);
   if (!stray.empty()) ledger.failed(Duty::kIdentity, done(), {"out_of_bounds", stray, where});
   bool right = stray.empty();
   for (std::size_t b = 0; b < sequences_.size(); ++b) {

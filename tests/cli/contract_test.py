@@ -289,6 +289,25 @@ class Kernels(Workspace):
                 digest = hashlib.sha256((out / included["file"]).read_bytes()).hexdigest()
                 self.assertEqual(digest, included["sha256"])
 
+    def test_sequences_of_different_lengths(self):
+        out = self.path / "varlen"
+        run = heddle("generate", "log_cached", "--varlen", "--page-rows", 8, "--op", "decode",
+                     "--target", "cpu", "--head-dim", 8, "-o", out)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        manifest = json.loads((out / "manifest.json").read_text())
+        self.assertEqual((manifest["format"], manifest["lengths"]), (2, "varlen"))
+        self.assertEqual(manifest["verdict"], "verified")
+        names = [argument["name"] for argument in manifest["kernels"][0]["arguments"]]
+        self.assertIn("starts", names)
+        self.assertIn("pages_b", names)
+        for wrong, why in ((["linear_attention", "--varlen"], "linear weights have no kernels"),
+                           (["log_cached", "--page-rows", 8], "starts of their own"),
+                           (["log_cached", "--varlen", "--page-rows", 6], "power of two")):
+            run = heddle("generate", *wrong, "--no-verify", "-o", self.path / "none")
+            self.assertEqual(run.returncode, 2, wrong)
+            self.assertIn(why, run.stderr)
+        self.assertEqual(heddle("bench", "log_cached", "--varlen").returncode, 2)
+
     def test_a_pattern_that_is_not_proved_causal_has_no_verified_kernels(self):
         # Causal, since a square leaves 0 or 1 when divided by 4, which no rule of the prover knows.
         hard = self.write("hard.heddle", "pattern hard {\n  A = diagonal\n"

@@ -114,6 +114,17 @@ TEST_CASE("the kernels of all built-in patterns compile for every architecture")
   }
   // Three operations, two types, three architectures; and the schedule that the cost model chooses.
   CHECK(all.size() == builtin_patterns().size() * 20);
+  // Sequences of different lengths, with caches in pages: every retention and schedule.
+  for (const char* name : {"sqrt_cached", "log_recurrence", "local_attention"}) {
+    for (const char* schedule : {"simple", "staged"}) {
+      GenerateOptions options = options_for(ElementType::kBF16);
+      options.varlen = true;
+      options.page_rows = 16;
+      options.schedule = schedule;
+      options.plan_tokens = 1024;
+      add(all, *find_builtin(name), options, {"sm_90"});
+    }
+  }
   // Tensor cores: the largest sums that a thread may keep, and both types.
   const BuiltinPattern& linear = *find_builtin("linear_attention");
   for (const auto& [dtype, head_dim, state_dim] :

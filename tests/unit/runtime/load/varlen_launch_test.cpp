@@ -23,13 +23,15 @@ constexpr std::int64_t kMost = 40;  // tokens of a sequence
 using Array = std::vector<float>;
 using Arrays = std::map<std::string, Array>;
 
-KernelArtifact artifact_of(const std::string& pattern, WeightKind weights, bool varlen) {
+KernelArtifact artifact_of(const std::string& pattern, WeightKind weights, bool varlen,
+                           int page_rows = 0) {
   GenerateOptions options;
   options.ops = {"prefill", "decode", "backward"};
   options.head_dim = kDim;
   options.exact_to = 64;
   options.weights = weights;
   options.varlen = varlen;
+  options.page_rows = page_rows;
   const Result<Artifact> artifact = generate(test::builtin(pattern), options);
   REQUIRE(artifact.ok());
   LoadOptions trusting;
@@ -67,7 +69,8 @@ struct Batch {
 
   // Missing inputs are drawn; what the launch wrote is in the result.
   Arrays launch(const std::string& op, std::map<std::string, std::int64_t> sizes, Arrays arrays,
-                std::vector<std::int32_t> offsets = {}, std::vector<std::int32_t> starts = {}) {
+                std::vector<std::int32_t> offsets = {}, std::vector<std::int32_t> starts = {},
+                std::vector<std::int32_t> pages = {}) {
     const auto& kernels = artifact.manifest().kernels;
     const auto entry = std::find_if(kernels.begin(), kernels.end(),
                                     [&](const KernelEntry& each) { return each.op == op; });
@@ -82,6 +85,10 @@ struct Batch {
       if (argument.kind != ArgumentKind::kBuffer) continue;
       if (argument.name == "offsets") {
         values.buffers["offsets"] = {offsets.data(), offsets.size() * 4, ElementType::kI32};
+        continue;
+      }
+      if (argument.name.rfind("pages_", 0) == 0) {
+        values.buffers[argument.name] = {pages.data(), pages.size() * 4, ElementType::kI32};
         continue;
       }
       if (argument.name == "starts") {
@@ -226,6 +233,90 @@ TEST_CASE("sequences of different lengths get together what they get alone") {
   check_like_alone("log_recurrence", WeightKind::kGiven);
 }
 
+// A page of four slots each, shuffled, and two pages that belong to nobody.
+constexpr std::int64_t kPageRows = 4, kTable = kSlots / kPageRows;
+std::int32_t page_of(std::int64_t sequence, std::int64_t page, std::int64_t sequences) {
+  const std::int64_t pool = sequences * kTable + 2;
+  return static_cast<std::int32_t>((7 * (sequence * kTable + page) + 3) % pool);
+}
+
+TEST_CASE("decode finds in pages what it finds side by side") {
+  for (const auto& [pattern, weights] : {std::pair{"sqrt_cached", WeightKind::kSoftmax},
+                                         std::pair{"log_recurrence", WeightKind::kGiven}}) {
+    const KernelArtifact dense = artifact_of(pattern, weights, true);
+    const KernelArtifact paged = artifact_of(pattern, weights, true, kPageRows);
+    constexpr std::int64_t kSequences = 3, kTokens = 30;
+    constexpr std::int64_t kPool = kSequences * kTable + 2, kRow = kHeads * kDim;
+    std::vector<std::int32_t> starts = {18, 0, 12};
+    Arrays arrays;
+    int seed = 100;
+    for (const std::string& name : kInputs) {
+      arrays[name] = drawn(kTokens * width_of(name), ++seed);
+    }
+    Batch batch{dense, kSequences};
+    batch.launch("prefill", {{"tokens", kTokens}, {"start", 0}, {"longest", kMost}}, arrays,
+                 {0, 18, 18, 30}, {0, 0, 0});
+    Batch in_pages{paged, kSequences};
+    std::vector<std::int32_t> table;
+    for (std::int64_t b = 0; b < kSequences; ++b) {
+      for (std::int64_t j = 0; j < kTable; ++j) table.push_back(page_of(b, j, kSequences));
+    }
+    const auto each_slot = [&](const auto& body) {
+      for (std::int64_t b = 0; b < kSequences; ++b) {
+        for (std::int64_t slot = 0; slot < kSlots; ++slot) {
+          const std::int64_t page = page_of(b, slot / kPageRows, kSequences);
+          body((b * kSlots + slot) * kRow, (page * kPageRows + slot % kPageRows) * kRow);
+        }
+      }
+    };
+    for (const auto& [name, array] : batch.state) {
+      if (Batch::is_positions(name)) {
+        in_pages.state[name] = array;
+        continue;
+      }
+      Array& pool = in_pages.state[name];
+      pool.assign(static_cast<std::size_t>(kPool * kPageRows * kRow), 77.0F);
+      each_slot([&](std::int64_t from, std::int64_t to) {
+        std::copy_n(array.begin() + from, kRow, pool.begin() + to);
+      });
+    }
+    for (int step = 0; step < 6; ++step) {
+      Arrays token;
+      for (const std::string& name : kInputs) {
+        token[name] = drawn(kSequences * width_of(name), ++seed);
+      }
+      const std::int64_t start = *std::max_element(starts.begin(), starts.end());
+      const Arrays one = batch.launch("decode", {{"start", start}}, token, {}, starts);
+      const Arrays other = in_pages.launch("decode",
+                                           {{"start", start},
+                                            {"table_a", kTable},
+                                            {"table_b", kTable},
+                                            {"pool_a", kPool},
+                                            {"pool_b", kPool}},
+                                           token, {}, starts, table);
+      INFO(pattern << ", step " << step);
+      CHECK(same_bits(one.at("y"), other.at("y")));
+      for (std::int32_t& before : starts) ++before;
+    }
+    for (const auto& [name, array] : batch.state) {
+      const Array& pool = in_pages.state.at(name);
+      if (Batch::is_positions(name)) {
+        CHECK(same_bits(array, pool));
+        continue;
+      }
+      Array gathered(array.size());
+      Array rest = pool;
+      each_slot([&](std::int64_t to, std::int64_t from) {
+        std::copy_n(pool.begin() + from, kRow, gathered.begin() + to);
+        std::fill_n(rest.begin() + from, kRow, 77.0F);
+      });
+      INFO(pattern << ", " << name);
+      CHECK(same_bits(array, gathered));
+      CHECK(same_bits(rest, Array(pool.size(), 77.0F)));  // nobody's pages are as they were
+    }
+  }
+}
+
 TEST_CASE("lengths and starts that do not fit a launch are refused") {
   GenerateOptions options;
   options.head_dim = kDim;
@@ -289,6 +380,55 @@ TEST_CASE("lengths and starts that do not fit a launch are refused") {
   values.sizes["slots_b"] = 0;
   CHECK(mentions(check("prefill"), "a sequence of 7 tokens needs slots_b = 1"));
   CHECK(mentions(check("decode"), "a sequence of 6 tokens needs slots_b = 1"));
+}
+
+TEST_CASE("pages that do not fit a launch are refused") {
+  GenerateOptions options;
+  options.ops = {"decode"};
+  options.head_dim = kDim;
+  options.exact_to = 64;
+  options.varlen = true;
+  options.page_rows = 4;
+  std::vector<std::int32_t> starts = {5, 2}, pages = {0, 1, 2, 3};
+  Array array(100 * kHeads * kDim);
+  const auto check = [&](const std::string& pattern, std::map<std::string, std::int64_t> sizes) {
+    const Result<Artifact> artifact = generate(test::builtin(pattern), options);
+    REQUIRE(artifact.ok());
+    LaunchValues values;
+    values.sizes = {{"batch", 2},   {"heads", kHeads}, {"start", 5},
+                    {"slots_b", 6}, {"table_b", 2},    {"pool_b", 4}};
+    for (const auto& [name, size] : sizes) values.sizes[name] = size;
+    values.scalars = {{"scale", 1.0F}, {"gamma", 0.5F}};
+    const KernelEntry& entry = artifact->manifest.kernels.front();
+    for (const Argument& argument : entry.arguments) {
+      if (argument.kind != ArgumentKind::kBuffer) continue;
+      values.buffers[argument.name] = {array.data(), array.size() * 4, argument.type};
+    }
+    values.buffers["starts"] = {starts.data(), starts.size() * 4, ElementType::kI32};
+    values.buffers["pages_b"] = {pages.data(), pages.size() * 4, ElementType::kI32};
+    const Result<CheckedLaunch> launch = check_launch(artifact->manifest, entry, values);
+    return launch ? std::string() : launch.error().message;
+  };
+  const auto mentions = [](const std::string& text, const std::string& words) {
+    return text.find(words) != std::string::npos;
+  };
+  CHECK(check("sqrt_cached", {}).empty());
+  CHECK(check("log_recurrence", {}).empty());
+  CHECK(mentions(check("sqrt_cached", {{"table_b", 1}}), "slots_b = 6 take 2 pages"));
+  CHECK(mentions(check("sqrt_cached", {{"pool_b", 3}}), "page 1 of sequence 1 is 3"));
+  CHECK(mentions(check("sqrt_cached", {{"pool_b", 0}}), "pool_b = 0"));
+  pages = {0, 1, 0, 3};
+  CHECK(
+      mentions(check("sqrt_cached", {}), "page 0 of side b is stored to and stands in the table"));
+  // Sequence 1 stores to its page 0, where all is kept; one that both only read may be shared.
+  CHECK(mentions(check("log_recurrence", {}), "page 0 of side b is stored to"));
+  starts = {5, 4};
+  CHECK(check("log_recurrence", {}).empty());
+  pages = {0, 1, 0, -1};
+  CHECK(mentions(check("log_recurrence", {}), "page 1 of sequence 1 is -1"));
+  starts = {5, 2};  // its page 1 holds nothing yet
+  pages = {0, 1, 2, -1};
+  CHECK(check("log_recurrence", {}).empty());
 }
 
 }  // namespace

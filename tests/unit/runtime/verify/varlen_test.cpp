@@ -30,6 +30,7 @@ struct Kind {
   ElementType dtype;
   int head_dim;
   const char* schedule = "simple";
+  int page_rows = 0;
 };
 
 Artifact generated(const Kind& kind) {
@@ -43,6 +44,7 @@ Artifact generated(const Kind& kind) {
   options.schedule = kind.schedule;
   options.plan_tokens = 128;
   options.varlen = true;
+  options.page_rows = kind.page_rows;
   Result<Artifact> artifact = generate(test::builtin(kind.pattern), options);
   INFO(kind.pattern << ": " << (artifact ? "" : artifact.error().message));
   REQUIRE(artifact.ok());
@@ -90,10 +92,10 @@ struct Edit {
   const char* from;
   const char* to;
 };
-void check_edits(ir::Target target, Layer layer, const std::vector<Edit>& edits) {
-  const char* const pattern = "sqrt_cached";
+void check_edits(ir::Target target, Layer layer, const std::vector<Edit>& edits,
+                 const char* pattern = "sqrt_cached", int page_rows = 0) {
   const Artifact artifact =
-      generated({pattern, target, WeightKind::kSoftmax, ElementType::kF32, 8});
+      generated({pattern, target, WeightKind::kSoftmax, ElementType::kF32, 8, "simple", page_rows});
   const Rows rows = test::builtin_rows(pattern, kRows);
   VerifyOptions options = quick();
   options.stop_early = true;
@@ -120,6 +122,27 @@ void check_edits(ir::Target target, Layer layer, const std::vector<Edit>& edits)
   }
 }
 
+TEST_CASE("caches in pages are verified") {
+  const std::vector<Kind> kinds = {
+      {"log_recurrence", ir::Target::kCuda, WeightKind::kSoftmax, ElementType::kBF16, 8, "simple",
+       8},
+      {"sqrt_cached", ir::Target::kCuda, WeightKind::kGiven, ElementType::kF32, 8, "simple", 2},
+      {"attention", ir::Target::kCpu, WeightKind::kSoftmax, ElementType::kF32, 16, "simple", 16},
+      {"fibonacci_cached", ir::Target::kCpu, WeightKind::kGiven, ElementType::kBF16, 8, "simple",
+       1},
+  };
+  for (const Kind& kind : kinds) {
+    Artifact artifact = generated(kind);
+    std::erase_if(artifact.manifest.kernels,
+                  [](const KernelEntry& kernel) { return kernel.op == "backward"; });
+    const VerifyReport report =
+        verify(artifact.manifest, artifact.files, test::builtin_rows(kind.pattern, kRows), quick());
+    INFO(kind.pattern << ", " << name_of(kind.weights) << ", pages of " << kind.page_rows << ": "
+                      << explain(report));
+    CHECK(report.verdict == KernelVerdict::kVerified);
+  }
+}
+
 TEST_CASE("kernels that mistake one sequence for another are rejected") {
   check_edits(
       ir::Target::kCuda, Layer::kEmulated,
@@ -140,9 +163,19 @@ TEST_CASE("kernels that mistake one sequence for another are rejected") {
                {"prefill", "starts[batch]", "starts[0]"},
                {"decode", "starts[batch]", "start"},
                {"backward", "offsets[batch + 1]", "(offsets[batch + 1] + 1)"}});
-  check_edits(ir::Target::kCpu, Layer::kAlgebraic,
-              {{"prefill", "offsets[batch]", "offsets[0]"},
-               {"prefill", "< own_tokens", "< tokens"}});
+  check_edits(
+      ir::Target::kCpu, Layer::kAlgebraic,
+      {{"prefill", "offsets[batch]", "offsets[0]"}, {"prefill", "< own_tokens", "< tokens"}});
+}
+
+TEST_CASE("kernels that mistake one page for another are rejected") {
+  const std::vector<Edit> edits = {{"decode", "pages_b[batch * table_b +", "pages_b[table_b +"},
+                                   {"decode", "pages_b[batch * table_b +", "pages_b[batch +"},
+                                   {"decode", " * 4 + ", " * 2 + "},
+                                   {"decode", "/ 4", "/ 8"}};
+  check_edits(ir::Target::kCuda, Layer::kEmulated, edits, "log_recurrence", 4);
+  check_edits(ir::Target::kCuda, Layer::kAlgebraic, edits, "log_recurrence", 4);
+  check_edits(ir::Target::kCpu, Layer::kEmulated, edits, "log_recurrence", 4);
 }
 
 // Tokens in front of all sequences and behind them are nobody's.
@@ -177,6 +210,64 @@ TEST_CASE("a kernel that touches what belongs to no sequence is rejected") {
       "uninitialised_read");
 }
 
+// Arrays of a device are not looked at before a launch. Over the field only bounds are watched, so
+// that nothing else fills the list of findings.
+TEST_CASE("offsets, starts and tables of any contents keep to the buffers") {
+  const std::vector<std::vector<std::int32_t>> hostile = {
+      {-5, 2147483647, -2147483647, 3}, {11, 2, 90, 1}, {12, 12, 12, 12}, {0, 12, 0, 12}};
+  for (const ir::Target target : {ir::Target::kCuda, ir::Target::kCpu}) {
+    const Artifact artifact =
+        generated({"sqrt_cached", target, WeightKind::kSoftmax, ElementType::kF32, 8, "simple", 2});
+    const Sizes sizes = {.batch = 3,
+                         .tokens = 12,
+                         .heads = 2,
+                         .head_dim = 8,
+                         .start = 5,
+                         .slots_b = 6,
+                         .longest = 9,
+                         .table_b = 3,
+                         .pool_b = 4};
+    for (const KernelEntry& entry : artifact.manifest.kernels) {
+      const Result<KernelUnderTest> kernel =
+          KernelUnderTest::build(artifact.manifest, entry, artifact.files, Numbers::kField);
+      REQUIRE(kernel.ok());
+      for (const std::vector<std::int32_t>& numbers : hostile) {
+        FieldBuffers buffers;
+        for (const Argument& argument : entry.arguments) {
+          if (argument.kind != ArgumentKind::kBuffer) continue;
+          std::size_t count = 1;
+          for (const std::string& extent : argument.shape) {
+            count *= static_cast<std::size_t>(*sizes.extent(extent));
+          }
+          FieldBuffer buffer;
+          buffer.integers = argument.type == ElementType::kI32;
+          const bool told =
+              argument.name == "offsets" || argument.name == "starts" || argument.name == "pages_b";
+          for (std::size_t e = 0; e < count; ++e) {
+            if (!buffer.integers) buffer.numbers.push_back({7, 11});
+            if (buffer.integers) {
+              buffer.positions.push_back(told ? numbers[e % numbers.size()] : 0);
+            }
+          }
+          buffers.emplace(argument.name, std::move(buffer));
+        }
+        const FieldElement one = {1, 1};
+        const Result<LaunchOutcome> outcome =
+            kernel->launch(FieldLaunchRequest{.sizes = sizes,
+                                              .scale = one,
+                                              .gamma = one,
+                                              .buffers = &buffers,
+                                              .expected_work = 1'000'000});
+        REQUIRE(outcome.ok());
+        for (const VerifyFailure& finding : outcome->findings) {
+          FAIL_CHECK(artifact.manifest.target << ", " << entry.op << ": " << finding.message
+                                              << " at " << finding.where);
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("layouts cover their sequences") {
   RandomSource random(3);
   bool empty = false, before = false, behind = false;
@@ -188,14 +279,14 @@ TEST_CASE("layouts cover their sequences") {
     empty = empty || layout.counts[1] == 0;
     before = before || layout.before > 0;
     behind = behind || layout.behind > 0;
-    CHECK(launch_sizes(layout, {}).tokens == layout.first_of(3) + layout.behind);
+    CHECK(launch_sizes(layout, KernelEntry{}, {}).tokens == layout.first_of(3) + layout.behind);
   }
   CHECK(empty);
   CHECK(before);
   CHECK(behind);
   const VarlenLayout decode = VarlenLayout::draw(1, {5, 0, 3}, true, random);
   CHECK(decode.counts == std::vector<std::int64_t>{1, 1, 1});
-  CHECK(launch_sizes(decode, {}).start == 5);
+  CHECK(launch_sizes(decode, KernelEntry{}, {}).start == 5);
 }
 
 }  // namespace
