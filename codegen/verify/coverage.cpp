@@ -190,14 +190,15 @@ class Initialised {
     }
   }
 
-  // Whether the write goes by what an iteration leaves to the next one, so that no number of an
-  // iteration can be solved for.
+  // Whether the write goes by what an iteration of a counted loop leaves to the next one, so that
+  // no number of an iteration can be solved for.
   static bool alternates(const verify::Access& write, const Loop& loop) {
-    return std::any_of(loop.changed.begin(), loop.changed.end(), [&](const Changed& each) {
-      return !each.first_round &&
-             std::any_of(write.digits.begin(), write.digits.end(),
-                         [&](const Polynomial& digit) { return digit.mentions(each.head); });
-    });
+    return loop.counted &&
+           std::any_of(loop.changed.begin(), loop.changed.end(), [&](const Changed& each) {
+             return !each.first_round &&
+                    std::any_of(write.digits.begin(), write.digits.end(),
+                                [&](const Polynomial& digit) { return digit.mentions(each.head); });
+           });
   }
 
   // Whether control may pass from the write to the read without a barrier, through the next
