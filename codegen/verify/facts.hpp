@@ -68,8 +68,8 @@ struct Atom {
 class Facts {
  public:
   AtomId fresh(const std::string& name, Sharing sharing, Nature nature);
-  Atom& operator[](AtomId id) { return atoms_[static_cast<std::size_t>(id)]; }
-  const Atom& operator[](AtomId id) const { return atoms_[static_cast<std::size_t>(id)]; }
+  Atom& operator[](AtomId id) { return atoms_.at(static_cast<std::size_t>(id)); }
+  const Atom& operator[](AtomId id) const { return atoms_.at(static_cast<std::size_t>(id)); }
   // Known, under `path`, wherever `owner` is spoken of. What an owner's facts claim must be true of
   // some value of it even where the code that makes it did not run.
   void add(AtomId owner, const Path& path, Term fact);
