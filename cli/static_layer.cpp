@@ -39,16 +39,32 @@ struct Class {
 constexpr Class kBinding[] = {{"softmax", "prefill"}, {"softmax", "decode"}, {"linear", "prefill"},
                               {"linear", "decode"},   {"given", "prefill"},  {"given", "decode"},
                               {"given", "backward"}};
-// The patterns whose rows of shared memory are rings: their staged prefill is decided where rows
-// are cut into a power of two of vectors, up to 128 channels.
-constexpr std::string_view kRings[] = {"linear_recurrence",    "log_recurrence",
-                                       "fibonacci_recurrence", "linear_attention",
-                                       "local_attention",      "log_attention"};
+// The patterns whose rows of shared memory are rings, or windows of rows that have every offset:
+// their staged prefill is decided where rows are cut into a power of two of vectors, up to 128
+// channels.
+struct Staged {
+  const char* pattern;
+  bool softmax;
+};
+constexpr Staged kStaged[] = {
+    {"linear_recurrence", true}, {"log_recurrence", true},   {"fibonacci_recurrence", true},
+    {"linear_attention", true},  {"local_attention", true},  {"log_attention", true},
+    {"attention", true},         {"dense_recurrence", false}};
 bool schedule_is_decided(const Manifest& manifest, const KernelEntry& entry) {
   if (entry.op != "prefill" || entry.schedule == "simple") return true;
   const int channels = manifest.head_dim;
   return entry.schedule == "staged" && channels <= 128 && (channels & (channels - 1)) == 0 &&
-         std::find(std::begin(kRings), std::end(kRings), manifest.pattern) != std::end(kRings);
+         std::any_of(std::begin(kStaged), std::end(kStaged), [&](const Staged& each) {
+           return manifest.pattern == each.pattern && (manifest.weights == "given" || each.softmax);
+         });
+}
+
+// Whether it takes long to find out that nothing is decided: tiles of rows that list their offsets,
+// or that are solved with softmax weights.
+bool in_vain(const Manifest& manifest, const KernelEntry& entry) {
+  const bool tiles = std::any_of(entry.shared_rows.begin(), entry.shared_rows.end(),
+                                 [](const SharedRows& rows) { return rows.size == "tile_rows"; });
+  return entry.schedule == "staged" && tiles && !schedule_is_decided(manifest, entry);
 }
 
 bool binds(const Manifest& manifest, const KernelEntry& entry) {
@@ -73,8 +89,10 @@ std::string add_static_layer(const Artifact& artifact, VerifyReport& report) {
   std::vector<std::future<StaticReport>> reports;
   std::vector<const KernelEntry*> entries;
   for (const KernelEntry& entry : manifest.kernels) {
-    if (entry.op == "prefill" && entry.schedule == "tensor") {
-      print_remark("no static proofs of tensor prefill; --schedule simple has them");
+    const bool tensor = entry.op == "prefill" && entry.schedule == "tensor";
+    if (tensor || in_vain(manifest, entry)) {
+      print_remark(fmt::format("no static proofs of {} prefill{}; --schedule simple has them",
+                               entry.schedule, tensor ? "" : " of these rows"));
       continue;
     }
     entries.push_back(&entry);

@@ -179,7 +179,8 @@ std::optional<std::vector<Underway>> underway(const Trace& trace, int segment) {
   const auto add = [&](State state) {
     const bool known = std::any_of(found.begin(), found.end(), [&](const State& each) {
       return each.at.segment == state.at.segment && each.at.around == state.at.around &&
-             each.at.arrived == state.at.arrived && each.closed == state.closed;
+             each.at.arrived == state.at.arrived && each.closed == state.closed &&
+             each.at.skipped == state.at.skipped;
     });
     if (!known) found.push_back(std::move(state));
   };
@@ -199,6 +200,13 @@ std::optional<std::vector<Underway>> underway(const Trace& trace, int segment) {
         std::vector<int>& around = state.at.around;
         if (std::count(around.begin(), around.end(), flow.around) != 0) return std::nullopt;
         around.insert(std::upper_bound(around.begin(), around.end(), flow.around), flow.around);
+        state.at.skipped.clear();
+      }
+      if (flow.skips >= 0 && state.at.around.empty()) {
+        std::vector<int>& skipped = state.at.skipped;
+        if (std::count(skipped.begin(), skipped.end(), flow.skips) == 0) {
+          skipped.insert(std::upper_bound(skipped.begin(), skipped.end(), flow.skips), flow.skips);
+        }
       }
       const auto batch = trace.batches.find(flow.to);
       if (batch != trace.batches.end()) {

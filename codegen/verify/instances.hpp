@@ -69,8 +69,9 @@ std::vector<Reach> reachable(const Trace& trace, int segment);
 // more than an iteration of a loop.
 struct Underway {
   int segment = 0;
-  std::vector<int> around;  // sorted
-  bool arrived = false;     // for the thread itself
+  std::vector<int> around;   // sorted
+  bool arrived = false;      // for the thread itself
+  std::vector<int> skipped;  // loops without an iteration on the way, where it led around none
 };
 std::optional<std::vector<Underway>> underway(const Trace& trace, int segment);
 // Of the loops that the second access is in and the first is not, where control came from the one

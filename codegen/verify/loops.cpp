@@ -286,7 +286,7 @@ void Execution::loop(LoopText text) {
       trace.flows.push_back({segment_, head_segment, loop.id});
       const int after = segments_++;
       trace.flows.push_back({segment_, after, -1});
-      trace.flows.push_back({before_segment, after, -1});
+      trace.flows.push_back({before_segment, after, -1, loop.counted ? loop.id : -1});
       // A while loop looks at its condition once more than it runs.
       if (!loop.counted) trace.flows.push_back({head_segment, after, -1});
       segment_ = after;
@@ -305,6 +305,12 @@ void Execution::loop(LoopText text) {
   }
   for (std::size_t index = 0; index < loop.changed.size(); ++index) {
     loop.changed[index].exit = exits[index].head;
+  }
+  for (const Changed& each : exits) {
+    if (!loop.barrier || !loop.counted) break;
+    facts_.add(each.head, path_,
+               implies(facts_.term(end) <= facts_.term(begin),
+                       equal(facts_.term(Polynomial::atom(each.head)), facts_.term(each.entry))));
   }
   if (recording_) trace.loops[static_cast<std::size_t>(loop.id)] = loop;
   constants_ = outer_constants;

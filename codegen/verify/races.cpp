@@ -67,7 +67,7 @@ class Races {
       if (!meets_in_memory(first, second)) continue;
       for (const Underway& each : *stretches) {
         if (each.segment != second.segment) continue;
-        within_block(first, second, each.around);
+        within_block(first, second, each.around, each.skipped);
         if (!each.arrived) within_thread(first, second, each.around);
       }
     }
@@ -87,8 +87,9 @@ class Races {
     return conjunction(parts);
   }
 
-  void within_block(const Access& first, const Access& second, const std::vector<int>& around) {
-    two_visits(first, second, around, /*same_thread=*/false);
+  void within_block(const Access& first, const Access& second, const std::vector<int>& around,
+                    const std::vector<int>& skipped = {}) {
+    two_visits(first, second, around, /*same_thread=*/false, skipped);
   }
   void within_thread(const Access& first, const Access& second, const std::vector<int>& around) {
     // What it touched before it started on this one is past.
@@ -102,7 +103,7 @@ class Races {
   }
 
   void two_visits(const Access& first, const Access& second, const std::vector<int>& around,
-                  bool same_thread) {
+                  bool same_thread, const std::vector<int>& skipped = {}) {
     ++result_.pairs;
     const auto moved = [&](const Atom& atom) {
       return std::any_of(around.begin(), around.end(), [&](int loop) {
@@ -131,6 +132,13 @@ class Races {
     }));
     const std::vector<Term> begun = first_iterations(facts_, trace_, first, second, around, there);
     if (first.started) add(begun);
+    for (const int id : skipped) {
+      // A loop of the same iterations as the first access had no iteration of its own.
+      const Loop& loop = trace_.loops[static_cast<std::size_t>(id)];
+      const Term none = facts_.term(loop.end) <= facts_.term(loop.begin);
+      add(facts_.context(nullptr, {none}));
+      known.push_back(none);
+    }
     if (!same_thread) {
       known.push_back(differ(a.thread, b.thread));
       // Asked without at first, which is enough nearly everywhere.

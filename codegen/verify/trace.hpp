@@ -58,11 +58,13 @@ struct Access {
 };
 
 // From the end of one stretch of code without barriers control may pass to the start of another;
-// `around` is the loop whose next iteration that is, or -1.
+// `around` is the loop whose next iteration that is, or -1; `skips` the for loop that has then no
+// iteration at all.
 struct Flow {
   int from = 0;
   int to = 0;
   int around = -1;
+  int skips = -1;
 };
 
 // Where a stretch begins after a batch of copies is closed, or after all but `left` are awaited.

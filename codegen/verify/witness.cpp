@@ -42,6 +42,13 @@ class Search {
     const Nature nature = facts_[id].nature;
     return free(id) && (nature == Nature::kCounter || nature == Nature::kGiven);
   }
+  // What holds of numbers that the visit shares holds whether or not there is such a visit.
+  bool shared(const Term& fact) const {
+    std::set<std::string> names;
+    collect_factors(fact, names);
+    return std::none_of(names.begin(), names.end(),
+                        [&](const std::string& each) { return free(facts_.find(each)); });
+  }
   std::string name(AtomId id) const { return facts_[id].name + suffix_; }
   Term own(const Term& term) const { return renamed(term, rename_); }
 
@@ -301,7 +308,8 @@ class Search {
       given_conditions = conditions(loop(id).inside).size() - first_given;
       for (const Facts::Known& known :
            facts_.known(nullptr, {facts_.term(Polynomial::atom(counter->exit))})) {
-        if (!named(known.owner)) left.push_back(own(known.holds));
+        if (named(known.owner)) continue;
+        (shared(known.holds) ? assumed_ : left).push_back(own(known.holds));
       }
     }
     std::vector<Term> about;

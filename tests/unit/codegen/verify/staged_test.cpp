@@ -72,11 +72,22 @@ const std::vector<Break>& breaks_of_rows() {
   return all;
 }
 
+// Windows of what the kernel itself has written, and chunks that are solved after them.
+const std::vector<Break>& breaks_of_outputs() {
+  static const std::vector<Break> all = {
+      {"minimum(32, tile - next_window)", "minimum(31, tile - next_window)"},
+      {"y + token_base + (next_window + row)", "y + token_base + (next_window + 32 + row)"},
+      {"for (Index near = near_from[c]; near < c", "for (Index near = near_from[c]; near <= c"},
+      {"__syncthreads();\n      // one thread", "// one thread"}};
+  return all;
+}
+
 }  // namespace
 
-TEST_CASE("staged prefill of first order is verified for every launch") {
+TEST_CASE("staged prefill out of rings is verified for every launch") {
   for (const auto& [name, weights] : {std::pair{"linear_recurrence", WeightKind::kGiven},
                                       std::pair{"log_recurrence", WeightKind::kGiven},
+                                      std::pair{"order_k_recurrence", WeightKind::kGiven},
                                       std::pair{"linear_recurrence", WeightKind::kSoftmax}}) {
     GenerateOptions options = staged_given();
     options.weights = weights;
@@ -106,6 +117,12 @@ TEST_CASE("no staged kernel that takes a window for another is verified") {
   const Artifact artifact = artifact_of(builtin("attention"), staged_given());
   REQUIRE(artifact.manifest.kernels[0].schedule == "staged");
   none_is_verified(artifact, breaks_of_tiles(), proofs_only(kLimit));
+}
+
+TEST_CASE("no staged kernel that fetches what is not written yet is verified") {
+  const Artifact artifact = artifact_of(builtin("dense_recurrence"), staged_given());
+  REQUIRE(artifact.manifest.kernels[0].schedule == "staged");
+  none_is_verified(artifact, breaks_of_outputs(), proofs_only());
 }
 
 TEST_CASE("no staged kernel that finds another row's sums is verified") {
