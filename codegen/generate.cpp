@@ -387,16 +387,16 @@ class Generator {
       if (most > 0) entry.shared_rows.push_back({size, most, multiple, bytes, slots});
     };
     // Rings of what comes in from global memory hold two chunks at least, windows always two.
-    constexpr std::int64_t kFetched = 2 * schedule::Staging::kChunk;
+    constexpr std::int64_t kFetched = 2 * schedule::kStagedChunk;
     const bool tiles = staging.tile_rows > 0;
     add("key_rows", keyed ? staging.key_rows : 0, kFetched, row);
     add("value_rows", staging.value_rows,
         tiles            ? staging.value_rows
         : spec.b.empty() ? kFetched
-                         : std::int64_t{schedule::Staging::kChunk},
+                         : std::int64_t{schedule::kStagedChunk},
         row);
     add("live_rows", staging.live_rows, 1, keyed ? 2 * row : row, "slots_b");
-    add("tile_rows", staging.tile_rows, schedule::Staging::kChunk,
+    add("tile_rows", staging.tile_rows, schedule::kStagedChunk,
         (keyed ? row : 0) + 4 * std::int64_t{spec.head_dim});
   }
 

@@ -13,15 +13,18 @@ namespace heddle::schedule {
 // Rows of a chunk of the simple prefill on cuda; at most 32, so that a lane can keep the near
 // weight of one column.
 constexpr int kSimpleChunk = 16;
+// Of staged prefill; at most the lanes of a warp.
+constexpr int kStagedChunk = 32;
+// Of prefill on tensor cores: rows, 16 to a warp.
+constexpr int kTensorChunk = 64;
 
 // What a staged prefill keeps in shared memory. The rows of the chunk at hand and as many before
 // them as a ring has room for; beside them, where rows of B are nested, what the rows to come read.
 // Sizes are the most that a launch gives, see SharedRows in the manifest.
 struct Staging {
-  static constexpr int kChunk = 32;  // at most the lanes of a warp
   int warps = 8;
-  std::int64_t key_rows = kChunk;  // softmax only; rings hold whole chunks
-  std::int64_t value_rows = kChunk;
+  std::int64_t key_rows = kStagedChunk;  // softmax only; rings hold whole chunks
+  std::int64_t value_rows = kStagedChunk;
   std::int64_t live_rows = 0;
   // Instead of rings and live rows: tiles of so many rows, and by side a list of the offsets of a
   // row up to so many, none where rows have every offset. B reaches back where it is not empty, A
@@ -34,7 +37,6 @@ struct Staging {
 
 // How a linear prefill on tensor cores shares its work out.
 struct TensorSplit {
-  static constexpr int kChunk = 64;  // rows, 16 to a warp
   int warps = 4;  // a multiple of four; so many fours each take a part of the channels
 };
 

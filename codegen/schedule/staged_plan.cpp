@@ -12,7 +12,6 @@
 namespace heddle::schedule {
 namespace {
 
-constexpr std::int64_t kChunk = Staging::kChunk;
 constexpr std::int64_t kListBytes = 5 * 8;  // of a live row, see LiveList
 // What is declared with a length may take 48 KiB: so many rows have room there.
 constexpr std::int64_t kMostLive = 256;
@@ -21,13 +20,16 @@ constexpr std::int64_t kMostTileRows = 1024;
 // Entries that a ring of `rows` does not hold.
 std::int64_t beyond_ring(const Reach& reach, std::int64_t rows) {
   std::int64_t count = 0;
-  for (auto at = static_cast<std::size_t>(rows - kChunk) + 1; at < reach.entries.size(); ++at) {
+  for (auto at = static_cast<std::size_t>(rows - kStagedChunk) + 1; at < reach.entries.size();
+       ++at) {
     count += reach.entries[at];
   }
   return count;
 }
 
-std::int64_t whole_chunks(std::int64_t rows) { return (rows + kChunk - 1) / kChunk * kChunk; }
+std::int64_t whole_chunks(std::int64_t rows) {
+  return (rows + kStagedChunk - 1) / kStagedChunk * kStagedChunk;
+}
 
 class Planner {
  public:
@@ -39,7 +41,7 @@ class Planner {
         keyed_(spec.weights == WeightKind::kSoftmax),
         solves_(!spec.b.empty()),
         row_bytes_(spec.head_dim * static_cast<std::int64_t>(size_of(spec.dtype))),
-        reach_(reach_of(solves_ ? rows.b : rows.a, tokens_, kChunk)) {}
+        reach_(reach_of(solves_ ? rows.b : rows.a, tokens_, kStagedChunk)) {}
 
   Result<StagedPlan> run() {
     const rows::RowShape a = rows::shape_of(spec_.a);
@@ -66,27 +68,29 @@ class Planner {
   // What is declared with a length: see StagedPrefill and LiveList.
   std::int64_t fixed_bytes() const {
     const bool in_place = spec_.dtype == ElementType::kF32;
-    const std::int64_t sums = in_place ? 0 : kChunk * spec_.head_dim * 4;
-    return solves_ ? kChunk * kChunk * 4 + kChunk * 8 + sums : 0;
+    const std::int64_t sums = in_place ? 0 : kStagedChunk * spec_.head_dim * 4;
+    return solves_ ? kStagedChunk * kStagedChunk * 4 + kStagedChunk * 8 + sums : 0;
   }
 
   // Of a ring whose next chunk comes in while this one is worked on, the room for both at least.
-  std::int64_t step(bool fetched) const { return fetched ? 2 * kChunk : kChunk; }
+  std::int64_t step(bool fetched) const { return fetched ? 2 * kStagedChunk : kStagedChunk; }
   std::int64_t key_step() const { return keyed_ ? step(true) : 0; }
   std::int64_t value_step() const { return step(!solves_); }
   std::int64_t least_rows() const { return key_step() + value_step(); }
 
   // Returns the rows that are then asked for beyond the rings, keys and values counted apart.
   std::int64_t choose_rings(std::int64_t room) {
-    const std::int64_t longest = (tokens_ + 2 * kChunk - 1) / (2 * kChunk) * (2 * kChunk);
+    const std::int64_t longest =
+        (tokens_ + 2 * kStagedChunk - 1) / (2 * kStagedChunk) * (2 * kStagedChunk);
     std::vector<std::int64_t> beyond;  // of 1, 2, ... chunks
-    for (std::int64_t rows = kChunk; rows <= longest; rows += kChunk) {
+    for (std::int64_t rows = kStagedChunk; rows <= longest; rows += kStagedChunk) {
       beyond.push_back(beyond_ring(reach_, rows));
     }
     // A ring that has room for every row loses none; see StagedRows::begin_chunk.
     const auto missed = [&](std::int64_t rows, bool fetched) {
       if (rows >= tokens_) return std::int64_t{0};
-      return beyond[static_cast<std::size_t>((fetched ? rows - kChunk : rows) / kChunk - 1)];
+      return beyond[static_cast<std::size_t>((fetched ? rows - kStagedChunk : rows) / kStagedChunk -
+                                             1)];
     };
     std::int64_t best = -1;
     for (std::int64_t keys = key_step(); keys <= std::min(longest, room - value_step());
@@ -117,7 +121,7 @@ class Planner {
     // Of the chunk's list the largest positions come first; what does not fit is asked for.
     std::int64_t far = 0;
     for (std::int64_t i = 1; i <= tokens_; ++i) {
-      const std::int64_t final_to = (i - 1) / kChunk * kChunk;
+      const std::int64_t final_to = (i - 1) / kStagedChunk * kStagedChunk;
       std::int64_t smallest = 0;
       if (rows_.b.size(final_to + 1) > plan_.staging.live_rows) {
         std::vector<std::int64_t> live;
@@ -155,24 +159,25 @@ class Planner {
     Staging& staging = planner.plan_.staging;
     staging = {};
     staging.warps = 16;
-    staging.key_rows = keyed_ ? 2 * kChunk : 0;
-    staging.value_rows = sides * 2 * kChunk;
+    staging.key_rows = keyed_ ? 2 * kStagedChunk : 0;
+    staging.value_rows = sides * 2 * kStagedChunk;
     staging.far_a = far_a;
     if (far_a && !dense(spec_.a)) staging.offsets_a = limits_.offsets_a;
     if (solves_ && !dense(spec_.b)) staging.offsets_b = limits_.offsets_b;
     // See Tiles: a row's query and sums, and twice what it is left with; the window; the list.
     const std::int64_t row =
         (keyed_ ? row_bytes_ + 16 : 0) + 4 * std::int64_t{spec_.head_dim} + 16 * sides;
-    const std::int64_t solve = solves_ ? kChunk * kChunk * 4 + kChunk * 8 : 0;
-    const std::int64_t room = limits_.shared_bytes - parts * 2 * kChunk * row_bytes_ - solve -
+    const std::int64_t solve = solves_ ? kStagedChunk * kStagedChunk * 4 + kStagedChunk * 8 : 0;
+    const std::int64_t room = limits_.shared_bytes - parts * 2 * kStagedChunk * row_bytes_ - solve -
                               8 * (staging.offsets_a + staging.offsets_b) - 64;
     staging.tile_rows =
-        std::min({room / row / kChunk * kChunk, whole_chunks(tokens_), kMostTileRows});
+        std::min({room / row / kStagedChunk * kStagedChunk, whole_chunks(tokens_), kMostTileRows});
     // What is not listed must lie before the tile, see Tiles: it is taken when the tile begins.
     if (staging.offsets_a + staging.offsets_b > 0) {
-      staging.tile_rows = std::min(staging.tile_rows, limits_.listed_rows / kChunk * kChunk);
+      staging.tile_rows =
+          std::min(staging.tile_rows, limits_.listed_rows / kStagedChunk * kStagedChunk);
     }
-    if (staging.tile_rows < kChunk) return std::nullopt;
+    if (staging.tile_rows < kStagedChunk) return std::nullopt;
     // Windows before a tile, and without a chain the tile's own, come by once a tile. The tile's
     // own keys do in either case, and its outputs where there is one.
     std::int64_t windows = 0;

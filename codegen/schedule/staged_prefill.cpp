@@ -19,8 +19,6 @@ using ir::Var;
 
 namespace {
 
-constexpr int kChunk = Staging::kChunk;
-
 class StagedPrefill {
  public:
   explicit StagedPrefill(Frame& frame)
@@ -32,15 +30,15 @@ class StagedPrefill {
 
   void run() {
     if (solves_) {
-      near_weights_ = builder_.array("near_weights", Type::kF32, kChunk * kChunk, true);
-      near_from_ = builder_.array("near_from", Type::kI64, kChunk, true);
+      near_weights_ = builder_.array("near_weights", Type::kF32, kStagedChunk * kStagedChunk, true);
+      near_from_ = builder_.array("near_from", Type::kI64, kStagedChunk, true);
       if (!sums_in_place()) {
-        sums_ = builder_.array("sums", Type::kF32, kChunk * frame_.spec.head_dim, true);
+        sums_ = builder_.array("sums", Type::kF32, kStagedChunk * frame_.spec.head_dim, true);
       }
     }
     rows_.open();
-    builder_.loop("first", builder_.i64(0), frame_.tokens, builder_.i64(kChunk), LoopKind::kSerial,
-                  [&](Ex first) { chunk(first); });
+    builder_.loop("first", builder_.i64(0), frame_.tokens, builder_.i64(kStagedChunk),
+                  LoopKind::kSerial, [&](Ex first) { chunk(first); });
     write_final_state(frame_);
   }
 
@@ -53,7 +51,8 @@ class StagedPrefill {
   void chunk(Ex first) {
     first_ = first;
     const Ex size = builder_.let(
-        "size", builder_.call(Helper::kMinimum, {builder_.i64(kChunk), frame_.tokens - first}));
+        "size",
+        builder_.call(Helper::kMinimum, {builder_.i64(kStagedChunk), frame_.tokens - first}));
     rows_.begin_chunk(first);
     builder_.comment(solves_
                          ? "phase 1: one warp per row sums the entries that are final already and"
@@ -105,7 +104,7 @@ class StagedPrefill {
     });
     const Ex weight =
         builder_.select(has_near, mixer.normalized(mixer.near_weight(near)), builder_.f32(0));
-    builder_.store(near_weights_, r * kChunk + frame_.lane, weight);
+    builder_.store(near_weights_, r * kStagedChunk + frame_.lane, weight);
     builder_.when(equal(frame_.lane, builder_.i64(0)),
                   [&] { builder_.store(near_from_, r, from); });
   }
@@ -127,7 +126,7 @@ class StagedPrefill {
                           builder_.variable("sum", builder_.load(sums(), sum_at(r) + d));
                       builder_.loop("c", builder_.load(near_from_, r), r, [&](Ex c) {
                         builder_.assign(
-                            sum, Ex(sum) + builder_.load(near_weights_, r * kChunk + c) *
+                            sum, Ex(sum) + builder_.load(near_weights_, r * kStagedChunk + c) *
                                                builder_.load(rows_.staged, rows_.value_at(c) + d));
                       });
                       builder_.store(frame_.y, frame_.token_at(first_ + r) + d, sum);

@@ -11,11 +11,7 @@ using ir::LoopKind;
 using ir::MemoryId;
 using ir::Var;
 
-namespace {
-
-constexpr int kChunk = Staging::kChunk;
-
-}  // namespace
+namespace {}  // namespace
 
 StagedRows::StagedRows(Frame& frame, const SideFrame& side)
     : frame_(frame),
@@ -63,9 +59,9 @@ void StagedRows::begin_chunk(Ex first) {
   // The rows of the next chunk are under way to where the oldest ones of a ring lay, unless the
   // ring has room for all there are.
   const auto reach = [&](const char* name, Ex rows, bool fetched) {
-    Ex held = rows - kChunk;
+    Ex held = rows - kStagedChunk;
     if (fetched) {
-      held = builder_.select(rows < frame_.tokens, rows - 2 * kChunk, held);
+      held = builder_.select(rows < frame_.tokens, rows - 2 * kStagedChunk, held);
     }
     return builder_.let(name, builder_.call(Helper::kMinimum, {held, first}));
   };
@@ -79,7 +75,7 @@ void StagedRows::begin_chunk(Ex first) {
   // What else the rows read was there before the barrier that ends the last chunk.
   if (!fetches()) return;
   builder_.comment("the next chunk's rows come in while this one is worked on");
-  start_chunk(first + kChunk);
+  start_chunk(first + kStagedChunk);
   builder_.invoke("await_batches<1>", {});
   builder_.barrier();
 }
@@ -89,7 +85,8 @@ void StagedRows::start_chunk(Ex first) {
   if (!fetches()) return;
   builder_.when(first < frame_.tokens, [&] {
     const Ex size = builder_.let(
-        "coming", builder_.call(Helper::kMinimum, {builder_.i64(kChunk), frame_.tokens - first}));
+        "coming",
+        builder_.call(Helper::kMinimum, {builder_.i64(kStagedChunk), frame_.tokens - first}));
     if (frame_.softmax()) start_rows(frame_, frame_.k, first, staged, next_key_ * dim_, size);
     if (fetches_values()) {
       start_rows(frame_, frame_.x, first, staged, values_ + next_value_ * dim_, size);
@@ -101,8 +98,8 @@ void StagedRows::start_chunk(Ex first) {
 // Rings hold whole chunks, as many as fit.
 void StagedRows::move_on() {
   const auto advance = [&](Var base, Ex rows) {
-    builder_.assign(base, Ex(base) + kChunk);
-    builder_.when(rows < Ex(base) + kChunk, [&] { builder_.assign(base, builder_.i64(0)); });
+    builder_.assign(base, Ex(base) + kStagedChunk);
+    builder_.when(rows < Ex(base) + kStagedChunk, [&] { builder_.assign(base, builder_.i64(0)); });
   };
   if (frame_.softmax()) advance(next_key_, key_rows_);
   advance(next_value_, value_rows_);
@@ -110,10 +107,10 @@ void StagedRows::move_on() {
 
 void StagedRows::close_chunk() {
   if (!live()) return;
-  const Ex next = builder_.let("next_first", first_ + kChunk);
+  const Ex next = builder_.let("next_first", first_ + kStagedChunk);
   builder_.when(next < frame_.tokens, [&] {
     builder_.comment("what the next chunk reads of this one moves to the live rows");
-    list_->advance(final_to_, builder_.let("last", final_to_ + kChunk));
+    list_->advance(final_to_, builder_.let("last", final_to_ + kStagedChunk));
     builder_.barrier();
     list_->each_added([&](Ex p, Ex row) {
       const Ex r = builder_.let("r", p - final_to_ - 1);

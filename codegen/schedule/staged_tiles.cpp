@@ -21,8 +21,6 @@ using ir::Var;
 
 namespace {
 
-constexpr int kChunk = Staging::kChunk;
-
 // A side whose rows reach back.
 struct Far {
   const SideFrame* side;
@@ -63,7 +61,7 @@ class Tiles {
     tile_rows_ = builder_.size("tile_rows");
     staged_ = builder_.dynamic_array("staged", frame_.spec.dtype);
     builder_.comment("shared memory: keys and values of two windows, queries and sums of the tile");
-    const std::int64_t window = kChunk * dim_;
+    const std::int64_t window = kStagedChunk * dim_;
     queries_ = frame_.softmax() ? window : 0;
     for (Far& far : far_) {
       far.values = queries_;
@@ -86,8 +84,8 @@ class Tiles {
     }
     if (leaves()) parity_ = builder_.variable("parity", builder_.i64(0));
     if (!solves_) return;
-    near_weights_ = builder_.array("near_weights", Type::kF32, kChunk * kChunk, true);
-    near_from_ = builder_.array("near_from", Type::kI64, kChunk, true);
+    near_weights_ = builder_.array("near_weights", Type::kF32, kStagedChunk * kStagedChunk, true);
+    near_from_ = builder_.array("near_from", Type::kI64, kStagedChunk, true);
   }
 
   // ---- the offsets of a row ---------------------------------------------------------------------
@@ -193,25 +191,26 @@ class Tiles {
     each_row(builder_.i64(0), size, [&](Ex r) { begin_row(r); });
     builder_.barrier();
     // Positions before the launch make windows of their own, so that tokens start one.
-    const Ex before = (frame_.start + (kChunk - 1)) / kChunk * kChunk;
+    const Ex before = (frame_.start + (kStagedChunk - 1)) / kStagedChunk * kStagedChunk;
     const Ex end = solves_ ? tile : tile + size;
     const Ex from = builder_.let("from", builder_.i64(0) - before);
     builder_.when(from < end, [&] { fetch(from, end, builder_.i64(0)); });
     builder_.invoke("close_batch", {});
     // Which of the two windows is shown.
     const Var shown = builder_.variable("shown", builder_.i64(0));
-    builder_.loop("window", from, end, builder_.i64(kChunk), LoopKind::kSerial, [&](Ex window) {
-      window_at_ = builder_.let("window_at", Ex(shown) * window_size_);
-      const Ex other = builder_.let("other_at", (builder_.i64(1) - shown) * window_size_);
-      const Ex next = builder_.let("next_window", window + kChunk);
-      builder_.when(next < end, [&] { fetch(next, end, other); });
-      builder_.invoke("close_batch", {});
-      builder_.invoke("await_batches<1>", {});
-      builder_.barrier();
-      show(window, builder_.i64(0), size);
-      builder_.barrier();
-      builder_.assign(shown, builder_.i64(1) - shown);
-    });
+    builder_.loop(
+        "window", from, end, builder_.i64(kStagedChunk), LoopKind::kSerial, [&](Ex window) {
+          window_at_ = builder_.let("window_at", Ex(shown) * window_size_);
+          const Ex other = builder_.let("other_at", (builder_.i64(1) - shown) * window_size_);
+          const Ex next = builder_.let("next_window", window + kStagedChunk);
+          builder_.when(next < end, [&] { fetch(next, end, other); });
+          builder_.invoke("close_batch", {});
+          builder_.invoke("await_batches<1>", {});
+          builder_.barrier();
+          show(window, builder_.i64(0), size);
+          builder_.barrier();
+          builder_.assign(shown, builder_.i64(1) - shown);
+        });
     // The last one was closed with nothing in it.
     builder_.invoke("await_batches<0>", {});
     window_at_ = builder_.i64(0);
@@ -219,7 +218,7 @@ class Tiles {
       each_row(builder_.i64(0), size, [&](Ex r) { finish_row(r); });
       return builder_.barrier();
     }
-    builder_.loop("chunk", builder_.i64(0), size, builder_.i64(kChunk), LoopKind::kSerial,
+    builder_.loop("chunk", builder_.i64(0), size, builder_.i64(kStagedChunk), LoopKind::kSerial,
                   [&](Ex chunk) { run_chunk(chunk, size); });
   }
 
@@ -265,7 +264,7 @@ class Tiles {
   // Starts on keys and values of the rows window .. window + 31, as far as they lie before `end`.
   void fetch(Ex window, Ex end, Ex at) {
     const Ex count = builder_.let(
-        "count", builder_.call(Helper::kMinimum, {builder_.i64(kChunk), end - window}));
+        "count", builder_.call(Helper::kMinimum, {builder_.i64(kStagedChunk), end - window}));
     const auto tokens = [&] {
       if (frame_.softmax()) {
         start_rows(frame_, frame_.k, window, staged_, at, count);
@@ -277,7 +276,7 @@ class Tiles {
     builder_.when(
         window < 0,
         [&] {
-          builder_.loop("row", frame_.warp, builder_.i64(kChunk), builder_.i64(frame_.warps),
+          builder_.loop("row", frame_.warp, builder_.i64(kStagedChunk), builder_.i64(frame_.warps),
                         LoopKind::kSerial, [&](Ex row) {
                           const Ex p = builder_.let("p", frame_.start + window + row + 1);
                           builder_.when(p > 0, [&] { fetch_state(p, row * dim_ + at); });
@@ -304,7 +303,7 @@ class Tiles {
   void take_entries(Mixer& mixer, const Far& far, Ex i, Ex base, Var next,
                     const Mixer::Near* near = nullptr) {
     mixer.begin_side(*far.side);
-    builder_.repeat_while(both(Ex(next) >= 0, i - offset(far, next) < base + kChunk), [&] {
+    builder_.repeat_while(both(Ex(next) >= 0, i - offset(far, next) < base + kStagedChunk), [&] {
       const Ex p = builder_.let("p", i - offset(far, next));
       const Ex place = builder_.let("place", (p - base) * dim_ + window_at_);
       mixer.set_entry(next);
@@ -330,7 +329,7 @@ class Tiles {
           continue;
         }
         builder_.when(Ex(next.back()) >= 0, [&] {
-          builder_.assign(reads, either(reads, i - offset(far, next.back()) < base + kChunk));
+          builder_.assign(reads, either(reads, i - offset(far, next.back()) < base + kStagedChunk));
         });
       }
       const auto take = [&] {
@@ -366,7 +365,7 @@ class Tiles {
   void run_chunk(Ex chunk, Ex size) {
     const Ex first = builder_.let("first", tile_ + chunk);
     const Ex count = builder_.let(
-        "count", builder_.call(Helper::kMinimum, {builder_.i64(kChunk), size - chunk}));
+        "count", builder_.call(Helper::kMinimum, {builder_.i64(kStagedChunk), size - chunk}));
     if (frame_.softmax()) copy_rows(frame_, frame_.k, first, staged_, builder_.i64(0), count);
     if (staging_.far_a) {
       copy_rows(frame_, frame_.x, first, staged_, builder_.i64(far_.front().values), count);
@@ -379,7 +378,7 @@ class Tiles {
     builder_.comment("one thread per channel solves the chunk, row after row");
     solve(chunk, first, count);
     builder_.barrier();
-    show(first, chunk + kChunk, size);
+    show(first, chunk + kStagedChunk, size);
     builder_.barrier();
   }
 
@@ -419,7 +418,7 @@ class Tiles {
     keep_sums(mixer, r, true);
     const Ex weight =
         builder_.select(has_near, mixer.normalized(mixer.near_weight(near)), builder_.f32(0));
-    builder_.store(near_weights_, c * kChunk + frame_.lane, weight);
+    builder_.store(near_weights_, c * kStagedChunk + frame_.lane, weight);
     builder_.when(equal(frame_.lane, builder_.i64(0)),
                   [&] { builder_.store(near_from_, c, from); });
   }
@@ -433,7 +432,7 @@ class Tiles {
           builder_.loop("c", builder_.i64(0), count, [&](Ex c) {
             const Var sum = builder_.variable("sum", builder_.load(sums_, (chunk + c) * dim_ + d));
             builder_.loop("near", builder_.load(near_from_, c), c, [&](Ex near) {
-              builder_.assign(sum, Ex(sum) + builder_.load(near_weights_, c * kChunk + near) *
+              builder_.assign(sum, Ex(sum) + builder_.load(near_weights_, c * kStagedChunk + near) *
                                                  builder_.load(staged_, value(near, d)));
             });
             builder_.store(frame_.y, frame_.token_at(first + c) + d, sum);

@@ -9,8 +9,6 @@
 
 namespace heddle::schedule {
 
-inline constexpr int kTensorChunk = TensorSplit::kChunk;
-
 // In elements of the kernel's type; rows are 16 n + 8 apart, see tensor_prelude.cuh. What follows
 // `reals_at` are floats.
 struct TensorLayout {
