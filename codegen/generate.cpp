@@ -282,9 +282,12 @@ class Generator {
           "which no two rows or channels share"};
     }
     if (spec.weights != WeightKind::kLinear) return std::nullopt;
-    if (spec.varlen) {
-      return Error{"linear weights have no kernels for sequences of different lengths"};
+    if (spec.varlen && asked_for("backward")) {
+      return Error{
+          "backward of linear weights takes sequences of one length: of different ones there are "
+          "prefill and decode"};
     }
+    if (spec.page_rows > 0) return Error{"a matrix state is not kept in pages"};
     if (!is_first_order(pattern_)) {
       return Error{
           "linear weights need A = diagonal and B = { i - 1 : i >= 2 }: a matrix state "

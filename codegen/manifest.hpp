@@ -46,6 +46,7 @@
 //   start    the most of these; where it is 0, `starts` may be missing like initial_*
 //   longest  the most tokens that a sequence has after the launch, those before included; at least
 //            `start`. Of decode it is start + 1.
+// Decode of a matrix state is the same at every position and takes none of these.
 // A kernel takes what no launch may pass for the nearest number that it may: whatever the arrays
 // hold, no access leaves its buffer. Decode may keep keys and values in pages of so many slots, a
 // power of two, which all sequences take from one pool (`page_rows`; SIDE_pos is as ever):

@@ -7,31 +7,50 @@ using ir::Ex;
 
 LinearFrame::LinearFrame(ir::Builder& the_builder, const KernelSpec& the_spec, bool is_decode)
     : builder(the_builder), spec(the_spec), decode(is_decode) {
-  const std::string count = decode ? "1" : "tokens";
+  std::vector<std::string> by_row = {"batch", decode ? "1" : "tokens", "heads"};
+  if (behind_each_other()) by_row.erase(by_row.begin());
+  const auto of = [&](const std::string& last) {
+    std::vector<std::string> shape = by_row;
+    shape.push_back(last);
+    return shape;
+  };
   const std::string dim = std::to_string(spec.head_dim);
   const std::string rows = std::to_string(spec.state_dim);
-  q = builder.buffer("q", spec.dtype, Access::kRead, {"batch", count, "heads", rows});
-  k = builder.buffer("k", spec.dtype, Access::kRead, {"batch", count, "heads", rows});
-  x = builder.buffer("x", spec.dtype, Access::kRead, {"batch", count, "heads", dim});
-  gate = builder.buffer("gate", ElementType::kF32, Access::kRead, {"batch", count, "heads"});
-  y = builder.buffer("y", spec.dtype, Access::kWrite, {"batch", count, "heads", dim});
+  q = builder.buffer("q", spec.dtype, Access::kRead, of(rows));
+  k = builder.buffer("k", spec.dtype, Access::kRead, of(rows));
+  x = builder.buffer("x", spec.dtype, Access::kRead, of(dim));
+  gate = builder.buffer("gate", ElementType::kF32, Access::kRead, by_row);
+  y = builder.buffer("y", spec.dtype, Access::kWrite, of(dim));
   const std::vector<std::string> shape = {"batch", "heads", rows, dim};
   if (decode) {
     before = after = builder.buffer("cache_state", ElementType::kF32, Access::kReadWrite, shape);
   } else {
     before = builder.buffer("initial_state", ElementType::kF32, Access::kRead, shape);
     after = builder.buffer("final_state", ElementType::kF32, Access::kWrite, shape);
+    if (spec.varlen) sequences_ = declare_sequences(builder, true, true);
     tokens = builder.size("tokens");
   }
   heads = builder.size("heads");
   if (!decode) start = builder.size("start");
+  if (behind_each_other()) longest_ = builder.size("longest");
   if (decode) tokens = builder.i64(1);
+  most_before_ = start;
+  all_tokens_ = tokens;
 }
 
 void LinearFrame::enter(Ex block) {
   batch = builder.let("batch", block / heads);
   head = builder.let("head", block % heads);
   state_at = builder.let("state_at", block * (spec.state_dim * spec.head_dim));
+  if (!behind_each_other()) return;
+  start = own_start(builder, sequences_, batch, most_before_);
+  const OwnTokens own = own_tokens(builder, sequences_, batch, all_tokens_, longest_ - start);
+  first_token_ = own.first;
+  tokens = own.count;
+}
+
+Ex LinearFrame::row_of(Ex token) const {
+  return ((behind_each_other() ? first_token_ : batch * tokens) + token) * heads + head;
 }
 
 }  // namespace heddle::schedule

@@ -9,9 +9,12 @@
 #include "runtime/verify/varlen.hpp"
 #include "runtime/verify/verify.hpp"
 #include "tests/unit/runtime/reference/reference_test_support.hpp"
+#include "tests/unit/runtime/verify/explain_report.hpp"
 
 namespace heddle {
 namespace {
+
+using test::explain;
 
 constexpr std::int64_t kRows = 170;
 
@@ -35,7 +38,10 @@ struct Kind {
 
 Artifact generated(const Kind& kind) {
   GenerateOptions options;
+  const bool linear = kind.weights == WeightKind::kLinear;
   options.ops = {"prefill", "decode", "backward"};
+  if (linear) options.ops.pop_back();  // of sequences of one length
+  if (linear) options.state_dim = kind.head_dim;
   options.target = kind.target;
   options.head_dim = kind.head_dim;
   options.dtype = kind.dtype;
@@ -51,17 +57,6 @@ Artifact generated(const Kind& kind) {
   return *std::move(artifact);
 }
 
-std::string explain(const VerifyReport& report) {
-  std::string text = name_of(report.verdict);
-  for (const VerifyObligation& o : report.obligations) {
-    if (o.verdict != KernelVerdict::kVerified) text += "\n  " + o.name + ": " + o.method;
-  }
-  for (const VerifyFailure& f : report.failures) {
-    text += "\n  " + f.kind + ": " + f.message + " at " + f.where;
-  }
-  return text;
-}
-
 TEST_CASE("kernels for sequences of different lengths are verified") {
   // One of each: retention, target, schedule, weights, type, and of the ways to walk rows on cpu.
   const std::vector<Kind> kinds = {
@@ -69,10 +64,12 @@ TEST_CASE("kernels for sequences of different lengths are verified") {
       {"linear_recurrence", ir::Target::kCuda, WeightKind::kGated, ElementType::kF32, 5},
       {"log_cached", ir::Target::kCuda, WeightKind::kSoftmax, ElementType::kF32, 8, "staged"},
       {"sqrt_recurrence", ir::Target::kCuda, WeightKind::kGiven, ElementType::kBF16, 8, "staged"},
+      {"linear_attention", ir::Target::kCuda, WeightKind::kLinear, ElementType::kBF16, 16,
+       "tensor"},
+      {"linear_attention", ir::Target::kCpu, WeightKind::kLinear, ElementType::kBF16, 8},
       {"fibonacci_cached", ir::Target::kCpu, WeightKind::kSoftmax, ElementType::kF32, 16},
       {"log_cached", ir::Target::kCpu, WeightKind::kGiven, ElementType::kBF16, 16},
       {"log_recurrence", ir::Target::kCpu, WeightKind::kGiven, ElementType::kF32, 32},
-      {"sqrt_recurrence", ir::Target::kCpu, WeightKind::kSoftmax, ElementType::kBF16, 8},
       {"dense_recurrence", ir::Target::kCpu, WeightKind::kGated, ElementType::kF32, 8},
   };
   for (const Kind& kind : kinds) {

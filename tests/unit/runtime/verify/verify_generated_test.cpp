@@ -7,9 +7,12 @@
 #include "patterns/ast_print.hpp"
 #include "runtime/verify/verify.hpp"
 #include "tests/unit/runtime/reference/reference_test_support.hpp"
+#include "tests/unit/runtime/verify/explain_report.hpp"
 
 namespace heddle {
 namespace {
+
+using test::explain;
 
 constexpr std::int64_t kRows = 270;
 
@@ -33,17 +36,6 @@ Artifact generated(const std::string& name, ir::Target target, WeightKind weight
   INFO(name);
   REQUIRE(artifact.ok());
   return *std::move(artifact);
-}
-
-std::string explain(const VerifyReport& report) {
-  std::string text = name_of(report.verdict);
-  for (const VerifyObligation& o : report.obligations) {
-    if (o.verdict != KernelVerdict::kVerified) text += "\n  " + o.name + ": " + o.method;
-  }
-  for (const VerifyFailure& f : report.failures) {
-    text += "\n  " + f.kind + ": " + f.message + " at " + f.where;
-  }
-  return text;
 }
 
 TEST_CASE("generated kernels of every kind are verified") {

@@ -11,10 +11,13 @@
 #include <set>
 
 #include "tests/unit/runtime/reference/reference_test_support.hpp"
+#include "tests/unit/runtime/verify/explain_report.hpp"
 #include "tests/unit/runtime/verify/verify_artifact.hpp"
 
 namespace heddle {
 namespace {
+
+using test::explain;
 
 using test::first_order_files;
 using test::first_order_manifest;
@@ -38,17 +41,6 @@ std::set<std::string> kinds_of(const VerifyReport& report) {
   std::set<std::string> kinds;
   for (const VerifyFailure& failure : report.failures) kinds.insert(failure.kind);
   return kinds;
-}
-
-std::string explain(const VerifyReport& report) {
-  std::string text = name_of(report.verdict);
-  for (const VerifyObligation& o : report.obligations) {
-    if (o.verdict != KernelVerdict::kVerified) text += "\n  " + o.name + ": " + o.method;
-  }
-  for (const VerifyFailure& f : report.failures) {
-    text += "\n  " + f.kind + ": " + f.message + " at " + f.where;
-  }
-  return text;
 }
 
 TEST_CASE("a kernel that the machine could not compile is unknown, not rejected") {
