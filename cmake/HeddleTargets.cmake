@@ -34,7 +34,7 @@ function(heddle_compile_quickly name)
 endfunction()
 heddle_compile_quickly(heddle_quick_headers)
 
-# For tests, most of which spend their time in what they test: a third of what compiling them costs is saved.
+# For tests, most of which spend their time in what they test.
 function(heddle_compile_unoptimized name)
   target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O0>)
 endfunction()

@@ -41,7 +41,10 @@ std::vector<std::string> names_in(const std::string& text, const Pattern& patter
 
 Result<SmallRows> SmallRows::of(const Pattern& pattern, int n) {
   SmallRows rows(pattern);
-  for (int i = 1; i <= n; ++i) {
+  const int farthest = kFarther * n;
+  rows.last_a_.resize(static_cast<std::size_t>(farthest) + 1);
+  rows.last_b_ = rows.last_a_;
+  for (int i = 1; i <= farthest; ++i) {
     std::vector<int> here(static_cast<std::size_t>(i) + 1, -1);
     const auto shorten = [&](std::int64_t j, int steps) {
       int& best = here[static_cast<std::size_t>(j)];
@@ -52,8 +55,10 @@ Result<SmallRows> SmallRows::of(const Pattern& pattern, int n) {
       if (!row.ok() || row->violation) {
         return Error{"row " + std::to_string(i) + " is not causal"};
       }
+      std::vector<int>& last = side == Side::kA ? rows.last_a_ : rows.last_b_;
       for (const Interval& interval : row->positions) {
-        for (std::int64_t p = interval.low; p <= interval.high; ++p) {
+        std::fill(last.begin() + interval.low, last.begin() + interval.high + 1, i);
+        for (std::int64_t p = interval.low; i <= n && p <= interval.high; ++p) {
           if (side == Side::kA) shorten(p, p == i ? 0 : 1);
           if (side == Side::kA) continue;
           const std::vector<int>& there = rows.hops_[static_cast<std::size_t>(p)];
@@ -64,23 +69,7 @@ Result<SmallRows> SmallRows::of(const Pattern& pattern, int n) {
         }
       }
     }
-    rows.hops_.push_back(std::move(here));
-  }
-  const int farthest = kFarther * n;
-  rows.last_a_.resize(static_cast<std::size_t>(farthest) + 1);
-  rows.last_b_ = rows.last_a_;
-  for (int i = 1; i <= farthest; ++i) {
-    for (const Side side : {Side::kA, Side::kB}) {
-      const Result<Row> row = rows.evaluator_.row(side, i);
-      if (!row.ok() || row->violation) {
-        return Error{"row " + std::to_string(i) + " is not causal"};
-      }
-      std::vector<int>& last = side == Side::kA ? rows.last_a_ : rows.last_b_;
-      for (const Interval& interval : row->positions) {
-        const auto begin = last.begin() + interval.low, end = last.begin() + interval.high + 1;
-        std::fill(begin, end, i);
-      }
-    }
+    if (i <= n) rows.hops_.push_back(std::move(here));
   }
   return rows;
 }
