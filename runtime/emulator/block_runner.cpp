@@ -19,21 +19,29 @@ BlockRunner::BlockRunner(int threads, Fibers& fibers, Host host, Clock& clock, F
       counters_(counters),
       threads_(static_cast<std::size_t>(threads)) {}
 
-bool BlockRunner::run(int block, const std::vector<int>& order) {
+bool BlockRunner::run(int block, const std::vector<Group>& groups) {
   block_ = block;
   clock_.block_begin = clock_.phase_begin = ++clock_.now;
   clock_.warp_begin.fill(clock_.now);
   const int count = static_cast<int>(threads_.size());
   for (int i = 0; i < count; ++i) {
     threads_[static_cast<std::size_t>(i)] = Thread{};
-    fibers_.start(i, host_.body, host_.context);
+    fibers_.start(
+        i,
+        [](void* runner) {
+          auto& self = *static_cast<BlockRunner*>(runner);
+          self.host_.body(self.host_.context);
+          self.pass_on(State::kDone);
+        },
+        this);
   }
   ready_ = count;
   at_barrier_ = in_collective_ = done_ = 0;
   while (done_ < count) {
-    take_turns(order);
-    if (stopped_) return false;
-    if (in_collective_ > 0) settle_warps();
+    for (const Group& group : groups) {
+      run_group(group);
+      if (stopped_) return false;
+    }
     if (ready_ == 0 && at_barrier_ > 0) settle_barrier();
     if (ready_ == 0 && done_ < count) {
       if (!stopped_) note_stuck();
@@ -57,31 +65,47 @@ void BlockRunner::close_phase(std::uint32_t next) {
   phase_ = next;
 }
 
-void BlockRunner::take_turns(const std::vector<int>& order) {
-  for (const int index : order) {
-    Thread& thread = threads_[static_cast<std::size_t>(index)];
-    if (thread.state != State::kReady) continue;
-    thread_ = index;
-    host_.turn(host_.context, index);
-    if (requests_ != nullptr) requests_->thread_resumes();
-    fibers_.resume(index);
-    if (stopped_) return;
-    --ready_;
-    switch (thread.state) {
-      case State::kReady:  // its body ended
-        thread.state = State::kDone;
-        ++done_;
-        break;
-      case State::kAtBarrier:
-        ++at_barrier_;
-        break;
-      case State::kInCollective:
-        ++in_collective_;
-        break;
-      case State::kDone:
-        unreachable("a finished thread had a turn");
+// Warp operations keep a group going while it can; a warp that asks for another one's word in a
+// loop lets the others have their turn in the end.
+void BlockRunner::run_group(const Group& group) {
+  constexpr int kMostRounds = 1024;
+  for (int round = 0; round < kMostRounds; ++round) {
+    group_ = &group;
+    next_ = 0;
+    if (find_next()) {
+      begin_turn();
+      fibers_.resume(thread_);
     }
+    if (stopped_ || in_collective_ == 0 || !settle_warps(group)) return;
   }
+}
+
+// Makes `thread_` the group's next thread that can run.
+bool BlockRunner::find_next() {
+  const std::vector<int>& threads = group_->threads;
+  while (next_ < threads.size()) {
+    const int index = threads[next_++];
+    if (threads_[static_cast<std::size_t>(index)].state != State::kReady) continue;
+    thread_ = index;
+    return true;
+  }
+  return false;
+}
+
+void BlockRunner::begin_turn() {
+  host_.turn(host_.context, thread_);
+  if (requests_ != nullptr) requests_->thread_resumes();
+}
+
+// From inside the running thread, which waits in `state` from now on: whose turn is next goes on in
+// its place, as every visit outside would cost another switch.
+void BlockRunner::pass_on(State state) {
+  threads_[static_cast<std::size_t>(thread_)].state = state;
+  --ready_;
+  ++(state == State::kDone ? done_ : state == State::kAtBarrier ? at_barrier_ : in_collective_);
+  if (!find_next()) return fibers_.suspend();
+  begin_turn();
+  fibers_.switch_to(thread_);
 }
 
 void BlockRunner::stop() {
@@ -92,9 +116,8 @@ void BlockRunner::stop() {
 
 void BlockRunner::wait_at_barrier(std::uint32_t site) {
   Thread& self = threads_[static_cast<std::size_t>(thread_)];
-  self.state = State::kAtBarrier;
   self.site = site;
-  fibers_.suspend();
+  pass_on(State::kAtBarrier);
 }
 
 std::uint64_t BlockRunner::wait_for_warp(Collective kind, std::uint32_t mask, LaneOperand operand,
@@ -115,10 +138,9 @@ std::uint64_t BlockRunner::wait_for_warp(Collective kind, std::uint32_t mask, La
                      thread_, name_of(kind), width));
     stop();
   }
-  self.state = State::kInCollective;
   self.mask = mask;
   self.operand = operand;
-  fibers_.suspend();
+  pass_on(State::kInCollective);
   return self.result;
 }
 
@@ -136,12 +158,13 @@ std::uint32_t BlockRunner::required_by(int index) const {
   return threads_[static_cast<std::size_t>(index)].mask & lanes_alive(index / 32);
 }
 
-void BlockRunner::settle_warps() {
-  const int warps = static_cast<int>((threads_.size() + 31) / 32);
-  for (int warp = 0; warp < warps; ++warp) {
-    while (in_collective_ > 0 && settle_warp(warp)) {
-    }
+// False when nobody who waits in the group can go on.
+bool BlockRunner::settle_warps(const Group& group) {
+  bool any = false;
+  for (int warp = group.first_warp; warp <= group.last_warp; ++warp) {
+    while (in_collective_ > 0 && settle_warp(warp)) any = true;
   }
+  return any;
 }
 
 // Completes one group of lanes that wait for each other; false when there is none.

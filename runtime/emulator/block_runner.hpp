@@ -36,8 +36,14 @@ class BlockRunner {
   // With count_into: what was counted behind each barrier, by its site; 0 for a kernel's start.
   const std::vector<std::pair<std::uint32_t, Counters>>& phases() const { return phases_; }
 
-  // `order` is a permutation of the threads. False when the block was stopped.
-  bool run(int block, const std::vector<int>& order);
+  // Threads of whole warps, in the order of their turns, which they take until none can go on.
+  struct Group {
+    std::vector<int> threads;
+    int first_warp = 0, last_warp = 0;
+  };
+
+  // `groups` hold each thread once. False when the block was stopped.
+  bool run(int block, const std::vector<Group>& groups);
 
   // From inside the running thread.
   int thread() const { return thread_; }
@@ -60,8 +66,11 @@ class BlockRunner {
     std::uint64_t result = 0;
   };
 
-  void take_turns(const std::vector<int>& order);
-  void settle_warps();
+  void run_group(const Group& group);
+  bool find_next();
+  void begin_turn();
+  void pass_on(State state);
+  bool settle_warps(const Group& group);
   bool settle_warp(int warp);
   void complete(int warp, std::uint32_t members, const Thread& first);
   void settle_barrier();
@@ -83,6 +92,8 @@ class BlockRunner {
   std::uint32_t phase_ = 0;
   Counters before_phase_;
   std::vector<Thread> threads_;
+  const Group* group_ = nullptr;  // whose turn it is,
+  std::size_t next_ = 0;          // from here on
   int thread_ = 0;
   int block_ = 0;
   int ready_ = 0;

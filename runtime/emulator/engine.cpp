@@ -131,6 +131,19 @@ std::vector<int> Engine::order_of(int count, std::uint64_t salt) const {
   return order;
 }
 
+// In a shuffled order the warps of a block take turns, too; in the others one goes on for as long
+// as it can, which keeps its stacks in the cache and shows other schedules.
+std::vector<BlockRunner::Group> Engine::groups_of(const std::vector<int>& order) const {
+  if (launch_.order == LaneOrder::kShuffled) return {{order, 0, (launch_.threads - 1) / 32}};
+  std::vector<BlockRunner::Group> groups;
+  for (const int thread : order) {
+    const int warp = thread / 32;
+    if (groups.empty() || groups.back().first_warp != warp) groups.push_back({{}, warp, warp});
+    groups.back().threads.push_back(thread);
+  }
+  return groups;
+}
+
 EmulationResult Engine::run() {
   connect();
   prepare_arguments();
@@ -158,8 +171,8 @@ EmulationResult Engine::run() {
     }
     memory_.begin_block();
     module.forget_copies();
-    result.completed =
-        runner_.run(block, order_of(launch_.threads, static_cast<std::uint64_t>(block) + 1));
+    result.completed = runner_.run(
+        block, groups_of(order_of(launch_.threads, static_cast<std::uint64_t>(block) + 1)));
     if (!result.completed) break;
   }
   if (result.completed && launch_.check) memory_.note_unwritten(log_);
@@ -234,39 +247,44 @@ void Engine::touch(const void* pointer, std::size_t size, Touch kind, std::uint3
 template <bool kShared>
 void Engine::check(Array& array, std::size_t offset, std::size_t size, Touch kind,
                    std::uint32_t site) {
-  if (kind != Touch::kRead && !array.writable) {
-    Observation seen = observe(FindingKind::kWriteToReadonly, site);
-    seen.array = &array;
-    seen.offset = offset;
-    seen.size = size;
-    seen.is_write = true;
-    log_.note(std::move(seen));
-    return;
-  }
+  if (kind != Touch::kRead && !array.writable) return refuse_write(array, offset, size, site);
   const unsigned finest = granule_shift(offset, size);
   if (finest < array.shift) array.refine(finest);
   const Toucher by{site, static_cast<std::uint16_t>(runner_.thread())};
   const std::size_t last = (offset + size - 1) >> array.shift;
+  const bool readable = array.readable_at_start && !is_blank(array, offset, size);
   for (std::size_t i = offset >> array.shift; i <= last; ++i) {
     Cell& cell = array.cells[i];
-    const Cell before = cell;
     Trouble trouble;
-    const bool readable =
-        array.readable_at_start && (array.blank == nullptr || !is_blank(array, offset, size));
     if (kind == Touch::kRead) {
-      trouble = touch_read<kShared>(cell, clock_, by, readable);
+      trouble = trouble_of_read<kShared>(cell, clock_, by, readable);
     } else {
       const bool atomic = kind == Touch::kAtomic;
-      trouble = touch_write<kShared>(cell, clock_, by, array.write_once, atomic);
-      trouble.uninitialised = atomic && !readable && !written<kShared>(before, clock_);
+      const bool was_written = written<kShared>(cell, clock_);
+      trouble = trouble_of_write<kShared>(cell, clock_, by, array.write_once, atomic);
+      trouble.uninitialised = atomic && !readable && !was_written;
       // What is written in place of a copy under way may be overwritten by it.
-      if (kShared && before.in_flight && written<true>(before, clock_)) {
+      if (kShared && cell.in_flight && was_written) {
         trouble.races_with_write |= kind != Touch::kCopyArrives;
       }
-      cell.in_flight = kind == Touch::kCopyStarts;
     }
-    if (trouble) report(array, before, trouble, offset, size, kind, site);
+    if (trouble) report(array, cell, trouble, offset, size, kind, site);
+    if (kind == Touch::kRead) {
+      note_read<kShared>(cell, clock_, by);
+    } else {
+      note_write(cell, clock_, by, kind);
+    }
   }
+}
+
+void Engine::refuse_write(const Array& array, std::size_t offset, std::size_t size,
+                          std::uint32_t site) {
+  Observation seen = observe(FindingKind::kWriteToReadonly, site);
+  seen.array = &array;
+  seen.offset = offset;
+  seen.size = size;
+  seen.is_write = true;
+  log_.note(std::move(seen));
 }
 
 void Engine::report(const Array& array, const Cell& before, Trouble trouble, std::size_t offset,

@@ -25,10 +25,12 @@ class Engine {
   void prepare_arguments();
   std::vector<Phase> phases();
   std::vector<int> order_of(int count, std::uint64_t salt) const;
+  std::vector<BlockRunner::Group> groups_of(const std::vector<int>& order) const;
 
   void touch(const void* address, std::size_t size, Touch kind, std::uint32_t site);
   template <bool kShared>
   void check(Array& array, std::size_t offset, std::size_t size, Touch kind, std::uint32_t site);
+  void refuse_write(const Array& array, std::size_t offset, std::size_t size, std::uint32_t site);
   void report(const Array& array, const Cell& before, Trouble trouble, std::size_t offset,
               std::size_t size, Touch kind, std::uint32_t site);
   void touch_working(Memory::Working& working, std::uintptr_t address, std::size_t size, Touch kind,

@@ -25,6 +25,20 @@ const char* Fibers::stack_begin(int index) const {
   return stacks_.data() + static_cast<std::size_t>(index) * stack_bytes_;
 }
 
+namespace {
+
+// What travels with a jump: where to note the place that was left.
+struct Jump {
+  Fibers* fibers = nullptr;
+  void** left = nullptr;
+};
+
+void arrive(context::transfer_t transfer) {
+  *static_cast<const Jump*>(transfer.data)->left = transfer.fctx;
+}
+
+}  // namespace
+
 void Fibers::start(int index, Body body, void* argument) {
   Fiber& fiber = fibers_[static_cast<std::size_t>(index)];
   fiber.body = body;
@@ -34,21 +48,30 @@ void Fibers::start(int index, Body body, void* argument) {
   char* top = stacks_.data() + static_cast<std::size_t>(index + 1) * stack_bytes_ - colour;
   fiber.context =
       context::make_fcontext(top, stack_bytes_ - colour, [](context::transfer_t transfer) {
-        auto* self = static_cast<Fibers*>(transfer.data);
-        self->outside_ = transfer.fctx;
-        const Fiber& running = self->fibers_[static_cast<std::size_t>(self->running_)];
+        const Fibers& self = *static_cast<const Jump*>(transfer.data)->fibers;
+        arrive(transfer);
+        const Fiber& running = self.fibers_[static_cast<std::size_t>(self.running_)];
         running.body(running.argument);
-        self->suspend();
         unreachable("a finished fiber was resumed");
       });
 }
 
-void Fibers::resume(int index) {
-  running_ = index;
-  Fiber& fiber = fibers_[static_cast<std::size_t>(index)];
-  fiber.context = context::jump_fcontext(fiber.context, this).fctx;
+void Fibers::jump(void* target, void** left) {
+  Jump jump{this, left};
+  arrive(context::jump_fcontext(target, &jump));
 }
 
-void Fibers::suspend() { outside_ = context::jump_fcontext(outside_, nullptr).fctx; }
+void Fibers::resume(int index) {
+  running_ = index;
+  jump(fibers_[static_cast<std::size_t>(index)].context, &outside_);
+}
+
+void Fibers::switch_to(int index) {
+  void** left = &fibers_[static_cast<std::size_t>(running_)].context;
+  running_ = index;
+  jump(fibers_[static_cast<std::size_t>(index)].context, left);
+}
+
+void Fibers::suspend() { jump(outside_, &fibers_[static_cast<std::size_t>(running_)].context); }
 
 }  // namespace heddle::emulator

@@ -19,9 +19,12 @@ class Fibers {
 
   // From outside: makes fiber `index` start `body(context)` when next resumed.
   void start(int index, Body body, void* context);
-  // From outside: runs the fiber until it suspends or its body ends.
+  // From outside: runs the fiber, and those it switches to, until one of them suspends.
   void resume(int index);
-  // From inside the running fiber: back to whoever resumed it.
+  // From inside the running fiber: another one goes on in its place.
+  void switch_to(int index);
+  // From inside the running fiber: back to whoever called resume. A body must end with this or
+  // with switch_to.
   void suspend();
 
   const char* stack_begin(int index) const;
@@ -33,6 +36,8 @@ class Fibers {
     Body body = nullptr;
     void* argument = nullptr;
   };
+  void jump(void* target, void** left);
+
   Pages stacks_;
   std::size_t stack_bytes_ = 0;
   std::vector<Fiber> fibers_;

@@ -110,17 +110,9 @@ void Memory::Working::write(std::size_t offset, std::size_t size) {
   std::memset(written.data() + offset, 1, size);
 }
 
-Array* Memory::shared_at(std::uintptr_t address) {
-  // Kernels stay with one array for a while.
-  if (last_shared_ < shared_.size() &&
-      address - shared_[last_shared_].begin < shared_[last_shared_].bytes) {
-    return &shared_[last_shared_];
-  }
-  for (std::size_t i = 0; i < shared_.size(); ++i) {
-    if (address - shared_[i].begin < shared_[i].bytes) {
-      last_shared_ = i;
-      return &shared_[i];
-    }
+Array* Memory::find_shared(std::uintptr_t address) {
+  for (Array& array : shared_) {
+    if (address - array.begin < array.bytes) return last_shared_ = &array;
   }
   return nullptr;
 }

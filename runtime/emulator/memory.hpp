@@ -26,7 +26,12 @@ class Memory {
   // The array whose part of the address space this is; the offset may still be out of it. nullptr
   // in the gaps between shared variables.
   Array* global_at(std::uintptr_t address) { return &global_[arena_.index_of(address)]; }
-  Array* shared_at(std::uintptr_t address);
+  Array* shared_at(std::uintptr_t address) {
+    // Kernels stay with one array for a while.
+    const bool again =
+        last_shared_ != nullptr && address - last_shared_->begin < last_shared_->bytes;
+    return again ? last_shared_ : find_shared(address);
+  }
 
   // Working memory of a cpu kernel: like an array of its own, without contents each time it is
   // asked for. nullptr when there is not enough memory.
@@ -48,12 +53,14 @@ class Memory {
   void copy_back(const Launch& launch) const;
 
  private:
+  Array* find_shared(std::uintptr_t address);
+
   Arena arena_;
   std::vector<Pages> pages_;  // of the shadows
   std::vector<Array> global_;
   std::vector<Array> shared_;
   std::map<int, Working> working_;  // by number
-  std::size_t last_shared_ = 0;
+  Array* last_shared_ = nullptr;
   std::uintptr_t shared_begin_ = 0;
   std::size_t shared_bytes_ = 0;
 };

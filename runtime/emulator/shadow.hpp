@@ -27,11 +27,11 @@ struct Cell {
   std::uint32_t read_site = 0;
   std::uint16_t write_lane = 0;
   std::uint16_t read_lane = 0;
-  bool write_atomic = false;
-  bool in_flight = false;       // an asynchronous copy will arrive here
-  bool read_by_lanes = false;   // by several lanes of read_lane's warp since its last barrier
-  bool read_by_warps = false;   // by several warps since the last block barrier
-  bool read_by_blocks = false;  // by several blocks in this launch
+  bool write_atomic : 1 = false;
+  bool in_flight : 1 = false;       // an asynchronous copy will arrive here
+  bool read_by_lanes : 1 = false;   // by several lanes of read_lane's warp since its last barrier
+  bool read_by_warps : 1 = false;   // by several warps since the last block barrier
+  bool read_by_blocks : 1 = false;  // by several blocks in this launch
 };
 
 struct Clock {
@@ -110,9 +110,15 @@ inline bool written(const Cell& cell, const Clock& clock) {
 }
 
 template <bool kShared>
-inline Trouble touch_read(Cell& cell, const Clock& clock, Toucher by, bool readable_at_start) {
+inline Trouble trouble_of_read(const Cell& cell, const Clock& clock, Toucher by,
+                               bool readable_at_start) {
   Trouble trouble = race_with_write<kShared>(cell, clock, by, false);
   trouble.uninitialised = !readable_at_start && (cell.in_flight || !written<kShared>(cell, clock));
+  return trouble;
+}
+
+template <bool kShared>
+inline void note_read(Cell& cell, const Clock& clock, Toucher by) {
   if (!kShared && cell.read_tick != 0 && cell.read_tick < clock.block_begin) {
     cell.read_by_blocks = true;
   }
@@ -129,29 +135,31 @@ inline Trouble touch_read(Cell& cell, const Clock& clock, Toucher by, bool reada
   cell.read_tick = clock.now;
   cell.read_site = by.site;
   cell.read_lane = by.lane;
-  return trouble;
 }
 
 template <bool kShared>
-inline Trouble touch_write(Cell& cell, const Clock& clock, Toucher by, bool write_once,
-                           bool atomic) {
+inline Trouble trouble_of_write(const Cell& cell, const Clock& clock, Toucher by, bool write_once,
+                                bool atomic) {
   Trouble trouble = race_with_write<kShared>(cell, clock, by, atomic);
   trouble.written_before = write_once && !atomic && written<kShared>(cell, clock);
-  if (cell.read_tick != 0 && (!kShared || cell.read_tick >= clock.block_begin)) {
-    const unsigned warp = warp_of(by.lane);
-    if (cell.read_by_blocks || cell.read_tick < clock.block_begin) {
-      trouble.races_with_read = trouble.between_blocks = true;
-    } else if (cell.read_tick >= clock.phase_begin) {
-      trouble.races_with_read = cell.read_by_warps || warp_of(cell.read_lane) != warp ||
-                                (cell.read_tick >= clock.warp_begin[warp] &&
-                                 (cell.read_by_lanes || cell.read_lane != by.lane));
-    }
+  if (cell.read_tick == 0 || (kShared && cell.read_tick < clock.block_begin)) return trouble;
+  const unsigned warp = warp_of(by.lane);
+  if (cell.read_by_blocks || cell.read_tick < clock.block_begin) {
+    trouble.races_with_read = trouble.between_blocks = true;
+  } else if (cell.read_tick >= clock.phase_begin) {
+    trouble.races_with_read = cell.read_by_warps || warp_of(cell.read_lane) != warp ||
+                              (cell.read_tick >= clock.warp_begin[warp] &&
+                               (cell.read_by_lanes || cell.read_lane != by.lane));
   }
+  return trouble;
+}
+
+inline void note_write(Cell& cell, const Clock& clock, Toucher by, Touch kind) {
   cell.write_tick = clock.now;
   cell.write_site = by.site;
   cell.write_lane = by.lane;
-  cell.write_atomic = atomic;
-  return trouble;
+  cell.write_atomic = kind == Touch::kAtomic;
+  cell.in_flight = kind == Touch::kCopyStarts;
 }
 
 }  // namespace heddle::emulator

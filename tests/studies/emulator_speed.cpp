@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// heddle_emulator_speed [TOKENS [RUNS]]: how many accesses a second the emulator checks on one
+// heddle_emulator_speed [TOKENS [RUNS [PATTERN]]]: how many accesses a second the emulator checks on one
 // core, for prefill kernels of built-in patterns (softmax weights, 64 channels, one head, CUDA),
 // and what watching for races and uninitialised reads adds to a launch that only has its bounds,
 // barriers and counters watched. Both kinds of launch take turns; medians of RUNS.
@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <string_view>
 #include <vector>
 
 #include "tests/counters/counters.hpp"
@@ -74,6 +75,7 @@ int main(int argc, char** argv) {
   for (const char* schedule : {"simple", "staged"}) {
     for (const char* name : {"linear_recurrence", "log_recurrence", "sqrt_recurrence",
                              "sqrt_cached", "attention"}) {
+      if (argc > 3 && std::string_view(name) != argv[3]) continue;
       all = measure(name, schedule, tokens, runs) && all;
     }
   }
