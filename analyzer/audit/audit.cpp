@@ -185,7 +185,8 @@ class Auditor {
       }
     }
     report_.checked.push_back(
-        "claims on time, hops and reach, and on cache from below, evaluated on rows 1.." +
+        "claims on time, depth, hops and reach, on cache from below, and on congestion and rank by "
+        "paths and weights, evaluated on rows 1.." +
         std::to_string(n));
   }
 

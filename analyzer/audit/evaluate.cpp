@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows, times, hops and live tokens from the definitions, and each claim at each choice of small
-// tokens.
+// Rows, times, hops, chains and live tokens from the definitions, and each claim at each choice of
+// small tokens.
 #include "analyzer/audit/evaluate.hpp"
 
 #include <algorithm>
@@ -44,7 +44,9 @@ Result<SmallRows> SmallRows::of(const Pattern& pattern, int n) {
   const int farthest = kFarther * n;
   rows.last_a_.resize(static_cast<std::size_t>(farthest) + 1);
   rows.last_b_ = rows.last_a_;
+  std::vector<int> chain{0};  // edges of a longest one that ends in y_i
   for (int i = 1; i <= farthest; ++i) {
+    int edges = 0;
     std::vector<int> here(static_cast<std::size_t>(i) + 1, -1);
     const auto shorten = [&](std::int64_t j, int steps) {
       int& best = here[static_cast<std::size_t>(j)];
@@ -59,8 +61,12 @@ Result<SmallRows> SmallRows::of(const Pattern& pattern, int n) {
       for (const Interval& interval : row->positions) {
         std::fill(last.begin() + interval.low, last.begin() + interval.high + 1, i);
         for (std::int64_t p = interval.low; i <= n && p <= interval.high; ++p) {
-          if (side == Side::kA) shorten(p, p == i ? 0 : 1);
-          if (side == Side::kA) continue;
+          if (side == Side::kA) {
+            shorten(p, p == i ? 0 : 1);
+            edges = std::max(edges, p == i ? 0 : 1);
+            continue;
+          }
+          edges = std::max(edges, chain[static_cast<std::size_t>(p)] + 1);
           const std::vector<int>& there = rows.hops_[static_cast<std::size_t>(p)];
           for (std::int64_t j = 1; j <= p; ++j) {
             const int steps = there[static_cast<std::size_t>(j)];
@@ -69,7 +75,10 @@ Result<SmallRows> SmallRows::of(const Pattern& pattern, int n) {
         }
       }
     }
-    if (i <= n) rows.hops_.push_back(std::move(here));
+    if (i > n) continue;
+    rows.hops_.push_back(std::move(here));
+    chain.push_back(edges);
+    rows.depth_.push_back(std::max(rows.depth_.back(), edges));
   }
   return rows;
 }
@@ -85,32 +94,60 @@ std::optional<Integer> SmallRows::live_at_least(const Integer& i) const {
   return Integer(live);
 }
 
-Result<Integer> SmallRows::measure(MeasureKind kind, const std::vector<Integer>& arguments) const {
-  const std::optional<std::int64_t> i = arguments[0].to_int64();
-  if (!i || *i < 1) return Error{"not a row"};
-  if (kind == MeasureKind::kTime) {
-    std::int64_t total = 0;
-    for (const Side side : {Side::kA, Side::kB}) {
-      const Result<Row> row = evaluator_.row(side, *i);
-      if (!row.ok()) return row.error();
-      total += count_of(row->positions);
-    }
-    return Integer(total);
-  }
+Result<Integer> SmallRows::measure(MeasureKind kind, const std::vector<Integer>& arguments,
+                                   const Enclosures& shown) const {
+  const Error unknown{"not evaluated here"};
   const auto n = static_cast<std::int64_t>(hops_.size()) - 1;
+  const std::optional<std::int64_t> i = arguments[0].to_int64();
   const std::optional<std::int64_t> j = arguments.back().to_int64();
-  if (kind != MeasureKind::kHops || *i > n || !j || *j < 1 || *j > *i) {
-    return Error{"not evaluated here"};
+  if (!i || *i < 1) return Error{"not a row"};
+  const auto hops = [this](std::int64_t to, std::int64_t from) {
+    return hops_[static_cast<std::size_t>(to)][static_cast<std::size_t>(from)];
+  };
+  switch (kind) {
+    case MeasureKind::kTime: {
+      std::int64_t total = 0;
+      for (const Side side : {Side::kA, Side::kB}) {
+        const Result<Row> row = evaluator_.row(side, *i);
+        if (!row.ok()) return row.error();
+        total += count_of(row->positions);
+      }
+      return Integer(total);
+    }
+    case MeasureKind::kDepth:
+      return *i <= n ? Result<Integer>(Integer(depth_[static_cast<std::size_t>(*i)])) : unknown;
+    case MeasureKind::kHops:
+      if (*i > n || !j || *j < 1 || *j > *i) return unknown;
+      return hops(*i, *j) < 0 ? Result<Integer>(Error{kNoPath}) : Integer(hops(*i, *j));
+    case MeasureKind::kCongestion:
+      for (std::int64_t token = 1; *i <= n / 2 && token <= *i; ++token) {
+        if (hops(token + *i, token) < 0) return Error{kNoPath};
+      }
+      break;
+    case MeasureKind::kRank:
+    case MeasureKind::kCache:
+      break;
   }
-  const int hops = hops_[static_cast<std::size_t>(*i)][static_cast<std::size_t>(*j)];
-  return hops < 0 ? Result<Integer>(Error{kNoPath}) : Result<Integer>(Integer(hops));
+  const Enclosure known = enclosure(kind, arguments[0], shown);
+  return known.low && known.high && *known.low == *known.high ? Result<Integer>(*known.low)
+                                                              : unknown;
+}
+
+Enclosure SmallRows::enclosure(MeasureKind kind, const Integer& argument,
+                               const Enclosures& shown) const {
+  // What is read already; that nothing else will be read is not seen here.
+  if (kind == MeasureKind::kCache) return {live_at_least(argument), {}};
+  const auto at = shown.find({kind, argument.to_int64().value_or(0)});
+  if (at != shown.end()) return at->second;
+  // A block of m columns.
+  return kind == MeasureKind::kRank ? Enclosure{{}, argument} : Enclosure{};
 }
 
 // Nothing where the claim has no value or needs more than these rows.
-std::optional<SmallRows::Decided> SmallRows::decide(const Claim& claim,
-                                                    const Bindings& bindings) const {
-  const MeasureOracle oracle = [this](MeasureKind kind, const std::vector<Integer>& arguments) {
-    return measure(kind, arguments);
+std::optional<SmallRows::Decided> SmallRows::decide(const Claim& claim, const Bindings& bindings,
+                                                    const Enclosures& shown) const {
+  const MeasureOracle oracle = [&](MeasureKind kind, const std::vector<Integer>& arguments) {
+    return measure(kind, arguments, shown);
   };
   if (claim.where) {
     const Result<bool> applies = evaluator_.holds(*claim.where, bindings, oracle);
@@ -125,19 +162,21 @@ std::optional<SmallRows::Decided> SmallRows::decide(const Claim& claim,
   };
   const Result<Integer> right = value(reach ? reach->to_row : bound->right);
   const auto* measured = bound ? std::get_if<MeasureTerm>(&bound->left->node) : nullptr;
-  if (measured != nullptr && measured->measure == MeasureKind::kCache && right.ok()) {
-    // What is read already may be too much; that nothing else will be read is not seen here.
-    const Result<Integer> i = value(measured->arguments.front());
-    const std::optional<Integer> live = i.ok() ? live_at_least(*i) : std::nullopt;
-    if (!live || bound->op == ComparisonOperator::kGreaterEqual || *live <= *right) {
-      return std::nullopt;
-    }
-    return Decided{false, *live, *right, false, true};
-  }
   const Result<Integer> left = value(reach ? reach->from_row : bound->left);
   // Hops without a path are infinite, which no number bounds from above.
   if (!left.ok() && left.error().message == kNoPath && right.ok() && measured != nullptr) {
     return Decided{bound->op == ComparisonOperator::kGreaterEqual, {}, *right, true};
+  }
+  if (!left.ok() && measured != nullptr && right.ok()) {
+    const Result<Integer> argument = value(measured->arguments.front());
+    if (!argument.ok()) return std::nullopt;
+    const Enclosure known = enclosure(measured->measure, *argument, shown);
+    const bool above = known.low && *known.low > *right;
+    const bool below = known.high && *known.high < *right;
+    const bool fails = (above && bound->op != ComparisonOperator::kGreaterEqual) ||
+                       (below && bound->op != ComparisonOperator::kLessEqual);
+    if (!fails) return std::nullopt;
+    return Decided{false, known.low.value_or(Integer(0)), *right, false, false, known.high};
   }
   if (!left.ok() || !right.ok()) return std::nullopt;
   Decided decided{true, *left, *right};
@@ -147,7 +186,7 @@ std::optional<SmallRows::Decided> SmallRows::decide(const Claim& claim,
       decided.holds = false;
       return decided;
     }
-    const Result<Integer> hops = measure(MeasureKind::kHops, {*left, *right});
+    const Result<Integer> hops = measure(MeasureKind::kHops, {*left, *right}, shown);
     if (!hops.ok() && hops.error().message != kNoPath) return std::nullopt;
     decided.holds = hops.ok();
   } else if (bound->op == ComparisonOperator::kEqual) {
@@ -175,14 +214,21 @@ Evaluation SmallRows::evaluate(const Claim& claim, const CertifiedClaim& certifi
     }
     const Integer right = bindings.back().second, left = bindings[bindings.size() - 2].second;
     bindings.resize(bindings.size() - 2);
-    const std::optional<Decided> here = decide(claim, bindings);
+    const Result<Enclosures> shown = read_witnesses(certified.evidence, evaluator_);
+    if (!shown.ok()) return {Outcome::kContradicts, shown.error().message};
+    const std::optional<Decided> here = decide(claim, bindings, *shown);
     if (!here) return {Outcome::kOutOfReach, "its counterexample was not evaluated"};
     if (here->holds) return {Outcome::kContradicts, "it holds at its counterexample"};
-    if (here->at_least && here->left < left && here->right == right) {
+    const bool within = here->exact ? here->left == left
+                                    : here->left <= left && (!here->high || left <= *here->high);
+    if (here->infinite == infinite && within && here->right == right) {
+      if (here->exact || here->high || here->left == left) return {};
       return {Outcome::kOutOfReach, "not all of its counterexample's value was seen"};
     }
-    if (here->infinite == infinite && here->left == left && here->right == right) return {};
     return {Outcome::kContradicts, "the sides at its counterexample are not what it says"};
+  }
+  if (!certified.evidence.empty()) {
+    return {Outcome::kContradicts, "it has evidence for a counterexample and none"};
   }
   const std::vector<std::string> names = names_in(print(claim), *pattern_);
   std::int64_t last = static_cast<std::int64_t>(hops_.size()) - 1;
@@ -199,7 +245,7 @@ Evaluation SmallRows::evaluate(const Claim& claim, const CertifiedClaim& certifi
     for (std::int64_t y = 1; y <= (names.size() < 2 ? 1 : ordered ? x - 1 : last); ++y) {
       bindings = {{names[0], x}};
       if (names.size() == 2) bindings.emplace_back(names[1], y);
-      const std::optional<Decided> here = decide(claim, bindings);
+      const std::optional<Decided> here = decide(claim, bindings, {});
       if (!here && checked) return {Outcome::kOutOfReach, "its measures were not evaluated"};
       if (!here || here->holds) continue;
       std::string at = "it fails at " + names[0] + " = " + std::to_string(x);

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Claims evaluated on small rows straight from the definitions: time by counting rows, hops by
-// walking the graph, cache from below by what the next rows read. Decides what was refuted or
-// checked, and is a second opinion on what is proved.
+// walking the graph, cache from below by what the next rows read, congestion and rank by the paths
+// and weights that come with a refuted claim. Decides what was refuted or checked, and is a second
+// opinion on what is proved.
 #pragma once
 
 #include <string>
 #include <vector>
 
+#include "analyzer/audit/witnesses.hpp"
 #include "analyzer/certificate/certificate.hpp"
 #include "patterns/expression.hpp"
 
@@ -30,18 +32,24 @@ class SmallRows {
   explicit SmallRows(const Pattern& pattern) : pattern_(&pattern), evaluator_(pattern) {}
   struct Decided {
     bool holds = true;
-    Integer left, right;    // the two sides of the claim, or the two tokens
-    bool infinite = false;  // the left side is
-    bool at_least = false;  // so much is known of the left side: it may be more
+    Integer left, right;               // the two sides of the claim, or the two tokens
+    bool infinite = false;             // the left side is
+    bool exact = true;                 // else the left side is no less than `left`,
+    std::optional<Integer> high = {};  // and no more than this
   };
-  std::optional<Decided> decide(const Claim& claim, const Bindings& bindings) const;
-  Result<Integer> measure(MeasureKind kind, const std::vector<Integer>& arguments) const;
+  std::optional<Decided> decide(const Claim& claim, const Bindings& bindings,
+                                const Enclosures& shown) const;
+  Result<Integer> measure(MeasureKind kind, const std::vector<Integer>& arguments,
+                          const Enclosures& shown) const;
+  // What is known of a measure that has no value here.
+  Enclosure enclosure(MeasureKind kind, const Integer& argument, const Enclosures& shown) const;
   // The tokens 1..i that rows beyond i, as far as they were looked at, read: at most cache(i).
   std::optional<Integer> live_at_least(const Integer& i) const;
 
   const Pattern* pattern_;
   Evaluator evaluator_;
   std::vector<std::vector<int>> hops_{{}};  // [i][j], -1 without a path
+  std::vector<int> depth_{0};               // depth(i)
   std::vector<int> last_a_, last_b_;  // the last row looked at that reads x_j, y_j; 0 if none does
 };
 

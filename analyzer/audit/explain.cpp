@@ -8,6 +8,7 @@
 #include <cctype>
 #include <map>
 #include <set>
+#include <sstream>
 
 #include "analyzer/audit/term.hpp"
 #include "analyzer/certificate/theorems.hpp"
@@ -21,6 +22,27 @@ constexpr std::size_t kWidestFact = 60;  // behind which remarks are aligned
 
 bool starts_with(const std::string& text, const std::string& prefix) {
   return text.rfind(prefix, 0) == 0;
+}
+
+// "rank(2) path 1 3 5" as "x1 -> y3 -> y5", and weights with what they bound.
+std::string witness_in_words(const std::string& evidence_line, int& token) {
+  std::istringstream words(evidence_line);
+  std::string subject, kind, said;
+  words >> subject >> kind;
+  std::vector<std::string> numbers;
+  for (std::string number; words >> number;) numbers.push_back(number);
+  const bool input_first = starts_with(subject, "rank");
+  if (kind == "path") {
+    said = "a path for " + subject + ": ";
+    if (!input_first) said += "x" + std::to_string(++token);
+    for (std::size_t at = 0; at < numbers.size(); ++at) {
+      said += (at == 0 && input_first ? "x" : " -> y") + numbers[at];
+    }
+    return said;
+  }
+  said = "no paths do better than " + subject + ", by weights of y1, y2, ..:";
+  for (const std::string& number : numbers) said += " " + number;
+  return said;
 }
 
 // Binds tighter the larger it is.
@@ -259,6 +281,10 @@ class Explainer {
       }
       if (!left.empty())
         line("There the left side is " + left + " and the right side " + right + ".");
+      std::istringstream evidence(claim.evidence);
+      int token = 0;
+      for (std::string shown; std::getline(evidence, shown);) item(witness_in_words(shown, token));
+      if (!claim.evidence.empty()) text_ += "\n";
       return;
     }
     if (claim.verdict == "checked") {

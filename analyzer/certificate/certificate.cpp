@@ -38,10 +38,12 @@ Json to_json(const CertifiedClaim& claim) {
                           {"parameters", to_json(link.parameters)},
                           {"obligations", link.obligations}});
   }
-  return {{"text", claim.text},       {"verdict", claim.verdict},
-          {"scope", claim.scope},     {"derivation", derivation},
-          {"assumes", claim.assumes}, {"checked_up_to", claim.checked_up_to},
-          {"reason", claim.reason},   {"counterexample", to_json(claim.counterexample)}};
+  Json json = {{"text", claim.text},       {"verdict", claim.verdict},
+               {"scope", claim.scope},     {"derivation", derivation},
+               {"assumes", claim.assumes}, {"checked_up_to", claim.checked_up_to},
+               {"reason", claim.reason},   {"counterexample", to_json(claim.counterexample)}};
+  if (!claim.evidence.empty()) json["evidence"] = lines_of(claim.evidence);
+  return json;
 }
 
 // Reads members by name and remembers the first thing that is wrong. Every member that is not
@@ -112,6 +114,8 @@ class Reader {
     }
   }
 
+  bool has(const char* key) const { return object_.is_object() && object_.contains(key); }
+
   const Json* find(const char* key) {
     asked_.insert(key);
     if (!object_.is_object()) return nullptr;
@@ -154,6 +158,7 @@ CertifiedClaim read_claim(const Json& json, const std::string& where, std::strin
   claim.checked_up_to = reader.text("checked_up_to");
   claim.reason = reader.text("reason");
   claim.counterexample = reader.pairs("counterexample");
+  if (reader.has("evidence")) claim.evidence = reader.lines("evidence");
   if (error.empty()) error = reader.finish();
   return claim;
 }

@@ -35,6 +35,9 @@ struct CertifiedClaim {
   std::string checked_up_to;  // checked only: a number
   std::string reason;         // a remark: why checked, refuted or unknown
   std::vector<std::pair<std::string, std::string>> counterexample;  // variables, "value", "bound"
+  // refuted only: lines of paths and weights that show what congestion or rank is there, in the
+  // format of audit/witnesses.hpp; may be empty.
+  std::string evidence = {};
 
   std::set<std::string> laws() const;            // of the derivation
   std::vector<std::string> obligations() const;  // of the derivation, in its order

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "analyzer/evidence/evidence.hpp"
+#include "analyzer/proof/witnesses.hpp"
 #include "analyzer/smt/solver.hpp"
 
 namespace heddle {
@@ -85,7 +86,8 @@ Certificate certify(const Pattern& pattern, const ProofReport& report) {
   causality.derivation = derivation_of(parts_of(report.causality.rule),
                                        collector.add(report.causality.obligations), {});
 
-  for (const ClaimVerdict& judged : report.claims) {
+  for (std::size_t at = 0; at < report.claims.size(); ++at) {
+    const ClaimVerdict& judged = report.claims[at];
     CertifiedClaim claim;
     claim.text = judged.text;
     claim.verdict = name_of(judged.verdict);
@@ -108,6 +110,8 @@ Certificate certify(const Pattern& pattern, const ProofReport& report) {
           claim.counterexample.emplace_back("value", value_text(refuted.counterexample));
           claim.counterexample.emplace_back("bound", bound_text(refuted.counterexample));
           claim.reason = refuted.explanation;
+          claim.evidence =
+              proof::witnesses_of(pattern, pattern.claims()[at], refuted.counterexample);
         },
         [&](const Unknown& unknown) { claim.reason = unknown.reason; });
     certificate.claims.push_back(std::move(claim));

@@ -151,6 +151,50 @@ TEST_CASE("a refuted bound of the cache is shown by the rows that read what is k
         }) != AuditVerdict::kAccepted);
 }
 
+TEST_CASE("refuted bounds of depth, rank and congestion are shown by paths and weights") {
+  const Pattern pattern = pattern_of(
+      "A = diagonal\nB = window(1) | { i - 3 : i > 3 }\n"
+      "claim rank(m) <= 1\nclaim congestion(n) <= 2\nclaim congestion(n) >= 2\n"
+      "claim rank(m) >= 4\nclaim depth(n) <= 3\nclaim 2*congestion(n) <= n + 1");
+  const Certificate good = certificate_of(pattern);
+  for (const CertifiedClaim& claim : good.claims) {
+    INFO(claim.text << "\n" << claim.evidence);
+    CHECK(claim.verdict == "refuted");
+    CHECK(claim.evidence.empty() == (claim.text == "depth(n) <= 3"));
+  }
+  const Result<Certificate> read = parse_certificate(to_json_text(good));
+  REQUIRE(read.ok());
+  CHECK(read->claims[0].evidence == good.claims[0].evidence);
+  REQUIRE(after(good, [](Certificate&) {}) == AuditVerdict::kAccepted);
+
+  const auto with = [&](std::size_t claim, const std::string& from, const std::string& to) {
+    return after(good, [&](Certificate& c) { replace(c.claims[claim].evidence, from, to); });
+  };
+  CHECK(with(0, "path 2 2 3", "path 2 2 4") == AuditVerdict::kRejected);    // no such read
+  CHECK(with(0, "path 2 2 3", "path 1 1 2 3") == AuditVerdict::kRejected);  // shares x_1, y_1
+  CHECK(with(0, "path 2 2 3", "path 2 2") == AuditVerdict::kRejected);      // ends at the cut
+  CHECK(with(0, "rank(2) path 2 2 3\n", "") == AuditVerdict::kUndecided);   // one is not enough
+  CHECK(with(0, "path 2 2 3", "path 2 2 3x") == AuditVerdict::kRejected);
+  CHECK(with(0, "rank(2) path 2", "cache(2) path 2") == AuditVerdict::kRejected);
+  CHECK(with(1, "congestion(5) path 2 3 4 7\n", "") == AuditVerdict::kRejected);  // 4 of 5 paths
+  CHECK(with(1, "path 2 3 4 7", "path 2 6 7") == AuditVerdict::kRejected);        // 6 reads 5 and 3
+  CHECK(with(1, "weights ", "weights -") == AuditVerdict::kRejected);
+  CHECK(with(1, "weights ", "weights 1 ") == AuditVerdict::kRejected);  // one too many
+  CHECK(after(good, [](Certificate& c) {
+          std::string& lines = c.claims[1].evidence;
+          lines.replace(lines.find("weights"), std::string::npos, "weights 1 1 1 1 1 1 1 1 1 1\n");
+        }) == AuditVerdict::kUndecided);  // bounds it by 2 only
+  CHECK(after(good, [](Certificate& c) { c.claims[1].counterexample[1].second = "4"; }) ==
+        AuditVerdict::kRejected);  // congestion(5) = 3
+  CHECK(after(good, [](Certificate& c) { c.claims[0].evidence.clear(); }) ==
+        AuditVerdict::kUndecided);
+  CHECK(after(good, [](Certificate& c) { c.claims[4].evidence = "depth(5) path 1 2\n"; }) ==
+        AuditVerdict::kRejected);
+  Certificate proved = certificate_of(builtin("sqrt_cached"));
+  proved.claims[0].evidence = "rank(1) path 1 1 2\n";
+  CHECK(audit(to_json_text(proved), quick()).verdict == AuditVerdict::kRejected);
+}
+
 TEST_CASE("a claim that was checked is held to its range and no further") {
   // Up to i = 5 four steps of one are enough; further out some pair needs more.
   const Pattern pattern = pattern_of(

@@ -49,4 +49,9 @@ TEST_CASE("assumed theorems, refutations and ranges are told") {
                            "claim time(i) <= 1\nclaim hops(i, j) <= i"));
   tells(mixed, "Refuted at i = 2");
   tells(mixed, "There the left side is 2 and the right side 1.");
+  const std::string copies = explained(
+      pattern_of("A = diagonal\nB = window(1)\nclaim congestion(n) <= 1\nclaim rank(m) <= 0"));
+  tells(copies, "a path for congestion(2): x1 -> y1 -> y2 -> y3");
+  tells(copies, "no paths do better than congestion(2), by weights of y1, y2, ..:");
+  tells(copies, "a path for rank(1): x1 -> y1 -> y2");
 }
