@@ -330,6 +330,11 @@ SetPtr ExpressionParser::set_primary() {
     if (!accept_name(lattice ? "lattice" : "offsets")) continue;
     expect("(", "and a function, as in `offsets(f)`");
     Brackets inside(*this);
+    if (token().kind == TokenKind::kNumber) {
+      fail("E007", "`offsets` and `lattice` take the name of a function, not distances",
+           {"write `f(k) = ...` on a line of its own and `offsets(f)` here, or name single "
+            "positions: `{ i - 3 : i > 3 }`"});
+    }
     std::string function = expect_name("the name of a function");
     if (peek("(")) {
       fail("E007", "`offsets` and `lattice` take the name of a function, without its argument",

@@ -67,6 +67,7 @@ const std::vector<Case>& cases() {
       {"E007", with_b("windows(4)"), 4, 7},
       {"E007", with_b("{ }"), 4, 9},
       {"E007", with_b("offsets(f(k))"), 4, 16},
+      {"E007", with_b("offsets(1, 3)"), 4, 15},
       {"E008", "pattern p { A = none; B = none }\npattern p { A = none; B = none }", 2, 9},
       {"E009", "# nothing\n", 2, 1},
       {"E009", "", 1, 1},
