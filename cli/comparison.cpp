@@ -2,13 +2,10 @@
 #include "cli/comparison.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -16,8 +13,7 @@
 #include "analyzer/draw/trade_off_picture.hpp"
 #include "analyzer/proof/prove.hpp"
 #include "cli/analysis.hpp"
-#include "patterns/sha256.hpp"
-#include "runtime/load/host_compiler.hpp"
+#include "runtime/load/user_cache.hpp"
 
 namespace heddle {
 namespace {
@@ -93,46 +89,31 @@ std::string program_identity() {
   return fmt::format("{} {} {}", HEDDLE_VERSION, size, written.time_since_epoch().count());
 }
 
-std::filesystem::path cached_file(const ComparisonTask& task, const Pattern& pattern,
-                                  std::int64_t n) {
-  const Result<std::filesystem::path> folder = cache_directory();
-  if (!task.use_cache || !folder) return {};
-  const std::string key =
-      fmt::format("{}\n{}\n{} {} {} {}", program_identity(), pattern.sha256(), n,
-                  task.measures.cut.value_or(-1), task.measures.copy.value_or(-1),
-                  task.measures.congestion.work);
-  return *folder / "measures" / (sha256_hex(key) + ".json");
+constexpr const char* kKind = "measures";
+
+std::string key_of(const ComparisonTask& task, const Pattern& pattern, std::int64_t n) {
+  return fmt::format("{}\n{}\n{} {} {} {}", program_identity(), pattern.sha256(), n,
+                     task.measures.cut.value_or(-1), task.measures.copy.value_or(-1),
+                     task.measures.congestion.work);
 }
 
-std::optional<ComparedPattern> read_cached(const std::filesystem::path& path,
-                                           const Pattern& pattern, std::int64_t n) {
-  if (path.empty()) return std::nullopt;
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return std::nullopt;
-  std::optional<ComparedPattern> cell =
-      cell_of({std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()});
+std::optional<ComparedPattern> read_cached(const std::string& key, const Pattern& pattern,
+                                           std::int64_t n) {
+  const std::optional<std::string> kept = kept_bytes(kKind, key);
+  if (!kept) return std::nullopt;
+  std::optional<ComparedPattern> cell = cell_of(*kept);
   if (!cell || cell->sha256 != pattern.sha256() || cell->n != n) return std::nullopt;
   return cell;
-}
-
-// A cell that cannot be kept is computed again next time; nobody has to know.
-void keep(const std::filesystem::path& path, const ComparedPattern& cell) {
-  if (path.empty()) return;
-  std::error_code error;
-  std::filesystem::create_directories(path.parent_path(), error);
-  const std::filesystem::path partial = fmt::format("{}.{}", path.string(), getpid());
-  std::ofstream file(partial, std::ios::binary | std::ios::trunc);
-  file << cell_json(cell).dump();
-  file.close();
-  if (file) std::filesystem::rename(partial, path, error);
 }
 
 // ---- computing ----------------------------------------------------------------------------------
 
 Result<ComparedPattern> compute(const ComparisonTask& task, const Pattern& pattern,
                                 std::int64_t n) {
-  const std::filesystem::path path = cached_file(task, pattern, n);
-  if (std::optional<ComparedPattern> cell = read_cached(path, pattern, n)) return *cell;
+  const std::string key = key_of(task, pattern, n);
+  if (task.use_cache) {
+    if (std::optional<ComparedPattern> cell = read_cached(key, pattern, n)) return *cell;
+  }
   const MaterializeResult rows = materialize(pattern, n);
   if (!std::holds_alternative<Rows>(rows)) {
     return Error{fmt::format("{}: its rows 1..{} cannot be listed", pattern.name(), n)};
@@ -141,7 +122,8 @@ Result<ComparedPattern> compute(const ComparisonTask& task, const Pattern& patte
   const DerivedBounds bounds = derive(pattern);
   cell.time_class = class_text(bounds.time);
   cell.cache_class = class_text(bounds.cache);
-  keep(path, cell);
+  // A cell that cannot be kept is computed again next time; nobody has to know.
+  if (task.use_cache) keep_bytes(kKind, key, cell_json(cell).dump());
   return cell;
 }
 

@@ -10,6 +10,7 @@
 
 #include "patterns/sha256.hpp"
 #include "runtime/load/subprocess.hpp"
+#include "runtime/load/user_cache.hpp"
 
 namespace heddle {
 namespace {
@@ -19,11 +20,6 @@ namespace fs = std::filesystem;
 std::string environment(const char* name) {
   const char* value = getenv(name);
   return value != nullptr ? value : "";
-}
-
-// Lengths make the concatenation of fields unambiguous.
-void append_field(std::string& key, const std::string& field) {
-  key += std::to_string(field.size()) + ":" + field;
 }
 
 // What -march=native means here: the first processor's model and feature lines.
@@ -85,28 +81,6 @@ bool write_file(const fs::path& path, const std::string& text) {
 
 }  // namespace
 
-Result<fs::path> cache_directory() {
-  fs::path path = environment("HEDDLE_CACHE_DIR");
-  if (path.empty()) {
-    const std::string shared = environment("XDG_CACHE_HOME");
-    const std::string home = environment("HOME");
-    if (!shared.empty()) {
-      path = fs::path(shared) / "heddle";
-    } else if (!home.empty()) {
-      path = fs::path(home) / ".cache" / "heddle";
-    } else {
-      return machine_error("no place for a cache: set HEDDLE_CACHE_DIR");
-    }
-  }
-  std::error_code failure;
-  path = fs::absolute(path, failure);
-  if (!failure) fs::create_directories(path, failure);
-  if (failure) {
-    return machine_error("cannot create the cache " + path.string() + ": " + failure.message());
-  }
-  return path;
-}
-
 Result<HostCompiler> HostCompiler::find() {
   std::vector<std::vector<std::string>> candidates;
   std::istringstream chosen(environment("CXX"));  // may hold arguments, as in "ccache g++"
@@ -131,9 +105,8 @@ Result<HostCompiler> HostCompiler::find() {
 bool HostCompiler::is_gcc() const { return version_.find("clang") == std::string::npos; }
 
 Result<fs::path> HostCompiler::shared_object(const CompileRequest& request) const {
-  const auto cache = cache_directory();
-  if (!cache) return cache.error();
-
+  const auto folder = cache_folder("host");
+  if (!folder) return folder.error();
   std::string key = "heddle host object 1\n";
   append_field(key, version_);
   for (const std::string& word : command_) append_field(key, word);
@@ -152,15 +125,11 @@ Result<fs::path> HostCompiler::shared_object(const CompileRequest& request) cons
     append_field(key, text);
   }
 
-  const fs::path folder = *cache / "host";
-  const fs::path object = folder / (sha256_hex(key) + ".so");
+  const fs::path object = *folder / (sha256_hex(key) + ".so");
   std::error_code failure;
   if (fs::exists(object, failure)) return object;
-  fs::create_directories(folder, failure);
-  if (failure) return machine_error("cannot create " + folder.string() + ": " + failure.message());
-
-  const ScratchDirectory scratch(folder);
-  if (scratch.path().empty()) return machine_error("cannot create a folder in " + folder.string());
+  const ScratchDirectory scratch(*folder);
+  if (scratch.path().empty()) return machine_error("cannot create a folder in " + folder->string());
   for (const auto& [name, text] : request.files) {
     if (!write_file(scratch.path() / name, text)) {
       return machine_error("cannot write " + (scratch.path() / name).string());

@@ -13,9 +13,6 @@
 
 namespace heddle {
 
-// $HEDDLE_CACHE_DIR, else $XDG_CACHE_HOME/heddle, else ~/.cache/heddle; created if missing.
-Result<std::filesystem::path> cache_directory();
-
 struct CompileRequest {
   std::map<std::string, std::string>
       files;                           // plain file name -> text: sources and what they include

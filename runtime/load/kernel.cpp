@@ -13,10 +13,10 @@
 
 #include "patterns/sha256.hpp"
 #include "runtime/load/cuda_driver.hpp"
+#include "runtime/load/device_compiler.hpp"
 #include "runtime/load/host_compiler.hpp"
 #include "runtime/load/kernel_entry_text.hpp"
 #include "runtime/load/launch_check.hpp"
-#include "runtime/load/nvrtc.hpp"
 #include "runtime/load/shared_object.hpp"
 #include "runtime/load/worker_pool.hpp"
 
@@ -147,13 +147,13 @@ Result<CpuKernel> compile_for_cpu(const HostCompiler& compiler, const Manifest& 
   return kernel;
 }
 
-Result<DeviceFunction> compile_for_cuda(const Nvrtc& compiler, const CudaDriver& driver,
+Result<DeviceFunction> compile_for_cuda(DeviceCompiler& compiler, const CudaDriver& driver,
                                         const Manifest& manifest, const KernelEntry& entry,
                                         const std::map<std::string, std::string>& files) {
-  const auto code = compiler.compile(entry.file, files.at(entry.file), headers_of(manifest, files),
-                                     driver.architecture());
+  const auto code = compiler.cubin(entry.file, files.at(entry.file), headers_of(manifest, files),
+                                   driver.architecture());
   if (!code) return code.error();
-  return driver.load(code->cubin, entry.symbol);
+  return driver.load(*code, entry.symbol);
 }
 
 }  // namespace
@@ -201,10 +201,9 @@ std::optional<Error> KernelArtifact::State::compile(const std::map<std::string, 
   auto opened = CudaDriver::open();
   if (!opened) return opened.error();
   driver = std::move(*opened);
-  const auto compiler = Nvrtc::open();
-  if (!compiler) return compiler.error();
+  DeviceCompiler compiler;
   for (const KernelEntry& entry : manifest.kernels) {
-    auto function = compile_for_cuda(*compiler, *driver, manifest, entry, files);
+    auto function = compile_for_cuda(compiler, *driver, manifest, entry, files);
     if (!function) return function.error();
     device[entry.symbol] = std::move(*function);
   }

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <regex>
 #include <sstream>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -80,6 +81,21 @@ Result<Nvrtc> Nvrtc::open() {
     if (library->complete()) return Nvrtc(std::move(library));
   }
   return Error{"no NVRTC library found: install the CUDA toolkit or set CUDA_HOME"};
+}
+
+std::string Nvrtc::identity() {
+  namespace fs = std::filesystem;
+  for (const std::string& path : candidate_paths()) {
+    std::error_code failure;
+    const fs::path file = fs::canonical(path, failure);
+    if (failure || path.find('/') == std::string::npos) continue;
+    const auto size = fs::file_size(file, failure);
+    const auto written = fs::last_write_time(file, failure);
+    if (failure) continue;
+    return file.string() + " " + std::to_string(size) + " " +
+           std::to_string(written.time_since_epoch().count());
+  }
+  return "";
 }
 
 std::string Nvrtc::version() const {

@@ -40,6 +40,10 @@ class Nvrtc {
   Nvrtc& operator=(Nvrtc&&) noexcept;
   ~Nvrtc();
 
+  // Tells the library that open() would take from others, without opening it: where it lies, its
+  // size and when it was written. Empty where only the system's own search can find one.
+  static std::string identity();
+
   std::string version() const;  // "13.0"
   // `architecture` is "sm_80", "sm_90", ...; `includes` maps names of #include lines to texts. On
   // failure the Error holds the compiler's log.

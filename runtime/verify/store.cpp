@@ -1,23 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/verify/store.hpp"
 
-#include <unistd.h>
-
-#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "patterns/sha256.hpp"
 #include "runtime/load/host_compiler.hpp"
+#include "runtime/load/user_cache.hpp"
 
 namespace heddle {
 namespace {
 
-namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-std::string read_file(const fs::path& path) {
+constexpr const char* kKind = "verdicts";
+
+std::string read_file(const char* path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
@@ -26,11 +25,6 @@ std::string read_file(const fs::path& path) {
 const std::string& program_digest() {
   static const std::string digest = sha256_hex(read_file("/proc/self/exe"));
   return digest;
-}
-
-// Lengths make the concatenation of fields unambiguous.
-void append_field(std::string& key, const std::string& field) {
-  key += std::to_string(field.size()) + ":" + field;
 }
 
 void append_rows(std::string& key, const RowTable& table) {
@@ -137,9 +131,8 @@ std::optional<VerifyReport> report_of(const Json& json) {
 VerdictStore::VerdictStore(const Manifest& manifest,
                            const std::map<std::string, std::string>& files, const Rows& rows,
                            const VerifyOptions& options) {
-  const auto cache = cache_directory();
   const auto compiler = HostCompiler::find();
-  if (!cache || !compiler || program_digest() == sha256_hex("")) return;
+  if (!compiler || program_digest() == sha256_hex("")) return;
   std::string key = "heddle verdict 2\n";
   append_field(key, program_digest());
   append_field(key, compiler->version());
@@ -163,40 +156,22 @@ VerdictStore::VerdictStore(const Manifest& manifest,
     chosen += ";" + std::to_string(number);
   }
   append_field(key, chosen);
-  path_ = (*cache / "verdicts" / (sha256_hex(key) + ".json")).string();
+  key_ = std::move(key);
 }
 
 std::optional<VerifyReport> VerdictStore::find() const {
-  if (path_.empty()) return std::nullopt;
-  const std::string text = read_file(path_);
-  const std::size_t line = text.find('\n');
-  // The first line is the digest of the rest: a file cut short is no verdict.
-  if (line == std::string::npos) return std::nullopt;
-  const std::string body = text.substr(line + 1);
-  if (text.substr(0, line) != sha256_hex(body)) return std::nullopt;
+  const auto kept = key_.empty() ? std::nullopt : kept_bytes(kKind, key_);
+  if (!kept) return std::nullopt;
   try {
-    return report_of(Json::parse(body));
+    return report_of(Json::parse(*kept));
   } catch (const Json::exception&) {
     return std::nullopt;
   }
 }
 
 void VerdictStore::keep(const VerifyReport& report) const {
-  if (path_.empty() || report.verdict == KernelVerdict::kUnknown) return;
-  std::error_code failure;
-  fs::create_directories(fs::path(path_).parent_path(), failure);
-  const std::string body = json_of(report).dump(-1, ' ', false, Json::error_handler_t::replace);
-  // Renamed into place, so that a reader finds all of it or nothing.
-  const std::string scratch = path_ + "." + std::to_string(getpid());
-  {
-    std::ofstream file(scratch, std::ios::binary);
-    file << sha256_hex(body) << "\n" << body;
-    if (!file.flush()) {
-      fs::remove(scratch, failure);
-      return;
-    }
-  }
-  fs::rename(scratch, path_, failure);
+  if (key_.empty() || report.verdict == KernelVerdict::kUnknown) return;
+  keep_bytes(kKind, key_, json_of(report).dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
 VerifyReport verify_once(const Manifest& manifest, const std::map<std::string, std::string>& files,

@@ -24,7 +24,7 @@ class VerdictStore {
   void keep(const VerifyReport& report) const;
 
  private:
-  std::string path_;  // empty: no cache
+  std::string key_;  // empty: no cache
 };
 
 // verify(), or what the store holds of it.

@@ -3,6 +3,7 @@
 // run-time compiler are fakes of ours; the kernels are the artifact's own, run by the emulator.
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -284,6 +285,30 @@ TEST_CASE_METHOD(Fixture, "what a device lacks is said in a sentence") {
     REQUIRE_FALSE(result.ok());
     CHECK(result.error().message == "no CUDA device found");
   }
+}
+
+TEST_CASE_METHOD(Fixture, "machine code comes out of the cache, if it is that of the text") {
+  const std::string before = std::getenv("HEDDLE_CACHE_DIR") ? std::getenv("HEDDLE_CACHE_DIR") : "";
+  std::string cache = (std::filesystem::temp_directory_path() / "heddle_cubins_XXXXXX").string();
+  REQUIRE(mkdtemp(cache.data()) != nullptr);
+  setenv("HEDDLE_CACHE_DIR", cache.c_str(), 1);
+  CHECK(load(false).ok());
+  setenv("HEDDLE_FAKE_NVRTC_BROKEN", "1", 1);
+  CHECK(load(false).ok());
+  files.at("first_order.cu") += "\n";
+  const auto changed = load(false);
+  REQUIRE_FALSE(changed.ok());
+  CHECK(mentions(changed.error().message, "out of order"));
+  files.at("first_order.cu").pop_back();
+  CHECK(load(false).ok());
+  for (const auto& kept : std::filesystem::directory_iterator(cache + "/device")) {
+    std::filesystem::resize_file(kept.path(), kept.file_size() - 1);
+  }
+  CHECK_FALSE(load(false).ok());  // what was cut short is not taken
+  unsetenv("HEDDLE_FAKE_NVRTC_BROKEN");
+  CHECK(load(false).ok());
+  std::filesystem::remove_all(cache);
+  before.empty() ? unsetenv("HEDDLE_CACHE_DIR") : setenv("HEDDLE_CACHE_DIR", before.c_str(), 1);
 }
 
 TEST_CASE_METHOD(Fixture, "memory goes to the device and back") {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A run-time compiler whose machine code is the text itself, in place of libnvrtc.so: what reaches
 // the fake driver can then be read, and no toolkit is needed.
+#include <cstdlib>
 #include <cstring>
 #include <string>
 
@@ -32,9 +33,13 @@ int nvrtcDestroyProgram(void** program) {
   return 0;
 }
 
-// Compiles what declares a kernel.
+// Compiles what declares a kernel, unless it is told to be out of order.
 int nvrtcCompileProgram(void* program, int, const char* const*) {
   auto* compiled = static_cast<Program*>(program);
+  if (std::getenv("HEDDLE_FAKE_NVRTC_BROKEN") != nullptr) {
+    compiled->log = "out of order";
+    return 6;
+  }
   if (compiled->text.find("__global__") != std::string::npos) return 0;
   compiled->log = "there is no kernel";
   return 6;

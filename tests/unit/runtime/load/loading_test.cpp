@@ -18,6 +18,7 @@
 #include "runtime/load/nvrtc.hpp"
 #include "runtime/load/shared_object.hpp"
 #include "runtime/load/subprocess.hpp"
+#include "runtime/load/user_cache.hpp"
 #include "runtime/load/worker_pool.hpp"
 #include "tests/catch.hpp"
 
@@ -155,6 +156,20 @@ TEST_CASE("text becomes a shared object once, and errors come back in the compil
   CHECK(mentions(broken.error().message, "value.hpp:1"));
   request.files["../outside"] = "";
   CHECK_FALSE(compiler->shared_object(request).ok());
+  const std::string bytes("a\nb\0c", 5);
+  CHECK_FALSE(kept_bytes("things", "key").has_value());
+  CHECK(keep_bytes("things", "key", bytes));
+  CHECK(kept_bytes("things", "key") == bytes);
+  CHECK_FALSE(kept_bytes("things", "another key").has_value());
+  CHECK_FALSE(kept_bytes("other things", "key").has_value());
+  CHECK(std::distance(fs::directory_iterator(folder.path() / "things"), {}) == 1);
+  for (const auto& entry : fs::directory_iterator(folder.path() / "things")) {
+    fs::resize_file(entry.path(), entry.file_size() - 1);
+  }
+  CHECK_FALSE(kept_bytes("things", "key").has_value());  // cut short
+  setenv("HEDDLE_CACHE_DIR", "/dev/null/cache", 1);
+  CHECK_FALSE(keep_bytes("things", "key", bytes));
+  CHECK_FALSE(kept_bytes("things", "key").has_value());
   // Nothing is left lying about: the finished objects and no scratch folders.
   for (const auto& entry : fs::directory_iterator(folder.path() / "host")) {
     CHECK(entry.path().extension() == ".so");
