@@ -35,7 +35,8 @@ PARTS = {
     "runtime/reference": [],
     "runtime/emulator": ["runtime/load/"],
     "runtime/verify": ["runtime/emulator/emulated_kernel.hpp", "runtime/emulator/finite_field.hpp",
-                       "runtime/load/host_compiler.hpp", "runtime/load/nvrtc.hpp", "runtime/reference/"],
+                       "runtime/load/host_compiler.hpp", "runtime/load/nvrtc.hpp", "runtime/load/user_cache.hpp",
+                       "runtime/reference/"],
     "runtime/bench": ["runtime/load/", "runtime/reference/"],
 }
 

@@ -2,7 +2,6 @@
 // The exponential, and eight floats that are worked on together. Part of the prelude's text.
 #pragma once
 
-#include <cmath>
 #include <cstring>
 
 namespace heddle {

@@ -4,7 +4,6 @@
 // data, so that a compiler may vectorise them without reassociating anything.
 #pragma once
 
-#include <cmath>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -14,9 +13,6 @@
 #endif
 #if defined(HEDDLE_FIELD) && !defined(HEDDLE_PLAIN_LANES)
 #define HEDDLE_PLAIN_LANES  // `float` is another type, which has no vectors
-#endif
-#if defined(__AVX__) && !defined(HEDDLE_PLAIN_LANES)
-#include <immintrin.h>
 #endif
 
 #define HEDDLE_FUNCTION inline
@@ -337,22 +333,30 @@ inline void scale_scores(float* weights, Index count, float inverse) {
 constexpr int padded(int channels) { return (channels + kLanes - 1) / kLanes * kLanes; }
 
 // Stores that go around the caches, for what nobody reads again soon; whole rows of aligned floats
-// only. settle_stores makes them visible to other threads.
-#if defined(__AVX__) && !defined(HEDDLE_PLAIN_LANES)
+// only. settle_stores makes them visible to other threads. By the compilers' own names: to read the
+// header of all intrinsics takes longer than to compile a kernel.
+#if defined(__AVX__) && defined(__GNUC__) && !defined(HEDDLE_PLAIN_LANES)
 template <int kChannels>
 inline bool goes_around(const float* to) {
   return kChannels % 16 == 0 && reinterpret_cast<std::uintptr_t>(to) % 64 == 0;
 }
 HEDDLE_INLINE void store_around(float* to, const Lanes& lanes) {
-  _mm256_stream_ps(to, reinterpret_cast<const __m256&>(lanes));
+#if defined(__clang__)
+  typedef float Aligned __attribute__((vector_size(32), may_alias));
+  __builtin_nontemporal_store(static_cast<Aligned>(lanes), reinterpret_cast<Aligned*>(to));
+#else
+  __builtin_ia32_movntps256(to, lanes);
+#endif
 }
 template <int kChannels>
 inline bool stream_row(float* to, const float* from) {
   if (!goes_around<kChannels>(to)) return false;
-  for (int d = 0; d < kChannels; d += kLanes) _mm256_stream_ps(to + d, _mm256_loadu_ps(from + d));
+  for (int d = 0; d < kChannels; d += kLanes) {
+    store_around(to + d, *reinterpret_cast<const Lanes*>(from + d));
+  }
   return true;
 }
-inline void settle_stores() { _mm_sfence(); }
+inline void settle_stores() { __builtin_ia32_sfence(); }
 #else
 template <int kChannels>
 inline bool goes_around(const float*) {
