@@ -93,7 +93,7 @@ std::string signature_of(const std::string& text) {
 }
 
 // The kernel as assembly, without anything that watches it; empty when it does not compile.
-std::string machine_code(const Subject& subject, const std::string& text) {
+std::string machine_code(const Subject& subject, const std::string& text, const char* zeros) {
   namespace fs = std::filesystem;
   std::string folder = (fs::temp_directory_path() / "heddle-mutant-XXXXXX").string();
   if (mkdtemp(folder.data()) == nullptr) return "";
@@ -109,11 +109,16 @@ std::string machine_code(const Subject& subject, const std::string& text) {
   ProcessOptions options;
   options.directory = folder;
   // Its lines may differ: no debug information, and no names of files.
-  const auto output =
-      run_process({"g++", "-std=c++17", "-O2", "-w", "-S", "-o", "-", "kernel.cpp"}, options);
+  const auto output = run_process(
+      {"g++", "-std=c++17", "-O2", zeros, "-w", "-S", "-o", "-", "kernel.cpp"}, options);
   std::error_code ignored;
   fs::remove_all(folder, ignored);
   return output && output->exit_code == 0 ? output->out : "";
+}
+
+bool same_machine_code(const Subject& subject, const Mutant& mutant, const char* zeros) {
+  const std::string code = machine_code(subject, mutant.text, zeros);
+  return !code.empty() && code == machine_code(subject, subject.text(), zeros);
 }
 
 }  // namespace
@@ -253,9 +258,12 @@ Judgement judge(const Subject& subject, const Mutant& mutant) {
     // A layer that found nothing gets the full plan too, so that its own score is fair; a mutant
     // that is the same machine code needs neither.
     if (!full && judgement.emulated.empty() && judgement.algebraic.empty()) {
-      const std::string code = machine_code(subject, mutant.text);
-      if (!code.empty() && code == machine_code(subject, subject.text())) {
+      if (same_machine_code(subject, mutant, "-fsigned-zeros")) {
         return {Fate::kEquivalent, "", "", "the compiler makes the same machine code of both"};
+      }
+      if (same_machine_code(subject, mutant, "-fno-signed-zeros")) {
+        return {Fate::kEquivalent, "", "",
+                "the compiler makes the same machine code of both, if 0 + x may be x"};
       }
     }
     if (!judgement.emulated.empty() && !judgement.algebraic.empty()) break;
