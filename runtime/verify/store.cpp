@@ -2,8 +2,8 @@
 #include "runtime/verify/store.hpp"
 
 #include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "patterns/sha256.hpp"
 #include "runtime/load/host_compiler.hpp"
@@ -17,8 +17,9 @@ using Json = nlohmann::ordered_json;
 constexpr const char* kKind = "verdicts";
 
 std::string read_file(const char* path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  std::ostringstream bytes;
+  bytes << std::ifstream(path, std::ios::binary).rdbuf();
+  return std::move(bytes).str();
 }
 
 // Whoever changes the verifier, its plans or its oracle changes the program. Read once.
