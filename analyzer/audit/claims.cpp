@@ -244,7 +244,8 @@ std::optional<std::string> Derivation::claim(const Claim& claim, const Certified
     return fill("(not ?w)", {{"?w", where}});
   };
   const bool vacuous = claim.where && told(kVacuous);
-  const bool descends = bound && bound->op == ComparisonOperator::kLessEqual && !claim.where &&
+  // A descent is for all pairs, whichever of them the claim is about.
+  const bool descends = bound && bound->op == ComparisonOperator::kLessEqual &&
                         print(*bound->left) == "hops(i, j)" && listed("claim: ").empty();
   if (descends) names = {"i", "j"};
   const bool proved = grow       ? step("growth: ", asymptotic)

@@ -305,18 +305,25 @@ Term Derivation::depth(Step& step, const Term& n) {
     rules_.insert(ascends);
     return step.define("(=> (<= 1 ?n) (and (<= 0 ?x) (<= ?x (- ?n 1))))", {{"?n", n}});
   }
-  const Shape& a = shape(Side::kA);
-  const Shape& b = shape(Side::kB);
   if (reads_neighbour(Side::kB)) {
     rules_.insert("depth: row i reads row i - 1, so the chain 1, ..., n is the longest");
     return minus(n, numeral(1));
   }
-  // The least distance >= 1, which is listed: progressions go on beyond the list.
-  const auto nearest = [](const Points& points) -> std::optional<std::int64_t> {
+  const Shape& a = shape(Side::kA);
+  const Shape& b = shape(Side::kB);
+  // The least distance >= 1: in the list, or the first beyond it.
+  const auto nearest = [this](const Points& points) -> std::optional<std::int64_t> {
     for (const Interval& interval : points.start) {
       if (interval.high >= 1) return std::max<std::int64_t>(interval.low, 1);
     }
-    return std::nullopt;
+    if (points.all) return std::max<std::int64_t>(points.split + 1, 1);
+    std::optional<std::int64_t> least;
+    for (const Progression& values : points.beyond) {
+      const auto first = constant(*values.value, {{values.variable, values.low}});
+      if (!first || *first < 1) return std::nullopt;  // then more may lie in between
+      least = std::min(least.value_or(*first), *first);
+    }
+    return least;
   };
   const auto input = nearest(a.points), output = nearest(b.points);
   if (a.kind != Kind::kDistances || b.kind != Kind::kDistances ||

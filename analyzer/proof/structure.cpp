@@ -66,8 +66,10 @@ bool by_witness(const Knowledge& knowledge, const SetExpression& set, std::int64
   return true;
 }
 
-// i - distance is in row(i) for every i > distance.
 bool reads_distance(const Knowledge& knowledge, const RowModel& model, std::int64_t distance,
+                    std::vector<Obligation>& obligations, std::set<std::string>& lemmas);
+
+bool reads_by_parts(const Knowledge& knowledge, const RowModel& model, std::int64_t distance,
                     std::vector<Obligation>& obligations, std::set<std::string>& lemmas) {
   const auto part = [&](std::size_t at) {
     return reads_distance(knowledge, model.parts[at], distance, obligations, lemmas);
@@ -92,6 +94,17 @@ bool reads_distance(const Knowledge& knowledge, const RowModel& model, std::int6
       return by_witness(knowledge, *model.set, distance, obligations, lemmas);
   }
   unreachable("row model");
+}
+
+// i - distance is in row(i) for every i > distance. Steps are only added where it is.
+bool reads_distance(const Knowledge& knowledge, const RowModel& model, std::int64_t distance,
+                    std::vector<Obligation>& obligations, std::set<std::string>& lemmas) {
+  std::vector<Obligation> steps;
+  std::set<std::string> instances;
+  if (!reads_by_parts(knowledge, model, distance, steps, instances)) return false;
+  obligations.insert(obligations.end(), steps.begin(), steps.end());
+  lemmas.insert(instances.begin(), instances.end());
+  return true;
 }
 
 }  // namespace

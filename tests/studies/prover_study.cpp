@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // heddle_prover_study --patterns N --seed S --rows R [--forms EVERY] [--undecided 1]
-// [--seconds AT_MOST] [--resources OF_THE_SOLVER]: random patterns with claims that are true, false
-// by one, or generous by one. Every verdict is compared with rows 1..R counted one by one, and for
-// each EVERY-th pattern all derived bounds and classes as well; hops, congestion and rank with
-// smaller tables. Nothing proved may fail anywhere, nothing refuted may hold, and no failure may
-// come before a counterexample that is called the smallest. Pattern number k depends on the seed
-// and on k alone, so ranges of seeds are shards. Exits 1 if anything disagreed.
+// [--seconds AT_MOST] [--resources OF_THE_SOLVER] [--audits EVERY]: random patterns with claims
+// that are true, false by one, or generous by one. Every verdict is compared with rows 1..R counted
+// one by one, and for each EVERY-th pattern all derived bounds and classes as well; hops,
+// congestion and rank with smaller tables; of each EVERY-th certificate the auditor is asked,
+// without solvers, and may not reject it. Nothing proved may fail anywhere, nothing refuted may
+// hold, and no failure may come before a counterexample that is called the smallest. Pattern number
+// k depends on the seed and on k alone, so ranges of seeds are shards. Exits 1 if anything
+// disagreed.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
 
+#include "analyzer/audit/audit.hpp"
+#include "analyzer/proof/certify.hpp"
 #include "analyzer/proof/growth.hpp"
 #include "analyzer/proof/prove.hpp"
 #include "patterns/ast_print.hpp"
@@ -26,13 +30,13 @@ namespace {
 
 struct Settings {
   std::int64_t patterns = 100, seed = 1, rows = 4096, forms = 10, undecided = 0, seconds = 0,
-               resources = 50'000;
+               resources = 50'000, audits = 10;
 };
 
 struct Tally {
   std::int64_t tried = 0, not_causal = 0, patterns = 0, all_rows = 0;
   std::int64_t claims = 0, proved = 0, checked = 0, refuted = 0, unknown = 0;
-  std::int64_t forms = 0, classes = 0, values = 0, disagreements = 0;
+  std::int64_t forms = 0, classes = 0, values = 0, audits = 0, disagreements = 0;
 };
 
 constexpr std::int64_t kPairs = 96;
@@ -102,6 +106,7 @@ class Study {
       check(*plain, *counted, statements[at], report.claims[at]);
     }
     if (settings_.forms > 0 && number % settings_.forms == 0) check_derived(*plain, *counted);
+    if (settings_.audits > 0 && number % settings_.audits == 0) check_audit(*pattern, report);
   }
 
   const Tally& tally() const { return tally_; }
@@ -110,6 +115,24 @@ class Study {
   void complain(const Pattern& pattern, const std::string& what) {
     ++tally_.disagreements;
     std::cout << "DISAGREEMENT: " << what << "\n" << pattern.canonical_text() << std::endl;
+  }
+
+  void check_audit(const Pattern& pattern, const ProofReport& report) {
+    ++tally_.audits;
+    AuditOptions no_solvers;
+    no_solvers.solvers = {};
+    const Certificate certificate = certify(pattern, report);
+    const AuditReport audited = audit(to_json_text(certificate), no_solvers);
+    for (const std::string& problem : audited.problems) {
+      if (settings_.undecided != 0 || audited.verdict == AuditReport::Verdict::kRejected) {
+        std::cout << "audit: " << problem << "\n";
+      }
+    }
+    if (audited.verdict != AuditReport::Verdict::kRejected) return;
+    complain(pattern, "the auditor rejects its certificate");
+    for (const CertifiedClaim& claim : certificate.claims) {
+      std::cout << "  " << claim.text << " is " << claim.verdict << " (" << claim.scope << ")\n";
+    }
   }
 
   void check(const Pattern& pattern, const Counted& counted, const Statement& statement,
@@ -246,6 +269,8 @@ std::optional<Settings> settings_of(int argc, char** argv) {
       settings.undecided = value;
     } else if (flag == "--seconds") {
       settings.seconds = value;
+    } else if (flag == "--audits") {
+      settings.audits = value;
     } else if (flag == "--resources" && value > 0) {
       settings.resources = value;
     } else {
@@ -261,7 +286,7 @@ int main(int argc, char** argv) {
   const std::optional<Settings> settings = settings_of(argc, argv);
   if (!settings) {
     std::cerr << "usage: heddle_prover_study [--patterns N] [--seed S] [--rows R] [--forms K]"
-                 " [--undecided 1] [--seconds S] [--resources L]\n";
+                 " [--undecided 1] [--seconds S] [--resources L] [--audits K]\n";
     return 2;
   }
   const auto begin = std::chrono::steady_clock::now();
@@ -279,7 +304,7 @@ int main(int argc, char** argv) {
       "patterns %lld (of %lld; %lld not causal), seed %lld; rows 1..%lld of %lld, 1..%lld of "
       "others\n"
       "claims %lld: proved %lld, refuted %lld, checked %lld, unknown %lld\n"
-      "derived forms %lld, classes %lld; values compared %lld\n"
+      "derived forms %lld, classes %lld; values compared %lld; certificates audited %lld\n"
       "disagreements %lld; %.0f s\n",
       static_cast<long long>(tally.patterns), static_cast<long long>(tally.tried),
       static_cast<long long>(tally.not_causal), static_cast<long long>(settings->seed),
@@ -289,6 +314,6 @@ int main(int argc, char** argv) {
       static_cast<long long>(tally.refuted), static_cast<long long>(tally.checked),
       static_cast<long long>(tally.unknown), static_cast<long long>(tally.forms),
       static_cast<long long>(tally.classes), static_cast<long long>(tally.values),
-      static_cast<long long>(tally.disagreements), seconds);
+      static_cast<long long>(tally.audits), static_cast<long long>(tally.disagreements), seconds);
   return tally.disagreements == 0 && tally.proved > 0 && tally.refuted > 0 ? 0 : 1;
 }

@@ -151,6 +151,25 @@ TEST_CASE("a refuted bound of the cache is shown by the rows that read what is k
         }) != AuditVerdict::kAccepted);
 }
 
+TEST_CASE("no step is listed that a claim does not need, and none is asked for that it does not") {
+  for (const char* body : {
+           "A = dense\nB = none\nclaim depth(n) <= sqrt(n)",
+           "A = diagonal\nB = { i - 2*t : t >= 1, 2*t < i }\nclaim depth(n) <= floor(n / 2)",
+           "A = none\nB = { i - t : t >= 1, t < i, not t mod 5 = 0 } & none\n"
+           "claim cache(i) <= sqrt(i) + 1",
+           "f(0) = 1\nf(k + 1) = f(k) + 2*k + 1\nA = diagonal | lattice(f)\n"
+           "B = window(8)\nclaim depth(n) >= ceil(n / 7) - 2",
+           "A = diagonal\nB = dense | { i - t : t >= 1, 5*t < i }\n"
+           "claim hops(i, j) <= 1 for i - j >= 5",
+       }) {
+    const Certificate certificate = certificate_of(pattern_of(body));
+    const AuditReport report = audit(to_json_text(certificate), quick());
+    INFO(body << "\n" << problems_of(report));
+    CHECK(certificate.claims.at(0).verdict == "proved");
+    CHECK(report.verdict == AuditVerdict::kAccepted);
+  }
+}
+
 TEST_CASE("refuted bounds of depth, rank and congestion are shown by paths and weights") {
   const Pattern pattern = pattern_of(
       "A = diagonal\nB = window(1) | { i - 3 : i > 3 }\n"
