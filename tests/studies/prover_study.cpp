@@ -245,6 +245,28 @@ class Study {
         check_class(pattern, counted, kind, *derived->lower, *derived->lower_proof, false);
       }
     }
+    // As claims of the pattern, for the auditor.
+    std::string claims;
+    for (const auto& [kind, text, derived] : measures) {
+      const auto state = [&](const char* relation, const std::string& form) {
+        if (form.empty() || form.find('#') != std::string::npos) return;
+        claims += "  claim " + text + relation + form + "\n";
+      };
+      state(" = ", derived->closed_form);
+      if (derived->closed_form.empty()) state(" <= ", derived->upper_form);
+      if (derived->closed_form.empty()) state(" >= ", derived->lower_form);
+      if (derived->upper) claims += "  claim " + text + " in " + to_string(*derived->upper) + "\n";
+    }
+    const std::string& whole = pattern.canonical_text();
+    Diagnostics diagnostics;
+    auto syntax =
+        parse({"derived", whole.substr(0, whole.rfind('}')) + claims + "}\n"}, diagnostics);
+    if (syntax.empty() || diagnostics.has_errors()) {
+      return complain(pattern, "derived claims cannot be read: " + claims);
+    }
+    const auto stated = resolve(std::move(syntax[0]), {}, diagnostics);
+    if (!stated) return complain(pattern, "derived claims have no meaning: " + claims);
+    check_audit(*stated, prove(*stated, quick_));
   }
 
   Settings settings_;
