@@ -94,7 +94,7 @@ double longest_vector(const HostBuffer& buffer) {
   return std::sqrt(longest);
 }
 
-constexpr double kLargeLogit = 60.0;
+constexpr double kLargeLogit = 120.0;  // e^-120 is 0 in float: rows of such alone need their maximum
 constexpr double kHugeLogit = 1e4;
 
 // q and k such that scale q_i.k_j is what `fill` promises. scale is 1 / sqrt(d).

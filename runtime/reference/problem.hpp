@@ -128,7 +128,7 @@ struct Sizes {
 };
 
 // kNormal          every input normal, logits of variance 1; coefficients signed, absolute sum 1
-// kLargeLogits     logits of +-60 in equal numbers
+// kLargeLogits     logits of +-120 in equal numbers
 // kEqualLogits     all logits equal; coefficients all equal
 // kOneHuge         the key of one token, huge_token, gives logits of 10^4 against 1 elsewhere: that
 //                  overflows unless the maximum is subtracted; with coefficients, now positive, its

@@ -23,7 +23,8 @@ constexpr std::int64_t kOrdersMatter = 300;
 constexpr std::int64_t kShort = 100;
 constexpr std::int64_t kTypical = 63;
 // More than a warp has lanes: searches through a cache then take several rounds, which the live
-// sets of short sequences would not make them take.
+// sets of short sequences would not make them take. Every head has its tokens in other slots, so
+// that with many heads each warp has looked for something in each of them.
 constexpr std::int64_t kManySlots = 70;
 
 // Tokens (start, tokens] of a sequence, from the oracle's state after `start`.
@@ -208,7 +209,10 @@ void check_prefill(const VerifyContext& context, const KernelUnderTest& prefill,
   }
   const std::vector<Fill> fills = extremes(context.weights);
   const std::int64_t typical = planner.longest_up_to(kTypical);
-  for (const Fill fill : fills) planner.run(prefill, {.tokens = typical, .fill = fill}, kOneOrder);
+  for (const Fill fill : fills) {
+    planner.run(prefill, {.tokens = typical, .fill = fill}, kOneOrder);
+    planner.run(prefill, {.tokens = 1, .heads = 12, .fill = fill}, kOneOrder);
+  }
   if (fills.empty()) ledger.not_applicable(Duty::kExtremes);
 
   // From the oracle's state: one token, up to and across the next chunk, with slots to spare.
@@ -216,7 +220,8 @@ void check_prefill(const VerifyContext& context, const KernelUnderTest& prefill,
   planner.run(prefill, {.tokens = kTypical, .start = 2}, kOneOrder);
   planner.run(prefill, {.tokens = 50, .start = 37, .batch = 2, .heads = 3, .spare = 2}, kAllOrders);
   planner.run(prefill, {.tokens = 120, .start = kTypical}, kOneOrder);
-  planner.run(prefill, {.tokens = 41, .start = 38, .spare = kManySlots}, kOneOrder);
+  planner.run(prefill,
+              {.tokens = 41, .start = 38, .batch = 2, .heads = 6, .spare = kManySlots}, kOneOrder);
   // From its own: prefill a, then prefill b, is prefill a + b.
   if (context.manifest.varlen) {
     planner.run(prefill, {.tokens = 100, .batch = 5}, kAllOrders);
@@ -255,6 +260,8 @@ void check_decode(const VerifyContext& context, const KernelUnderTest& decode, L
     Scenario scenario{.tokens = typical, .start = typical - 1, .fill = fill};
     if (fill != Fill::kOneHuge) {
       planner.run(decode, scenario, kOneOrder);
+      // Rows so short that all their scores may be far below zero.
+      planner.run(decode, {.tokens = 1, .heads = 12, .fill = fill}, kOneOrder);
       continue;
     }
     for (const std::int64_t position : telling_positions(context.rows, typical)) {
@@ -275,7 +282,8 @@ void check_decode(const VerifyContext& context, const KernelUnderTest& decode, L
       continue;
     }
   }
-  planner.run(decode, {.tokens = 41, .start = 40, .spare = kManySlots}, kOneOrder);
+  planner.run(decode,
+              {.tokens = 41, .start = 40, .batch = 2, .heads = 12, .spare = kManySlots}, kOneOrder);
   for (const std::int64_t n : context.options.sizes) {
     if (n >= 2 && n <= kShort) planner.run(decode, {.tokens = n, .start = n - 1}, kAllOrders);
   }

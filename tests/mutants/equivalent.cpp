@@ -83,7 +83,21 @@ const Argument kArguments[] = {
      "a launch has a slot for every position that the next row reads"},
     {"ir_wrong_integer", R"(const Index row_after = length \+ 1;)", R"(.* length \+ 2;)",
      "there is room for one more term of the lattice, which no row of the launch reaches"},
+    {"drop_factor", R"((total = )total \* (expf\(highest - above\) \+ .*))", R"(total =  expf\(.*)",
+     "a row of A has one entry, before which the highest score is the lowest there is",
+     R"(sqrt_cached backward .*)"},
+    {"turned_comparison", R"(if \(next == p\) \{)", R"(if \(next <= p\) \{)",
+     "the strided positions come when those of the window, and `next` with them, are at an end",
+     R"(strided_attention .*)"},
+    {"add_to_subtract", R"(term(_\d)? \+= 1;)", R"(term(_\d)? -= 1;)",
+     "the function is k^2 + 1, which is the same for -k", R"(sqrt_cached .*)"},
+    {"ir_loop_starts_late", R"(for \(Index part = 0; part < 1; \+\+part\) \{)", ".*",
+     "a free slot's contents mean nothing", ".*", R"(final_\w+\[to \+ d\] = (to_bf16\()?0.0f)"},
+    {"ir_statements_swapped", R"(total \+= weight;)", "#pragma unroll",
+     "the total and the sums of the same weight are numbers of their own"},
     // Which warp, thread or lane does a piece of work that is the same for all of them.
+    {"drop_statement", R"(turn(_2)? = \(turn(_2)? \+ 1\) % 4;)", "",
+     "one warp takes all entries, each of which adds the same whichever of them takes it"},
     {"wrong_modulus", R"(if \(count % 4 == warp\) \{)", R"(if \(count % 3 == warp\) \{)",
      "each entry still has exactly one of the four warps, and adds the same whichever it is"},
     {"reversed_lanes", R"(for \(Index rest = entry \+ lane; rest < (\w+); rest \+= 32\) \{)",
@@ -133,6 +147,8 @@ const Argument kArguments[] = {
     {"wrong_real_constant", R"(float product = 0.0f;)", R"(float product = 1.0f;)",
      "it raises every score of the row by 32 scale, and softmax does not change when all do",
      R"(strided_attention .*)"},
+    {"wrong_real_constant|ir_wrong_real", R"(float total = 0.0f;)", R"(float total = 1.0f;)",
+     "the first entry rescales what was there by exp(lowest - score) = 0", ".* softmax .*"},
     {"wrong_real_constant", R"(mixed\[part\] = 0.0f;)", R"(mixed\[part\] = 1.0f;)",
      "the first entry rescales what was there by exp(lowest - score) = 0",
      R"(strided_attention .*)"},
@@ -222,6 +238,11 @@ std::string equivalence_argument(const Subject& subject, const Mutant& mutant) {
   }
   if (mutant.rule.rfind("ir_", 0) != 0 && in_a_second_walk(subject, mutant)) {
     return "rows of this pattern are never so long that they are walked a second time";
+  }
+  static const std::regex lane_of_all(R"(const Index \w+ = threadIdx\.x % 32;)");
+  if (mutant.rule == "ir_wrong_place" && subject.kernel().threads <= 32 &&
+      std::regex_match(mutant.after, lane_of_all)) {
+    return "a block has no more than 32 threads";
   }
   if (mutant.rule == "ir_statements_swapped" && swaps_independent_stores(mutant)) {
     return "two stores into different arrays, neither of which the other reads, change places";

@@ -34,6 +34,35 @@ TEST_CASE("a sample of mutants is killed or shown to be equivalent") {
   CHECK(judged >= 10);
 }
 
+// Each of them was verified once.
+TEST_CASE("mutants that a launch of few heads, or of moderate scores, does not show are killed") {
+  struct Edit {
+    const char* kernel;
+    const char* before;
+    const char* after;
+  };
+  for (const Edit& edit : {
+           Edit{"sqrt_cached decode cuda softmax f32", "const Index lane = threadIdx.x % 32;",
+                "const Index lane = threadIdx.x % 33;"},  // one slot is looked at by no lane
+           Edit{"strided_attention decode cuda softmax bf16",
+                "float highest_of_all = kLowestScore;", "float highest_of_all = 0.0f;"},
+       }) {
+    INFO(edit.kernel << ": " << edit.after);
+    const auto subject = std::find_if(all().begin(), all().end(),
+                                      [&](const Subject& s) { return s.name == edit.kernel; });
+    REQUIRE(subject != all().end());
+    Mutant mutant;
+    mutant.rule = "by hand";
+    mutant.before = edit.before;
+    mutant.after = edit.after;
+    mutant.text = subject->text();
+    const std::size_t at = mutant.text.find(edit.before);
+    REQUIRE(at != std::string::npos);
+    mutant.text.replace(at, mutant.before.size(), edit.after);
+    CHECK(judge(*subject, mutant).fate == Fate::kKilled);
+  }
+}
+
 TEST_CASE("a mutant differs from its text in one place, and the draw repeats") {
   const std::string& text = all().front().text();
   const std::vector<Mutant> mutants = mutants_of(text);
