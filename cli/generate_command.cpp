@@ -50,7 +50,7 @@ void add_generate(CLI::App& app, ExitCode& result) {
   Command command(app, "generate", "kernels, a header and a manifest");
   add_pattern_argument(command, options->pattern);
   add_kernel_options(command, options->kernel);
-  add_varlen_option(command, options->kernel);
+  add_serving_options(command, options->kernel);
   command.option("--target", options->kernel.target, "cuda or cpu")
       .one_of({"cuda", "cpu"})
       .with_default();

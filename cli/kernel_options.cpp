@@ -43,7 +43,7 @@ void add_kernel_options(Command& command, KernelOptions& options) {
   command.option("--heads", options.heads, "heads").between(1, 4096).with_default();
 }
 
-void add_varlen_option(Command& command, KernelOptions& options) {
+void add_serving_options(Command& command, KernelOptions& options) {
   command.flag(
       "--varlen", options.varlen,
       "for sequences of different lengths, one behind the other as cumulative offsets say, "
@@ -52,6 +52,11 @@ void add_varlen_option(Command& command, KernelOptions& options) {
       .option("--page-rows", options.page_rows,
               "with --varlen: decode keeps its cache in pages of so many slots, a power of two")
       .between(1, 4096);
+  command.flag("--state", options.state_gradients,
+               "backward goes on from a state as prefill does: it takes the gradient of the final "
+               "one and gives that of the initial one");
+  command.flag("--several", options.several_tokens,
+               "decode takes as many tokens as a launch says, one after the other");
 }
 
 ArtifactOrCode generate_for(const LoadedPattern& loaded, const KernelOptions& options,
@@ -76,6 +81,8 @@ ArtifactOrCode generate_for(const LoadedPattern& loaded, const KernelOptions& op
   }
   generate_options.varlen = options.varlen;
   generate_options.page_rows = options.page_rows;
+  generate_options.state_gradients = options.state_gradients;
+  generate_options.several_tokens = options.several_tokens;
   generate_options.causality = loaded.causality;
   generate_options.causality_rows = loaded.causality_rows;
   Result<Artifact> artifact = generate(*loaded.pattern, generate_options);

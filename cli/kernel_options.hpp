@@ -29,11 +29,14 @@ struct KernelOptions {
   std::int64_t heads = 4;
   bool varlen = false;
   int page_rows = 0;
+  bool state_gradients = false;
+  bool several_tokens = false;
 };
 
 void add_kernel_options(Command& command, KernelOptions& options);
-// For commands that know what to do with such kernels.
-void add_varlen_option(Command& command, KernelOptions& options);
+// --varlen and what else is for serving and for long sequences in parts, for commands that know what
+// to do with such kernels.
+void add_serving_options(Command& command, KernelOptions& options);
 
 struct ArtifactOrCode {
   std::optional<Artifact> artifact;

@@ -67,6 +67,16 @@ bool in_vain(const Manifest& manifest, const KernelEntry& entry) {
   return entry.schedule == "staged" && tiles && !schedule_is_decided(manifest, entry);
 }
 
+// Decode of several tokens, and backward between two states.
+bool goes_on(const KernelEntry& entry) {
+  const char* const size = entry.op == "decode"     ? "new_tokens"
+                           : entry.op == "backward" ? "start"
+                                                    : nullptr;
+  return size != nullptr &&
+         std::any_of(entry.arguments.begin(), entry.arguments.end(),
+                     [&](const Argument& argument) { return argument.name == size; });
+}
+
 bool binds(const Manifest& manifest, const KernelEntry& entry) {
   const bool read = manifest.target == "cuda" && manifest.dtype != ElementType::kF16;
   return read && find_builtin(manifest.pattern) != nullptr &&
@@ -89,6 +99,12 @@ std::string add_static_layer(const Artifact& artifact, VerifyReport& report) {
   std::vector<std::future<StaticReport>> reports;
   std::vector<const KernelEntry*> entries;
   for (const KernelEntry& entry : manifest.kernels) {
+    if (goes_on(entry)) {
+      print_remark(fmt::format("no static proofs of {} {}", entry.op,
+                               entry.op == "decode" ? "of several tokens a launch"
+                                                    : "that goes on from a state"));
+      continue;
+    }
     const bool tensor = entry.op == "prefill" && entry.schedule == "tensor";
     if (tensor || in_vain(manifest, entry)) {
       print_remark(fmt::format("no static proofs of {} prefill{}; --schedule simple has them",

@@ -151,7 +151,7 @@ std::shared_ptr<VerifyCommandOptions> add_options(Command& command, const char* 
   options->target = default_target;
   add_pattern_argument(command, options->pattern);
   add_kernel_options(command, options->kernel);
-  add_varlen_option(command, options->kernel);
+  add_serving_options(command, options->kernel);
   command.option("--target", options->target, "cuda, cpu or both")
       .one_of({"cuda", "cpu", "both"})
       .with_default();

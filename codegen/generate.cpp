@@ -173,6 +173,8 @@ class Generator {
     spec.head_dim = options_.head_dim;
     spec.varlen = options_.varlen;
     spec.page_rows = options_.page_rows;
+    spec.state_gradients = options_.state_gradients;
+    spec.several_tokens = options_.several_tokens;
     if (spec.weights != WeightKind::kLinear) {
       spec.keep_a = retention_of(pattern_, Side::kA);
       spec.keep_b = retention_of(pattern_, Side::kB);
@@ -220,6 +222,11 @@ class Generator {
     if (options_.page_rows < 0 || options_.page_rows > 4096 ||
         (options_.page_rows & (options_.page_rows - 1)) != 0) {
       return Error{"a page has a power of two of slots, 4096 at most"};
+    }
+    if (options_.state_gradients && options_.varlen && asked_for("backward")) {
+      return Error{
+          "gradients of a state are those of sequences of one length: with lengths of their own, "
+          "backward takes whole sequences"};
     }
     if (options_.ops.empty()) return Error{"no operation was asked for"};
     for (const std::string& op : options_.ops) {
@@ -288,6 +295,11 @@ class Generator {
           "prefill and decode"};
     }
     if (spec.page_rows > 0) return Error{"a matrix state is not kept in pages"};
+    if (spec.state_gradients && asked_for("backward")) {
+      return Error{
+          "gradients of a matrix state are not handed on: backward of linear weights takes whole "
+          "sequences"};
+    }
     if (!is_first_order(pattern_)) {
       return Error{
           "linear weights need A = diagonal and B = { i - 1 : i >= 2 }: a matrix state "

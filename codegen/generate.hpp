@@ -35,6 +35,10 @@ struct GenerateOptions {
   bool varlen = false;
   // With varlen: decode keeps its cache in pages of so many slots, a power of two; 0: not in pages.
   int page_rows = 0;
+  // Backward goes on from a state as prefill does, and passes gradients through it.
+  bool state_gradients = false;
+  // Decode takes as many tokens as a launch says.
+  bool several_tokens = false;
   std::int64_t exact_to = 16384;  // longest sequence for which cache sizes are computed
   // What the caller has proved of the pattern; handed on in the manifest.
   Causality causality = Causality::kUnknown;

@@ -25,7 +25,7 @@ bool one_of(std::string_view text, std::initializer_list<std::string_view> words
 bool is_size(std::string_view name) {
   return one_of(name, {"batch", "tokens", "heads", "head_dim", "state_dim", "start", "slots_a",
                        "slots_b", "width_a", "width_b", "key_rows", "value_rows", "live_rows",
-                       "tile_rows", "longest", "table_a", "table_b", "pool_a", "pool_b"});
+                       "tile_rows", "longest", "new_tokens", "table_a", "table_b", "pool_a", "pool_b"});
 }
 // Arguments of launches whose sequences have lengths of their own.
 bool says_lengths(std::string_view name) {
@@ -40,10 +40,11 @@ bool is_buffer(std::string_view name) {
                     "scratch_segment", "dgate"})) {
     return true;
   }
-  for (const std::string_view prefix : {"initial_", "final_", "cache_"}) {
+  for (const std::string_view prefix : {"initial_", "final_", "cache_", "dinitial_", "dfinal_"}) {
     if (name.substr(0, prefix.size()) == prefix) {
-      return one_of(name.substr(prefix.size()),
-                    {"a_pos", "a_key", "a_val", "b_pos", "b_key", "b_val", "state"});
+      const std::string_view what = name.substr(prefix.size());
+      if (one_of(what, {"a_pos", "b_pos"})) return prefix[0] != 'd';
+      return one_of(what, {"a_key", "a_val", "b_key", "b_val", "state"});
     }
   }
   return false;

@@ -32,9 +32,19 @@
 //            scratch_segment   [batch, heads, state_dim, state_dim, head_dim] f32, linear
 //            Scratch needs no initialisation and means nothing afterwards. The kernel reads the
 //            inputs of a prefill of the whole sequence and its y; it takes no `start`, which must
-//            be 0, and no state.
+//            be 0, and no state. Or else it takes `start` and what the prefill of the same tokens
+//            was given and left as state, and the loss is one of the final state, too:
+//            initial_NAME      as the prefill was given it
+//            final_SIDE_pos    as the prefill left it
+//            dfinal_NAME       [like final_NAME] f32, read: the gradient by the final state; of a
+//                              free slot it is not read
+//            dinitial_NAME     [like initial_NAME] f32, written: by the initial one; 0 for a free
+//                              slot. May be missing where initial_NAME may be.
+//            dinitial_ of one launch is dfinal_ of the launch before it.
 //   scalars  scale, gamma
-// Decode is prefill of one token: `tokens` is then the literal 1.
+// Decode is prefill of one token: `tokens` is then the literal 1. Or it takes the size
+//   new_tokens   tokens that are decoded one after the other, [batch, new_tokens, heads, ...], which
+//            is as many launches of one token in one; sequences end at start + new_tokens.
 //
 // Sequences of different lengths (`varlen`) lie one behind the other, as cumulative offsets say:
 //   tokens   those of all sequences and of whatever lies before and behind them; the arrays of

@@ -43,8 +43,9 @@ class RowsBackward {
     a_.side = &frame_.a;
     b_.side = &frame_.b;
     for (SideLists* side : {&a_, &b_}) side->shape = rows::shape_of(*side->side->plan);
-    // Where inputs lie by position, so do the keys, whose gradients both sides add to.
-    if (a_.by_position() && lattice()) b_.shape = RowShape::kWalked;
+    // Where inputs lie by position, so do the keys, whose gradients both sides add to. A state of
+    // positions is found by position.
+    if (lattice() && (a_.by_position() || frame_.handed_on())) b_.shape = RowShape::kWalked;
     // Lists and memory are for one length, which all sequences have in common or each for itself.
     if (!frame_.spec.varlen) prepare();
     frame_.each_block([&] {
@@ -60,25 +61,37 @@ class RowsBackward {
  private:
   void sequence() {
     open();
+    if (frame_.handed_on()) open_state();
     if (lattice() && !softmax() && own_input() && !frame_.spec.by_channel()) {
       const Var token = builder_.variable("token", frame_.tokens - 1);
       return builder_.repeat_while(Ex(token) >= 0, [&] { group(token); });
     }
     builder_.loop("done", builder_.i64(0), frame_.tokens,
                   [&](Ex done) { row(builder_.let("token", frame_.tokens - 1 - done)); });
+    if (frame_.handed_on()) leave_state();
   }
 
   bool softmax() const { return frame_.softmax(); }
   bool lattice() const { return b_.shape == RowShape::kLattice; }
   bool by_position() const { return a_.by_position() || b_.by_position(); }
   bool own_input() const { return a_.shape == RowShape::kItself; }
+  // Gradients of keys by the side that reads them.
+  bool apart() const {
+    return softmax() && a_.side->state.cached() && b_.side->state.cached();
+  }
+  // The place of a token's row, where rows lie by position.
+  Ex row_place(Ex token) {
+    return frame_.handed_on() ? (frame_.start + token) * width_ : token * width_;
+  }
 
   // ---- once per launch --------------------------------------------------------------------------
 
   void prepare() {
     const std::int64_t floats = kAroundBytes / static_cast<std::int64_t>(sizeof(float)) / channels_;
     around_ = builder_.let("around", frame_.tokens * frame_.heads >= floats);
-    const Ex all = builder_.let("all_rows", frame_.tokens * width_);
+    length_ = frame_.tokens;
+    if (frame_.handed_on()) length_ = builder_.let("all_positions", frame_.start + frame_.tokens);
+    const Ex all = builder_.let("all_rows", length_ * width_);
     for (SideLists* side : {&a_, &b_}) list_once(*side);
     if (by_position() && softmax()) {
       const MemoryId keys = builder_.reserve("keys", Type::kF32, all);
@@ -87,6 +100,8 @@ class RowsBackward {
         side->keys = keys;
         side->dkeys = dkeys;
       }
+      // The initial state has the keys of each side apart.
+      if (apart()) b_.dkeys = builder_.reserve("dkeys_b", Type::kF32, all);
     }
     if (a_.by_position()) {
       a_.values = builder_.reserve("inputs", Type::kF32, all);
@@ -102,8 +117,8 @@ class RowsBackward {
       }
     }
     if (softmax()) {
-      weights_ = builder_.reserve("weights", Type::kF32, frame_.tokens * 2);
-      slopes_ = builder_.reserve("slopes", Type::kF32, frame_.tokens * 2);
+      weights_ = builder_.reserve("weights", Type::kF32, length_ * 2);
+      slopes_ = builder_.reserve("slopes", Type::kF32, length_ * 2);
     }
   }
 
@@ -117,9 +132,9 @@ class RowsBackward {
       case RowShape::kLattice:
         return record_lattice(plan);
       case RowShape::kShifted:
-        return lists_.list_shifted(side, plan, frame_.tokens, side.letter());
+        return lists_.list_shifted(side, plan, length_, side.letter());
       case RowShape::kWalked:
-        side.steps = builder_.reserve("steps_" + side.letter(), Type::kI64, frame_.tokens);
+        side.steps = builder_.reserve("steps_" + side.letter(), Type::kI64, length_);
         return;
     }
   }
@@ -167,7 +182,7 @@ class RowsBackward {
     if (!by_position()) return;
     builder_.loop("token", builder_.i64(0), frame_.tokens, [&](Ex token) {
       const Ex at = builder_.let("at", frame_.token_at(token));
-      const Ex here = builder_.let("here", token * width_);
+      const Ex here = builder_.let("here", row_place(token));
       const Ex later = builder_.let("later", at + frame_.token_stride * kRowsAhead);
       if (softmax()) ask_for(frame_.k, later);
       if (a_.by_position()) ask_for(frame_.x, later);
@@ -177,6 +192,7 @@ class RowsBackward {
       if (softmax()) {
         keep(a_.keys, here, frame_.k, at);
         clear(a_.dkeys, here);
+        if (apart()) clear(b_.dkeys, here);
       }
       if (a_.by_position()) {
         keep(a_.values, here, frame_.x, at);
@@ -185,6 +201,78 @@ class RowsBackward {
       if (b_.by_position()) {
         keep(b_.values, here, frame_.y, at);
         keep(b_.sums, here, frame_.dy, at);
+      }
+    });
+  }
+
+  // ---- states -----------------------------------------------------------------------------------
+
+  // What the initial state holds, with sums at zero; then the gradients of the final state join the
+  // sums of what that holds.
+  void open_state() {
+    for (SideLists* side : {&a_, &b_}) {
+      const StateGradients& state = side->side->state;
+      if (!state.cached()) continue;
+      builder_.when(frame_.start > 0, [&] {
+        each_held(builder_, state, HeldWhen::kBefore, frame_.start, [&](Ex slot, Ex p) {
+          const Ex from = builder_.let("from", frame_.slot_at(state, slot));
+          const Ex to = builder_.let("to", (p - 1) * width_);
+          keep(side->values, to, state.val, from);
+          clear(side->sums, to);
+          if (!softmax()) return;
+          keep(side->keys, to, state.key, from);
+          clear(side->dkeys, to);
+        });
+      });
+    }
+    for (SideLists* side : {&a_, &b_}) {
+      const StateGradients& state = side->side->state;
+      if (!state.cached()) continue;
+      each_held(builder_, state, HeldWhen::kAfter, length_, [&](Ex slot, Ex p) {
+        const Ex from = builder_.let("from", frame_.slot_at(state, slot));
+        const Ex to = builder_.let("to", (p - 1) * width_);
+        add(side->sums, to, state.dfinal_val, from);
+        if (softmax()) add(side->dkeys, to, state.dfinal_key, from);
+      });
+    }
+  }
+  void add(MemoryId to, Ex to_at, MemoryId from, Ex from_at) {
+    builder_.loop("d", builder_.i64(0), builder_.i64(channels_), builder_.i64(1),
+                  ir::LoopKind::kLanes, [&](Ex d) {
+                    builder_.store(to, to_at + d,
+                                   builder_.load(to, to_at + d) + builder_.load(from, from_at + d));
+                  });
+  }
+
+  void leave_state() {
+    builder_.when(frame_.start > 0, [&] {
+      for (SideLists* side : {&a_, &b_}) {
+        const StateGradients& state = side->side->state;
+        if (!state.cached()) continue;
+        const auto slot_at = [&](Ex slot) {
+          return builder_.let("slot_at", frame_.slot_at(state, slot));
+        };
+        each_held(
+            builder_, state, HeldWhen::kBefore, frame_.start,
+            [&](Ex slot, Ex p) {
+              const Ex to = slot_at(slot);
+              const Ex from = builder_.let("from", (p - 1) * width_);
+              const auto send_sums = [&](MemoryId gradient, MemoryId sums) {
+                builder_.perform(
+                    Procedure::kSendRow, channels_,
+                    {builder_.at(gradient, to), builder_.at(sums, from), around_.id()});
+              };
+              send_sums(state.dinitial_val, side->sums);
+              if (softmax()) send_sums(state.dinitial_key, side->dkeys);
+            },
+            [&](Ex slot) {
+              const Ex to = slot_at(slot);
+              const auto clear_row = [&](MemoryId gradient) {
+                builder_.perform(Procedure::kClearRow, channels_, {builder_.at(gradient, to)});
+              };
+              clear_row(state.dinitial_val);
+              if (softmax()) clear_row(state.dinitial_key);
+            });
       }
     });
   }
@@ -205,8 +293,8 @@ class RowsBackward {
 
   void row(Ex token) {
     at_ = builder_.let("at", frame_.token_at(token));
-    i_ = builder_.let("i", token + 1);
-    here_ = by_position() ? builder_.let("here", token * width_) : builder_.i64(0);
+    i_ = builder_.let("i", frame_.row_of(token));
+    here_ = by_position() ? builder_.let("here", row_place(token)) : builder_.i64(0);
     if (!lattice()) ask_for_row();
     for (SideLists* side : {&a_, &b_}) list_steps(*side);
     find_lambda();
@@ -373,6 +461,7 @@ class RowsBackward {
 
   // No earlier row reads this one: what was summed for it is complete.
   void close(Ex token) {
+    if (apart()) add(a_.dkeys, here_, b_.dkeys, here_);
     if (softmax()) send(frame_.dk, own_dkey_);
     if (a_.empty()) {
       builder_.perform(Procedure::kClearRow, channels_, {builder_.at(frame_.dx, at_)});
@@ -467,6 +556,7 @@ class RowsBackward {
   RowLists lists_;
   SideLists a_, b_;
   Ex around_;
+  Ex length_;  // positions up to the last token
   MemoryId weights_, slopes_, journal_;
   MemoryId next_lambda_, next_dkey_;  // of the next row, where rows read slots
   Ex at_, here_, i_;                  // of the row at hand

@@ -3,6 +3,8 @@
 // Warps compute the dot products of a row's entries, which need all channels; what an entry adds to
 // the positions that are read is added by the one thread that owns the channel, in the order of the
 // walk, so that no sum depends on the order of threads.
+#include <optional>
+
 #include "codegen/rows/emit_row.hpp"
 #include "codegen/schedule/backward.hpp"
 #include "codegen/schedule/frame.hpp"
@@ -30,6 +32,7 @@ class CudaRows {
   void run() {
     frame_.each_block([&] {
       open_sums();
+      if (frame_.handed_on()) open_state();
       if (frame_.softmax()) {
         softmax_rows();
       } else if (frame_.spec.by_channel()) {
@@ -82,6 +85,42 @@ class CudaRows {
     builder_.store(memory, at, builder_.load(memory, at) + value);
   }
 
+  // ---- positions ------------------------------------------------------------------------------
+
+  // Where a position lies that a row of this side reads: among the launch's tokens, or in a slot of
+  // the initial state.
+  struct Spot {
+    MemoryId key, value;
+    Ex at;  // of channel 0
+    std::optional<Ex> before;  // in a slot
+  };
+  Spot locate(const GradientSide& side, Ex p) {
+    if (!side.state.cached()) {
+      return {frame_.k, side.value, builder_.let("from", frame_.token_at(frame_.token_of(p))), {}};
+    }
+    const StateGradients& state = side.state;
+    Spot spot;
+    spot.before = builder_.let("before", p <= frame_.start);
+    const Var at = builder_.variable("from", frame_.token_at(frame_.token_of(p)));
+    builder_.when(*spot.before, [&] {
+      builder_.assign(at, frame_.slot_at(state, slot_of(state, p)));
+    });
+    if (frame_.softmax()) spot.key = builder_.choose("keys", *spot.before, state.key, frame_.k);
+    spot.value = builder_.choose("values", *spot.before, state.val, side.value);
+    spot.at = at;
+    return spot;
+  }
+  Ex slot_of(const StateGradients& state, Ex p) {
+    if (state.keep == CacheRetention::kAll) return p - 1;
+    return find_slot(builder_, true, frame_.lane, state.pos, state.pos_base, state.slots, p);
+  }
+  void add_at(const Spot& spot, MemoryId here, MemoryId before, Ex d, Ex amount) {
+    if (!spot.before) return add_to(here, spot.at + d, amount);
+    builder_.when(
+        *spot.before, [&] { add_to(before, spot.at + d, amount); },
+        [&] { add_to(here, spot.at + d, amount); });
+  }
+
   // ---- rows -----------------------------------------------------------------------------------
 
   void open_sums() {
@@ -94,6 +133,36 @@ class CudaRows {
         if (!frame_.own_input_only()) builder_.store(frame_.dx_sum, at + d, builder_.f32(0));
       });
     });
+  }
+
+  // Gradients of the final state join the sums of what it holds; those of the initial state start
+  // at zero, and are not there before the first token.
+  void open_state() {
+    for (const GradientSide* side : {&frame_.a, &frame_.b}) {
+      const StateGradients& state = side->state;
+      if (!state.cached()) continue;
+      builder_.when(frame_.start > 0, [&] {
+        builder_.loop("slot", builder_.i64(0), state.slots, [&](Ex slot) {
+          const Ex at = builder_.let("at", frame_.slot_at(state, slot));
+          each_owned([&](Ex d, Ex) {
+            if (frame_.softmax()) builder_.store(state.dinitial_key, at + d, builder_.f32(0));
+            builder_.store(state.dinitial_val, at + d, builder_.f32(0));
+          });
+        });
+      });
+      each_held(builder_, state, HeldWhen::kAfter, frame_.length, [&](Ex slot, Ex p) {
+        const Ex from = builder_.let("handed_at", frame_.slot_at(state, slot));
+        const Spot spot = locate(*side, p);
+        each_owned([&](Ex d, Ex) {
+          if (frame_.softmax()) {
+            add_at(spot, frame_.dk_sum, state.dinitial_key, d,
+                   builder_.load(state.dfinal_key, from + d));
+          }
+          add_at(spot, side->sum, state.dinitial_val, d,
+                 builder_.load(state.dfinal_val, from + d));
+        });
+      });
+    }
   }
 
   // No earlier row reads this one: what was summed for it is complete.
@@ -124,12 +193,12 @@ class CudaRows {
     builder_.when(equal(frame_.lane, builder_.i64(0)), body);
   }
 
-  // weight lambda_i joins the gradient of the value at `from`.
-  void push_value(const GradientSide& side, Ex from, Ex d, Ex amount) {
+  // weight lambda_i joins the gradient of the value at `spot`.
+  void push_value(const GradientSide& side, const Spot& spot, Ex d, Ex amount) {
     if (side.side == Side::kA && frame_.own_input_only()) {
-      builder_.store(frame_.dx, from + d, amount);
+      builder_.store(frame_.dx, spot.at + d, amount);
     } else {
-      add_to(side.sum, from + d, amount);
+      add_at(spot, side.sum, side.state.dinitial_val, d, amount);
     }
   }
 
@@ -139,7 +208,7 @@ class CudaRows {
     builder_.comment("row i finds lambda_i complete and pushes it to what it reads: every thread");
     builder_.comment("by itself, for its own channels");
     each_row_down([&](Ex token) {
-      const Ex row = builder_.let("i", token + 1);
+      const Ex row = builder_.let("i", frame_.row_of(token));
       const Ex at = builder_.let("at", frame_.token_at(token));
       const MemoryId own =
           owned_vector("own", [&](Ex d) { return builder_.load(frame_.lambda, at + d); });
@@ -148,7 +217,7 @@ class CudaRows {
         const Ex first = builder_.let("coef_at", frame_.coefficients_at(*side, token));
         const Var entry = builder_.variable("entry", builder_.i64(0));
         each_entry(*side, row, [&](Ex p) {
-          const Ex from = builder_.let("from", frame_.token_at(p - 1));
+          const Spot from = locate(*side, p);
           const Ex weight =
               builder_.let("weight", builder_.load(side->coefficients, first + entry));
           each_owned([&](Ex d, Ex index) {
@@ -162,7 +231,7 @@ class CudaRows {
     builder_.barrier();
     builder_.comment("a warp per row: the gradients of its coefficients");
     each_row_by_warp([&](Ex token) {
-      const Ex row = builder_.let("i", token + 1);
+      const Ex row = builder_.let("i", frame_.row_of(token));
       const MemoryId own =
           lane_vector("own", frame_.lambda, builder_.let("at", frame_.token_at(token)));
       for (const GradientSide* side : {&frame_.a, &frame_.b}) {
@@ -175,8 +244,8 @@ class CudaRows {
     const Ex first = builder_.let("coef_at", frame_.coefficients_at(side, token));
     const Var entry = builder_.variable("entry", builder_.i64(0));
     each_entry(side, row, [&](Ex p) {
-      const Ex from = builder_.let("from", frame_.token_at(p - 1));
-      const Ex slope = dot("slope", own, side.value, from);
+      const Spot from = locate(side, p);
+      const Ex slope = dot("slope", own, from.value, from.at);
       on_first_lane([&] { builder_.store(side.dcoefficients, first + entry, slope); });
       builder_.assign(entry, Ex(entry) + 1);
     });
@@ -192,7 +261,7 @@ class CudaRows {
     builder_.comment("row i finds lambda_i complete and pushes it to what it reads: every thread");
     builder_.comment("by itself, for its own channels, whose coefficients no other channel has");
     each_row_down([&](Ex token) {
-      const Ex row = builder_.let("i", token + 1);
+      const Ex row = builder_.let("i", frame_.row_of(token));
       const Ex at = builder_.let("at", frame_.token_at(token));
       const MemoryId own =
           owned_vector("own", [&](Ex d) { return builder_.load(frame_.lambda, at + d); });
@@ -210,11 +279,11 @@ class CudaRows {
       return builder_.let("gates_at", first + coefficient_entry(frame_.spec, number));
     };
     each_entry(side, row, [&](Ex p) {
-      const Ex from = builder_.let("from", frame_.token_at(p - 1));
+      const Spot from = locate(side, p);
       const Ex at = gates(entry);
       each_owned([&](Ex d, Ex index) {
         builder_.store(side.dcoefficients, at + d,
-                       builder_.load(own, index) * builder_.load(side.value, from + d));
+                       builder_.load(own, index) * builder_.load(from.value, from.at + d));
         push_value(side, from, d,
                    builder_.load(side.coefficients, at + d) * builder_.load(own, index));
       });
@@ -228,9 +297,13 @@ class CudaRows {
 
   // ---- softmax weights ------------------------------------------------------------------------
 
-  Ex score(MemoryId query, Ex p) {
-    return builder_.let(
-        "score", frame_.scale * dot("product_of_all", query, frame_.k, frame_.token_at(p - 1)));
+  Ex score(MemoryId query, MemoryId keys, Ex at) {
+    return builder_.let("score", frame_.scale * dot("product_of_all", query, keys, at));
+  }
+  // Of a launch that has all positions a row needs no name for where they lie.
+  Spot place_of(const GradientSide& side, Ex p) {
+    if (side.state.cached()) return locate(side, p);
+    return {frame_.k, side.value, frame_.token_at(frame_.token_of(p)), {}};
   }
   Ex statistic_at(Ex token) { return frame_.row_at(token); }
 
@@ -248,14 +321,15 @@ class CudaRows {
   }
 
   void weigh(Ex token) {
-    const Ex row = builder_.let("i", token + 1);
+    const Ex row = builder_.let("i", frame_.row_of(token));
     const MemoryId query =
         lane_vector("query", frame_.q, builder_.let("at", frame_.token_at(token)));
     const Var highest = builder_.variable("highest", builder_.lowest_score());
     const Var total = builder_.variable("total", builder_.f32(0));
     for (const GradientSide* side : {&frame_.a, &frame_.b}) {
       each_entry(*side, row, [&](Ex p) {
-        const Ex value = score(query, p);
+        const Spot place = place_of(*side, p);
+        const Ex value = score(query, place.key, place.at);
         const Ex above = builder_.let("above", builder_.call(Helper::kMaximum, {highest, value}));
         builder_.assign(
             total,
@@ -274,7 +348,7 @@ class CudaRows {
   }
 
   void softmax_row(Ex token) {
-    const Ex row = builder_.let("i", token + 1);
+    const Ex row = builder_.let("i", frame_.row_of(token));
     at_ = builder_.let("at", frame_.token_at(token));
     const MemoryId query = lane_vector("query", frame_.q, at_);
     const MemoryId lambda = lane_vector("lambda", frame_.lambda, at_);
@@ -289,11 +363,12 @@ class CudaRows {
     for (const GradientSide* side : {&frame_.a, &frame_.b}) {
       each_entry(*side, row, [&](Ex p) {
         builder_.when(equal(Ex(count_) % builder_.i64(kWarps), frame_.warp), [&] {
-          const Ex value = score(query, p);
+          const Spot place = place_of(*side, p);
+          const Ex value = score(query, place.key, place.at);
           const Ex exponential = builder_.call(Helper::kExponential, {value - highest});
           const Ex weight =
               builder_.let("weight", frame_.times_factor(*side, exponential) * inverse);
-          const Ex change = dot("change", lambda, side->value, frame_.token_at(p - 1));
+          const Ex change = dot("change", lambda, place.value, place.at);
           on_first_lane([&] {
             builder_.store(weights_, count_, weight);
             builder_.store(slopes_, count_, frame_.scale * weight * (change - mean));
@@ -316,26 +391,43 @@ class CudaRows {
     builder_.loop("e", builder_.i64(0), count_, [&](Ex e) {
       const Ex place = builder_.let("place", builder_.load(places_, e));
       const Ex p = builder_.let("p", builder_.call(Helper::kAbsolute, {place}));
-      const Ex from = builder_.let("from", frame_.token_at(p - 1));
+      if (frame_.handed_on()) return push_entry_of_either(e, place, p);
+      const Spot from{frame_.k, {}, builder_.let("from", frame_.token_at(frame_.token_of(p))), {}};
       const Ex weight = builder_.let("weight", builder_.load(weights_, e));
-      const Ex slope = builder_.let("slope", builder_.load(slopes_, e));
-      each_owned([&](Ex d, Ex index) {
-        builder_.store(own_dq_, index,
-                       builder_.load(own_dq_, index) + slope * builder_.load(frame_.k, from + d));
-        add_to(frame_.dk_sum, from + d, slope * builder_.load(own_query_, index));
-      });
-      const auto push = [&](const GradientSide& side) {
-        each_owned([&](Ex d, Ex index) {
-          push_value(side, from, d, weight * builder_.load(own_, index));
-        });
-      };
-      if (frame_.a.plan->empty()) return push(frame_.b);
-      if (frame_.b.plan->empty()) return push(frame_.a);
-      builder_.when(
-          place > 0, [&] { push(frame_.b); }, [&] { push(frame_.a); });
+      push_key(from, {}, builder_.let("slope", builder_.load(slopes_, e)));
+      by_side(
+          place, [&](const GradientSide& side) { push_values(side, from, weight); });
     });
     builder_.barrier();
     builder_.assign(count_, builder_.i64(0));
+  }
+  // Keys of the initial state are those of one side.
+  void push_entry_of_either(Ex e, Ex place, Ex p) {
+    const Ex weight = builder_.let("weight", builder_.load(weights_, e));
+    const Ex slope = builder_.let("slope", builder_.load(slopes_, e));
+    by_side(place, [&](const GradientSide& side) {
+      const Spot from = locate(side, p);
+      push_key(from, side.state.dinitial_key, slope);
+      push_values(side, from, weight);
+    });
+  }
+  void by_side(Ex place, const std::function<void(const GradientSide&)>& body) {
+    if (frame_.a.plan->empty()) return body(frame_.b);
+    if (frame_.b.plan->empty()) return body(frame_.a);
+    builder_.when(
+        place > 0, [&] { body(frame_.b); }, [&] { body(frame_.a); });
+  }
+  void push_key(const Spot& from, MemoryId dinitial_key, Ex slope) {
+    each_owned([&](Ex d, Ex index) {
+      builder_.store(own_dq_, index,
+                     builder_.load(own_dq_, index) + slope * builder_.load(from.key, from.at + d));
+      add_at(from, frame_.dk_sum, dinitial_key, d, slope * builder_.load(own_query_, index));
+    });
+  }
+  void push_values(const GradientSide& side, const Spot& from, Ex weight) {
+    each_owned([&](Ex d, Ex index) {
+      push_value(side, from, d, weight * builder_.load(own_, index));
+    });
   }
 
   GradientFrame& frame_;

@@ -201,13 +201,17 @@ Ex Frame::slot_at(const SideFrame& side, Ex slot) const {
 
 Ex Frame::slot_of(const SideFrame& side, const CacheBuffers& cache, Ex p) {
   if (side.keep == CacheRetention::kAll) return p - 1;
-  if (!cuda()) {
+  return find_slot(builder, cuda(), lane, cache.pos, side.pos_base, side.slots, p);
+}
+
+Ex find_slot(Builder& builder, bool cuda, Ex lane, MemoryId positions, Ex first, Ex slots, Ex p) {
+  if (!cuda) {
     return builder.perform("slot", ir::Procedure::kFindSlot, 0,
-                           {builder.at(cache.pos, side.pos_base), side.slots.id(), p.id()});
+                           {builder.at(positions, first), slots.id(), p.id()});
   }
   const Var slot = builder.variable("slot", builder.i64(0));
-  const auto held = [&](Ex at) { return builder.load(cache.pos, side.pos_base + at); };
-  builder.loop("candidate", lane, side.slots, builder.i64(32), LoopKind::kSerial,
+  const auto held = [&](Ex at) { return builder.load(positions, first + at); };
+  builder.loop("candidate", lane, slots, builder.i64(32), LoopKind::kSerial,
                [&](Ex at) { builder.when(equal(held(at), p), [&] { builder.assign(slot, at); }); });
   builder.assign(slot, builder.reduce(ir::ReduceOperator::kMaximum, slot));
   return slot;

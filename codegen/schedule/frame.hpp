@@ -50,6 +50,11 @@ struct Location {
   ir::Ex at;  // of channel 0
 };
 
+// The slot that holds position p, of `slots` whose positions lie from `first` on; 0 when a broken
+// state lacks it. Warp-wide on cuda.
+ir::Ex find_slot(ir::Builder& builder, bool cuda, ir::Ex lane, ir::MemoryId positions, ir::Ex first,
+                 ir::Ex slots, ir::Ex p);
+
 class Frame {
  public:
   // Declares the arguments; `decode` selects cache_ buffers and a single token.

@@ -28,7 +28,7 @@ GradientFrame::GradientFrame(Builder& the_builder, const KernelSpec& the_spec)
     : builder(the_builder),
       spec(the_spec),
       own_input_only_(is_row_itself(the_spec.a)),
-      by_windows_(!cuda() && own_input_only_ && !spec.by_channel() &&
+      by_windows_(!cuda() && !handed_on() && own_input_only_ && !spec.by_channel() &&
                   rows::shape_of(the_spec.b) == rows::RowShape::kShifted) {
   std::vector<std::string> by_row = {"batch", "tokens", "heads"};
   if (spec.varlen) by_row.erase(by_row.begin());
@@ -80,11 +80,19 @@ GradientFrame::GradientFrame(Builder& the_builder, const KernelSpec& the_spec)
   a.sum = dx_sum;
   b.value = y;
   b.sum = lambda;
+  for (GradientSide* side : {&a, &b}) {
+    side->state = declare_state_gradients(builder, spec, side->side);
+  }
   if (spec.varlen) sequences_ = declare_sequences(builder, true, false);
   tokens = builder.size("tokens");
   heads = builder.size("heads");
   if (spec.varlen) longest_ = builder.size("longest");
   all_tokens_ = tokens;
+  if (handed_on()) start = builder.size("start");
+  for (GradientSide* side : {&a, &b}) {
+    if (!side->state.cached()) continue;
+    side->state.slots = builder.size(side->side == Side::kA ? "slots_a" : "slots_b");
+  }
   for (GradientSide* side : {&a, &b}) {
     if (softmax() || side->plan->empty()) continue;
     side->width = builder.size(side->side == Side::kA ? "width_a" : "width_b");
@@ -130,6 +138,17 @@ void GradientFrame::enter(Ex unit) {
   }
   const Ex first_row = spec.varlen ? first_token_ * heads + head : batch * tokens * heads + head;
   token_base = builder.let("token_base", first_row * spec.head_dim);
+  length = handed_on() ? builder.let("length", start + tokens) : tokens;
+  for (GradientSide* side : {&a, &b}) {
+    StateGradients& state = side->state;
+    if (!state.cached()) continue;
+    const std::string letter = side->side == Side::kA ? "a" : "b";
+    state.slot_base = builder.let("slot_base_" + letter,
+                                  (batch * state.slots * heads + head) * spec.head_dim);
+    if (state.keep == CacheRetention::kNextRow) {
+      state.pos_base = builder.let("pos_base_" + letter, block * state.slots);
+    }
+  }
 }
 
 Ex GradientFrame::row_at(Ex token) const {

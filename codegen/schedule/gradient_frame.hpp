@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What every backward kernel but those of linear weights has in common: its arguments, where the
 // rows of one (batch, head) lie in them, and where gradients are summed while rows still add to
-// them. The whole sequence is one launch; rows are taken from the last to the first, so that row i
+// them. The whole sequence is one launch, or what follows on a state; rows are taken from the last to the first, so that row i
 // finds lambda_i = dy_i + sum over later rows of B_ki lambda_k complete.
 #pragma once
 
@@ -12,6 +12,7 @@
 #include "codegen/schedule/coefficients.hpp"
 #include "codegen/schedule/kernel_spec.hpp"
 #include "codegen/schedule/sequences.hpp"
+#include "codegen/schedule/state_gradients.hpp"
 
 namespace heddle::schedule {
 
@@ -23,6 +24,7 @@ struct GradientSide {
   ir::MemoryId coefficients;   // not of softmax
   ir::MemoryId dcoefficients;  // likewise
   ir::Ex width;
+  StateGradients state;
 };
 
 class GradientFrame {
@@ -35,6 +37,12 @@ class GradientFrame {
   ir::Ex token_at(ir::Ex token) const { return token_base + token * token_stride; }
   // The row of a token in arrays without channels, counted over batch, tokens and heads.
   ir::Ex row_at(ir::Ex token) const;
+  // The row of a token, and the token of a position that is not before the launch.
+  ir::Ex row_of(ir::Ex token) const { return handed_on() ? start + token + 1 : token + 1; }
+  ir::Ex token_of(ir::Ex p) const { return handed_on() ? p - start - 1 : p - 1; }
+  ir::Ex slot_at(const StateGradients& state, ir::Ex slot) const {
+    return state.slot_base + slot * token_stride;
+  }
   // Element offset of entry 0 of a token's coefficients.
   ir::Ex coefficients_at(const GradientSide& side, ir::Ex token) const {
     return coefficient_row(spec, row_at(token), side.width);
@@ -47,6 +55,7 @@ class GradientFrame {
 
   bool cuda() const { return spec.target == ir::Target::kCuda; }
   bool softmax() const { return spec.weights == WeightKind::kSoftmax; }
+  bool handed_on() const { return spec.state_gradients; }
   // A = { i }: nothing is ever added to dx but by its own row, which writes it at once.
   bool own_input_only() const { return own_input_only_; }
   // On cpu, where every row reads its own input and the same distances back, all channels with the
@@ -66,6 +75,8 @@ class GradientFrame {
   GradientSide a, b;
   ir::Ex tokens;  // of the launch; with varlen, within each_block, of the block's sequence
   ir::Ex heads, scale;
+  // Positions before the launch, and with those in it; start is 0 but where states are handed on.
+  ir::Ex start, length;
   std::optional<ir::Ex> gamma;
   ir::Ex token_base, token_stride;
   ir::Ex block, head, batch;

@@ -57,6 +57,8 @@ struct KernelSpec {
   std::optional<TensorSplit> tensor{};  // cuda prefill, linear weights: on tensor cores
   bool varlen = false;  // sequences have lengths and starts of their own; not of linear backward
   int page_rows = 0;    // decode with varlen: slots of a page, a power of two; 0: no pages
+  bool state_gradients = false;  // backward goes on from a state, and passes gradients through it
+  bool several_tokens = false;   // decode takes as many tokens as a launch says, in turn
   int slices = 1;       // cpu prefill, given weights: parts that a head's channels are cut into
 
   const rows::RowPlan& plan(Side side) const { return side == Side::kA ? a : b; }
@@ -70,7 +72,8 @@ constexpr bool can_slice(int head_dim, int slices) { return head_dim % (16 * sli
 
 // All weights but linear ones: tokens start+1 .. start+tokens after an explicit initial state.
 ir::Kernel prefill(const KernelSpec& spec);
-// Token start+1 after the state in the cache, which is updated in place.
+// Token start+1 after the state in the cache, which is updated in place; with several_tokens that
+// and the next ones.
 ir::Kernel decode(const KernelSpec& spec);
 // prefill on cuda where spec.staging says how.
 ir::Kernel staged_prefill(const KernelSpec& spec);
@@ -78,7 +81,8 @@ ir::Kernel staged_tiles(const KernelSpec& spec);
 // Both on cpu, where they are other kernels altogether.
 ir::Kernel cpu_prefill(const KernelSpec& spec);
 ir::Kernel cpu_decode(const KernelSpec& spec);
-// The gradients of sum(dy * y) after a prefill of the whole sequence (start = 0) that gave y.
+// The gradients of sum(dy * y) after a prefill of the whole sequence (start = 0) that gave y; with
+// state_gradients of tokens start+1 .. start+tokens, and of sum(dfinal * final state) besides.
 ir::Kernel backward(const KernelSpec& spec);
 // Matrix states S_i = gate_i S_{i-1} + k_i x_i^T read out by q_i; decode is prefill of one token.
 ir::Kernel linear(const KernelSpec& spec, bool decode);

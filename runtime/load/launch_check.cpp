@@ -82,7 +82,8 @@ Result<void*> check_buffer(const Argument& argument, const KernelEntry& entry, c
   if (view.data == nullptr) {
     // What may be missing: something without elements, and a state before the first token.
     if (*count == 0) return static_cast<void*>(nullptr);
-    if (starts_with(argument.name, "initial_") || argument.name == "starts") {
+    if (starts_with(argument.name, "initial_") || starts_with(argument.name, "dinitial_") ||
+        argument.name == "starts") {
       const auto start = sizes.of("start");
       if (start && *start == 0) return static_cast<void*>(nullptr);
     }
@@ -122,7 +123,9 @@ bool takes(const KernelEntry& entry, const std::string& name) {
 Result<std::int64_t> final_length(const KernelEntry& entry, const Sizes& sizes) {
   if (takes(entry, "longest")) return sizes.of("longest");
   const auto start = takes(entry, "start") ? sizes.of("start") : Result<std::int64_t>(0);
-  const auto tokens = entry.op == "decode" ? Result<std::int64_t>(1) : sizes.of("tokens");
+  const auto tokens = takes(entry, "new_tokens") ? sizes.of("new_tokens")
+                      : entry.op == "decode"     ? Result<std::int64_t>(1)
+                                                 : sizes.of("tokens");
   if (!start) return start;
   if (!tokens) return tokens;
   return *start + *tokens;
@@ -137,8 +140,9 @@ std::optional<Error> check_slots(const CacheLayout& layout, const std::string& n
   const auto slots = sizes.of(name);
   if (!slots) return slots.error();
   if (!start || !length) return std::nullopt;  // the kernel takes none: nothing to add up
-  // A prefill from the first token on without slots: its caller wants no state.
-  if (entry.op == "prefill" && *start == 0 && *slots == 0) return std::nullopt;
+  // A prefill from the first token on without slots: its caller wants no state, and has no gradient
+  // of it.
+  if (entry.op != "decode" && *start == 0 && *slots == 0) return std::nullopt;
   const auto needed = layout.retention == CacheRetention::kAll ? length : layout.slots(*length);
   if (!needed) return needed.error();
   if (*slots < *needed) {
@@ -295,7 +299,7 @@ Result<CheckedLaunch> check_launch(const Manifest& manifest, const KernelEntry& 
                                    const LaunchValues& values) {
   // Without a state between launches there is nothing for a gradient to arrive through.
   const auto start = values.sizes.find("start");
-  if (entry.op == "backward" && start != values.sizes.end() && start->second != 0) {
+  if (entry.op == "backward" && !takes(entry, "start") && start != values.sizes.end() && start->second != 0) {
     return Error{"a backward kernel takes the whole sequence at once: start must be 0"};
   }
   const Sizes sizes(manifest, values);

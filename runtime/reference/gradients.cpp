@@ -29,7 +29,7 @@ std::vector<double> absolute(std::vector<double> values) {
 class RowsBackward {
  public:
   RowsBackward(const HeadInputs& inputs, const Rows& rows, const std::vector<double>& dy,
-               bool magnitudes)
+               bool magnitudes, const HeadState* state)
       : inputs_(inputs), rows_(rows), magnitudes_(magnitudes) {
     const std::int64_t n = inputs.tokens;
     x_ = matrix_of(sized(inputs.x), n, inputs.head_dim);
@@ -39,8 +39,9 @@ class RowsBackward {
     if (softmax()) {
       q_ = matrix_of(sized(inputs.q), n, inputs.query_dim);
       k_ = matrix_of(sized(inputs.k), n, inputs.query_dim);
-      dq_ = dk_ = Matrix::Zero(n, inputs.query_dim);
+      dq_ = dk_ = dk_b_ = Matrix::Zero(n, inputs.query_dim);
     }
+    if (state != nullptr) begin_with(*state);
     gradients_.dcoef_a.resize(inputs.coef_a.size());
     gradients_.dcoef_b.resize(inputs.coef_b.size());
   }
@@ -48,10 +49,15 @@ class RowsBackward {
   HeadGradients run() {
     // Rows above i are done, so lambda_i = dy_i + sum over i' > i of B[i', i] lambda_i' is
     // complete.
-    for (std::int64_t i = inputs_.tokens; i >= 1; --i) row(i);
+    for (std::int64_t i = inputs_.tokens; i > start_; --i) row(i);
+    if (softmax()) {
+      dk_.bottomRows(inputs_.tokens - start_) += dk_b_.bottomRows(inputs_.tokens - start_);
+    }
     gradients_.dx = values_of(dx_);
     gradients_.dq = values_of(dq_);
     gradients_.dk = values_of(dk_);
+    gradients_.dy = values_of(lambda_);
+    gradients_.dk_b = values_of(dk_b_);
     return std::move(gradients_);
   }
 
@@ -59,6 +65,15 @@ class RowsBackward {
   bool softmax() const { return inputs_.weights == WeightMode::kSoftmax; }
   std::vector<double> sized(const std::vector<double>& values) const {
     return magnitudes_ ? absolute(values) : values;
+  }
+  void begin_with(const HeadState& state) {
+    const std::int64_t n = inputs_.tokens;
+    start_ = state.start;
+    lambda_ += matrix_of(sized(state.dy), n, inputs_.head_dim);
+    dx_ = matrix_of(sized(state.dx), n, inputs_.head_dim);
+    if (!softmax()) return;
+    dk_ = matrix_of(sized(state.dk), n, inputs_.query_dim);
+    dk_b_ = matrix_of(sized(state.dk_b), n, inputs_.query_dim);
   }
   RowCoefficients coefficients(std::int64_t i) const {
     RowCoefficients row = row_coefficients(inputs_, rows_, i);
@@ -105,24 +120,25 @@ class RowsBackward {
     for (std::size_t e = 0; e < db.size(); ++e) mean += row.b[e] * db[e];
     if (magnitudes_) mean = -mean;
     const auto through_logits = [&](const RowTable& table, const std::vector<double>& p,
-                                    const std::vector<double>& dp) {
+                                    const std::vector<double>& dp, Matrix& dk) {
       std::size_t e = 0;
       for_each_position(table, i, [&](std::int64_t j) {
         const double ds = inputs_.scale * p[e] * (dp[e] - mean);
         dq_.row(i - 1) += ds * k_.row(j - 1);
-        dk_.row(j - 1) += ds * q_.row(i - 1);
+        dk.row(j - 1) += ds * q_.row(i - 1);
         ++e;
       });
     };
-    through_logits(rows_.a, row.a, da);
-    through_logits(rows_.b, row.b, db);
+    through_logits(rows_.a, row.a, da, dk_);
+    through_logits(rows_.b, row.b, db, dk_b_);
   }
 
   const HeadInputs& inputs_;
   const Rows& rows_;
   bool magnitudes_;
   Matrix x_, y_, q_, k_;
-  Matrix lambda_, dx_, dq_, dk_;
+  Matrix lambda_, dx_, dq_, dk_, dk_b_;  // dk_b_: of keys that B reads
+  std::int64_t start_ = 0;
   HeadGradients gradients_;
 };
 
@@ -161,14 +177,19 @@ HeadGradients linear_gradients(const HeadInputs& inputs, const std::vector<doubl
 }  // namespace
 
 HeadGradients reference_gradients(const HeadInputs& inputs, const Rows& rows,
-                                  const std::vector<double>& dy) {
-  if (inputs.weights == WeightMode::kLinear) return linear_gradients(inputs, dy);
-  return RowsBackward(inputs, rows, dy, false).run();
+                                  const std::vector<double>& dy, const HeadState* state) {
+  if (inputs.weights == WeightMode::kLinear) {
+    assert_that(state == nullptr, "gradients of matrix states are not passed on");
+    return linear_gradients(inputs, dy);
+  }
+  return RowsBackward(inputs, rows, dy, false, state).run();
 }
 
 HeadGradients gradient_magnitudes(const HeadInputs& inputs, const Rows& rows,
-                                  const std::vector<double>& dy) {
-  if (inputs.weights != WeightMode::kLinear) return RowsBackward(inputs, rows, dy, true).run();
+                                  const std::vector<double>& dy, const HeadState* state) {
+  if (inputs.weights != WeightMode::kLinear) {
+    return RowsBackward(inputs, rows, dy, true, state).run();
+  }
   HeadInputs positive = inputs;
   for (std::vector<double>* values : {&positive.q, &positive.k, &positive.x, &positive.gate}) {
     *values = absolute(std::move(*values));

@@ -35,7 +35,7 @@ Result<WeightMode> parse_weight_mode(std::string_view name) {
 
 Result<std::int64_t> Sizes::extent(std::string_view name) const {
   if (name == "batch") return batch;
-  if (name == "tokens") return tokens;
+  if (name == "tokens" || name == "new_tokens") return tokens;
   if (name == "heads") return heads;
   if (name == "head_dim") return head_dim;
   if (name == "state_dim") return state_dim;

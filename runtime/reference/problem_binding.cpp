@@ -34,6 +34,7 @@ std::optional<HostBuffer> backward_buffer(const std::string& name, const Problem
 
 std::optional<HostBuffer> buffer_for(const std::string& name, const Problem& problem,
                                      const Sizes& sizes, const HostBuffers& state) {
+  if (const auto whole = state.find(name); whole != state.end()) return whole->second;
   if (const auto input = problem.inputs.find(name); input != problem.inputs.end()) {
     return slice_tokens(input->second, sizes.start, sizes.tokens);
   }
@@ -80,8 +81,9 @@ Result<HostBuffers> bind_buffers(const KernelEntry& entry, const Problem& proble
     if (shape != buffer->shape()) {
       return Error{fmt::format("buffer '{}' is declared with another shape", name)};
     }
-    // Nothing came before the first token: the initial state is a null pointer.
-    if (sizes.start == 0 && name.rfind("initial_", 0) == 0) continue;
+    // Nothing came before the first token: the initial state is a null pointer, and its gradient.
+    const bool initial = name.rfind("initial_", 0) == 0 || name.rfind("dinitial_", 0) == 0;
+    if (sizes.start == 0 && initial) continue;
     buffers.emplace(name, *std::move(buffer));
   }
   const char* output = entry.op == "backward" ? "dx" : "y";
@@ -119,7 +121,9 @@ DefinitionWork definition_work(const Problem& problem, const Rows& rows, const S
 
 DefinitionWork backward_work(const Problem& problem, const Rows& rows, const Sizes& sizes) {
   std::int64_t entries = 0;
-  for (std::int64_t i = 1; i <= sizes.tokens; ++i) entries += rows.a.size(i) + rows.b.size(i);
+  for (std::int64_t i = sizes.start + 1; i <= sizes.start + sizes.tokens; ++i) {
+    entries += rows.a.size(i) + rows.b.size(i);
+  }
   const auto s = static_cast<std::int64_t>(size_of(problem.dtype));
   const std::int64_t d = sizes.head_dim;
   const std::int64_t n = sizes.tokens;

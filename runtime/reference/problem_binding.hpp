@@ -9,7 +9,8 @@ namespace heddle {
 
 // One buffer per buffer argument of `entry`, by name, for tokens (start, start + tokens] of the
 // problem: slices of the inputs, a poisoned y, for backward poisoned gradients and scratch, and
-// copies of `state` (as make_state names it) under initial_ and cache_, poisoned ones under final_.
+// copies of `state` (as make_state names it) under initial_ and cache_, poisoned ones under final_,
+// or what `state` has under the whole name.
 // With start = 0 the initial state is left out: a kernel gets null there. Fails where the manifest
 // asks for something else.
 Result<HostBuffers> bind_buffers(const KernelEntry& entry, const Problem& problem,

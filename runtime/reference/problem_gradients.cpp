@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <optional>
 #include <thread>
 
 #include "runtime/reference/by_channel.hpp"
+#include "runtime/reference/gradient_state.hpp"
 #include "runtime/reference/reference.hpp"
 
 namespace heddle {
@@ -31,6 +33,8 @@ constexpr NamedGradient kGradients[] = {
     {"dk", &HeadGradients::dk},           {"dcoef_a", &HeadGradients::dcoef_a},
     {"dcoef_b", &HeadGradients::dcoef_b}, {"dgate", &HeadGradients::dgate}};
 
+constexpr NamedGradient kOfState[] = {{"dy", &HeadGradients::dy}, {"dk_b", &HeadGradients::dk_b}};
+
 // Into [batch, tokens, heads, ...] from one head's [tokens, ...].
 void place(const Sizes& s, std::int64_t b, std::int64_t h, const std::vector<double>& head,
            std::vector<double>& all) {
@@ -41,15 +45,13 @@ void place(const Sizes& s, std::int64_t b, std::int64_t h, const std::vector<dou
   }
 }
 
-}  // namespace
-
-GradientProblem solve_gradients(const ProblemOptions& options, const Rows& rows, int threads) {
-  GradientProblem solved;
-  Problem& problem = solved.problem;
-  problem = make_problem(options, rows);
+// A problem, its y as a forward pass stores it and a dy, and `output`, y unrounded.
+Problem posed(const ProblemOptions& options, const Rows& rows, int threads,
+              std::vector<double>& output) {
+  Problem problem = make_problem(options, rows);
   const Sizes& s = problem.sizes;
   const std::vector<std::int64_t> shape = {s.batch, s.tokens, s.heads, s.head_dim};
-  const std::vector<double> output = reference_output(problem, rows, threads).y;
+  output = reference_output(problem, rows, threads).y;
   HostBuffer y(problem.dtype, shape);
   HostBuffer dy(problem.dtype, shape);
   RandomSource random(options.seed + 7777);
@@ -57,12 +59,32 @@ GradientProblem solve_gradients(const ProblemOptions& options, const Rows& rows,
     y.set(e, output[static_cast<std::size_t>(e)]);
     dy.set(e, random.normal());
   }
+  problem.inputs.insert_or_assign("y", std::move(y));
+  problem.inputs.insert_or_assign("dy", std::move(dy));
+  return problem;
+}
+
+// Fills in what is expected of the gradients of all tokens; with a state, that of tokens before
+// its start means what HeadGradients says, and `dy` and `dk_b` are there, too.
+void expect_gradients(GradientProblem& solved, const Rows& rows, int threads,
+                      const GradientState* state) {
+  const Problem& problem = solved.problem;
+  const Sizes& s = problem.sizes;
+  const HostBuffer& dy = problem.inputs.at("dy");
   for (const NamedGradient& gradient : kGradients) {
     const auto input = problem.inputs.find(std::string(gradient.name).substr(1));
     if (input == problem.inputs.end()) continue;
     const auto count = static_cast<std::size_t>(input->second.count());
     solved.expected[gradient.name].resize(count);
     solved.magnitude[gradient.name].resize(count);
+  }
+  if (state != nullptr) {
+    for (const NamedGradient& gradient : kOfState) {
+      if (gradient.member == &HeadGradients::dk_b && !state->keyed()) continue;
+      const auto count = static_cast<std::size_t>(dy.count());
+      solved.expected[gradient.name].resize(count);
+      solved.magnitude[gradient.name].resize(count);
+    }
   }
 
   // Of heads that are solved one by one.
@@ -77,16 +99,24 @@ GradientProblem solve_gradients(const ProblemOptions& options, const Rows& rows,
       std::vector<double> head_dy;
       for (std::int64_t t = 0; t < each.tokens; ++t) {
         const std::int64_t from = ((b * each.tokens + t) * each.heads + h) * each.head_dim;
-        for (std::int64_t c = 0; c < each.head_dim; ++c) head_dy.push_back(dy.get(from + c));
+        const bool before = state != nullptr && t < state->start;
+        for (std::int64_t c = 0; c < each.head_dim; ++c) {
+          head_dy.push_back(before ? 0.0 : dy.get(from + c));
+        }
       }
-      const HeadGradients gradients = reference_gradients(inputs, rows, head_dy);
-      const HeadGradients magnitudes = gradient_magnitudes(inputs, rows, head_dy);
-      for (const NamedGradient& gradient : kGradients) {
+      std::optional<HeadState> own;
+      if (state != nullptr) own = state->of_head(each, b, h);
+      const HeadState* const handed = own ? &*own : nullptr;
+      const HeadGradients gradients = reference_gradients(inputs, rows, head_dy, handed);
+      const HeadGradients magnitudes = gradient_magnitudes(inputs, rows, head_dy, handed);
+      const auto keep = [&](const NamedGradient& gradient) {
         const auto found = solved.expected.find(gradient.name);
-        if (found == solved.expected.end()) continue;
+        if (found == solved.expected.end()) return;
         place(each, b, h, gradients.*gradient.member, found->second);
         place(each, b, h, magnitudes.*gradient.member, solved.magnitude.at(gradient.name));
-      }
+      };
+      for (const NamedGradient& gradient : kGradients) keep(gradient);
+      for (const NamedGradient& gradient : kOfState) keep(gradient);
     }
   };
   std::vector<std::thread> helpers;
@@ -101,8 +131,33 @@ GradientProblem solve_gradients(const ProblemOptions& options, const Rows& rows,
       }
     }
   }
-  problem.inputs.insert_or_assign("y", std::move(y));
-  problem.inputs.insert_or_assign("dy", std::move(dy));
+}
+
+}  // namespace
+
+GradientProblem solve_gradients(const ProblemOptions& options, const Rows& rows, int threads) {
+  GradientProblem solved;
+  std::vector<double> output;
+  solved.problem = posed(options, rows, threads, output);
+  solved.launch = solved.problem.sizes;
+  expect_gradients(solved, rows, threads, nullptr);
+  return solved;
+}
+
+Result<GradientProblem> solve_gradients(const ProblemOptions& options, const Rows& rows,
+                                        const StateLayouts& layouts) {
+  GradientProblem solved;
+  std::vector<double> output;
+  solved.problem = posed(options, rows, 1, output);
+  const Result<GradientState> state =
+      GradientState::draw(solved.problem, rows, output, layouts, options.seed + 5555);
+  if (!state) return state.error();
+  expect_gradients(solved, rows, 1, &*state);
+  solved.launch = state->launch;
+  solved.state = state->buffers;
+  for (auto* gradients : {&solved.expected, &solved.magnitude}) {
+    hand_back(state->sides, state->all, state->start, *gradients);
+  }
   return solved;
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "patterns/result.hpp"
 #include "runtime/reference/compare.hpp"
 #include "runtime/reference/problem.hpp"
 
@@ -18,8 +19,23 @@ struct GradientProblem {
   // By name ("dx", "dcoef_a", ...), in the layout of what they are gradients of.
   std::map<std::string, std::vector<double>> expected;
   std::map<std::string, std::vector<double>> magnitude;  // as gradient_magnitudes says
+  // Of the launch: `problem` has all tokens, and where a launch goes on from a state, it has those
+  // behind `start`. `state` then has its buffers by their whole names, dinitial_* yet to be written.
+  Sizes launch;
+  HostBuffers state;
 };
 GradientProblem solve_gradients(const ProblemOptions& options, const Rows& rows, int threads = 1);
+
+// Tokens start + 1 .. options.sizes.tokens between two states, of which the final one has a normal
+// gradient; with `spare` slots more than are needed. Fails where a layout cannot say how many.
+struct StateLayouts {
+  const CacheLayout& cache_a;
+  const CacheLayout& cache_b;
+  std::int64_t start = 0;
+  std::int64_t spare = 0;
+};
+Result<GradientProblem> solve_gradients(const ProblemOptions& options, const Rows& rows,
+                                        const StateLayouts& layouts);
 
 // How far a stored gradient is from the oracle's. The relative error is taken over the whole array:
 // ||g - ref|| / ||ref||, where a ||ref|| that cancellation has made smaller than a twentieth of the

@@ -59,14 +59,24 @@ std::vector<double> reference_state(const Problem& problem, std::int64_t tokens)
 // dk_i = G_i x_i, dx_i = G_i^T k_i, dgate_i = <G_i, state_(i-1)>.
 struct HeadGradients {
   std::vector<double> dx, dq, dk;        // dq and dk for softmax and linear
+  // Of tokens that were there before: what is named dx and dk by their inputs, as A reads them, and
+  // these by their outputs and by their keys as B reads them.
+  std::vector<double> dy, dk_b;
   std::vector<double> dcoef_a, dcoef_b;  // for given, as the coefficients; 0 beyond a row's end
   std::vector<double> dgate;             // for linear
 };
+// A state in between: the first `start` tokens are numbers that are given, inputs and outputs
+// alike, and whatever is kept of a token after the last one has a gradient of its own, by its input,
+// its output, and its key as A and as B keep it, [tokens, head_dim] each. `dy` is 0 up to `start`.
+struct HeadState {
+  std::int64_t start = 0;
+  std::vector<double> dx, dy, dk, dk_b;
+};
 HeadGradients reference_gradients(const HeadInputs& inputs, const Rows& rows,
-                                  const std::vector<double>& dy);
+                                  const std::vector<double>& dy, const HeadState* state = nullptr);
 // What the gradients would be if nothing cancelled: every product and every difference on the way
 // by its absolute value, the weights as they are. Rounding errors are of this size times 2^-24.
 HeadGradients gradient_magnitudes(const HeadInputs& inputs, const Rows& rows,
-                                  const std::vector<double>& dy);
+                                  const std::vector<double>& dy, const HeadState* state = nullptr);
 
 }  // namespace heddle

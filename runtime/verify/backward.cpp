@@ -19,13 +19,16 @@ const std::vector<ThreadOrder> kTwoOrders = {ThreadOrder::kReverse, ThreadOrder:
 const std::vector<ThreadOrder> kOneOrder = {ThreadOrder::kShuffled};
 constexpr std::int64_t kOrdersMatter = 100;  // as in plan.cpp, for dearer launches
 constexpr std::int64_t kTypical = 63;
+constexpr std::int64_t kManySlots = 70;  // as in plan.cpp
 
 struct Scenario {
-  std::int64_t tokens = 1;
+  std::int64_t tokens = 1;  // of the sequence, and of them before the launch
+  std::int64_t start = 0;
   std::int64_t batch = 1;
   std::int64_t heads = 1;
   Fill fill = Fill::kNormal;
   float gamma = 0.5F;
+  std::int64_t spare = 0;  // slots more than needed
 };
 
 // What one launch works on: a problem, or with varlen one for each sequence that has tokens.
@@ -50,7 +53,13 @@ class BackwardCheck {
     const bool alone = context_.manifest.target == "cpu" && scenario.batch * scenario.heads == 1;
     const std::vector<ThreadOrder> orders = afford(work_of(scenario), alone ? kOneOrder : wanted);
     if (orders.empty()) return false;
-    const Work work = prepare(scenario);
+    const Result<Work> prepared = prepare(scenario);
+    if (!prepared) {
+      ledger_.failed(Duty::kState, scenario.tokens,
+                     {"cache_layout", prepared.error().message, "manifest"});
+      return false;
+    }
+    const Work& work = *prepared;
     std::optional<Results> first;
     for (const ThreadOrder order : orders) {
       std::optional<Results> result = launch(scenario, work, order, first ? nullptr : profile);
@@ -87,7 +96,7 @@ class BackwardCheck {
   // Memory accesses: eight per entry and channel, and what every token costs whatever its row.
   std::int64_t work_of(const Scenario& scenario) const {
     std::int64_t entries = 0;
-    for (std::int64_t i = 1; i <= scenario.tokens; ++i) {
+    for (std::int64_t i = scenario.start + 1; i <= scenario.tokens; ++i) {
       entries += context_.rows.a.size(i) + context_.rows.b.size(i);
     }
     const std::int64_t d = context_.manifest.head_dim;
@@ -118,14 +127,25 @@ class BackwardCheck {
   }
 
   std::string describe(const Scenario& scenario) const {
-    return fmt::format("{}: {} tokens, batch {}, heads {}, gamma {}, {} inputs", kernel_.entry().op,
-                       scenario.tokens, scenario.batch, scenario.heads, scenario.gamma,
-                       name_of(scenario.fill));
+    const std::string after = scenario.start > 0 ? fmt::format(" after {}", scenario.start) : "";
+    return fmt::format("{}: {} tokens{}, batch {}, heads {}, gamma {}, {} inputs",
+                       kernel_.entry().op, scenario.tokens - scenario.start, after, scenario.batch,
+                       scenario.heads, scenario.gamma, name_of(scenario.fill));
   }
 
-  Work prepare(const Scenario& scenario) {
+  Result<Work> prepare(const Scenario& scenario) {
     ProblemOptions options = options_of(scenario);
     Work work;
+    if (takes_state(kernel_.entry())) {
+      Result<GradientProblem> solved = solve_gradients(
+          options, context_.rows,
+          StateLayouts{context_.manifest.cache_a, context_.manifest.cache_b, scenario.start,
+                       scenario.spare});
+      if (!solved) return solved.error();
+      work.sizes = solved->launch;
+      work.problems.push_back(*std::move(solved));
+      return work;
+    }
     if (!context_.manifest.varlen) {
       work.problems.push_back(solve_gradients(options, context_.rows));
       work.sizes = work.problems.front().problem.sizes;
@@ -147,7 +167,8 @@ class BackwardCheck {
   Result<HostBuffers> bind(const Work& work, Results& parts) const {
     const KernelEntry& entry = kernel_.entry();
     if (!context_.manifest.varlen) {
-      return bind_buffers(entry, work.problems.front().problem, work.sizes, {});
+      const GradientProblem& solved = work.problems.front();
+      return bind_buffers(entry, solved.problem, work.sizes, solved.state);
     }
     parts.clear();
     for (const GradientProblem& solved : work.problems) {
@@ -207,7 +228,7 @@ class BackwardCheck {
     profile = {.symbol = kernel_.entry().symbol,
                .op = kernel_.entry().op,
                .tokens = work.sizes.tokens,
-               .start = 0,
+               .start = work.sizes.start,
                .batch = work.sizes.batch,
                .heads = work.sizes.heads,
                .global_bytes_read = counters.global_bytes_read,
@@ -222,7 +243,7 @@ class BackwardCheck {
     }
     for (const GradientProblem& solved : work.problems) {
       const DefinitionWork least =
-          backward_work(solved.problem, context_.rows, solved.problem.sizes);
+          backward_work(solved.problem, context_.rows, solved.launch);
       profile.minimum_bytes += least.bytes;
       profile.definition_flops += least.flops;
     }
@@ -241,7 +262,9 @@ class BackwardCheck {
 
   void check_values(const Scenario& scenario, const GradientProblem& solved,
                     const HostBuffers& buffers) {
-    const Duty duty = scenario.fill == Fill::kNormal ? Duty::kValues : Duty::kExtremes;
+    const Duty duty = scenario.fill != Fill::kNormal ? Duty::kExtremes
+                      : scenario.start > 0           ? Duty::kContinues
+                                                     : Duty::kValues;
     const Tolerance tolerance =
         gradient_tolerance(solved.problem.dtype, solved.problem.largest_logit);
     int gradients = 0;
@@ -264,6 +287,7 @@ class BackwardCheck {
                       kernel_.entry().op});
     }
     ledger_.passed(duty, scenario.tokens);
+    if (duty == Duty::kContinues) ledger_.passed(Duty::kValues, scenario.tokens);
   }
   int empty_sides() const {
     if (!has_coefficients(context_.weights)) return 0;
@@ -279,18 +303,31 @@ class BackwardCheck {
 
 }  // namespace
 
+bool takes_state(const KernelEntry& entry) {
+  return std::any_of(entry.arguments.begin(), entry.arguments.end(),
+                     [](const Argument& argument) { return argument.name == "start"; });
+}
+
 void check_backward(const VerifyContext& context, const KernelUnderTest& backward, Ledger& ledger,
                     std::vector<KernelProfile>& profiles) {
   // Sums are written more than once; that all gradients are there is part of their values.
-  for (const Duty duty : {Duty::kOutputs, Duty::kContinues, Duty::kState}) {
-    ledger.not_applicable(duty);
-  }
+  for (const Duty duty : {Duty::kOutputs, Duty::kState}) ledger.not_applicable(duty);
+  if (!takes_state(backward.entry())) ledger.not_applicable(Duty::kContinues);
   BackwardCheck check(context, backward, ledger);
   // Every obligation is met once before the budget goes into lengths.
   for (const std::int64_t n : context.options.sizes) {
     if (n <= 2) check.run({.tokens = n, .batch = 2, .heads = 3}, kAllOrders);
   }
   check.run({.tokens = 21, .batch = 2, .heads = 3}, kAllOrders);
+  if (takes_state(backward.entry())) {
+    // One token, one before it, and states on both sides with slots to spare.
+    check.run({.tokens = 2, .start = 1, .batch = 2, .heads = 2}, kAllOrders);
+    check.run({.tokens = 50, .start = 37, .batch = 2, .heads = 3, .spare = 2}, kAllOrders);
+    check.run({.tokens = 64, .start = 63, .heads = 2}, kTwoOrders);
+    check.run({.tokens = 41, .start = 38, .spare = kManySlots}, kOneOrder);
+    check.run({.tokens = 90, .start = 21, .gamma = 0.8F}, kOneOrder);
+    check.run({.tokens = 38, .start = 37, .batch = 2, .fill = Fill::kOneHuge}, kOneOrder);
+  }
   if (context.manifest.varlen) {
     check.run({.tokens = 100, .batch = 4}, kTwoOrders);
     check.run({.tokens = 40, .batch = 5, .heads = 2}, kOneOrder);
@@ -327,10 +364,14 @@ void check_backward(const VerifyContext& context, const KernelUnderTest& backwar
 
 std::string smallest_backward_failure(const VerifyContext& context,
                                       const KernelUnderTest& backward) {
+  const bool state = takes_state(backward.entry());
   return smallest_launch("backward", [&](std::int64_t n, std::int64_t batch, std::int64_t heads) {
     Ledger ledger("backward");
     BackwardCheck check(context, backward, ledger);
     check.run({.tokens = n, .batch = batch, .heads = heads}, kAllOrders);
+    if (state && n > 1) {
+      check.run({.tokens = n, .start = n / 2, .batch = batch, .heads = heads}, kAllOrders);
+    }
     return ledger.rejected();
   });
 }

@@ -9,6 +9,9 @@
 
 namespace heddle {
 
+// Whether it goes on from a state, and takes and gives gradients of states.
+bool takes_state(const KernelEntry& entry);
+
 void check_backward(const VerifyContext& context, const KernelUnderTest& backward, Ledger& ledger,
                     std::vector<KernelProfile>& profiles);
 // As smallest_failure of plan.hpp.

@@ -7,6 +7,8 @@
 #include <random>
 
 #include "runtime/verify/algebraic.hpp"
+#include "runtime/verify/backward.hpp"
+#include "runtime/verify/field_gradient_state.hpp"
 #include "runtime/verify/field_gradients.hpp"
 #include "runtime/verify/varlen.hpp"
 
@@ -14,9 +16,11 @@ namespace heddle {
 namespace {
 
 struct Scenario {
-  std::int64_t tokens = 1;
+  std::int64_t tokens = 1;  // of the sequence, and of them before the launch
+  std::int64_t start = 0;
   std::int64_t batch = 1;
   std::int64_t heads = 1;
+  std::int64_t spare = 0;
 };
 
 // A problem with its y, a random dy, and the gradients.
@@ -24,6 +28,7 @@ struct SolvedGradients {
   FieldProblem problem;
   std::vector<FieldElement> y, dy;
   FieldGradients expected;
+  FieldBuffers state;  // of a launch that goes on from one, by whole names
 };
 
 Sizes sizes_of(const VerifyContext& context, const Scenario& scenario) {
@@ -56,6 +61,45 @@ SolvedGradients solve(const VerifyContext& context, const Sizes& sizes, std::uin
   return solved;
 }
 
+// Tokens [start, tokens) of what is there for all of them.
+template <typename T>
+void keep_launched(const Sizes& all, std::int64_t start, std::vector<T>& numbers) {
+  const auto row = static_cast<std::int64_t>(numbers.size()) / (all.batch * all.tokens);
+  std::vector<T> kept;
+  for (std::int64_t b = 0; b < all.batch; ++b) {
+    const auto first = numbers.begin() + b * all.tokens * row;
+    kept.insert(kept.end(), first + start * row, first + all.tokens * row);
+  }
+  numbers = std::move(kept);
+}
+
+// What a launch between two states works on: its own tokens.
+Result<SolvedGradients> solve_between(const VerifyContext& context, const Sizes& sizes,
+                                      const Scenario& scenario, std::uint64_t seed) {
+  SolvedGradients solved;
+  solved.problem = make_field_problem(context.weights, sizes, context.rows, seed);
+  const Sizes all = solved.problem.sizes;
+  const std::vector<std::uint64_t> y = field_output(solved.problem, context.rows);
+  std::mt19937_64 random(seed + 7777);
+  std::vector<std::uint64_t> dy;
+  for (const std::uint64_t value : y) {
+    dy.push_back(random() % kFieldP);
+    solved.y.push_back({value, kFieldPoison.exponent});
+    solved.dy.push_back({dy.back(), kFieldPoison.exponent});
+  }
+  Result<FieldGradientState> state =
+      FieldGradientState::draw(context.manifest, context.rows, solved.problem, y, scenario.start,
+                               scenario.spare, seed + 5555);
+  if (!state) return state.error();
+  solved.expected = field_gradients(solved.problem, context.rows, y, dy, state->state);
+  hand_back(state->sides, all, scenario.start, solved.expected);
+  solved.state = std::move(state->buffers);
+  solved.problem.sizes = state->launch;
+  for (auto& [name, numbers] : solved.problem.inputs) keep_launched(all, scenario.start, numbers);
+  for (auto* numbers : {&solved.y, &solved.dy}) keep_launched(all, scenario.start, *numbers);
+  return solved;
+}
+
 Result<FieldBuffers> bind(const KernelEntry& entry, const SolvedGradients& solved) {
   FieldBuffers buffers;
   for (const Argument& argument : entry.arguments) {
@@ -70,7 +114,9 @@ Result<FieldBuffers> bind(const KernelEntry& entry, const SolvedGradients& solve
     const auto size = static_cast<std::size_t>(count);
     const bool output = solved.expected.count(name) > 0 || name.rfind("scratch_", 0) == 0;
     FieldBuffer buffer;
-    if (const auto input = solved.problem.inputs.find(name); input != solved.problem.inputs.end()) {
+    if (const auto state = solved.state.find(name); state != solved.state.end()) {
+      buffer = state->second;
+    } else if (const auto input = solved.problem.inputs.find(name); input != solved.problem.inputs.end()) {
       buffer.numbers = input->second;
     } else if (name == "y" || name == "dy") {
       buffer.numbers = name == "y" ? solved.y : solved.dy;
@@ -78,10 +124,12 @@ Result<FieldBuffers> bind(const KernelEntry& entry, const SolvedGradients& solve
       buffer.numbers.resize(size, kFieldPoison);
     }
     const auto expected = solved.expected.find(name);
-    if (buffer.numbers.size() != size ||
+    if (buffer.count() != size ||
         (expected != solved.expected.end() && expected->second.size() != size)) {
       return Error{fmt::format("buffer '{}' is unknown, or declared with another shape", name)};
     }
+    const bool initial = name.rfind("initial_", 0) == 0 || name.rfind("dinitial_", 0) == 0;
+    if (initial && solved.problem.sizes.start == 0) continue;  // a null pointer
     buffers.emplace(name, std::move(buffer));
   }
   return buffers;
@@ -95,10 +143,17 @@ struct Work {
 };
 using Results = std::vector<FieldBuffers>;  // of each problem
 
-Work prepare(const VerifyContext& context, const KernelEntry& entry, const Scenario& scenario,
-             std::uint64_t seed) {
+Result<Work> prepare(const VerifyContext& context, const KernelEntry& entry,
+                     const Scenario& scenario, std::uint64_t seed) {
   Work work;
   Sizes sizes = sizes_of(context, scenario);
+  if (takes_state(entry)) {
+    Result<SolvedGradients> solved = solve_between(context, sizes, scenario, seed);
+    if (!solved) return solved.error();
+    work.sizes = solved->problem.sizes;
+    work.problems.push_back(*std::move(solved));
+    return work;
+  }
   if (!context.manifest.varlen) {
     work.problems.push_back(solve(context, sizes, seed));
     work.sizes = work.problems.front().problem.sizes;
@@ -165,9 +220,14 @@ class BackwardAlgebra {
     const int orders = 2 * work <= budget_ ? 2 : 1;
     if (orders * work > budget_) return ledger_.skipped(scenario.tokens);
     budget_ -= orders * work;
-    const Work prepared =
+    const Result<Work> made =
         prepare(context_, kernel_.entry(), scenario,
                 context_.options.seed + 7919 * static_cast<std::uint64_t>(++problems_));
+    if (!made) {
+      return ledger_.failed(Duty::kFieldRuns, scenario.tokens,
+                            {"cache_layout", made.error().message, "manifest"});
+    }
+    const Work& prepared = *made;
     longest_ = std::max(longest_, scenario.tokens);
     const std::optional<Results> first = launch(scenario, prepared, 0);
     if (!first) return;
@@ -208,7 +268,7 @@ class BackwardAlgebra {
   // As for the emulated layer: eight accesses per entry and channel, and what every token costs.
   std::int64_t work_of(const Scenario& scenario) const {
     std::int64_t entries = 0;
-    for (std::int64_t i = 1; i <= scenario.tokens; ++i) {
+    for (std::int64_t i = scenario.start + 1; i <= scenario.tokens; ++i) {
       entries += context_.rows.a.size(i) + context_.rows.b.size(i);
     }
     const std::int64_t d = context_.manifest.head_dim;
@@ -217,8 +277,9 @@ class BackwardAlgebra {
     return scenario.batch * scenario.heads * (8 * d * entries + per_token * scenario.tokens);
   }
   std::string describe(const Scenario& scenario) const {
-    return fmt::format("{}: {} tokens, batch {}, heads {}", kernel_.entry().op, scenario.tokens,
-                       scenario.batch, scenario.heads);
+    const std::string after = scenario.start > 0 ? fmt::format(" after {}", scenario.start) : "";
+    return fmt::format("{}: {} tokens{}, batch {}, heads {}", kernel_.entry().op,
+                       scenario.tokens - scenario.start, after, scenario.batch, scenario.heads);
   }
 
   std::optional<Results> launch(const Scenario& scenario, const Work& work, unsigned order) {
@@ -265,6 +326,9 @@ class BackwardAlgebra {
 
   void check_values(const Scenario& scenario, const SolvedGradients& solved,
                     const FieldBuffers& buffers) {
+    const auto wrong = [](std::uint64_t value) {
+      return value < kFieldP ? "is another number than the definition's" : "comes from no input";
+    };
     const auto reject = [&](const std::string& what) {
       ledger_.failed(Duty::kIdentity, scenario.tokens,
                      {"wrong_identity", what, describe(scenario)});
@@ -281,14 +345,16 @@ class BackwardAlgebra {
       for (std::size_t e = 0; e < expected.size(); ++e) {
         if (numbers[e].value == expected[e]) continue;
         const Sizes& s = solved.problem.sizes;
+        if (name.rfind("dinitial_", 0) == 0) {
+          reject(fmt::format("element {} of {} {}", e, name, wrong(numbers[e].value)));
+          break;
+        }
         const std::size_t width =
             expected.size() / static_cast<std::size_t>(s.batch * s.tokens * s.heads);
         const auto row = static_cast<std::int64_t>(e / width);
         reject(fmt::format("{} of token {}, batch {}, head {}, element {} {}", name,
                            row / s.heads % s.tokens + 1, row / (s.heads * s.tokens), row % s.heads,
-                           e % width,
-                           numbers[e].value < kFieldP ? "is another number than the definition's"
-                                                      : "comes from no input"));
+                           e % width, wrong(numbers[e].value)));
         break;
       }
     }
@@ -318,20 +384,36 @@ void check_backward_algebra(const VerifyContext& context, const KernelUnderTest&
     check.run(scenario);
   }
   if (context.manifest.varlen) check.run({.tokens = 50, .batch = 4, .heads = 2});
+  if (!takes_state(backward.entry())) return;
+  for (const Scenario& scenario : std::initializer_list<Scenario>{
+           {.tokens = 2, .start = 1, .batch = 2, .heads = 2},
+           {.tokens = 20, .start = 9, .batch = 2, .heads = 2, .spare = 1},
+           {.tokens = 38, .start = 36, .spare = 70},
+           {.tokens = 70, .start = 33, .heads = 2}}) {
+    check.run(scenario);
+  }
 }
 
 bool fails_backward_algebra(const VerifyContext& context, const KernelUnderTest& backward,
                             std::int64_t tokens, std::int64_t batch, std::int64_t heads) {
   Ledger ledger("backward", Layer::kAlgebraic);
-  BackwardAlgebra(context, backward, ledger).run({tokens, batch, heads});
+  const std::int64_t start = takes_state(backward.entry()) ? tokens / 2 : 0;
+  BackwardAlgebra check(context, backward, ledger);
+  check.run({.tokens = tokens, .batch = batch, .heads = heads});
+  if (start > 0) check.run({.tokens = tokens, .start = start, .batch = batch, .heads = heads});
   return ledger.rejected();
 }
 
 void count_backward_operations(const VerifyContext& context, const KernelUnderTest& backward,
                                KernelProfile& profile) {
   Ledger nobody(backward.entry().op, Layer::kAlgebraic);
-  const Scenario scenario = {profile.tokens, profile.batch, profile.heads};
-  const Work work = prepare(context, backward.entry(), scenario, context.options.seed);
+  const Scenario scenario = {.tokens = profile.start + profile.tokens,
+                             .start = profile.start,
+                             .batch = profile.batch,
+                             .heads = profile.heads};
+  const Result<Work> made = prepare(context, backward.entry(), scenario, context.options.seed);
+  if (!made) return;
+  const Work& work = *made;
   Results parts;
   Result<FieldBuffers> bound = bind(context, backward.entry(), work, parts);
   if (!bound) return;

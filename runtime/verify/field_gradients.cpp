@@ -111,19 +111,39 @@ class Head {
  public:
   Head(const FieldProblem& problem, const Rows& rows, const std::vector<Word>& y,
        const std::vector<Word>& dy, FieldGradients& gradients, std::int64_t batch,
-       std::int64_t head)
+       std::int64_t head, const FieldState* state)
       : problem_(problem), rows_(rows), gradients_(gradients), batch_(batch), head_(head) {
+    if (state != nullptr) start_ = state->start;
     for (std::int64_t t = 0; t < sizes().tokens; ++t) {
       for (std::int64_t c = 0; c < sizes().head_dim; ++c) {
         y_.push_back(y[at(t, c, sizes().head_dim)]);
-        lambda_.push_back(dy[at(t, c, sizes().head_dim)]);
+        const std::size_t place = at(t, c, sizes().head_dim);
+        lambda_.push_back(t < start_ ? 0 : dy[place]);
+        if (state != nullptr) {
+          lambda_.back() = add_p(lambda_.back(), state->handed.at("dy")[place]);
+        }
       }
     }
   }
 
   // Rows above i are done, so lambda_i, the gradient of y_i by all later rows, is complete.
   void mixer() {
-    for (std::int64_t i = sizes().tokens; i >= 1; --i) row(i);
+    for (std::int64_t i = sizes().tokens; i > start_; --i) row(i);
+  }
+  // What mixer() leaves by token besides: the gradient of each output, and of keys that B reads,
+  // which are those of tokens that were not handed over.
+  void leave_state() {
+    std::vector<Word>& dy = gradients_.at("dy");
+    for (std::int64_t t = 0; t < sizes().tokens; ++t) {
+      for (std::int64_t c = 0; c < sizes().head_dim; ++c) {
+        const std::size_t place = at(t, c, sizes().head_dim);
+        dy[place] = lambda_[static_cast<std::size_t>(t * sizes().head_dim + c)];
+        const auto keys = gradients_.find("dk_b");
+        if (t < start_ || keys == gradients_.end()) continue;
+        Word& key = gradients_.at("dk")[place];
+        key = add_p(key, keys->second[place]);
+      }
+    }
   }
 
   void linear() {
@@ -157,9 +177,11 @@ class Head {
   }
   // Elements [first, first + count) of an input of `token`, which has `width` of them.
   std::vector<Tape::Node> part(Tape& tape, const std::string& name, std::int64_t token,
-                               std::int64_t first, std::int64_t count, std::int64_t width) {
+                               std::int64_t first, std::int64_t count, std::int64_t width,
+                               const char* its_gradient = nullptr) {
     const std::vector<FieldElement>& numbers = problem_.inputs.at(name);
-    std::vector<Word>& gradient = gradients_.at("d" + name);
+    std::vector<Word>& gradient =
+        gradients_.at(its_gradient == nullptr ? "d" + name : its_gradient);
     std::vector<Tape::Node> nodes;
     for (std::int64_t c = first; c < first + count; ++c) {
       const std::size_t place = at(token, c, width);
@@ -221,8 +243,11 @@ class Head {
         const std::int64_t j = positions[entry];
         Tape::Node weight = 0;
         if (softmax) {
-          const Tape::Node logit = tape.product(
-              scale, tape.sum_of_products(products(query, vector(tape, "k", j - 1, d))));
+          const bool apart = outputs && gradients_.count("dk_b") > 0;
+          const std::vector<Tape::Node> key =
+              part(tape, "k", j - 1, 0, d, d, apart ? "dk_b" : "dk");
+          const Tape::Node logit =
+              tape.product(scale, tape.sum_of_products(products(query, key)));
           weight = tape.product(outputs ? gamma : share_a, tape.exponential(logit));
           total.emplace_back(weight, one);
         } else {
@@ -275,15 +300,19 @@ class Head {
   FieldGradients& gradients_;
   std::int64_t batch_;
   std::int64_t head_;
+  std::int64_t start_ = 0;
   std::vector<Word> y_, lambda_;  // [tokens, head_dim]
 };
 
 }  // namespace
 
-FieldGradients field_gradients(const FieldProblem& problem, const Rows& rows,
-                               const std::vector<Word>& y, const std::vector<Word>& dy) {
+namespace {
+
+FieldGradients all_gradients(const FieldProblem& problem, const Rows& rows,
+                             const std::vector<Word>& y, const std::vector<Word>& dy,
+                             const FieldState* state) {
   if (problem.weights == WeightMode::kGated) {
-    FieldGradients gradients = field_gradients(by_channel(problem), rows, y, dy);
+    FieldGradients gradients = all_gradients(by_channel(problem), rows, y, dy, state);
     for (const auto& [name, width] :
          {std::pair{"dcoef_a", problem.sizes.width_a}, {"dcoef_b", problem.sizes.width_b}}) {
       gradients.at(name) = from_channels(gradients.at(name), width, problem.sizes.head_dim);
@@ -292,17 +321,37 @@ FieldGradients field_gradients(const FieldProblem& problem, const Rows& rows,
   }
   FieldGradients gradients;
   for (const auto& [name, numbers] : problem.inputs) gradients["d" + name].resize(numbers.size());
+  if (state != nullptr) {
+    gradients["dy"].resize(dy.size());
+    for (const auto& [name, handed] : state->handed) {
+      if (name != "dy") gradients[name] = handed;
+    }
+  }
   for (std::int64_t b = 0; b < problem.sizes.batch; ++b) {
     for (std::int64_t h = 0; h < problem.sizes.heads; ++h) {
-      Head head(problem, rows, y, dy, gradients, b, h);
+      Head head(problem, rows, y, dy, gradients, b, h, state);
       if (problem.weights == WeightMode::kLinear) {
         head.linear();
       } else {
         head.mixer();
+        if (state != nullptr) head.leave_state();
       }
     }
   }
   return gradients;
+}
+
+}  // namespace
+
+FieldGradients field_gradients(const FieldProblem& problem, const Rows& rows,
+                               const std::vector<Word>& y, const std::vector<Word>& dy) {
+  return all_gradients(problem, rows, y, dy, nullptr);
+}
+
+FieldGradients field_gradients(const FieldProblem& problem, const Rows& rows,
+                               const std::vector<Word>& y, const std::vector<Word>& dy,
+                               const FieldState& state) {
+  return all_gradients(problem, rows, y, dy, &state);
 }
 
 std::int64_t field_gradient_degree(WeightMode weights, std::int64_t tokens) {

@@ -22,6 +22,17 @@ FieldGradients field_gradients(const FieldProblem& problem, const Rows& rows,
                                const std::vector<std::uint64_t>& y,
                                const std::vector<std::uint64_t>& dy);
 
+// The same for tokens behind `start`, as those before it were handed over as numbers, and what is
+// kept of each token has gradients of its own by position, named as GradientsByName says; of all
+// tokens, and so are the results. `dy` means nothing up to `start`. Not for linear weights.
+struct FieldState {
+  std::int64_t start = 0;
+  FieldGradients handed;
+};
+FieldGradients field_gradients(const FieldProblem& problem, const Rows& rows,
+                               const std::vector<std::uint64_t>& y,
+                               const std::vector<std::uint64_t>& dy, const FieldState& state);
+
 // The degree of the gradients as field_degree counts it.
 std::int64_t field_gradient_degree(WeightMode weights, std::int64_t tokens);
 

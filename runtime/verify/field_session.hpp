@@ -55,6 +55,8 @@ class FieldSession : public FieldCourse {
   bool settle(FieldBuffers buffers, std::int64_t count, const std::string& where, Ledger& ledger);
   const FieldProblem& problem() const { return solved_->problem; }
   Sizes sizes_of(std::int64_t count) const;
+  // By bare names: "a_pos", "b_key", ...
+  const FieldBuffers& state() const { return state_; }
 
  private:
   FieldSession(const Manifest& manifest, const Rows& rows,
