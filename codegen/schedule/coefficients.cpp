@@ -9,7 +9,7 @@ std::vector<std::string> coefficient_shape(const KernelSpec& spec, const std::st
                                            Side side) {
   std::vector<std::string> shape = {"batch", tokens, "heads",
                                     side == Side::kA ? "width_a" : "width_b"};
-  if (spec.varlen && tokens != "1") shape.erase(shape.begin());
+  if (spec.varlen && tokens == "tokens") shape.erase(shape.begin());
   if (spec.by_channel()) shape.push_back(std::to_string(spec.head_dim));
   return shape;
 }

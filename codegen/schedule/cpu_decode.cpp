@@ -40,13 +40,16 @@ class CpuDecode {
         width_(ir::padded_channels(spec.head_dim)) {}
 
   void run() {
-    // Lists are of a row, which all sequences have in common or each for itself.
-    if (!frame_.spec.varlen) list_rows();
+    // Lists are of a row, which all sequences have in common or each token for itself.
+    const bool in_common = !frame_.spec.varlen && !frame_.spec.several_tokens;
+    if (in_common) list_rows();
     frame_.each_block([&] {
-      if (frame_.spec.varlen) list_rows();
-      for (const Reads* reads : {&a_, &b_}) gather(*reads);
-      mix();
-      for (const Reads* reads : {&a_, &b_}) keep_newest(*reads);
+      frame_.each_new_token([&] {
+        if (!in_common) list_rows();
+        for (const Reads* reads : {&a_, &b_}) gather(*reads);
+        mix();
+        for (const Reads* reads : {&a_, &b_}) keep_newest(*reads);
+      });
     });
   }
 
@@ -134,7 +137,7 @@ class CpuDecode {
       for (const Reads* reads : {&a_, &b_}) {
         if (reads->frame->plan->empty()) continue;
         const Ex coefficients = builder_.let(
-            "coef_at", coefficient_row(frame_.spec, frame_.block, reads->frame->width));
+            "coef_at", coefficient_row(frame_.spec, row_of_coefficients(), reads->frame->width));
         if (frame_.spec.by_channel()) {
           builder_.invoke("mix_gated_rows<" + std::to_string(frame_.spec.head_dim) + ">",
                           {ir::VectorPlace{mixed, builder_.i64(0), true},
@@ -149,6 +152,10 @@ class CpuDecode {
     builder_.perform(Procedure::kCloseRow, frame_.spec.head_dim,
                      {builder_.at(frame_.y, at), builder_.at(finished), builder_.at(mixed),
                       factor.id(), builder_.truth(false).id()});
+  }
+
+  Ex row_of_coefficients() {
+    return frame_.spec.several_tokens ? frame_.row_at(builder_.i64(0)) : frame_.block;
   }
 
   Ex weigh(Ex at) {

@@ -28,13 +28,19 @@ class Decode {
  public:
   explicit Decode(Frame& frame) : frame_(frame), builder_(frame.builder) {}
 
-  void run() {
-    row_ = builder_.let("i", frame_.start + 1);
+  // Once for all tokens of a block.
+  void declare() {
     partials_.mixed = builder_.array("warp_mixed", Type::kF32, kWarps * frame_.spec.head_dim, true);
     if (frame_.softmax()) {
       partials_.highest = builder_.array("warp_highest", Type::kF32, kWarps, true);
       partials_.total = builder_.array("warp_total", Type::kF32, kWarps, true);
     }
+  }
+
+  void run() {
+    row_ = builder_.let("i", frame_.start + 1);
+    if (!frame_.spec.several_tokens) declare();
+    slots_.clear();
     Mixer mixer(frame_, builder_.i64(0));
     for (const SideFrame* side : {&frame_.a, &frame_.b}) take_side(mixer, *side);
     leave_partials(mixer);
@@ -151,7 +157,11 @@ ir::Kernel decode(const KernelSpec& spec) {
   if (spec.target == ir::Target::kCpu) return cpu_decode(spec);
   Builder builder(spec.symbol, spec.target, kThreads);
   Frame frame(builder, spec, /*decode=*/true);
-  frame.each_block([&] { Decode(frame).run(); });
+  frame.each_block([&] {
+    Decode step(frame);
+    if (spec.several_tokens) step.declare();
+    frame.each_new_token([&] { step.run(); });
+  });
   return builder.take();
 }
 

@@ -21,7 +21,8 @@ std::string letter(Side side) { return side == Side::kA ? "a" : "b"; }
 Frame::Frame(Builder& the_builder, const KernelSpec& the_spec, bool is_decode)
     : builder(the_builder), spec(the_spec), decode(is_decode) {
   const std::string dim = std::to_string(spec.head_dim);
-  const std::string count = decode ? "1" : "tokens";
+  const bool several = decode && spec.several_tokens;
+  const std::string count = several ? "new_tokens" : decode ? "1" : "tokens";
   std::vector<std::string> shape = {"batch", count, "heads", dim};
   const bool behind_each_other = spec.varlen && !decode;
   if (behind_each_other) shape = {"tokens", "heads", dim};
@@ -51,6 +52,7 @@ Frame::Frame(Builder& the_builder, const KernelSpec& the_spec, bool is_decode)
   for (SideFrame* side : {&a, &b}) declare_cache(*side);
   if (spec.varlen) sequences_ = declare_sequences(builder, !decode, true);
   if (!decode) tokens = builder.size("tokens");
+  if (several) tokens = builder.size("new_tokens");
   heads = builder.size("heads");
   start = builder.size("start");
   if (behind_each_other) longest = builder.size("longest");
@@ -70,7 +72,7 @@ Frame::Frame(Builder& the_builder, const KernelSpec& the_spec, bool is_decode)
     // With one side only every weight carries the same factor, which cancels.
     if (!a.plan->empty() && !b.plan->empty()) gamma = builder.scalar("gamma");
   }
-  if (decode) tokens = builder.i64(1);
+  if (decode && !several) tokens = builder.i64(1);
   all_tokens_ = tokens;
   most_before_ = start;
 }
@@ -164,8 +166,25 @@ void Frame::enter_sequence() {
   tokens = own.count;
 }
 
+void Frame::each_new_token(const std::function<void()>& body) {
+  if (!spec.several_tokens) return body();
+  const Ex first_start = start, first_base = token_base;
+  builder.loop("turn", builder.i64(0), tokens, [&](Ex turn) {
+    turn_ = turn;
+    start = builder.let("start_of_turn", first_start + turn);
+    token_base = builder.let("base_of_turn", first_base + turn * token_stride);
+    body();
+    // The next token reads what this one has left in the cache.
+    if (cuda()) builder.barrier();
+  });
+  turn_.reset();
+  start = first_start;
+  token_base = first_base;
+}
+
 Ex Frame::row_at(Ex token) const {
-  const Ex first = spec.varlen && !decode ? first_token_ : batch * tokens;
+  Ex first = spec.varlen && !decode ? first_token_ : batch * tokens;
+  if (turn_) first = first + *turn_;
   return (first + token) * heads + head;
 }
 

@@ -64,6 +64,10 @@ class Frame {
   // everything below that depends on the block is defined. Blocks do not depend on each other.
   void each_block(const std::function<void()>& body);
 
+  // Within a block of decode: `body` for the new token, or for each of several in turn, where
+  // `start` and the places of token 0 are those of that token.
+  void each_new_token(const std::function<void()>& body);
+
   // Element offset of channel 0 of this head at the launch's token 0, 1, ...
   ir::Ex token_at(ir::Ex token) const { return token_base + token * token_stride; }
   ir::Ex slot_at(const SideFrame& side, ir::Ex slot) const;
@@ -111,6 +115,7 @@ class Frame {
   SequenceArrays sequences_;  // with varlen
   ir::Ex most_before_, all_tokens_;
   ir::Ex first_token_;  // of this block's sequence
+  std::optional<ir::Ex> turn_;  // of several new tokens, which one
 };
 
 }  // namespace heddle::schedule

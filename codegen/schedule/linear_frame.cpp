@@ -7,7 +7,9 @@ using ir::Ex;
 
 LinearFrame::LinearFrame(ir::Builder& the_builder, const KernelSpec& the_spec, bool is_decode)
     : builder(the_builder), spec(the_spec), decode(is_decode) {
-  std::vector<std::string> by_row = {"batch", decode ? "1" : "tokens", "heads"};
+  const bool several = decode && spec.several_tokens;
+  const char* const count = several ? "new_tokens" : decode ? "1" : "tokens";
+  std::vector<std::string> by_row = {"batch", count, "heads"};
   if (behind_each_other()) by_row.erase(by_row.begin());
   const auto of = [&](const std::string& last) {
     std::vector<std::string> shape = by_row;
@@ -30,10 +32,11 @@ LinearFrame::LinearFrame(ir::Builder& the_builder, const KernelSpec& the_spec, b
     if (spec.varlen) sequences_ = declare_sequences(builder, true, true);
     tokens = builder.size("tokens");
   }
+  if (several) tokens = builder.size("new_tokens");
   heads = builder.size("heads");
   if (!decode) start = builder.size("start");
   if (behind_each_other()) longest_ = builder.size("longest");
-  if (decode) tokens = builder.i64(1);
+  if (decode && !several) tokens = builder.i64(1);
   most_before_ = start;
   all_tokens_ = tokens;
 }

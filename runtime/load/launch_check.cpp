@@ -249,7 +249,9 @@ std::optional<Error> check_pages(const Manifest& manifest, const KernelEntry& en
   const auto rows = sizes.of(cache->shape[1]);
   const auto slots = sizes.of("slots_" + side), table = sizes.of("table_" + side);
   const auto pool = sizes.of("pool_" + side), batch = sizes.of("batch");
-  for (const Result<std::int64_t>* size : {&rows, &slots, &table, &pool, &batch}) {
+  const auto added =
+      takes(entry, "new_tokens") ? sizes.of("new_tokens") : Result<std::int64_t>(1);
+  for (const Result<std::int64_t>* size : {&rows, &slots, &table, &pool, &batch, &added}) {
     if (!*size) return size->error();
   }
   if (*rows < 1) return Error{"a page without slots"};
@@ -270,9 +272,12 @@ std::optional<Error> check_pages(const Manifest& manifest, const KernelEntry& en
   std::map<std::int32_t, std::int64_t> owners;
   std::vector<std::int32_t> written;
   for (std::int64_t b = 0; b < *batch; ++b) {
-    std::int64_t last = used - 1;
-    if (keeps_all) {  // slot `start` is the newest, and the only one that is stored to
-      last = nothing_yet ? 0 : static_cast<const std::int32_t*>(starts->second.data)[b] / *rows;
+    std::int64_t first = 0, last = used - 1;
+    if (keeps_all) {  // slots from `start` on are new, and the only ones that are stored to
+      const std::int64_t before =
+          nothing_yet ? 0 : static_cast<const std::int32_t*>(starts->second.data)[b];
+      first = before / *rows;
+      last = std::min((before + *added - 1) / *rows, used - 1);
     }
     for (std::int64_t j = 0; j <= last; ++j) {
       const std::int32_t page = pages[b * *table + j];
@@ -281,7 +286,7 @@ std::optional<Error> check_pages(const Manifest& manifest, const KernelEntry& en
             fmt::format("page {} of sequence {} is {}, and pool_{} = {}", j, b, page, side, *pool)};
       }
       ++owners[page];
-      if (!keeps_all || j == last) written.push_back(page);
+      if (j >= first) written.push_back(page);
     }
   }
   for (const std::int32_t page : written) {

@@ -181,6 +181,11 @@ void check_decode_algebra(const VerifyContext& context, const KernelUnderTest& d
   planner.run_in_steps({.tokens = 19, .batch = 2, .heads = 2}, tokens(19));
   planner.run_in_steps({.tokens = 69, .start = 60, .batch = 2, .heads = 2, .spare = 2}, tokens(9));
   planner.run(decode, {.tokens = 30, .start = 29, .spare = kManySlots});
+  if (takes_several(decode.entry())) {
+    planner.run_in_steps({.tokens = 24, .batch = 2, .heads = 2},
+                         {{&decode, 5}, {&decode, 1}, {&decode, 16}, {&decode, 2}});
+    planner.run(decode, {.tokens = 44, .start = 37, .heads = 2, .spare = 2});
+  }
   for (const std::int64_t n : {33, 130, 257}) {
     planner.run(decode, {.tokens = n, .start = n - 1});
   }
@@ -201,6 +206,9 @@ std::string smallest_algebraic_failure(const VerifyContext& context,
     if (op == "backward") return fails_backward_algebra(context, kernel, n, batch, heads);
     Ledger ledger(op, Layer::kAlgebraic);
     Planner planner(context, ledger);
+    if (takes_several(kernel.entry()) && n > 1) {
+      planner.run(kernel, {.tokens = n, .start = n / 2, .batch = batch, .heads = heads});
+    }
     planner.run(kernel,
                 {.tokens = n, .start = op == "decode" ? n - 1 : 0, .batch = batch, .heads = heads});
     return ledger.rejected();

@@ -193,6 +193,11 @@ std::vector<std::int64_t> telling_positions(const Rows& rows, std::int64_t i) {
 
 }  // namespace
 
+bool takes_several(const KernelEntry& entry) {
+  return std::any_of(entry.arguments.begin(), entry.arguments.end(),
+                     [](const Argument& argument) { return argument.name == "new_tokens"; });
+}
+
 void check_prefill(const VerifyContext& context, const KernelUnderTest& prefill, Ledger& ledger,
                    std::vector<KernelProfile>& profiles) {
   Planner planner(context, ledger);
@@ -284,6 +289,19 @@ void check_decode(const VerifyContext& context, const KernelUnderTest& decode, L
   }
   planner.run(decode,
               {.tokens = 41, .start = 40, .batch = 2, .heads = 12, .spare = kManySlots}, kOneOrder);
+  if (takes_several(decode.entry())) {
+    // Launches of several tokens among launches of one, from the first token on and later.
+    for (const std::int64_t start : {0, 38}) {
+      const auto session = planner.begin(
+          {.tokens = start + 29, .start = start, .batch = 3, .heads = 2, .spare = 1});
+      for (const std::int64_t count : {5, 1, 16, 2, 5}) {
+        if (!session || !session->advance(decode, count, kAllOrders, ledger)) break;
+      }
+    }
+    if (context.weights == WeightMode::kSoftmax) {
+      planner.run(decode, {.tokens = 30, .start = 21, .gamma = 0.8F}, kOneOrder);
+    }
+  }
   for (const std::int64_t n : context.options.sizes) {
     if (n >= 2 && n <= kShort) planner.run(decode, {.tokens = n, .start = n - 1}, kAllOrders);
   }
@@ -303,6 +321,12 @@ void check_hand_over(const VerifyContext& context, const KernelUnderTest& prefil
     if (!session || !session->advance(prefill, first, kOneOrder, ledger)) return;
     while (session->done() < total && session->advance(decode, 1, kOneOrder, ledger)) continue;
   }
+  if (!takes_several(decode.entry())) return;
+  if (const auto session = planner.begin({.tokens = 60, .batch = 2, .heads = 2, .spare = 1})) {
+    if (session->advance(prefill, 44, kOneOrder, ledger)) {
+      session->advance(decode, 16, kOneOrder, ledger);
+    }
+  }
 }
 
 std::string smallest_failure(const VerifyContext& context, const KernelUnderTest& kernel) {
@@ -311,6 +335,10 @@ std::string smallest_failure(const VerifyContext& context, const KernelUnderTest
                                                 std::int64_t heads) {
     Ledger ledger(kernel.entry().op);
     Planner planner(context, ledger);
+    if (decode && takes_several(kernel.entry()) && n > 1) {
+      planner.run(kernel, {.tokens = n, .start = n / 2, .batch = batch, .heads = heads},
+                  kAllOrders);
+    }
     planner.run(kernel, {.tokens = n, .start = decode ? n - 1 : 0, .batch = batch, .heads = heads},
                 kAllOrders);
     return ledger.rejected();

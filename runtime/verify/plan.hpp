@@ -22,6 +22,9 @@ struct VerifyContext {
   WeightMode weights = WeightMode::kSoftmax;
 };
 
+// Whether a decode takes as many tokens as a launch says.
+bool takes_several(const KernelEntry& entry);
+
 void check_prefill(const VerifyContext& context, const KernelUnderTest& prefill, Ledger& ledger,
                    std::vector<KernelProfile>& profiles);
 void check_decode(const VerifyContext& context, const KernelUnderTest& decode, Ledger& ledger,

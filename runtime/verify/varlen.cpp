@@ -161,6 +161,7 @@ Buffers join_all(const KernelEntry& entry, const VarlenLayout& layout, const Siz
       continue;
     }
     each_part(argument, layout, token, parts, [&](const auto& part, std::int64_t at) {
+      assert_that(at + count_of(part) <= count_of(buffer), "sequences fit what they are joined in");
       copy(part, 0, buffer, at, count_of(part));
     });
     joined.emplace(argument.name, std::move(buffer));
@@ -239,7 +240,7 @@ std::int64_t VarlenLayout::longest() const {
 }
 
 VarlenLayout VarlenLayout::draw(std::int64_t count, const std::vector<std::int64_t>& starts,
-                                bool decode, RandomSource& random) {
+                                bool decode, RandomSource& random, std::int64_t room) {
   VarlenLayout layout;
   layout.starts = starts;
   layout.pages_seed = static_cast<std::uint64_t>(random.below(1 << 20));
@@ -247,9 +248,12 @@ VarlenLayout VarlenLayout::draw(std::int64_t count, const std::vector<std::int64
   for (std::size_t b = 0; b < starts.size(); ++b) {
     const std::int64_t most = std::max<std::int64_t>(end - starts[b], 0);
     const std::int64_t drawn = random.below(5) == 0 ? 0 : random.below(most + 1);
-    layout.counts.push_back(decode ? 1 : b == 0 ? count : drawn);
+    layout.counts.push_back(decode || b == 0 ? count : drawn);
   }
-  if (decode) return layout;
+  if (decode) {
+    if (random.below(2) == 0) layout.bound = room;
+    return layout;
+  }
   layout.before = random.below(3);
   layout.behind = random.below(4);
   return layout;
@@ -263,9 +267,10 @@ Sizes launch_sizes(const VarlenLayout& layout, const KernelEntry& entry, const S
   Sizes sizes = one;
   sizes.batch = static_cast<std::int64_t>(layout.counts.size());
   sizes.tokens = layout.first_of(layout.counts.size()) + layout.behind;
-  sizes.start = layout.most_before();
+  sizes.start = layout.most_before() + layout.bound;
   sizes.longest = layout.longest();
   for (const Argument& argument : entry.arguments) {
+    if (argument.name == "new_tokens") sizes.tokens = layout.counts.front();
     if (argument.kind != ArgumentKind::kBuffer || paged_side(argument).empty()) continue;
     const bool a = paged_side(argument) == "a";
     const Result<std::int64_t> rows = one.extent(argument.shape[1]);

@@ -18,14 +18,17 @@ struct VarlenLayout {
   std::vector<std::int64_t> starts;  // and before it
   std::int64_t before = 0;           // tokens of nobody, in front of the first sequence
   std::int64_t behind = 0;           // and behind the last one
+  std::int64_t bound = 0;            // of decode: by how much `start` exceeds all starts
   std::uint64_t pages_seed = 0;      // of where pages lie in their pool
 
   std::int64_t first_of(std::size_t sequence) const;
   std::int64_t most_before() const;
   std::int64_t longest() const;  // tokens of a sequence after the launch
-  // A part of the sequence in front, more of the one behind: at random, none now and then.
+  // A part of the sequence in front, more of the one behind: at random, none now and then. All
+  // sequences of decode take `count`; now and then it is told that `room` more tokens came before
+  // than did, as a launch is that is to be made again and again with other starts.
   static VarlenLayout draw(std::int64_t count, const std::vector<std::int64_t>& starts, bool decode,
-                           RandomSource& random);
+                           RandomSource& random, std::int64_t room = 0);
   std::string describe() const;  // "tokens 3+0+17 after 5, 0, 2"
 };
 

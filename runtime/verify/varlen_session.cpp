@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -13,10 +14,11 @@ namespace {
 
 template <typename S>
 VarlenLayout next_layout(const std::vector<S>& sequences, std::int64_t count, bool decode,
-                         RandomSource& random) {
+                         std::int64_t tokens, RandomSource& random) {
   std::vector<std::int64_t> starts;
   for (const S& sequence : sequences) starts.push_back(sequence.done());
-  return VarlenLayout::draw(count, starts, decode, random);
+  const std::int64_t most = *std::max_element(starts.begin(), starts.end());
+  return VarlenLayout::draw(count, starts, decode, random, tokens - count - most);
 }
 
 std::int64_t drawn_start(std::size_t sequence, std::int64_t start, RandomSource& random) {
@@ -43,8 +45,9 @@ bool VarlenSession::advance(const KernelUnderTest& kernel, std::int64_t count,
                             const std::vector<ThreadOrder>& orders, Ledger& ledger,
                             KernelProfile* profile) {
   const bool decode = kernel.entry().op == "decode";
-  const VarlenLayout layout = next_layout(sequences_, count, decode, random_);
   const Problem& problem = sequences_.front().solved().problem;
+  const VarlenLayout layout =
+      next_layout(sequences_, count, decode, problem.sizes.tokens, random_);
   const Sizes sizes = launch_sizes(layout, kernel.entry(), sequences_.front().sizes_of(count));
   const std::string where =
       fmt::format("{}: {}, heads {}, gamma {}, {} inputs", kernel.entry().op, layout.describe(),
@@ -106,9 +109,9 @@ Result<VarlenFieldSession> VarlenFieldSession::begin(
 
 bool VarlenFieldSession::advance(const KernelUnderTest& kernel, std::int64_t count,
                                  std::int64_t work, Ledger& ledger) {
-  const VarlenLayout layout =
-      next_layout(sequences_, count, kernel.entry().op == "decode", random_);
   const FieldProblem& problem = sequences_.front().problem();
+  const VarlenLayout layout = next_layout(sequences_, count, kernel.entry().op == "decode",
+                                          problem.sizes.tokens, random_);
   const Sizes sizes = launch_sizes(layout, kernel.entry(), sequences_.front().sizes_of(count));
   const std::string where =
       fmt::format("{}: {}, heads {}", kernel.entry().op, layout.describe(), sizes.heads);
