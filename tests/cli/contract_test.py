@@ -310,6 +310,26 @@ class Kernels(Workspace):
             self.assertIn(why, run.stderr)
         self.assertEqual(heddle("bench", "log_cached", "--varlen").returncode, 2)
 
+    def test_gradients_of_states_and_decode_of_several_tokens(self):
+        out = self.path / "handed"
+        run = heddle("generate", "log_cached", "--op", "backward,decode", "--state", "--several",
+                     "--target", "cpu", "--head-dim", 8, "-o", out)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        manifest = json.loads((out / "manifest.json").read_text())
+        self.assertEqual((manifest["format"], manifest["verdict"]), (1, "verified"))
+        names = {kernel["op"]: [argument["name"] for argument in kernel["arguments"]]
+                 for kernel in manifest["kernels"]}
+        for name in ("initial_b_pos", "final_b_pos", "dfinal_b_val", "dinitial_b_key", "start"):
+            self.assertIn(name, names["backward"])
+        self.assertIn("new_tokens", names["decode"])
+        for wrong, why in ((["linear_attention", "--state"], "gradients of a matrix state"),
+                           (["log_cached", "--state", "--varlen"], "sequences of one length")):
+            run = heddle("generate", *wrong, "--no-verify", "-o", self.path / "none")
+            self.assertEqual(run.returncode, 2, wrong)
+            self.assertIn(why, run.stderr)
+        for flag in ("--state", "--several"):
+            self.assertEqual(heddle("bench", "log_cached", flag).returncode, 2)
+
     def test_a_pattern_that_is_not_proved_causal_has_no_verified_kernels(self):
         # Causal, since a square leaves 0 or 1 when divided by 4, which no rule of the prover knows.
         hard = self.write("hard.heddle", "pattern hard {\n  A = diagonal\n"

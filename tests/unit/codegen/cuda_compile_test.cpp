@@ -125,6 +125,16 @@ TEST_CASE("the kernels of all built-in patterns compile for every architecture")
       add(all, *find_builtin(name), options, {"sm_90"});
     }
   }
+  // Gradients through states, and decode of several tokens.
+  for (const char* name : {"sqrt_cached", "log_recurrence", "chacal"}) {
+    for (const WeightKind weights : {WeightKind::kSoftmax, WeightKind::kGiven}) {
+      GenerateOptions options = options_for(ElementType::kBF16);
+      options.ops = {"backward", "decode"};
+      options.weights = weights;
+      options.state_gradients = options.several_tokens = true;
+      add(all, *find_builtin(name), options, {"sm_90"});
+    }
+  }
   // Tensor cores: the largest sums that a thread may keep, and both types.
   const BuiltinPattern& linear = *find_builtin("linear_attention");
   for (const auto& [dtype, head_dim, state_dim] :

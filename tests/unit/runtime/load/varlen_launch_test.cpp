@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 #include <numeric>
+#include <tuple>
 
 #include "codegen/generate.hpp"
 #include "patterns/ast_print.hpp"
@@ -24,7 +25,7 @@ using Array = std::vector<float>;
 using Arrays = std::map<std::string, Array>;
 
 KernelArtifact artifact_of(const std::string& pattern, WeightKind weights, bool varlen,
-                           int page_rows = 0) {
+                           int page_rows = 0, bool several = false) {
   GenerateOptions options;
   options.ops = {"prefill", "decode", "backward"};
   options.head_dim = kDim;
@@ -32,6 +33,7 @@ KernelArtifact artifact_of(const std::string& pattern, WeightKind weights, bool 
   options.weights = weights;
   options.varlen = varlen;
   options.page_rows = page_rows;
+  options.several_tokens = several;
   const Result<Artifact> artifact = generate(test::builtin(pattern), options);
   REQUIRE(artifact.ok());
   LoadOptions trusting;
@@ -317,6 +319,54 @@ TEST_CASE("decode finds in pages what it finds side by side") {
   }
 }
 
+// Whether each has a position of its own or not; with positions of their own `start` is the same
+// for every launch, as it is where one is captured and made again.
+TEST_CASE("a launch of several tokens is as many launches of one, bit by bit") {
+  for (const auto& [pattern, weights, varlen] :
+       {std::tuple{"sqrt_cached", WeightKind::kSoftmax, false},
+        std::tuple{"log_recurrence", WeightKind::kGiven, true},
+        std::tuple{"fibonacci_cached", WeightKind::kGated, true}}) {
+    const KernelArtifact several = artifact_of(pattern, weights, varlen, 0, true);
+    const KernelArtifact single = artifact_of(pattern, weights, varlen);
+    constexpr std::int64_t kSequences = 3, kTurns = 5;
+    Batch batch{several, kSequences}, one{single, kSequences};
+    std::vector<std::int32_t> starts = {0, 0, 0};
+    int seed = 300;
+    const auto width = [gates = weights == WeightKind::kGated ? kDim : 1](const std::string& name) {
+      return width_of(name) * (name.rfind("coef_", 0) == 0 ? gates : 1);
+    };
+    for (int launch = 0; launch < 4; ++launch) {
+      Arrays arrays;
+      for (const std::string& name : kInputs) {
+        arrays[name] = drawn(kSequences * kTurns * width(name), ++seed);
+      }
+      const std::int64_t bound = varlen ? kMost - kTurns : starts[0];
+      const Arrays all = batch.launch("decode", {{"start", bound}, {"new_tokens", kTurns}}, arrays,
+                                      {}, starts);
+      for (std::int64_t turn = 0; turn < kTurns; ++turn) {
+        Arrays token;
+        for (const std::string& name : kInputs) {
+          for (std::int64_t b = 0; b < kSequences; ++b) {
+            const Array values = part(arrays.at(name), b * kTurns + turn, 1, width(name));
+            token[name].insert(token[name].end(), values.begin(), values.end());
+          }
+        }
+        const Arrays result = one.launch("decode", {{"start", starts[0]}}, token, {}, starts);
+        INFO(pattern << ", launch " << launch << ", token " << turn);
+        for (std::int64_t b = 0; b < kSequences; ++b) {
+          CHECK(same_bits(part(all.at("y"), b * kTurns + turn, 1, width_of("y")),
+                          part(result.at("y"), b, 1, width_of("y"))));
+        }
+        for (std::int32_t& start : starts) ++start;
+      }
+      for (const auto& [name, array] : batch.state) {
+        INFO(pattern << ", " << name);
+        CHECK(same_bits(array, one.state.at(name)));
+      }
+    }
+  }
+}
+
 TEST_CASE("lengths and starts that do not fit a launch are refused") {
   GenerateOptions options;
   options.head_dim = kDim;
@@ -429,6 +479,49 @@ TEST_CASE("pages that do not fit a launch are refused") {
   starts = {5, 2};  // its page 1 holds nothing yet
   pages = {0, 1, 2, -1};
   CHECK(check("log_recurrence", {}).empty());
+  // Three tokens of sequence 1 go to both of its pages.
+  options.several_tokens = true;
+  const std::map<std::string, std::int64_t> three = {{"new_tokens", 3}, {"slots_b", 8}};
+  CHECK(mentions(check("log_recurrence", three), "page 1 of sequence 1 is -1"));
+  pages = {0, 1, 0, 3};
+  CHECK(mentions(check("log_recurrence", three), "page 0 of side b is stored to"));
+  pages = {0, 1, 2, 3};
+  CHECK(check("log_recurrence", three).empty());
+  CHECK(mentions(check("log_recurrence", {{"new_tokens", 3}}),
+                 "a sequence of 8 tokens needs slots_b = 8, and 6 is given"));
+}
+
+TEST_CASE("backward between two states takes what it needs of both") {
+  GenerateOptions options;
+  options.ops = {"backward"};
+  options.head_dim = kDim;
+  options.exact_to = 64;
+  options.state_gradients = true;
+  const Result<Artifact> artifact = generate(test::builtin("log_recurrence"), options);
+  REQUIRE(artifact.ok());
+  const KernelEntry& entry = artifact->manifest.kernels.front();
+  Array array(100 * kHeads * kDim);
+  const auto check = [&](std::int64_t start, std::int64_t slots, const std::string& missing) {
+    LaunchValues values;
+    values.sizes = {{"batch", 1},     {"heads", kHeads},  {"tokens", 7},
+                    {"start", start}, {"slots_b", slots}};
+    values.scalars = {{"scale", 1.0F}, {"gamma", 0.5F}};
+    for (const Argument& argument : entry.arguments) {
+      const bool left_out = !missing.empty() && argument.name.rfind(missing, 0) == 0;
+      if (argument.kind != ArgumentKind::kBuffer || left_out) continue;
+      values.buffers[argument.name] = {array.data(), array.size() * 4, argument.type};
+    }
+    const Result<CheckedLaunch> launch = check_launch(artifact->manifest, entry, values);
+    return launch ? std::string() : launch.error().message;
+  };
+  CHECK(check(5, 12, "").empty());
+  CHECK(check(0, 7, "initial_").empty());
+  CHECK(check(0, 7, "dinitial_").empty());
+  CHECK(check(0, 0, "").empty());  // no state is wanted
+  CHECK(check(5, 12, "dinitial_").find("\"dinitial_b_key\" is not given") != std::string::npos);
+  CHECK(check(5, 12, "initial_").find("\"initial_b_key\" is not given") != std::string::npos);
+  CHECK(check(0, 7, "dfinal_").find("\"dfinal_b_key\" is not given") != std::string::npos);
+  CHECK(check(5, 11, "").find("a sequence of 12 tokens needs slots_b = 12") != std::string::npos);
 }
 
 }  // namespace

@@ -263,6 +263,124 @@ TEST_CASE("gradients agree with central differences") {
   }
 }
 
+// y of the tokens behind `start`, where those before it are numbers: what a state holds of them.
+struct Held {
+  std::vector<double> x, y, key_a, key_b;  // [tokens, head_dim], of tokens up to `start`
+};
+std::vector<double> after_state(const HeadInputs& in, const Rows& rows, std::int64_t start,
+                                const Held& held) {
+  const std::int64_t d = in.head_dim;
+  std::vector<double> y = held.y;
+  y.resize(in.x.size());
+  const auto at = [d](std::int64_t position, std::int64_t c) {
+    return static_cast<std::size_t>((position - 1) * d + c);
+  };
+  for (std::int64_t i = start + 1; i <= in.tokens; ++i) {
+    std::vector<double> sums(static_cast<std::size_t>(d), 0.0);
+    double total = 0.0;
+    for (const bool outputs : {false, true}) {
+      std::int64_t entry = (outputs ? rows.b : rows.a).size(i);
+      for_each_position(outputs ? rows.b : rows.a, i, [&](std::int64_t j) {
+        --entry;  // coefficients descend
+        const bool before = j <= start;
+        double weight = 0.0;
+        if (in.weights == WeightMode::kSoftmax) {
+          const std::vector<double>& keys = before ? (outputs ? held.key_b : held.key_a) : in.k;
+          for (std::int64_t c = 0; c < d; ++c) weight += in.q[at(i, c)] * keys[at(j, c)];
+          weight = std::exp(in.scale * weight) * (outputs ? in.gamma : 1.0 - in.gamma);
+          total += weight;
+        } else {
+          const std::vector<double>& coefficients = outputs ? in.coef_b : in.coef_a;
+          const std::int64_t width = outputs ? in.width_b : in.width_a;
+          weight = coefficients[static_cast<std::size_t>((i - 1) * width + entry)];
+        }
+        const std::vector<double>& values = outputs ? y : before ? held.x : in.x;
+        for (std::int64_t c = 0; c < d; ++c) {
+          sums[static_cast<std::size_t>(c)] += weight * values[at(j, c)];
+        }
+      });
+    }
+    if (in.weights != WeightMode::kSoftmax) total = 1.0;
+    for (std::int64_t c = 0; c < d; ++c) {
+      y[at(i, c)] = total == 0.0 ? 0.0 : sums[static_cast<std::size_t>(c)] / total;
+    }
+  }
+  return y;
+}
+
+TEST_CASE("gradients of states agree with central differences") {
+  const std::int64_t n = 9, start = 4;
+  for (const WeightMode mode : {WeightMode::kSoftmax, WeightMode::kGiven}) {
+    const Rows rows = test::random_rows(n, 2, 11);
+    HeadInputs in = head_inputs(small_problem(mode, rows, n, 7, 0.7F), 0, 0);
+    const auto before = static_cast<std::ptrdiff_t>(start * in.head_dim);
+    RandomSource random(13);
+    const auto drawn = [&] {
+      std::vector<double> values(in.x.size());
+      for (double& value : values) value = random.normal();
+      return values;
+    };
+    HeadState state;
+    state.start = start;
+    std::vector<double> dy = drawn();
+    std::fill_n(dy.begin(), before, 0.0);
+    state.dx = drawn();
+    state.dy = drawn();
+    state.dk = drawn();
+    state.dk_b = drawn();
+    const std::vector<double> y = reference_head(in, rows);
+    Held held{in.x, y, in.k, in.k};
+    // The loss is one of y and of what the final state holds of each token.
+    const auto objective = [&] {
+      const std::vector<double> output = after_state(in, rows, start, held);
+      double sum = 0.0;
+      for (std::size_t e = 0; e < output.size(); ++e) {
+        const bool handed = e < static_cast<std::size_t>(before);
+        sum += (dy[e] + state.dy[e]) * output[e];
+        sum += state.dx[e] * (handed ? held.x[e] : in.x[e]);
+        if (mode != WeightMode::kSoftmax) continue;
+        sum += state.dk[e] * (handed ? held.key_a[e] : in.k[e]);
+        sum += state.dk_b[e] * (handed ? held.key_b[e] : in.k[e]);
+      }
+      return sum;
+    };
+    const HeadGradients gradients = reference_gradients(in, rows, dy, &state);
+    int checked = 0;
+    const auto check = [&](std::vector<double>& input, const std::vector<double>& gradient,
+                           bool handed) {
+      REQUIRE(gradient.size() == input.size());
+      const auto row = static_cast<std::ptrdiff_t>(input.size()) / n;
+      for (auto e = handed ? 0 : start * row; e < (handed ? start : n) * row; ++e) {
+        double& value = input[static_cast<std::size_t>(e)];
+        const double kept = value;
+        if (!std::isfinite(kept)) continue;  // beyond the end of a row
+        const double step = 1e-5;
+        value = kept + step;
+        const double above = objective();
+        value = kept - step;
+        const double below = objective();
+        value = kept;
+        CHECK(gradient[static_cast<std::size_t>(e)] ==
+              Approx((above - below) / (2.0 * step)).margin(1e-7));
+        ++checked;
+      }
+    };
+    check(in.x, gradients.dx, false);
+    check(held.x, gradients.dx, true);
+    check(held.y, gradients.dy, true);
+    if (mode == WeightMode::kSoftmax) {
+      check(in.q, gradients.dq, false);
+      check(in.k, gradients.dk, false);
+      check(held.key_a, gradients.dk, true);
+      check(held.key_b, gradients.dk_b, true);
+    } else {
+      check(in.coef_a, gradients.dcoef_a, false);
+      check(in.coef_b, gradients.dcoef_b, false);
+    }
+    CHECK(checked >= 80);
+  }
+}
+
 TEST_CASE("gradients agree with dense linear algebra") {
   // With U = (I - B)^-T dY: dX = A^T U, dA = U X^T and dB = U Y^T on their masks, and through the
   // softmax dS = P o (dP - rowsum(P o dP)) over both sides at once.

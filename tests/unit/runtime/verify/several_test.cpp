@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// Decode of several tokens a launch, and of positions that lie in the device's memory: what the
+// generator writes is verified, and texts that take one token for another are rejected.
+#include <algorithm>
+
+#include "codegen/generate.hpp"
+#include "patterns/ast_print.hpp"
+#include "runtime/verify/ledger.hpp"
+#include "runtime/verify/varlen.hpp"
+#include "runtime/verify/verify.hpp"
+#include "tests/unit/runtime/reference/reference_test_support.hpp"
+#include "tests/unit/runtime/verify/explain_report.hpp"
+
+namespace heddle {
+namespace {
+
+using test::explain;
+
+constexpr std::int64_t kRows = 140;
+
+struct Kind {
+  const char* pattern;
+  ir::Target target;
+  WeightKind weights;
+  ElementType dtype;
+  int head_dim;
+  bool varlen = false;
+  int page_rows = 0;
+};
+
+Artifact generated(const Kind& kind, bool with_prefill = false) {
+  GenerateOptions options;
+  options.ops = {"decode"};
+  if (with_prefill) options.ops.push_back("prefill");
+  options.target = kind.target;
+  options.head_dim = kind.head_dim;
+  options.dtype = kind.dtype;
+  options.exact_to = kRows;
+  options.weights = kind.weights;
+  if (kind.weights == WeightKind::kLinear) options.state_dim = 6;
+  options.varlen = kind.varlen;
+  options.page_rows = kind.page_rows;
+  options.several_tokens = true;
+  Result<Artifact> artifact = generate(test::builtin(kind.pattern), options);
+  INFO(kind.pattern << ": " << (artifact ? "" : artifact.error().message));
+  REQUIRE(artifact.ok());
+  return *std::move(artifact);
+}
+
+VerifyOptions quick() {
+  VerifyOptions options;
+  options.sizes = {1, 2, 63};
+  options.work_budget = 1'500'000;
+  options.algebraic_budget = 400'000;
+  return options;
+}
+
+TEST_CASE("decode of several tokens is verified") {
+  const std::vector<Kind> kinds = {
+      {"sqrt_cached", ir::Target::kCuda, WeightKind::kSoftmax, ElementType::kF32, 8},
+      {"log_recurrence", ir::Target::kCuda, WeightKind::kGiven, ElementType::kBF16, 40, true, 4},
+      {"chacal", ir::Target::kCpu, WeightKind::kSoftmax, ElementType::kF32, 8},
+      {"fibonacci_cached", ir::Target::kCpu, WeightKind::kGated, ElementType::kBF16, 8, true, 2},
+      {"linear_attention", ir::Target::kCpu, WeightKind::kLinear, ElementType::kBF16, 8},
+  };
+  for (const Kind& kind : kinds) {
+    const Artifact artifact = generated(kind, kind.weights == WeightKind::kSoftmax);
+    const VerifyReport report =
+        verify(artifact.manifest, artifact.files, test::builtin_rows(kind.pattern, kRows), quick());
+    INFO(kind.pattern << ", " << name_of(kind.weights) << ": " << explain(report));
+    CHECK(report.verdict == KernelVerdict::kVerified);
+  }
+}
+
+struct Edit {
+  const char* from;
+  const char* to;
+};
+void check_edits(const Kind& kind, Layer layer, const std::vector<Edit>& edits) {
+  const Artifact artifact = generated(kind);
+  const std::string& file = artifact.manifest.kernels.front().file;
+  const std::string& text = artifact.files.at(file);
+  const Rows rows = test::builtin_rows(kind.pattern, kRows);
+  VerifyOptions options = quick();
+  options.stop_early = true;
+  options.emulated = layer == Layer::kEmulated;
+  options.algebraic = layer == Layer::kAlgebraic;
+  for (const Edit& edit : edits) {
+    INFO(artifact.manifest.target << ", " << kind.pattern << ": " << edit.from << " -> " << edit.to
+                                  << ", " << name_of(layer));
+    CHECK(text.find(edit.from) != std::string::npos);
+    for (std::size_t at = text.find(edit.from); at != std::string::npos;
+         at = text.find(edit.from, at + 1)) {
+      std::map<std::string, std::string> files = artifact.files;
+      files[file].replace(at, std::string(edit.from).size(), edit.to);
+      const VerifyReport report = verify(artifact.manifest, files, rows, options);
+      INFO("occurrence at " << at << ": " << explain(report));
+      CHECK(report.verdict == KernelVerdict::kRejected);
+    }
+  }
+}
+
+TEST_CASE("decode that takes one token for another is rejected") {
+  const Kind cuda = {"sqrt_cached", ir::Target::kCuda, WeightKind::kSoftmax, ElementType::kF32, 8};
+  check_edits(cuda, Layer::kEmulated,
+              {{"= start + turn", "= start"},
+               {"+ turn * token_stride", ""},
+               {"__syncthreads();", ";"}});
+  check_edits(cuda, Layer::kAlgebraic, {{"= start + turn", "= start"}});
+  const Kind cpu = {"log_recurrence", ir::Target::kCpu, WeightKind::kGiven, ElementType::kF32, 8};
+  check_edits(cpu, Layer::kEmulated,
+              {{"= start + turn", "= start + 2 * turn"},
+               {"batch * new_tokens + turn", "batch * new_tokens"}});
+  check_edits(cpu, Layer::kAlgebraic, {{"batch * new_tokens + turn", "batch * new_tokens"}});
+}
+
+// A captured launch has the same scalars whenever it is made again; only arrays differ. `start` is
+// then a bound, and a kernel that takes it for a position is rejected.
+TEST_CASE("positions come from device memory, whatever bound the launch has") {
+  RandomSource random(5);
+  bool beyond = false;
+  for (int turn = 0; turn < 20; ++turn) {
+    const VarlenLayout layout = VarlenLayout::draw(1, {5, 0, 3}, true, random, 7);
+    const std::int64_t start = launch_sizes(layout, KernelEntry{}, {}).start;
+    CHECK((start == 5 || start == 12));
+    beyond = beyond || start == 12;
+  }
+  CHECK(beyond);
+  Kind kind = {"sqrt_cached", ir::Target::kCuda, WeightKind::kSoftmax, ElementType::kF32, 8, true};
+  check_edits(kind, Layer::kEmulated, {{"own_start + turn", "start + turn"}});
+  kind.target = ir::Target::kCpu;
+  check_edits(kind, Layer::kAlgebraic, {{"own_start + turn", "start + turn"}});
+}
+
+}  // namespace
+}  // namespace heddle
