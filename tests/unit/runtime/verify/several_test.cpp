@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Decode of several tokens a launch, and of positions that lie in the device's memory: what the
 // generator writes is verified, and texts that take one token for another are rejected.
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <iostream>
 
 #include "codegen/generate.hpp"
 #include "patterns/ast_print.hpp"
+#include "runtime/verify/launch.hpp"
 #include "runtime/verify/ledger.hpp"
+#include "runtime/verify/session.hpp"
 #include "runtime/verify/varlen.hpp"
 #include "runtime/verify/verify.hpp"
 #include "tests/unit/runtime/reference/reference_test_support.hpp"
@@ -130,6 +135,58 @@ TEST_CASE("positions come from device memory, whatever bound the launch has") {
   check_edits(kind, Layer::kEmulated, {{"own_start + turn", "start + turn"}});
   kind.target = ir::Target::kCpu;
   check_edits(kind, Layer::kAlgebraic, {{"own_start + turn", "start + turn"}});
+}
+
+// Bytes from and to global memory of one launch of `count` tokens after `start`.
+std::int64_t bytes_of(const Artifact& artifact, const std::string& op, const Rows& rows,
+                      std::int64_t start, std::int64_t count) {
+  const Manifest& manifest = artifact.manifest;
+  const auto entry = std::find_if(manifest.kernels.begin(), manifest.kernels.end(),
+                                  [&](const KernelEntry& each) { return each.op == op; });
+  REQUIRE(entry != manifest.kernels.end());
+  const Result<KernelUnderTest> kernel = KernelUnderTest::build(manifest, *entry, artifact.files);
+  REQUIRE(kernel.ok());
+  ProblemOptions options;
+  options.weights = *parse_weight_mode(manifest.weights);
+  options.dtype = options.coefficient_dtype = manifest.dtype;
+  options.sizes = {.batch = 1, .tokens = start + count, .heads = 1, .head_dim = manifest.head_dim};
+  set_columns(options.sizes, manifest);
+  const Result<Session> session =
+      Session::begin(manifest, rows, solve_problem(options, rows), start, 0, 7);
+  REQUIRE(session.ok());
+  Result<HostBuffers> bound = session->bind(*entry, count);
+  REQUIRE(bound.ok());
+  LaunchRequest request;
+  request.sizes = session->sizes_of(count);
+  request.scale = 0.25F;
+  request.buffers = &*bound;
+  request.count_requests = true;
+  request.expected_work = 100'000'000;
+  const Result<LaunchOutcome> outcome = kernel->launch(request);
+  REQUIRE(outcome.ok());
+  REQUIRE(outcome->findings.empty());
+  return outcome->counters.global_bytes_read + outcome->counters.global_bytes_written;
+}
+
+// A prefill of these tokens gives the same, and hands on a copy of all that is kept: where that is
+// everything, it costs the more the longer the sequence; decode costs what its rows read.
+TEST_CASE("several tokens in place cost what their rows read, a prefill what the state has") {
+  const Kind all = {"log_recurrence", ir::Target::kCuda, WeightKind::kGiven, ElementType::kF32, 32};
+  const Kind live = {"sqrt_cached", ir::Target::kCuda, WeightKind::kGiven, ElementType::kF32, 32};
+  for (const Kind& kind : {all, live}) {
+    const Artifact artifact = generated(kind, true);
+    const Rows rows = test::builtin_rows(kind.pattern, kRows);
+    const bool keeps_all = kind.pattern == std::string("log_recurrence");
+    const std::int64_t one = bytes_of(artifact, "decode", rows, 120, 1);
+    for (const std::int64_t count : {2, 16}) {
+      const std::int64_t decode = bytes_of(artifact, "decode", rows, 120, count);
+      const std::int64_t prefill = bytes_of(artifact, "prefill", rows, 120, count);
+      std::cout << fmt::format("{}: {} tokens after 120: decode {} bytes, prefill {}\n",
+                               kind.pattern, count, decode, prefill);
+      CHECK(decode < 5 * count * one / 4);
+      if (keeps_all) CHECK(prefill > (count < 4 ? 6 : 1) * decode);
+    }
+  }
 }
 
 }  // namespace
