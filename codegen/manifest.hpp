@@ -53,7 +53,8 @@
 //            counted from 0; ascending, from 0 to `tokens`. What lies outside of all sequences is
 //            neither read nor written.
 //   starts   [batch] i32, read: the tokens of each sequence that were processed already
-//   start    the most of these; where it is 0, `starts` may be missing like initial_*
+//   start    the most of these, or for decode any bound on them; where it is 0, `starts` may be
+//            missing like initial_*
 //   longest  the most tokens that a sequence has after the launch, those before included; at least
 //            `start`. Of decode it is start + 1.
 // Decode of a matrix state is the same at every position and takes none of these.
