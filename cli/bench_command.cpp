@@ -22,6 +22,16 @@ struct BenchCommandOptions {
   bool json = false;
 };
 
+// Nothing is timed that is not verified, unless the user says so.
+std::optional<ExitCode> refused(const LoadedPattern& loaded, Artifact& artifact, bool unverified) {
+  if (unverified) return std::nullopt;
+  const VerifyReport report = verify_artifact(*loaded.pattern, artifact, 0, "verify");
+  if (report.verdict == KernelVerdict::kVerified) return std::nullopt;
+  return fail(exit_code_of(report.verdict),
+              std::string("the kernels are ") + name_of(report.verdict) +
+                  ", so there is nothing to time; --unverified times them all the same");
+}
+
 ExitCode run(const BenchCommandOptions& options) {
   const LoadedPattern loaded = load_pattern(options.pattern);
   if (!loaded.pattern) return loaded.code;
@@ -31,17 +41,18 @@ ExitCode run(const BenchCommandOptions& options) {
     if (!device) return fail(kNoDevice, device.error().message);
     machine.device = device->device_name() + ", " + device->architecture();
   }
+  if (options.kernel.varlen) {
+    const bool prefill = options.kernel.ops == std::vector<std::string>{"prefill"};
+    if (!prefill || options.backend != "cpu") {
+      return fail(kWrongUsage,
+                  "sequences of different lengths are timed with --op prefill --backend cpu only: "
+                  "next to the same batch, padded");
+    }
+  }
   ArtifactOrCode generated = generate_for(loaded, options.kernel, options.backend);
   if (!generated.artifact) return generated.code;
   Artifact& artifact = *generated.artifact;
-  if (!options.unverified) {
-    const VerifyReport report = verify_artifact(*loaded.pattern, artifact, 0, "verify");
-    if (report.verdict != KernelVerdict::kVerified) {
-      return fail(exit_code_of(report.verdict),
-                  std::string("the kernels are ") + name_of(report.verdict) +
-                      ", so there is nothing to time; --unverified times them all the same");
-    }
-  }
+  if (const auto code = refused(loaded, artifact, options.unverified)) return *code;
   BenchOptions bench_options;
   bench_options.tokens = options.kernel.n > 0 ? options.kernel.n : 1024;
   bench_options.batch = options.kernel.batch;
@@ -52,6 +63,19 @@ ExitCode run(const BenchCommandOptions& options) {
   if (!rows.rows) return rows.code;
   Progress progress(true);
   std::vector<BenchRow> all;
+  if (options.kernel.varlen) {
+    KernelOptions one_length = options.kernel;
+    one_length.varlen = false;
+    ArtifactOrCode padded = generate_for(loaded, one_length, options.backend);
+    if (!padded.artifact) return padded.code;
+    if (const auto code = refused(loaded, *padded.artifact, options.unverified)) return *code;
+    progress.show("bench: prefill of different lengths");
+    Result<std::vector<BenchRow>> timed =
+        bench_lengths_of(artifact, *padded.artifact, *rows.rows, bench_options);
+    if (!timed) return fail(kNoDevice, timed.error().message);
+    all = *std::move(timed);
+    artifact.manifest.kernels.clear();
+  }
   for (const KernelEntry& kernel : artifact.manifest.kernels) {
     progress.show("bench: " + kernel.op);
     Result<std::vector<BenchRow>> timed =
@@ -75,6 +99,9 @@ void add_bench(CLI::App& app, ExitCode& result) {
   Command command(app, "bench", "timings of verified kernels next to baselines");
   add_pattern_argument(command, options->pattern);
   add_kernel_options(command, options->kernel);
+  command.flag("--varlen", options->kernel.varlen,
+               "prefill on cpu: a batch of sequences from n tokens down to n / 8, next to the same "
+               "batch padded to n");
   command.option("--backend", options->backend, "cpu or cuda")
       .one_of({"cpu", "cuda"})
       .with_default();

@@ -8,6 +8,7 @@
 
 #include "runtime/bench/device_launch.hpp"
 #include "runtime/bench/launch.hpp"
+#include "runtime/bench/varlen_bench.hpp"
 #include "runtime/load/kernel.hpp"
 
 namespace heddle {
@@ -34,6 +35,27 @@ Result<std::vector<BenchRow>> bench_artifact(const Artifact& artifact, const std
   const Result<BenchDevice> device = bench_device_of(kernels);
   if (!device) return device.error();
   return bench(artifact.manifest, *entry, rows, options, device_launches_of(kernels), &*device);
+}
+
+Result<std::vector<BenchRow>> bench_lengths_of(const Artifact& varlen, const Artifact& padded,
+                                               const Rows& rows, const BenchOptions& options) {
+  LoadOptions load_options;
+  load_options.allow_unverified = true;
+  load_options.threads = options.threads;
+  std::vector<LaunchFactory> factories;
+  for (const Artifact* artifact : {&varlen, &padded}) {
+    Result<KernelArtifact> loaded =
+        KernelArtifact::load(artifact->manifest, artifact->files, load_options);
+    if (!loaded) return loaded.error();
+    factories.push_back(
+        launches_of(std::make_shared<const KernelArtifact>(*std::move(loaded))));
+  }
+  if (varlen.manifest.kernels.empty() || padded.manifest.kernels.empty()) {
+    return Error{"the artifacts have no kernels"};
+  }
+  return bench_varlen({varlen.manifest, varlen.manifest.kernels.front(), factories[0]},
+                      {padded.manifest, padded.manifest.kernels.front(), factories[1]}, rows,
+                      options);
 }
 
 namespace {

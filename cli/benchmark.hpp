@@ -19,6 +19,12 @@ Result<std::vector<BenchRow>> bench_artifact(const Artifact& artifact, const std
                                              const Rows& rows, const BenchOptions& options,
                                              bool allow_unverified);
 
+// Prefill of sequences of different lengths on this processor, by a kernel for them and, padded to
+// the longest, by one for sequences of one length. Both are taken as they are: the caller has
+// verified what it wants verified.
+Result<std::vector<BenchRow>> bench_lengths_of(const Artifact& varlen, const Artifact& padded,
+                                               const Rows& rows, const BenchOptions& options);
+
 TextTable bench_table(const std::vector<BenchRow>& rows);
 
 }  // namespace heddle

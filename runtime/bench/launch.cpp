@@ -10,7 +10,7 @@ LaunchValues launch_values(const LaunchRecipe& recipe) {
   LaunchValues values;
   values.sizes = {{"batch", s.batch},     {"tokens", s.tokens},   {"heads", s.heads},
                   {"start", s.start},     {"slots_a", s.slots_a}, {"slots_b", s.slots_b},
-                  {"width_a", s.width_a}, {"width_b", s.width_b}};
+                  {"width_a", s.width_a}, {"width_b", s.width_b}, {"longest", s.longest}};
   values.scalars = {{"scale", recipe.scale}, {"gamma", recipe.gamma}};
   for (const Argument& argument : recipe.entry.arguments) {
     if (argument.kind != ArgumentKind::kBuffer) continue;

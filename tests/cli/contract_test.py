@@ -308,7 +308,14 @@ class Kernels(Workspace):
             run = heddle("generate", *wrong, "--no-verify", "-o", self.path / "none")
             self.assertEqual(run.returncode, 2, wrong)
             self.assertIn(why, run.stderr)
-        self.assertEqual(heddle("bench", "log_cached", "--varlen").returncode, 2)
+        run = heddle("bench", "log_cached", "--varlen")
+        self.assertEqual(run.returncode, 2)
+        self.assertIn("--op prefill --backend cpu only", run.stderr)
+        run = heddle("bench", "log_cached", "--varlen", "--op", "prefill", "-n", 100, "--batch", 3,
+                     "--heads", 1, "--head-dim", 8, "--unverified", "--json")
+        self.assertEqual(run.returncode, 0, run.stderr)
+        names = [row["name"] for row in json.loads(run.stdout)["results"]]
+        self.assertEqual(names, ["heddle", "heddle, padded"])
 
     def test_gradients_of_states_and_decode_of_several_tokens(self):
         out = self.path / "handed"

@@ -5,6 +5,7 @@
 
 #include "codegen/generate.hpp"
 #include "runtime/bench/launch.hpp"
+#include "runtime/bench/varlen_bench.hpp"
 #include "runtime/load/launch_check.hpp"
 #include "tests/unit/runtime/reference/reference_test_support.hpp"
 
@@ -59,6 +60,52 @@ TEST_CASE("generated cpu kernels are timed when they are right and not when they
   check_timings(WeightKind::kSoftmax);
   check_timings(WeightKind::kGiven);
   check_timings(WeightKind::kGated);
+}
+
+TEST_CASE("a batch of different lengths is timed next to the padded one where both are right") {
+  const std::int64_t n = 150;
+  GenerateOptions generate_options;
+  generate_options.ops = {"prefill"};
+  generate_options.head_dim = 16;
+  generate_options.exact_to = n;
+  BenchOptions options;
+  options.tokens = n;
+  options.batch = 3;
+  options.heads = 2;
+  options.threads = 2;
+  options.budget_seconds = 0.05;
+  CHECK(bench_lengths(options) == std::vector<std::int64_t>{150, 85, 19});
+  for (const char* pattern : {"sqrt_cached", "log_recurrence"}) {
+    std::vector<Artifact> artifacts;
+    std::vector<LaunchFactory> factories;
+    for (const bool varlen : {true, false}) {
+      generate_options.varlen = varlen;
+      Result<Artifact> artifact = generate(test::builtin(pattern), generate_options);
+      REQUIRE(artifact.ok());
+      LoadOptions load;
+      load.allow_unverified = true;
+      auto loaded = KernelArtifact::load(artifact->manifest, artifact->files, load);
+      REQUIRE(loaded.ok());
+      artifacts.push_back(*std::move(artifact));
+      factories.push_back(launches_of(std::make_shared<const KernelArtifact>(*std::move(loaded))));
+    }
+    const BenchedKernel varlen{artifacts[0].manifest, artifacts[0].manifest.kernels[0],
+                               factories[0]};
+    const BenchedKernel padded{artifacts[1].manifest, artifacts[1].manifest.kernels[0],
+                               factories[1]};
+    const auto right = bench_varlen(varlen, padded, test::builtin_rows(pattern, n + 1), options);
+    REQUIRE(right.ok());
+    for (const BenchRow& row : *right) {
+      INFO(row.name << ": " << row.remark);
+      CHECK(row.timing.has_value());
+      CHECK(row.max_rel_error.value() < 1e-5);
+    }
+    const Rows others = test::builtin_rows("sqrt_recurrence", n + 1);
+    const auto wrong = bench_varlen(varlen, padded, others, options);
+    REQUIRE(wrong.ok());
+    for (const BenchRow& row : *wrong) CHECK_FALSE(row.timing.has_value());
+    CHECK_FALSE(bench_varlen(padded, varlen, others, options).ok());
+  }
 }
 
 TEST_CASE("a backward kernel is not launched on the rest of a sequence") {
