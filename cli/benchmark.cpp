@@ -47,8 +47,7 @@ Result<std::vector<BenchRow>> bench_lengths_of(const Artifact& varlen, const Art
     Result<KernelArtifact> loaded =
         KernelArtifact::load(artifact->manifest, artifact->files, load_options);
     if (!loaded) return loaded.error();
-    factories.push_back(
-        launches_of(std::make_shared<const KernelArtifact>(*std::move(loaded))));
+    factories.push_back(launches_of(std::make_shared<const KernelArtifact>(*std::move(loaded))));
   }
   if (varlen.manifest.kernels.empty() || padded.manifest.kernels.empty()) {
     return Error{"the artifacts have no kernels"};

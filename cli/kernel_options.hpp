@@ -34,8 +34,8 @@ struct KernelOptions {
 };
 
 void add_kernel_options(Command& command, KernelOptions& options);
-// --varlen and what else is for serving and for long sequences in parts, for commands that know what
-// to do with such kernels.
+// --varlen and what else is for serving and for long sequences in parts, for commands that know
+// what to do with such kernels.
 void add_serving_options(Command& command, KernelOptions& options);
 
 struct ArtifactOrCode {

@@ -100,9 +100,9 @@ std::string add_static_layer(const Artifact& artifact, VerifyReport& report) {
   std::vector<const KernelEntry*> entries;
   for (const KernelEntry& entry : manifest.kernels) {
     if (goes_on(entry)) {
-      print_remark(fmt::format("no static proofs of {} {}", entry.op,
-                               entry.op == "decode" ? "of several tokens a launch"
-                                                    : "that goes on from a state"));
+      print_remark(fmt::format(
+          "no static proofs of {} {}", entry.op,
+          entry.op == "decode" ? "of several tokens a launch" : "that goes on from a state"));
       continue;
     }
     const bool tensor = entry.op == "prefill" && entry.schedule == "tensor";

@@ -43,7 +43,8 @@
 //            dinitial_ of one launch is dfinal_ of the launch before it.
 //   scalars  scale, gamma
 // Decode is prefill of one token: `tokens` is then the literal 1. Or it takes the size
-//   new_tokens   tokens that are decoded one after the other, [batch, new_tokens, heads, ...], which
+//   new_tokens   tokens that are decoded one after the other, [batch, new_tokens, heads, ...],
+//   which
 //            is as many launches of one token in one; sequences end at start + new_tokens.
 //
 // Sequences of different lengths (`varlen`) lie one behind the other, as cumulative offsets say:

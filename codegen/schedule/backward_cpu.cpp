@@ -76,9 +76,7 @@ class RowsBackward {
   bool by_position() const { return a_.by_position() || b_.by_position(); }
   bool own_input() const { return a_.shape == RowShape::kItself; }
   // Gradients of keys by the side that reads them.
-  bool apart() const {
-    return softmax() && a_.side->state.cached() && b_.side->state.cached();
-  }
+  bool apart() const { return softmax() && a_.side->state.cached() && b_.side->state.cached(); }
   // The place of a token's row, where rows lie by position.
   Ex row_place(Ex token) {
     return frame_.handed_on() ? (frame_.start + token) * width_ : token * width_;

@@ -91,7 +91,7 @@ class CudaRows {
   // the initial state.
   struct Spot {
     MemoryId key, value;
-    Ex at;  // of channel 0
+    Ex at;                     // of channel 0
     std::optional<Ex> before;  // in a slot
   };
   Spot locate(const GradientSide& side, Ex p) {
@@ -102,9 +102,8 @@ class CudaRows {
     Spot spot;
     spot.before = builder_.let("before", p <= frame_.start);
     const Var at = builder_.variable("from", frame_.token_at(frame_.token_of(p)));
-    builder_.when(*spot.before, [&] {
-      builder_.assign(at, frame_.slot_at(state, slot_of(state, p)));
-    });
+    builder_.when(*spot.before,
+                  [&] { builder_.assign(at, frame_.slot_at(state, slot_of(state, p))); });
     if (frame_.softmax()) spot.key = builder_.choose("keys", *spot.before, state.key, frame_.k);
     spot.value = builder_.choose("values", *spot.before, state.val, side.value);
     spot.at = at;
@@ -158,8 +157,7 @@ class CudaRows {
             add_at(spot, frame_.dk_sum, state.dinitial_key, d,
                    builder_.load(state.dfinal_key, from + d));
           }
-          add_at(spot, side->sum, state.dinitial_val, d,
-                 builder_.load(state.dfinal_val, from + d));
+          add_at(spot, side->sum, state.dinitial_val, d, builder_.load(state.dfinal_val, from + d));
         });
       });
     }
@@ -395,8 +393,7 @@ class CudaRows {
       const Spot from{frame_.k, {}, builder_.let("from", frame_.token_at(frame_.token_of(p))), {}};
       const Ex weight = builder_.let("weight", builder_.load(weights_, e));
       push_key(from, {}, builder_.let("slope", builder_.load(slopes_, e)));
-      by_side(
-          place, [&](const GradientSide& side) { push_values(side, from, weight); });
+      by_side(place, [&](const GradientSide& side) { push_values(side, from, weight); });
     });
     builder_.barrier();
     builder_.assign(count_, builder_.i64(0));
@@ -425,9 +422,8 @@ class CudaRows {
     });
   }
   void push_values(const GradientSide& side, const Spot& from, Ex weight) {
-    each_owned([&](Ex d, Ex index) {
-      push_value(side, from, d, weight * builder_.load(own_, index));
-    });
+    each_owned(
+        [&](Ex d, Ex index) { push_value(side, from, d, weight * builder_.load(own_, index)); });
   }
 
   GradientFrame& frame_;

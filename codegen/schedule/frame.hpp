@@ -114,7 +114,7 @@ class Frame {
 
   SequenceArrays sequences_;  // with varlen
   ir::Ex most_before_, all_tokens_;
-  ir::Ex first_token_;  // of this block's sequence
+  ir::Ex first_token_;          // of this block's sequence
   std::optional<ir::Ex> turn_;  // of several new tokens, which one
 };
 

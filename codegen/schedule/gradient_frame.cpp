@@ -143,8 +143,8 @@ void GradientFrame::enter(Ex unit) {
     StateGradients& state = side->state;
     if (!state.cached()) continue;
     const std::string letter = side->side == Side::kA ? "a" : "b";
-    state.slot_base = builder.let("slot_base_" + letter,
-                                  (batch * state.slots * heads + head) * spec.head_dim);
+    state.slot_base =
+        builder.let("slot_base_" + letter, (batch * state.slots * heads + head) * spec.head_dim);
     if (state.keep == CacheRetention::kNextRow) {
       state.pos_base = builder.let("pos_base_" + letter, block * state.slots);
     }

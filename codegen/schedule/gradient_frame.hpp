@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What every backward kernel but those of linear weights has in common: its arguments, where the
 // rows of one (batch, head) lie in them, and where gradients are summed while rows still add to
-// them. The whole sequence is one launch, or what follows on a state; rows are taken from the last to the first, so that row i
-// finds lambda_i = dy_i + sum over later rows of B_ki lambda_k complete.
+// them. The whole sequence is one launch, or what follows on a state; rows are taken from the last
+// to the first, so that row i finds lambda_i = dy_i + sum over later rows of B_ki lambda_k
+// complete.
 #pragma once
 
 #include <functional>

@@ -59,7 +59,7 @@ struct KernelSpec {
   int page_rows = 0;    // decode with varlen: slots of a page, a power of two; 0: no pages
   bool state_gradients = false;  // backward goes on from a state, and passes gradients through it
   bool several_tokens = false;   // decode takes as many tokens as a launch says, in turn
-  int slices = 1;       // cpu prefill, given weights: parts that a head's channels are cut into
+  int slices = 1;  // cpu prefill, given weights: parts that a head's channels are cut into
 
   const rows::RowPlan& plan(Side side) const { return side == Side::kA ? a : b; }
   CacheRetention keep(Side side) const { return side == Side::kA ? keep_a : keep_b; }

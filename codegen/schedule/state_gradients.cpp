@@ -52,7 +52,8 @@ void each_held(Builder& builder, const StateGradients& state, HeldWhen when, Ex 
     const Ex p = position_of(builder, state, positions, slot);
     const std::function<void()> otherwise =
         free ? std::function<void()>([&] { free(slot); }) : std::function<void()>();
-    builder.when(both(p >= 1, p <= last), [&] { held(slot, p); }, otherwise);
+    builder.when(
+        both(p >= 1, p <= last), [&] { held(slot, p); }, otherwise);
   });
 }
 

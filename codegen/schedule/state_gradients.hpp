@@ -14,9 +14,9 @@ namespace heddle::schedule {
 // One side's slots. Positions are there for kNextRow, keys for softmax.
 struct StateGradients {
   CacheRetention keep = CacheRetention::kNone;
-  ir::MemoryId pos, key, val;             // initial_
-  ir::MemoryId final_pos;                 // which position each slot of the final state holds
-  ir::MemoryId dfinal_key, dfinal_val;    // read
+  ir::MemoryId pos, key, val;               // initial_
+  ir::MemoryId final_pos;                   // which position each slot of the final state holds
+  ir::MemoryId dfinal_key, dfinal_val;      // read
   ir::MemoryId dinitial_key, dinitial_val;  // written
   ir::Ex slots;
   ir::Ex slot_base;  // of this (batch, head), in elements of keys and values
@@ -28,8 +28,8 @@ struct StateGradients {
 // Declares the buffers of a side, where spec.state_gradients says so and the side keeps anything.
 StateGradients declare_state_gradients(ir::Builder& builder, const KernelSpec& spec, Side side);
 
-// body(slot, position) for each slot that stands for one of positions 1 .. last, before the launch or
-// after it, and free(slot) for the others: whatever the arrays hold, nothing else is a position.
+// body(slot, position) for each slot that stands for one of positions 1 .. last, before the launch
+// or after it, and free(slot) for the others: whatever the arrays hold, nothing else is a position.
 enum class HeldWhen { kBefore, kAfter };
 void each_held(ir::Builder& builder, const StateGradients& state, HeldWhen when, ir::Ex last,
                const std::function<void(ir::Ex slot, ir::Ex p)>& held,

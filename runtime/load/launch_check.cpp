@@ -249,8 +249,7 @@ std::optional<Error> check_pages(const Manifest& manifest, const KernelEntry& en
   const auto rows = sizes.of(cache->shape[1]);
   const auto slots = sizes.of("slots_" + side), table = sizes.of("table_" + side);
   const auto pool = sizes.of("pool_" + side), batch = sizes.of("batch");
-  const auto added =
-      takes(entry, "new_tokens") ? sizes.of("new_tokens") : Result<std::int64_t>(1);
+  const auto added = takes(entry, "new_tokens") ? sizes.of("new_tokens") : Result<std::int64_t>(1);
   for (const Result<std::int64_t>* size : {&rows, &slots, &table, &pool, &batch, &added}) {
     if (!*size) return size->error();
   }
@@ -304,7 +303,8 @@ Result<CheckedLaunch> check_launch(const Manifest& manifest, const KernelEntry& 
                                    const LaunchValues& values) {
   // Without a state between launches there is nothing for a gradient to arrive through.
   const auto start = values.sizes.find("start");
-  if (entry.op == "backward" && !takes(entry, "start") && start != values.sizes.end() && start->second != 0) {
+  if (entry.op == "backward" && !takes(entry, "start") && start != values.sizes.end() &&
+      start->second != 0) {
     return Error{"a backward kernel takes the whole sequence at once: start must be 0"};
   }
   const Sizes sizes(manifest, values);

@@ -22,8 +22,9 @@ struct CheckedLaunch {
 
 // Every size is given and fits its parameter; every buffer is there, of the right type, aligned for
 // it and as large as its extents say; cache slots and columns of coefficients suffice for the
-// sequence that the launch leaves; a backward kernel without a state starts at 0. Where sequences have lengths of
-// their own, these, starts and pages fit the sizes, as far as the arrays lie in the host's memory.
+// sequence that the launch leaves; a backward kernel without a state starts at 0. Where sequences
+// have lengths of their own, these, starts and pages fit the sizes, as far as the arrays lie in the
+// host's memory.
 Result<CheckedLaunch> check_launch(const Manifest& manifest, const KernelEntry& entry,
                                    const LaunchValues& values);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The two states of a backward launch that lies between them: drawn for a problem, as what each head
-// has to start from, and as where the gradients of the initial one belong.
+// The two states of a backward launch that lies between them: drawn for a problem, as what each
+// head has to start from, and as where the gradients of the initial one belong.
 #pragma once
 
 #include <algorithm>
@@ -16,8 +16,8 @@
 
 namespace heddle {
 
-// Gradients of numbers of any kind, by name. By position, [batch, tokens, heads, head_dim], those of
-// what a state keeps are "dx" and "dk" of side a, "dy" and "dk_b" of side b.
+// Gradients of numbers of any kind, by name. By position, [batch, tokens, heads, head_dim], those
+// of what a state keeps are "dx" and "dk" of side a, "dy" and "dk_b" of side b.
 template <typename T>
 using GradientsByName = std::map<std::string, std::vector<T>>;
 
@@ -26,7 +26,7 @@ struct StateRows {
   std::string side;   // "a" or "b"
   std::string value;  // the names by position
   std::string key;
-  std::int64_t row = 0;  // channels
+  std::int64_t row = 0;    // channels
   std::int64_t cells = 0;  // elements by slot
   std::vector<std::pair<std::int64_t, std::int64_t>> before, after;
 
@@ -39,6 +39,18 @@ struct StatePositions {
 };
 StateRows state_rows(const std::string& side, CacheRetention keep, const Sizes& all,
                      std::int64_t start, std::int64_t slots, const StatePositions& positions);
+
+// Of numbers by token, [batch, tokens, ...], those of tokens behind `start`.
+template <typename T>
+std::vector<T> launched_part(const std::vector<T>& numbers, const Sizes& all, std::int64_t start) {
+  const auto row = static_cast<std::int64_t>(numbers.size()) / (all.batch * all.tokens);
+  std::vector<T> kept;
+  for (std::int64_t b = 0; b < all.batch; ++b) {
+    const auto first = numbers.begin() + b * all.tokens * row;
+    kept.insert(kept.end(), first + start * row, first + all.tokens * row);
+  }
+  return kept;
+}
 
 // From gradients by position of all tokens to those of the launch's tokens and, as dinitial_*, of
 // the slots of the initial state, where free ones have none.
@@ -60,14 +72,7 @@ void hand_back(const std::vector<StateRows>& sides, const Sizes& all, std::int64
   gradients.erase("dy");
   gradients.erase("dk_b");
   for (auto& [name, values] : gradients) {
-    if (name.rfind("dinitial_", 0) == 0) continue;
-    const auto row = static_cast<std::int64_t>(values.size()) / (all.batch * all.tokens);
-    std::vector<T> kept;
-    for (std::int64_t b = 0; b < all.batch; ++b) {
-      const auto first = values.begin() + b * all.tokens * row;
-      kept.insert(kept.end(), first + start * row, first + all.tokens * row);
-    }
-    values = std::move(kept);
+    if (name.rfind("dinitial_", 0) != 0) values = launched_part(values, all, start);
   }
 }
 

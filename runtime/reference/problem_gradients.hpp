@@ -20,7 +20,8 @@ struct GradientProblem {
   std::map<std::string, std::vector<double>> expected;
   std::map<std::string, std::vector<double>> magnitude;  // as gradient_magnitudes says
   // Of the launch: `problem` has all tokens, and where a launch goes on from a state, it has those
-  // behind `start`. `state` then has its buffers by their whole names, dinitial_* yet to be written.
+  // behind `start`. `state` then has its buffers by their whole names, dinitial_* yet to be
+  // written.
   Sizes launch;
   HostBuffers state;
 };

@@ -58,7 +58,7 @@ std::vector<double> reference_state(const Problem& problem, std::int64_t tokens)
 // G_i = q_i dy_i^T + gate_(i+1) G_(i+1), the gradient of state_i: dq_i = state_i dy_i,
 // dk_i = G_i x_i, dx_i = G_i^T k_i, dgate_i = <G_i, state_(i-1)>.
 struct HeadGradients {
-  std::vector<double> dx, dq, dk;        // dq and dk for softmax and linear
+  std::vector<double> dx, dq, dk;  // dq and dk for softmax and linear
   // Of tokens that were there before: what is named dx and dk by their inputs, as A reads them, and
   // these by their outputs and by their keys as B reads them.
   std::vector<double> dy, dk_b;
@@ -66,8 +66,9 @@ struct HeadGradients {
   std::vector<double> dgate;             // for linear
 };
 // A state in between: the first `start` tokens are numbers that are given, inputs and outputs
-// alike, and whatever is kept of a token after the last one has a gradient of its own, by its input,
-// its output, and its key as A and as B keep it, [tokens, head_dim] each. `dy` is 0 up to `start`.
+// alike, and whatever is kept of a token after the last one has a gradient of its own, by its
+// input, its output, and its key as A and as B keep it, [tokens, head_dim] each. `dy` is 0 up to
+// `start`.
 struct HeadState {
   std::int64_t start = 0;
   std::vector<double> dx, dy, dk, dk_b;

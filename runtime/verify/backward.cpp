@@ -137,10 +137,10 @@ class BackwardCheck {
     ProblemOptions options = options_of(scenario);
     Work work;
     if (takes_state(kernel_.entry())) {
-      Result<GradientProblem> solved = solve_gradients(
-          options, context_.rows,
-          StateLayouts{context_.manifest.cache_a, context_.manifest.cache_b, scenario.start,
-                       scenario.spare});
+      Result<GradientProblem> solved =
+          solve_gradients(options, context_.rows,
+                          StateLayouts{context_.manifest.cache_a, context_.manifest.cache_b,
+                                       scenario.start, scenario.spare});
       if (!solved) return solved.error();
       work.sizes = solved->launch;
       work.problems.push_back(*std::move(solved));
@@ -242,8 +242,7 @@ class BackwardCheck {
           static_cast<double>(counters.sectors) / static_cast<double>(counters.requests);
     }
     for (const GradientProblem& solved : work.problems) {
-      const DefinitionWork least =
-          backward_work(solved.problem, context_.rows, solved.launch);
+      const DefinitionWork least = backward_work(solved.problem, context_.rows, solved.launch);
       profile.minimum_bytes += least.bytes;
       profile.definition_flops += least.flops;
     }

@@ -39,6 +39,22 @@ Sizes sizes_of(const VerifyContext& context, const Scenario& scenario) {
           .state_dim = context.manifest.state_dim};
 }
 
+// y as the definition gives it and a random dy, as numbers and as buffers hold them.
+struct Outputs {
+  std::vector<std::uint64_t> y, dy;
+};
+Outputs draw_outputs(const VerifyContext& context, SolvedGradients& solved, std::uint64_t seed) {
+  Outputs outputs{field_output(solved.problem, context.rows), {}};
+  std::mt19937_64 random(seed + 7777);
+  for (const std::uint64_t value : outputs.y) {
+    outputs.dy.push_back(random() % kFieldP);
+    // Neither is ever an exponent.
+    solved.y.push_back({value, kFieldPoison.exponent});
+    solved.dy.push_back({outputs.dy.back(), kFieldPoison.exponent});
+  }
+  return outputs;
+}
+
 // With the scalars of `like`, where given: a launch has one of each.
 SolvedGradients solve(const VerifyContext& context, const Sizes& sizes, std::uint64_t seed,
                       const FieldProblem* like = nullptr) {
@@ -48,29 +64,9 @@ SolvedGradients solve(const VerifyContext& context, const Sizes& sizes, std::uin
     solved.problem.scale = like->scale;
     solved.problem.gamma = like->gamma;
   }
-  const std::vector<std::uint64_t> y = field_output(solved.problem, context.rows);
-  std::mt19937_64 random(seed + 7777);
-  std::vector<std::uint64_t> dy;
-  for (const std::uint64_t value : y) {
-    dy.push_back(random() % kFieldP);
-    // Neither is ever an exponent.
-    solved.y.push_back({value, kFieldPoison.exponent});
-    solved.dy.push_back({dy.back(), kFieldPoison.exponent});
-  }
-  solved.expected = field_gradients(solved.problem, context.rows, y, dy);
+  const Outputs outputs = draw_outputs(context, solved, seed);
+  solved.expected = field_gradients(solved.problem, context.rows, outputs.y, outputs.dy);
   return solved;
-}
-
-// Tokens [start, tokens) of what is there for all of them.
-template <typename T>
-void keep_launched(const Sizes& all, std::int64_t start, std::vector<T>& numbers) {
-  const auto row = static_cast<std::int64_t>(numbers.size()) / (all.batch * all.tokens);
-  std::vector<T> kept;
-  for (std::int64_t b = 0; b < all.batch; ++b) {
-    const auto first = numbers.begin() + b * all.tokens * row;
-    kept.insert(kept.end(), first + start * row, first + all.tokens * row);
-  }
-  numbers = std::move(kept);
 }
 
 // What a launch between two states works on: its own tokens.
@@ -79,24 +75,22 @@ Result<SolvedGradients> solve_between(const VerifyContext& context, const Sizes&
   SolvedGradients solved;
   solved.problem = make_field_problem(context.weights, sizes, context.rows, seed);
   const Sizes all = solved.problem.sizes;
-  const std::vector<std::uint64_t> y = field_output(solved.problem, context.rows);
-  std::mt19937_64 random(seed + 7777);
-  std::vector<std::uint64_t> dy;
-  for (const std::uint64_t value : y) {
-    dy.push_back(random() % kFieldP);
-    solved.y.push_back({value, kFieldPoison.exponent});
-    solved.dy.push_back({dy.back(), kFieldPoison.exponent});
-  }
+  const Outputs outputs = draw_outputs(context, solved, seed);
   Result<FieldGradientState> state =
-      FieldGradientState::draw(context.manifest, context.rows, solved.problem, y, scenario.start,
-                               scenario.spare, seed + 5555);
+      FieldGradientState::draw(context.manifest, context.rows, solved.problem, outputs.y,
+                               scenario.start, scenario.spare, seed + 5555);
   if (!state) return state.error();
-  solved.expected = field_gradients(solved.problem, context.rows, y, dy, state->state);
+  solved.expected =
+      field_gradients(solved.problem, context.rows, outputs.y, outputs.dy, state->state);
   hand_back(state->sides, all, scenario.start, solved.expected);
   solved.state = std::move(state->buffers);
   solved.problem.sizes = state->launch;
-  for (auto& [name, numbers] : solved.problem.inputs) keep_launched(all, scenario.start, numbers);
-  for (auto* numbers : {&solved.y, &solved.dy}) keep_launched(all, scenario.start, *numbers);
+  for (auto& [name, numbers] : solved.problem.inputs) {
+    numbers = launched_part(numbers, all, scenario.start);
+  }
+  for (auto* numbers : {&solved.y, &solved.dy}) {
+    *numbers = launched_part(*numbers, all, scenario.start);
+  }
   return solved;
 }
 
@@ -116,7 +110,8 @@ Result<FieldBuffers> bind(const KernelEntry& entry, const SolvedGradients& solve
     FieldBuffer buffer;
     if (const auto state = solved.state.find(name); state != solved.state.end()) {
       buffer = state->second;
-    } else if (const auto input = solved.problem.inputs.find(name); input != solved.problem.inputs.end()) {
+    } else if (const auto input = solved.problem.inputs.find(name);
+               input != solved.problem.inputs.end()) {
       buffer.numbers = input->second;
     } else if (name == "y" || name == "dy") {
       buffer.numbers = name == "y" ? solved.y : solved.dy;

@@ -13,8 +13,7 @@ Result<FieldGradientState> FieldGradientState::draw(const Manifest& manifest, co
                                                     const std::vector<std::uint64_t>& y,
                                                     std::int64_t start, std::int64_t spare,
                                                     std::uint64_t seed) {
-  const auto solved =
-      std::make_shared<const SolvedFieldProblem>(SolvedFieldProblem{problem, y});
+  const auto solved = std::make_shared<const SolvedFieldProblem>(SolvedFieldProblem{problem, y});
   const std::int64_t tokens = problem.sizes.tokens;
   // Sequences as forward launches have them: their states are what this lies between.
   const Result<FieldSession> initial =
@@ -46,10 +45,10 @@ Result<FieldGradientState> FieldGradientState::draw(const Manifest& manifest, co
         return std::int64_t{session.state().at(name).positions[static_cast<std::size_t>(at)]};
       };
     };
-    drawn.sides.push_back(state_rows(
-        side, (outputs ? manifest.cache_b : manifest.cache_a).retention, problem.sizes, start,
-        outputs ? drawn.launch.slots_b : drawn.launch.slots_a,
-        {positions(*initial), positions(*left)}));
+    drawn.sides.push_back(
+        state_rows(side, (outputs ? manifest.cache_b : manifest.cache_a).retention, problem.sizes,
+                   start, outputs ? drawn.launch.slots_b : drawn.launch.slots_a,
+                   {positions(*initial), positions(*left)}));
     const StateRows& held = drawn.sides.back();
     for (const auto& [suffix, name] : {std::pair("_val", held.value), {"_key", held.key}}) {
       if (name == held.key && problem.weights != WeightMode::kSoftmax) continue;

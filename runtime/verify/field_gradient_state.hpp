@@ -14,8 +14,9 @@ namespace heddle {
 
 struct FieldGradientState {
   FieldState state;
-  Sizes launch;          // tokens behind the start, and slots
-  FieldBuffers buffers;  // by their whole names; dinitial_* is poison, as are gradients of free slots
+  Sizes launch;  // tokens behind the start, and slots
+  FieldBuffers
+      buffers;  // by their whole names; dinitial_* is poison, as are gradients of free slots
   std::vector<StateRows> sides;
 
   // `y` is of all tokens.

@@ -246,8 +246,7 @@ class Head {
           const bool apart = outputs && gradients_.count("dk_b") > 0;
           const std::vector<Tape::Node> key =
               part(tape, "k", j - 1, 0, d, d, apart ? "dk_b" : "dk");
-          const Tape::Node logit =
-              tape.product(scale, tape.sum_of_products(products(query, key)));
+          const Tape::Node logit = tape.product(scale, tape.sum_of_products(products(query, key)));
           weight = tape.product(outputs ? gamma : share_a, tape.exponential(logit));
           total.emplace_back(weight, one);
         } else {

@@ -292,8 +292,8 @@ void check_decode(const VerifyContext& context, const KernelUnderTest& decode, L
   if (takes_several(decode.entry())) {
     // Launches of several tokens among launches of one, from the first token on and later.
     for (const std::int64_t start : {0, 38}) {
-      const auto session = planner.begin(
-          {.tokens = start + 29, .start = start, .batch = 3, .heads = 2, .spare = 1});
+      const auto session =
+          planner.begin({.tokens = start + 29, .start = start, .batch = 3, .heads = 2, .spare = 1});
       for (const std::int64_t count : {5, 1, 16, 2, 5}) {
         const auto& orders = count == 16 ? kAllOrders : kOneOrder;
         if (!session || !session->advance(decode, count, orders, ledger)) break;

@@ -46,8 +46,7 @@ bool VarlenSession::advance(const KernelUnderTest& kernel, std::int64_t count,
                             KernelProfile* profile) {
   const bool decode = kernel.entry().op == "decode";
   const Problem& problem = sequences_.front().solved().problem;
-  const VarlenLayout layout =
-      next_layout(sequences_, count, decode, problem.sizes.tokens, random_);
+  const VarlenLayout layout = next_layout(sequences_, count, decode, problem.sizes.tokens, random_);
   const Sizes sizes = launch_sizes(layout, kernel.entry(), sequences_.front().sizes_of(count));
   const std::string where =
       fmt::format("{}: {}, heads {}, gamma {}, {} inputs", kernel.entry().op, layout.describe(),
@@ -110,8 +109,8 @@ Result<VarlenFieldSession> VarlenFieldSession::begin(
 bool VarlenFieldSession::advance(const KernelUnderTest& kernel, std::int64_t count,
                                  std::int64_t work, Ledger& ledger) {
   const FieldProblem& problem = sequences_.front().problem();
-  const VarlenLayout layout = next_layout(sequences_, count, kernel.entry().op == "decode",
-                                          problem.sizes.tokens, random_);
+  const VarlenLayout layout =
+      next_layout(sequences_, count, kernel.entry().op == "decode", problem.sizes.tokens, random_);
   const Sizes sizes = launch_sizes(layout, kernel.entry(), sequences_.front().sizes_of(count));
   const std::string where =
       fmt::format("{}: {}, heads {}", kernel.entry().op, layout.describe(), sizes.heads);

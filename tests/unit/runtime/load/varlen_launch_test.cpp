@@ -341,8 +341,8 @@ TEST_CASE("a launch of several tokens is as many launches of one, bit by bit") {
         arrays[name] = drawn(kSequences * kTurns * width(name), ++seed);
       }
       const std::int64_t bound = varlen ? kMost - kTurns : starts[0];
-      const Arrays all = batch.launch("decode", {{"start", bound}, {"new_tokens", kTurns}}, arrays,
-                                      {}, starts);
+      const Arrays all =
+          batch.launch("decode", {{"start", bound}, {"new_tokens", kTurns}}, arrays, {}, starts);
       for (std::int64_t turn = 0; turn < kTurns; ++turn) {
         Arrays token;
         for (const std::string& name : kInputs) {
@@ -503,8 +503,8 @@ TEST_CASE("backward between two states takes what it needs of both") {
   Array array(100 * kHeads * kDim);
   const auto check = [&](std::int64_t start, std::int64_t slots, const std::string& missing) {
     LaunchValues values;
-    values.sizes = {{"batch", 1},     {"heads", kHeads},  {"tokens", 7},
-                    {"start", start}, {"slots_b", slots}};
+    values.sizes = {
+        {"batch", 1}, {"heads", kHeads}, {"tokens", 7}, {"start", start}, {"slots_b", slots}};
     values.scalars = {{"scale", 1.0F}, {"gamma", 0.5F}};
     for (const Argument& argument : entry.arguments) {
       const bool left_out = !missing.empty() && argument.name.rfind(missing, 0) == 0;

@@ -15,6 +15,7 @@
 #include "runtime/verify/verify.hpp"
 #include "tests/unit/runtime/reference/reference_test_support.hpp"
 #include "tests/unit/runtime/verify/explain_report.hpp"
+#include "tests/unit/runtime/verify/reject_edits.hpp"
 
 namespace heddle {
 namespace {
@@ -77,40 +78,16 @@ TEST_CASE("decode of several tokens is verified") {
   }
 }
 
-struct Edit {
-  const char* from;
-  const char* to;
-};
-void check_edits(const Kind& kind, Layer layer, const std::vector<Edit>& edits) {
-  const Artifact artifact = generated(kind);
-  const std::string& file = artifact.manifest.kernels.front().file;
-  const std::string& text = artifact.files.at(file);
-  const Rows rows = test::builtin_rows(kind.pattern, kRows);
-  VerifyOptions options = quick();
-  options.stop_early = true;
-  options.emulated = layer == Layer::kEmulated;
-  options.algebraic = layer == Layer::kAlgebraic;
-  for (const Edit& edit : edits) {
-    INFO(artifact.manifest.target << ", " << kind.pattern << ": " << edit.from << " -> " << edit.to
-                                  << ", " << name_of(layer));
-    CHECK(text.find(edit.from) != std::string::npos);
-    for (std::size_t at = text.find(edit.from); at != std::string::npos;
-         at = text.find(edit.from, at + 1)) {
-      std::map<std::string, std::string> files = artifact.files;
-      files[file].replace(at, std::string(edit.from).size(), edit.to);
-      const VerifyReport report = verify(artifact.manifest, files, rows, options);
-      INFO("occurrence at " << at << ": " << explain(report));
-      CHECK(report.verdict == KernelVerdict::kRejected);
-    }
-  }
+void check_edits(const Kind& kind, Layer layer, const std::vector<test::TextEdit>& edits) {
+  test::reject_edits(generated(kind), test::builtin_rows(kind.pattern, kRows), quick(), layer,
+                     edits);
 }
 
 TEST_CASE("decode that takes one token for another is rejected") {
   const Kind cuda = {"sqrt_cached", ir::Target::kCuda, WeightKind::kSoftmax, ElementType::kF32, 8};
-  check_edits(cuda, Layer::kEmulated,
-              {{"= start + turn", "= start"},
-               {"+ turn * token_stride", ""},
-               {"__syncthreads();", ";"}});
+  check_edits(
+      cuda, Layer::kEmulated,
+      {{"= start + turn", "= start"}, {"+ turn * token_stride", ""}, {"__syncthreads();", ";"}});
   check_edits(cuda, Layer::kAlgebraic, {{"= start + turn", "= start"}});
   const Kind cpu = {"log_recurrence", ir::Target::kCpu, WeightKind::kGiven, ElementType::kF32, 8};
   check_edits(cpu, Layer::kEmulated,

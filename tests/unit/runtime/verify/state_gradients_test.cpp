@@ -13,6 +13,7 @@
 #include "runtime/verify/verify.hpp"
 #include "tests/unit/runtime/reference/reference_test_support.hpp"
 #include "tests/unit/runtime/verify/explain_report.hpp"
+#include "tests/unit/runtime/verify/reject_edits.hpp"
 
 namespace heddle {
 namespace {
@@ -168,35 +169,9 @@ TEST_CASE("a chain of launches gives the gradients of one launch of all tokens")
 
 // ---- broken texts -----------------------------------------------------------------------------
 
-struct Edit {
-  const char* from;
-  const char* to;
-  // Rows of this pattern that are run have fewer entries than are pushed at once: only where the
-  // rest of them is pushed.
-  bool last_only = false;
-};
-void check_edits(const Kind& kind, Layer layer, const std::vector<Edit>& edits) {
-  const Artifact artifact = generated(kind);
-  const std::string& file = artifact.manifest.kernels.front().file;
-  const std::string& text = artifact.files.at(file);
-  const Rows rows = test::builtin_rows(kind.pattern, kRows);
-  VerifyOptions options = quick();
-  options.stop_early = true;
-  options.emulated = layer == Layer::kEmulated;
-  options.algebraic = layer == Layer::kAlgebraic;
-  for (const Edit& edit : edits) {
-    INFO(artifact.manifest.target << ", " << kind.pattern << ": " << edit.from << " -> " << edit.to
-                                  << ", " << name_of(layer));
-    CHECK(text.find(edit.from) != std::string::npos);
-    for (std::size_t at = edit.last_only ? text.rfind(edit.from) : text.find(edit.from);
-         at != std::string::npos; at = text.find(edit.from, at + 1)) {
-      std::map<std::string, std::string> files = artifact.files;
-      files[file].replace(at, std::string(edit.from).size(), edit.to);
-      const VerifyReport report = verify(artifact.manifest, files, rows, options);
-      INFO("occurrence at " << at << ": " << explain(report));
-      CHECK(report.verdict == KernelVerdict::kRejected);
-    }
-  }
+void check_edits(const Kind& kind, Layer layer, const std::vector<test::TextEdit>& edits) {
+  test::reject_edits(generated(kind), test::builtin_rows(kind.pattern, kRows), quick(), layer,
+                     edits);
 }
 
 TEST_CASE("kernels that lose a gradient of a state are rejected") {
@@ -214,12 +189,11 @@ TEST_CASE("kernels that lose a gradient of a state are rejected") {
               {{" + dfinal_b_key[handed_at + d]", ""},
                {"dinitial_b_key[from + d] + slope", "slope", true}});
   check_edits({"log_recurrence", ir::Target::kCuda, WeightKind::kGiven, ElementType::kBF16, 8},
-              Layer::kAlgebraic,
-              {{"before ? initial_b_val : y", "y"}});
+              Layer::kAlgebraic, {{"before ? initial_b_val : y", "y"}});
   const Kind cpu = {"chacal", ir::Target::kCpu, WeightKind::kSoftmax, ElementType::kF32, 8};
-  check_edits(cpu, Layer::kEmulated,
-              {{" + dfinal_a_key[from + d]", ""},
-               {"dkeys_b + here, query", "dkeys + here, query"}});
+  check_edits(
+      cpu, Layer::kEmulated,
+      {{" + dfinal_a_key[from + d]", ""}, {"dkeys_b + here, query", "dkeys + here, query"}});
   check_edits(cpu, Layer::kAlgebraic,
               {{"dinitial_b_key + slot_at, dkeys_b", "dinitial_b_key + slot_at, dkeys"},
                {"dkeys[here + d] + dkeys_b[here + d]", "dkeys[here + d]"}});
