@@ -323,7 +323,7 @@ void check_backward(const VerifyContext& context, const KernelUnderTest& backwar
     check.run({.tokens = 2, .start = 1, .batch = 2, .heads = 2}, kAllOrders);
     check.run({.tokens = 50, .start = 37, .batch = 2, .heads = 3, .spare = 2}, kAllOrders);
     check.run({.tokens = 64, .start = 63, .heads = 2}, kTwoOrders);
-    check.run({.tokens = 41, .start = 38, .spare = kManySlots}, kOneOrder);
+    check.run({.tokens = 41, .start = 38, .batch = 2, .heads = 12, .spare = kManySlots}, kOneOrder);
     check.run({.tokens = 90, .start = 21, .gamma = 0.8F}, kOneOrder);
     check.run({.tokens = 38, .start = 37, .batch = 2, .fill = Fill::kOneHuge}, kOneOrder);
   }
