@@ -94,7 +94,8 @@ double longest_vector(const HostBuffer& buffer) {
   return std::sqrt(longest);
 }
 
-constexpr double kLargeLogit = 120.0;  // e^-120 is 0 in float: rows of such alone need their maximum
+constexpr double kLargeLogit =
+    120.0;  // e^-120 is 0 in float: rows of such alone need their maximum
 constexpr double kHugeLogit = 1e4;
 
 // q and k such that scale q_i.k_j is what `fill` promises. scale is 1 / sqrt(d).
@@ -173,10 +174,10 @@ void fill_coefficients(Problem& problem, const Rows& rows, Fill fill, RandomSour
 
 }  // namespace
 
-void set_columns(Sizes& sizes, const Manifest& manifest) {
+void set_columns(Sizes& sizes, const Manifest& manifest, std::int64_t spare) {
   const auto columns = [&](const RowWidth& width) {
     const Result<std::int64_t> needed = width.columns(sizes.tokens);
-    return needed ? padded_columns(*needed) : 0;
+    return needed ? padded_columns(*needed) + spare : 0;
   };
   sizes.width_a = columns(manifest.width_a);
   sizes.width_b = columns(manifest.width_b);

@@ -160,9 +160,9 @@ struct Problem {
   double largest_logit = 0.0;  // a bound on |scale q.k|, for tolerances; 0 without softmax
   HostBuffers inputs;
 };
-// The columns that the manifest asks for where there are `tokens` tokens, padded; 0 where it cannot
-// say.
-void set_columns(Sizes& sizes, const Manifest& manifest);
+// The columns that the manifest asks for where there are `tokens` tokens, padded, and `spare` more;
+// 0 where it cannot say.
+void set_columns(Sizes& sizes, const Manifest& manifest, std::int64_t spare = 0);
 // `rows` must reach sizes.tokens.
 Problem make_problem(const ProblemOptions& options, const Rows& rows);
 

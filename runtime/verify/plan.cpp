@@ -36,7 +36,7 @@ struct Scenario {
   Fill fill = Fill::kNormal;
   std::int64_t huge_token = 0;
   float gamma = 0.5F;
-  std::int64_t spare = 0;  // cache slots more than needed
+  std::int64_t spare = 0;  // cache slots, and up to 3 columns of coefficients, more than needed
 };
 
 class Planner {
@@ -67,7 +67,7 @@ class Planner {
     options.coefficient_dtype = coefficient_type();
     options.sizes = sizes(scenario);
     options.sizes.tokens = scenario.tokens;
-    set_columns(options.sizes, context_.manifest);
+    set_columns(options.sizes, context_.manifest, std::min<std::int64_t>(scenario.spare, 3));
     options.gamma = scenario.gamma;
     options.fill = scenario.fill;
     options.huge_token = scenario.huge_token;
@@ -225,8 +225,8 @@ void check_prefill(const VerifyContext& context, const KernelUnderTest& prefill,
   planner.run(prefill, {.tokens = kTypical, .start = 2}, kOneOrder);
   planner.run(prefill, {.tokens = 50, .start = 37, .batch = 2, .heads = 3, .spare = 2}, kAllOrders);
   planner.run(prefill, {.tokens = 120, .start = kTypical}, kOneOrder);
-  planner.run(prefill,
-              {.tokens = 41, .start = 38, .batch = 2, .heads = 6, .spare = kManySlots}, kOneOrder);
+  planner.run(prefill, {.tokens = 41, .start = 38, .batch = 2, .heads = 6, .spare = kManySlots},
+              kOneOrder);
   // From its own: prefill a, then prefill b, is prefill a + b.
   if (context.manifest.varlen) {
     planner.run(prefill, {.tokens = 100, .batch = 5}, kAllOrders);
@@ -287,8 +287,8 @@ void check_decode(const VerifyContext& context, const KernelUnderTest& decode, L
       continue;
     }
   }
-  planner.run(decode,
-              {.tokens = 41, .start = 40, .batch = 2, .heads = 12, .spare = kManySlots}, kOneOrder);
+  planner.run(decode, {.tokens = 41, .start = 40, .batch = 2, .heads = 12, .spare = kManySlots},
+              kOneOrder);
   if (takes_several(decode.entry())) {
     // Launches of several tokens among launches of one, from the first token on and later.
     for (const std::int64_t start : {0, 38}) {
