@@ -149,12 +149,15 @@ class Tiles {
     return mixer;
   }
 
-  // The last entry of row i that is not yet taken, below 0 where there is none; of those that every
-  // row has, none beyond the window from `base` on.
-  Var next_entry(const Far& far, Ex r, Ex i, Ex base) {
-    if (!far.dense()) return builder_.variable("next", builder_.load(far.next, here(r)));
-    const Ex first = builder_.call(Helper::kMaximum, {builder_.i64(1), base});
-    return builder_.variable("next", i - far.first_offset() - first);
+  // Where the entries begin that a row has in the window from `base` on: the last listed one that
+  // is not yet taken, below 0 where there is none; or, where rows have every offset, the position.
+  struct Next {
+    Var listed;
+    Ex position;
+  };
+  Next next_entry(const Far& far, Ex r, Ex base) {
+    if (!far.dense()) return {builder_.variable("next", builder_.load(far.next, here(r))), {}};
+    return {{}, builder_.call(Helper::kMaximum, {builder_.i64(1), base})};
   }
 
   // By one lane, for the whole warp.
@@ -299,19 +302,27 @@ class Tiles {
     }
   }
 
-  // The entries of row i that lie in the window, the furthest back first; `next` moves on.
-  void take_entries(Mixer& mixer, const Far& far, Ex i, Ex base, Var next,
+  // The entries of row i that lie in the window, the furthest back first; a listed one moves on.
+  void take_entries(Mixer& mixer, const Far& far, Ex i, Ex base, const Next& next,
                     const Mixer::Near* near = nullptr) {
     mixer.begin_side(*far.side);
-    builder_.repeat_while(both(Ex(next) >= 0, i - offset(far, next) < base + kStagedChunk), [&] {
-      const Ex p = builder_.let("p", i - offset(far, next));
+    const auto take = [&](Ex p, Ex number) {
       const Ex place = builder_.let("place", (p - base) * dim_ + window_at_);
-      mixer.set_entry(next);
+      mixer.set_entry(number);
       mixer.take(*far.side, p,
                  Mixer::Entry{[&](const Mixer::Use& use) { use(staged_, place); },
                               [&](const Mixer::Use& use) { use(staged_, place + far.values); }},
                  near);
-      builder_.assign(next, Ex(next) - 1);
+    };
+    if (far.dense()) {
+      const Ex last = i - far.first_offset();
+      const Ex end = builder_.call(Helper::kMinimum, {last + 1, base + kStagedChunk});
+      return builder_.loop("p", next.position, end, [&](Ex p) { take(p, last - p); });
+    }
+    const Var entry = next.listed;
+    builder_.repeat_while(both(Ex(entry) >= 0, i - offset(far, entry) < base + kStagedChunk), [&] {
+      take(builder_.let("p", i - offset(far, entry)), entry);
+      builder_.assign(entry, Ex(entry) - 1);
     });
   }
 
@@ -321,24 +332,33 @@ class Tiles {
       const Ex i = builder_.let("i", frame_.start + token + 1);
       const Ex base = builder_.let("window_from", frame_.start + window + 1);
       const Var reads = builder_.variable("reads", builder_.truth(false));
-      std::vector<Var> next;
+      std::vector<Next> next;
       for (const Far& far : far_) {
-        next.push_back(next_entry(far, r, i, base));
+        next.push_back(next_entry(far, r, base));
         if (far.dense()) {
-          builder_.assign(reads, either(reads, Ex(next.back()) >= 0));
+          const Ex last = i - far.first_offset();
+          builder_.assign(reads, either(reads, next.back().position <= last));
           continue;
         }
-        builder_.when(Ex(next.back()) >= 0, [&] {
-          builder_.assign(reads, either(reads, i - offset(far, next.back()) < base + kStagedChunk));
+        const Var entry = next.back().listed;
+        builder_.when(Ex(entry) >= 0, [&] {
+          builder_.assign(reads, either(reads, i - offset(far, entry) < base + kStagedChunk));
         });
       }
+      const auto left = [&](Ex highest, Ex total) {
+        std::vector<Ex> listed;
+        for (std::size_t side = 0; side < far_.size(); ++side) {
+          listed.push_back(far_[side].dense() ? Ex() : Ex(next[side].listed));
+        }
+        leave(there(r), listed, highest, total);
+      };
       const auto take = [&] {
         Mixer mixer = resume(r, token);
         for (std::size_t side = 0; side < far_.size(); ++side) {
           take_entries(mixer, far_[side], i, base, next[side]);
         }
         keep_sums(mixer, r, false);
-        if (leaves()) leave(there(r), {next.begin(), next.end()}, mixer.highest, mixer.total);
+        if (leaves()) left(mixer.highest, mixer.total);
       };
       if (!leaves()) return builder_.when(reads, take);
       builder_.when(reads, take, [&] {
@@ -347,7 +367,7 @@ class Tiles {
           highest = builder_.load(highest_, here(r));
           total = builder_.load(total_, here(r));
         }
-        leave(there(r), {next.begin(), next.end()}, highest, total);
+        left(highest, total);
       });
     });
     if (leaves()) builder_.assign(parity_, builder_.i64(1) - parity_);
@@ -390,7 +410,7 @@ class Tiles {
     const Ex base = builder_.let("chunk_from", frame_.start + first + 1);
     if (staging_.far_a) {
       const Far& inputs = far_.front();
-      take_entries(mixer, inputs, i, base, next_entry(inputs, r, i, base));
+      take_entries(mixer, inputs, i, base, next_entry(inputs, r, base));
     } else if (!frame_.a.plan->empty()) {
       mixer.begin_side(frame_.a);
       mixer.take(
@@ -413,7 +433,7 @@ class Tiles {
           });
         }};
     const Far& outputs = far_.back();
-    take_entries(mixer, outputs, i, base, next_entry(outputs, r, i, base), &near_entries);
+    take_entries(mixer, outputs, i, base, next_entry(outputs, r, base), &near_entries);
     mixer.finish();
     keep_sums(mixer, r, true);
     const Ex weight =
