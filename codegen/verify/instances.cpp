@@ -129,19 +129,37 @@ std::vector<Term> steps_apart(const Facts& facts, const Trace& trace, const Acce
   return result;
 }
 
+namespace {
+
+void insert(std::vector<int>& sorted, int id) {
+  const auto place = std::lower_bound(sorted.begin(), sorted.end(), id);
+  if (place == sorted.end() || *place != id) sorted.insert(place, id);
+}
+
+// What a flow adds to the loops whose next iteration was begun on the way, and to those that had
+// none: of these only what control passed before any iteration ended.
+void follow(const Flow& flow, std::vector<int>& around, std::vector<int>& skipped) {
+  if (flow.around >= 0) {
+    insert(around, flow.around);
+    skipped.clear();
+  }
+  if (flow.skips >= 0 && around.empty()) insert(skipped, flow.skips);
+}
+
+}  // namespace
+
 std::vector<Reach> reachable(const Trace& trace, int segment) {
-  std::vector<Reach> found = {{segment, {}}};
+  std::vector<Reach> found = {{segment, {}, {}}};
   for (std::size_t next = 0; next < found.size(); ++next) {
     for (const Flow& flow : trace.flows) {
       if (flow.from != found[next].to) continue;
-      Reach reach{flow.to, found[next].around};
-      if (flow.around >= 0 &&
-          std::count(reach.around.begin(), reach.around.end(), flow.around) == 0) {
-        reach.around.push_back(flow.around);
-        std::sort(reach.around.begin(), reach.around.end());
-      }
+      Reach reach{flow.to, found[next].around, found[next].skipped};
+      follow(flow, reach.around, reach.skipped);
+      // Known, too, where less is known of the way.
       const bool known = std::any_of(found.begin(), found.end(), [&](const Reach& each) {
-        return each.to == reach.to && each.around == reach.around;
+        return each.to == reach.to && each.around == reach.around &&
+               std::includes(reach.skipped.begin(), reach.skipped.end(), each.skipped.begin(),
+                             each.skipped.end());
       });
       if (!known) found.push_back(std::move(reach));
     }
@@ -197,17 +215,10 @@ std::optional<std::vector<Underway>> underway(const Trace& trace, int segment) {
       State state = here;
       state.at.segment = flow.to;
       if (flow.around >= 0) {
-        std::vector<int>& around = state.at.around;
+        const std::vector<int>& around = state.at.around;
         if (std::count(around.begin(), around.end(), flow.around) != 0) return std::nullopt;
-        around.insert(std::upper_bound(around.begin(), around.end(), flow.around), flow.around);
-        state.at.skipped.clear();
       }
-      if (flow.skips >= 0 && state.at.around.empty()) {
-        std::vector<int>& skipped = state.at.skipped;
-        if (std::count(skipped.begin(), skipped.end(), flow.skips) == 0) {
-          skipped.insert(std::upper_bound(skipped.begin(), skipped.end(), flow.skips), flow.skips);
-        }
-      }
+      follow(flow, state.at.around, state.at.skipped);
       const auto batch = trace.batches.find(flow.to);
       if (batch != trace.batches.end()) {
         if (batch->second.closed) ++state.closed;

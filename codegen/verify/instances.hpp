@@ -61,7 +61,8 @@ std::vector<Term> steps_apart(const Facts& facts, const Trace& trace, const Acce
 // later iterations of which loops.
 struct Reach {
   int to = 0;
-  std::vector<int> around;  // sorted
+  std::vector<int> around;   // sorted
+  std::vector<int> skipped;  // loops without an iteration on the way, where it led around none
 };
 std::vector<Reach> reachable(const Trace& trace, int segment);
 // Where a thread may be while a copy that it started in `segment` is not there yet for all: from

@@ -35,7 +35,8 @@ class Races {
         for (const Reach& each : reach) {
           // Within one stretch the order of the two does not matter: ask once.
           const bool once = each.to != first.segment || !each.around.empty() || &second >= &first;
-          if (each.to == second.segment && once) within_block(first, second, each.around);
+          if (each.to != second.segment || !once) continue;
+          within_block(first, second, each.around, each.skipped);
         }
       }
     }
