@@ -7,6 +7,10 @@
 
 namespace heddle::smt {
 
+// A context takes megabytes and gives them back after one question: from here on the process keeps
+// them for the next one.
+void keep_freed_memory();
+
 // As `solve`, for a script of declarations and assertions; `(check-sat)` in it is passed over.
 Reply solve_plainly(const std::string& script, std::uint64_t resource_limit, bool with_model);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The only file that knows Z3. The script goes through Z3's own SMT-LIB reader as it stands.
+// Z3, known to this file and plain_solver only. The script goes through its own SMT-LIB reader as it
+// stands.
 #include "analyzer/smt/solver.hpp"
 
-#include <malloc.h>
 #include <pthread.h>
 #include <time.h>
 #include <z3.h>
@@ -18,17 +18,10 @@
 #include <thread>
 #include <unordered_map>
 
+#include "analyzer/smt/plain_solver.hpp"
+
 namespace heddle::smt {
 namespace {
-
-// A context takes megabytes and gives them back after one question. To get them anew from the
-// system, page by page, takes five times as long as to fill them, so the process keeps them.
-void keep_freed_memory() {
-#ifdef __GLIBC__
-  static const int kept = mallopt(M_TRIM_THRESHOLD, 1 << 27) + mallopt(M_MMAP_THRESHOLD, 1 << 25);
-  static_cast<void>(kept);
-#endif
-}
 
 class Context {
  public:
