@@ -57,8 +57,8 @@ std::vector<Term> Execution::size_lemmas(const std::vector<Term>& facts, const T
     const Term x = Term::variable(factor);
     const Term goal = conjunction({x >= 0, x <= facts_.term(Polynomial::atom(size))});
     const std::string statement = factor + " lies within a size";
-    if (facts_[facts_.find(factor)].sharing == Sharing::kLaunch &&
-        facts_[facts_.find(factor)].nature == Nature::kGiven) {
+    const Atom& atom = facts_[facts_.find(factor)];
+    if (atom.sharing != Sharing::kThread && atom.nature == Nature::kGiven) {
       return of_launch(goal, statement);
     }
     return prover_.proves(known, goal, statement);
