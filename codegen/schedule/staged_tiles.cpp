@@ -91,29 +91,24 @@ class Tiles {
   // ---- the offsets of a row ---------------------------------------------------------------------
 
   // Those of the last row are all that any row has. More than there is room for are left to be
-  // walked: they lie further back than a tile has rows.
+  // walked: they lie further back than a tile has rows. Every thread counts them, one writes.
   void list_offsets(Far& far) {
     if (far.dense()) return;
     far.offsets = builder_.array("offsets", Type::kI64, static_cast<int>(far.most), true);
-    const MemoryId counts = builder_.array("counts", Type::kI64, 1, true);
-    builder_.when(equal(frame_.thread, builder_.i64(0)), [&] {
-      const Ex last = builder_.let("last_row", frame_.start + frame_.tokens);
-      const Var count = builder_.variable("count", builder_.i64(0));
-      rows::emit_walk(builder_, frame_.spec.pattern, *far.side->plan, last, [&](Ex p) {
-        builder_.when(Ex(count) < far.most, [&] { builder_.store(far.offsets, count, last - p); });
-        builder_.assign(count, Ex(count) + 1);
-      });
-      builder_.store(counts, builder_.i64(0), count);
+    const Ex last = builder_.let("last_row", frame_.start + frame_.tokens);
+    const Var count = builder_.variable("count", builder_.i64(0));
+    rows::emit_walk(builder_, frame_.spec.pattern, *far.side->plan, last, [&](Ex p) {
+      builder_.when(both(equal(frame_.thread, builder_.i64(0)), Ex(count) < far.most),
+                    [&] { builder_.store(far.offsets, count, last - p); });
+      builder_.assign(count, Ex(count) + 1);
     });
     builder_.barrier();
-    far.counted = builder_.let("counted", builder_.load(counts, builder_.i64(0)));
+    far.counted = builder_.let("counted", count);
     far.listed = builder_.let(
         "listed", builder_.call(Helper::kMinimum, {far.counted, builder_.i64(far.most)}));
   }
 
-  Ex offset(const Far& far, Ex entry) {
-    return far.dense() ? entry + far.first_offset() : builder_.load(far.offsets, entry);
-  }
+  Ex offset(const Far& far, Ex entry) { return builder_.load(far.offsets, entry); }
 
   // The number of the last listed entry of row i, -1 where it has none.
   Ex last_entry(const Far& far, Ex i) {
@@ -136,28 +131,34 @@ class Tiles {
   Ex here(Ex r) const { return parity_ * staging_.tile_rows + r; }
   Ex there(Ex r) const { return (builder_.i64(1) - parity_) * staging_.tile_rows + r; }
 
-  Mixer resume(Ex r, Ex token) {
-    Mixer::Left left{staged_, builder_.let("query_at", r * dim_ + queries_),
-                     sums_,   builder_.let("sum_at", r * dim_),
-                     {},      {}};
-    if (frame_.softmax()) {
-      left.highest = builder_.load(highest_, here(r));
-      left.total = builder_.load(total_, here(r));
-    }
-    Mixer mixer(frame_, token, left);
+  // Softmax: what a row was left with.
+  Ex highest(Ex r) { return frame_.softmax() ? builder_.load(highest_, here(r)) : Ex(); }
+  Ex total(Ex r) { return frame_.softmax() ? builder_.load(total_, here(r)) : Ex(); }
+
+  Mixer resume(Ex r, Ex token, Ex highest, Ex total) {
+    const Ex query_at = builder_.let("query_at", r * dim_ + queries_);
+    const Ex sum_at = builder_.let("sum_at", r * dim_);
+    Mixer mixer(frame_, token, Mixer::Left{staged_, query_at, sums_, sum_at, highest, total});
     mixer.ask_once();
     return mixer;
   }
 
-  // Where the entries begin that a row has in the window from `base` on: the last listed one that
-  // is not yet taken, below 0 where there is none; or, where rows have every offset, the position.
+  // The first position of the window from `base` on; of those that are listed of row i the last one
+  // that is not yet taken, below 0 where there is none, and where it lies.
   struct Next {
-    Var listed;
-    Ex position;
+    Ex first;
+    Var listed, at;
   };
-  Next next_entry(const Far& far, Ex r, Ex base) {
-    if (!far.dense()) return {builder_.variable("next", builder_.load(far.next, here(r))), {}};
-    return {{}, builder_.call(Helper::kMaximum, {builder_.i64(1), base})};
+  Next next_entry(const Far& far, Ex r, Ex i, Ex base) {
+    const Ex first = builder_.call(Helper::kMaximum, {builder_.i64(1), base});
+    if (far.dense()) return {first, {}, {}};
+    const Var listed = builder_.variable("next", builder_.load(far.next, here(r)));
+    return {builder_.let("window_first", first), listed,
+            builder_.variable("next_at", position(far, i, listed, base))};
+  }
+  // Of a listed entry; before the window where there is none.
+  Ex position(const Far& far, Ex i, Ex entry, Ex base) {
+    return builder_.select(entry >= 0, i - offset(far, entry), base - 1);
   }
 
   // By one lane, for the whole warp.
@@ -256,10 +257,12 @@ class Tiles {
     mixer.begin_side(*far.side);
     const Var number = builder_.variable("number", builder_.i64(0));
     rows::emit_walk(builder_, frame_.spec.pattern, *far.side->plan, i, [&](Ex p) {
-      builder_.when(Ex(number) >= far.most, [&] {
-        mixer.set_entry(number);
-        mixer.take(*far.side, p);
-      });
+      const auto take = [&] { mixer.take(*far.side, p); };
+      if (frame_.softmax()) {
+        builder_.when(Ex(number) >= far.most, take);
+      } else {
+        builder_.when(Ex(number) >= far.most, take, [&] { mixer.skip(); });
+      }
       builder_.assign(number, Ex(number) + 1);
     });
   }
@@ -302,6 +305,12 @@ class Tiles {
     }
   }
 
+  // Whether the window from `base` on holds the next entry. None that is still to be taken lies
+  // before one, but whether reads stay inside shared memory is not to hang on what a list holds.
+  Ex holds(Ex base, const Next& next) {
+    return both(next.first <= Ex(next.at), Ex(next.at) < base + kStagedChunk);
+  }
+
   // The entries of row i that lie in the window, the furthest back first; a listed one moves on.
   void take_entries(Mixer& mixer, const Far& far, Ex i, Ex base, const Next& next,
                     const Mixer::Near* near = nullptr) {
@@ -317,12 +326,12 @@ class Tiles {
     if (far.dense()) {
       const Ex last = i - far.first_offset();
       const Ex end = builder_.call(Helper::kMinimum, {last + 1, base + kStagedChunk});
-      return builder_.loop("p", next.position, end, [&](Ex p) { take(p, last - p); });
+      return builder_.loop("p", next.first, end, [&](Ex p) { take(p, last - p); });
     }
-    const Var entry = next.listed;
-    builder_.repeat_while(both(Ex(entry) >= 0, i - offset(far, entry) < base + kStagedChunk), [&] {
-      take(builder_.let("p", i - offset(far, entry)), entry);
-      builder_.assign(entry, Ex(entry) - 1);
+    builder_.repeat_while(both(Ex(next.listed) >= 0, holds(base, next)), [&] {
+      take(next.at, next.listed);
+      builder_.assign(next.listed, Ex(next.listed) - 1);
+      builder_.assign(next.at, position(far, i, next.listed, base));
     });
   }
 
@@ -334,48 +343,41 @@ class Tiles {
       const Var reads = builder_.variable("reads", builder_.truth(false));
       std::vector<Next> next;
       for (const Far& far : far_) {
-        next.push_back(next_entry(far, r, base));
-        if (far.dense()) {
-          const Ex last = i - far.first_offset();
-          builder_.assign(reads, either(reads, next.back().position <= last));
-          continue;
-        }
-        const Var entry = next.back().listed;
-        builder_.when(Ex(entry) >= 0, [&] {
-          builder_.assign(reads, either(reads, i - offset(far, entry) < base + kStagedChunk));
-        });
+        next.push_back(next_entry(far, r, i, base));
+        const Ex in_window =
+            far.dense() ? next.back().first <= i - far.first_offset() : holds(base, next.back());
+        builder_.assign(reads, either(reads, in_window));
       }
-      const auto left = [&](Ex highest, Ex total) {
-        std::vector<Ex> listed;
-        for (std::size_t side = 0; side < far_.size(); ++side) {
-          listed.push_back(far_[side].dense() ? Ex() : Ex(next[side].listed));
-        }
-        leave(there(r), listed, highest, total);
-      };
-      const auto take = [&] {
-        Mixer mixer = resume(r, token);
+      Var highest_left, total_left;
+      if (frame_.softmax()) {
+        highest_left = builder_.variable("highest_left", highest(r));
+        total_left = builder_.variable("total_left", total(r));
+      }
+      builder_.when(reads, [&] {
+        Mixer mixer = frame_.softmax() ? resume(r, token, highest_left, total_left)
+                                       : resume(r, token, {}, {});
         for (std::size_t side = 0; side < far_.size(); ++side) {
           take_entries(mixer, far_[side], i, base, next[side]);
         }
         keep_sums(mixer, r, false);
-        if (leaves()) left(mixer.highest, mixer.total);
-      };
-      if (!leaves()) return builder_.when(reads, take);
-      builder_.when(reads, take, [&] {
-        Ex highest, total;
-        if (frame_.softmax()) {
-          highest = builder_.load(highest_, here(r));
-          total = builder_.load(total_, here(r));
-        }
-        left(highest, total);
+        if (!frame_.softmax()) return;
+        builder_.assign(highest_left, mixer.highest);
+        builder_.assign(total_left, mixer.total);
       });
+      if (!leaves()) return;
+      std::vector<Ex> listed;
+      for (std::size_t side = 0; side < far_.size(); ++side) {
+        listed.push_back(far_[side].dense() ? Ex() : Ex(next[side].listed));
+      }
+      if (!frame_.softmax()) return leave(there(r), listed, {}, {});
+      leave(there(r), listed, highest_left, total_left);
     });
     if (leaves()) builder_.assign(parity_, builder_.i64(1) - parity_);
   }
 
   void finish_row(Ex r) {
     const Ex token = builder_.let("token", tile_ + r);
-    Mixer mixer = resume(r, token);
+    Mixer mixer = resume(r, token, highest(r), total(r));
     mixer.finish();
     mixer.write(frame_.y, builder_.let("y_at", frame_.token_at(token)));
   }
@@ -406,11 +408,11 @@ class Tiles {
     const Ex r = builder_.let("r", chunk + c);
     const Ex token = builder_.let("token", first + c);
     const Ex i = builder_.let("i", frame_.start + token + 1);
-    Mixer mixer = resume(r, token);
+    Mixer mixer = resume(r, token, highest(r), total(r));
     const Ex base = builder_.let("chunk_from", frame_.start + first + 1);
     if (staging_.far_a) {
       const Far& inputs = far_.front();
-      take_entries(mixer, inputs, i, base, next_entry(inputs, r, base));
+      take_entries(mixer, inputs, i, base, next_entry(inputs, r, i, base));
     } else if (!frame_.a.plan->empty()) {
       mixer.begin_side(frame_.a);
       mixer.take(
@@ -433,7 +435,7 @@ class Tiles {
           });
         }};
     const Far& outputs = far_.back();
-    take_entries(mixer, outputs, i, base, next_entry(outputs, r, base), &near_entries);
+    take_entries(mixer, outputs, i, base, next_entry(outputs, r, i, base), &near_entries);
     mixer.finish();
     keep_sums(mixer, r, true);
     const Ex weight =

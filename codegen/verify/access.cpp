@@ -11,8 +11,14 @@ bool holds_always(const Term& term) {
 
 }  // namespace
 
-Term Execution::keeps(const Bound& bound, const Polynomial& value) const {
+std::optional<Term> Execution::keeps(const Bound& bound, const Polynomial& value) const {
   const Term x = facts_.term(value);
+  if (bound.kind == Bound::Kind::kBelow) {
+    const std::vector<Alternative>& number =
+        state_[static_cast<std::size_t>(bound.number.index)].integer;
+    if (number.size() != 1) return std::nullopt;
+    return x < facts_.term(number[0].value);
+  }
   const Term y = facts_.term(bound.value);
   switch (bound.kind) {
     case Bound::Kind::kLower:
@@ -21,6 +27,8 @@ Term Execution::keeps(const Bound& bound, const Polynomial& value) const {
       return x <= y;
     case Bound::Kind::kNot:
       return negation(equal(x, y));
+    case Bound::Kind::kBelow:
+      break;
   }
   unreachable("a bound");
 }
@@ -33,7 +41,8 @@ Symbolic Execution::load(ir::ValueId id, const ir::Load& node) {
   const Term value = facts_.term(Polynomial::atom(result));
   if (const ir::ArrayId* array = std::get_if<ir::ArrayId>(&node.memory)) {
     for (const Bound& bound : kept_[array->index]) {
-      facts_.add(result, path_, keeps(bound, Polynomial::atom(result)));
+      const std::optional<Term> kept = keeps(bound, Polynomial::atom(result));
+      if (kept) facts_.add(result, path_, *kept);
     }
   } else {
     facts_[result].low = INT32_MIN;

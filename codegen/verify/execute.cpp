@@ -14,23 +14,26 @@ Execution::Execution(const Lifted& lifted, const Uniformity& uniformity, const L
 
 void Execution::run() {
   entry_counters_ = entry_counters(kernel());
-  for (const ir::Value& value : kernel().values) {
-    const ir::Binary* product = std::get_if<ir::Binary>(&value.node);
-    if (product == nullptr || product->op != ir::BinaryOperator::kMultiply) continue;
-    const ir::Read* left = std::get_if<ir::Read>(&kernel()[product->left].node);
-    const ir::Read* right = std::get_if<ir::Read>(&kernel()[product->right].node);
-    if (left != nullptr && right != nullptr && left->variable.index == right->variable.index) {
-      squared_.insert(left->variable.index);
-    }
+  for (const ir::VariableId id : numbers_run_up_to(kernel())) {
+    const Spread spread = uniformity_.variables[static_cast<std::size_t>(id.index)];
+    if (spread == Spread::kSame) block_numbers_.push_back(id);
   }
+  squares_ = squares(kernel());
   for (std::size_t index = 0; index < kernel().arrays.size(); ++index) {
     if (kernel().arrays[index].type != Type::kI64) continue;
     std::vector<Bound>& bounds = kept_[static_cast<std::int32_t>(index)];
     bounds.push_back({Bound::Kind::kLower, Polynomial(0)});
+    const Polynomial length = Polynomial::atom(launch_.length);
+    for (const ir::VariableId number : block_numbers_) {
+      bounds.push_back({Bound::Kind::kBelow, {}, number});
+    }
+    if (!block_numbers_.empty()) {
+      bounds.push_back({Bound::Kind::kLower, Polynomial(-1)});
+      bounds.push_back({Bound::Kind::kUpper, length});
+    }
     for (const Polynomial& size : size_bounds()) bounds.push_back({Bound::Kind::kUpper, size});
     if (!size_bounds().empty()) continue;
     // Without slots: positions of the sequence, of either side; those of the one stand below 0.
-    const Polynomial length = Polynomial::atom(launch_.length);
     bounds.push_back({Bound::Kind::kNot, Polynomial(0)});
     bounds.push_back({Bound::Kind::kLower, Polynomial() - length});
     bounds.push_back({Bound::Kind::kUpper, length});
@@ -174,7 +177,8 @@ void Execution::store(const ir::Statement& statement, const ir::Store& node) {
   }
   std::vector<Bound>& bounds = kept_[array->index];
   const auto broken = [&](const Bound& bound) {
-    return !proves(path_, keeps(bound, stored), "what is stored keeps the array's bound");
+    const std::optional<Term> kept = keeps(bound, stored);
+    return !kept || !proves(path_, *kept, "what is stored keeps the array's bound");
   };
   kept_changed_ = std::erase_if(bounds, broken) > 0 || kept_changed_;
 }
@@ -253,8 +257,8 @@ void Execution::branch(const ir::Statement&, const ir::If& node) {
       merged.integer = always(yes[place].integer[0].value);
     } else if (linear || merged.integer.size() > 4) {
       // Indices stay apart, since their products would not be seen through one new number.
-      merged.integer =
-          always(collapse(merged, kernel().variables[place].name, squared_.count(index) != 0));
+      merged.integer = always(
+          collapse(merged, kernel().variables[place].name, squares_.variables.count(index) != 0));
     }
     state_[place] = std::move(merged);
   }

@@ -153,7 +153,9 @@ class Execution {
 
   State state_;
   std::set<std::int32_t> entry_counters_;
-  std::set<std::int32_t> squared_;  // variables that the text multiplies by themselves
+  Squares squares_;
+  // Numbers that the block computes once, at the top of the kernel, and that loops run up to.
+  std::vector<ir::VariableId> block_numbers_;
   std::map<std::int32_t, Term> views_;
   Path path_;
   std::map<std::int32_t, Polynomial> counters_;  // of for loops, where linked guesses look at them
@@ -178,11 +180,13 @@ class Execution {
   };
   std::vector<Ranged> ranged_;
   // Bounds that every integer stored to an array keeps to: assumed of loads, checked at stores.
+  // Where a number of the block is named, it is below this one, once that has a value.
   struct Bound {
-    enum class Kind { kLower, kUpper, kNot } kind;
+    enum class Kind { kLower, kUpper, kNot, kBelow } kind;
     Polynomial value;
+    ir::VariableId number = {};
   };
-  Term keeps(const Bound& bound, const Polynomial& value) const;
+  std::optional<Term> keeps(const Bound& bound, const Polynomial& value) const;
   std::map<std::int32_t, std::vector<Bound>> kept_;
   bool kept_changed_ = false;
   std::map<const ir::Statement*, std::set<std::string>> survivors_;

@@ -18,13 +18,14 @@ const Integer kFar(std::int64_t{1} << 40);  // no index arithmetic of a kernel l
 }  // namespace
 
 // Whether a loop's variables may well be bounded by this: a few numbers of the launch or of loops
-// around, none of them a place of the thread, and no product.
-// The rows of given weights are walked by single warps.
+// around, none of them a place of the thread, and no product. Single warps walk the rows of given
+// weights, and those out of a list.
 bool Execution::telling(const Polynomial& mark) const {
   const auto plain = [&](const auto& term) {
     if (term.first.empty()) return true;
     const AtomId atom = term.first[0];
-    const bool place = atom == launch_.lane || (atom == launch_.warp && launch_.columns.empty());
+    const bool by_warp = !launch_.columns.empty() || !block_numbers_.empty();
+    const bool place = atom == launch_.lane || (atom == launch_.warp && !by_warp);
     return term.first.size() == 1 && !place && term.second.bit_length() <= 6;
   };
   return mark.terms().size() <= 6 && std::all_of(mark.terms().begin(), mark.terms().end(), plain);
@@ -75,6 +76,7 @@ std::vector<Execution::Candidate> Execution::candidates(const LoopText& text) {
     at_most({{v, 1}}, entry(v), "entry");
     at_most({{v, -1}}, Polynomial() - entry(v), "entry");
     const bool falls = inside.counts_down(kernel(), v);
+    if (falls) at_most({{v, -1}}, 1, "least-1");
     if (const auto flips = inside.flips(kernel(), v)) at_most({{v, 1}}, *flips, "flips");
     for (const std::int64_t modulus : inside.reads.moduli) {
       at_most({{v, 1}}, modulus - 1, "modulo" + std::to_string(modulus));

@@ -194,7 +194,11 @@ Symbolic Execution::reduce(ir::ValueId id, const ir::Reduce& node) {
   const Term value = facts_.term(Polynomial::atom(result));
   facts_.add(result, path_, conjunction({value >= 0, value <= Term(INT32_MAX), value >= own}));
   // The result is the operand of some lane: what holds for the operand of any lane holds for it.
-  for (const Polynomial& size : size_bounds()) {
+  std::vector<Polynomial> bounds = size_bounds();
+  for (const ir::VariableId number : block_numbers_) {
+    if (value_of(number).integer.size() == 1) bounds.push_back(value_of(number).integer[0].value);
+  }
+  for (const Polynomial& size : bounds) {
     for (const Polynomial& most : {size - Polynomial(1), size}) {
       const Term bound = facts_.term(most);
       if (!proves(path_, own <= bound, "a bound of all lanes")) continue;

@@ -132,7 +132,11 @@ void collect_stores(const ir::Kernel& kernel, const ir::Body& statements, Reads&
     match(
         statement.node,
         [&](const ir::Store& node) {
-          if (holds_coefficients(kernel, node.memory)) collect(kernel, node.index, reads);
+          const ir::ArrayId* array = std::get_if<ir::ArrayId>(&node.memory);
+          const bool lists = array != nullptr && kernel[*array].type == ir::Type::kI64;
+          if (lists || holds_coefficients(kernel, node.memory)) {
+            collect(kernel, node.index, reads);
+          }
         },
         [&](const ir::For& node) { collect_stores(kernel, node.body, reads); },
         [&](const ir::While& node) { collect_stores(kernel, node.body, reads); },
@@ -159,6 +163,62 @@ std::set<std::int32_t> entry_counters(const ir::Kernel& kernel) {
     return !kernel.variables[static_cast<std::size_t>(index)].changes;
   });
   return reads.variables;
+}
+
+Squares squares(const ir::Kernel& kernel) {
+  Squares result;
+  for (const ir::Value& value : kernel.values) {
+    const auto* binary = std::get_if<ir::Binary>(&value.node);
+    if (binary == nullptr) continue;
+    const auto* literal = std::get_if<ir::IntegerLiteral>(&kernel[binary->right].node);
+    if (binary->op == ir::BinaryOperator::kGreaterEqual && literal != nullptr &&
+        literal->value > 1) {
+      result.least.insert(literal->value);
+    }
+    if (binary->op != ir::BinaryOperator::kMultiply) continue;
+    const auto* left = std::get_if<ir::Read>(&kernel[binary->left].node);
+    const auto* right = std::get_if<ir::Read>(&kernel[binary->right].node);
+    if (left != nullptr && right != nullptr && left->variable.index == right->variable.index) {
+      result.variables.insert(left->variable.index);
+    }
+  }
+  return result;
+}
+
+namespace {
+
+void collect_ends(const ir::Kernel& kernel, const ir::Body& statements,
+                  std::set<std::int32_t>& ends) {
+  for (const ir::Statement& statement : statements) {
+    match(
+        statement.node,
+        [&](const ir::For& node) {
+          const auto* end = std::get_if<ir::Read>(&kernel[node.end].node);
+          if (end != nullptr) ends.insert(end->variable.index);
+          collect_ends(kernel, node.body, ends);
+        },
+        [&](const ir::While& node) { collect_ends(kernel, node.body, ends); },
+        [&](const ir::If& node) {
+          collect_ends(kernel, node.body, ends);
+          collect_ends(kernel, node.otherwise, ends);
+        },
+        [](const auto&) {});
+  }
+}
+
+}  // namespace
+
+std::vector<ir::VariableId> numbers_run_up_to(const ir::Kernel& kernel) {
+  std::set<std::int32_t> ends;
+  collect_ends(kernel, kernel.body, ends);
+  std::vector<ir::VariableId> result;
+  for (const ir::Statement& statement : kernel.body) {
+    const auto* constant = std::get_if<ir::Define>(&statement.node);
+    if (constant == nullptr || ends.count(constant->variable.index) == 0) continue;
+    const ir::Variable& variable = kernel[constant->variable];
+    if (!variable.changes && variable.type == ir::Type::kI64) result.push_back(constant->variable);
+  }
+  return result;
 }
 
 }  // namespace heddle::verify

@@ -36,8 +36,19 @@ struct LoopReads {
 };
 void collect(const ir::Kernel& kernel, const ir::Body& statements, LoopReads& text);
 
-// Variables that change and that an index of a coefficient array reads: they count the entries of a
-// row.
+// Variables that change and that an index of a coefficient array reads, or that of a store to a
+// list of whole numbers: they count the entries of a row.
 std::set<std::int32_t> entry_counters(const ir::Kernel& kernel);
+
+// Variables that the text multiplies by themselves, and literals above 1 of which it asks whether
+// something is as large.
+struct Squares {
+  std::set<std::int32_t> variables;
+  std::set<std::int64_t> least;
+};
+Squares squares(const ir::Kernel& kernel);
+
+// Numbers that are computed once, at the top of the kernel, and that for loops run up to.
+std::vector<ir::VariableId> numbers_run_up_to(const ir::Kernel& kernel);
 
 }  // namespace heddle::verify

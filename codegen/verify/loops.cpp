@@ -76,6 +76,15 @@ std::vector<Changed> Execution::forget(const LoopText& text, const std::string& 
     if (uniformity_.variables[static_cast<std::size_t>(id.index)] <= Spread::kByWarp) {
       facts_[atom].warp_loops = around_;
     }
+    if (squares_.variables.count(id.index) != 0) {
+      const Polynomial x = Polynomial::atom(atom);
+      for (const std::int64_t least : squares_.least) {
+        // x x >= c x for x >= c >= 0
+        facts_.add(atom, nullptr,
+                   implies(facts_.term(x) >= Term(least),
+                           facts_.term(x * x) >= facts_.term(Polynomial(least) * x)));
+      }
+    }
     const Polynomial entry = value_of(id).integer[0].value;
     value_of(id).integer = always(Polynomial::atom(atom));
     atoms.push_back({id, atom, entry, {}, atom});

@@ -86,12 +86,14 @@ smt::Reply Prover::ask(const std::vector<Term>& facts, const Term& goal,
                        const std::string& statement, bool with_model) {
   if (is_true(goal)) return {smt::Answer::kUnsat, {}, {}};
   std::set<std::string> stated;
-  for (const Term& fact : facts) stated.insert(fact.text());
+  std::vector<Term> all;  // each fact once: witnesses bring the same ones
+  for (const Term& fact : facts) {
+    if (stated.insert(fact.text()).second) all.push_back(fact);
+  }
   if (stands(goal, stated)) return {smt::Answer::kUnsat, {}, {}};
   smt::Script script;
-  std::vector<Term> all = facts;
+  for (const Term& fact : all) script.assume(fact, "known");
   all.push_back(goal);
-  for (const Term& fact : facts) script.assume(fact, "known");
   for (const Term& lemma : monomial_lemmas(all)) script.assume(lemma, "of products");
   const std::string text = script.refutation_text(statement, goal);
   const std::string question = text.substr(text.find('\n'));  // whatever it is asked for

@@ -67,10 +67,11 @@ const std::vector<Break>& breaks_of_tiles() {
 }
 // A row's highest score and sum of weights are read in one place and written in another.
 const std::vector<Break>& breaks_of_rows() {
-  static const std::vector<Break> all = {
-      {"highest_of[(1 - parity) * 352 + r] = highest;", "highest_of[parity * 352 + r] = highest;"},
-      {"parity = 1 - parity;\n", "parity = 2 - parity;\n"},
-      {"total_of[(1 - parity) * 352 + r] = total_of", "total_of[(1 - parity) * 352] = total_of"}};
+  static const std::vector<Break> all = {{"highest_of[(1 - parity) * 352 + r] = highest_left;",
+                                          "highest_of[parity * 352 + r] = highest_left;"},
+                                         {"parity = 1 - parity;\n", "parity = 2 - parity;\n"},
+                                         {"total_of[(1 - parity) * 352 + r] = total_left",
+                                          "total_of[(1 - parity) * 352] = total_left"}};
   return all;
 }
 
@@ -81,6 +82,19 @@ const std::vector<Break>& breaks_of_outputs() {
       {"y + token_base + (next_window + row)", "y + token_base + (next_window + 32 + row)"},
       {"for (Index near = near_from[c]; near < c", "for (Index near = near_from[c]; near <= c"},
       {"__syncthreads();\n      // one thread", "// one thread"}};
+  return all;
+}
+
+// Offsets are listed once, and a row comes back to where it was in the list.
+const std::vector<Break>& breaks_of_lists() {
+  static const std::vector<Break> all = {
+      {"if (thread == 0 && count", "if (count"},
+      {"f = next_f;\n  }\n  __syncthreads();\n", "f = next_f;\n  }\n"},
+      {"minimum(counted, ", "minimum(counted + 1, "},
+      {"while (next >= 0 && window_first <=", "while (next >= 0 && window_first - 1 <="},
+      {"next_at = next >= 0 ?", "next_at = next >= -1 ?"},
+      {"entry = next;", "entry = next + 1;"},
+      {"number >= ", "number + 100 >= "}};
   return all;
 }
 
@@ -125,6 +139,12 @@ TEST_CASE("no staged kernel that fetches what is not written yet is verified") {
   const Artifact artifact = artifact_of(builtin("dense_recurrence"), staged_given());
   REQUIRE(artifact.manifest.kernels[0].schedule == "staged");
   none_is_verified(artifact, breaks_of_outputs(), proofs_only());
+}
+
+TEST_CASE("no staged kernel that lists or finds offsets wrongly is verified") {
+  const Artifact artifact = artifact_of(builtin("sqrt_recurrence"), staged_given());
+  REQUIRE(artifact.manifest.kernels[0].schedule == "staged");
+  none_is_verified(artifact, breaks_of_lists(), proofs_only(1'000'000));
 }
 
 TEST_CASE("no staged kernel that finds another row's sums is verified") {
