@@ -5,12 +5,11 @@
 
 #include <algorithm>
 #include <future>
-#include <iterator>
-#include <string_view>
 #include <vector>
 
 #include "cli/console.hpp"
 #include "codegen/verify/check_statically.hpp"
+#include "codegen/verify/followed.hpp"
 #include "patterns/builtin_patterns.hpp"
 
 namespace heddle {
@@ -28,45 +27,6 @@ KernelVerdict verdict_of(StaticVerdict verdict) {
   return KernelVerdict::kUnknown;
 }
 
-// The classes of kernels that are decided for every built-in pattern. In these a proof that is not
-// found is no excuse: the verdict is `unknown`. Elsewhere, for patterns of one's own, whose
-// arithmetic may be beyond the layer, the other layers decide alone; so they do for what is not
-// decided of staged prefill and for tensor prefill, which is not read at all.
-struct Class {
-  const char* weights;
-  const char* op;
-};
-constexpr Class kBinding[] = {{"softmax", "prefill"}, {"softmax", "decode"}, {"linear", "prefill"},
-                              {"linear", "decode"},   {"given", "prefill"},  {"given", "decode"},
-                              {"given", "backward"}};
-// The patterns whose rows of shared memory are rings, or windows of rows that have every offset:
-// their staged prefill is decided where rows are cut into a power of two of vectors, up to 128
-// channels.
-struct Staged {
-  const char* pattern;
-  bool softmax;
-};
-constexpr Staged kStaged[] = {
-    {"linear_recurrence", true}, {"log_recurrence", true},   {"fibonacci_recurrence", true},
-    {"linear_attention", true},  {"local_attention", true},  {"log_attention", true},
-    {"attention", true},         {"dense_recurrence", false}};
-bool schedule_is_decided(const Manifest& manifest, const KernelEntry& entry) {
-  if (entry.op != "prefill" || entry.schedule == "simple") return true;
-  const int channels = manifest.head_dim;
-  return entry.schedule == "staged" && channels <= 128 && (channels & (channels - 1)) == 0 &&
-         std::any_of(std::begin(kStaged), std::end(kStaged), [&](const Staged& each) {
-           return manifest.pattern == each.pattern && (manifest.weights == "given" || each.softmax);
-         });
-}
-
-// Whether it takes long to find out that nothing is decided: tiles of rows that list their offsets,
-// or that are solved with softmax weights.
-bool in_vain(const Manifest& manifest, const KernelEntry& entry) {
-  const bool tiles = std::any_of(entry.shared_rows.begin(), entry.shared_rows.end(),
-                                 [](const SharedRows& rows) { return rows.size == "tile_rows"; });
-  return entry.schedule == "staged" && tiles && !schedule_is_decided(manifest, entry);
-}
-
 // Decode of several tokens, and backward between two states.
 bool goes_on(const KernelEntry& entry) {
   const char* const size = entry.op == "decode"     ? "new_tokens"
@@ -77,13 +37,11 @@ bool goes_on(const KernelEntry& entry) {
                      [&](const Argument& argument) { return argument.name == size; });
 }
 
+// Where the layer decides every kernel of a kind, a proof that is not found is no excuse: the
+// verdict is `unknown`. Elsewhere the other layers decide alone; so they do for patterns of one's
+// own, whose arithmetic may be beyond it.
 bool binds(const Manifest& manifest, const KernelEntry& entry) {
-  const bool read = manifest.target == "cuda" && manifest.dtype != ElementType::kF16;
-  return read && find_builtin(manifest.pattern) != nullptr &&
-         schedule_is_decided(manifest, entry) &&
-         std::any_of(std::begin(kBinding), std::end(kBinding), [&](const Class& each) {
-           return manifest.weights == each.weights && entry.op == each.op;
-         });
+  return !not_followed(manifest, entry) && find_builtin(manifest.pattern) != nullptr;
 }
 
 }  // namespace
@@ -105,12 +63,6 @@ std::string add_static_layer(const Artifact& artifact, VerifyReport& report) {
           entry.op == "decode" ? "of several tokens a launch" : "that goes on from a state"));
       continue;
     }
-    const bool tensor = entry.op == "prefill" && entry.schedule == "tensor";
-    if (tensor || in_vain(manifest, entry)) {
-      print_remark(fmt::format("no static proofs of {} prefill{}; --schedule simple has them",
-                               entry.schedule, tensor ? "" : " of these rows"));
-      continue;
-    }
     entries.push_back(&entry);
     reports.push_back(std::async(std::launch::async, [&artifact, &manifest, &entry] {
       return check_statically(artifact.files.at(entry.file), artifact.files, manifest, entry);
@@ -126,8 +78,10 @@ std::string add_static_layer(const Artifact& artifact, VerifyReport& report) {
                                  failure.message, failure.where));
         break;
       }
-      if (entry.op == "prefill" && entry.schedule != "simple") {
-        print_remark("--schedule simple has proofs of prefill");
+      if (const auto beyond = not_followed(manifest, entry)) {
+        const bool has_simple = entry.op == "prefill" && entry.schedule != "simple";
+        print_remark("the static layer does not follow " + *beyond +
+                     (has_simple ? "; --schedule simple has proofs of prefill" : ""));
       }
       if (!binds(manifest, entry)) continue;
     }

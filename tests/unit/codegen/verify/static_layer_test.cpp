@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "analyzer/certificate/solver_program.hpp"
+#include "codegen/verify/followed.hpp"
 #include "tests/unit/codegen/verify/static_support.hpp"
 
 namespace heddle::test {
@@ -106,6 +107,36 @@ TEST_CASE("cvc5 agrees with every proof") {
     agrees(artifact_of(builtin(name), cuda_given(op)), 12);
   }
   agrees(artifact_of(builtin("attention"), cuda("decode")), 12);
+}
+
+TEST_CASE("what is followed goes by the schedule, not by the pattern's name") {
+  const auto followed = [](const char* pattern, const GenerateOptions& options,
+                           const char* schedule = "staged") {
+    Artifact artifact = artifact_of(builtin(pattern), options);
+    artifact.manifest.pattern = "by_any_other_name";
+    CHECK(artifact.manifest.kernels[0].schedule == schedule);
+    return !not_followed(artifact.manifest, artifact.manifest.kernels[0]);
+  };
+  const auto staged = [](WeightKind weights, int head_dim) {
+    GenerateOptions options = cuda("prefill", head_dim);
+    options.weights = weights;
+    options.schedule = "staged";
+    return options;
+  };
+  for (const WeightKind weights : {WeightKind::kSoftmax, WeightKind::kGiven}) {
+    for (const char* pattern : {"log_recurrence", "dense_recurrence", "sqrt_attention"}) {
+      CHECK(followed(pattern, staged(weights, 64)));
+    }
+    CHECK_FALSE(followed("sqrt_cached", staged(weights, 64)));
+    CHECK_FALSE(followed("linear_recurrence", staged(weights, 96)));
+    CHECK_FALSE(followed("linear_recurrence", staged(weights, 256)));
+  }
+  GenerateOptions half = cuda("decode");
+  CHECK(followed("log_cached", half, "simple"));
+  half.dtype = ElementType::kF16;
+  CHECK_FALSE(followed("log_cached", half, "simple"));
+  CHECK_FALSE(followed("log_cached", cuda("backward"), "simple"));
+  CHECK(followed("log_cached", cuda_given("backward"), "simple"));
 }
 
 }  // namespace heddle::test

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "codegen/verify/followed.hpp"
+
+#include <algorithm>
+
+namespace heddle {
+namespace {
+
+bool has_rows(const KernelEntry& entry, const char* size) {
+  return std::any_of(entry.shared_rows.begin(), entry.shared_rows.end(),
+                     [&](const SharedRows& rows) { return rows.size == size; });
+}
+
+// Each thread fetches a vector: whether a warp fetches whole rows, or a row is no more than a
+// warp's, so that only lanes are taken apart.
+bool splits_warps_evenly(const Manifest& manifest, const KernelEntry& entry) {
+  const std::int64_t row = manifest.head_dim * static_cast<std::int64_t>(size_of(manifest.dtype));
+  if (entry.alignment < 1 || row % entry.alignment != 0) return false;
+  const std::int64_t vectors = row / entry.alignment;
+  return vectors <= 32 && (vectors & (vectors - 1)) == 0;
+}
+
+}  // namespace
+
+std::optional<std::string> not_followed(const Manifest& manifest, const KernelEntry& entry) {
+  if (manifest.target != "cuda") return "cpu kernels";
+  if (manifest.dtype == ElementType::kF16) return "f16";
+  if (manifest.varlen) return "sequences with lengths of their own";
+  if (manifest.weights == "gated") return "weights of channels of their own, in some rows";
+  if (entry.op == "backward" && manifest.weights != "given") {
+    return "lists of a row's weights that a loop fills and starts again";
+  }
+  if (entry.op != "prefill" || entry.schedule == "simple") return std::nullopt;
+  if (entry.schedule != "staged") return "products of whole warps";
+  if (has_rows(entry, "live_rows")) return "lists of the rows that are kept, each of them once";
+  if (!splits_warps_evenly(manifest, entry)) return "rows of no power of two of vectors";
+  return std::nullopt;
+}
+
+}  // namespace heddle

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which kernels the static layer decides, told by what their manifest says of the schedule and the
+// weights and not by their text: of a text that was edited no less is asked than of heddle's own.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "codegen/manifest.hpp"
+
+namespace heddle {
+
+// What stands in such a kernel that the layer does not follow, so that its being undecided says
+// nothing; nothing where every kernel of the kind is decided, as far as the arithmetic of its rows
+// is that of a built-in pattern.
+std::optional<std::string> not_followed(const Manifest& manifest, const KernelEntry& entry);
+
+}  // namespace heddle
