@@ -141,6 +141,17 @@ TEST_CASE("no staged kernel that fetches what is not written yet is verified") {
   none_is_verified(artifact, breaks_of_outputs(), proofs_only());
 }
 
+TEST_CASE("no staged kernel that brings in a chunk over a window is verified") {
+  GenerateOptions options = staged_given();
+  options.weights = WeightKind::kSoftmax;
+  // A window that was fetched is shown, and the block has met since: else the chunk's keys, which
+  // come to the same place, could be there first.
+  const std::vector<Break> breaks = {
+      {"window < tile; window += 32", "window < tile - 32; window += 32"},
+      {"__syncthreads();\n      shown", "shown"}};
+  none_is_verified(artifact_of(builtin("dense_recurrence"), options), breaks, proofs_only());
+}
+
 TEST_CASE("no staged kernel that lists or finds offsets wrongly is verified") {
   const Artifact artifact = artifact_of(builtin("sqrt_recurrence"), staged_given());
   REQUIRE(artifact.manifest.kernels[0].schedule == "staged");
