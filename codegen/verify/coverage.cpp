@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "codegen/verify/bounds.hpp"
+#include "codegen/verify/filled.hpp"
 #include "codegen/verify/instances.hpp"
 #include "codegen/verify/witness.hpp"
 
@@ -42,7 +43,12 @@ class Initialised {
  public:
   Initialised(const Lifted& lifted, const Launch& launch, const Facts& facts, Prover& prover,
               const Trace& trace)
-      : lifted_(lifted), launch_(launch), facts_(facts), prover_(prover), trace_(trace) {}
+      : lifted_(lifted),
+        launch_(launch),
+        facts_(facts),
+        prover_(prover),
+        trace_(trace),
+        filled_(facts, trace, launch, prover) {}
 
   CoverageResult run() {
     for (const verify::Access& read : trace_.accesses) {
@@ -137,6 +143,12 @@ class Initialised {
         continue;
       }
       inner_iterations(read, write, place, "@" + std::to_string(++number), known, ways);
+    }
+    if (!is_private(read.memory)) {
+      for (const Term& end : filled_.filled_before(read)) {
+        append(known, facts_.context(read.path, {end}));
+        ways.push_back(conjunction({place[0] >= 0, place[0] < end}));
+      }
     }
     if (ways.size() > tried && shown()) return;
     result_.findings.push_back({"initialised", false,
@@ -248,6 +260,7 @@ class Initialised {
   const Facts& facts_;
   Prover& prover_;
   const Trace& trace_;
+  FilledLists filled_;
   CoverageResult result_;
 };
 
