@@ -357,6 +357,9 @@ class CudaRows {
     own_ = owned_vector("own", [&](Ex d) { return builder_.load(frame_.lambda, at_ + d); });
     own_query_ = owned_vector("own_query", [&](Ex d) { return builder_.load(frame_.q, at_ + d); });
     own_dq_ = owned_vector("own_dq", [&](Ex) { return builder_.f32(0); });
+    if (frame_.own_input_only()) {
+      own_dx_ = owned_vector("own_dx", [&](Ex) { return builder_.f32(0); });
+    }
     count_ = builder_.variable("count", builder_.i64(0));
     for (const GradientSide* side : {&frame_.a, &frame_.b}) {
       each_entry(*side, row, [&](Ex p) {
@@ -380,6 +383,11 @@ class CudaRows {
     builder_.when(Ex(count_) > 0, [&] { push_group(); });
     each_owned(
         [&](Ex d, Ex index) { builder_.store(frame_.dq, at_ + d, builder_.load(own_dq_, index)); });
+    if (frame_.own_input_only()) {
+      each_owned([&](Ex d, Ex index) {
+        builder_.store(frame_.dx, at_ + d, builder_.load(own_dx_, index));
+      });
+    }
     close_sums(at_);
   }
 
@@ -422,8 +430,15 @@ class CudaRows {
     });
   }
   void push_values(const GradientSide& side, const Spot& from, Ex weight) {
-    each_owned(
-        [&](Ex d, Ex index) { push_value(side, from, d, weight * builder_.load(own_, index)); });
+    each_owned([&](Ex d, Ex index) {
+      const Ex amount = weight * builder_.load(own_, index);
+      // One entry, and its gradient is written when the row is done: that this is once, does not
+      // hang on what the list holds.
+      if (side.side == Side::kA && frame_.own_input_only()) {
+        return builder_.store(own_dx_, index, amount);
+      }
+      push_value(side, from, d, amount);
+    });
   }
 
   GradientFrame& frame_;
@@ -432,7 +447,7 @@ class CudaRows {
   MemoryId weights_, slopes_, places_;  // shared: of a group of entries
   // Of the row at hand, the channels that this thread owns.
   Ex at_;
-  MemoryId own_, own_query_, own_dq_;
+  MemoryId own_, own_query_, own_dq_, own_dx_;
   Var count_;
 };
 

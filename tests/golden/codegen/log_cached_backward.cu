@@ -155,6 +155,14 @@ log_cached_backward(
         own_dq[part] = 0.0f;
       }
     }
+    float own_dx[1];
+    #pragma unroll
+    for (Index part = 0; part < 1; ++part) {
+      const Index d = thread + part * 128;
+      if (d < 64) {
+        own_dx[part] = 0.0f;
+      }
+    }
     Index count = 0;
     if (count % 4 == warp) {
       float product_2 = 0.0f;
@@ -209,7 +217,7 @@ log_cached_backward(
           for (Index part = 0; part < 1; ++part) {
             const Index d = thread + part * 128;
             if (d < 64) {
-              dx[from + d] = to_bf16(weight * own[part]);
+              own_dx[part] = weight * own[part];
             }
           }
         }
@@ -277,7 +285,7 @@ log_cached_backward(
               for (Index part = 0; part < 1; ++part) {
                 const Index d = thread + part * 128;
                 if (d < 64) {
-                  dx[from + d] = to_bf16(weight * own[part]);
+                  own_dx[part] = weight * own[part];
                 }
               }
             }
@@ -319,7 +327,7 @@ log_cached_backward(
           for (Index part = 0; part < 1; ++part) {
             const Index d = thread + part * 128;
             if (d < 64) {
-              dx[from + d] = to_bf16(weight * own[part]);
+              own_dx[part] = weight * own[part];
             }
           }
         }
@@ -332,6 +340,13 @@ log_cached_backward(
       const Index d = thread + part * 128;
       if (d < 64) {
         dq[at + d] = to_bf16(own_dq[part]);
+      }
+    }
+    #pragma unroll
+    for (Index part = 0; part < 1; ++part) {
+      const Index d = thread + part * 128;
+      if (d < 64) {
+        dx[at + d] = to_bf16(own_dx[part]);
       }
     }
     #pragma unroll

@@ -135,8 +135,10 @@ TEST_CASE("what is followed goes by the schedule, not by the pattern's name") {
   CHECK(followed("log_cached", half, "simple"));
   half.dtype = ElementType::kF16;
   CHECK_FALSE(followed("log_cached", half, "simple"));
-  CHECK_FALSE(followed("log_cached", cuda("backward"), "simple"));
-  CHECK(followed("log_cached", cuda_given("backward"), "simple"));
+  CHECK(followed("log_cached", cuda("backward"), "simple"));
+  GenerateOptions linear = cuda("backward");
+  linear.weights = WeightKind::kLinear;
+  CHECK_FALSE(followed("linear_attention", linear, "simple"));
 }
 
 }  // namespace heddle::test
