@@ -121,10 +121,12 @@ class LinearGradients {
   // The first pass: leaves the state before every segment but the first.
   void keep_if_due(MemoryId row, Ex at, Ex s, Ex token) {
     const Ex next = builder_.let("next", token + 1);
-    builder_.when(both(equal(next % builder_.i64(states_), builder_.i64(0)), next < tokens_), [&] {
-      const Ex to = builder_.let("to", kept(next / builder_.i64(states_)) + s * dim_);
-      each_channel([&](Ex d) { builder_.store(kept_, to + d, builder_.load(row, at + d)); });
-    });
+    builder_.when(both(equal(next % builder_.i64(states_), builder_.i64(0)), next < tokens_),
+                  [&] { keep(row, at, s, next / builder_.i64(states_)); });
+  }
+  void keep(MemoryId row, Ex at, Ex s, Ex c) {
+    const Ex to = builder_.let("to", kept(c) + s * dim_);
+    each_channel([&](Ex d) { builder_.store(kept_, to + d, builder_.load(row, at + d)); });
   }
   void start_segment(MemoryId row, Ex at, Ex s, Ex c) {
     builder_.when(
@@ -241,9 +243,13 @@ class LinearGradients {
     builder_.when(owns, [&] {
       clear(state, zero);
       clear(slope, zero);
-      builder_.loop("token", zero, tokens_, [&](Ex token) {
-        step(state, zero, thread_, places(token));
-        keep_if_due(state, zero, thread_, token);
+      const Ex length = builder_.i64(states_);
+      builder_.loop("begin", zero, tokens_, length, LoopKind::kSerial, [&](Ex begin) {
+        builder_.when(begin > 0, [&] { keep(state, zero, thread_, begin / length); });
+        const Ex count =
+            builder_.let("count", builder_.call(Helper::kMinimum, {length, tokens_ - begin}));
+        builder_.loop("r", zero, count,
+                      [&](Ex r) { step(state, zero, thread_, places(begin + r)); });
       });
     });
     builder_.comment("segment by segment: its states once more, then its gradients");

@@ -27,9 +27,6 @@ std::optional<std::string> not_followed(const Manifest& manifest, const KernelEn
   if (manifest.dtype == ElementType::kF16) return "f16";
   if (manifest.varlen) return "sequences with lengths of their own";
   if (manifest.weights == "gated") return "weights of channels of their own, in some rows";
-  if (entry.op == "backward" && manifest.weights == "linear") {
-    return "segments that are taken from the last one on";
-  }
   if (entry.op != "prefill" || entry.schedule == "simple") return std::nullopt;
   if (entry.schedule != "staged") return "products of whole warps";
   if (has_rows(entry, "live_rows")) return "lists of the rows that are kept, each of them once";

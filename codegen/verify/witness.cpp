@@ -153,8 +153,9 @@ class Search {
 
   // Chooses values so that the digit becomes `place`, if it can.
   void solve(const Polynomial& written, const Term& place) {
-    const Polynomial digit = in_first_round(written);
+    Polynomial digit = in_first_round(written);
     if (solve_backwards(digit, place)) return;
+    const std::map<AtomId, Polynomial> falling = from_the_end(digit);
     std::vector<std::pair<Integer, AtomId>> strides;
     Polynomial settled = digit;
     const Loop* wide = nullptr;  // a loop whose step is an argument
@@ -197,10 +198,18 @@ class Search {
       values_.emplace(name(wide->value), product);
       rest = remainder;
     }
+    const auto settle = [&](AtomId atom, const Term& value) {
+      const auto last = falling.find(atom);
+      if (last == falling.end()) {
+        values_.emplace(name(atom), value);
+      } else if (const auto end = substituted(own(facts_.term(last->second)), values_)) {
+        values_.emplace(name(atom), *end - value);
+      }
+    };
     for (std::size_t index = 0; index < strides.size(); ++index) {
       const auto& [stride, atom] = strides[index];
       if (index + 1 == strides.size() && stride == Integer(1)) {
-        values_.emplace(name(atom), rest);
+        settle(atom, rest);
         break;
       }
       const std::string number = std::to_string(values_.size()) + suffix_;
@@ -208,9 +217,25 @@ class Search {
       const Term remainder = Term::variable("rest" + number);
       assumed_.push_back(conjunction({equal(rest, quotient * Term(stride) + remainder),
                                       remainder >= 0, remainder < Term(stride)}));
-      values_.emplace(name(atom), quotient);
+      settle(atom, quotient);
       rest = remainder;
     }
+  }
+
+  // Iterations that the digit falls with are counted from the last one on: c as last - c. Gives
+  // what the last one is.
+  std::map<AtomId, Polynomial> from_the_end(Polynomial& digit) const {
+    std::map<AtomId, Polynomial> result;
+    for (const int id : own_loops_) {
+      const Loop& around = loop(id);
+      if (!around.counted || around.step != Polynomial(1)) continue;
+      if (digit.coefficient(around.counter).sign() >= 0) continue;
+      if (values_.count(name(around.counter)) != 0) continue;
+      const Polynomial last = around.end - around.begin - Polynomial(1);
+      digit = digit.with(around.counter, last - Polynomial::atom(around.counter));
+      result.emplace(around.counter, last);
+    }
+    return result;
   }
 
   // rest - atom, as where tokens are taken from the last one on: the atom is rest - place.

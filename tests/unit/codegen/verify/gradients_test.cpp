@@ -33,6 +33,23 @@ TEST_CASE("no backward kernel that reads what a list does not hold is verified")
       proofs_only());
 }
 
+TEST_CASE("no backward kernel that mistakes a segment of states is verified") {
+  GenerateOptions options = cuda("backward");
+  options.weights = WeightKind::kLinear;
+  none_is_verified(artifact_of(builtin("linear_attention"), options),
+                   {{"if (begin > 0)", "if (begin > 64)"},
+                    {"begin / 64 - 1", "begin / 64"},
+                    {"(segment - 1) * 4096", "segment * 4096"},
+                    {"segments - 1 - later", "segments - 2 - later"},
+                    {"size - 1 - done", "size - done"},
+                    {"size - 1 - done", "size - 2 - done"},
+                    {"lane == 0 && warp < 2", "lane == 0 && warp < 1"},
+                    {"overlaps[back * 2 + warp]", "overlaps[back * 2]"},
+                    {"thread < size", "thread + 1 < size"},
+                    {"    __syncthreads();\n    if (thread <", "    if (thread <"}},
+                   proofs_only());
+}
+
 TEST_CASE("no broken backward kernel is verified") {
   none_is_verified(
       artifact_of(builtin("linear_recurrence"), cuda_given("backward")),

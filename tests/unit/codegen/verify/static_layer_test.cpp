@@ -136,9 +136,6 @@ TEST_CASE("what is followed goes by the schedule, not by the pattern's name") {
   half.dtype = ElementType::kF16;
   CHECK_FALSE(followed("log_cached", half, "simple"));
   CHECK(followed("log_cached", cuda("backward"), "simple"));
-  GenerateOptions linear = cuda("backward");
-  linear.weights = WeightKind::kLinear;
-  CHECK_FALSE(followed("linear_attention", linear, "simple"));
 }
 
 }  // namespace heddle::test
