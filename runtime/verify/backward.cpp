@@ -28,7 +28,7 @@ struct Scenario {
   std::int64_t heads = 1;
   Fill fill = Fill::kNormal;
   float gamma = 0.5F;
-  std::int64_t spare = 0;  // slots, and up to 3 columns of coefficients, more than needed
+  std::int64_t spare = 0;  // slots, and columns of coefficients, more than needed
 };
 
 // What one launch works on: a problem, or with varlen one for each sequence that has tokens.
@@ -119,7 +119,7 @@ class BackwardCheck {
                      .heads = scenario.heads,
                      .head_dim = context_.manifest.head_dim,
                      .state_dim = context_.manifest.state_dim};
-    set_columns(options.sizes, context_.manifest, std::min<std::int64_t>(scenario.spare, 3));
+    set_columns(options.sizes, context_.manifest, scenario.spare);
     options.gamma = scenario.gamma;
     options.fill = scenario.fill;
     options.seed = context_.options.seed + 1000 * static_cast<std::uint64_t>(++problems_);
@@ -318,6 +318,7 @@ void check_backward(const VerifyContext& context, const KernelUnderTest& backwar
     if (n <= 2) check.run({.tokens = n, .batch = 2, .heads = 3}, kAllOrders);
   }
   check.run({.tokens = 21, .batch = 2, .heads = 3, .spare = 1}, kAllOrders);
+  check.run({.tokens = 9, .heads = 2, .spare = kManySlots}, kOneOrder);
   if (takes_state(backward.entry())) {
     // One token, one before it, and states on both sides with slots to spare.
     check.run({.tokens = 2, .start = 1, .batch = 2, .heads = 2}, kAllOrders);

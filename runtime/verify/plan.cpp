@@ -36,7 +36,7 @@ struct Scenario {
   Fill fill = Fill::kNormal;
   std::int64_t huge_token = 0;
   float gamma = 0.5F;
-  std::int64_t spare = 0;  // cache slots, and up to 3 columns of coefficients, more than needed
+  std::int64_t spare = 0;  // cache slots, and columns of coefficients, more than needed
 };
 
 class Planner {
@@ -67,7 +67,7 @@ class Planner {
     options.coefficient_dtype = coefficient_type();
     options.sizes = sizes(scenario);
     options.sizes.tokens = scenario.tokens;
-    set_columns(options.sizes, context_.manifest, std::min<std::int64_t>(scenario.spare, 3));
+    set_columns(options.sizes, context_.manifest, scenario.spare);
     options.gamma = scenario.gamma;
     options.fill = scenario.fill;
     options.huge_token = scenario.huge_token;
