@@ -229,6 +229,12 @@ class Generator {
           "backward takes whole sequences"};
     }
     if (options_.ops.empty()) return Error{"no operation was asked for"};
+    if (options_.state_gradients && !asked_for("backward")) {
+      return Error{"gradients of a state are handed on by backward, which was not asked for"};
+    }
+    if (options_.several_tokens && !asked_for("decode")) {
+      return Error{"several tokens a launch are for decode, which was not asked for"};
+    }
     for (const std::string& op : options_.ops) {
       if (op != "prefill" && op != "decode" && op != "backward") {
         return Error{"there is no schedule for the operation '" + op + "'"};

@@ -330,7 +330,9 @@ class Kernels(Workspace):
             self.assertIn(name, names["backward"])
         self.assertIn("new_tokens", names["decode"])
         for wrong, why in ((["linear_attention", "--state"], "gradients of a matrix state"),
-                           (["log_cached", "--state", "--varlen"], "sequences of one length")):
+                           (["log_cached", "--state", "--varlen"], "sequences of one length"),
+                           (["log_cached", "--state", "--op", "prefill"], "by backward"),
+                           (["log_cached", "--several", "--op", "backward"], "for decode")):
             run = heddle("generate", *wrong, "--no-verify", "-o", self.path / "none")
             self.assertEqual(run.returncode, 2, wrong)
             self.assertIn(why, run.stderr)
