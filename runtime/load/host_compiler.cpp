@@ -17,11 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string environment(const char* name) {
-  const char* value = getenv(name);
-  return value != nullptr ? value : "";
-}
-
 // What -march=native means here: the first processor's model and feature lines.
 std::string processor_identity() {
   std::ifstream file("/proc/cpuinfo");
@@ -83,7 +78,8 @@ bool write_file(const fs::path& path, const std::string& text) {
 
 Result<HostCompiler> HostCompiler::find() {
   std::vector<std::vector<std::string>> candidates;
-  std::istringstream chosen(environment("CXX"));  // may hold arguments, as in "ccache g++"
+  const char* const named = getenv("CXX");  // may hold arguments, as in "ccache g++"
+  std::istringstream chosen(named != nullptr ? named : "");
   std::vector<std::string> words;
   for (std::string word; chosen >> word;) words.push_back(word);
   if (!words.empty()) candidates.push_back(words);
