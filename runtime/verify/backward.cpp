@@ -317,6 +317,16 @@ void check_backward(const VerifyContext& context, const KernelUnderTest& backwar
   for (const std::int64_t n : context.options.sizes) {
     if (n <= 2) check.run({.tokens = n, .batch = 2, .heads = 3}, kAllOrders);
   }
+  const std::int64_t typical = std::min(kTypical, context.rows.n() - 1);
+  if (context.weights == WeightMode::kLinear) {
+    ledger.not_applicable(Duty::kExtremes);
+  } else {
+    if (context.weights == WeightMode::kSoftmax) {
+      check.run({.tokens = typical, .fill = Fill::kLargeLogits}, kOneOrder);
+    }
+    check.run({.tokens = typical, .fill = Fill::kEqualLogits}, kOneOrder);
+    check.run({.tokens = typical, .fill = Fill::kOneHuge}, kOneOrder);
+  }
   check.run({.tokens = 21, .batch = 2, .heads = 3, .spare = 1}, kAllOrders);
   check.run({.tokens = 9, .heads = 2, .spare = kManySlots}, kOneOrder);
   if (takes_state(backward.entry())) {
@@ -335,16 +345,6 @@ void check_backward(const VerifyContext& context, const KernelUnderTest& backwar
   if (context.weights == WeightMode::kSoftmax) {
     check.run({.tokens = 40, .gamma = 0.2F}, kOneOrder);
     check.run({.tokens = 40, .heads = 2, .gamma = 0.9F}, kOneOrder);
-  }
-  const std::int64_t typical = std::min(kTypical, context.rows.n() - 1);
-  if (context.weights == WeightMode::kLinear) {
-    ledger.not_applicable(Duty::kExtremes);
-  } else {
-    if (context.weights == WeightMode::kSoftmax) {
-      check.run({.tokens = typical, .fill = Fill::kLargeLogits}, kOneOrder);
-    }
-    check.run({.tokens = typical, .fill = Fill::kEqualLogits}, kOneOrder);
-    check.run({.tokens = typical, .fill = Fill::kOneHuge}, kOneOrder);
   }
   // Lengths ascending, as far as the budget goes. The longest that ran is profiled.
   std::optional<KernelProfile> longest;
