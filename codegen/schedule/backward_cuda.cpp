@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "codegen/rows/emit_row.hpp"
+#include "codegen/rows/width.hpp"
 #include "codegen/schedule/backward.hpp"
 #include "codegen/schedule/frame.hpp"
 
@@ -377,10 +378,11 @@ class CudaRows {
           });
         });
         builder_.assign(count_, Ex(count_) + 1);
-        builder_.when(equal(count_, builder_.i64(kEntriesAtOnce)), [&] { push_group(); });
+        if (!may_fill(*side)) return;
+        builder_.when(equal(count_, builder_.i64(kEntriesAtOnce)), [&] { push_group(side->side); });
       });
     }
-    builder_.when(Ex(count_) > 0, [&] { push_group(); });
+    builder_.when(Ex(count_) > 0, [&] { push_group(Side::kB); });
     each_owned(
         [&](Ex d, Ex index) { builder_.store(frame_.dq, at_ + d, builder_.load(own_dq_, index)); });
     if (frame_.own_input_only()) {
@@ -391,34 +393,46 @@ class CudaRows {
     close_sums(at_);
   }
 
-  // Inputs have their places below zero.
-  void push_group() {
+  // Whether a row can have a whole group of entries, as far as the walk over this side.
+  bool may_fill(const GradientSide& last) const {
+    std::int64_t most = 0;
+    for (const GradientSide* side : {&frame_.a, &frame_.b}) {
+      const auto counts = rows::entry_counts(frame_.spec.pattern, *side->plan);
+      if (!counts) return true;
+      for (const EntryCount& count : *counts) most += count.upto(kLongestSequence);
+      if (side == &last) break;
+    }
+    return most >= kEntriesAtOnce;
+  }
+
+  // Entries of the sides walked so far, up to `last`. Inputs have their places below zero.
+  void push_group(Side last) {
     builder_.barrier();
     builder_.loop("e", builder_.i64(0), count_, [&](Ex e) {
       const Ex place = builder_.let("place", builder_.load(places_, e));
       const Ex p = builder_.let("p", builder_.call(Helper::kAbsolute, {place}));
-      if (frame_.handed_on()) return push_entry_of_either(e, place, p);
+      if (frame_.handed_on()) return push_entry_of_either(last, e, place, p);
       const Spot from{frame_.k, {}, builder_.let("from", frame_.token_at(frame_.token_of(p))), {}};
       const Ex weight = builder_.let("weight", builder_.load(weights_, e));
       push_key(from, {}, builder_.let("slope", builder_.load(slopes_, e)));
-      by_side(place, [&](const GradientSide& side) { push_values(side, from, weight); });
+      by_side(last, place, [&](const GradientSide& side) { push_values(side, from, weight); });
     });
     builder_.barrier();
     builder_.assign(count_, builder_.i64(0));
   }
   // Keys of the initial state are those of one side.
-  void push_entry_of_either(Ex e, Ex place, Ex p) {
+  void push_entry_of_either(Side last, Ex e, Ex place, Ex p) {
     const Ex weight = builder_.let("weight", builder_.load(weights_, e));
     const Ex slope = builder_.let("slope", builder_.load(slopes_, e));
-    by_side(place, [&](const GradientSide& side) {
+    by_side(last, place, [&](const GradientSide& side) {
       const Spot from = locate(side, p);
       push_key(from, side.state.dinitial_key, slope);
       push_values(side, from, weight);
     });
   }
-  void by_side(Ex place, const std::function<void(const GradientSide&)>& body) {
+  void by_side(Side last, Ex place, const std::function<void(const GradientSide&)>& body) {
     if (frame_.a.plan->empty()) return body(frame_.b);
-    if (frame_.b.plan->empty()) return body(frame_.a);
+    if (last == Side::kA || frame_.b.plan->empty()) return body(frame_.a);
     builder_.when(
         place > 0, [&] { body(frame_.b); }, [&] { body(frame_.a); });
   }
