@@ -49,4 +49,8 @@ std::optional<Pattern> resolve(PatternSyntax syntax,
                                const std::map<std::string, Integer>& overrides,
                                Diagnostics& diagnostics);
 
+// "cache(i) <= 3 for i = 7": a claim about the pattern beside those that it makes itself. Nothing
+// where the text is not one claim, or its names have no meaning there.
+std::optional<Claim> claim_about(const Pattern& pattern, const std::string& text);
+
 }  // namespace heddle

@@ -7,6 +7,7 @@
 #include "patterns/expression.hpp"
 #include "patterns/monotone.hpp"
 #include "patterns/names.hpp"
+#include "patterns/parser.hpp"
 #include "patterns/pattern.hpp"
 #include "patterns/sha256.hpp"
 
@@ -360,6 +361,17 @@ std::optional<Pattern> resolve(PatternSyntax syntax,
   pattern.canonical_text_ = print(pattern.syntax_);
   pattern.sha256_ = sha256_hex(pattern.canonical_text_);
   return pattern;
+}
+
+std::optional<Claim> claim_about(const Pattern& pattern, const std::string& text) {
+  const std::string& whole = pattern.canonical_text();
+  Diagnostics diagnostics;
+  std::vector<PatternSyntax> syntax =
+      parse({"claim", whole.substr(0, whole.rfind('}')) + "  claim " + text + "\n}\n"}, diagnostics);
+  if (diagnostics.has_errors() || syntax.size() != 1) return std::nullopt;
+  const std::optional<Pattern> stated = resolve(std::move(syntax[0]), {}, diagnostics);
+  if (!stated || stated->claims().size() != pattern.claims().size() + 1) return std::nullopt;
+  return stated->claims().back();
 }
 
 }  // namespace heddle

@@ -88,6 +88,7 @@ class Derivation {
   bool reads_neighbour(Side side);  // i in rowA(i), or i - 1 in rowB(i) for i >= 2
   Shape recognize(const SetPtr& set, Side side);
   std::optional<Shape> comprehension(const Comprehension& set, Side side);
+  std::optional<Shape> range(const RangeSet& set, std::int64_t nearest) const;
   std::optional<Shape> progression(const Progression& values, Shape::Kind kind, Side side);
   std::optional<Shape> lattice(const std::string& function);
   std::optional<Points> combined(SetOperator op, Points x, Points y) const;

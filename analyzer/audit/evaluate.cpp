@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <map>
 #include <set>
 
 #include "patterns/ast_print.hpp"
@@ -35,6 +36,17 @@ std::vector<std::string> names_in(const std::string& text, const Pattern& patter
     at = std::max(end, at + 1);
   }
   return {names.begin(), names.end()};
+}
+
+// A claim speaks of tokens from 1 on, and of i and j where j < i.
+bool in_range(const Claim& claim, const Pattern& pattern, const Bindings& bindings) {
+  std::map<std::string, Integer> at(bindings.begin(), bindings.end());
+  const std::vector<std::string> names = names_in(print(claim), pattern);
+  if (at.size() != bindings.size() || at.size() != names.size()) return false;
+  for (const std::string& name : names) {
+    if (at.count(name) == 0 || at.at(name) < Integer(1)) return false;
+  }
+  return at.count("i") == 0 || at.count("j") == 0 || at.at("j") < at.at("i");
 }
 
 }  // namespace
@@ -135,12 +147,31 @@ Result<Integer> SmallRows::measure(MeasureKind kind, const std::vector<Integer>&
 
 Enclosure SmallRows::enclosure(MeasureKind kind, const Integer& argument,
                                const Enclosures& shown) const {
-  // What is read already; that nothing else will be read is not seen here.
-  if (kind == MeasureKind::kCache) return {live_at_least(argument), {}};
   const auto at = shown.find({kind, argument.to_int64().value_or(0)});
-  if (at != shown.end()) return at->second;
+  Enclosure known = at == shown.end() ? Enclosure{} : at->second;
+  // What is read already; that nothing else will be read is not seen here.
+  if (kind == MeasureKind::kCache) known.low = live_at_least(argument);
   // A block of m columns.
-  return kind == MeasureKind::kRank ? Enclosure{{}, argument} : Enclosure{};
+  if (kind == MeasureKind::kRank && !known.high) known.high = argument;
+  return known;
+}
+
+void SmallRows::narrow(Enclosures& shown, const Claim& claim, const Bindings& bindings) const {
+  const auto* bound = std::get_if<BoundClaim>(&claim.node);
+  const auto* term = bound ? std::get_if<MeasureTerm>(&bound->left->node) : nullptr;
+  if (term == nullptr || bound->op == ComparisonOperator::kGreaterEqual ||
+      (term->measure != MeasureKind::kCache && term->measure != MeasureKind::kRank)) {
+    return;
+  }
+  if (claim.where) {
+    const Result<bool> applies = evaluator_.holds(*claim.where, bindings);
+    if (!applies.ok() || !applies.value()) return;
+  }
+  const Result<Integer> argument = evaluator_.evaluate(*term->arguments.front(), bindings);
+  const Result<Integer> most = evaluator_.evaluate(*bound->right, bindings);
+  if (!argument.ok() || !most.ok() || !argument->to_int64()) return;
+  std::optional<Integer>& high = shown[{term->measure, *argument->to_int64()}].high;
+  if (!high || *most < *high) high = *most;
 }
 
 // Nothing where the claim has no value or needs more than these rows.
@@ -197,7 +228,8 @@ std::optional<SmallRows::Decided> SmallRows::decide(const Claim& claim, const Bi
   return decided;
 }
 
-Evaluation SmallRows::evaluate(const Claim& claim, const CertifiedClaim& certified) const {
+Evaluation SmallRows::evaluate(const Claim& claim, const CertifiedClaim& certified,
+                               const std::vector<Claim>& proved) const {
   Bindings bindings;
   if (certified.verdict == "refuted") {
     bool infinite = false;
@@ -214,8 +246,12 @@ Evaluation SmallRows::evaluate(const Claim& claim, const CertifiedClaim& certifi
     }
     const Integer right = bindings.back().second, left = bindings[bindings.size() - 2].second;
     bindings.resize(bindings.size() - 2);
-    const Result<Enclosures> shown = read_witnesses(certified.evidence, evaluator_);
+    if (!std::holds_alternative<GrowthClaim>(claim.node) && !in_range(claim, *pattern_, bindings)) {
+      return {Outcome::kContradicts, "its counterexample is none of what it speaks of"};
+    }
+    Result<Enclosures> shown = read_witnesses(certified.evidence, evaluator_);
     if (!shown.ok()) return {Outcome::kContradicts, shown.error().message};
+    for (const Claim& bound : proved) narrow(*shown, bound, bindings);
     const std::optional<Decided> here = decide(claim, bindings, *shown);
     if (!here) return {Outcome::kOutOfReach, "its counterexample was not evaluated"};
     if (here->holds) return {Outcome::kContradicts, "it holds at its counterexample"};

@@ -26,7 +26,9 @@ class SmallRows {
   static Result<SmallRows> of(const Pattern& pattern, int n);
 
   // Does the claim hold on these rows where it is proved or checked, and fail where it is refuted?
-  Evaluation evaluate(const Claim& claim, const CertifiedClaim& certified) const;
+  // Bounds that are `proved` say what cache and rank are at most.
+  Evaluation evaluate(const Claim& claim, const CertifiedClaim& certified,
+                      const std::vector<Claim>& proved) const;
 
  private:
   explicit SmallRows(const Pattern& pattern) : pattern_(&pattern), evaluator_(pattern) {}
@@ -41,6 +43,8 @@ class SmallRows {
                                 const Enclosures& shown) const;
   Result<Integer> measure(MeasureKind kind, const std::vector<Integer>& arguments,
                           const Enclosures& shown) const;
+  // What a proved bound says about a cache or a rank at these values.
+  void narrow(Enclosures& shown, const Claim& bound, const Bindings& bindings) const;
   // What is known of a measure that has no value here.
   Enclosure enclosure(MeasureKind kind, const Integer& argument, const Enclosures& shown) const;
   // The tokens 1..i that rows beyond i, as far as they were looked at, read: at most cache(i).

@@ -215,6 +215,12 @@ class Explainer {
            ". No claim can be decided before it is.");
     }
     for (const CertifiedClaim& claim : certificate_.claims) explain_claim(claim);
+    if (!certificate_.opposites.empty()) {
+      line("# What cache and rank are at most");
+      line("How much later rows read is not seen in any list of rows. That these measures are no "
+           "larger than a counterexample says is proved like a claim.");
+    }
+    for (const CertifiedClaim& bound : certificate_.opposites) explain_claim(bound);
     lemmas();
     trust();
     return text_;
@@ -363,6 +369,7 @@ class Explainer {
     std::map<std::string, std::vector<std::string>> found;
     std::vector<const CertifiedClaim*> claims{&certificate_.causality};
     for (const CertifiedClaim& claim : certificate_.claims) claims.push_back(&claim);
+    for (const CertifiedClaim& bound : certificate_.opposites) claims.push_back(&bound);
     for (const CertifiedClaim* claim : claims) {
       for (const RuleApplication& link : claim->derivation) {
         if (link.rule == "induction" && !link.parameters.empty()) {

@@ -117,6 +117,28 @@ std::optional<Shape> Derivation::lattice(const std::string& function) {
   return Shape{Kind::kLattice, {}, false, function, {}, {}};
 }
 
+// { max(1, i - c)..i - d }: the distances d..c below i; { 1..i - d }: all from d on.
+std::optional<Shape> Derivation::range(const RangeSet& set, std::int64_t nearest) const {
+  const auto distance = [&](const ExpressionPtr& end) -> std::optional<std::int64_t> {
+    int rows = 0;
+    ExpressionPtr found;
+    if (!subtract_from_row(end, false, rows, found) || rows != 1) return std::nullopt;
+    return found ? constant(*found) : 0;
+  };
+  const std::optional<std::int64_t> d = distance(set.high);
+  if (!d || *d < nearest || kFar < *d) return std::nullopt;
+  if (constant(*set.low) == 1) {
+    return Shape{Kind::kDistances, {{}, *d - 1, true, {}}, false, {}, {}, {}};
+  }
+  const auto* low = std::get_if<BuiltinCall>(&set.low->node);
+  if (low == nullptr || low->function != BuiltinFunction::kMax ||
+      low->arguments.size() != 2 || constant(*low->arguments[0]) != 1) {
+    return std::nullopt;
+  }
+  const std::optional<std::int64_t> c = distance(low->arguments[1]);
+  return c && *c <= kFar ? std::optional(interval(*d, *c)) : std::nullopt;
+}
+
 Shape Derivation::recognize(const SetPtr& set, Side side) {
   const std::int64_t nearest = side == Side::kA ? 0 : 1;
   std::optional<Shape> found = match(
@@ -135,7 +157,7 @@ Shape Derivation::recognize(const SetPtr& set, Side side) {
         return progression({"k", value_at_k(node.function), 0}, Kind::kDistances, side);
       },
       [&](const LatticeSet& node) { return lattice(node.function); },
-      [&](const RangeSet&) { return std::optional<Shape>(); },
+      [&](const RangeSet& node) { return range(node, nearest); },
       [&](const Comprehension& node) { return comprehension(node, side); },
       [&](const SetOperation& node) -> std::optional<Shape> {
         Shape shape;

@@ -250,6 +250,9 @@ std::string to_json_text(const Certificate& certificate) {
                {"claims", Json::array()},
                {"obligations", Json::array()}};
   for (const CertifiedClaim& claim : certificate.claims) json["claims"].push_back(to_json(claim));
+  for (const CertifiedClaim& claim : certificate.opposites) {
+    json["opposites"].push_back(to_json(claim));
+  }
   for (const Obligation& obligation : certificate.obligations) {
     json["obligations"].push_back({{"name", obligation.name},
                                    {"statement", obligation.statement},
@@ -290,6 +293,11 @@ Result<Certificate> read_certificate(const std::string& text) {
   reader.each("claims", [&](const Json& element, const std::string& where) {
     certificate.claims.push_back(read_claim(element, where, error));
   });
+  if (reader.has("opposites")) {
+    reader.each("opposites", [&](const Json& element, const std::string& where) {
+      certificate.opposites.push_back(read_claim(element, where, error));
+    });
+  }
   reader.each("obligations", [&](const Json& element, const std::string& where) {
     certificate.obligations.push_back(read_obligation(element, where, error));
   });

@@ -56,6 +56,9 @@ struct Certificate {
   std::vector<std::string> tools;
   CertifiedClaim causality;
   std::vector<CertifiedClaim> claims;
+  // Proved, and not the source's: at a counterexample they say that cache or rank is less than a
+  // refuted claim asks for.
+  std::vector<CertifiedClaim> opposites;
   std::vector<Obligation> obligations;  // each once; names are unique
 };
 

@@ -57,6 +57,12 @@ std::set<std::string> parts_of(const std::string& joined) {
   return parts;
 }
 
+void derived(CertifiedClaim& claim, const Proved& proved, Collector& collector) {
+  claim.derivation =
+      derivation_of(parts_of(proved.rule), collector.add(proved.obligations), proved.parameters);
+  claim.assumes = proved.assumes;
+}
+
 const char* verdict_of(CausalityVerdict::Status status) {
   switch (status) {
     case CausalityVerdict::Status::kProved:
@@ -93,12 +99,7 @@ Certificate certify(const Pattern& pattern, const ProofReport& report) {
     claim.verdict = name_of(judged.verdict);
     claim.scope = judged.scope;
     match(
-        judged.verdict,
-        [&](const Proved& proved) {
-          claim.derivation = derivation_of(parts_of(proved.rule), collector.add(proved.obligations),
-                                           proved.parameters);
-          claim.assumes = proved.assumes;
-        },
+        judged.verdict, [&](const Proved& proved) { derived(claim, proved, collector); },
         [&](const Checked& checked) {
           claim.checked_up_to = std::to_string(checked.n);
           claim.reason = checked.reason;
@@ -115,6 +116,14 @@ Certificate certify(const Pattern& pattern, const ProofReport& report) {
         },
         [&](const Unknown& unknown) { claim.reason = unknown.reason; });
     certificate.claims.push_back(std::move(claim));
+  }
+  for (const ClaimVerdict& judged : report.opposites) {
+    CertifiedClaim claim;
+    claim.text = judged.text;
+    claim.verdict = name_of(judged.verdict);
+    claim.scope = judged.scope;
+    derived(claim, std::get<Proved>(judged.verdict), collector);
+    certificate.opposites.push_back(std::move(claim));
   }
   return certificate;
 }

@@ -37,6 +37,24 @@ class Prover {
     return result;
   }
 
+  std::optional<ClaimVerdict> opposite(const Claim& claim, const Refuted& refuted) {
+    const Counterexample& at = refuted.counterexample;
+    const auto* bound = std::get_if<BoundClaim>(&claim.node);
+    const auto* term = bound ? std::get_if<MeasureTerm>(&bound->left->node) : nullptr;
+    const bool by_later_rows = term != nullptr && (term->measure == MeasureKind::kCache ||
+                                                   term->measure == MeasureKind::kRank);
+    if (!by_later_rows || at.bound_infinite != 0 || at.bound <= at.value) return std::nullopt;
+    std::string text = fmt::format("{} <= {} for ", print(*bound->left), at.value.to_string());
+    for (const auto& [name, value] : at.variables) {
+      text += fmt::format("{}{} = {}", text.back() == ' ' ? "" : " and ", name, value.to_string());
+    }
+    const std::optional<Claim> there = claim_about(subject_.pattern(), text);
+    if (!there) return std::nullopt;
+    ClaimVerdict judged = judge(*there);
+    if (!std::holds_alternative<Proved>(judged.verdict)) return std::nullopt;
+    return judged;
+  }
+
  private:
   std::string scope_of(const Verdict& verdict) const {
     return match(
@@ -191,6 +209,15 @@ ProofReport prove(const Pattern& pattern, const ProveOptions& options) {
   }
   Prover prover(pattern, options);
   for (const Claim& claim : pattern.claims()) report.claims.push_back(prover.judge(claim));
+  for (std::size_t at = 0; at < report.claims.size(); ++at) {
+    const auto* refuted = std::get_if<Refuted>(&report.claims[at].verdict);
+    if (refuted == nullptr) continue;
+    std::optional<ClaimVerdict> opposite = prover.opposite(pattern.claims()[at], *refuted);
+    if (!opposite) continue;
+    const auto same = [&](const ClaimVerdict& known) { return known.text == opposite->text; };
+    if (std::any_of(report.opposites.begin(), report.opposites.end(), same)) continue;
+    report.opposites.push_back(*std::move(opposite));
+  }
   return report;
 }
 

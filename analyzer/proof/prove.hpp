@@ -53,6 +53,9 @@ struct DerivedBounds {
 struct ProofReport {
   CausalityVerdict causality;
   std::vector<ClaimVerdict> claims;  // in the order of the pattern
+  // Proved, and not the pattern's: "cache(i) <= 3 for i = 7" beside a claim that asks for more
+  // there. What cache and rank are at most hangs on all later rows, which no list of rows shows.
+  std::vector<ClaimVerdict> opposites;
 };
 
 // Claims of a pattern that is not proved causal are unknown.

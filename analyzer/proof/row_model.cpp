@@ -19,6 +19,7 @@ namespace {
 constexpr const char* kRow = "i";
 constexpr std::int64_t kMostEnumerated = 256;
 constexpr std::int64_t kFarthest = std::int64_t{1} << 60;  // ends and values that are listed
+constexpr std::int64_t kFar = std::int64_t{1} << 40;       // ends of intervals
 
 ExpressionPtr name(const std::string& text) { return make_expression(Name{text}); }
 ExpressionPtr call(const std::string& function, ExpressionPtr argument) {
@@ -100,14 +101,14 @@ class Recognizer {
         [&](const DenseSet&) { return distances(points_from(nearest)); },
         [&](const WindowSet& node) -> std::optional<RowModel> {
           const std::optional<std::int64_t> width = constant(*node.width);
-          if (!width || *width > (std::int64_t{1} << 40)) return std::nullopt;
+          if (!width || *width > kFar) return std::nullopt;
           return distances(interval_points(nearest, nearest + *width - 1));
         },
         [&](const OffsetsSet& node) {
           return progression({"k", call(node.function, name("k")), 0}, RowModel::Kind::kDistances);
         },
         [&](const LatticeSet& node) { return lattice(node.function); },
-        [&](const RangeSet&) -> std::optional<RowModel> { return std::nullopt; },
+        [&](const RangeSet& node) { return range(node); },
         [&](const Comprehension& node) { return comprehension(node); },
         [&](const SetOperation& node) -> std::optional<RowModel> { return operation(node); });
     if (model) return *model;
@@ -130,6 +131,25 @@ class Recognizer {
     model.kind = RowModel::Kind::kDistances;
     model.points = std::move(points);
     return model;
+  }
+
+  // { max(1, i - c)..i - d } = { i - t : d <= t <= c, t < i }, without an end for { 1..i - d }.
+  std::optional<RowModel> range(const RangeSet& set) const {
+    const auto distance = [&](const ExpressionPtr& end) -> std::optional<std::int64_t> {
+      const ExpressionPtr found = distance_of(end);
+      return found ? constant(*found) : std::nullopt;
+    };
+    const std::optional<std::int64_t> first = distance(set.high);
+    if (!first || *first < (side_ == Side::kA ? 0 : 1) || *first > kFar) return std::nullopt;
+    if (constant(*set.low) == 1) return distances(points_from(*first));
+    const auto* larger = std::get_if<BuiltinCall>(&set.low->node);
+    if (larger == nullptr || larger->function != BuiltinFunction::kMax ||
+        larger->arguments.size() != 2 || constant(*larger->arguments[0]) != 1) {
+      return std::nullopt;
+    }
+    const std::optional<std::int64_t> last = distance(larger->arguments[1]);
+    if (!last || *last > kFar) return std::nullopt;
+    return distances(interval_points(*first, *last));
   }
 
   bool keep(const Query& query, const Attempt& attempt) {

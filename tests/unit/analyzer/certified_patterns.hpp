@@ -48,7 +48,7 @@ inline const std::vector<std::string>& certified_bodies() {
       "A = dense\nB = none\nclaim congestion(n) = 1\nclaim hops(i, j) = 1\nclaim reaches(i, j)",
       "A = diagonal\nB = dense - { i - 2 : i > 2 }\nclaim hops(i, j) <= 2",
       "A = diagonal\nB = window(4) - { 1 }\nclaim time(i) <= 5\nclaim cache(i) <= 4",
-      "A = diagonal\nB = { 3*t : t >= 1, 3*t < i } & { max(1, i - 9)..i - 1 }\n"
+      "A = diagonal\nB = { 3*t : t >= 1, 3*t < i } & { max(1, i - sqrt(i))..i - 1 }\n"
       "claim time(i) <= i\nclaim cache(i) <= i",
       "A = diagonal\nB = { t : t >= 1, t < i, 2*t > i }\nclaim time(i) <= i\nclaim cache(i) <= i\n"
       "claim 2 * i >= i",

@@ -2,6 +2,7 @@
 // Certificates survive a round trip and an audit; what was tampered with does not.
 #include "analyzer/audit/audit.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -212,6 +213,75 @@ TEST_CASE("refuted bounds of depth, rank and congestion are shown by paths and w
   Certificate proved = certificate_of(builtin("sqrt_cached"));
   proved.claims[0].evidence = "rank(1) path 1 1 2\n";
   CHECK(audit(to_json_text(proved), quick()).verdict == AuditVerdict::kRejected);
+}
+
+TEST_CASE("refuted bounds on how much cache and rank are at least rest on proved ones") {
+  const Pattern pattern = pattern_of(
+      "f(k) = k^2 + 1\nA = diagonal\nB = lattice(f)\n"
+      "claim cache(i) >= i - 3\nclaim rank(m) >= m - 2\nclaim cache(i) = i\n"
+      "claim rank(m + 2) >= m - 1");
+  const Certificate good = certificate_of(pattern);
+  for (const CertifiedClaim& claim : good.claims) CHECK(claim.verdict == "refuted");
+  REQUIRE(good.opposites.size() == 4);
+  CHECK(good.opposites[0].text == "cache(i) <= 3 for i = 7");
+  CHECK(good.opposites[3].text == "rank(m + 2) <= 3 for m = 5");
+  const AuditReport report = audit(to_json_text(good), quick());
+  INFO(problems_of(report));
+  REQUIRE(report.verdict == AuditVerdict::kAccepted);
+
+  CHECK(after(good, [](Certificate& c) { c.opposites.clear(); }) == AuditVerdict::kRejected);
+  CHECK(after(good, [](Certificate& c) { c.opposites[0].verdict = "checked"; }) ==
+        AuditVerdict::kRejected);
+  CHECK(after(good, [](Certificate& c) { c.opposites[0].text = "cache(i) <= 3"; }) ==
+        AuditVerdict::kRejected);
+  CHECK(after(good, [](Certificate& c) { c.opposites[0].text = "cache(i) <= 2 for i = 7"; }) ==
+        AuditVerdict::kRejected);
+  CHECK(after(good, [](Certificate& c) {
+          c.opposites[0].text = "cache(i) <= 3 for i = 7\n  claim cache(i) <= 0";
+        }) == AuditVerdict::kRejected);
+  // Without what it rests on, a refutation is not seen to hold; steps of nobody are not accepted.
+  CHECK(after(good, [](Certificate& c) {
+          const std::vector<std::string> steps = c.opposites[0].obligations();
+          c.opposites.erase(c.opposites.begin());
+          c.obligations.erase(
+              std::remove_if(c.obligations.begin(), c.obligations.end(),
+                             [](const Obligation& o) {
+                               return o.name == "claim: cache(i) <= 3 for i = 7";
+                             }),
+              c.obligations.end());
+        }) == AuditVerdict::kUndecided);
+  CHECK(after(good, [](Certificate& c) {
+          for (auto& [name, value] : c.claims[0].counterexample) {
+            if (name == "value") value = "2";  // three are read
+          }
+        }) == AuditVerdict::kRejected);
+}
+
+TEST_CASE("a counterexample is one of what the claim speaks of") {
+  const Certificate proved = certificate_of(
+      pattern_of("A = diagonal\nB = window(1)\nclaim time(i) <= i - j + 1\nclaim 1 <= i"));
+  for (const CertifiedClaim& claim : proved.claims) REQUIRE(claim.verdict == "proved");
+  using Pairs = std::vector<std::pair<std::string, std::string>>;
+  // The claim is false there, but j < i and every token is 1 or more.
+  const auto refuted = [&](std::size_t at, const std::string& scope, const Pairs& found) {
+    return after(proved, [&](Certificate& c) {
+      CertifiedClaim& claim = c.claims[at];
+      const std::string step = "claim: " + claim.text;
+      claim.verdict = "refuted";
+      claim.scope = scope;
+      claim.derivation.clear();
+      claim.counterexample = found;
+      c.obligations.erase(std::remove_if(c.obligations.begin(), c.obligations.end(),
+                                         [&](const Obligation& o) { return o.name == step; }),
+                          c.obligations.end());
+    });
+  };
+  CHECK(refuted(0, "i = 3, j = 9", {{"i", "3"}, {"j", "9"}, {"value", "2"}, {"bound", "-5"}}) ==
+        AuditVerdict::kRejected);
+  CHECK(refuted(1, "i = 0", {{"i", "0"}, {"value", "1"}, {"bound", "0"}}) ==
+        AuditVerdict::kRejected);
+  CHECK(refuted(1, "i = 3, k = 1", {{"i", "3"}, {"k", "1"}, {"value", "1"}, {"bound", "3"}}) ==
+        AuditVerdict::kRejected);
 }
 
 TEST_CASE("a claim that was checked is held to its range and no further") {

@@ -51,7 +51,7 @@ const std::vector<Certificate>& certificates() {
         "f(0) = 1\nf(1) = 2\nf(k + 2) = f(k + 1) + f(k)\nA = diagonal\n"
         "B = { max(1, i - 3)..i - 1 }\n"
         "claim depth(n) = n - 1\nclaim time(i) in O(1)\nclaim time(i) <= 3\nclaim reaches(j, "
-        "i)\nclaim f(i) >= i");
+        "i)\nclaim f(i) >= i\nclaim cache(i) >= i\nclaim rank(m) = m");
     all.push_back(certify(mixed, prove(mixed)));
     const std::vector<Certificate>& others = heddle::testing::certified();
     all.insert(all.end(), others.begin(), others.end());
@@ -75,6 +75,7 @@ std::string meaning_of(Certificate certificate) {
   };
   certificate.causality.reason = "";
   for (CertifiedClaim& claim : certificate.claims) claim.reason = "";
+  for (CertifiedClaim& claim : certificate.opposites) claim.reason = "";
   for (Obligation& step : certificate.obligations) {
     step.statement = "";
     step.evidence = "";
@@ -102,6 +103,7 @@ std::vector<std::string*> texts_of(Certificate& certificate) {
   };
   claim(certificate.causality);
   for (CertifiedClaim& each : certificate.claims) claim(each);
+  for (CertifiedClaim& each : certificate.opposites) claim(each);
   for (Obligation& step : certificate.obligations) {
     texts.insert(texts.end(), {&step.name, &step.expected, &step.script, &step.companion});
   }
