@@ -30,7 +30,7 @@ struct Kind {
   ir::Target target;
   WeightKind weights;
   ElementType dtype;
-  int head_dim = 8;
+  int head_dim = 40;
   const char* schedule = "simple";  // as GenerateOptions has it
 };
 // A kernel for each operation.
