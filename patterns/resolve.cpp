@@ -366,8 +366,8 @@ std::optional<Pattern> resolve(PatternSyntax syntax,
 std::optional<Claim> claim_about(const Pattern& pattern, const std::string& text) {
   const std::string& whole = pattern.canonical_text();
   Diagnostics diagnostics;
-  std::vector<PatternSyntax> syntax =
-      parse({"claim", whole.substr(0, whole.rfind('}')) + "  claim " + text + "\n}\n"}, diagnostics);
+  std::vector<PatternSyntax> syntax = parse(
+      {"claim", whole.substr(0, whole.rfind('}')) + "  claim " + text + "\n}\n"}, diagnostics);
   if (diagnostics.has_errors() || syntax.size() != 1) return std::nullopt;
   const std::optional<Pattern> stated = resolve(std::move(syntax[0]), {}, diagnostics);
   if (!stated || stated->claims().size() != pattern.claims().size() + 1) return std::nullopt;

@@ -195,8 +195,7 @@ class Auditor {
     for (std::size_t at = 0; at < certificate_.claims.size(); ++at) {
       const CertifiedClaim& claim = certificate_.claims[at];
       if (claim.verdict == "unknown") continue;
-      const auditing::Evaluation found =
-          rows->evaluate(pattern_->claims()[at], claim, opposites_);
+      const auditing::Evaluation found = rows->evaluate(pattern_->claims()[at], claim, opposites_);
       if (found.outcome == Outcome::kContradicts) problem(claim.text + ": " + found.why);
       if (found.outcome == Outcome::kOutOfReach && claim.verdict != "proved") {
         undecided_.push_back(claim.text + " is " + claim.verdict + ", but " + found.why);

@@ -217,8 +217,9 @@ class Explainer {
     for (const CertifiedClaim& claim : certificate_.claims) explain_claim(claim);
     if (!certificate_.opposites.empty()) {
       line("# What cache and rank are at most");
-      line("How much later rows read is not seen in any list of rows. That these measures are no "
-           "larger than a counterexample says is proved like a claim.");
+      line(
+          "How much later rows read is not seen in any list of rows. That these measures are no "
+          "larger than a counterexample says is proved like a claim.");
     }
     for (const CertifiedClaim& bound : certificate_.opposites) explain_claim(bound);
     lemmas();

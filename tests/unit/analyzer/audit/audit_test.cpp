@@ -243,12 +243,11 @@ TEST_CASE("refuted bounds on how much cache and rank are at least rest on proved
   CHECK(after(good, [](Certificate& c) {
           const std::vector<std::string> steps = c.opposites[0].obligations();
           c.opposites.erase(c.opposites.begin());
-          c.obligations.erase(
-              std::remove_if(c.obligations.begin(), c.obligations.end(),
-                             [](const Obligation& o) {
-                               return o.name == "claim: cache(i) <= 3 for i = 7";
-                             }),
-              c.obligations.end());
+          c.obligations.erase(std::remove_if(c.obligations.begin(), c.obligations.end(),
+                                             [](const Obligation& o) {
+                                               return o.name == "claim: cache(i) <= 3 for i = 7";
+                                             }),
+                              c.obligations.end());
         }) == AuditVerdict::kUndecided);
   CHECK(after(good, [](Certificate& c) {
           for (auto& [name, value] : c.claims[0].counterexample) {
