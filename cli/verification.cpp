@@ -131,6 +131,7 @@ void append(VerifyReport& all, const std::string& label, VerifyReport more) {
   move_all(more.obligations, all.obligations);
   move_all(more.failures, all.failures);
   move_all(more.profiles, all.profiles);
+  move_all(more.unreached, all.unreached);
 }
 
 std::string obligations_text(const VerifyReport& report, bool detail, bool colour) {

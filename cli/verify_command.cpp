@@ -104,6 +104,10 @@ void print_report(const TargetReport& part, bool detail, bool colour) {
   print_data(toned(part.target + ": " + name_of(part.report.verdict), Tone::kStrong, colour) +
              (part.report.cached ? " (an earlier verdict on the same texts)" : "") + "\n\n" +
              obligations_text(part.report, detail, colour) + "\n");
+  for (const UnreachedText& text : part.report.unreached) {
+    print_data("  no run came to " + describe(text) + "\n");
+  }
+  if (!part.report.unreached.empty()) print_data("\n");
   for (const VerifyFailure& failure : part.report.failures) {
     print_data("  " + toned(failure.kind, Tone::kBad, colour) + "  " + printable(failure.message) +
                (failure.where.empty() ? "" : "\n    at " + printable(failure.where)) +

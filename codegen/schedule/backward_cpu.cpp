@@ -43,6 +43,8 @@ class RowsBackward {
     a_.side = &frame_.a;
     b_.side = &frame_.b;
     for (SideLists* side : {&a_, &b_}) side->shape = rows::shape_of(*side->side->plan);
+    // Slots are for outputs, of which a row is complete when an earlier one comes into its slot.
+    if (a_.shape == RowShape::kLattice) a_.shape = RowShape::kWalked;
     // Where inputs lie by position, so do the keys, whose gradients both sides add to. A state of
     // positions is found by position.
     if (lattice() && (a_.by_position() || frame_.handed_on())) b_.shape = RowShape::kWalked;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <map>
 #include <mutex>
 #include <regex>
 #include <utility>
@@ -251,6 +252,32 @@ Result<EmulationResult> EmulatedKernel::run(const Launch& launch) {
   EmulationResult result = engine.run();
   memory->copy_back(launch);
   return result;
+}
+
+std::vector<std::pair<int, int>> EmulatedKernel::lines_never_run() {
+  const std::lock_guard lock(loaded_->turn);
+  const ModuleImage& image = loaded_->image;
+  const auto ran = [&](std::uint32_t site) { return image.ran(site); };
+  if (std::all_of(image.blocks.begin(), image.blocks.end(), ran)) return {};
+  loaded_->lines.prepare(image.blocks);
+  std::map<int, bool> entered;  // by line: any of its blocks
+  for (const std::uint32_t block : image.blocks) {
+    const int line = loaded_->lines.own_line(block);
+    if (line > 0) entered[line] = entered[line] || ran(block);
+  }
+  std::vector<std::pair<int, int>> never;
+  bool open = false;
+  for (const auto& [line, any] : entered) {
+    if (any) {
+      open = false;
+    } else if (open) {
+      never.back().second = line;
+    } else {
+      never.emplace_back(line, line);
+      open = true;
+    }
+  }
+  return never;
 }
 
 }  // namespace heddle::emulator

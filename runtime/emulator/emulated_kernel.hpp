@@ -13,6 +13,8 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "patterns/result.hpp"
 #include "runtime/emulator/launch.hpp"
@@ -47,6 +49,10 @@ class EmulatedKernel {
   // Fails only for a launch that does not fit the kernel's parameters; what the kernel does wrong
   // is in the result. Calls for one kernel take turns; different kernels may run in parallel.
   Result<EmulationResult> run(const Launch& launch);
+
+  // Lines of the kernel's own text that no launch so far has come to, as (first, last), ascending.
+  // Seen where basic blocks begin: what lies between two of them that did not run did not either.
+  std::vector<std::pair<int, int>> lines_never_run();
 
  private:
   struct Loaded;

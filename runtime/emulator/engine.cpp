@@ -96,6 +96,8 @@ void Engine::connect() {
     return static_cast<Engine*>(self)->memory_.reserve(number, bytes);
   };
   bridge.steps_left = launch_.step_limit;
+  bridge.entered = image_.entered.data();
+  bridge.code = reinterpret_cast<const char*>(image_.begin);
 }
 
 void Engine::prepare_arguments() {

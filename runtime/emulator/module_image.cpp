@@ -11,6 +11,7 @@
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <utility>
 
 namespace heddle::emulator {
 namespace {
@@ -69,6 +70,7 @@ struct Span {
   const void* inside;
   std::uintptr_t begin = 0;
   std::uintptr_t end = 0;
+  std::vector<std::pair<std::uintptr_t, std::uintptr_t>> code = {};
 };
 
 int find_span(dl_phdr_info* info, std::size_t, void* data) {
@@ -84,7 +86,32 @@ int find_span(dl_phdr_info* info, std::size_t, void* data) {
   if (inside < info->dlpi_addr || inside >= end) return 0;
   span->begin = info->dlpi_addr;
   span->end = end;
+  for (int i = 0; i < info->dlpi_phnum; ++i) {
+    const auto& part = info->dlpi_phdr[i];
+    if (part.p_type != PT_LOAD || (part.p_flags & PF_X) == 0) continue;
+    const std::uintptr_t from = info->dlpi_addr + part.p_vaddr;
+    span->code.emplace_back(from, from + part.p_memsz);
+  }
   return 1;
+}
+
+// Where the code calls `target`: x86's near call, whose operand counts from behind it.
+std::vector<std::uintptr_t> calls_of(std::uintptr_t target, const Span& span) {
+  constexpr std::size_t kLength = 5;
+  std::vector<std::uintptr_t> calls;
+  for (const auto& [begin, end] : span.code) {
+    for (std::uintptr_t at = begin; at + kLength <= end; ++at) {
+      const auto* bytes = reinterpret_cast<const unsigned char*>(at);
+      if (bytes[0] != 0xE8) continue;
+      std::int32_t distance = 0;
+      std::memcpy(&distance, bytes + 1, sizeof distance);
+      if (at + kLength + static_cast<std::uintptr_t>(static_cast<std::intptr_t>(distance)) ==
+          target) {
+        calls.push_back(at + kLength);
+      }
+    }
+  }
+  return calls;
 }
 
 }  // namespace
@@ -100,6 +127,11 @@ Result<ModuleImage> load_module(const std::filesystem::path& path) {
   if (dl_iterate_phdr(find_span, &span) == 0) return Error{"cannot find a module just loaded"};
   image.begin = span.begin;
   image.end = span.end;
+  image.entered.resize(span.end - span.begin + 1);
+  for (const std::uintptr_t call :
+       calls_of(reinterpret_cast<std::uintptr_t>(image.module->block_entered), span)) {
+    image.blocks.push_back(image.site_of(reinterpret_cast<const void*>(call)));
+  }
   std::ifstream stream(path, std::ios::binary);
   const std::string file{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
   image.shared = shared_variables(file, image.begin,

@@ -27,6 +27,10 @@ struct ModuleImage {
   std::uintptr_t begin = 0;
   std::uintptr_t end = 0;
   std::vector<SharedVariable> shared;  // by address
+  std::vector<std::uint32_t> blocks;   // sites of the basic blocks, in the order of the code
+  std::vector<unsigned char> entered;  // by offset of what such a call returns to: did it run?
+
+  bool ran(std::uint32_t site) const { return entered[site + 1] != 0; }
 
   std::uint32_t site_of(const void* return_address) const {
     // The call itself lies before the address it returns to.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/emulator/source_lines.hpp"
 
+#include <cstdlib>
 #include <sstream>
 
 #include "runtime/load/subprocess.hpp"
@@ -64,6 +65,13 @@ std::string SourceLines::where(std::uint32_t site) {
     if (helper.empty()) helper = place;
   }
   return helper;  // a helper that was not inlined
+}
+
+int SourceLines::own_line(std::uint32_t site) {
+  for (const std::string& place : chain(site)) {
+    if (starts_with(place, text_ + ":")) return std::atoi(place.c_str() + text_.size() + 1);
+  }
+  return 0;
 }
 
 }  // namespace heddle::emulator

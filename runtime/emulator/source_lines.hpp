@@ -20,6 +20,8 @@ class SourceLines {
   void prepare(const std::vector<std::uint32_t>& sites);
   // "kernel.cu:12", or "kernel.cu:12 (prelude.cuh:7)" inside a helper; "" when unknown.
   std::string where(std::uint32_t site);
+  // The line of the kernel's own text, 0 when unknown or outside of it.
+  int own_line(std::uint32_t site);
   // The whole chain of inlined calls: equal for the copies a compiler makes of one call.
   const std::vector<std::string>& chain(std::uint32_t site);
 

@@ -8,6 +8,7 @@
 
 #include "runtime/reference/problem_binding.hpp"
 #include "runtime/reference/problem_gradients.hpp"
+#include "runtime/verify/plan.hpp"
 #include "runtime/verify/varlen.hpp"
 
 namespace heddle {
@@ -43,6 +44,9 @@ class BackwardCheck {
  public:
   BackwardCheck(const VerifyContext& context, const KernelUnderTest& kernel, Ledger& ledger)
       : context_(context), kernel_(kernel), ledger_(ledger), budget_(context.options.work_budget) {}
+
+  // What a run costs from here on is counted anew.
+  void refill() { budget_ = context_.options.work_budget; }
 
   // Runs the scenario in as many of the wanted thread orders as the budget allows: all, one, or
   // none.
@@ -357,6 +361,9 @@ void check_backward(const VerifyContext& context, const KernelUnderTest& backwar
       ledger.skipped(n);
     }
   }
+  check.refill();
+  run_unreached(backward, ledger,
+                [&](std::int64_t n) { return check.run({.tokens = n}, kOneOrder); });
   KernelProfile profile;
   if (!longest && check.run({.tokens = 1}, kOneOrder, &profile)) longest = profile;
   if (longest) profiles.push_back(*std::move(longest));

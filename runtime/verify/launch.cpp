@@ -244,4 +244,8 @@ Result<LaunchOutcome> KernelUnderTest::launch(const FieldLaunchRequest& request)
   return state_->run(*launch);
 }
 
+std::vector<std::pair<int, int>> KernelUnderTest::lines_never_run() const {
+  return state_->kernel.lines_never_run();
+}
+
 }  // namespace heddle

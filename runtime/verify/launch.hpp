@@ -94,6 +94,8 @@ class KernelUnderTest {
   // The same for a kernel built over the field: bounds and meeting points are watched, and what
   // nobody wrote is poison.
   Result<LaunchOutcome> launch(const FieldLaunchRequest& request) const;
+  // As EmulatedKernel has it.
+  std::vector<std::pair<int, int>> lines_never_run() const;
 
  private:
   struct State;

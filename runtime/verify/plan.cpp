@@ -44,6 +44,9 @@ class Planner {
   Planner(const VerifyContext& context, Ledger& ledger)
       : context_(context), ledger_(ledger), budget_(context.options.work_budget) {}
 
+  // What a run costs from here on is counted anew.
+  void refill() { budget_ = context_.options.work_budget; }
+
   // The rows and the counted cache sizes go that far.
   bool reachable(std::int64_t tokens) const {
     const auto counted = [tokens](const CacheLayout& layout) {
@@ -193,6 +196,14 @@ std::vector<std::int64_t> telling_positions(const Rows& rows, std::int64_t i) {
 
 }  // namespace
 
+void run_unreached(const KernelUnderTest& kernel, const Ledger& ledger,
+                   const std::function<bool(std::int64_t)>& run) {
+  if (ledger.rejected() || kernel.lines_never_run().empty()) return;
+  for (const std::int64_t n : {2000, 1280, 830, 620, 330}) {
+    if (run(n)) return;
+  }
+}
+
 bool takes_several(const KernelEntry& entry) {
   return std::any_of(entry.arguments.begin(), entry.arguments.end(),
                      [](const Argument& argument) { return argument.name == "new_tokens"; });
@@ -244,6 +255,9 @@ void check_prefill(const VerifyContext& context, const KernelUnderTest& prefill,
     return planner.run(prefill, {.tokens = n}, n <= kOrdersMatter ? kTwoOrders : kOneOrder,
                        profile);
   });
+  planner.refill();
+  run_unreached(prefill, ledger,
+                [&](std::int64_t n) { return planner.run(prefill, {.tokens = n}, kOneOrder); });
 }
 
 void check_decode(const VerifyContext& context, const KernelUnderTest& decode, Ledger& ledger,
@@ -308,6 +322,10 @@ void check_decode(const VerifyContext& context, const KernelUnderTest& decode, L
   }
   run_long_lengths(context, planner, ledger, profiles, [&](std::int64_t n, KernelProfile* profile) {
     return planner.run(decode, {.tokens = n, .start = n - 1}, kAllOrders, profile);
+  });
+  planner.refill();
+  run_unreached(decode, ledger, [&](std::int64_t n) {
+    return planner.run(decode, {.tokens = n, .start = n - 1}, kOneOrder);
   });
 }
 

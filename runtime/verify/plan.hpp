@@ -33,6 +33,11 @@ void check_decode(const VerifyContext& context, const KernelUnderTest& decode, L
 void check_hand_over(const VerifyContext& context, const KernelUnderTest& prefill,
                      const KernelUnderTest& decode, Ledger& ledger);
 
+// The longest sequence that `run` can afford, where no run of the kernel has come to some of its
+// text yet: lists fill up, there are tiles behind the first.
+void run_unreached(const KernelUnderTest& kernel, const Ledger& ledger,
+                   const std::function<bool(std::int64_t n)>& run);
+
 // The smallest launch that a prefill or a decode gets wrong, in words: the shortest sequence of one
 // batch and one head, and where none up to a hundred tokens fails, of two. Empty when none does.
 std::string smallest_failure(const VerifyContext& context, const KernelUnderTest& kernel);

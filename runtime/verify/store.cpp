@@ -55,6 +55,8 @@ Json json_of(const VerifyReport& report) {
   for (const VerifyFailure& f : report.failures) {
     failures.push_back({f.kind, f.message, f.where, f.layer, f.smallest});
   }
+  Json unreached = Json::array();
+  for (const UnreachedText& text : report.unreached) unreached.push_back({text.file, text.lines});
   for (const KernelProfile& p : report.profiles) {
     Json phases = Json::array();
     for (const ProfilePhase& phase : p.phases) {
@@ -71,7 +73,8 @@ Json json_of(const VerifyReport& report) {
   return {{"verdict", name_of(report.verdict)},
           {"obligations", std::move(obligations)},
           {"failures", std::move(failures)},
-          {"profiles", std::move(profiles)}};
+          {"profiles", std::move(profiles)},
+          {"unreached", std::move(unreached)}};
 }
 
 // Throws what nlohmann throws where the shape is another one.
@@ -90,6 +93,10 @@ std::optional<VerifyReport> report_of(const Json& json) {
     report.failures.push_back({f.at(0).get<std::string>(), f.at(1).get<std::string>(),
                                f.at(2).get<std::string>(), f.at(3).get<std::string>(),
                                f.at(4).get<std::string>()});
+  }
+  for (const Json& u : json.at("unreached")) {
+    report.unreached.push_back(
+        {u.at(0).get<std::string>(), u.at(1).get<std::vector<std::pair<int, int>>>()});
   }
   for (const Json& p : json.at("profiles")) {
     KernelProfile profile;
@@ -134,7 +141,7 @@ VerdictStore::VerdictStore(const Manifest& manifest,
                            const VerifyOptions& options) {
   const auto compiler = HostCompiler::find();
   if (!compiler || program_digest() == sha256_hex("")) return;
-  std::string key = "heddle verdict 2\n";
+  std::string key = "heddle verdict 3\n";
   append_field(key, program_digest());
   append_field(key, compiler->version());
   Manifest undecided = manifest;  // what earlier runs said of it does not matter

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -190,6 +191,7 @@ class Verification {
         if (is_whole(k)) add_profiles(*part.kernels[k], report);
       }
       if (part.handed_over) add(*part.hand_over, report);
+      if (part.layer == Layer::kEmulated) add_unreached(part, report);
     }
     // Without a kernel there is nothing that could be verified.
     report.verdict = context_.manifest.kernels.empty() || parts_.empty() ? KernelVerdict::kUnknown
@@ -206,6 +208,26 @@ class Verification {
     }
     const auto& failures = chapter.ledger.failures();
     report.failures.insert(report.failures.end(), failures.begin(), failures.end());
+  }
+  // A text may hold several kernels, each of which runs its own part.
+  void add_unreached(const Part& part, VerifyReport& report) const {
+    std::map<std::string, std::vector<std::pair<int, int>>> unreached;
+    for (const std::unique_ptr<Chapter>& chapter : part.kernels) {
+      if (!chapter->kernel || chapter->ledger.rejected()) return;
+      const auto lines = chapter->kernel->lines_never_run();
+      const auto [known, first] = unreached.emplace(chapter->kernel->entry().file, lines);
+      if (first) continue;
+      std::vector<std::pair<int, int>> common;
+      for (const auto& [a, b] : known->second) {
+        for (const auto& [c, d] : lines) {
+          if (std::max(a, c) <= std::min(b, d)) common.emplace_back(std::max(a, c), std::min(b, d));
+        }
+      }
+      known->second = std::move(common);
+    }
+    for (auto& [file, lines] : unreached) {
+      if (!lines.empty()) report.unreached.push_back({file, std::move(lines)});
+    }
   }
   void add_profiles(const Chapter& chapter, VerifyReport& report) const {
     for (KernelProfile profile : chapter.profiles) {
@@ -256,6 +278,17 @@ VerifyReport verify(const Manifest& manifest, const std::map<std::string, std::s
   return Verification(context, files).run();
 }
 
+std::string describe(const UnreachedText& text) {
+  std::string words =
+      text.lines.size() == 1 && text.lines[0].first == text.lines[0].second ? "line" : "lines";
+  for (std::size_t at = 0; at < text.lines.size(); ++at) {
+    const auto& [first, last] = text.lines[at];
+    words += at == 0 ? " " : at + 1 == text.lines.size() ? " and " : ", ";
+    words += first == last ? std::to_string(first) : fmt::format("{}-{}", first, last);
+  }
+  return words + " of " + text.file;
+}
+
 std::vector<VerificationLayer> layers_of(const VerifyReport& report) {
   struct Sum {
     std::string name;
@@ -274,6 +307,10 @@ std::vector<VerificationLayer> layers_of(const VerifyReport& report) {
   for (const Sum& sum : sums) {
     layers.push_back(
         {sum.name, name_of(sum.verdict), fmt::format("{} obligations", sum.obligations)});
+    if (sum.name != "emulated") continue;
+    for (const UnreachedText& text : report.unreached) {
+      layers.back().detail += "; did not come to " + describe(text);
+    }
   }
   return layers;
 }
@@ -294,10 +331,15 @@ std::string verify_json(const VerifyReport& report) {
                         {"smallest", f.smallest},
                         {"layer", f.layer}});
   }
+  Json unreached = Json::array();
+  for (const UnreachedText& text : report.unreached) {
+    unreached.push_back({{"file", text.file}, {"lines", text.lines}});
+  }
   const Json json = {{"verdict", name_of(report.verdict)},
                      {"cached", report.cached},
                      {"obligations", obligations},
-                     {"failures", failures}};
+                     {"failures", failures},
+                     {"unreached", unreached}};
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

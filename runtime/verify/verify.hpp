@@ -11,6 +11,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "codegen/manifest.hpp"
@@ -100,11 +101,19 @@ struct KernelProfile {
   std::optional<KernelResources> resources = {};  // where somebody has asked the device compiler
 };
 
+// What no launch of the emulated layer came to: of these lines it says nothing.
+struct UnreachedText {
+  std::string file;
+  std::vector<std::pair<int, int>> lines;  // first and last of each stretch
+};
+std::string describe(const UnreachedText& text);  // "lines 12-30 and 41 of kernel.cu"
+
 struct VerifyReport {
   KernelVerdict verdict = KernelVerdict::kUnknown;
   std::vector<VerifyObligation> obligations;
   std::vector<VerifyFailure> failures;
   std::vector<KernelProfile> profiles;
+  std::vector<UnreachedText> unreached;
   bool cached = false;  // found among earlier verdicts, see store.hpp
 };
 

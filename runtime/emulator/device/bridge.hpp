@@ -45,6 +45,10 @@ struct Bridge {
 
   long long steps_left;     // basic blocks this launch may still enter
   const char* stack_limit;  // the running thread's stack must stay above
+  // What ran: a byte for each place in the module's code, set behind the call that each basic block
+  // begins with. Null until the emulator connects.
+  unsigned char* entered;
+  const char* code;
 };
 
 // As much as a block may have, see `extern __shared__` in emulated_device.hpp.
@@ -74,6 +78,7 @@ struct Module {
   void (*entry)(void** arguments);
   void (*forget_copies)();  // those of the block before that nobody waited for
   FieldState* field;
+  void (*block_entered)();  // what each basic block begins with a call of
   // One letter per parameter: p pointer, c pointer to const, i 32-bit integer, f float, ? other.
   const char* const* signature;
 };

@@ -59,8 +59,10 @@ PLAIN static void idle_exhausted(void*, const void*) {}
 PLAIN static void* idle_reserve(void*, int, unsigned long) { return nullptr; }
 
 static Bridge bridge = {nullptr,    idle_touch,     idle_barrier, idle_collective, idle_mask,
-                        idle_fault, idle_exhausted, idle_reserve, 1LL << 62,       nullptr};
+                        idle_fault, idle_exhausted, idle_reserve, 1LL << 62,       nullptr,
+                        nullptr,    nullptr};
 
+extern "C" __attribute__((visibility("hidden"))) void __sanitizer_cov_trace_pc();
 extern "C" __attribute__((visibility("default"))) Module heddle_module = {&bridge,
                                                                           &heddle_thread_index,
                                                                           &heddle_block_index,
@@ -71,6 +73,7 @@ extern "C" __attribute__((visibility("default"))) Module heddle_module = {&bridg
                                                                           heddle_entry,
                                                                           forget_copies,
                                                                           &heddle_field_state,
+                                                                          __sanitizer_cov_trace_pc,
                                                                           &heddle_signature};
 
 PLAIN static inline void touch(const void* address, unsigned long size, Touch kind,
@@ -202,6 +205,7 @@ HIDDEN void heddle_copy_wait(int batches_left) {
 
 // 4. Every basic block: an endless loop and a runaway recursion end here.
 HIDDEN void __sanitizer_cov_trace_pc() {
+  if (bridge.entered) bridge.entered[static_cast<const char*>(CALLER) - bridge.code] = 1;
   if (--bridge.steps_left < 0 ||
       static_cast<const char*>(__builtin_frame_address(0)) < bridge.stack_limit) {
     bridge.exhausted(bridge.engine, CALLER);

@@ -65,6 +65,36 @@ extern "C" __global__ void __launch_bounds__(64) k(const float* __restrict__ x, 
 
 }  // namespace
 
+TEST_CASE("what no launch has come to is told by its lines") {
+  auto kernel = build(R"(extern "C" __global__ void k(const int* x, int* y, int n) {
+  const int i = threadIdx.x;
+  if (n > 40) {
+    y[i] = x[0];
+    for (int j = 1; j < n; ++j) {
+      y[i] += x[j];
+    }
+  } else {
+    y[i] = 1;
+  }
+  if (i > 100) {
+    y[i] = 2;
+  }
+})");
+  using Lines = std::vector<std::pair<int, int>>;
+  std::vector<int> x(64, 1), y(8, 0);
+  const auto launch = [&](int n) {
+    Launch one;
+    one.threads = 8;
+    one.buffers = {buffer("x", x, Access::kRead), buffer("y", y, Access::kReadWrite)};
+    one.arguments = {BufferArgument{0}, BufferArgument{1}, std::int32_t{n}};
+    return run(kernel, one);
+  };
+  launch(3);
+  CHECK(kernel.lines_never_run() == Lines{{4, 6}, {12, 12}});
+  launch(64);
+  CHECK(kernel.lines_never_run() == Lines{{12, 12}});
+}
+
 TEST_CASE("a block sum is right, clean and the same in every lane order") {
   auto kernel = build(kBlockSum);
   const int n = 150;

@@ -48,15 +48,19 @@ inline Rows random_rows(std::int64_t n, std::int64_t sparsity, std::uint64_t see
       [&](std::int64_t i) { return some_of(i - 1); });
 }
 
-inline Pattern builtin(const std::string& name) {
-  const BuiltinPattern* found = find_builtin(name);
-  REQUIRE(found != nullptr);
+inline Pattern pattern_of(const Source& source) {
   Diagnostics diagnostics;
-  std::vector<PatternSyntax> patterns = parse(source_of(*found), diagnostics);
+  std::vector<PatternSyntax> patterns = parse(source, diagnostics);
   REQUIRE(patterns.size() == 1);
   std::optional<Pattern> pattern = resolve(std::move(patterns.front()), {}, diagnostics);
   REQUIRE(pattern.has_value());
   return *std::move(pattern);
+}
+
+inline Pattern builtin(const std::string& name) {
+  const BuiltinPattern* found = find_builtin(name);
+  REQUIRE(found != nullptr);
+  return pattern_of(source_of(*found));
 }
 
 inline Rows builtin_rows(const std::string& name, std::int64_t n) {

@@ -2,6 +2,7 @@
 // Generated backward kernels under verification: what the generator writes passes, and what small
 // edits make of it does not.
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "codegen/generate.hpp"
 #include "patterns/ast_print.hpp"
@@ -79,6 +80,52 @@ TEST_CASE("generated backward kernels of every kind are verified") {
     CHECK(report.verdict == KernelVerdict::kVerified);
     CHECK(report.profiles.size() == 1);
   }
+}
+
+TEST_CASE("backward follows a lattice of inputs") {
+  const Pattern pattern = test::pattern_of(
+      {"p", "pattern p {\n f(k) = k^2 + 1\n A = lattice(f)\n B = window(2) | lattice(f)\n}\n"});
+  MaterializeResult rows = materialize(pattern, kRows);
+  REQUIRE(std::holds_alternative<Rows>(rows));
+  for (const WeightKind weights : {WeightKind::kSoftmax, WeightKind::kGiven, WeightKind::kGated}) {
+    GenerateOptions options;
+    options.ops = {"backward"};
+    options.target = ir::Target::kCpu;
+    options.head_dim = 5;
+    options.exact_to = kRows;
+    options.weights = weights;
+    const Result<Artifact> artifact = generate(pattern, options);
+    REQUIRE(artifact.ok());
+    const VerifyReport report =
+        verify(artifact->manifest, artifact->files, std::get<Rows>(rows), quick());
+    INFO(name_of(weights) << ": " << explain(report));
+    CHECK(report.verdict == KernelVerdict::kVerified);
+  }
+}
+
+// Lists of 32 entries fill up beyond the lengths that are planned for; what comes then was changed.
+TEST_CASE("what lists do when they are full is come to where a length can be afforded") {
+  const Artifact artifact =
+      generated("sqrt_cached", ir::Target::kCuda, WeightKind::kSoftmax, ElementType::kF32, 4);
+  const Rows rows = test::builtin_rows("sqrt_cached", 2064);
+  VerifyOptions options = quick();
+  const VerifyReport report = verify(artifact.manifest, artifact.files, rows, options);
+  CHECK(report.verdict == KernelVerdict::kVerified);
+  CHECK(report.unreached.empty());
+  options.work_budget /= 10;
+  const VerifyReport poorer = verify(artifact.manifest, artifact.files, rows, options);
+  REQUIRE(poorer.unreached.size() == 1);
+  CHECK(describe(poorer.unreached[0]).rfind("lines ", 0) == 0);
+  const auto named = nlohmann::json::parse(verify_json(poorer))["unreached"][0];
+  CHECK(named["file"] == artifact.manifest.kernels[0].file);
+
+  Artifact broken = artifact;
+  std::string& text = broken.files.at(broken.manifest.kernels[0].file);
+  const std::string flush =
+      "scratch_lambda[from + d] = scratch_lambda[from + d] + weight * own[part];";
+  REQUIRE(text.find(flush) != text.rfind(flush));  // of a full list, and of what is left
+  text.replace(text.find(flush), flush.size(), ";");
+  CHECK(verify(broken.manifest, broken.files, rows, quick()).verdict == KernelVerdict::kRejected);
 }
 
 // Every occurrence of `from` in the kernel's body, one mutant each.
