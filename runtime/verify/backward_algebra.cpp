@@ -20,7 +20,7 @@ struct Scenario {
   std::int64_t start = 0;
   std::int64_t batch = 1;
   std::int64_t heads = 1;
-  std::int64_t spare = 0;
+  std::int64_t spare = 0;  // slots and columns of coefficients, more than needed
 };
 
 // A problem with its y, a random dy, and the gradients.
@@ -32,11 +32,15 @@ struct SolvedGradients {
 };
 
 Sizes sizes_of(const VerifyContext& context, const Scenario& scenario) {
-  return {.batch = scenario.batch,
-          .tokens = scenario.tokens,
-          .heads = scenario.heads,
-          .head_dim = context.manifest.head_dim,
-          .state_dim = context.manifest.state_dim};
+  Sizes sizes{.batch = scenario.batch,
+              .tokens = scenario.tokens,
+              .heads = scenario.heads,
+              .head_dim = context.manifest.head_dim,
+              .state_dim = context.manifest.state_dim};
+  set_columns(sizes, context.manifest, scenario.spare);
+  if (context.rows.a.total() == 0) sizes.width_a = 0;  // no argument of the kernel
+  if (context.rows.b.total() == 0) sizes.width_b = 0;
+  return sizes;
 }
 
 // y as the definition gives it and a random dy, as numbers and as buffers hold them.
@@ -372,7 +376,7 @@ void check_backward_algebra(const VerifyContext& context, const KernelUnderTest&
   for (const Scenario& scenario :
        std::initializer_list<Scenario>{{.tokens = 1, .batch = 2, .heads = 2},
                                        {.tokens = 2, .heads = 3},
-                                       {.tokens = 17, .batch = 2, .heads = 2},
+                                       {.tokens = 17, .batch = 2, .heads = 2, .spare = 2},
                                        {.tokens = 34},
                                        {.tokens = 130},
                                        {.tokens = 66}}) {

@@ -45,7 +45,7 @@ class Planner {
       : context_(context), ledger_(ledger), budget_(context.options.work_budget) {}
 
   // What a run costs from here on is counted anew.
-  void refill() { budget_ = context_.options.work_budget; }
+  void refill() { budget_ = context_.options.work_budget / 4 * 5; }
 
   // The rows and the counted cache sizes go that far.
   bool reachable(std::int64_t tokens) const {
