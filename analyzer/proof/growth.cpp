@@ -138,7 +138,7 @@ std::optional<Proved> prove_with(const Structure& structure, MeasureKind measure
   std::set<std::string> lemmas = query.lemmas();
   lemmas.insert(terms.lemmas().begin(), terms.lemmas().end());
   Proved proved;
-  proved.rule = joined(terms.rules());
+  proved.rule = terms.rules().empty() ? "arithmetic" : joined(terms.rules());
   proved.parameters = {{"c", c.to_string()}, {"i0", std::to_string(start)}};
   proved.assumes.assign(terms.assumes().begin(), terms.assumes().end());
   proved.obligations = terms.obligations();

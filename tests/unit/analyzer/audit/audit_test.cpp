@@ -156,6 +156,7 @@ TEST_CASE("no step is listed that a claim does not need, and none is asked for t
   for (const char* body : {
            "A = dense\nB = none\nclaim depth(n) <= sqrt(n)",
            "A = diagonal\nB = { i - 2*t : t >= 1, 2*t < i }\nclaim depth(n) <= floor(n / 2)",
+           "A = none\nB = none\nclaim time(i) in O(1)\nclaim cache(i) in O(1)",
            "A = none\nB = { i - t : t >= 1, t < i, not t mod 5 = 0 } & none\n"
            "claim cache(i) <= sqrt(i) + 1",
            "f(0) = 1\nf(k + 1) = f(k) + 2*k + 1\nA = diagonal | lattice(f)\n"
