@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 #include <map>
 #include <sstream>
@@ -21,6 +22,28 @@ namespace {
 // Besides n the oracle needs the rows of the tokens that are decoded after it.
 constexpr std::int64_t kRowsBeyond = 64;
 constexpr const char* kProfiledArchitecture = "sm_90";
+
+// Far enough that rows of strided patterns, too, overflow what a kernel keeps of them.
+constexpr std::int64_t kFarRows = 20'480;
+constexpr double kMostEntries = 8e6;
+
+// Rows 1..kFarRows, unless they would have too many entries, going by how those of 1..n grow.
+std::optional<Rows> far_rows(const Pattern& pattern, const Rows& rows) {
+  const auto entries = [&](std::int64_t last) {
+    double sum = 0;
+    for (std::int64_t i = 1; i <= last; ++i) {
+      sum += static_cast<double>(rows.a.size(i) + rows.b.size(i));
+    }
+    return sum;
+  };
+  const auto n = static_cast<double>(rows.n());
+  const double all = entries(rows.n());
+  const double growth = std::log2(all / std::max(entries(rows.n() / 2), 1.0));
+  if (all * std::pow(kFarRows / n, growth) > kMostEntries) return std::nullopt;
+  MaterializeResult found = materialize(pattern, kFarRows);
+  auto* far = std::get_if<Rows>(&found);
+  return far != nullptr ? std::optional(std::move(*far)) : std::nullopt;
+}
 
 VerifyReport not_run(std::string why) {
   VerifyReport report;
@@ -67,6 +90,7 @@ VerifyReport verify_artifact(const Pattern& pattern, Artifact& artifact, std::in
   }
   const RowsOrCode rows = rows_of(pattern, options.sizes.back() + kRowsBeyond);
   if (!rows.rows) return not_run("the pattern's rows have no values");
+  options.more_rows = [&] { return far_rows(pattern, *rows.rows); };
   options.threads = threads_of_machine();
   Progress progress(true);
   options.progress = [&](const std::string& text) { progress.show(label + ": " + text); };

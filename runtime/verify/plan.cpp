@@ -160,6 +160,20 @@ std::vector<Fill> extremes(WeightMode weights) {
   unreachable("weights");
 }
 
+// The last `count` tokens of a long sequence, from the oracle's state, where no run has come to
+// some of the text yet: rows of more entries than a list has room for.
+void run_far(const VerifyContext& context, const KernelUnderTest& kernel, Ledger& ledger,
+             std::int64_t count) {
+  if (!context.options.more_rows || ledger.rejected() || kernel.lines_never_run().empty()) return;
+  const std::optional<Rows> rows = context.options.more_rows();
+  if (!rows) return;
+  const VerifyContext far{context.manifest, *rows, context.options, context.weights};
+  Planner planner(far, ledger);
+  const std::int64_t tokens = planner.longest_up_to(rows->n() - 1);
+  if (tokens < context.rows.n()) return;
+  planner.run(kernel, {.tokens = tokens, .start = tokens - count}, kOneOrder);
+}
+
 // Lengths beyond kShort, ascending, as far as the budget goes. The longest that ran is profiled.
 template <typename Run>
 void run_long_lengths(const VerifyContext& context, const Planner& planner, Ledger& ledger,
@@ -258,6 +272,7 @@ void check_prefill(const VerifyContext& context, const KernelUnderTest& prefill,
   planner.refill();
   run_unreached(prefill, ledger,
                 [&](std::int64_t n) { return planner.run(prefill, {.tokens = n}, kOneOrder); });
+  run_far(context, prefill, ledger, 40);
 }
 
 void check_decode(const VerifyContext& context, const KernelUnderTest& decode, Ledger& ledger,
@@ -327,6 +342,7 @@ void check_decode(const VerifyContext& context, const KernelUnderTest& decode, L
   run_unreached(decode, ledger, [&](std::int64_t n) {
     return planner.run(decode, {.tokens = n, .start = n - 1}, kOneOrder);
   });
+  run_far(context, decode, ledger, 1);
 }
 
 void check_hand_over(const VerifyContext& context, const KernelUnderTest& prefill,

@@ -159,7 +159,7 @@ VerdictStore::VerdictStore(const Manifest& manifest,
   for (const std::int64_t size : options.sizes) chosen += std::to_string(size) + ",";
   for (const std::int64_t number :
        {options.work_budget, options.algebraic_budget, static_cast<std::int64_t>(options.seed),
-        std::int64_t{options.emulated}, std::int64_t{options.algebraic},
+        std::int64_t{options.more_rows != nullptr}, std::int64_t{options.emulated}, std::int64_t{options.algebraic},
         std::int64_t{options.stop_early}, std::int64_t{options.count_flops}}) {
     chosen += ";" + std::to_string(number);
   }

@@ -95,6 +95,47 @@ VerifyReport verify_mutant(const Artifact& artifact, const KernelEntry& kernel,
   return verify(only, files, rows, options);
 }
 
+// Entries beyond the 319 that a list has room for are there from token 16,448 on.
+TEST_CASE("what a list has no room for is come to far out, where rows are not too many") {
+  GenerateOptions asked;
+  asked.ops = {"prefill"};
+  asked.target = ir::Target::kCuda;
+  asked.head_dim = 16;
+  asked.weights = WeightKind::kSoftmax;
+  asked.schedule = "staged";
+  Result<Artifact> artifact = generate(test::builtin("strided_attention"), asked);
+  REQUIRE(artifact.ok());
+  const Rows rows = test::builtin_rows("strided_attention", kRows);
+  VerifyOptions options = quick();
+  options.sizes = {1, 2};
+  options.work_budget = 1'000'000;
+  options.algebraic = false;
+  std::string& text = artifact->files.at(artifact->manifest.kernels[0].file);
+  const auto overflow = [&](const VerifyReport& report) {
+    const std::size_t at = text.find("number >= 319");
+    REQUIRE(at != std::string::npos);
+    const int line = 1 + static_cast<int>(std::count(text.begin(), text.begin() + at, '\n'));
+    return std::any_of(
+        report.unreached[0].lines.begin(), report.unreached[0].lines.end(),
+        [&](const auto& lines) { return lines.first <= line && line <= lines.second; });
+  };
+  const VerifyReport near = verify(artifact->manifest, artifact->files, rows, options);
+  CHECK(near.verdict == KernelVerdict::kVerified);
+  REQUIRE(near.unreached.size() == 1);
+  CHECK(overflow(near));
+
+  options.more_rows = [] { return std::optional(test::builtin_rows("strided_attention", 17'000)); };
+  const VerifyReport far = verify(artifact->manifest, artifact->files, rows, options);
+  INFO(explain(far));
+  CHECK(far.verdict == KernelVerdict::kVerified);
+  REQUIRE(far.unreached.size() == 1);
+  CHECK_FALSE(overflow(far));
+
+  text.replace(text.find("number >= 319"), 13, "number >= 320");
+  CHECK(verify(artifact->manifest, artifact->files, rows, options).verdict ==
+        KernelVerdict::kRejected);
+}
+
 TEST_CASE("a generated kernel without one of its barriers is rejected") {
   const Rows rows = test::builtin_rows("sqrt_cached", kRows);
   const Artifact artifact =
