@@ -77,6 +77,7 @@ class Initialised {
     int number = 0;
     for (const verify::Access& write : trace_.accesses) {
       if (!write.write || write.digits.empty() || !same_memory(write.memory, read.memory)) continue;
+      // Each way has names of its own: a number that two of them defined would be nothing at all.
       const std::string suffix = "@" + std::to_string(++number);
       const auto take = [&](const std::optional<Witness>& found, const Term& earlier) {
         if (!found) return;
@@ -86,7 +87,7 @@ class Initialised {
       const Term always_so = conjunction({});
       // Its own earlier stores a thread sees without a barrier.
       if (write.order < read.order && !write.started)
-        take(own_thread(read, write, place, suffix), always_so);
+        take(own_thread(read, write, place, suffix + "t"), always_so);
       if (is_private(read.memory)) continue;
       if (!write.started) own_iterations(read, write, place, suffix, known, ways);
       if (write.order < read.order && !meets(write, read, -1)) {

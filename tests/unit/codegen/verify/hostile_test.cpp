@@ -213,6 +213,27 @@ TEST_CASE("a barrier in a branch orders nothing where the branch is not taken") 
              "races");
 }
 
+// Two ways in which a place may have been written, by the reader's own thread and by another one,
+// each divide it up. What the one calls its quotient is not the other's.
+TEST_CASE("ways of writing a place do not define each other's numbers") {
+  is_doubted(Hostile("decode").begin(R"(
+  __shared__ float part[32];
+  if (start > 5000) {
+    for (Index c = 0; c < 2; c += 1) {
+      if (warp == 0 && lane < 8) {
+        part[c * 8 + lane] = 1.0f;
+      }
+    }
+    __syncthreads();
+    if (part[lane] > 2.0f && lane == 0) {
+      warp_total[warp] = 0.0f;
+    }
+    __syncthreads();
+  }
+)"),
+             "initialised");
+}
+
 TEST_CASE("a barrier in a branch that all threads take is one") {
   const StaticReport report = Hostile("decode")
                                   .begin(R"(
