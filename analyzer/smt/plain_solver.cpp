@@ -14,26 +14,28 @@ void keep_freed_memory() {
 #endif
 }
 
-namespace {
-
-// One question's context: nothing that was asked before can change an answer.
-class Question {
+// The questions of one context, one after the other.
+class PlainSolver::Context {
  public:
-  Question() {
+  Context() {
     keep_freed_memory();
     Z3_config config = Z3_mk_config();
     context_ = Z3_mk_context(config);
     Z3_del_config(config);
     Z3_set_error_handler(context_, [](Z3_context, Z3_error_code) {});
+  }
+  ~Context() {
+    forget();
+    Z3_del_context(context_);
+  }
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+
+  void begin() {
+    forget();
     solver_ = Z3_mk_simple_solver(context_);
     Z3_solver_inc_ref(context_, solver_);
   }
-  ~Question() {
-    Z3_solver_dec_ref(context_, solver_);
-    Z3_del_context(context_);
-  }
-  Question(const Question&) = delete;
-  Question& operator=(const Question&) = delete;
 
   bool failed() const { return Z3_get_error_code(context_) != Z3_OK; }
 
@@ -70,25 +72,35 @@ class Question {
   }
 
  private:
+  void forget() {
+    if (solver_ != nullptr) Z3_solver_dec_ref(context_, solver_);
+    solver_ = nullptr;
+  }
   Z3_context context_;
-  Z3_solver solver_;
+  Z3_solver solver_ = nullptr;
 };
 
-}  // namespace
+PlainSolver::PlainSolver() = default;
+PlainSolver::~PlainSolver() = default;
 
-Reply solve_plainly(const std::string& script, std::uint64_t resource_limit, bool with_model) {
-  Question question;
-  question.state(script);
+Reply PlainSolver::solve(const std::string& script, std::uint64_t resource_limit, bool with_model) {
+  if (context_ == nullptr) context_ = std::make_unique<Context>();
+  const auto give_up = [&](const char* why) -> Reply {
+    context_ = nullptr;
+    return {Answer::kUnknown, {}, why};
+  };
+  context_->begin();
+  context_->state(script);
   // An assertion that was not read is one less: no answer about the others is an answer.
-  if (question.failed()) return {Answer::kUnknown, {}, "z3 did not accept the script"};
-  question.limit("rlimit", resource_limit);
-  question.limit("timeout", resource_limit / 250 + 200);
-  const Z3_lbool answer = question.check();
-  if (question.failed() || answer == Z3_L_UNDEF) {
-    return {Answer::kUnknown, {}, "z3 gave up within its resource limit"};
+  if (context_->failed()) return give_up("z3 did not accept the script");
+  context_->limit("rlimit", resource_limit);
+  context_->limit("timeout", resource_limit / 250 + 200);
+  const Z3_lbool answer = context_->check();
+  if (context_->failed() || answer == Z3_L_UNDEF) {
+    return give_up("z3 gave up within its resource limit");
   }
   if (answer == Z3_L_FALSE) return {Answer::kUnsat, {}, {}};
-  return {Answer::kSat, with_model ? question.model() : std::map<std::string, Integer>(), {}};
+  return {Answer::kSat, with_model ? context_->model() : std::map<std::string, Integer>(), {}};
 }
 
 }  // namespace heddle::smt

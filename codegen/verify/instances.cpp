@@ -282,4 +282,12 @@ std::vector<Term> later_iterations(const Facts& facts, const Trace& trace,
   return result;
 }
 
+bool same_memory(ir::MemoryId a, ir::MemoryId b) {
+  if (a.index() != b.index()) return false;
+  return match(
+      a, [&](ir::BufferId id) { return id.index == std::get<ir::BufferId>(b).index; },
+      [&](ir::ArrayId id) { return id.index == std::get<ir::ArrayId>(b).index; },
+      [&](ir::ViewId id) { return id.index == std::get<ir::ViewId>(b).index; });
+}
+
 }  // namespace heddle::verify

@@ -46,6 +46,8 @@ std::vector<Term> shared_by_warp(const Facts& facts, const Trace& trace, const I
                                  const Instance& b, AtomId warp, const Renaming& here,
                                  const Renaming& there, const std::function<bool(int)>& same);
 
+bool same_memory(ir::MemoryId a, ir::MemoryId b);
+
 // All loops around the access, from the outermost.
 std::vector<int> loops_of(const Access& access);
 // Where the other access comes after a loop around this one: what rises in the loop has, after any

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <set>
 
-#include "analyzer/smt/plain_solver.hpp"
 #include "analyzer/smt/script.hpp"
 #include "codegen/verify/facts.hpp"
 #include "patterns/result.hpp"
@@ -66,6 +65,9 @@ bool holds(const Term& term, const std::map<std::string, Integer>& model) {
 
 namespace {
 
+// Of Z3's units: what the longest of such questions take, where their goal follows.
+constexpr std::uint64_t kSoon = 500'000;
+
 // Whether it speaks of numbers only, and is so.
 bool is_true(const Term& goal) {
   std::set<std::string> variables;
@@ -84,6 +86,16 @@ bool stands(const Term& goal, const std::set<std::string>& facts) {
 
 smt::Reply Prover::ask(const std::vector<Term>& facts, const Term& goal,
                        const std::string& statement, bool with_model) {
+  return answer(facts, goal, statement, with_model, false);
+}
+
+bool Prover::proves_soon(const std::vector<Term>& facts, const Term& goal,
+                         const std::string& statement) {
+  return answer(facts, goal, statement, false, true).answer == smt::Answer::kUnsat;
+}
+
+smt::Reply Prover::answer(const std::vector<Term>& facts, const Term& goal,
+                          const std::string& statement, bool with_model, bool soon) {
   if (is_true(goal)) return {smt::Answer::kUnsat, {}, {}};
   std::set<std::string> stated;
   std::vector<Term> all;  // each fact once: witnesses bring the same ones
@@ -108,8 +120,11 @@ smt::Reply Prover::ask(const std::vector<Term>& facts, const Term& goal,
     names.assign(variables.begin(), variables.end());
   }
   ++questions_;
-  smt::Reply reply = smt::solve_plainly(text, options_.resource_limit, with_model);
+  const std::uint64_t limit =
+      soon ? std::min(kSoon, options_.resource_limit) : options_.resource_limit;
+  smt::Reply reply = plain_.solve(text, limit, with_model);
   if (reply.answer == smt::Answer::kUnknown) {
+    if (soon) return reply;
     reply = smt::solve(text, options_.resource_limit, names);
   }
   answers_[question] = reply.answer;

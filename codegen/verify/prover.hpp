@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "analyzer/smt/solver.hpp"
+#include "analyzer/smt/plain_solver.hpp"
 #include "analyzer/smt/term.hpp"
 
 namespace heddle::verify {
@@ -35,12 +35,19 @@ class Prover {
               const std::string& statement) {
     return ask(facts, goal, statement).answer == smt::Answer::kUnsat;
   }
+  // With little work: of a goal that need not follow, since more may be granted the next time.
+  bool proves_soon(const std::vector<smt::Term>& facts, const smt::Term& goal,
+                   const std::string& statement);
 
   int questions() const { return questions_; }
   const std::vector<KeptScript>& scripts() const { return scripts_; }
 
  private:
+  smt::Reply answer(const std::vector<smt::Term>& facts, const smt::Term& goal,
+                    const std::string& statement, bool with_model, bool soon);
+
   ProverOptions options_;
+  smt::PlainSolver plain_;
   std::map<std::string, smt::Answer> answers_;
   std::vector<KeptScript> scripts_;
   int questions_ = 0;

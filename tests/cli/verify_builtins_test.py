@@ -2,18 +2,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every built-in pattern: its CUDA and CPU kernels must be verified.
 
-Usage: verify_builtins_test.py HEDDLE [--all] [--part I/K] [--journal FILE]
+Usage: verify_builtins_test.py HEDDLE [--all] [--only REGEX] [--part I/K] [--journal FILE]
 
 Each pattern goes through prefill and decode on both targets and backward on one, with softmax weights
 on one target and given weights on the other (linear attention with its own), in one dtype each,
 arranged so that every target, weights and dtype come up together with four patterns; every third goes
-through all three with gated weights on one target as well; lengths go up to 257. --all is the whole matrix, one kernel at a time at every length that `verify` knows, with its
-seconds; FILE keeps what is done, so that a run goes on where the last one stopped, after at most 13
+through all three with gated weights on one target as well; lengths go up to 257. --all is the whole
+matrix, one kernel at a time at every length that `verify` knows, with its seconds; REGEX picks from it
+by "PATTERN TARGET WEIGHTS DTYPE OP"; FILE keeps what is done, so that a run goes on where the last one stopped, after at most 13
 minutes."""
 
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -70,6 +72,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("heddle")
     parser.add_argument("--all", action="store_true")
+    parser.add_argument("--only", default="")
     parser.add_argument("--part", default="0/1")
     parser.add_argument("--journal")
     options = parser.parse_args()
@@ -77,6 +80,7 @@ def main():
     patterns = [entry["name"] for entry in json.loads(listed.stdout)["patterns"]]
     assert len(patterns) >= 16, patterns
     runs = list(matrix(patterns) if options.all else sample(patterns))
+    runs = [run for run in runs if re.search(options.only, " ".join((*run[:4], ",".join(run[4]))))]
     mine, parts = (int(number) for number in options.part.split("/"))
     known = []
     if options.journal and os.path.exists(options.journal):

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The text of scripts, and what the solver makes of texts, good and bad.
+#include "analyzer/smt/plain_solver.hpp"
 #include "analyzer/smt/script.hpp"
 #include "analyzer/smt/solver.hpp"
 #include "tests/catch.hpp"
@@ -51,6 +52,25 @@ TEST_CASE("the solver answers texts and nothing else passes") {
   CHECK(solve(open + "(check-sat)\n(assert (< x x))\n(check-sat)\n", 1000).answer ==
         Answer::kUnknown);
   CHECK(solve(open + "(check-sat)\n(assert (< x x))\n", 1000).answer == Answer::kUnknown);
+}
+
+TEST_CASE("questions of one context know nothing of each other") {
+  PlainSolver solver;
+  const std::string open = "(declare-fun x () Int)\n";
+  const auto answer = [&](const std::string& text, std::uint64_t limit = 100'000) {
+    return solver.solve(text, limit, false).answer;
+  };
+  CHECK(answer(open + "(assert (< x 3))\n(assert (< 5 x))\n") == Answer::kUnsat);
+  CHECK(answer(open + "(assert (< x 3))\n") == Answer::kSat);
+  CHECK(answer(open + "(assert (< 5 x))\n") == Answer::kSat);
+  // Nothing is left of what was asserted before the reading failed, nor of names.
+  CHECK(answer(open + "(assert (< x x))\n(assert (= (foo x) 49))\n") == Answer::kUnknown);
+  CHECK(answer("(assert (< x 3))\n") == Answer::kUnknown);
+  CHECK(answer("(declare-fun x () Bool)\n(assert x)\n") == Answer::kSat);
+  CHECK(answer(open + "(assert (< 5 x))\n", 1) == Answer::kUnknown);
+  const Reply reply = solver.solve(open + "(assert (= (+ x x) 48))\n", 100'000, true);
+  REQUIRE(reply.answer == Answer::kSat);
+  CHECK(reply.model.at("x") == Integer(24));
 }
 
 TEST_CASE("models come back exactly") {

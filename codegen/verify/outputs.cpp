@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "codegen/verify/coverage.hpp"
+
+#include <algorithm>
+
+#include "codegen/verify/bounds.hpp"
+#include "codegen/verify/instances.hpp"
+#include "codegen/verify/witness.hpp"
+
+namespace heddle::verify {
+namespace {
+
+void append(std::vector<Term>& to, const std::vector<Term>& more) {
+  to.insert(to.end(), more.begin(), more.end());
+}
+
+class Outputs {
+ public:
+  Outputs(const Lifted& lifted, const KernelEntry& entry, const Launch& launch, Facts& facts,
+          Prover& prover, const Trace& trace)
+      : lifted_(lifted),
+        entry_(entry),
+        launch_(launch),
+        facts_(facts),
+        prover_(prover),
+        trace_(trace) {}
+
+  CoverageResult run() {
+    for (std::size_t index = 0; index < lifted_.kernel.buffers.size(); ++index) {
+      if (lifted_.kernel.buffers[index].access != heddle::Access::kWrite) continue;
+      // Scratch means nothing afterwards.
+      if (lifted_.kernel.buffers[index].name.rfind("scratch_", 0) == 0) continue;
+      ++result_.looked_at;
+      const ir::MemoryId memory = ir::BufferId{static_cast<std::int32_t>(index)};
+      std::vector<const verify::Access*> writes;
+      for (const verify::Access& access : trace_.accesses) {
+        if (!access.write || !same_memory(access.memory, memory)) continue;
+        // Out of bounds, that is reported; here nothing can be said of it.
+        if (!access.digits.empty()) writes.push_back(&access);
+      }
+      all_written(memory, writes);
+      // A gradient may be summed up where it is to stand.
+      const bool sum =
+          entry_.op == "backward" &&
+          std::any_of(trace_.accesses.begin(), trace_.accesses.end(), [&](const auto& access) {
+            return !access.write && same_memory(access.memory, memory);
+          });
+      if (sum) continue;
+      for (std::size_t first = 0; first < writes.size(); ++first) {
+        for (std::size_t second = first; second < writes.size(); ++second) {
+          written_once(*writes[first], *writes[second]);
+        }
+      }
+    }
+    return std::move(result_);
+  }
+
+ private:
+  void all_written(ir::MemoryId memory, const std::vector<const verify::Access*>& writes) {
+    const std::string name = name_of(lifted_, memory);
+    const auto fails = [&](const std::string& sentence, TextPlace at) {
+      result_.findings.push_back({"outputs", false, sentence, at});
+    };
+    if (writes.empty()) return fails(name + " is an output that nothing writes", {});
+    const std::vector<Polynomial> extents = extents_of(lifted_, entry_, launch_, memory);
+    std::vector<Term> place;
+    std::vector<Term> known;
+    std::set<AtomId> blocks;
+    for (std::size_t axis = 0; axis < extents.size(); ++axis) {
+      // An axis along which the blocks of the grid lie: each answers for its own part.
+      const auto of_block =
+          std::find_if(launch_.places.begin(), launch_.places.end(), [&](AtomId candidate) {
+            return extents[axis] == extent_of(candidate) && blocks.count(candidate) == 0 &&
+                   std::all_of(writes.begin(), writes.end(), [&](const verify::Access* write) {
+                     return write->digits[axis] == Polynomial::atom(candidate);
+                   });
+          });
+      if (of_block != launch_.places.end()) {
+        blocks.insert(*of_block);
+        place.push_back(facts_.term(Polynomial::atom(*of_block)));
+        continue;
+      }
+      const AtomId any = facts_.fresh("any", Sharing::kBlock, Nature::kState);
+      place.push_back(facts_.term(Polynomial::atom(any)));
+      known.push_back(place.back() >= 0);
+      known.push_back(place.back() < facts_.term(extents[axis]));
+    }
+    append(known, facts_.context(nullptr, known));
+    append(known, facts_.context(nullptr, place));
+    const Common fixed = [](const Atom& atom) {
+      return atom.sharing != Sharing::kThread && atom.loops.empty();
+    };
+    std::vector<Term> ways;
+    std::vector<Witness> before;
+    int number = 0;
+    for (const verify::Access* write : writes) {
+      const std::string suffix = "@" + std::to_string(++number);
+      const std::optional<Witness> found =
+          witness(facts_, trace_, launch_, *write, place, fixed, {}, suffix);
+      if (!found) continue;
+      for (const Witness& other : before) {
+        for (const auto& [atom, value] : found->of_warp) {
+          const auto theirs = other.of_warp.find(atom);
+          if (theirs != other.of_warp.end()) known.push_back(agree(value, theirs->second));
+        }
+      }
+      before.push_back(*found);
+      append(known, found->assumed);
+      ways.push_back(found->required);
+    }
+    const Term goal = disjunction(ways);
+    if (!ways.empty() && prover_.proves(known, goal, "every element is written")) return;
+    fails("it is not proved that every element of " + name + " is written", writes.front()->at);
+  }
+
+  Polynomial extent_of(AtomId place) const {
+    for (std::size_t axis = 0; axis < launch_.places.size(); ++axis) {
+      if (launch_.places[axis] == place) return launch_.extent(entry_.grid[axis]);
+    }
+    return {};
+  }
+
+  // Two visits, by one thread or by two, in one phase or in several.
+  void written_once(const verify::Access& first, const verify::Access& second) {
+    const Common own = [](const Atom&) { return true; };
+    const Common common = [&](const Atom& atom) {
+      const bool place = atom.nature == Nature::kGiven && atom.sharing == Sharing::kBlock;
+      return place || (atom.sharing != Sharing::kThread && atom.loops.empty());
+    };
+    const Renaming here = renaming(facts_, own, "");
+    const Renaming there = renaming(facts_, common, "@2");
+    const Instance a = instance(facts_, trace_, first, launch_.warp, launch_.lane, here);
+    const Instance b = instance(facts_, trace_, second, launch_.warp, launch_.lane, there);
+    std::vector<Term> known = a.known;
+    append(known, b.known);
+    append(known, risen(facts_, trace_, first, second, here));
+    append(known, risen(facts_, trace_, second, first, there));
+    if (&first == &second) append(known, steps_apart(facts_, trace_, first, here, there));
+    append(known, shared_by_warp(facts_, trace_, a, b, launch_.warp, here, there,
+                                 [](int) { return false; }));
+    if (&first == &second) {
+      std::vector<Term> ways;
+      const auto differs = [&](const std::vector<Term>& x, const std::vector<Term>& y) {
+        for (std::size_t index = 0; index < x.size(); ++index) {
+          ways.push_back(negation(equal(x[index], y[index])));
+        }
+      };
+      differs(a.thread, b.thread);
+      differs(a.counters, b.counters);
+      for (const int id : loops_of(first)) {
+        const Loop& loop = trace_.loops[static_cast<std::size_t>(id)];
+        if (loop.counted) continue;
+        // The one iteration came before the other: what rises had got no further.
+        for (const auto& [before, after] : {std::pair{&here, &there}, std::pair{&there, &here}}) {
+          std::vector<Term> order;
+          for (const Changed& each : loop.changed) {
+            if (!each.rises) continue;
+            const Term end = facts_.term(each.end);
+            const Term head = facts_.term(Polynomial::atom(each.head));
+            order.push_back(renamed(end, *before) <= renamed(head, *after));
+            for (const Term& fact : facts_.context(first.path, {end, head})) {
+              known.push_back(renamed(fact, here));
+              known.push_back(renamed(fact, there));
+            }
+          }
+          ways.push_back(conjunction(order));
+        }
+      }
+      known.push_back(disjunction(ways));
+    }
+    std::vector<Term> meet;
+    for (std::size_t axis = 0; axis < a.digits.size(); ++axis) {
+      meet.push_back(equal(a.digits[axis], b.digits[axis]));
+    }
+    if (prover_.proves(known, negation(conjunction(meet)), "no element is written twice")) return;
+    result_.findings.push_back({"outputs", false,
+                                "it is not proved that " + name_of(lifted_, first.memory) +
+                                    " is written once only, here and in line " +
+                                    std::to_string(second.at.line),
+                                first.at});
+  }
+
+  const Lifted& lifted_;
+  const KernelEntry& entry_;
+  const Launch& launch_;
+  Facts& facts_;
+  Prover& prover_;
+  const Trace& trace_;
+  CoverageResult result_;
+};
+
+}  // namespace
+
+CoverageResult check_outputs(const Lifted& lifted, const KernelEntry& entry, const Launch& launch,
+                             Facts& facts, Prover& prover, const Trace& trace) {
+  return Outputs(lifted, entry, launch, facts, prover, trace).run();
+}
+
+}  // namespace heddle::verify
