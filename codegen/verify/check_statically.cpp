@@ -23,7 +23,7 @@ class Layer {
       : manifest_(manifest),
         entry_(entry),
         options_(options),
-        prover_({options.resource_limit, options.keep_scripts}) {}
+        prover_({options.resource_limit, options.keep_scripts, options.answered}) {}
 
   StaticReport run(const std::string& text, const std::map<std::string, std::string>& files) {
     if (manifest_.target != "cuda") return refuse("the static layer reads cuda kernels only");

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "analyzer/smt/solver.hpp"
 #include "codegen/manifest.hpp"
 
 namespace heddle {
@@ -47,6 +48,9 @@ struct StaticOptions {
   // Launches of a few tokens are replayed on numbers, up to so many operations of single threads:
   // what goes wrong in one is rejected, not just undecided.
   std::int64_t replay_work = 200'000'000;
+  // What checks of similar texts asked before under the same limit need not be asked again; one
+  // check at a time may use it.
+  std::map<std::string, smt::Answer>* answered = nullptr;
 };
 
 // `text` is the kernel file that `entry` describes; `files`, by name, those beside it, of which it

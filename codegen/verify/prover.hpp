@@ -13,9 +13,13 @@
 
 namespace heddle::verify {
 
+// Answers by the whole text of a question, which nothing else decides.
+using Answers = std::map<std::string, smt::Answer>;
+
 struct ProverOptions {
   std::uint64_t resource_limit = 3'000'000;
   bool keep_scripts = false;
+  Answers* answered = nullptr;  // elsewhere, with the same limit; grows
 };
 
 // A question that was answered with a proof, for another solver to repeat.
@@ -26,7 +30,10 @@ struct KeptScript {
 
 class Prover {
  public:
-  explicit Prover(ProverOptions options) : options_(options) {}
+  explicit Prover(ProverOptions options)
+      : options_(options), answers_(options.answered != nullptr ? *options.answered : own_) {}
+  Prover(const Prover&) = delete;
+  Prover& operator=(const Prover&) = delete;
 
   // kUnsat: the facts imply the goal. kSat: they do not, and `model` says where.
   smt::Reply ask(const std::vector<smt::Term>& facts, const smt::Term& goal,
@@ -48,7 +55,8 @@ class Prover {
 
   ProverOptions options_;
   smt::PlainSolver plain_;
-  std::map<std::string, smt::Answer> answers_;
+  Answers own_;
+  Answers& answers_;
   std::vector<KeptScript> scripts_;
   int questions_ = 0;
 };
