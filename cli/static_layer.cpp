@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <future>
 #include <vector>
 
@@ -27,16 +26,6 @@ KernelVerdict verdict_of(StaticVerdict verdict) {
   return KernelVerdict::kUnknown;
 }
 
-// Decode of several tokens, and backward between two states.
-bool goes_on(const KernelEntry& entry) {
-  const char* const size = entry.op == "decode"     ? "new_tokens"
-                           : entry.op == "backward" ? "start"
-                                                    : nullptr;
-  return size != nullptr &&
-         std::any_of(entry.arguments.begin(), entry.arguments.end(),
-                     [&](const Argument& argument) { return argument.name == size; });
-}
-
 // Where the layer decides every kernel of a kind, a proof that is not found is no excuse: the
 // verdict is `unknown`. Elsewhere the other layers decide alone; so they do for patterns of one's
 // own, whose arithmetic may be beyond it.
@@ -58,9 +47,7 @@ std::string add_static_layer(const Artifact& artifact, VerifyReport& report) {
   std::vector<const KernelEntry*> entries;
   for (const KernelEntry& entry : manifest.kernels) {
     if (goes_on(entry)) {
-      print_remark(fmt::format(
-          "no static proofs of {} {}", entry.op,
-          entry.op == "decode" ? "of several tokens a launch" : "that goes on from a state"));
+      print_remark("no static proofs of " + *not_followed(manifest, entry));
       continue;
     }
     entries.push_back(&entry);

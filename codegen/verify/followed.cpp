@@ -22,8 +22,21 @@ bool splits_warps_evenly(const Manifest& manifest, const KernelEntry& entry) {
 
 }  // namespace
 
+bool goes_on(const KernelEntry& entry) {
+  const char* const size = entry.op == "decode"     ? "new_tokens"
+                           : entry.op == "backward" ? "start"
+                                                    : nullptr;
+  return size != nullptr &&
+         std::any_of(entry.arguments.begin(), entry.arguments.end(),
+                     [&](const Argument& argument) { return argument.name == size; });
+}
+
 std::optional<std::string> not_followed(const Manifest& manifest, const KernelEntry& entry) {
   if (manifest.target != "cuda") return "cpu kernels";
+  if (goes_on(entry)) {
+    return entry.op == "decode" ? "decode of several tokens a launch"
+                                : "backward that goes on from a state";
+  }
   if (manifest.dtype == ElementType::kF16) return "f16";
   if (manifest.varlen) return "sequences with lengths of their own";
   if (manifest.weights == "gated") return "weights of channels of their own, in some rows";

@@ -10,6 +10,9 @@
 
 namespace heddle {
 
+// Decode of several tokens, and backward between two states: no proofs are looked for.
+bool goes_on(const KernelEntry& entry);
+
 // What stands in such a kernel that the layer does not follow, so that its being undecided says
 // nothing; nothing where every kernel of the kind is decided, as far as the arithmetic of its rows
 // is that of a built-in pattern.

@@ -135,7 +135,13 @@ TEST_CASE("what is followed goes by the schedule, not by the pattern's name") {
   CHECK(followed("log_cached", half, "simple"));
   half.dtype = ElementType::kF16;
   CHECK_FALSE(followed("log_cached", half, "simple"));
-  CHECK(followed("log_cached", cuda("backward"), "simple"));
+  GenerateOptions backward = cuda("backward");
+  CHECK(followed("log_cached", backward, "simple"));
+  backward.state_gradients = true;
+  CHECK_FALSE(followed("log_cached", backward, "simple"));
+  GenerateOptions decode = cuda("decode");
+  decode.several_tokens = true;
+  CHECK_FALSE(followed("log_cached", decode, "simple"));
 }
 
 }  // namespace heddle::test
