@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <map>
 #include <set>
 #include <string>
 
@@ -56,7 +57,11 @@ int main(int argc, char** argv) {
                        subject.manifest.weights != "given";
     if (argc > 5 ? subject.kernel().op == "prefill" : asked) chosen.push_back(std::move(subject));
   }
-  int unsafe = 0, rejected = 0, wrong = 0, others = 0;
+  struct Score {
+    int unsafe = 0, rejected = 0, unproved = 0, verified = 0, others = 0;
+  };
+  std::map<std::string, Score> by_rule;
+  Score all;
   std::size_t drawn = 0;
   for (const Case& each : draw_cases(chosen, 8 * count, seed)) {
     if (each.mutant.danger != Danger::kMemory || drawn == count) continue;
@@ -71,18 +76,31 @@ int main(int argc, char** argv) {
     std::string emulated;
     if (!caught) emulated = judge(subject, each.mutant).emulated;
     const bool missed = unsafe_kinds.count(emulated) != 0;
-    unsafe += caught || missed;
-    rejected += caught;
-    others += !caught && !missed;
-    wrong += missed && report.verdict == StaticVerdict::kVerified;
+    const bool believed = report.verdict == StaticVerdict::kVerified;
+    for (Score* score : {&by_rule[each.mutant.rule], &all}) {
+      score->unsafe += caught || missed;
+      score->rejected += caught;
+      score->unproved += missed && !believed;
+      score->verified += missed && believed;
+      score->others += !caught && !missed;
+    }
     std::printf("%-8s %-20s %-22s %s:%d  %s  ==>  %s\n", name_of(report.verdict), emulated.c_str(),
                 each.mutant.rule.c_str(), subject.name.c_str(), each.mutant.line,
                 each.mutant.before.c_str(), each.mutant.after.c_str());
     std::fflush(stdout);
   }
   std::printf(
-      "%zu mutants: %d unsafe, of which the static layer alone rejects %d (%.1f%%); "
-      "%d that only change values, or nothing\n",
-      drawn, unsafe, rejected, unsafe == 0 ? 100.0 : 100.0 * rejected / unsafe, others);
-  return wrong == 0 ? 0 : 1;
+      "\n| kind of mutant | unsafe | rejected | unproved | verified | safe |\n"
+      "|---|---|---|---|---|---|\n");
+  for (const auto& [rule, score] : by_rule) {
+    std::printf("| %s | %d | %d | %d | %d | %d |\n", rule.c_str(), score.unsafe, score.rejected,
+                score.unproved, score.verified, score.others);
+  }
+  std::printf(
+      "\n%zu mutants: %d unsafe, of which the static layer alone rejects %d, leaves %d unproved "
+      "and "
+      "verifies %d: %.1f%% are not let pass; %d that only change values, or nothing\n",
+      drawn, all.unsafe, all.rejected, all.unproved, all.verified,
+      all.unsafe == 0 ? 100.0 : 100.0 * (all.unsafe - all.verified) / all.unsafe, all.others);
+  return all.verified == 0 ? 0 : 1;
 }
