@@ -111,8 +111,8 @@ TEST_CASE("cvc5 agrees with every proof") {
   agrees(artifact_of(builtin("attention"), cuda("decode")), 12);
 }
 
-// Of nothing that is, anything is true: what is known at a read, and of the visits that are named to
-// have written before it, must hold of some launch.
+// Of nothing that is, anything is true: what is known at a read, and of the visits that are named
+// to have written before it, must hold of some launch.
 TEST_CASE("what proofs about writes start from is not contradictory") {
   StaticOptions options;
   options.keep_scripts = true;
