@@ -266,7 +266,7 @@ Result<DeviceFunction> CudaDriver::load(const std::string& cubin, const std::str
 }
 
 std::optional<Error> DeviceFunction::launch(int blocks, int threads, void** arguments,
-                                            int shared_bytes) const {
+                                            int shared_bytes, void* stream) const {
   if (blocks == 0) return std::nullopt;  // the driver refuses an empty grid
   const auto& library = *state_->library;
   if (auto error = library.check(library.enter(), "enter its context")) return error;
@@ -282,7 +282,7 @@ std::optional<Error> DeviceFunction::launch(int blocks, int threads, void** argu
   return library.check(
       library.launch(state_->function, static_cast<unsigned>(blocks), 1, 1,
                      static_cast<unsigned>(threads), 1, 1, static_cast<unsigned>(shared_bytes),
-                     nullptr, arguments, nullptr),
+                     stream, arguments, nullptr),
       "launch a kernel");
 }
 

@@ -36,9 +36,10 @@ class DeviceMemory {
 // A kernel of a loaded module; the module stays loaded while any of its functions lives.
 class DeviceFunction {
  public:
-  // Starts blocks x threads; `arguments` points to the values in order. Does not wait.
-  std::optional<Error> launch(int blocks, int threads, void** arguments,
-                              int shared_bytes = 0) const;
+  // Starts blocks x threads; `arguments` points to the values in order. Does not wait. `stream` is
+  // a CUstream, or null for the device's default one.
+  std::optional<Error> launch(int blocks, int threads, void** arguments, int shared_bytes = 0,
+                              void* stream = nullptr) const;
 
  private:
   friend class CudaDriver;

@@ -198,7 +198,7 @@ std::optional<Error> KernelArtifact::State::compile(const std::map<std::string, 
     pool = std::make_unique<WorkerPool>(options.threads > 0 ? options.threads : processors);
     return std::nullopt;
   }
-  auto opened = CudaDriver::open();
+  auto opened = CudaDriver::open(options.device);
   if (!opened) return opened.error();
   driver = std::move(*opened);
   DeviceCompiler compiler;
@@ -269,6 +269,8 @@ struct BoundKernel::State {
   int threads;
   Entry* entry = nullptr;
   WorkerPool* pool = nullptr;
+  int workers = 1;  // of the pool that take part
+  void* stream = nullptr;
   const CudaDriver* driver = nullptr;
   const DeviceFunction* function = nullptr;
 };
@@ -282,11 +284,11 @@ BoundKernel::~BoundKernel() = default;
 // at most kMostBlocks, so that workers of a busy machine can help each other out.
 void BoundKernel::State::run_on_cpu() {
   constexpr std::int64_t kMostBlocks = 8;
-  const std::int64_t shares = pool->threads();
+  const std::int64_t shares = workers;
   const std::int64_t range =
       std::clamp((blocks + shares - 1) / shares, std::int64_t{1}, kMostBlocks);
   std::atomic<std::int64_t> next{0};
-  pool->run([&](int) {
+  const auto work = [&] {
     std::vector<void*> own = arguments.pointers();
     std::int32_t first = 0, last = 0;
     own.push_back(&first);
@@ -298,6 +300,11 @@ void BoundKernel::State::run_on_cpu() {
       last = static_cast<std::int32_t>(std::min(block + range, blocks));
       entry(own.data());
     }
+  };
+  // Alone, a launch needs no turn at the pool, so that several callers run side by side.
+  if (workers == 1) return work();
+  pool->run([&](int worker) {
+    if (worker < workers) work();
   });
 }
 
@@ -313,7 +320,8 @@ std::optional<Error> BoundKernel::start() {
   }
   std::vector<void*> arguments = state_->arguments.pointers();
   return state_->function->launch(static_cast<int>(state_->blocks), state_->threads,
-                                  arguments.data(), static_cast<int>(state_->shared_bytes));
+                                  arguments.data(), static_cast<int>(state_->shared_bytes),
+                                  state_->stream);
 }
 
 std::optional<Error> BoundKernel::run() {
@@ -321,7 +329,8 @@ std::optional<Error> BoundKernel::run() {
   return state_->driver != nullptr ? state_->driver->synchronize() : std::nullopt;
 }
 
-Result<BoundKernel> KernelArtifact::bind(const std::string& op, const LaunchValues& values) const {
+Result<BoundKernel> KernelArtifact::bind(const std::string& op, const LaunchValues& values,
+                                         const LaunchOptions& options) const {
   const auto kernel_for = [&](const std::vector<KernelEntry>& kernels) {
     const auto entry = std::find_if(kernels.begin(), kernels.end(),
                                     [&](const KernelEntry& kernel) { return kernel.op == op; });
@@ -331,8 +340,10 @@ Result<BoundKernel> KernelArtifact::bind(const std::string& op, const LaunchValu
   if (entry == nullptr) return Error{"the artifact has no kernel for \"" + op + "\""};
   auto launch = check_launch(state_->manifest, *entry, values);
   if (!launch) return launch.error();
+  const int loaded = state_->pool != nullptr ? state_->pool->threads() : 1;
+  const int workers = options.threads > 0 ? std::min(options.threads, loaded) : loaded;
   const KernelEntry* const slices = kernel_for(state_->manifest.sliced);
-  if (slices != nullptr && leaves_threads_idle(launch->blocks, state_->pool->threads())) {
+  if (slices != nullptr && leaves_threads_idle(launch->blocks, workers)) {
     entry = slices;
     launch = check_launch(state_->manifest, *entry, values);
     if (!launch) return launch.error();
@@ -341,9 +352,11 @@ Result<BoundKernel> KernelArtifact::bind(const std::string& op, const LaunchValu
   if (state_->driver) {
     bound->driver = &*state_->driver;
     bound->function = &state_->device.at(entry->symbol);
+    bound->stream = options.stream;
   } else {
     bound->entry = state_->cpu.at(entry->symbol).entry;
     bound->pool = state_->pool.get();
+    bound->workers = workers;
   }
   return BoundKernel(std::move(bound));
 }

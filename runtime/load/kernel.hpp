@@ -22,6 +22,13 @@ class CudaDriver;
 struct LoadOptions {
   bool allow_unverified = false;
   int threads = 0;  // of cpu kernels; 0: as many as the machine has processors
+  int device = 0;   // of cuda kernels
+};
+
+// How one launch is carried out.
+struct LaunchOptions {
+  int threads = 0;         // of cpu kernels, at most those that were loaded for; 0: all of them
+  void* stream = nullptr;  // of cuda kernels: a CUstream, or null for the default one
 };
 
 // A launch that fits, ready to be repeated. The buffers and the KernelArtifact must outlive it.
@@ -61,7 +68,8 @@ class KernelArtifact {
   // Where the kernels run, and where their buffers must be; null for cpu kernels.
   const CudaDriver* device() const;
   // The kernel of that op ("prefill", "decode") with these values.
-  Result<BoundKernel> bind(const std::string& op, const LaunchValues& values) const;
+  Result<BoundKernel> bind(const std::string& op, const LaunchValues& values,
+                           const LaunchOptions& options = {}) const;
   // bind and run.
   std::optional<Error> launch(const std::string& op, const LaunchValues& values) const;
 
