@@ -6,14 +6,13 @@
 #include <algorithm>
 #include <map>
 #include <mutex>
-#include <shared_mutex>
 #include <utility>
 
 namespace heddle::c_api {
 namespace {
 
 struct Registry {
-  std::shared_mutex guard;
+  std::mutex guard;  // not one that tells readers from writers: those know the process's threads
   std::uint64_t last = 0;
   std::uint64_t inherited = 0;  // numbers up to here are of a process that this one was forked from
   std::map<std::uint64_t, std::shared_ptr<const OpenArtifact>> open;
@@ -79,7 +78,7 @@ std::uint64_t keep(std::shared_ptr<const OpenArtifact> artifact) {
 
 Result<std::shared_ptr<const OpenArtifact>> find(std::uint64_t number) {
   Registry& all = registry();
-  const std::shared_lock lock(all.guard);
+  const std::lock_guard lock(all.guard);
   const auto found = all.open.find(number);
   if (found == all.open.end()) return not_open(all, number);
   return found->second;

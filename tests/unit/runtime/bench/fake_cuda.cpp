@@ -109,7 +109,7 @@ int cuModuleGetFunction(void** function, void* handle, const char* symbol) {
 }
 
 int cuLaunchKernel(void* function, unsigned grid_x, unsigned grid_y, unsigned grid_z,
-                   unsigned block_x, unsigned block_y, unsigned block_z, unsigned, void*,
+                   unsigned block_x, unsigned block_y, unsigned block_z, unsigned, void* stream,
                    void** arguments, void**) {
   if (grid_x * grid_y * grid_z == 0 || block_x * block_y * block_z == 0 || block_x > 1024) {
     return kInvalidValue;
@@ -118,7 +118,7 @@ int cuLaunchKernel(void* function, unsigned grid_x, unsigned grid_y, unsigned gr
   ++device().launches[kernel->symbol];
   pass_time(device().launch_ms);
   if (device().run && device().pending == kSuccess) {
-    device().pending = device().run({kernel->image, kernel->symbol, grid_x, block_x, arguments});
+    device().pending = device().run({kernel->image, kernel->symbol, grid_x, block_x, arguments, stream});
   }
   return kSuccess;  // a kernel fails after it was started
 }

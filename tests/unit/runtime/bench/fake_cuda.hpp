@@ -28,6 +28,7 @@ struct LaunchedKernel {
   unsigned blocks = 0;
   unsigned threads = 0;
   void** arguments = nullptr;
+  void* stream = nullptr;
 };
 
 struct Device {

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Verified kernels for token-mixer patterns in PyTorch.
+
+    kernel = heddle.compile("sqrt_cached", head_dim=64)
+    y, _ = kernel.prefill(x, q=q, k=k)
+
+README.md beside this package says what the arrays are, what is differentiable and what is not there."""
+
+import os
+
+from . import _tool
+from ._library import CallError, Error, MachineError, RefusedError
+from ._tool import PatternError, canonical_text, rows
+from .kernel import Kernel, State, kernel_of
+from . import ops as _ops  # noqa: F401  registers the ops
+from . import nn
+
+__all__ = ["CallError", "Error", "Kernel", "MachineError", "PatternError", "RefusedError", "State", "canonical_text",
+           "compile", "nn", "open", "rows"]
+_DTYPE_NAMES = {"torch.float32": "f32", "torch.bfloat16": "bf16", "torch.float16": "f16"}
+
+
+def compile(pattern, *, weights=None, head_dim=64, dtype="f32", parameters=None, target="cpu", name=None,
+            ops=("prefill", "decode", "backward"), state_gradients=None, max_tokens=None, device=0):
+    """Generates and verifies the kernels of a pattern, or takes them out of the user's cache.
+
+    pattern     a built-in name, a *.heddle file, or the text itself; `name` picks one of several in a file
+    weights     "softmax", "given", "gated" or "linear", instead of the pattern's own
+    dtype       "f32", "bf16", on cuda "f16", or the torch.dtype
+    parameters  {name: value} of the pattern
+    target      "cpu" or "cuda"; `device` is the index of a cuda device
+    ops         kernels to generate, each of which has to be verified
+    state_gradients  backward between an initial and a final state; by default where there is such a kernel
+    max_tokens  the longest sequence that exact cache sizes are wanted for, beyond the program's own choice
+
+    PatternError says what the program says; kernels that are not verified are never returned."""
+    for op in ops:
+        if op not in ("prefill", "decode", "backward"):
+            raise CallError(f"ops must be of prefill, decode and backward, and has {op!r}")
+    dtype = _DTYPE_NAMES.get(str(dtype), dtype)
+    text = canonical_text(pattern, name, parameters)
+    options = ["--target", target, "--head-dim", str(head_dim), "--dtype", str(dtype), "--op", ",".join(ops)]
+    if weights is not None:
+        options += ["--weights", weights]
+    if max_tokens is not None:
+        options += ["-n", str(max_tokens)]
+    if state_gradients is None:
+        state_gradients = "backward" in ops and not _is_linear(text, weights)
+    if state_gradients:
+        options += ["--state"]
+    key = _tool.artifact(text, options)
+    return kernel_of(f"{key}@{device}" if device else key)
+
+
+def open(folder, *, device=0):
+    """The kernels that `heddle generate` left in a folder; RefusedError where they are not verified."""
+    place = os.path.abspath(folder)
+    return kernel_of(f"{place}@{device}" if device else place)
+
+
+def _is_linear(text, weights):
+    if weights is not None:
+        return weights == "linear"
+    return any(line.split("#")[0].split()[:1] == ["weights"] and "linear" in line for line in text.splitlines())

@@ -1,0 +1,271 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kernels as torch takes them: what a verified artifact says of its arrays, and launches on tensors.
+Everything that autograd and torch.compile see is in ops.py."""
+
+import ctypes
+import json
+import threading
+from typing import NamedTuple, Tuple
+
+import torch
+
+from . import _library, _tool
+from ._library import CallError
+
+DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16, "i32": torch.int32}
+_CODES = {torch.float32: 0, torch.bfloat16: 1, torch.float16: 2, torch.int32: 3}
+INPUTS = ("q", "k", "x", "coef_a", "coef_b", "gate")  # in the order of the ops
+_OF_WEIGHTS = {"softmax": ("q", "k", "x"), "given": ("x", "coef_a", "coef_b"),
+               "gated": ("x", "coef_a", "coef_b"), "linear": ("q", "k", "x", "gate")}
+
+
+class State(NamedTuple):
+    """What later tokens read of the first `tokens` ones: the arrays of the manifest, side a and side b
+    (positions, keys, values as far as there are any), or the matrix state."""
+    tokens: int
+    tensors: Tuple[torch.Tensor, ...]
+
+
+class Kernel:
+    """The verified kernels of one pattern. Made by heddle.compile() and heddle.open()."""
+
+    def __init__(self, key, folder, device=0):
+        self.key = key
+        self._artifact = _library.Artifact(folder, device)
+        manifest = json.loads(self._artifact.manifest_text)
+        self.manifest = manifest
+        self.pattern, self.weights, self.target = manifest["pattern"], manifest["weights"], manifest["target"]
+        self.dtype = DTYPES[manifest["dtype"]]
+        self.head_dim, self.state_dim = manifest["head_dim"], manifest["state_dim"]
+        if manifest.get("varlen"):
+            raise CallError("kernels for sequences of different lengths are not for torch yet")
+        self.inputs = _OF_WEIGHTS[self.weights]
+        self.ops = {kernel["op"]: _Op(kernel) for kernel in manifest["kernels"]}
+        self.has_state_gradients = "start" in self.ops.get("backward", _Op.none).sizes
+        # The arrays of a state, without initial_ or final_, in order.
+        states = self.ops["prefill"].starting_with("final_") if "prefill" in self.ops else []
+        self.state_names = tuple(name[len("final_"):] for name in states)
+        self._steps = {side: manifest[f"cache_{side}"] for side in "ab"}
+
+    def __repr__(self):
+        return (f"<heddle.Kernel {self.pattern}, {self.weights}, {self.manifest['dtype']}, head_dim {self.head_dim}, "
+                f"{self.target}: {', '.join(self.ops)}>")
+
+    @property
+    def device(self):
+        return torch.device("cuda", self._artifact.device) if self.target == "cuda" else torch.device("cpu")
+
+    def input_dtype(self, name):
+        return self.ops[next(iter(self.ops))].dtypes[name]
+
+    # ---- sizes -----------------------------------------------------------------------------------
+
+    def slots(self, tokens):
+        """(slots_a, slots_b) of a state of so many tokens."""
+        return self._slots("a", tokens), self._slots("b", tokens)
+
+    def _slots(self, side, tokens):
+        # As CacheLayout::slots; here so that torch.compile can follow it.
+        layout = self._steps[side]
+        if layout["retention"] == "none":
+            return 0
+        if layout["retention"] == "all":
+            return tokens
+        if tokens > layout["exact_to"]:
+            raise CallError(f"cache sizes are known for up to {layout['exact_to']} tokens, not for {tokens}: "
+                            "compile with max_tokens")
+        slots = 0
+        for first, needed in layout["steps"]:
+            if first > tokens:
+                break
+            slots = needed
+        return slots
+
+    def columns(self, tokens):
+        """(width_a, width_b): the least columns of coef_a and coef_b for sequences of so many tokens."""
+        if "coef_a" not in self.inputs:
+            raise CallError(f"{self.weights} weights have no columns")
+        return self._artifact.columns("a", tokens), self._artifact.columns("b", tokens)
+
+    def state_shape(self, name, batch, heads, slots):
+        if name == "state":
+            return (batch, heads, self.state_dim, self.head_dim)
+        count = slots["ab".index(name[0])]
+        return (batch, heads, count) if name.endswith("_pos") else (batch, count, heads, self.head_dim)
+
+    def state_dtype(self, name):
+        return self.ops["prefill"].dtypes["final_" + name]
+
+    def grown(self, state, tokens):
+        """The same state with room for so many tokens in all."""
+        if self.weights == "linear":
+            return state
+        slots, grown = self.slots(tokens), []
+        for name, tensor in zip(self.state_names, state.tensors):
+            axis = 2 if name.endswith("_pos") else 1
+            missing = slots["ab".index(name[0])] - tensor.shape[axis]
+            if missing > 0:
+                shape = list(tensor.shape)
+                shape[axis] = missing
+                tensor = torch.cat([tensor, tensor.new_zeros(shape)], dim=axis)
+            grown.append(tensor)
+        return State(state.tokens, tuple(grown))
+
+    def empty_state(self, batch, heads, tokens=1, device=None):
+        """The state before the first token, with room for so many."""
+        slots = self.slots(tokens)
+        return State(0, tuple(
+            torch.zeros(self.state_shape(name, batch, heads, slots), dtype=self.state_dtype(name),
+                        device=device or self.device)
+            for name in self.state_names))
+
+    # ---- calls -----------------------------------------------------------------------------------
+
+    def _check(self, given, tokens=None):
+        x = given["x"]
+        if x is None or x.dim() != 4:
+            raise CallError("x must be [batch, tokens, heads, head_dim]")
+        batch, length, heads, _ = x.shape
+        for name in INPUTS:
+            tensor = given[name]
+            if name not in self.inputs:
+                if tensor is not None:
+                    raise CallError(f"{name} is not an input of {self.weights} weights, which take "
+                                    f"{', '.join(self.inputs)}")
+                continue
+            if tensor is None:
+                raise CallError(f"{name} is missing: {self.weights} weights take {', '.join(self.inputs)}")
+            dtype = self.input_dtype(name)
+            if tensor.dtype != dtype:
+                raise CallError(f"{name} must be {dtype}, and is {tensor.dtype}")
+            if tensor.device.type != self.target:
+                raise CallError(f"{name} is on {tensor.device}, and the kernels are for {self.target}")
+            if tensor.device != x.device:
+                raise CallError(f"{name} is on {tensor.device}, and x on {x.device}")
+            # coefficients may have columns to spare, so any number goes here
+            dims = {"x": (self.head_dim,), "gate": (), "coef_a": (None,), "coef_b": (None,)}.get(
+                name, (self.state_dim if self.weights == "linear" else self.head_dim,))
+            if self.weights == "gated" and dims == (None,):
+                dims = (None, self.head_dim)
+            expected = (batch, length, heads, *dims)
+            if tensor.dim() != len(expected) or any(
+                    want is not None and have != want for have, want in zip(tensor.shape, expected)):
+                shown = ", ".join("columns" if want is None else str(want) for want in expected)
+                raise CallError(f"{name} must be [{shown}], and is {list(tensor.shape)}")
+        if tokens is not None and length != tokens:
+            raise CallError(f"x must hold {tokens} token a call, and holds {length}")
+
+    def _check_state(self, state, x, what):
+        if not isinstance(state.tokens, (int, torch.SymInt)) or len(state.tensors) != len(self.state_names):
+            raise CallError(f"{what} is no state of these kernels")
+        for name, tensor in zip(self.state_names, state.tensors):
+            axis = 2 if name.endswith("_pos") else 1
+            count = 0 if name == "state" else tensor.shape[axis]
+            shape = self.state_shape(name, x.shape[0], x.shape[2], (count, count))
+            if tuple(tensor.shape) != tuple(shape) or tensor.dtype != self.state_dtype(name):
+                raise CallError(f"{name} of {what} must be {list(shape)} of {self.state_dtype(name)}, and is "
+                                f"{list(tensor.shape)} of {tensor.dtype}")
+            if tensor.device != x.device:
+                raise CallError(f"{name} of {what} is on {tensor.device}, and x on {x.device}")
+
+    def prefill(self, x, *, q=None, k=None, coef_a=None, coef_b=None, gate=None, initial_state=None,
+                output_final_state=False, scale=None, gamma=0.5):
+        """(y, final state or None). x, y: [batch, tokens, heads, head_dim]; q, k: like x, or of linear weights
+        [.., state_dim]; coef_a, coef_b: [batch, tokens, heads, columns], columns(n) of them at least, entry e for
+        the e-th position of a row in descending order; gated [.., columns, head_dim]; gate: [batch, tokens, heads].
+        scale: of q . k, 1 / sqrt(head_dim) where it is None. gamma: the weight of earlier outputs against 1 - gamma
+        of inputs; 0.5 is one softmax over both. Differentiable where the artifact has a backward kernel."""
+        from . import ops
+
+        given = {"q": q, "k": k, "x": x, "coef_a": coef_a, "coef_b": coef_b, "gate": gate}
+        self._need("prefill")
+        self._check(given)
+        start, tensors, slots = 0, (), (0, 0)
+        if initial_state is not None and initial_state.tokens > 0:
+            start = initial_state.tokens
+        if start > 0 or output_final_state:
+            slots = self.slots(start + x.shape[1])
+        if start > 0:
+            self._check_state(initial_state, x, "initial_state")
+            tensors = self.grown(initial_state, start + x.shape[1]).tensors
+        results = ops.prefill(self.key, *(given[name] for name in INPUTS), list(tensors), start, slots[0], slots[1],
+                              *self._scalars(scale, gamma))
+        final = State(start + x.shape[1], tuple(results[1:])) if output_final_state else None
+        return results[0], final
+
+    def decode(self, x, cache, *, q=None, k=None, coef_a=None, coef_b=None, gate=None, scale=None, gamma=0.5):
+        """y of one token more: all arrays as of prefill with one token. `cache` is a State whose tensors are
+        changed in place and have room for it (Kernel.grown); its successor is cache._replace(tokens=tokens + 1)."""
+        from . import ops
+
+        given = {"q": q, "k": k, "x": x, "coef_a": coef_a, "coef_b": coef_b, "gate": gate}
+        self._need("decode")
+        self._check(given, tokens=1)
+        self._check_state(cache, x, "cache")
+        return ops.decode(self.key, *(given[name] for name in INPUTS), list(cache.tensors), cache.tokens,
+                          *self._scalars(scale, gamma))
+
+    def _need(self, op):
+        if op not in self.ops:
+            raise CallError(f"the artifact has no kernel for {op}, only {', '.join(self.ops)}")
+
+    def _scalars(self, scale, gamma):
+        if not 0.0 < gamma < 1.0:
+            raise CallError(f"gamma must lie between 0 and 1, and is {gamma}")
+        return (self.head_dim ** -0.5 if scale is None else float(scale)), float(gamma)
+
+    def launch(self, op, tensors, sizes, scale, gamma):
+        """Launches on contiguous tensors by their names in the manifest."""
+        it = self.ops[op]
+        buffers, alive = (_library.Buffer * len(tensors))(), []
+        for buffer, (name, tensor) in zip(buffers, tensors.items()):
+            buffer.name = it.bytes_of[name]
+            if tensor is None:
+                continue
+            rank = tensor.dim()
+            shape = (ctypes.c_int64 * rank)(*tensor.shape)
+            alive.append(shape)
+            buffer.data, buffer.type, buffer.rank, buffer.shape = tensor.data_ptr(), _CODES[tensor.dtype], rank, shape
+        size_array = (_library.Size * len(sizes))(*((name.encode(), value) for name, value in sizes.items()))
+        values = {"scale": scale, "gamma": gamma}
+        scalars = (_library.Scalar * len(it.scalars))(*((name.encode(), values[name]) for name in it.scalars))
+        stream = torch.cuda.current_stream().cuda_stream if self.target == "cuda" else None
+        self._artifact.run(_library.Launch(
+            ctypes.sizeof(_library.Launch), op.encode(), buffers, len(buffers), size_array, len(size_array), scalars,
+            len(scalars), torch.get_num_threads(), stream))
+
+
+class _Op:
+    """What one kernel takes."""
+
+    def __init__(self, entry):
+        arguments = entry["arguments"]
+        buffers = [argument for argument in arguments if argument["kind"] == "buffer"]
+        self.buffers = {argument["name"]: argument for argument in buffers}
+        self.dtypes = {argument["name"]: DTYPES[argument["type"]] for argument in buffers}
+        self.bytes_of = {name: name.encode() for name in self.buffers}
+        self.sizes = [argument["name"] for argument in arguments if argument["kind"] == "size"]
+        self.scalars = [argument["name"] for argument in arguments if argument["kind"] == "scalar"]
+
+    def starting_with(self, prefix):
+        return [name for name in self.buffers if name.startswith(prefix)]
+
+
+_Op.none = _Op({"arguments": []})
+
+_kernels = {}
+_guard = threading.Lock()
+
+
+def kernel_of(key):
+    """The kernel with that key: open already, or kept in the user's cache, as for a graph that another process
+    has compiled."""
+    kernel = _kernels.get(key)
+    if kernel is None:
+        with _guard:
+            kernel = _kernels.get(key)
+            if kernel is None:
+                folder, _, device = key.partition("@")
+                place = folder if "/" in folder else _tool.artifact_place(folder)
+                kernel = _kernels[key] = Kernel(key, place, int(device or 0))
+    return kernel

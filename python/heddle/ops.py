@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The torch ops heddle::prefill, heddle::backward and heddle::decode. Kernels go by their key, which is a
+constant of a compiled graph; inputs that a kind of weights does not take are None."""
+
+from typing import List, Optional
+
+import torch
+from torch import Tensor
+
+from .kernel import INPUTS, kernel_of
+
+
+def _contiguous(tensor):
+    return None if tensor is None else tensor.contiguous()
+
+
+def _new(kernel, op, name, shape, like):
+    return torch.empty(shape, dtype=kernel.ops[op].dtypes[name], device=like.device)
+
+
+def _sizes(kernel, op, slots_a, slots_b, start):
+    values = {"start": start, "slots_a": slots_a, "slots_b": slots_b}
+    return {name: value for name, value in values.items() if name in kernel.ops[op].sizes}
+
+
+def _finals(kernel, x, slots_a, slots_b):
+    """Those that the kernel writes: none where no state is wanted, but a matrix state always."""
+    return [_new(kernel, "prefill", "final_" + name,
+                 kernel.state_shape(name, x.shape[0], x.shape[2], (slots_a, slots_b)), x)
+            for name in kernel.state_names]
+
+
+@torch.library.custom_op("heddle::prefill", mutates_args=())
+def prefill(kernel: str, q: Optional[Tensor], k: Optional[Tensor], x: Tensor, coef_a: Optional[Tensor],
+            coef_b: Optional[Tensor], gate: Optional[Tensor], initial: List[Tensor], start: int, slots_a: int,
+            slots_b: int, scale: float, gamma: float) -> List[Tensor]:
+    it = kernel_of(kernel)
+    given = dict(zip(INPUTS, map(_contiguous, (q, k, x, coef_a, coef_b, gate))))
+    y = _new(it, "prefill", "y", x.shape, x)
+    finals = _finals(it, x, slots_a, slots_b)
+    tensors = {name: given[name] for name in it.inputs}
+    tensors["y"] = y
+    for i, name in enumerate(it.state_names):
+        tensors["initial_" + name] = _contiguous(initial[i]) if initial else None
+        tensors["final_" + name] = finals[i]
+    it.launch("prefill", tensors, _sizes(it, "prefill", slots_a, slots_b, start), scale, gamma)
+    return [y, *finals]
+
+
+@prefill.register_fake
+def _(kernel, q, k, x, coef_a, coef_b, gate, initial, start, slots_a, slots_b, scale, gamma):
+    it = kernel_of(kernel)
+    return [_new(it, "prefill", "y", x.shape, x), *_finals(it, x, slots_a, slots_b)]
+
+
+def _gradients_of(kernel, inputs, initial):
+    """(name, what it is like) of all that a backward launch writes and somebody wants."""
+    like = dict(zip(INPUTS, inputs))
+    pairs = [("d" + name, like[name]) for name in kernel.inputs]
+    if initial:
+        pairs += [("dinitial_" + name, tensor) for name, tensor in zip(kernel.state_names, initial)
+                  if not name.endswith("_pos")]
+    return pairs
+
+
+def _scratch(kernel, x):
+    sizes = {"batch": x.shape[0], "tokens": x.shape[1], "heads": x.shape[2], "head_dim": kernel.head_dim,
+             "state_dim": kernel.state_dim}
+    op = kernel.ops["backward"]
+    return {name: _new(kernel, "backward", name,
+                       [sizes[extent] if extent in sizes else int(extent) for extent in op.buffers[name]["shape"]], x)
+            for name in op.starting_with("scratch_")}
+
+
+@torch.library.custom_op("heddle::backward", mutates_args=())
+def backward(kernel: str, q: Optional[Tensor], k: Optional[Tensor], x: Tensor, coef_a: Optional[Tensor],
+             coef_b: Optional[Tensor], gate: Optional[Tensor], y: Tensor, dy: Tensor, initial: List[Tensor],
+             final_positions: List[Tensor], dfinal: List[Tensor], start: int, slots_a: int, slots_b: int,
+             scale: float, gamma: float) -> List[Tensor]:
+    it = kernel_of(kernel)
+    inputs = tuple(map(_contiguous, (q, k, x, coef_a, coef_b, gate)))
+    tensors = {name: tensor for name, tensor in zip(INPUTS, inputs) if name in it.inputs}
+    op = it.ops["backward"]
+    tensors["dy"] = _contiguous(dy).to(op.dtypes["dy"])
+    if "y" in op.buffers:
+        tensors["y"] = _contiguous(y)
+    results = []
+    for name, like in _gradients_of(it, inputs, initial):
+        tensors[name] = _new(it, "backward", name, like.shape, like)
+        results.append(tensors[name])
+    if not it.has_state_gradients and any(bool(gradient.any()) for gradient in dfinal):
+        # Here, where there are numbers: a compiled graph hands over zeros for what no loss reads.
+        raise RuntimeError("heddle: this artifact has no gradients of states, and the loss is one of a final state")
+    if it.has_state_gradients:
+        positions, gradients = iter(final_positions), iter(dfinal)
+        for i, name in enumerate(it.state_names):
+            tensors["initial_" + name] = _contiguous(initial[i]) if initial else None
+            # A side without slots has no state; its arrays have no elements.
+            shape = it.state_shape(name, x.shape[0], x.shape[2], (slots_a, slots_b))
+            wanted = "final_" + name if name.endswith("_pos") else "dfinal_" + name
+            source = next(positions if name.endswith("_pos") else gradients, None)
+            tensors[wanted] = (_new(it, "backward", wanted, shape, x) if source is None
+                               else _contiguous(source).to(op.dtypes[wanted]))
+            if not initial and not name.endswith("_pos"):
+                tensors["dinitial_" + name] = None
+    tensors.update(_scratch(it, x))
+    it.launch("backward", tensors, _sizes(it, "backward", slots_a, slots_b, start), scale, gamma)
+    return results
+
+
+@backward.register_fake
+def _(kernel, q, k, x, coef_a, coef_b, gate, y, dy, initial, final_positions, dfinal, start, slots_a, slots_b, scale,
+      gamma):
+    it = kernel_of(kernel)
+    return [_new(it, "backward", name, like.shape, like)
+            for name, like in _gradients_of(it, (q, k, x, coef_a, coef_b, gate), initial)]
+
+
+def _keep(ctx, inputs, output):
+    kernel, *given = inputs[:7]
+    initial, ctx.start, ctx.slots_a, ctx.slots_b, ctx.scale, ctx.gamma = inputs[7:]
+    it = ctx.kernel = kernel_of(kernel)
+    if "backward" not in it.ops:
+        raise RuntimeError("heddle: the artifact has no backward kernel: compile it with ops that name \"backward\"")
+    if ctx.start > 0 and not it.has_state_gradients:
+        raise RuntimeError("heddle: gradients through an initial state are not for "
+                           f"{'linear weights' if it.weights == 'linear' else 'an artifact without state gradients'}")
+    finals = [t for name, t in zip(it.state_names, output[1:]) if name.endswith("_pos")]
+    ctx.count = (len(given), len(initial))
+    ctx.save_for_backward(*given, *initial, output[0], *finals)
+
+
+def _differentiate(ctx, grads):
+    it = ctx.kernel
+    inputs, rest = ctx.saved_tensors[:ctx.count[0]], ctx.saved_tensors[ctx.count[0]:]
+    initial, y, positions = list(rest[:ctx.count[1]]), rest[ctx.count[1]], list(rest[ctx.count[1] + 1:])
+    dfinal = [grad for name, grad in zip(it.state_names, grads[1:]) if not name.endswith("_pos")]
+    results = backward(it.key, *inputs, y, grads[0], initial, positions, dfinal, ctx.start, ctx.slots_a, ctx.slots_b,
+                       ctx.scale, ctx.gamma)
+    by_name = dict(zip((name for name, _ in _gradients_of(it, inputs, initial)), results))
+    of_initial = [by_name["dinitial_" + name].to(tensor.dtype) if "dinitial_" + name in by_name else None
+                  for name, tensor in zip(it.state_names, initial)]
+    return (None, *(by_name["d" + name].to(tensor.dtype) if tensor is not None else None
+                    for name, tensor in zip(INPUTS, inputs)), of_initial, None, None, None, None, None)
+
+
+prefill.register_autograd(_differentiate, setup_context=_keep)
+
+
+@torch.library.custom_op("heddle::decode", mutates_args=("cache",))
+def decode(kernel: str, q: Optional[Tensor], k: Optional[Tensor], x: Tensor, coef_a: Optional[Tensor],
+           coef_b: Optional[Tensor], gate: Optional[Tensor], cache: List[Tensor], start: int, scale: float,
+           gamma: float) -> Tensor:
+    it = kernel_of(kernel)
+    given = dict(zip(INPUTS, map(_contiguous, (q, k, x, coef_a, coef_b, gate))))
+    tensors = {name: given[name] for name in it.inputs}
+    y = tensors["y"] = _new(it, "decode", "y", x.shape, x)
+    tensors.update(("cache_" + name, tensor) for name, tensor in zip(it.state_names, cache))
+    it.launch("decode", tensors, {"start": start}, scale, gamma)
+    return y
+
+
+@decode.register_fake
+def _(kernel, q, k, x, coef_a, coef_b, gate, cache, start, scale, gamma):
+    return _new(kernel_of(kernel), "decode", "y", x.shape, x)
