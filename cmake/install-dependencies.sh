@@ -11,7 +11,7 @@ packages=(
 )
 if [[ "${1:-}" == --tests ]]; then
   # coq checks analyzer/theorems. It is large (250 MB to download, 1 GB on disk); without it that one test skips.
-  packages+=(catch2 librapidcheck-dev cvc5 coq python3 libxml2-utils)
+  packages+=(catch2 librapidcheck-dev cvc5 coq python3 python3-venv libxml2-utils)
 fi
 
 missing=()
