@@ -3,6 +3,7 @@
 """Holds the code to its architecture: each folder includes only what stands left of it in
 the pipeline, and each third-party library has one home. Run from anywhere; prints every violation."""
 
+import ast
 import pathlib
 import re
 import sys
@@ -31,6 +32,7 @@ PARTS = {
     "analyzer/proof": ["analyzer/certificate/", "analyzer/evidence/evidence.hpp", "analyzer/measures/", "analyzer/rules/",
                        "analyzer/smt/"],
     "runtime/load": [],
+    "runtime/c_api": ["runtime/load/kernel.hpp", "runtime/load/cuda_driver.hpp"],
     "runtime/report": [],
     "runtime/reference": [],
     "runtime/emulator": ["runtime/load/"],
@@ -53,6 +55,9 @@ HOMES = {
 # never in a header: they would reach everyone who includes it
 SOURCE_ONLY = ("z3", "boost/", "Eigen", "CLI/", "nlohmann", "fmt/", "openssl")
 
+# Of the PyTorch package: what only talks to the library and to the program.
+WITHOUT_TORCH = {"python/heddle/_library.py", "python/heddle/_tool.py"}
+
 INCLUDE = re.compile(r'^\s*#include\s+([<"])([^>"]+)[>"]', re.MULTILINE)
 
 
@@ -60,7 +65,7 @@ def violations(path):
     name = path.relative_to(ROOT).as_posix()
     folder = name.split("/")[0]
     text = path.read_text(encoding="utf-8")
-    if not text.startswith("// SPDX-License-Identifier: Apache-2.0"):
+    if not text.startswith(("// SPDX-License-Identifier: Apache-2.0", "/* SPDX-License-Identifier: Apache-2.0 */")):
         yield f"{name}: the first line is not the licence"
     for match in INCLUDE.finditer(text):
         bracket, target = match.groups()
@@ -80,14 +85,37 @@ def violations(path):
             yield f"{name}:{line}: a header may not include {target}"
 
 
+def python_violations(path):
+    """The package is nothing but Python, torch and the loader's C interface."""
+    name = path.relative_to(ROOT).as_posix()
+    text = path.read_text(encoding="utf-8")
+    if "# SPDX-License-Identifier: Apache-2.0" not in text.splitlines()[:2]:
+        yield f"{name}: the first lines do not name the licence"
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            modules = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            modules = [node.module]
+        else:
+            continue
+        for module in modules:
+            top = module.split(".")[0]
+            if name.startswith("python/heddle/") and top != "torch" and top not in sys.stdlib_module_names:
+                yield f"{name}:{node.lineno}: the package may not import {module}"
+            if top == "torch" and name in WITHOUT_TORCH:
+                yield f"{name}:{node.lineno}: {module} belongs to what is right of this file"
+
+
 def main():
     found = [
         text
         for folder in ALLOWED
         for path in sorted((ROOT / folder).rglob("*"))
-        if path.suffix in {".hpp", ".cpp"}
+        if path.suffix in {".hpp", ".cpp", ".h", ".c"}
         for text in violations(path)
     ]
+    found += [text for folder in ("python", "examples/pytorch") for path in sorted((ROOT / folder).rglob("*.py"))
+              if "build" not in path.parts for text in python_violations(path)]
     print("\n".join(found) if found else "includes: every folder keeps to its place")
     return 1 if found else 0
 

@@ -40,6 +40,7 @@ class Kernel:
         if manifest.get("varlen"):
             raise CallError("kernels for sequences of different lengths are not for torch yet")
         self.inputs = _OF_WEIGHTS[self.weights]
+        self.device = torch.device("cuda", device) if self.target == "cuda" else torch.device("cpu")
         self.ops = {kernel["op"]: _Op(kernel) for kernel in manifest["kernels"]}
         self.has_state_gradients = "start" in self.ops.get("backward", _Op.none).sizes
         # The arrays of a state, without initial_ or final_, in order.
@@ -50,10 +51,6 @@ class Kernel:
     def __repr__(self):
         return (f"<heddle.Kernel {self.pattern}, {self.weights}, {self.manifest['dtype']}, head_dim {self.head_dim}, "
                 f"{self.target}: {', '.join(self.ops)}>")
-
-    @property
-    def device(self):
-        return torch.device("cuda", self._artifact.device) if self.target == "cuda" else torch.device("cpu")
 
     def input_dtype(self, name):
         return self.ops[next(iter(self.ops))].dtypes[name]
@@ -138,10 +135,8 @@ class Kernel:
             dtype = self.input_dtype(name)
             if tensor.dtype != dtype:
                 raise CallError(f"{name} must be {dtype}, and is {tensor.dtype}")
-            if tensor.device.type != self.target:
-                raise CallError(f"{name} is on {tensor.device}, and the kernels are for {self.target}")
-            if tensor.device != x.device:
-                raise CallError(f"{name} is on {tensor.device}, and x on {x.device}")
+            if tensor.device != self.device:
+                raise CallError(f"{name} is on {tensor.device}, and the kernels are for {self.device}")
             # coefficients may have columns to spare, so any number goes here
             dims = {"x": (self.head_dim,), "gate": (), "coef_a": (None,), "coef_b": (None,)}.get(
                 name, (self.state_dim if self.weights == "linear" else self.head_dim,))
@@ -214,38 +209,81 @@ class Kernel:
             raise CallError(f"gamma must lie between 0 and 1, and is {gamma}")
         return (self.head_dim ** -0.5 if scale is None else float(scale)), float(gamma)
 
-    def launch(self, op, tensors, sizes, scale, gamma):
-        """Launches on contiguous tensors by their names in the manifest."""
-        it = self.ops[op]
-        buffers, alive = (_library.Buffer * len(tensors))(), []
-        for buffer, (name, tensor) in zip(buffers, tensors.items()):
-            buffer.name = it.bytes_of[name]
-            if tensor is None:
-                continue
-            rank = tensor.dim()
-            shape = (ctypes.c_int64 * rank)(*tensor.shape)
-            alive.append(shape)
-            buffer.data, buffer.type, buffer.rank, buffer.shape = tensor.data_ptr(), _CODES[tensor.dtype], rank, shape
-        size_array = (_library.Size * len(sizes))(*((name.encode(), value) for name, value in sizes.items()))
-        values = {"scale": scale, "gamma": gamma}
-        scalars = (_library.Scalar * len(it.scalars))(*((name.encode(), values[name]) for name in it.scalars))
-        stream = torch.cuda.current_stream().cuda_stream if self.target == "cuda" else None
-        self._artifact.run(_library.Launch(
-            ctypes.sizeof(_library.Launch), op.encode(), buffers, len(buffers), size_array, len(size_array), scalars,
-            len(scalars), torch.get_num_threads(), stream))
+    def plain(self, tensor):
+        """The tensor as kernels take it: without gaps, and on a device where its threads load 16 bytes at once."""
+        if tensor is None:
+            return None
+        tensor = tensor.contiguous()
+        return tensor.clone() if self.target == "cuda" and tensor.data_ptr() % 16 else tensor
+
+    def launch(self, op, tensors, start, scale, gamma):
+        """Launches on plain tensors by their names in the manifest; what is None is left out. On a device in
+        torch's current stream."""
+        call = self.ops[op].call()
+        for name in call.of:
+            call.place(name, tensors.get(name))
+        values = {"start": start, "scale": scale, "gamma": gamma}
+        for name, entry in call.values.items():
+            entry.value = values[name]
+        call.launch.threads = torch.get_num_threads()
+        if self.target == "cuda":
+            with torch.cuda.device(self.device):  # the driver's current context is torch's current device
+                call.launch.stream = torch.cuda.current_stream(self.device).cuda_stream
+                self._artifact.run(call.launch)
+        else:
+            self._artifact.run(call.launch)
+
+
+class _Call:
+    """The structures of a launch, made once for an op and a thread."""
+
+    def __init__(self, op, it):
+        self.buffers = (_library.Buffer * len(it.buffers))()
+        self.of = {}
+        for buffer, (name, argument) in zip(self.buffers, it.buffers.items()):
+            shape = (ctypes.c_int64 * len(argument["shape"]))()
+            buffer.name, buffer.shape = name.encode(), shape
+            buffer.type, buffer.rank = _CODES[it.dtypes[name]], len(shape)
+            self.of[name] = (buffer, shape, it.dtypes[name])
+        told = [name for name in it.sizes if name == "start"]  # the others are read off shapes
+        sizes = (_library.Size * len(told))()
+        scalars = (_library.Scalar * len(it.scalars))()
+        self.values = {}
+        for names, entries in ((told, sizes), (it.scalars, scalars)):
+            for name, entry in zip(names, entries):
+                entry.name = name.encode()
+                self.values[name] = entry
+        self.launch = _library.Launch(ctypes.sizeof(_library.Launch), op.encode(), self.buffers, len(self.buffers),
+                                      sizes, len(sizes), scalars, len(scalars), 0, None)
+
+    def place(self, name, tensor):
+        buffer, shape, dtype = self.of[name]
+        if tensor is None:
+            buffer.data, buffer.shape, buffer.rank = None, None, 0
+            return
+        if tensor.dtype != dtype or tensor.dim() != len(shape):
+            raise CallError(f"{name} must be {dtype} with {len(shape)} dimensions")
+        shape[:] = tensor.shape
+        buffer.data, buffer.shape, buffer.rank = tensor.data_ptr(), shape, len(shape)
 
 
 class _Op:
     """What one kernel takes."""
 
     def __init__(self, entry):
+        self.name = entry.get("op")
+        self._calls = threading.local()
         arguments = entry["arguments"]
         buffers = [argument for argument in arguments if argument["kind"] == "buffer"]
         self.buffers = {argument["name"]: argument for argument in buffers}
         self.dtypes = {argument["name"]: DTYPES[argument["type"]] for argument in buffers}
-        self.bytes_of = {name: name.encode() for name in self.buffers}
         self.sizes = [argument["name"] for argument in arguments if argument["kind"] == "size"]
         self.scalars = [argument["name"] for argument in arguments if argument["kind"] == "scalar"]
+
+    def call(self):
+        if not hasattr(self._calls, "made"):
+            self._calls.made = _Call(self.name, self)
+        return self._calls.made
 
     def starting_with(self, prefix):
         return [name for name in self.buffers if name.startswith(prefix)]

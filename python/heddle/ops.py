@@ -10,17 +10,8 @@ from torch import Tensor
 from .kernel import INPUTS, kernel_of
 
 
-def _contiguous(tensor):
-    return None if tensor is None else tensor.contiguous()
-
-
 def _new(kernel, op, name, shape, like):
     return torch.empty(shape, dtype=kernel.ops[op].dtypes[name], device=like.device)
-
-
-def _sizes(kernel, op, slots_a, slots_b, start):
-    values = {"start": start, "slots_a": slots_a, "slots_b": slots_b}
-    return {name: value for name, value in values.items() if name in kernel.ops[op].sizes}
 
 
 def _finals(kernel, x, slots_a, slots_b):
@@ -35,15 +26,15 @@ def prefill(kernel: str, q: Optional[Tensor], k: Optional[Tensor], x: Tensor, co
             coef_b: Optional[Tensor], gate: Optional[Tensor], initial: List[Tensor], start: int, slots_a: int,
             slots_b: int, scale: float, gamma: float) -> List[Tensor]:
     it = kernel_of(kernel)
-    given = dict(zip(INPUTS, map(_contiguous, (q, k, x, coef_a, coef_b, gate))))
+    given = dict(zip(INPUTS, map(it.plain, (q, k, x, coef_a, coef_b, gate))))
     y = _new(it, "prefill", "y", x.shape, x)
     finals = _finals(it, x, slots_a, slots_b)
     tensors = {name: given[name] for name in it.inputs}
     tensors["y"] = y
     for i, name in enumerate(it.state_names):
-        tensors["initial_" + name] = _contiguous(initial[i]) if initial else None
+        tensors["initial_" + name] = it.plain(initial[i]) if initial else None
         tensors["final_" + name] = finals[i]
-    it.launch("prefill", tensors, _sizes(it, "prefill", slots_a, slots_b, start), scale, gamma)
+    it.launch("prefill", tensors, start, scale, gamma)
     return [y, *finals]
 
 
@@ -78,12 +69,12 @@ def backward(kernel: str, q: Optional[Tensor], k: Optional[Tensor], x: Tensor, c
              final_positions: List[Tensor], dfinal: List[Tensor], start: int, slots_a: int, slots_b: int,
              scale: float, gamma: float) -> List[Tensor]:
     it = kernel_of(kernel)
-    inputs = tuple(map(_contiguous, (q, k, x, coef_a, coef_b, gate)))
+    inputs = tuple(map(it.plain, (q, k, x, coef_a, coef_b, gate)))
     tensors = {name: tensor for name, tensor in zip(INPUTS, inputs) if name in it.inputs}
     op = it.ops["backward"]
-    tensors["dy"] = _contiguous(dy).to(op.dtypes["dy"])
+    tensors["dy"] = it.plain(dy).to(op.dtypes["dy"])
     if "y" in op.buffers:
-        tensors["y"] = _contiguous(y)
+        tensors["y"] = it.plain(y)
     results = []
     for name, like in _gradients_of(it, inputs, initial):
         tensors[name] = _new(it, "backward", name, like.shape, like)
@@ -94,17 +85,17 @@ def backward(kernel: str, q: Optional[Tensor], k: Optional[Tensor], x: Tensor, c
     if it.has_state_gradients:
         positions, gradients = iter(final_positions), iter(dfinal)
         for i, name in enumerate(it.state_names):
-            tensors["initial_" + name] = _contiguous(initial[i]) if initial else None
+            tensors["initial_" + name] = it.plain(initial[i]) if initial else None
             # A side without slots has no state; its arrays have no elements.
             shape = it.state_shape(name, x.shape[0], x.shape[2], (slots_a, slots_b))
             wanted = "final_" + name if name.endswith("_pos") else "dfinal_" + name
             source = next(positions if name.endswith("_pos") else gradients, None)
             tensors[wanted] = (_new(it, "backward", wanted, shape, x) if source is None
-                               else _contiguous(source).to(op.dtypes[wanted]))
+                               else it.plain(source).to(op.dtypes[wanted]))
             if not initial and not name.endswith("_pos"):
                 tensors["dinitial_" + name] = None
     tensors.update(_scratch(it, x))
-    it.launch("backward", tensors, _sizes(it, "backward", slots_a, slots_b, start), scale, gamma)
+    it.launch("backward", tensors, start, scale, gamma)
     return results
 
 
@@ -152,11 +143,11 @@ def decode(kernel: str, q: Optional[Tensor], k: Optional[Tensor], x: Tensor, coe
            coef_b: Optional[Tensor], gate: Optional[Tensor], cache: List[Tensor], start: int, scale: float,
            gamma: float) -> Tensor:
     it = kernel_of(kernel)
-    given = dict(zip(INPUTS, map(_contiguous, (q, k, x, coef_a, coef_b, gate))))
+    given = dict(zip(INPUTS, map(it.plain, (q, k, x, coef_a, coef_b, gate))))
     tensors = {name: given[name] for name in it.inputs}
     y = tensors["y"] = _new(it, "decode", "y", x.shape, x)
     tensors.update(("cache_" + name, tensor) for name, tensor in zip(it.state_names, cache))
-    it.launch("decode", tensors, {"start": start}, scale, gamma)
+    it.launch("decode", tensors, start, scale, gamma)
     return y
 
 

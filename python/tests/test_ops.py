@@ -43,6 +43,7 @@ def test_opcheck(subject_named, name):
                               (kernel.key, *(one.get(name) for name in INPUTS), cache, 6, 0.4, 0.5))
 
 
+@pytest.mark.filterwarnings("ignore:Input .* is not a double precision")
 @pytest.mark.parametrize("name", F32)
 def test_gradcheck(subject_named, name):
     """Kernels are float32: differences over 2 * 0.01 of outputs of size 1, which are rounded to 1e-7, are exact to

@@ -51,15 +51,15 @@ std::string shape_text(const Argument& argument) {
 // The elements of an array without gaps, or why it is none.
 Result<std::int64_t> elements_of(const heddle_buffer& buffer, const Argument& argument) {
   if (buffer.rank < 0 || static_cast<std::size_t>(buffer.rank) != argument.shape.size()) {
-    return Error{fmt::format("the buffer \"{}\" has {} dimensions, the kernel takes {}", buffer.name,
-                             buffer.rank, shape_text(argument))};
+    return Error{fmt::format("the buffer \"{}\" has {} dimensions, the kernel takes {}",
+                             buffer.name, buffer.rank, shape_text(argument))};
   }
   std::int64_t count = 1;
   bool empty = false;
   for (std::int32_t i = 0; i < buffer.rank; ++i) {
     if (buffer.shape[i] < 0 || buffer.shape[i] > std::numeric_limits<std::int32_t>::max()) {
-      return Error{fmt::format("the buffer \"{}\" has the shape {}", buffer.name,
-                               shape_text(buffer))};
+      return Error{
+          fmt::format("the buffer \"{}\" has the shape {}", buffer.name, shape_text(buffer))};
     }
     empty = empty || buffer.shape[i] == 0;
     if (buffer.shape[i] != 0 && count > kMostBytes / buffer.shape[i]) {
@@ -73,9 +73,10 @@ Result<std::int64_t> elements_of(const heddle_buffer& buffer, const Argument& ar
   std::int64_t dense = 1;
   for (std::int32_t i = buffer.rank; i-- > 0;) {
     if (buffer.shape[i] != 1 && buffer.strides[i] != dense) {
-      return Error{fmt::format("the buffer \"{}\" has gaps or another order of its dimensions: "
-                               "stride {} in dimension {}, not {}",
-                               buffer.name, buffer.strides[i], i, dense)};
+      return Error{
+          fmt::format("the buffer \"{}\" has gaps or another order of its dimensions: "
+                      "stride {} in dimension {}, not {}",
+                      buffer.name, buffer.strides[i], i, dense)};
     }
     dense *= buffer.shape[i];
   }
@@ -140,8 +141,8 @@ std::optional<Error> add_buffers(const std::vector<OpenArtifact::Array>& arrays,
     BufferView view;
     if (buffer.shape != nullptr || buffer.data != nullptr) {
       if (!is_type(buffer.type)) {
-        return Error{fmt::format("the buffer \"{}\" is of no known type: {}", buffer.name,
-                                 buffer.type)};
+        return Error{
+            fmt::format("the buffer \"{}\" is of no known type: {}", buffer.name, buffer.type)};
       }
       view.type = static_cast<ElementType>(buffer.type);
       if (buffer.shape == nullptr && buffer.rank != 0) {
@@ -154,7 +155,8 @@ std::optional<Error> add_buffers(const std::vector<OpenArtifact::Array>& arrays,
       view.bytes = static_cast<std::size_t>(*count) * size_of(view.type);
       if (view.data != nullptr && view.bytes > 0) {
         const auto begin = reinterpret_cast<std::uintptr_t>(view.data);
-        ranges.push_back({buffer.name, begin, begin + view.bytes, argument.access != Access::kRead});
+        ranges.push_back(
+            {buffer.name, begin, begin + view.bytes, argument.access != Access::kRead});
       }
     }
     if (!values.buffers.emplace(buffer.name, view).second) {
@@ -197,7 +199,8 @@ Result<LaunchValues> launch_values(const std::vector<OpenArtifact::Array>& array
         values.sizes.count(size.name) == 0 && size.name != std::string(kAlwaysTold)) {
       return Error{fmt::format("{} takes no size \"{}\"", kernel.op, size.name)};
     }
-    if (++told[size.name] > 1) return Error{fmt::format("the size \"{}\" is given twice", size.name)};
+    if (++told[size.name] > 1)
+      return Error{fmt::format("the size \"{}\" is given twice", size.name)};
     if (auto error = known.learn(size.name, size.value, "the launch")) return *error;
   }
   for (std::size_t i = 0; i < launch.scalar_count; ++i) {

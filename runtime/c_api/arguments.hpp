@@ -9,8 +9,8 @@
 
 namespace heddle::c_api {
 
-// Sizes that shapes tell are read off them. `launch` has been looked at for null pointers only where
-// they are its own.
+// Sizes that shapes tell are read off them. `launch` has been looked at for null pointers only
+// where they are its own.
 Result<LaunchValues> launch_values(const std::vector<OpenArtifact::Array>& arrays,
                                    const KernelEntry& kernel, const Manifest& manifest,
                                    const heddle_launch& launch);

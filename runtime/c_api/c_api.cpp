@@ -199,24 +199,25 @@ heddle_error* heddle_columns(heddle_artifact artifact, char side, int64_t tokens
 
 heddle_error* heddle_run(heddle_artifact artifact, const heddle_launch* launch) {
   if (launch == nullptr) return guarded([] { return wrong_call("the launch is a null pointer"); });
-  return with_kernel(artifact, launch->op, [&](const auto& open, const auto& kernel) -> heddle_error* {
-    if (launch->size != sizeof(heddle_launch)) {
-      return wrong_call("heddle_launch has another size: set its `size`");
-    }
-    if ((launch->buffers == nullptr && launch->buffer_count > 0) ||
-        (launch->sizes == nullptr && launch->size_count > 0) ||
-        (launch->scalars == nullptr && launch->scalar_count > 0)) {
-      return wrong_call("an array of the launch is a null pointer");
-    }
-    if (launch->threads < 0) return wrong_call("a launch has no fewer than 0 threads");
-    const auto values = heddle::c_api::launch_values(open.arrays(kernel), kernel,
-                                                     open.artifact.manifest(), *launch);
-    if (!values) return wrong_call(values.error().message);
-    auto bound = open.artifact.bind(kernel.op, *values, {launch->threads, launch->stream});
-    if (!bound) return of(bound.error(), HEDDLE_WRONG_CALL);
-    const auto error = bound->start();
-    return error ? of(*error, HEDDLE_FAILED) : nullptr;
-  });
+  return with_kernel(
+      artifact, launch->op, [&](const auto& open, const auto& kernel) -> heddle_error* {
+        if (launch->size != sizeof(heddle_launch)) {
+          return wrong_call("heddle_launch has another size: set its `size`");
+        }
+        if ((launch->buffers == nullptr && launch->buffer_count > 0) ||
+            (launch->sizes == nullptr && launch->size_count > 0) ||
+            (launch->scalars == nullptr && launch->scalar_count > 0)) {
+          return wrong_call("an array of the launch is a null pointer");
+        }
+        if (launch->threads < 0) return wrong_call("a launch has no fewer than 0 threads");
+        const auto values = heddle::c_api::launch_values(open.arrays(kernel), kernel,
+                                                         open.artifact.manifest(), *launch);
+        if (!values) return wrong_call(values.error().message);
+        auto bound = open.artifact.bind(kernel.op, *values, {launch->threads, launch->stream});
+        if (!bound) return of(bound.error(), HEDDLE_WRONG_CALL);
+        const auto error = bound->start();
+        return error ? of(*error, HEDDLE_FAILED) : nullptr;
+      });
 }
 
 heddle_error* heddle_synchronize(heddle_artifact artifact) {

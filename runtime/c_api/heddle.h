@@ -16,8 +16,8 @@
  *             them are not there. Open them again.
  * Units       Sizes count elements and tokens, from 0 up; heddle_buffer.data is an address.
  *
- * Names of sizes, buffers and scalars, and what the arrays hold, are those of the manifest; README.md
- * in the folder of this file lists them. cuda artifacts take addresses of device memory.
+ * Names of sizes, buffers and scalars, and what the arrays hold, are those of the manifest;
+ * README.md in the folder of this file lists them. cuda artifacts take addresses of device memory.
  */
 #ifndef HEDDLE_H_
 #define HEDDLE_H_
@@ -57,13 +57,13 @@ void heddle_error_free(heddle_error* error);
 typedef uint64_t heddle_artifact; /* 0 is none */
 
 typedef struct heddle_open_options {
-  size_t size;             /* sizeof(heddle_open_options) */
-  int32_t threads;         /* most threads of a launch on the cpu; 0: one for each processor */
-  int32_t device;          /* of cuda artifacts, as the driver counts; 0 is the first */
+  size_t size;     /* sizeof(heddle_open_options) */
+  int32_t threads; /* most threads of a launch on the cpu; 0: one for each processor */
+  int32_t device;  /* of cuda artifacts, as the driver counts; 0 is the first */
 } heddle_open_options;
 
-/* Opens the folder that `heddle generate` wrote; compiles its kernels where the user's cache has not
- * got them yet. Refuses an artifact that is not verified, or whose files are not those that its
+/* Opens the folder that `heddle generate` wrote; compiles its kernels where the user's cache has
+ * not got them yet. Refuses an artifact that is not verified, or whose files are not those that its
  * manifest was written for. `options` may be null. */
 heddle_error* heddle_open(const char* folder, const heddle_open_options* options,
                           heddle_artifact* artifact);
@@ -79,9 +79,9 @@ enum { HEDDLE_READ = 0, HEDDLE_WRITE = 1, HEDDLE_READ_WRITE = 2 };
 heddle_error* heddle_buffer_count(heddle_artifact artifact, const char* op, size_t* count);
 
 typedef struct heddle_buffer_info {
-  const char* name;          /* these texts live until the artifact is closed */
-  int32_t type;              /* HEDDLE_F32 .. */
-  int32_t access;            /* HEDDLE_READ .. */
+  const char* name; /* these texts live until the artifact is closed */
+  int32_t type;     /* HEDDLE_F32 .. */
+  int32_t access;   /* HEDDLE_READ .. */
   size_t rank;
   const char* const* extents; /* `rank` names of sizes, decimals, or "batch+1"; outermost first */
 } heddle_buffer_info;
@@ -100,9 +100,9 @@ heddle_error* heddle_columns(heddle_artifact artifact, char side, int64_t tokens
 
 typedef struct heddle_buffer {
   const char* name;
-  void* data;             /* null for an array that is left out: no elements, or a state (initial_*,
-                             dinitial_*, starts) where start is 0; its shape may then be null */
-  int32_t type;           /* must be that of the kernel */
+  void* data;   /* null for an array that is left out: no elements, or a state (initial_*,
+                   dinitial_*, starts) where start is 0; its shape may then be null */
+  int32_t type; /* must be that of the kernel */
   int32_t rank;
   const int64_t* shape;   /* `rank` extents, outermost first */
   const int64_t* strides; /* in elements; null for an array without gaps, and no other is taken */
@@ -132,9 +132,9 @@ typedef struct heddle_launch {
   void* stream;    /* cuda: a CUstream or cudaStream_t, null for the default one */
 } heddle_launch;
 
-/* Checks everything, then launches. On the cpu it returns when the result is there; on a device when
- * the kernel is in the stream. Each name stands once and is one that the op takes; all arrays lie
- * apart from those that are written. */
+/* Checks everything, then launches. On the cpu it returns when the result is there; on a device
+ * when the kernel is in the stream. Each name stands once and is one that the op takes; all arrays
+ * lie apart from those that are written. */
 heddle_error* heddle_run(heddle_artifact artifact, const heddle_launch* launch);
 
 /* Waits for a device; what a kernel failed with is told here. */

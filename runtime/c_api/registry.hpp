@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The artifacts that are open behind numbers. Numbers are never given twice, so that a closed one is
-// told apart; in a child of fork() those of the parent are not there, because their threads are not.
+// The artifacts that are open behind numbers. Numbers are never given twice, so that a closed one
+// is told apart; in a child of fork() those of the parent are not there, because their threads are
+// not.
 #pragma once
 
 #include <cstdint>

@@ -67,8 +67,8 @@ TEST_CASE("a device gets the caller's addresses and stream") {
   const heddle_buffer buffers[] = {{"x", x, HEDDLE_F32, 4, shape, nullptr},
                                    {"y", y, HEDDLE_F32, 4, shape, nullptr}};
   const heddle_scalar gamma{"gamma", 2.0F};
-  const heddle_launch launch{sizeof(heddle_launch), "prefill", buffers, 2, nullptr, 0,
-                             &gamma,                1,         0,       stream};
+  const heddle_launch launch{
+      sizeof(heddle_launch), "prefill", buffers, 2, nullptr, 0, &gamma, 1, 0, stream};
   CHECK(heddle_run(artifact, &launch) == nullptr);
   CHECK(started == 1);
   error = heddle_synchronize(artifact);

@@ -77,8 +77,8 @@ TEST_CASE("threads launch one artifact side by side, and close it meanwhile") {
       const heddle_buffer buffers[] = {{"x", x.data(), HEDDLE_F32, 4, shape, nullptr},
                                        {"y", y.data(), HEDDLE_F32, 4, shape, nullptr}};
       const heddle_scalar gamma{"gamma", 2.0F};
-      const heddle_launch launch{sizeof(heddle_launch), "prefill", buffers, 2, nullptr, 0,
-                                 &gamma,                1,         t % 2,   nullptr};
+      const heddle_launch launch{
+          sizeof(heddle_launch), "prefill", buffers, 2, nullptr, 0, &gamma, 1, t % 2, nullptr};
       // The last rounds find the artifact closed.
       for (int round = 0; round < 100000 && refused < 4; ++round) {
         std::fill(y.begin(), y.end(), -1.0F);

@@ -30,19 +30,19 @@ static const char* differs(int line, heddle_error* error, int kind, const char* 
   return result;
 }
 
-#define CHECK(condition)                                     \
-  do {                                                       \
-    if (!(condition)) return at_line(__LINE__, #condition);  \
+#define CHECK(condition)                                    \
+  do {                                                      \
+    if (!(condition)) return at_line(__LINE__, #condition); \
   } while (0)
-#define OK(call)                                                          \
-  do {                                                                    \
-    const char* wrong = differs(__LINE__, (call), HEDDLE_OK, "");         \
-    if (wrong != NULL) return wrong;                                      \
+#define OK(call)                                                  \
+  do {                                                            \
+    const char* wrong = differs(__LINE__, (call), HEDDLE_OK, ""); \
+    if (wrong != NULL) return wrong;                              \
   } while (0)
-#define REFUSED(call, part)                                               \
-  do {                                                                    \
+#define REFUSED(call, part)                                                 \
+  do {                                                                      \
     const char* wrong = differs(__LINE__, (call), HEDDLE_WRONG_CALL, part); \
-    if (wrong != NULL) return wrong;                                      \
+    if (wrong != NULL) return wrong;                                        \
   } while (0)
 
 /* A launch of the artifact y = gamma * x on [2, 3, 2, 4]. */
@@ -61,8 +61,16 @@ static void prepare(struct problem* problem) {
   const heddle_buffer in = {"x", x, HEDDLE_F32, 4, shape, NULL};
   const heddle_buffer out = {"y", y, HEDDLE_F32, 4, shape, NULL};
   const heddle_scalar gamma = {"gamma", 0.5f};
-  const heddle_launch launch = {sizeof(heddle_launch), "prefill", problem->buffers, 2, problem->sizes,
-                                0, problem->scalars, 1, 0, NULL};
+  const heddle_launch launch = {sizeof(heddle_launch),
+                                "prefill",
+                                problem->buffers,
+                                2,
+                                problem->sizes,
+                                0,
+                                problem->scalars,
+                                1,
+                                0,
+                                NULL};
   int i;
   memset(problem, 0, sizeof *problem);
   problem->buffers[0] = in;
@@ -232,12 +240,12 @@ const char* launches_that_do_not_fit(const char* folder) {
   const int64_t turned[4] = {24, 1, 4, 2};
   int64_t size = 0;
   OK(heddle_open(folder, NULL, &artifact));
-#define WITH(change, part)                                 \
-  do {                                                     \
-    prepare(&problem);                                     \
-    change;                                                \
-    REFUSED(heddle_run(artifact, &problem.launch), part);  \
-    CHECK(is_untouched());                                 \
+#define WITH(change, part)                                \
+  do {                                                    \
+    prepare(&problem);                                    \
+    change;                                               \
+    REFUSED(heddle_run(artifact, &problem.launch), part); \
+    CHECK(is_untouched());                                \
   } while (0)
   WITH(problem.launch.size = 8, "another size");
   WITH(problem.launch.op = "backward", "no kernel for \"backward\"");
@@ -261,8 +269,9 @@ const char* launches_that_do_not_fit(const char* folder) {
   WITH(problem.buffers[1].data = x, "overlap");
   WITH(problem.buffers[1].data = x + kCount - 1, "overlap");
   WITH(problem.buffers[1].data = (char*)y + 1, "not aligned");
-  WITH((problem.sizes[0].name = "tokens", problem.sizes[0].value = 2, problem.launch.size_count = 1),
-       "the launch says tokens = 2");
+  WITH(
+      (problem.sizes[0].name = "tokens", problem.sizes[0].value = 2, problem.launch.size_count = 1),
+      "the launch says tokens = 2");
   WITH((problem.sizes[0].name = "width_b", problem.launch.size_count = 1), "takes no size");
   WITH((problem.sizes[0].name = problem.sizes[1].name = "tokens",
         problem.sizes[0].value = problem.sizes[1].value = kTokens, problem.launch.size_count = 2),

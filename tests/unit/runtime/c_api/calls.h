@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Calls of the C interface, made by a C program. Each returns null, or what was not as it must be. */
+/* Calls of the C interface, made by a C program. Each returns null, or what was not as it must be.
+ */
 #ifndef HEDDLE_TESTS_C_API_CALLS_H_
 #define HEDDLE_TESTS_C_API_CALLS_H_
 
