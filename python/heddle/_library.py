@@ -5,6 +5,7 @@ turns its errors into exceptions. Knows nothing of torch."""
 import ctypes
 import os
 import pathlib
+import shutil
 from ctypes import POINTER, byref, c_char, c_char_p, c_float, c_int32, c_int64, c_size_t, c_uint64, c_void_p
 
 ABI = 1
@@ -58,11 +59,16 @@ class OpenOptions(ctypes.Structure):
 
 def places():
     """Where the library is looked for: $HEDDLE_LIBRARY, which alone counts where it is set, the
-    package's own folder, the checkout that the package lies in, and the system's search."""
+    package's own folder, the checkout that the package lies in, beside the program `heddle` on the path, and the
+    system's search."""
     if "HEDDLE_LIBRARY" in os.environ:
         return [os.environ["HEDDLE_LIBRARY"]]
     checkout = _PACKAGE.parent.parent
     found = [_PACKAGE / NAME, checkout / "build" / "release" / NAME]
+    program = shutil.which("heddle")
+    if program is not None:
+        prefix = pathlib.Path(program).resolve().parent.parent
+        found += sorted(prefix.glob(f"lib*/{NAME}")) + sorted(prefix.glob(f"lib/*/{NAME}"))
     return [str(path) for path in found if path.exists()] + [f"{NAME}.{ABI}"]
 
 
