@@ -15,6 +15,8 @@ from ._library import CallError
 DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16, "i32": torch.int32}
 _CODES = {torch.float32: 0, torch.bfloat16: 1, torch.float16: 2, torch.int32: 3}
 INPUTS = ("q", "k", "x", "coef_a", "coef_b", "gate")  # in the order of the ops
+# A thread that sleeps takes some 50 us to wake, in which another one goes through so many bytes.
+_WORTH_WAKING = 1 << 17
 _OF_WEIGHTS = {"softmax": ("q", "k", "x"), "given": ("x", "coef_a", "coef_b"),
                "gated": ("x", "coef_a", "coef_b"), "linear": ("q", "k", "x", "gate")}
 
@@ -220,12 +222,11 @@ class Kernel:
         """Launches on plain tensors by their names in the manifest; what is None is left out. On a device in
         torch's current stream."""
         call = self.ops[op].call()
-        for name in call.of:
-            call.place(name, tensors.get(name))
+        size = sum(call.place(name, tensors.get(name)) for name in call.of)
         values = {"start": start, "scale": scale, "gamma": gamma}
         for name, entry in call.values.items():
             entry.value = values[name]
-        call.launch.threads = torch.get_num_threads()
+        call.launch.threads = 1 if size < _WORTH_WAKING else torch.get_num_threads()
         if self.target == "cuda":
             with torch.cuda.device(self.device):  # the driver's current context is torch's current device
                 call.launch.stream = torch.cuda.current_stream(self.device).cuda_stream
@@ -257,14 +258,16 @@ class _Call:
                                       sizes, len(sizes), scalars, len(scalars), 0, None)
 
     def place(self, name, tensor):
+        """The bytes of it."""
         buffer, shape, dtype = self.of[name]
         if tensor is None:
             buffer.data, buffer.shape, buffer.rank = None, None, 0
-            return
+            return 0
         if tensor.dtype != dtype or tensor.dim() != len(shape):
             raise CallError(f"{name} must be {dtype} with {len(shape)} dimensions")
         shape[:] = tensor.shape
         buffer.data, buffer.shape, buffer.rank = tensor.data_ptr(), shape, len(shape)
+        return tensor.nbytes
 
 
 class _Op:

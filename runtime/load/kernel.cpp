@@ -356,7 +356,8 @@ Result<BoundKernel> KernelArtifact::bind(const std::string& op, const LaunchValu
   } else {
     bound->entry = state_->cpu.at(entry->symbol).entry;
     bound->pool = state_->pool.get();
-    bound->workers = workers;
+    bound->workers = static_cast<int>(
+        std::clamp(launch->blocks, std::int64_t{1}, static_cast<std::int64_t>(workers)));
   }
   return BoundKernel(std::move(bound));
 }
