@@ -123,7 +123,7 @@ def overhead():
     x, one = torch.randn(1, 1, 1, CHANNELS), torch.randn(1, 1, 1, 1)
     captured, run = [], kernel._artifact.run
     kernel._artifact.run = captured.append
-    arguments = (kernel.key, None, None, x, one, one, None, [], 0, 0, 0, 1.0, 0.5)
+    arguments = (kernel.key, None, None, x, one, one, None, None, [], 0, 0, 0, 1.0, 0.5)
     ops.prefill(*arguments)
     kernel._artifact.run = run
     # The arrays of the captured launch are torch's and may be gone: give it some that stay.

@@ -20,8 +20,8 @@ __all__ = ["CallError", "Error", "Kernel", "MachineError", "PatternError", "Refu
 _DTYPE_NAMES = {"torch.float32": "f32", "torch.bfloat16": "bf16", "torch.float16": "f16"}
 
 
-def compile(pattern, *, weights=None, head_dim=64, dtype="f32", parameters=None, target="cpu", name=None,
-            ops=("prefill", "decode", "backward"), state_gradients=None, max_tokens=None, device=0):
+def compile(pattern, *, weights=None, head_dim=64, dtype="f32", parameters=None, target="cpu", name=None, ops=None,
+            varlen=False, state_gradients=None, max_tokens=None, device=0):
     """Generates and verifies the kernels of a pattern, or takes them out of the user's cache.
 
     pattern     a built-in name, a *.heddle file, or the text itself; `name` picks one of several in a file
@@ -29,25 +29,33 @@ def compile(pattern, *, weights=None, head_dim=64, dtype="f32", parameters=None,
     dtype       "f32", "bf16", on cuda "f16", or the torch.dtype
     parameters  {name: value} of the pattern
     target      "cpu" or "cuda"; `device` is the index of a cuda device
-    ops         kernels to generate, each of which has to be verified
+    ops         kernels to generate, each of which has to be verified; all there are
+    varlen      for sequences of different lengths in a batch of 1, told by cu_seqlens: prefill and backward
     state_gradients  backward between an initial and a final state; by default where there is such a kernel
     max_tokens  the longest sequence that exact cache sizes are wanted for, beyond the program's own choice
 
     PatternError says what the program says; kernels that are not verified are never returned."""
+    linear = weights == "linear"
+    text = canonical_text(pattern, name, parameters)
+    if weights is None:
+        linear = _is_linear(text)
+    if ops is None:
+        ops = ("prefill", "decode", "backward") if not varlen else ("prefill",) if linear else ("prefill", "backward")
     for op in ops:
         if op not in ("prefill", "decode", "backward"):
             raise CallError(f"ops must be of prefill, decode and backward, and has {op!r}")
     dtype = _DTYPE_NAMES.get(str(dtype), dtype)
-    text = canonical_text(pattern, name, parameters)
     options = ["--target", target, "--head-dim", str(head_dim), "--dtype", str(dtype), "--op", ",".join(ops)]
     if weights is not None:
         options += ["--weights", weights]
     if max_tokens is not None:
         options += ["-n", str(max_tokens)]
     if state_gradients is None:
-        state_gradients = "backward" in ops and not _is_linear(text, weights)
+        state_gradients = "backward" in ops and not linear and not varlen
     if state_gradients:
         options += ["--state"]
+    if varlen:
+        options += ["--varlen"]
     key = _tool.artifact(text, options)
     return kernel_of(f"{key}@{device}" if device else key)
 
@@ -58,7 +66,6 @@ def open(folder, *, device=0):
     return kernel_of(f"{place}@{device}" if device else place)
 
 
-def _is_linear(text, weights):
-    if weights is not None:
-        return weights == "linear"
+def _is_linear(text):
+    """Whether that is the pattern's own kind of weights."""
     return any(line.split("#")[0].split()[:1] == ["weights"] and "linear" in line for line in text.splitlines())

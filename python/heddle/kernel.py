@@ -39,8 +39,7 @@ class Kernel:
         self.pattern, self.weights, self.target = manifest["pattern"], manifest["weights"], manifest["target"]
         self.dtype = DTYPES[manifest["dtype"]]
         self.head_dim, self.state_dim = manifest["head_dim"], manifest["state_dim"]
-        if manifest.get("varlen"):
-            raise CallError("kernels for sequences of different lengths are not for torch yet")
+        self.varlen = manifest["format"] == 2  # sequences have lengths of their own
         self.inputs = _OF_WEIGHTS[self.weights]
         self.device = torch.device("cuda", device) if self.target == "cuda" else torch.device("cpu")
         self.ops = {kernel["op"]: _Op(kernel) for kernel in manifest["kernels"]}
@@ -120,6 +119,21 @@ class Kernel:
 
     # ---- calls -----------------------------------------------------------------------------------
 
+    def _check_lengths(self, x, cu_seqlens):
+        if not self.varlen:
+            if cu_seqlens is not None:
+                raise CallError("these kernels take no cu_seqlens: compile with varlen=True")
+            return
+        if cu_seqlens is None:
+            raise CallError("cu_seqlens is missing: these kernels are for sequences of different lengths")
+        if cu_seqlens.dim() != 1 or cu_seqlens.shape[0] < 2 or cu_seqlens.dtype not in (torch.int32, torch.int64):
+            raise CallError("cu_seqlens must be [sequences + 1] of torch.int32 or torch.int64, and is "
+                            f"{list(cu_seqlens.shape)} of {cu_seqlens.dtype}")
+        if cu_seqlens.device != self.device:
+            raise CallError(f"cu_seqlens is on {cu_seqlens.device}, and the kernels are for {self.device}")
+        if x.shape[0] != 1:
+            raise CallError(f"with cu_seqlens x must be [1, tokens, heads, head_dim], and is {list(x.shape)}")
+
     def _check(self, given, tokens=None):
         x = given["x"]
         if x is None or x.dim() != 4:
@@ -166,17 +180,22 @@ class Kernel:
                 raise CallError(f"{name} of {what} is on {tensor.device}, and x on {x.device}")
 
     def prefill(self, x, *, q=None, k=None, coef_a=None, coef_b=None, gate=None, initial_state=None,
-                output_final_state=False, scale=None, gamma=0.5):
+                output_final_state=False, scale=None, gamma=0.5, cu_seqlens=None):
         """(y, final state or None). x, y: [batch, tokens, heads, head_dim]; q, k: like x, or of linear weights
         [.., state_dim]; coef_a, coef_b: [batch, tokens, heads, columns], columns(n) of them at least, entry e for
         the e-th position of a row in descending order; gated [.., columns, head_dim]; gate: [batch, tokens, heads].
         scale: of q . k, 1 / sqrt(head_dim) where it is None. gamma: the weight of earlier outputs against 1 - gamma
-        of inputs; 0.5 is one softmax over both. Differentiable where the artifact has a backward kernel."""
+        of inputs; 0.5 is one softmax over both. Differentiable where the artifact has a backward kernel.
+        cu_seqlens: of kernels with varlen, where sequences lie one behind the other in a batch of 1: where each begins,
+        and at last the number of tokens; without states."""
         from . import ops
 
         given = {"q": q, "k": k, "x": x, "coef_a": coef_a, "coef_b": coef_b, "gate": gate}
         self._need("prefill")
         self._check(given)
+        self._check_lengths(x, cu_seqlens)
+        if self.varlen and (initial_state is not None or output_final_state):
+            raise CallError("with cu_seqlens there are no states")
         start, tensors, slots = 0, (), (0, 0)
         if initial_state is not None and initial_state.tokens > 0:
             start = initial_state.tokens
@@ -185,7 +204,7 @@ class Kernel:
         if start > 0:
             self._check_state(initial_state, x, "initial_state")
             tensors = self.grown(initial_state, start + x.shape[1]).tensors
-        results = ops.prefill(self.key, *(given[name] for name in INPUTS), list(tensors), start, slots[0], slots[1],
+        results = ops.prefill(self.key, *(given[name] for name in INPUTS), cu_seqlens, list(tensors), start, slots[0], slots[1],
                               *self._scalars(scale, gamma))
         final = State(start + x.shape[1], tuple(results[1:])) if output_final_state else None
         return results[0], final
@@ -218,12 +237,12 @@ class Kernel:
         tensor = tensor.contiguous()
         return tensor.clone() if self.target == "cuda" and tensor.data_ptr() % 16 else tensor
 
-    def launch(self, op, tensors, start, scale, gamma):
+    def launch(self, op, tensors, start, scale, gamma, longest=0):
         """Launches on plain tensors by their names in the manifest; what is None is left out. On a device in
         torch's current stream."""
         call = self.ops[op].call()
         size = sum(call.place(name, tensors.get(name)) for name in call.of)
-        values = {"start": start, "scale": scale, "gamma": gamma}
+        values = {"start": start, "longest": longest, "scale": scale, "gamma": gamma}
         for name, entry in call.values.items():
             entry.value = values[name]
         call.launch.threads = 1 if size < _WORTH_WAKING else torch.get_num_threads()
@@ -246,7 +265,7 @@ class _Call:
             buffer.name, buffer.shape = name.encode(), shape
             buffer.type, buffer.rank = _CODES[it.dtypes[name]], len(shape)
             self.of[name] = (buffer, shape, it.dtypes[name])
-        told = [name for name in it.sizes if name == "start"]  # the others are read off shapes
+        told = [name for name in it.sizes if name in ("start", "longest")]  # the others are read off shapes
         sizes = (_library.Size * len(told))()
         scalars = (_library.Scalar * len(it.scalars))()
         self.values = {}

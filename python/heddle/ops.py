@@ -7,41 +7,65 @@ from typing import List, Optional
 import torch
 from torch import Tensor
 
+from ._library import CallError
 from .kernel import INPUTS, kernel_of
+
+_OF_TOKENS = {*INPUTS, "y", "dy", *("d" + name for name in INPUTS)}
 
 
 def _new(kernel, op, name, shape, like):
     return torch.empty(shape, dtype=kernel.ops[op].dtypes[name], device=like.device)
 
 
-def _finals(kernel, x, slots_a, slots_b):
+def _lengths(kernel, offsets, tokens):
+    """(what the kernel takes, the longest sequence)."""
+    if offsets is None:
+        return None, 0
+    bounds = offsets.tolist()
+    if bounds[0] != 0 or bounds[-1] != tokens or any(one > other for one, other in zip(bounds, bounds[1:])):
+        raise CallError(f"cu_seqlens must ascend from 0 to the number of tokens, {tokens}")
+    return offsets.to(torch.int32), max(other - one for one, other in zip(bounds, bounds[1:]))
+
+
+def _as_arrays(kernel, tensors):
+    """Where sequences lie one behind the other, arrays of tokens have no axis for the batch."""
+    if not kernel.varlen:
+        return tensors
+    return {name: tensor.flatten(0, 1) if tensor is not None and name in _OF_TOKENS else tensor
+            for name, tensor in tensors.items()}
+
+
+def _finals(kernel, x, offsets, slots_a, slots_b):
     """Those that the kernel writes: none where no state is wanted, but a matrix state always."""
     return [_new(kernel, "prefill", "final_" + name,
-                 kernel.state_shape(name, x.shape[0], x.shape[2], (slots_a, slots_b)), x)
+                 kernel.state_shape(name, x.shape[0] if offsets is None else offsets.shape[0] - 1, x.shape[2],
+                                    (slots_a, slots_b)), x)
             for name in kernel.state_names]
 
 
 @torch.library.custom_op("heddle::prefill", mutates_args=())
 def prefill(kernel: str, q: Optional[Tensor], k: Optional[Tensor], x: Tensor, coef_a: Optional[Tensor],
-            coef_b: Optional[Tensor], gate: Optional[Tensor], initial: List[Tensor], start: int, slots_a: int,
-            slots_b: int, scale: float, gamma: float) -> List[Tensor]:
+            coef_b: Optional[Tensor], gate: Optional[Tensor], offsets: Optional[Tensor],
+            initial: List[Tensor], start: int, slots_a: int, slots_b: int, scale: float, gamma: float) -> List[Tensor]:
     it = kernel_of(kernel)
     given = dict(zip(INPUTS, map(it.plain, (q, k, x, coef_a, coef_b, gate))))
     y = _new(it, "prefill", "y", x.shape, x)
-    finals = _finals(it, x, slots_a, slots_b)
+    lengths, longest = _lengths(it, offsets, x.shape[1])
+    finals = _finals(it, x, offsets, slots_a, slots_b)
     tensors = {name: given[name] for name in it.inputs}
     tensors["y"] = y
     for i, name in enumerate(it.state_names):
         tensors["initial_" + name] = it.plain(initial[i]) if initial else None
         tensors["final_" + name] = finals[i]
-    it.launch("prefill", tensors, start, scale, gamma)
+    tensors["offsets"] = lengths
+    it.launch("prefill", _as_arrays(it, tensors), start, scale, gamma, longest)
     return [y, *finals]
 
 
 @prefill.register_fake
-def _(kernel, q, k, x, coef_a, coef_b, gate, initial, start, slots_a, slots_b, scale, gamma):
+def _(kernel, q, k, x, coef_a, coef_b, gate, offsets, initial, start, slots_a, slots_b, scale, gamma):
     it = kernel_of(kernel)
-    return [_new(it, "prefill", "y", x.shape, x), *_finals(it, x, slots_a, slots_b)]
+    return [_new(it, "prefill", "y", x.shape, x), *_finals(it, x, offsets, slots_a, slots_b)]
 
 
 def _gradients_of(kernel, inputs, initial):
@@ -65,7 +89,7 @@ def _scratch(kernel, x):
 
 @torch.library.custom_op("heddle::backward", mutates_args=())
 def backward(kernel: str, q: Optional[Tensor], k: Optional[Tensor], x: Tensor, coef_a: Optional[Tensor],
-             coef_b: Optional[Tensor], gate: Optional[Tensor], y: Tensor, dy: Tensor, initial: List[Tensor],
+             coef_b: Optional[Tensor], gate: Optional[Tensor], offsets: Optional[Tensor], y: Tensor, dy: Tensor, initial: List[Tensor],
              final_positions: List[Tensor], dfinal: List[Tensor], start: int, slots_a: int, slots_b: int,
              scale: float, gamma: float) -> List[Tensor]:
     it = kernel_of(kernel)
@@ -95,12 +119,13 @@ def backward(kernel: str, q: Optional[Tensor], k: Optional[Tensor], x: Tensor, c
             if not initial and not name.endswith("_pos"):
                 tensors["dinitial_" + name] = None
     tensors.update(_scratch(it, x))
-    it.launch("backward", tensors, start, scale, gamma)
+    tensors["offsets"], longest = _lengths(it, offsets, x.shape[1])
+    it.launch("backward", _as_arrays(it, tensors), start, scale, gamma, longest)
     return results
 
 
 @backward.register_fake
-def _(kernel, q, k, x, coef_a, coef_b, gate, y, dy, initial, final_positions, dfinal, start, slots_a, slots_b, scale,
+def _(kernel, q, k, x, coef_a, coef_b, gate, offsets, y, dy, initial, final_positions, dfinal, start, slots_a, slots_b, scale,
       gamma):
     it = kernel_of(kernel)
     return [_new(it, "backward", name, like.shape, like)
@@ -109,7 +134,7 @@ def _(kernel, q, k, x, coef_a, coef_b, gate, y, dy, initial, final_positions, df
 
 def _keep(ctx, inputs, output):
     kernel, *given = inputs[:7]
-    initial, ctx.start, ctx.slots_a, ctx.slots_b, ctx.scale, ctx.gamma = inputs[7:]
+    offsets, initial, ctx.start, ctx.slots_a, ctx.slots_b, ctx.scale, ctx.gamma = inputs[7:]
     it = ctx.kernel = kernel_of(kernel)
     if "backward" not in it.ops:
         raise RuntimeError("heddle: the artifact has no backward kernel: compile it with ops that name \"backward\"")
@@ -118,21 +143,21 @@ def _keep(ctx, inputs, output):
                            f"{'linear weights' if it.weights == 'linear' else 'an artifact without state gradients'}")
     finals = [t for name, t in zip(it.state_names, output[1:]) if name.endswith("_pos")]
     ctx.count = (len(given), len(initial))
-    ctx.save_for_backward(*given, *initial, output[0], *finals)
+    ctx.save_for_backward(*given, *initial, output[0], offsets, *finals)
 
 
 def _differentiate(ctx, grads):
     it = ctx.kernel
     inputs, rest = ctx.saved_tensors[:ctx.count[0]], ctx.saved_tensors[ctx.count[0]:]
-    initial, y, positions = list(rest[:ctx.count[1]]), rest[ctx.count[1]], list(rest[ctx.count[1] + 1:])
+    initial, (y, offsets, *positions) = list(rest[:ctx.count[1]]), rest[ctx.count[1]:]
     dfinal = [grad for name, grad in zip(it.state_names, grads[1:]) if not name.endswith("_pos")]
-    results = backward(it.key, *inputs, y, grads[0], initial, positions, dfinal, ctx.start, ctx.slots_a, ctx.slots_b,
+    results = backward(it.key, *inputs, offsets, y, grads[0], initial, positions, dfinal, ctx.start, ctx.slots_a, ctx.slots_b,
                        ctx.scale, ctx.gamma)
     by_name = dict(zip((name for name, _ in _gradients_of(it, inputs, initial)), results))
     of_initial = [by_name["dinitial_" + name].to(tensor.dtype) if "dinitial_" + name in by_name else None
                   for name, tensor in zip(it.state_names, initial)]
     return (None, *(by_name["d" + name].to(tensor.dtype) if tensor is not None else None
-                    for name, tensor in zip(INPUTS, inputs)), of_initial, None, None, None, None, None)
+                    for name, tensor in zip(INPUTS, inputs)), None, of_initial, None, None, None, None, None)
 
 
 prefill.register_autograd(_differentiate, setup_context=_keep)

@@ -11,7 +11,7 @@ F32 = ["softmax", "given", "gated", "linear"]
 
 
 def op_arguments(subject, inputs, initial=(), start=0, slots=(0, 0)):
-    return (subject.kernel.key, *(inputs.get(name) for name in INPUTS), list(initial), start, *slots, 0.4, 0.5)
+    return (subject.kernel.key, *(inputs.get(name) for name in INPUTS), None, list(initial), start, *slots, 0.4, 0.5)
 
 
 def without_nan(inputs):
