@@ -14,7 +14,7 @@ from torch import nn
 import heddle
 
 TEXT = pathlib.Path(__file__).resolve().parent.parent / "stream_text" / "gettysburg.txt"
-HEADS, HEAD_DIM = 4, 16
+HEADS, HEAD_DIM = 8, 8
 WIDTH = HEADS * HEAD_DIM
 
 
