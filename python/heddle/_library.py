@@ -22,11 +22,11 @@ class CallError(Error, ValueError):
 
 
 class RefusedError(Error):
-    """An artifact that is not there, damaged, or not verified."""
+    """An artifact that does not open: it is not there, damaged or not verified, or there is no device for it."""
 
 
 class MachineError(Error, RuntimeError):
-    """A compiler, a device or memory that is missing, or a launch that failed."""
+    """A program, a library or memory that is missing, or a launch that failed."""
 
 
 _KINDS = {1: CallError, 2: RefusedError, 3: MachineError}

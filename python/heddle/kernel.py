@@ -23,7 +23,8 @@ _OF_WEIGHTS = {"softmax": ("q", "k", "x"), "given": ("x", "coef_a", "coef_b"),
 
 class State(NamedTuple):
     """What later tokens read of the first `tokens` ones: the arrays of the manifest, side a and side b
-    (positions, keys, values as far as there are any), or the matrix state."""
+    (positions, keys, values as far as there are any), or the matrix state. One of 0 tokens is empty, whatever its
+    tensors hold."""
     tokens: int
     tensors: Tuple[torch.Tensor, ...]
 

@@ -41,8 +41,9 @@ enum {
   HEDDLE_OK = 0,
   HEDDLE_WRONG_CALL = 1, /* an argument of the call: a null pointer, a closed handle, a wrong name,
                             shape, type or size */
-  HEDDLE_REFUSED = 2,    /* the artifact: not there, damaged, or not verified */
-  HEDDLE_FAILED = 3      /* the machine: no compiler, no device, no memory, a launch that failed */
+  HEDDLE_REFUSED = 2,    /* the artifact does not open: it is not there, damaged or not verified, or
+                            there is no device for it */
+  HEDDLE_FAILED = 3      /* the machine: no compiler, no memory, a launch that failed */
 };
 
 /* HEDDLE_OK for null. */
