@@ -3,18 +3,18 @@
 """Times the PyTorch package on the CPU and writes torch.md beside this script: what a call costs beside a bare launch,
 and prefill with backward next to the dense definition in torch (B materialised, torch.linalg.solve_triangular), both
 float32, in one process, checked against each other before anything is timed.
-Usage: PYTHONPATH=python measure_torch.py"""
+Usage: PYTHONPATH=python measure_torch.py [--calls]; --calls: measures and replaces the second table only."""
 
 import pathlib
 import platform
 import statistics
+import sys
 import time
 
 import torch
 
 import heddle
 from heddle import ops
-from heddle.kernel import INPUTS
 
 HERE = pathlib.Path(__file__).resolve().parent
 TOKENS, HEADS, CHANNELS = 4096, 4, 64
@@ -144,13 +144,25 @@ def overhead():
     return rows
 
 
+def calls_text(heading):
+    return f"""{heading}, microseconds, first order with given weights on one token of one head of {CHANNELS} channels, which
+one thread computes:
+
+| call | |
+|---|---|
+""" + "\n".join(overhead()) + "\n"
+
+
 def main():
-    assert INPUTS  # the ops take their inputs in this order
     with open("/proc/cpuinfo", encoding="utf-8") as file:
         processor = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), "?")
+    heading = "What a call costs"
+    if "--calls" in sys.argv:
+        kept = (HERE / "torch.md").read_text().split(heading)[0]
+        (HERE / "torch.md").write_text(kept + calls_text(heading))
+        return
     table = [beside_dense(pattern, weights) for pattern in ("log_recurrence", "sqrt_cached")
              for weights in ("given", "softmax")]
-    calls = overhead()
     text = f"""# The PyTorch package on the CPU
 
 Written by `PYTHONPATH=python docs/measurements/measure_torch.py`, alone on the machine: {processor},
@@ -162,13 +174,7 @@ gradients agree to the last column.
 
 | pattern | weights | prefill | dense | ratio | with backward | dense | ratio | error |
 |---|---|---|---|---|---|---|---|---|
-""" + "\n".join(table) + f"""
-
-What a call costs, microseconds, first order with given weights on one token of one head of {CHANNELS} channels:
-
-| call | |
-|---|---|
-""" + "\n".join(calls) + "\n"
+""" + "\n".join(table) + "\n\n" + calls_text(heading)
     (HERE / "torch.md").write_text(text)
     print(text)
 

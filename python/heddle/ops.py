@@ -38,8 +38,7 @@ def _as_arrays(kernel, tensors):
 def _finals(kernel, x, offsets, slots_a, slots_b):
     """Those that the kernel writes: none where no state is wanted, but a matrix state always."""
     return [_new(kernel, "prefill", "final_" + name,
-                 kernel.state_shape(name, x.shape[0] if offsets is None else offsets.shape[0] - 1, x.shape[2],
-                                    (slots_a, slots_b)), x)
+                 kernel.state_shape(name, _batch(x, offsets), x.shape[2], (slots_a, slots_b)), x)
             for name in kernel.state_names]
 
 
@@ -78,8 +77,12 @@ def _gradients_of(kernel, inputs, initial):
     return pairs
 
 
-def _scratch(kernel, x):
-    sizes = {"batch": x.shape[0], "tokens": x.shape[1], "heads": x.shape[2], "head_dim": kernel.head_dim,
+def _batch(x, offsets):
+    return x.shape[0] if offsets is None else offsets.shape[0] - 1
+
+
+def _scratch(kernel, x, offsets):
+    sizes = {"batch": _batch(x, offsets), "tokens": x.shape[1], "heads": x.shape[2], "head_dim": kernel.head_dim,
              "state_dim": kernel.state_dim}
     op = kernel.ops["backward"]
     return {name: _new(kernel, "backward", name,
@@ -89,8 +92,8 @@ def _scratch(kernel, x):
 
 @torch.library.custom_op("heddle::backward", mutates_args=())
 def backward(kernel: str, q: Optional[Tensor], k: Optional[Tensor], x: Tensor, coef_a: Optional[Tensor],
-             coef_b: Optional[Tensor], gate: Optional[Tensor], offsets: Optional[Tensor], y: Tensor, dy: Tensor, initial: List[Tensor],
-             final_positions: List[Tensor], dfinal: List[Tensor], start: int, slots_a: int, slots_b: int,
+             coef_b: Optional[Tensor], gate: Optional[Tensor], offsets: Optional[Tensor], y: Tensor,
+             dy: Tensor, initial: List[Tensor], final_positions: List[Tensor], dfinal: List[Tensor], start: int, slots_a: int, slots_b: int,
              scale: float, gamma: float) -> List[Tensor]:
     it = kernel_of(kernel)
     inputs = tuple(map(it.plain, (q, k, x, coef_a, coef_b, gate)))
@@ -118,15 +121,15 @@ def backward(kernel: str, q: Optional[Tensor], k: Optional[Tensor], x: Tensor, c
                                else it.plain(source).to(op.dtypes[wanted]))
             if not initial and not name.endswith("_pos"):
                 tensors["dinitial_" + name] = None
-    tensors.update(_scratch(it, x))
+    tensors.update(_scratch(it, x, offsets))
     tensors["offsets"], longest = _lengths(it, offsets, x.shape[1])
     it.launch("backward", _as_arrays(it, tensors), start, scale, gamma, longest)
     return results
 
 
 @backward.register_fake
-def _(kernel, q, k, x, coef_a, coef_b, gate, offsets, y, dy, initial, final_positions, dfinal, start, slots_a, slots_b, scale,
-      gamma):
+def _(kernel, q, k, x, coef_a, coef_b, gate, offsets, y, dy, initial, final_positions, dfinal, start, slots_a,
+      slots_b, scale, gamma):
     it = kernel_of(kernel)
     return [_new(it, "backward", name, like.shape, like)
             for name, like in _gradients_of(it, (q, k, x, coef_a, coef_b, gate), initial)]
