@@ -188,43 +188,6 @@ log_cached_backward(
       }
     }
     count += 1;
-    if (count == 32) {
-      __syncthreads();
-      for (Index e = 0; e < count; ++e) {
-        const Index place = places[e];
-        const Index p = absolute(place);
-        const Index from = token_base + (p - 1) * token_stride;
-        const float weight = weights[e];
-        const float slope = slopes[e];
-        #pragma unroll
-        for (Index part = 0; part < 1; ++part) {
-          const Index d = thread + part * 128;
-          if (d < 64) {
-            own_dq[part] = own_dq[part] + slope * to_float(k[from + d]);
-            scratch_dk[from + d] = scratch_dk[from + d] + slope * own_query[part];
-          }
-        }
-        if (place > 0) {
-          #pragma unroll
-          for (Index part = 0; part < 1; ++part) {
-            const Index d = thread + part * 128;
-            if (d < 64) {
-              scratch_lambda[from + d] = scratch_lambda[from + d] + weight * own[part];
-            }
-          }
-        } else {
-          #pragma unroll
-          for (Index part = 0; part < 1; ++part) {
-            const Index d = thread + part * 128;
-            if (d < 64) {
-              own_dx[part] = weight * own[part];
-            }
-          }
-        }
-      }
-      __syncthreads();
-      count = 0;
-    }
     Index f = 1;
     Index a = 1;
     Index above = i;
