@@ -286,6 +286,13 @@ void Session::check_state(const HostBuffers& state, const std::string& where,
     }
     return;
   }
+  const auto keeps = [](const CacheLayout& cache) {
+    return cache.retention != CacheRetention::kNone;
+  };
+  // Of rows that read nothing before themselves there is no state.
+  if (!keeps(manifest_.cache_a) && !keeps(manifest_.cache_b)) {
+    return ledger.passed(Duty::kState, done_);
+  }
   check_side(state, manifest_.cache_a, rows_.a, "a", problem.inputs.at("x"), where, ledger);
   check_side(state, manifest_.cache_b, rows_.b, "b", y_, where, ledger);
 }

@@ -136,6 +136,23 @@ TEST_CASE("what a list has no room for is come to far out, where rows are not to
         KernelVerdict::kRejected);
 }
 
+TEST_CASE("a pattern that keeps nothing has no state to leave, and is verified") {
+  const Pattern pattern = test::pattern_of({"p", "pattern p {\n A = diagonal\n B = none\n}\n"});
+  MaterializeResult rows = materialize(pattern, kRows);
+  REQUIRE(std::holds_alternative<Rows>(rows));
+  for (const ir::Target target : {ir::Target::kCpu, ir::Target::kCuda}) {
+    GenerateOptions asked;
+    asked.target = target;
+    asked.head_dim = 5;
+    const Result<Artifact> artifact = generate(pattern, asked);
+    REQUIRE(artifact.ok());
+    const VerifyReport report =
+        verify(artifact->manifest, artifact->files, std::get<Rows>(rows), quick());
+    INFO(explain(report));
+    CHECK(report.verdict == KernelVerdict::kVerified);
+  }
+}
+
 TEST_CASE("a generated kernel without one of its barriers is rejected") {
   const Rows rows = test::builtin_rows("sqrt_cached", kRows);
   const Artifact artifact =
