@@ -14,10 +14,10 @@
 namespace heddle {
 namespace {
 
-// Below this share of what was added up, a gradient is what its rounding errors left of it: the same
-// that compare() takes for single elements. An output stored in bf16 is off by 2^-8, and a slope is
-// the difference of two products with outputs.
-constexpr double kCancelled = 0.25;
+// Below this share of what was added up, a gradient is what its rounding errors left of it. An
+// output stored in fewer bits than f32 is off by up to 2^-8, and a slope is the difference of two
+// products with outputs: there the share is that which compare() takes for single elements.
+constexpr double cancelled(ElementType type) { return type == ElementType::kF32 ? 0.05 : 0.25; }
 
 double norm_of(const std::vector<double>& values) {
   double square = 0.0;
@@ -171,7 +171,7 @@ Agreement compare_gradient(const GradientProblem& solved, const std::string& nam
   if (result.count() == 0) return {};
   Agreement agreement = compare(result, expected, row, magnitude);
   const double norm = norm_of(expected);
-  const double least = kCancelled * norm_of(magnitude);
+  const double least = cancelled(solved.problem.dtype) * norm_of(magnitude);
   // compare() divides by the norm itself, which may be zero.
   if (norm < least) agreement.relative_error *= norm / least;
   if (norm == 0.0 && least > 0.0) {
