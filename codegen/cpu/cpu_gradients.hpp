@@ -29,21 +29,21 @@ inline float dot(const X* x, const Y* y) {
 // A row of lambda and the rows that it reads, which `steps` count from the beginning of a memory:
 // rows are floats, kWidth of them, side by side.
 
-// sums row steps[e] += weights[e] * row, for kVectors * kLanes channels.
+// sums row steps[e] += weights[e] * row, for kVectors vectors of channels.
 template <int kVectors, int kWidth, typename W>
 HEDDLE_INLINE void push_channels(float* sums, const float* row, const W* weights,
                                  const Index* steps, Index count) {
-  Lanes values[kVectors];
-  for (int v = 0; v < kVectors; ++v) load(values[v], row + v * kLanes);
+  RowLanes<kWidth> values[kVectors];
+  for (int v = 0; v < kVectors; ++v) load(values[v], row + v * kRowLanes<kWidth>);
   for (Index e = 0; e < count; ++e) {
     float* const to = sums + steps[e] * kWidth;
     const float weight = to_float(weights[e]);
 #pragma GCC unroll 8
     for (int v = 0; v < kVectors; ++v) {
-      Lanes sum;
-      load(sum, to + v * kLanes);
+      RowLanes<kWidth> sum;
+      load(sum, to + v * kRowLanes<kWidth>);
       add_product(sum, weight, values[v]);
-      store(to + v * kLanes, sum);
+      store(to + v * kRowLanes<kWidth>, sum);
     }
   }
 }
@@ -51,13 +51,14 @@ HEDDLE_INLINE void push_channels(float* sums, const float* row, const W* weights
 template <int kWidth, typename W>
 inline void push_rows(float* sums, const float* row, const W* weights, const Index* steps,
                       Index count) {
-  constexpr int kVectors = kWidth / kLanes;
+  constexpr int kVectors = kWidth / kRowLanes<kWidth>;
   constexpr int kWhole = kVectors / 8;
+  constexpr int kPart = 8 * kRowLanes<kWidth>;
   for (int part = 0; part < kWhole; ++part) {
-    push_channels<8, kWidth>(sums + part * 64, row + part * 64, weights, steps, count);
+    push_channels<8, kWidth>(sums + part * kPart, row + part * kPart, weights, steps, count);
   }
   if constexpr (kVectors % 8 != 0) {
-    push_channels<kVectors % 8, kWidth>(sums + kWhole * 64, row + kWhole * 64, weights, steps,
+    push_channels<kVectors % 8, kWidth>(sums + kWhole * kPart, row + kWhole * kPart, weights, steps,
                                         count);
   }
 }
@@ -136,8 +137,9 @@ template <int kWidth>
 inline void gather_windows(float* sums, const float* rows, Index count, const float* columns,
                            Index column, const Index* steps, Index begin, Index end, Index left,
                            float* packed) {
-  constexpr int kVectors = kWidth / kLanes;
+  constexpr int kVectors = kWidth / kRowLanes<kWidth>;
   constexpr int kWhole = kVectors / 8;
+  constexpr int kPart = 8 * kRowLanes<kWidth>;
   const Index packed_rows = packed_column(count);
   Index whole = begin;  // the steps that every row of the tile has
   while (whole < end && count - steps[whole] <= left) ++whole;
@@ -152,12 +154,12 @@ inline void gather_windows(float* sums, const float* rows, Index count, const fl
       for (Index r = 0; r < count; ++r) to[r * kWindows] = from[r];
     }
     for (int part = 0; part < kWhole; ++part) {
-      mix_window_channels<8, kWidth>(sums + part * 64, count, packed, rows + part * 64, ahead,
+      mix_window_channels<8, kWidth>(sums + part * kPart, count, packed, rows + part * kPart, ahead,
                                      some);
     }
     if constexpr (kVectors % 8 != 0) {
-      mix_window_channels<kVectors % 8, kWidth>(sums + kWhole * 64, count, packed,
-                                                rows + kWhole * 64, ahead, some);
+      mix_window_channels<kVectors % 8, kWidth>(sums + kWhole * kPart, count, packed,
+                                                rows + kWhole * kPart, ahead, some);
     }
   }
   for (Index e = whole; e < end && left + steps[e] > 0; ++e) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The exponential, and eight floats that are worked on together. Part of the prelude's text.
+// The exponential, and floats that are worked on together. Part of the prelude's text.
 #pragma once
 
 #include <cstring>
@@ -42,91 +42,162 @@ inline float exponential(float x) { return expf(x); }
 
 // ---- lanes --------------------------------------------------------------------------------------
 
-// Eight floats that are worked on together. HEDDLE_PLAIN_LANES asks for the same in plain C++.
+// Floats that are worked on together: eight of them, or sixteen where the processor has registers
+// for that many and a row is a multiple of them. HEDDLE_MOST_LANES asks for a number of one's own,
+// HEDDLE_PLAIN_LANES for the same in plain C++.
 constexpr int kLanes = 8;
+#if defined(HEDDLE_MOST_LANES)
+constexpr int kMostLanes = HEDDLE_MOST_LANES;
+#elif defined(__AVX512F__)
+constexpr int kMostLanes = 16;
+#else
+constexpr int kMostLanes = kLanes;
+#endif
+
 #if defined(__GNUC__) && !defined(HEDDLE_PLAIN_LANES)
 #define HEDDLE_INLINE inline __attribute__((always_inline))
-typedef float Lanes __attribute__((vector_size(32), aligned(4), may_alias));
+template <int kNumber>
+struct Floats {
+  static constexpr int kCount = kNumber;
+  typedef float Register __attribute__((vector_size(4 * kNumber), aligned(4), may_alias));
+  Register lane;
+};
 
-HEDDLE_INLINE void clear(Lanes& lanes) { lanes = Lanes{}; }
-HEDDLE_INLINE void add(Lanes& sum, const Lanes& more) { sum += more; }
-HEDDLE_INLINE void add_product(Lanes& sum, float weight, const float* values) {
-  sum += weight * *reinterpret_cast<const Lanes*>(values);
+template <int kCount>
+HEDDLE_INLINE void clear(Floats<kCount>& lanes) {
+  lanes.lane = typename Floats<kCount>::Register{};
 }
-HEDDLE_INLINE void add_products(Lanes& sum, const float* x, const float* y) {
-  sum += *reinterpret_cast<const Lanes*>(x) * *reinterpret_cast<const Lanes*>(y);
+template <int kCount>
+HEDDLE_INLINE void add(Floats<kCount>& sum, const Floats<kCount>& more) {
+  sum.lane += more.lane;
 }
-HEDDLE_INLINE void add_product(Lanes& sum, float weight, const Lanes& values) {
-  sum += weight * values;
+template <int kCount>
+HEDDLE_INLINE void load(Floats<kCount>& lanes, const float* values) {
+  lanes.lane = *reinterpret_cast<const typename Floats<kCount>::Register*>(values);
 }
-HEDDLE_INLINE void load(Lanes& lanes, const float* values) {
-  lanes = *reinterpret_cast<const Lanes*>(values);
+template <int kCount>
+HEDDLE_INLINE void store(float* values, const Floats<kCount>& lanes) {
+  *reinterpret_cast<typename Floats<kCount>::Register*>(values) = lanes.lane;
 }
-HEDDLE_INLINE void store(float* values, const Lanes& lanes) {
-  *reinterpret_cast<Lanes*>(values) = lanes;
+template <int kCount>
+HEDDLE_INLINE void add_product(Floats<kCount>& sum, float weight, const Floats<kCount>& values) {
+  sum.lane += weight * values.lane;
+}
+template <int kCount>
+HEDDLE_INLINE void add_product(Floats<kCount>& sum, const Floats<kCount>& x,
+                               const Floats<kCount>& y) {
+  sum.lane += x.lane * y.lane;
 }
 HEDDLE_INLINE void prefetch(const void* address) { __builtin_prefetch(address); }
-HEDDLE_INLINE void fill(Lanes& lanes, float value) { lanes = Lanes{} + value; }
-HEDDLE_INLINE void scale(Lanes& lanes, float factor) { lanes *= factor; }
-HEDDLE_INLINE void scale(Lanes& lanes, const Lanes& factors) { lanes *= factors; }
-HEDDLE_INLINE void raise_to(Lanes& most, const Lanes& lanes) { most = lanes > most ? lanes : most; }
+template <int kCount>
+HEDDLE_INLINE void fill(Floats<kCount>& lanes, float value) {
+  lanes.lane = typename Floats<kCount>::Register{} + value;
+}
+template <int kCount>
+HEDDLE_INLINE void scale(Floats<kCount>& lanes, float factor) {
+  lanes.lane *= factor;
+}
+template <int kCount>
+HEDDLE_INLINE void scale(Floats<kCount>& lanes, const Floats<kCount>& factors) {
+  lanes.lane *= factors.lane;
+}
+template <int kCount>
+HEDDLE_INLINE void raise_to(Floats<kCount>& most, const Floats<kCount>& lanes) {
+  most.lane = lanes.lane > most.lane ? lanes.lane : most.lane;
+}
 // As exponential, which a compiler does not vectorise by itself.
-HEDDLE_INLINE void exponentials(Lanes& x) {
-  typedef int Whole __attribute__((vector_size(32)));
-  const Lanes least = Lanes{} - 87.0f;
-  const Lanes bounded = x > least ? x : least;
-  const Lanes shifted = bounded * 1.44269504f + 12582912.0f;
-  const Lanes n = shifted - 12582912.0f;
-  const Lanes r = (bounded - n * 0.693359375f) + n * 2.12194440e-4f;
-  Lanes power;
+template <int kCount>
+HEDDLE_INLINE void exponentials(Floats<kCount>& lanes) {
+  typedef typename Floats<kCount>::Register Real;
+  typedef int Whole __attribute__((vector_size(4 * kCount)));
+  const Real x = lanes.lane, least = Real{} - 87.0f;
+  const Real bounded = x > least ? x : least;
+  const Real shifted = bounded * 1.44269504f + 12582912.0f;
+  const Real n = shifted - 12582912.0f;
+  const Real r = (bounded - n * 0.693359375f) + n * 2.12194440e-4f;
+  Real power;
   small_exponential(power, r);
   const Whole bits = (reinterpret_cast<Whole>(shifted) << 23) + 0x3f800000;  // 2^n
-  x = power * reinterpret_cast<Lanes>(bits);
+  lanes.lane = power * reinterpret_cast<Real>(bits);
 }
 #else
 #define HEDDLE_INLINE inline
-struct Lanes {
-  float lane[kLanes];
+template <int kNumber>
+struct Floats {
+  static constexpr int kCount = kNumber;
+  float lane[kNumber];
 };
-HEDDLE_INLINE void clear(Lanes& lanes) {
+
+template <int kCount>
+HEDDLE_INLINE void clear(Floats<kCount>& lanes) {
   for (float& value : lanes.lane) value = 0.0f;
 }
-HEDDLE_INLINE void add(Lanes& sum, const Lanes& more) {
-  for (int i = 0; i < kLanes; ++i) sum.lane[i] += more.lane[i];
+template <int kCount>
+HEDDLE_INLINE void add(Floats<kCount>& sum, const Floats<kCount>& more) {
+  for (int i = 0; i < kCount; ++i) sum.lane[i] += more.lane[i];
 }
-HEDDLE_INLINE void add_product(Lanes& sum, float weight, const float* values) {
-  for (int i = 0; i < kLanes; ++i) sum.lane[i] += weight * values[i];
+template <int kCount>
+HEDDLE_INLINE void load(Floats<kCount>& lanes, const float* values) {
+  for (int i = 0; i < kCount; ++i) lanes.lane[i] = values[i];
 }
-HEDDLE_INLINE void add_products(Lanes& sum, const float* x, const float* y) {
-  for (int i = 0; i < kLanes; ++i) sum.lane[i] += x[i] * y[i];
+template <int kCount>
+HEDDLE_INLINE void store(float* values, const Floats<kCount>& lanes) {
+  for (int i = 0; i < kCount; ++i) values[i] = lanes.lane[i];
 }
-HEDDLE_INLINE void add_product(Lanes& sum, float weight, const Lanes& values) {
-  for (int i = 0; i < kLanes; ++i) sum.lane[i] += weight * values.lane[i];
+template <int kCount>
+HEDDLE_INLINE void add_product(Floats<kCount>& sum, float weight, const Floats<kCount>& values) {
+  for (int i = 0; i < kCount; ++i) sum.lane[i] += weight * values.lane[i];
 }
-HEDDLE_INLINE void load(Lanes& lanes, const float* values) {
-  for (int i = 0; i < kLanes; ++i) lanes.lane[i] = values[i];
-}
-HEDDLE_INLINE void store(float* values, const Lanes& lanes) {
-  for (int i = 0; i < kLanes; ++i) values[i] = lanes.lane[i];
+template <int kCount>
+HEDDLE_INLINE void add_product(Floats<kCount>& sum, const Floats<kCount>& x,
+                               const Floats<kCount>& y) {
+  for (int i = 0; i < kCount; ++i) sum.lane[i] += x.lane[i] * y.lane[i];
 }
 HEDDLE_INLINE void prefetch(const void*) {}
-HEDDLE_INLINE void fill(Lanes& lanes, float value) {
+template <int kCount>
+HEDDLE_INLINE void fill(Floats<kCount>& lanes, float value) {
   for (float& lane : lanes.lane) lane = value;
 }
-HEDDLE_INLINE void scale(Lanes& lanes, float factor) {
+template <int kCount>
+HEDDLE_INLINE void scale(Floats<kCount>& lanes, float factor) {
   for (float& lane : lanes.lane) lane *= factor;
 }
-HEDDLE_INLINE void scale(Lanes& lanes, const Lanes& factors) {
-  for (int i = 0; i < kLanes; ++i) lanes.lane[i] *= factors.lane[i];
+template <int kCount>
+HEDDLE_INLINE void scale(Floats<kCount>& lanes, const Floats<kCount>& factors) {
+  for (int i = 0; i < kCount; ++i) lanes.lane[i] *= factors.lane[i];
 }
-HEDDLE_INLINE void raise_to(Lanes& most, const Lanes& lanes) {
-  for (int i = 0; i < kLanes; ++i) {
+template <int kCount>
+HEDDLE_INLINE void raise_to(Floats<kCount>& most, const Floats<kCount>& lanes) {
+  for (int i = 0; i < kCount; ++i) {
     most.lane[i] = lanes.lane[i] > most.lane[i] ? lanes.lane[i] : most.lane[i];
   }
 }
-HEDDLE_INLINE void exponentials(Lanes& x) {
-  for (float& lane : x.lane) lane = exponential(lane);
+template <int kCount>
+HEDDLE_INLINE void exponentials(Floats<kCount>& lanes) {
+  for (float& lane : lanes.lane) lane = exponential(lane);
 }
 #endif
+
+// sum += weight * values, and x * y, read from memory.
+template <int kCount>
+HEDDLE_INLINE void add_product(Floats<kCount>& sum, float weight, const float* values) {
+  Floats<kCount> read;
+  load(read, values);
+  add_product(sum, weight, read);
+}
+template <int kCount>
+HEDDLE_INLINE void add_products(Floats<kCount>& sum, const float* x, const float* y) {
+  Floats<kCount> first, second;
+  load(first, x);
+  load(second, y);
+  add_product(sum, first, second);
+}
+
+using Lanes = Floats<kLanes>;
+// What a row of kWidth floats is worked on in.
+template <int kWidth>
+using RowLanes = Floats<kWidth % kMostLanes == 0 ? kMostLanes : kLanes>;
+template <int kWidth>
+constexpr int kRowLanes = RowLanes<kWidth>::kCount;
 
 }  // namespace heddle

@@ -221,18 +221,18 @@ inline Index lattice_slot(Index* lattice, Index r) {
 }
 
 // mixed[r][d] += the sum over e of weights[r][e] * row(steps[e])[d], for kRows rows of `mixed` and
-// kVectors * kLanes channels: a row that is read is used kRows times.
+// kVectors vectors of channels: a row that is read is used kRows times.
 template <int kRows, int kVectors, int kWidth, typename W>
 HEDDLE_INLINE void mix_group_channels(float* mixed, const W* const* weights, const float* rows,
                                       const Index* steps, Index count) {
-  Lanes sums[kRows][kVectors];
+  RowLanes<kWidth> sums[kRows][kVectors];
   for (int r = 0; r < kRows; ++r) {
-    for (int v = 0; v < kVectors; ++v) load(sums[r][v], mixed + r * kWidth + v * kLanes);
+    for (int v = 0; v < kVectors; ++v) load(sums[r][v], mixed + r * kWidth + v * kRowLanes<kWidth>);
   }
   for (Index e = 0; e < count; ++e) {
     const float* row = rows + steps[e] * kWidth;
-    Lanes values[kVectors];
-    for (int v = 0; v < kVectors; ++v) load(values[v], row + v * kLanes);
+    RowLanes<kWidth> values[kVectors];
+    for (int v = 0; v < kVectors; ++v) load(values[v], row + v * kRowLanes<kWidth>);
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
       const float weight = to_float(weights[r][e]);
@@ -241,13 +241,13 @@ HEDDLE_INLINE void mix_group_channels(float* mixed, const W* const* weights, con
     }
   }
   for (int r = 0; r < kRows; ++r) {
-    for (int v = 0; v < kVectors; ++v) store(mixed + r * kWidth + v * kLanes, sums[r][v]);
+    for (int v = 0; v < kVectors; ++v) store(mixed + r * kWidth + v * kRowLanes<kWidth>, sums[r][v]);
   }
 }
 template <int kRows, int kWidth, typename W>
 inline void mix_group_rows(float* mixed, const W* const* weights, const float* rows,
                            const Index* steps, Index count) {
-  constexpr int kPart = 2 * kLanes;
+  constexpr int kPart = 2 * kRowLanes<kWidth>;
   constexpr int kWhole = kWidth / kPart * kPart;
   const W* own[kRows];
   for (int r = 0; r < kRows; ++r) own[r] = weights[r];

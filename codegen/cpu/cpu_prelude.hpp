@@ -32,22 +32,22 @@ namespace heddle {
 // multiply-adds a cycle going where one takes four.
 constexpr int chains(int vectors) { return vectors >= 5 ? 1 : vectors == 1 ? 8 : 8 / vectors; }
 
-// mixed[d] += the sum over e of weights[e] * row(steps[e])[d], for kVectors * kLanes channels of
-// rows of kWidth. The nearest row comes last: it is the one that was finished only just now.
+// mixed[d] += the sum over e of weights[e] * row(steps[e])[d], for kVectors vectors of channels
+// of rows of kWidth. The nearest row comes last: it is the one that was finished only just now.
 template <int kVectors, int kWidth, typename W>
 HEDDLE_INLINE void mix_channels(float* mixed, const W* weights, const float* rows,
                                 const Index* steps, Index count) {
   constexpr int kChains = chains(kVectors);
-  Lanes sums[kChains][kVectors];
+  RowLanes<kWidth> sums[kChains][kVectors];
   for (int chain = 1; chain < kChains; ++chain) {
     for (int v = 0; v < kVectors; ++v) clear(sums[chain][v]);
   }
-  for (int v = 0; v < kVectors; ++v) load(sums[0][v], mixed + v * kLanes);
+  for (int v = 0; v < kVectors; ++v) load(sums[0][v], mixed + v * kRowLanes<kWidth>);
   Index e = count;
   for (; e % kChains != 0; --e) {
     const float* row = rows + steps[e - 1] * kWidth;
     const float weight = to_float(weights[e - 1]);
-    for (int v = 0; v < kVectors; ++v) add_product(sums[0][v], weight, row + v * kLanes);
+    for (int v = 0; v < kVectors; ++v) add_product(sums[0][v], weight, row + v * kRowLanes<kWidth>);
   }
   for (; e > 0; e -= kChains) {
 #pragma GCC unroll 8
@@ -56,25 +56,26 @@ HEDDLE_INLINE void mix_channels(float* mixed, const W* weights, const float* row
       const float* row = rows + steps[entry] * kWidth;
       const float weight = to_float(weights[entry]);
 #pragma GCC unroll 8
-      for (int v = 0; v < kVectors; ++v) add_product(sums[chain][v], weight, row + v * kLanes);
+      for (int v = 0; v < kVectors; ++v) add_product(sums[chain][v], weight, row + v * kRowLanes<kWidth>);
     }
   }
   for (int v = 0; v < kVectors; ++v) {
     for (int chain = 1; chain < kChains; ++chain) add(sums[0][v], sums[chain][v]);
-    store(mixed + v * kLanes, sums[0][v]);
+    store(mixed + v * kRowLanes<kWidth>, sums[0][v]);
   }
 }
 
 template <int kWidth, typename W>
 inline void mix_rows(float* mixed, const W* weights, const float* rows, const Index* steps,
                      Index count) {
-  constexpr int kVectors = kWidth / kLanes;
+  constexpr int kVectors = kWidth / kRowLanes<kWidth>;
   constexpr int kWhole = kVectors / 8;
+  constexpr int kPart = 8 * kRowLanes<kWidth>;
   for (int part = 0; part < kWhole; ++part) {
-    mix_channels<8, kWidth>(mixed + part * 64, weights, rows + part * 64, steps, count);
+    mix_channels<8, kWidth>(mixed + part * kPart, weights, rows + part * kPart, steps, count);
   }
   if constexpr (kVectors % 8 != 0) {
-    mix_channels<kVectors % 8, kWidth>(mixed + kWhole * 64, weights, rows + kWhole * 64, steps,
+    mix_channels<kVectors % 8, kWidth>(mixed + kWhole * kPart, weights, rows + kWhole * kPart, steps,
                                        count);
   }
 }
@@ -97,23 +98,23 @@ HEDDLE_INLINE void mix_window_group(float* mixed, Index count, const float* pack
   const float* window[kCount];
   for (int i = 0; i < kCount; ++i) window[i] = rows + steps[i] * kWidth;
   for (Index at = 0; at < count * kWidth; at += kWidth, packed += kWindows, mixed += kWidth) {
-    Lanes sums[kChains][kVectors];
+    RowLanes<kWidth> sums[kChains][kVectors];
     for (int chain = 1; chain < kChains; ++chain) {
       for (int v = 0; v < kVectors; ++v) clear(sums[chain][v]);
     }
-    for (int v = 0; v < kVectors; ++v) load(sums[0][v], mixed + v * kLanes);
+    for (int v = 0; v < kVectors; ++v) load(sums[0][v], mixed + v * kRowLanes<kWidth>);
 #pragma GCC unroll 8
     for (int i = 0; i < kCount; ++i) {
       const float* row = window[i] + at;
       const float factor = packed[i];
 #pragma GCC unroll 8
       for (int v = 0; v < kVectors; ++v) {
-        add_product(sums[i % kChains][v], factor, row + v * kLanes);
+        add_product(sums[i % kChains][v], factor, row + v * kRowLanes<kWidth>);
       }
     }
     for (int v = 0; v < kVectors; ++v) {
       for (int chain = 1; chain < kChains; ++chain) add(sums[0][v], sums[chain][v]);
-      store(mixed + v * kLanes, sums[0][v]);
+      store(mixed + v * kRowLanes<kWidth>, sums[0][v]);
     }
   }
 }
@@ -152,63 +153,85 @@ inline void mix_windows(float* mixed, Index count, const W* weights, Index strid
     }
     for (; e < steps_count; ++e) *to++ = to_float(row[e]);
   }
-  constexpr int kVectors = kWidth / kLanes;
+  constexpr int kVectors = kWidth / kRowLanes<kWidth>;
   constexpr int kWhole = kVectors / 8;
+  constexpr int kPart = 8 * kRowLanes<kWidth>;
   for (int part = 0; part < kWhole; ++part) {
-    mix_window_channels<8, kWidth>(mixed + part * 64, count, packed, rows + part * 64, steps,
+    mix_window_channels<8, kWidth>(mixed + part * kPart, count, packed, rows + part * kPart, steps,
                                    steps_count);
   }
   if constexpr (kVectors % 8 != 0) {
-    mix_window_channels<kVectors % 8, kWidth>(mixed + kWhole * 64, count, packed,
-                                              rows + kWhole * 64, steps, steps_count);
+    mix_window_channels<kVectors % 8, kWidth>(mixed + kWhole * kPart, count, packed,
+                                              rows + kWhole * kPart, steps, steps_count);
   }
 }
 
-// The sum of the lanes, and those of eight at once in the same order.
+// The sum of the lanes, and those of eight at once in the same order. Of sixteen, each of the first
+// eight gets one of the others first.
 HEDDLE_INLINE void sum_lanes(float* sum, const Lanes& lanes) {
   float lane[kLanes];
   store(lane, lanes);
   *sum = ((lane[0] + lane[2]) + (lane[1] + lane[3])) + ((lane[4] + lane[6]) + (lane[5] + lane[7]));
 }
+HEDDLE_INLINE const Lanes& folded(const Lanes& lanes) { return lanes; }
 #if defined(__GNUC__) && (defined(__clang__) || __GNUC__ >= 12) && !defined(HEDDLE_PLAIN_LANES)
+HEDDLE_INLINE Lanes folded(const Floats<16>& lanes) {
+  const auto all = lanes.lane;
+  return {__builtin_shufflevector(all, all, 0, 1, 2, 3, 4, 5, 6, 7) +
+          __builtin_shufflevector(all, all, 8, 9, 10, 11, 12, 13, 14, 15)};
+}
 HEDDLE_INLINE void sum_lanes_of_eight(float* sums, const Lanes* parts) {
-  Lanes halves[4];
+  Lanes::Register halves[4];
   for (int i = 0; i < 4; ++i) {
-    const Lanes &a = parts[2 * i], &b = parts[2 * i + 1];
+    const auto a = parts[2 * i].lane, b = parts[2 * i + 1].lane;
     halves[i] = __builtin_shufflevector(a, b, 0, 8, 1, 9, 4, 12, 5, 13) +
                 __builtin_shufflevector(a, b, 2, 10, 3, 11, 6, 14, 7, 15);
   }
-  Lanes fourths[2];
+  Lanes::Register fourths[2];
   for (int i = 0; i < 2; ++i) {
-    const Lanes &a = halves[2 * i], &b = halves[2 * i + 1];
+    const auto a = halves[2 * i], b = halves[2 * i + 1];
     fourths[i] = __builtin_shufflevector(a, b, 0, 1, 8, 9, 4, 5, 12, 13) +
                  __builtin_shufflevector(a, b, 2, 3, 10, 11, 6, 7, 14, 15);
   }
-  const Lanes &a = fourths[0], &b = fourths[1];
-  store(sums, __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11) +
-                  __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15));
+  const auto a = fourths[0], b = fourths[1];
+  store(sums, Lanes{__builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11) +
+                    __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15)});
 }
 #else
+HEDDLE_INLINE Lanes folded(const Floats<16>& lanes) {
+  Lanes sums, others;
+  float lane[16];
+  store(lane, lanes);
+  load(sums, lane);
+  load(others, lane + kLanes);
+  add(sums, others);
+  return sums;
+}
 HEDDLE_INLINE void sum_lanes_of_eight(float* sums, const Lanes* parts) {
   for (int e = 0; e < 8; ++e) sum_lanes(sums + e, parts[e]);
 }
 #endif
+HEDDLE_INLINE void sum_lanes_of_eight(float* sums, const Floats<16>* parts) {
+  Lanes halves[8];
+  for (int e = 0; e < 8; ++e) halves[e] = folded(parts[e]);
+  sum_lanes_of_eight(sums, halves);
+}
 
 template <int kEntries, int kWidth>
 HEDDLE_INLINE void score_group(float* scores, const float* query, const float* rows,
                                const Index* steps) {
-  Lanes sums[kEntries];
+  RowLanes<kWidth> sums[kEntries];
   const float* row[kEntries];
   for (int e = 0; e < kEntries; ++e) {
     clear(sums[e]);
     row[e] = rows + steps[e] * kWidth;
   }
-  for (int d = 0; d < kWidth; d += kLanes) {
+  for (int d = 0; d < kWidth; d += kRowLanes<kWidth>) {
 #pragma GCC unroll 8
     for (int e = 0; e < kEntries; ++e) add_products(sums[e], query + d, row[e] + d);
   }
   if (kEntries == 8) return sum_lanes_of_eight(scores, sums);
-  for (int e = 0; e < kEntries; ++e) sum_lanes(scores + e, sums[e]);
+  for (int e = 0; e < kEntries; ++e) sum_lanes(scores + e, folded(sums[e]));
 }
 
 // The last few scores: a sum alone waits for each of its multiply-adds, so that several of them,
@@ -268,44 +291,45 @@ inline void score_windows(T* scores, Index stride, Index width, Index count, con
 
 // Turns scores into weights factor * exp(scale_of_scores * score - highest), the first `first` of
 // them with the one factor and the others with the other, and returns 1 / their sum, or 0 when
-// there are none. A group of eight sums is carried on, whatever the count.
+// there are none. A group of sums is carried on, whatever the count.
 inline float weigh_scores(float* scores, Index first, Index count, float scale_of_scores,
                           float factor_first, float factor_rest) {
   if (count == 0) return 0.0f;
-  const Index whole = count / kLanes * kLanes;
-  float rest[kLanes];  // behind the last whole group, and the last score again
-  for (Index e = whole; e < whole + kLanes; ++e) {
+  using Group = Floats<kMostLanes>;
+  const Index whole = count / kMostLanes * kMostLanes;
+  float rest[kMostLanes];  // behind the last whole group, and the last score again
+  for (Index e = whole; e < whole + kMostLanes; ++e) {
     rest[e - whole] = scores[e < count ? e : count - 1];
   }
-  Lanes highest, last;
+  Group highest, last;
   load(last, rest);
   scale(last, scale_of_scores);
   highest = last;
-  for (Index e = 0; e < whole; e += kLanes) {
-    Lanes lanes;
+  for (Index e = 0; e < whole; e += kMostLanes) {
+    Group lanes;
     load(lanes, scores + e);
     scale(lanes, scale_of_scores);
     raise_to(highest, lanes);
   }
-  float lane[kLanes];
+  float lane[kMostLanes];
   store(lane, highest);
   float most = lane[0];
-  for (int i = 1; i < kLanes; ++i) most = lane[i] > most ? lane[i] : most;
-  Lanes total, below;
+  for (int i = 1; i < kMostLanes; ++i) most = lane[i] > most ? lane[i] : most;
+  Group total, below;
   clear(total);
   fill(below, -most);
-  const auto weigh = [&](Lanes& lanes, Index e) {
+  const auto weigh = [&](Group& lanes, Index e) {
     add(lanes, below);
     exponentials(lanes);
     if (e >= first) return scale(lanes, factor_rest);
-    float own[kLanes];
-    for (int i = 0; i < kLanes; ++i) own[i] = e + i < first ? factor_first : factor_rest;
-    Lanes factors;
+    float own[kMostLanes];
+    for (int i = 0; i < kMostLanes; ++i) own[i] = e + i < first ? factor_first : factor_rest;
+    Group factors;
     load(factors, own);
     scale(lanes, factors);
   };
-  for (Index e = 0; e < whole; e += kLanes) {
-    Lanes lanes;
+  for (Index e = 0; e < whole; e += kMostLanes) {
+    Group lanes;
     load(lanes, scores + e);
     scale(lanes, scale_of_scores);
     weigh(lanes, e);
@@ -316,11 +340,11 @@ inline float weigh_scores(float* scores, Index first, Index count, float scale_o
     weigh(last, whole);
     store(rest, last);
     for (Index e = whole; e < count; ++e) scores[e] = rest[e - whole];
-    for (Index e = count; e < whole + kLanes; ++e) rest[e - whole] = 0.0f;
+    for (Index e = count; e < whole + kMostLanes; ++e) rest[e - whole] = 0.0f;
     load(last, rest);
     add(total, last);
   }
-  store(lane, total);
+  store(lane, folded(total));
   const float sum =
       ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
   return sum > 0.0f ? 1.0f / sum : 0.0f;
@@ -340,19 +364,25 @@ template <int kChannels>
 inline bool goes_around(const float* to) {
   return kChannels % 16 == 0 && reinterpret_cast<std::uintptr_t>(to) % 64 == 0;
 }
-HEDDLE_INLINE void store_around(float* to, const Lanes& lanes) {
+template <int kCount>
+HEDDLE_INLINE void store_around(float* to, const Floats<kCount>& lanes) {
 #if defined(__clang__)
-  typedef float Aligned __attribute__((vector_size(32), may_alias));
-  __builtin_nontemporal_store(static_cast<Aligned>(lanes), reinterpret_cast<Aligned*>(to));
+  typedef float Aligned __attribute__((vector_size(4 * kCount), may_alias));
+  __builtin_nontemporal_store(static_cast<Aligned>(lanes.lane), reinterpret_cast<Aligned*>(to));
 #else
-  __builtin_ia32_movntps256(to, lanes);
+  if constexpr (kCount == kLanes) __builtin_ia32_movntps256(to, lanes.lane);
+#if defined(__AVX512F__)
+  if constexpr (kCount > kLanes) __builtin_ia32_movntps512(to, lanes.lane);
+#endif
 #endif
 }
 template <int kChannels>
 inline bool stream_row(float* to, const float* from) {
   if (!goes_around<kChannels>(to)) return false;
-  for (int d = 0; d < kChannels; d += kLanes) {
-    store_around(to + d, *reinterpret_cast<const Lanes*>(from + d));
+  for (int d = 0; d < kChannels; d += kRowLanes<kChannels>) {
+    RowLanes<kChannels> lanes;
+    load(lanes, from + d);
+    store_around(to + d, lanes);
   }
   return true;
 }
@@ -362,7 +392,10 @@ template <int kChannels>
 inline bool goes_around(const float*) {
   return false;
 }
-HEDDLE_INLINE void store_around(float* to, const Lanes& lanes) { store(to, lanes); }
+template <int kCount>
+HEDDLE_INLINE void store_around(float* to, const Floats<kCount>& lanes) {
+  store(to, lanes);
+}
 template <int kChannels>
 inline bool stream_row(float*, const float*) {
   return false;

@@ -149,21 +149,21 @@ inline Index lattice_near(const Index* lattice, Index r) {
 template <int kRows, int kVectors, int kWidth, typename W>
 HEDDLE_INLINE void push_group_channels(float* sums, const float* lambda, const W* const* weights,
                                        const Index* steps, Index count) {
-  Lanes values[kRows][kVectors];
+  RowLanes<kWidth> values[kRows][kVectors];
   for (int r = 0; r < kRows; ++r) {
-    for (int v = 0; v < kVectors; ++v) load(values[r][v], lambda + r * kWidth + v * kLanes);
+    for (int v = 0; v < kVectors; ++v) load(values[r][v], lambda + r * kWidth + v * kRowLanes<kWidth>);
   }
   for (Index e = 0; e < count; ++e) {
     float* const to = sums + steps[e] * kWidth;
-    Lanes sum[kVectors];
-    for (int v = 0; v < kVectors; ++v) load(sum[v], to + v * kLanes);
+    RowLanes<kWidth> sum[kVectors];
+    for (int v = 0; v < kVectors; ++v) load(sum[v], to + v * kRowLanes<kWidth>);
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
       const float weight = to_float(weights[r][e]);
 #pragma GCC unroll 8
       for (int v = 0; v < kVectors; ++v) add_product(sum[v], weight, values[r][v]);
     }
-    for (int v = 0; v < kVectors; ++v) store(to + v * kLanes, sum[v]);
+    for (int v = 0; v < kVectors; ++v) store(to + v * kRowLanes<kWidth>, sum[v]);
   }
 }
 // slopes[r][e] = <lambda row r, values row steps[e]>, two entries at a time.
@@ -174,9 +174,9 @@ HEDDLE_INLINE void slope_group_rows(T* const* slopes, const float* lambda, const
     const Index other = e + 1 < count ? e + 1 : e;
     const float* const one = values + steps[e] * kWidth;
     const float* const two = values + steps[other] * kWidth;
-    Lanes parts[8];
-    for (Lanes& part : parts) clear(part);
-    for (int d = 0; d < kWidth; d += kLanes) {
+    RowLanes<kWidth> parts[8];
+    for (RowLanes<kWidth>& part : parts) clear(part);
+    for (int d = 0; d < kWidth; d += kRowLanes<kWidth>) {
 #pragma GCC unroll 4
       for (int r = 0; r < kRows; ++r) {
         add_products(parts[2 * r], lambda + r * kWidth + d, one + d);
@@ -196,7 +196,7 @@ inline void push_group_rows(float* sums, const float* lambda, const float* value
                             const T* const* weights, T* const* slopes, const Index* steps,
                             Index count) {
   slope_group_rows<kRows, kWidth>(slopes, lambda, values, steps, count);
-  constexpr int kPart = 2 * kLanes;
+  constexpr int kPart = 2 * kRowLanes<kWidth>;
   constexpr int kWhole = kWidth / kPart * kPart;
   for (int d = 0; d < kWhole; d += kPart) {
     push_group_channels<kRows, 2, kWidth>(sums + d, lambda + d, weights, steps, count);

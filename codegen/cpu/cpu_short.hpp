@@ -10,20 +10,20 @@ namespace heddle {
 // Outputs stand in a ring of mask + 1 rows, a power of two and no less than the longest step: what
 // row i overwrites was read by row i last, so that it is in the first cache still.
 template <int kCount, int kVectors, int kWidth, typename W>
-HEDDLE_INLINE void add_ring_rows(Lanes* sums, const W* weights, const float* ring, Index row,
+HEDDLE_INLINE void add_ring_rows(RowLanes<kWidth>* sums, const W* weights, const float* ring, Index row,
                                  Index mask, const Index* steps) {
 #pragma GCC unroll 8
   for (int e = kCount - 1; e >= 0; --e) {
     const float* values = ring + ((row + steps[e]) & mask) * kWidth;
     const float weight = to_float(weights[e]);
 #pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v) add_product(sums[v], weight, values + v * kLanes);
+    for (int v = 0; v < kVectors; ++v) add_product(sums[v], weight, values + v * kRowLanes<kWidth>);
   }
 }
 // The sums hold the row's own input, the nearest output is added last: it was finished only just
 // now. One sum a lane is enough, as rows overlap but for that last step.
 template <int kVectors, int kWidth, typename W>
-HEDDLE_INLINE void mix_ring_rows(Lanes* sums, const W* weights, const float* ring, Index row,
+HEDDLE_INLINE void mix_ring_rows(RowLanes<kWidth>* sums, const W* weights, const float* ring, Index row,
                                  Index mask, const Index* steps, Index count) {
   Index e = count;
   for (; e >= 4; e -= 4) {
@@ -34,41 +34,41 @@ HEDDLE_INLINE void mix_ring_rows(Lanes* sums, const W* weights, const float* rin
   }
 }
 
-// kVectors * kLanes channels of a row of floats from `first` on, the caller's and the ring's alike.
+// kVectors vectors of channels of a row of floats from `first` on, the caller's and the ring's alike.
 template <int kVectors, int kWidth, bool kStreams, typename W>
 HEDDLE_INLINE void short_row_part(float* y, float* ring, Index row, Index mask, const float* x,
                                   float own, const W* weights, const Index* steps, Index count,
                                   int first) {
-  Lanes sums[kVectors];
+  RowLanes<kWidth> sums[kVectors];
   for (int v = 0; v < kVectors; ++v) {
-    load(sums[v], x + first + v * kLanes);
+    load(sums[v], x + first + v * kRowLanes<kWidth>);
     scale(sums[v], own);
   }
   mix_ring_rows<kVectors, kWidth>(sums, weights, ring + first, row, mask, steps, count);
   float* const kept = ring + (row & mask) * kWidth + first;
   for (int v = 0; v < kVectors; ++v) {
-    float* const to = y + first + v * kLanes;
+    float* const to = y + first + v * kRowLanes<kWidth>;
     if (kStreams) {
       store_around(to, sums[v]);
     } else {
       store(to, sums[v]);
     }
-    store(kept + v * kLanes, sums[v]);
+    store(kept + v * kRowLanes<kWidth>, sums[v]);
   }
 }
 template <int kWidth, bool kStreams, typename W>
 HEDDLE_INLINE void short_row(float* y, float* ring, Index row, Index mask, const float* x,
                              float own, const W* weights, const Index* steps, Index count) {
-  constexpr int kVectors = kWidth / kLanes;
+  constexpr int kVectors = kWidth / kRowLanes<kWidth>;
   constexpr int kMost = 8;  // vectors at once
   constexpr int kWhole = kVectors / kMost;
   for (int part = 0; part < kWhole; ++part) {
     short_row_part<kMost, kWidth, kStreams>(y, ring, row, mask, x, own, weights, steps, count,
-                                            part * kMost * kLanes);
+                                            part * kMost * kRowLanes<kWidth>);
   }
   if constexpr (kVectors % kMost != 0) {
     short_row_part<kVectors % kMost, kWidth, kStreams>(y, ring, row, mask, x, own, weights, steps,
-                                                       count, kWhole * kMost * kLanes);
+                                                       count, kWhole * kMost * kRowLanes<kWidth>);
   }
 }
 

@@ -136,18 +136,18 @@ TEST_CASE("the exponential is exact to a few roundings and total below") {
   }
   CHECK(worst < 2e-7);
   CHECK(exponential(0.0f) == 1.0f);
-  // Eight at a time are the same numbers, up to a rounding that a compiler may save.
+  // Several at a time are the same numbers, up to a rounding that a compiler may save.
   for (float x = 0.0f; x > -120.0f; x -= 0.0873f) {
-    float eight[kLanes];
-    for (int i = 0; i < kLanes; ++i) eight[i] = x - 0.011f * static_cast<float>(i);
-    Lanes lanes;
-    load(lanes, eight);
+    float several[kMostLanes];
+    for (int i = 0; i < kMostLanes; ++i) several[i] = x - 0.011f * static_cast<float>(i);
+    Floats<kMostLanes> lanes;
+    load(lanes, several);
     exponentials(lanes);
-    float values[kLanes];
+    float values[kMostLanes];
     store(values, lanes);
-    for (int i = 0; i < kLanes; ++i) {
-      const float one = exponential(eight[i]);
-      if (!(std::abs(values[i] - one) <= 2e-7f * one)) FAIL("exp(" << eight[i] << ")");
+    for (int i = 0; i < kMostLanes; ++i) {
+      const float one = exponential(several[i]);
+      if (!(std::abs(values[i] - one) <= 2e-7f * one)) FAIL("exp(" << several[i] << ")");
     }
   }
   for (const float x : {-88.0f, -1e30f, kLowestScore, -std::numeric_limits<float>::infinity()}) {
