@@ -77,6 +77,24 @@ inline void slope_rows(T* slopes, const float* lambda, const float* values, cons
   for (e = count; e < width; ++e) store_real(slopes + e, 0.0f);
 }
 
+// Asks, once a page, for the translation of where earlier rows are stored, as stores wait for one
+// another. Nothing is read: the page may lie before the buffer.
+template <typename T>
+HEDDLE_INLINE void ask_for_page_before(const T* row, Index stride) {
+  constexpr std::uintptr_t kPage = 4096;
+  const std::uintptr_t left = kPage - reinterpret_cast<std::uintptr_t>(row) % kPage;
+  if (left <= static_cast<std::uintptr_t>(stride) * sizeof(T)) prefetch(row - kPage / sizeof(T));
+}
+// Asks for `rows` rows of weights of which each is `width` long and lies `stride` behind the one
+// before it.
+template <typename W>
+inline void ask_for_weights(const W* weights, Index stride, Index rows, Index width) {
+  constexpr Index kLine = 64 / sizeof(W);
+  for (Index r = 0; r < rows; ++r) {
+    for (Index e = 0; e < width; e += kLine) prefetch(weights + r * stride + e);
+  }
+}
+
 // A row's own input, the only one that it reads: dx gets weight * lambda, and the gradient of the
 // weight is returned.
 template <int kChannels, typename T>

@@ -538,11 +538,19 @@ class RowsBackward {
     });
   }
 
-  // What only the row kRowsAhead before this one reads; prefetching before a buffer is harmless.
+  // What only the row kRowsAhead before this one reads, and where rows are stored; prefetching
+  // before a buffer is harmless.
   void ask_for_row() {
     const Ex at = builder_.let("later", at_ - frame_.token_stride * kRowsAhead);
     if (own_input()) ask_for(frame_.x, at);
     if (softmax()) ask_for(frame_.q, at);
+    ask_for_page_before(frame_.dx);
+    if (!softmax()) return;
+    ask_for_page_before(frame_.dq);
+    ask_for_page_before(frame_.dk);
+  }
+  void ask_for_page_before(MemoryId memory) {
+    builder_.invoke("ask_for_page_before", {VectorPlace{memory, at_}, frame_.token_stride});
   }
   void ask_for(MemoryId memory, Ex at) {
     builder_.invoke("prefetch_row<" + std::to_string(channels_) + ">", {VectorPlace{memory, at}});

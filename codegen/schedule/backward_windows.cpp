@@ -138,6 +138,7 @@ class CpuWindows {
       slopes_ = frame_.b.dcoefficients;
       entries_at_ = builder_.let("coef_at", frame_.coefficients_at(frame_.b, first_));
       stride_ = builder_.let("stride", frame_.heads * frame_.b.width);
+      ask_for_tile_before();
     }
     hold(columns_, weights_);
     gather(lambda_, lambda_, columns_);
@@ -156,6 +157,17 @@ class CpuWindows {
       builder_.loop("r", builder_.i64(0), rows_, [&](Ex r) { given_input(first_ + r, r); });
     }
     shorten(size_, first_ - 1);
+  }
+  // A caller's rows of weights lie too far apart for the processor to foresee them.
+  void ask_for_tile_before() {
+    const Ex rows = builder_.let("before", minimum(builder_.i64(kWindowTile), first_));
+    for (const MemoryId& memory : {weights_, slopes_}) {
+      builder_.invoke("ask_for_weights", {VectorPlace{memory, entries_at_ - rows * stride_},
+                                          stride_, rows, frame_.b.width});
+    }
+  }
+  void ask_for_page_before(MemoryId memory, Ex at) {
+    builder_.invoke("ask_for_page_before", {VectorPlace{memory, at}, frame_.token_stride});
   }
   VectorPlace steps() { return {steps_, builder_.i64(0)}; }
   VectorPlace steps(Ex from) { return {steps_, from}; }
@@ -216,6 +228,7 @@ class CpuWindows {
   }
   Ex input(Ex token, Ex r, Ex weight) {
     const Ex at = builder_.let("at", frame_.token_at(token));
+    ask_for_page_before(frame_.dx, at);
     return builder_.invoke_let(
         "slope", Type::kF32, "own_input<" + std::to_string(channels_) + ">",
         {VectorPlace{frame_.dx, at, true}, VectorPlace{lambda_, here_ + r * width_},
@@ -281,6 +294,7 @@ class CpuWindows {
     });
   }
   void send(MemoryId to, Ex at, MemoryId from, Ex from_at) {
+    ask_for_page_before(to, at);
     builder_.perform(Procedure::kSendRow, channels_,
                      {builder_.at(to, at), builder_.at(from, from_at), around_.id()});
   }

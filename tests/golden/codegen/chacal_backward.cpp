@@ -81,6 +81,9 @@ extern "C" void chacal_backward(
       const Index here = token * 64;
       const Index later = at - token_stride * 8;
       prefetch_row<64>(q + later);
+      ask_for_page_before(dx + at, token_stride);
+      ask_for_page_before(dq + at, token_stride);
+      ask_for_page_before(dk + at, token_stride);
       while (size_a > 0 && steps_a[size_a - 1] + i < 1) {
         size_a -= 1;
       }

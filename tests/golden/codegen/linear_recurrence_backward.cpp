@@ -52,6 +52,7 @@ extern "C" void linear_recurrence_backward(
       const Index here = token * 64;
       const Index later = at - token_stride * 8;
       prefetch_row<64>(x + later);
+      ask_for_page_before(dx + at, token_stride);
       Index size_b = 0;
       if (i >= 2) {
         const Index p = i - 1;

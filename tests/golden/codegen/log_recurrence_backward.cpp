@@ -71,6 +71,9 @@ extern "C" void log_recurrence_backward(
       const Index here = first * 64;
       const Index coef_at = ((batch * tokens + first) * heads + head) * width_b;
       const Index stride = heads * width_b;
+      const Index before = minimum(64, first);
+      ask_for_weights(coef_b + coef_at - before * stride, stride, before, width_b);
+      ask_for_weights(dcoef_b + coef_at - before * stride, stride, before, width_b);
       keep_columns(columns + first, tokens, coef_b + coef_at, stride, rows, steps_b, near, far, first);
       gather_windows<64>(lambda + here, lambda + here, rows, columns + first, tokens, steps_b, near, far, tokens - first, packed);
       Index row_size = size;
@@ -93,6 +96,7 @@ extern "C" void log_recurrence_backward(
         const Index own_at = ((batch * tokens + token) * heads + head) * width_a;
         const float weight = coef_a[own_at];
         const Index at = token_base + token * token_stride;
+        ask_for_page_before(dx + at, token_stride);
         const float slope = own_input<64>(dx + at, lambda + here + r * 64, x + at, weight, around);
         dcoef_a[own_at] = slope;
         for (Index rest = 1; rest < width_a; ++rest) {
