@@ -52,12 +52,23 @@ std::string Agreement::describe(std::int64_t row_length) const {
                      relative_error, max_element_error, row, column);
 }
 
+namespace {
+
 // What is left at the end of float's range where the reference has zero: a weight of e^-87, as far as
 // exponentials on the cpu go, times a large input.
 constexpr double kNothing = 0x1p-100;
 
+double square_of(const std::vector<double>& values) {
+  double square = 0.0;
+  for (const double value : values) square += value * value;
+  return square;
+}
+
+}  // namespace
+
 Agreement compare(const HostBuffer& result, const std::vector<double>& reference,
-                  std::int64_t row_length, const std::vector<double>& magnitude) {
+                  std::int64_t row_length, const std::vector<double>& magnitude,
+                  double share) {
   assert_that(magnitude.empty() || magnitude.size() == reference.size(),
               "a magnitude for every element");
   assert_that(result.count() == static_cast<std::int64_t>(reference.size()) && row_length >= 1 &&
@@ -65,8 +76,7 @@ Agreement compare(const HostBuffer& result, const std::vector<double>& reference
               "result and reference have the same extents");
   Agreement agreement;
   const std::int64_t count = result.count();
-  double reference_square = 0.0;
-  for (const double value : reference) reference_square += value * value;
+  const double reference_square = square_of(reference);
   const double overall_scale =
       std::sqrt(reference_square / static_cast<double>(std::max<std::int64_t>(count, 1)));
 
@@ -102,7 +112,10 @@ Agreement compare(const HostBuffer& result, const std::vector<double>& reference
     }
   }
   agreement.relative_error =
-      difference_square == 0.0 ? 0.0 : std::sqrt(difference_square / reference_square);
+      difference_square == 0.0
+          ? 0.0
+          : std::sqrt(difference_square /
+                      std::max(reference_square, share * share * square_of(magnitude)));
   return agreement;
 }
 

@@ -12,7 +12,7 @@
 namespace heddle {
 
 struct Tolerance {
-  double relative = 0.0;  // of ||y - ref|| / ||ref||
+  double relative = 0.0;  // of ||y - ref|| / ||ref||, or what cancelled where ref is small by that
   double element = 0.0;   // of |y - ref| / (root mean square of its row)
 };
 // What correctly rounded storage and float32 accumulation may cost; the reasons stand beside the
@@ -32,10 +32,16 @@ struct Agreement {
   // "relative error 3e-07, worst element 12 (row 3) ..." or what is missing.
   std::string describe(std::int64_t row_length) const;
 };
+// Below this share of what was added up, a sum is what its rounding errors left of it. An output
+// stored in fewer bits than f32 is off by up to 2^-8, and sums are read again.
+constexpr double cancelled_share(ElementType type) { return type == ElementType::kF32 ? 0.05 : 0.25; }
+
 // `reference` has an entry per element; rows are runs of `row_length` elements. `magnitude`, empty
 // or an entry per element, is the size an element would have had without cancellation: a quarter of
-// it counts as the element's scale where the row itself is smaller.
+// it counts as the element's scale where the row itself is smaller, and `share` of its norm as the
+// norm of the reference where that is smaller.
 Agreement compare(const HostBuffer& result, const std::vector<double>& reference,
-                  std::int64_t row_length, const std::vector<double>& magnitude = {});
+                  std::int64_t row_length, const std::vector<double>& magnitude = {},
+                  double share = 0.0);
 
 }  // namespace heddle

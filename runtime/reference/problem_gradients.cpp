@@ -14,17 +14,6 @@
 namespace heddle {
 namespace {
 
-// Below this share of what was added up, a gradient is what its rounding errors left of it. An
-// output stored in fewer bits than f32 is off by up to 2^-8, and a slope is the difference of two
-// products with outputs: there the share is that which compare() takes for single elements.
-constexpr double cancelled(ElementType type) { return type == ElementType::kF32 ? 0.05 : 0.25; }
-
-double norm_of(const std::vector<double>& values) {
-  double square = 0.0;
-  for (const double value : values) square += value * value;
-  return std::sqrt(square);
-}
-
 using Member = std::vector<double> HeadGradients::*;
 struct NamedGradient {
   const char* name;
@@ -169,16 +158,8 @@ Agreement compare_gradient(const GradientProblem& solved, const std::string& nam
   const std::vector<double>& magnitude = solved.magnitude.at(name);
   const std::int64_t row = result.shape().size() >= 4 ? result.shape().back() : 1;
   if (result.count() == 0) return {};
-  Agreement agreement = compare(result, expected, row, magnitude);
-  const double norm = norm_of(expected);
-  const double least = cancelled(solved.problem.dtype) * norm_of(magnitude);
-  // compare() divides by the norm itself, which may be zero.
-  if (norm < least) agreement.relative_error *= norm / least;
-  if (norm == 0.0 && least > 0.0) {
-    agreement.relative_error =
-        agreement.max_absolute_error * std::sqrt(static_cast<double>(result.count())) / least;
-  }
-  return agreement;
+  // A slope is the difference of two products with outputs, which are of the problem's type.
+  return compare(result, expected, row, magnitude, cancelled_share(solved.problem.dtype));
 }
 
 Tolerance gradient_tolerance(ElementType type, double largest_logit) {

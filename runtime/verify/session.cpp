@@ -253,7 +253,8 @@ void Session::check_values(const HostBuffers& buffers, std::int64_t count, const
     return part;
   };
   const Agreement agreement =
-      compare(buffers.at("y"), launched(solved_->y), sizes_.head_dim, launched(solved_->magnitude));
+      compare(buffers.at("y"), launched(solved_->y), sizes_.head_dim, launched(solved_->magnitude),
+              cancelled_share(buffers.at("y").type()));
   const Duty duty = solved_->fill != Fill::kNormal ? Duty::kExtremes
                     : done_ > 0                    ? Duty::kContinues
                                                    : Duty::kValues;

@@ -244,6 +244,26 @@ TEST_CASE("a zero reference allows no error") {
   CHECK(compare(off, zero, 4).within({0.0, 0.0}));
 }
 
+TEST_CASE("a sum that cancels is judged by what it was a sum of") {
+  // 20 terms of size 1 of both signs: a rounding of the terms is large beside what is left of them.
+  const std::vector<double> left = {0.02}, terms = {20.0};
+  for (const auto& [type, rounding] :
+       {std::pair(ElementType::kF32, 20.0 * 0x1p-24), std::pair(ElementType::kBF16, 0x1p-8)}) {
+    const Tolerance tolerance = tolerance_for(type);
+    const double share = cancelled_share(type);
+    const HostBuffer rounded = stored(ElementType::kF32, {0.02 + rounding});
+    CHECK_FALSE(compare(rounded, left, 1).within(tolerance));
+    CHECK(compare(rounded, left, 1, terms, share).within(tolerance));
+    CHECK(compare(stored(ElementType::kF32, {0.0}), {0.0}, 1, terms, share).relative_error == 0.0);
+    // A term that is missing, or a twentieth too large, is no rounding.
+    for (const double wrong : {1.02, -0.98, 0.07}) {
+      const Agreement agreement =
+          compare(stored(ElementType::kF32, {wrong}), left, 1, terms, share);
+      if (type == ElementType::kF32 || wrong != 0.07) CHECK_FALSE(agreement.within(tolerance));
+    }
+  }
+}
+
 TEST_CASE("logits widen the tolerance by what float32 cannot know") {
   CHECK(tolerance_for(ElementType::kF32, 60.0).relative < 1e-4);
   CHECK(tolerance_for(ElementType::kF32, 60.0).relative >
