@@ -93,6 +93,25 @@ class Prover {
     return "";
   }
 
+  // A cache that rows up to a horizon fill beyond its bound is too large, whatever further rows read.
+  std::optional<Refuted> refute_from_below(const Claim& claim) const {
+    const auto* bound = std::get_if<BoundClaim>(&claim.node);
+    const auto* term = bound ? std::get_if<MeasureTerm>(&bound->left->node) : nullptr;
+    int measures = 0;
+    proof::for_each_measure(claim, [&](const MeasureTerm&) { ++measures; });
+    if (!subject_.measured().ok() || term == nullptr || term->measure != MeasureKind::kCache ||
+        bound->op != ComparisonOperator::kLessEqual || measures != 1) {
+      return std::nullopt;
+    }
+    std::optional<Refuted> refuted =
+        proof::search(subject_.pattern(), claim, *subject_.measured(), 1, range_for(claim)).refuted;
+    if (!refuted) return std::nullopt;
+    refuted->smallest = false;
+    refuted->explanation = fmt::format("rows up to {} read at least so many",
+                                       *subject_.measured()->cache_horizon());
+    return refuted;
+  }
+
   std::int64_t range_for(const Claim& claim) const {
     const ProveOptions& options = subject_.options();
     const std::int64_t pairs = std::min(options.check_pairs_up_to, options.check_up_to);
@@ -133,7 +152,10 @@ class Prover {
           proof::prove_bound(structure, claim, names_, proof::Detail::kRefined);
       if (again.proved) return std::move(*again.proved);
     }
-    if (!unsearchable.empty()) return Unknown{attempt.reason + "; " + unsearchable};
+    if (!unsearchable.empty()) {
+      if (auto refuted = refute_from_below(claim)) return *refuted;
+      return Unknown{attempt.reason + "; " + unsearchable};
+    }
     if (!searched.stopped.empty()) return Unknown{attempt.reason + "; " + searched.stopped};
     if (searched.incomplete) {
       return Unknown{attempt.reason + "; congestion is only enclosed for some n"};

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <random>
+#include <set>
 
 #include "analyzer/measures/cost.hpp"
 #include "analyzer/measures/hops.hpp"
@@ -122,6 +123,33 @@ TEST_CASE("false claims are refuted at the smallest row") {
   CHECK(verdict_of("A = diagonal\nB = { i - 2 : i > 2 }\nclaim reaches(i, j)") ==
         "refuted: i = 2, j = 1");
   CHECK(verdict_of("A = window(4)\nB = none\nclaim reaches(i, j)") == "refuted: i = 5, j = 1");
+}
+
+TEST_CASE("a cache without a rule is refuted from below, and proved of nothing") {
+  const std::string text =
+      "f(k) = 3*k^2 + 2*k + 1\nA = diagonal\nB = offsets(f) & { i - 5*t - 1 : t >= 0, 5*t + 1 < i }\n";
+  const Pattern pattern =
+      pattern_of(text + "claim cache(i) <= 3*sqrt(i) + 10\nclaim cache(i) <= 2 + cache(1)\n"
+                        "claim cache(i) = 1");
+  const ProofReport report = prove(pattern);
+  const auto* refuted = std::get_if<Refuted>(&report.claims[0].verdict);
+  REQUIRE(refuted != nullptr);
+  CHECK_FALSE(refuted->smallest);  // later rows may read more of an earlier one
+  // So many positions are read by rows up to 4,000, one by one.
+  const std::int64_t i = *refuted->counterexample.variables[0].second.to_int64();
+  const Rows rows = rows_of(pattern, 4000);
+  std::set<std::pair<bool, std::int64_t>> live;
+  for (std::int64_t row = i + 1; row <= 4000; ++row) {
+    for (std::int64_t p = 1; p <= i; ++p) {
+      if (rows.a.contains(row, p)) live.emplace(false, p);
+      if (rows.b.contains(row, p)) live.emplace(true, p);
+    }
+  }
+  CHECK(refuted->counterexample.value == Integer(static_cast<std::int64_t>(live.size())));
+  CHECK(refuted->counterexample.bound < refuted->counterexample.value);
+  // From below nothing is learnt of these.
+  CHECK(std::string(name_of(report.claims[1].verdict)) == "unknown");
+  CHECK(std::string(name_of(report.claims[2].verdict)) == "unknown");
 }
 
 TEST_CASE("a claim that has no value somewhere is unknown") {
