@@ -71,15 +71,26 @@ class Planner {
   // All tokens in one launch, where the budget allows it.
   void run(const KernelUnderTest& kernel, const Scenario& scenario) {
     if (!reachable(scenario.tokens) || ledger_.rejected()) return;
-    const std::int64_t count = scenario.tokens - scenario.start;
-    const std::int64_t work =
-        2 * launch_work(context_.rows, sizes_of(scenario), context_.weights, scenario.start, count);
+    const std::int64_t work = work_of(scenario);
     if (work > budget_) {
       ledger_.skipped(scenario.tokens);
       return;
     }
     budget_ -= work;
-    if (const auto session = begin(scenario)) advance(*session, kernel, scenario, count);
+    if (const auto session = begin(scenario)) {
+      advance(*session, kernel, scenario, scenario.tokens - scenario.start);
+    }
+  }
+  // The longest launch, of all tokens or of the last, that a budget of its own can afford, where none
+  // has come to some of the text yet.
+  void run_further(const KernelUnderTest& kernel, bool last_only) {
+    budget_ = 2 * context_.options.algebraic_budget;
+    run_unreached(kernel, ledger_, [&](std::int64_t n) {
+      const Scenario scenario{.tokens = n, .start = last_only ? n - 1 : 0};
+      if (!reachable(n) || work_of(scenario) > budget_) return false;
+      run(kernel, scenario);
+      return true;
+    });
   }
 
   // In one launch per entry of `counts`, each from the state that the one before left.
@@ -110,6 +121,11 @@ class Planner {
     }
     solved->y = field_output(solved->problem, context_.rows);
     return solved;
+  }
+  // In two runs, with the numbers and the threads in another order each.
+  std::int64_t work_of(const Scenario& scenario) const {
+    return 2 * launch_work(context_.rows, sizes_of(scenario), context_.weights, scenario.start,
+                           scenario.tokens - scenario.start);
   }
   bool reachable(std::int64_t tokens) const {
     const auto counted = [tokens](const CacheLayout& layout) {
@@ -169,6 +185,7 @@ void check_prefill_algebra(const VerifyContext& context, const KernelUnderTest& 
   const std::int64_t batch = context.manifest.varlen ? 3 : 1;
   planner.run_in_steps({.tokens = 37, .batch = batch, .heads = 2, .spare = 1},
                        {{&prefill, 19}, {&prefill, 1}, {&prefill, 17}});
+  planner.run_further(prefill, false);
 }
 
 void check_decode_algebra(const VerifyContext& context, const KernelUnderTest& decode,
@@ -189,6 +206,7 @@ void check_decode_algebra(const VerifyContext& context, const KernelUnderTest& d
   for (const std::int64_t n : {33, 130, 257}) {
     planner.run(decode, {.tokens = n, .start = n - 1});
   }
+  planner.run_further(decode, true);
 }
 
 void check_hand_over_algebra(const VerifyContext& context, const KernelUnderTest& prefill,
