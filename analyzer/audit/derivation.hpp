@@ -71,6 +71,7 @@ class Derivation {
   bool licensed(Step& step, const Term& fact);
   bool power(const Term& base);
   bool powers(const Term& base, const Term& larger);
+  bool within(const Term& base, const Term& larger, const Term& steps);
   bool popcount();
   bool squares();
   bool total(const FunctionDefinition& f);

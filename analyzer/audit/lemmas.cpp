@@ -111,6 +111,31 @@ bool Derivation::powers(const Term& base, const Term& larger) {
          });
 }
 
+// c^t <= b^(e t) where c <= b^e
+bool Derivation::within(const Term& base, const Term& larger, const Term& steps) {
+  const std::optional<Integer> b = value_of(base), c = value_of(larger), e = value_of(steps);
+  if (!b || !c || !e || *b < Integer(2) || *e < Integer(1) || Integer(64) < *e) return false;
+  const std::int64_t count = *e->to_int64();
+  const std::optional<Integer> reached = heddle::power(*b, static_cast<std::uint64_t>(count), 4096);
+  if (!reached || *reached < *c) return false;
+  const std::string name = "within(" + base.head + "," + larger.head + ")";
+  Holes holes{{"?b", base}, {"?c", larger}, {"?e", steps}};
+  std::vector<std::string> given = {"(<= 0 t)", "(= (pow.?c (+ t 1)) (* ?c (pow.?c t)))",
+                                    "(<= 1 (pow.?b (* ?e t)))", "(<= (pow.?c t) (pow.?b (* ?e t)))"};
+  std::string here = "(* ?e t)";
+  for (std::int64_t further = 1; further <= count; ++further) {
+    const std::string next = "(+ (* ?e t) " + std::to_string(further) + ")";
+    given.push_back("(= (pow.?b " + next + ") (* ?b (pow.?b " + here + ")))");
+    here = next;
+  }
+  return power(base) && lemma(name + " " + steps.head, [&] {
+           return fixed(name + ".base", {"(= (pow.?b 0) 1)", "(= (pow.?c 0) 1)"},
+                        "(<= (pow.?c 0) (pow.?b 0))", holes) &&
+                  fixed(name + ".step", given, "(<= (pow.?c (+ t 1)) (pow.?b (+ (* ?e t) ?e)))",
+                        holes);
+         });
+}
+
 bool Derivation::popcount() {
   return power({"2", {}}) && lemma("popcount", [&] {
            return fixed("popcount.base", {"(= (bit.popcount 1) 1)", "(and (<= 1 x) (< x 2))"},
@@ -286,6 +311,9 @@ bool Derivation::licensed(Step& step, const Term& fact) {
   if (is("(=> (and (<= 0 ?s) (<= ?s ?t)) (<= (pow.?b ?s) (pow.?c ?t)))") ||
       is("(=> (and (<= 0 ?s) (< ?s ?t)) (<= (* ?b (pow.?b ?s)) (pow.?c ?t)))")) {
     return powers(h["?b"], h["?c"]);
+  }
+  if (is("(=> (<= 0 ?t) (<= (pow.?c ?t) (pow.?b (* ?e ?t))))")) {
+    return within(h["?b"], h["?c"], h["?e"]);
   }
   if (is("(=> (= ?a 0) (= (bit.popcount ?a) 0))")) return true;
   if (is("(=> (<= 1 ?a) (and (<= 1 (bit.popcount ?a)) (<= (bit.popcount ?a) (+ ?l 1))))")) {

@@ -30,6 +30,10 @@ std::vector<Obligation> ratio_obligations(const Knowledge& knowledge, const std:
 Lemma power_lemma(const Knowledge& knowledge, const Integer& base);
 // "powers(2,3)": 2^s <= 3^t for 0 <= s <= t, and 2 * 2^s <= 3^t for 0 <= s < t.
 Lemma powers_lemma(const Knowledge& knowledge, const Integer& base, const Integer& larger);
+// "within(2,3)": 3^t <= 2^(e t) for t >= 0, with the least e for which 3 <= 2^e.
+Lemma within_lemma(const Knowledge& knowledge, const Integer& base, const Integer& larger);
+// That e.
+int steps_within(const Integer& base, const Integer& larger);
 // "squares": 2^(2t) = (2^t)^2 for t >= 0.
 Lemma squares_lemma(const Knowledge& knowledge);
 // "popcount": 1 <= popcount(x) <= l + 1 for 2^l <= x < 2^(l+1).

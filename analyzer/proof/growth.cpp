@@ -20,6 +20,8 @@ namespace {
 // Searching for constants asks many questions, most of which are hopeless: each gets less.
 constexpr std::uint64_t kResourceShare = 6;
 constexpr double kLevel = 1.06;  // ratios that rise by less may be chance
+// ... of a logarithm that grows in steps; that of a constant rises by 10/8 in a thousand rows.
+constexpr double kLevelOfSteps = 1.2;
 
 // r = floor(i^(1/q)): r^q <= i < (r+1)^q
 Term root_of(Query& query, const Term& i, int q) {
@@ -100,7 +102,8 @@ std::optional<Integer> suggested_constant(const MeasuredRows& measured, MeasureK
     if (i > last / 8 && i <= last / 4) early = std::max(early, ratio);
     if (i > last / 2) late = std::max(late, ratio);
   }
-  if (late > kLevel * early) return std::nullopt;
+  const bool steps = growth.power_numerator == 0 && growth.log_power > 0;
+  if (late > (steps ? kLevelOfSteps : kLevel) * early) return std::nullopt;
   return c;
 }
 

@@ -162,6 +162,38 @@ Lemma powers_lemma(const Knowledge& knowledge, const Integer& base, const Intege
   return lemma;
 }
 
+int steps_within(const Integer& base, const Integer& larger) {
+  int steps = 1;
+  for (Integer reached = base; reached < larger; reached = reached * base) ++steps;
+  return steps;
+}
+
+Lemma within_lemma(const Knowledge& knowledge, const Integer& base, const Integer& larger) {
+  const std::string b = base.to_string(), c = larger.to_string();
+  const std::string name = fmt::format("within({},{})", b, c);
+  const int e = steps_within(base, larger);
+  const auto small = [&](const Term& t) { return Term::apply("pow." + b, t); };
+  const auto large = [&](const Term& t) { return Term::apply("pow." + c, t); };
+  const Term t = Term::variable("t"), here = Term(e) * t;
+  Lemma lemma{name, {}};
+  lemma.obligations.push_back(Step(knowledge, name + ".base", fmt::format("{}^0 <= {}^0", c, b))
+                                  .given(equal(small(0), 1), "definition")
+                                  .given(equal(large(0), 1), "definition")
+                                  .conclude(large(0) <= small(0)));
+  Step step(knowledge, name + ".step",
+            fmt::format("{0}^t <= {1}^({2} t) gives {0}^(t+1) <= {1}^({2} t + {2})", c, b, e));
+  step.given(t >= 0, "t is natural")
+      .given(equal(large(t + 1), Term(larger) * large(t)), "definition")
+      .given(small(here) >= 1, fmt::format("power({}).above", b));
+  for (int further = 0; further < e; ++further) {
+    const Term before = further == 0 ? here : here + Term(further);
+    step.given(equal(small(here + Term(further + 1)), Term(base) * small(before)), "definition");
+  }
+  step.given(large(t) <= small(here), "induction hypothesis");
+  lemma.obligations.push_back(step.conclude(large(t + 1) <= small(here + Term(e))));
+  return lemma;
+}
+
 Lemma squares_lemma(const Knowledge& knowledge) {
   const auto power = [](const Term& t) { return Term::apply("pow.2", t); };
   const Term t = Term::variable("t"), x = Term::variable("x"), y = Term::variable("y");

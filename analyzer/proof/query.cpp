@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "analyzer/proof/functions.hpp"
+
 namespace heddle::proof {
 
 using namespace smt;  // NOLINT: terms and their operators
@@ -11,6 +13,7 @@ using namespace smt;  // NOLINT: terms and their operators
 namespace {
 
 constexpr std::size_t kLongestConstant = 4096;  // bits of a value that is written out
+constexpr int kMostSteps = 8;                    // powers of the least base that bound another's
 
 // Names that SMT-LIB gives a meaning of its own; every other name of the language is a symbol.
 bool is_reserved(const std::string& name) {
@@ -249,6 +252,21 @@ void Query::add_power_instances(const Integer& base, const Term& t) {
   }
 }
 
+// Bounds powers of larger bases from above by those of the least one.
+void Query::add_powers_within() {
+  if (power_arguments_.size() < 2) return;
+  const Integer least = power_arguments_.begin()->first;
+  for (const auto& [base, arguments] : std::map(power_arguments_)) {
+    const int steps = base == least ? 0 : steps_within(least, base);
+    if (steps == 0 || steps > kMostSteps) continue;
+    const std::string name = fmt::format("within({},{})", least.to_string(), base.to_string());
+    for (const Term& t : arguments) {
+      lemmas_.insert(name);
+      assume(implies(t >= 0, power_of(base, t) <= power_of(least, Term(steps) * t)), name);
+    }
+  }
+}
+
 // Instances can mention new arguments, which need instances in turn; the facts `at_most` could
 // chase each other for ever through nested arguments, hence the generous end.
 void Query::add_lemma_instances() {
@@ -264,6 +282,7 @@ void Query::add_lemma_instances() {
     }
     if (!grew) break;
   }
+  if (refined_) add_powers_within();
   for (const auto& [base, arguments] : power_arguments_) {
     for (const Term& t : arguments) add_power_instances(base, t);
   }

@@ -102,6 +102,7 @@ class Query {
   void add_lemma_instances();
   void add_function_instances(const FunctionDefinition& function, const Term& argument);
   void add_power_instances(const Integer& base, const Term& exponent);
+  void add_powers_within();
 
   const Knowledge& knowledge_;
   std::uint64_t resource_limit_;

@@ -539,6 +539,32 @@ TEST_CASE("hypotheses that only look like instances of a rule are refused") {
   }
 }
 
+TEST_CASE("a power is bounded by as many steps of another as it takes, and for naturals only") {
+  const Pattern pattern = pattern_of(
+      "f(k) = 3^k\nA = none\nB = offsets(f)\nclaim log2(i) <= 2 * time(i) + 1");
+  const Certificate original = certify(pattern, prove(pattern));
+  REQUIRE(outcome_of(to_json_text(original)) == Outcome::kLeftToSolvers);
+  for (const std::string fact :
+       {"(=> (<= 0 i) (<= (pow.3 i) (pow.2 (* 1 i))))", "(<= (pow.3 i) (pow.2 (* 2 i)))",
+        "(=> (<= 0 i) (<= (pow.5 i) (pow.2 (* 2 i))))",
+        "(=> (<= 0 i) (<= (pow.3 i) (pow.2 (* 2 count.1))))",
+        "(=> (<= -1 i) (<= (pow.3 i) (pow.2 (* 2 i))))",
+        // True, but no step of this certificate shows it.
+        "(=> (<= 0 i) (<= (pow.3 i) (pow.2 (* 3 i))))"}) {
+    Certificate forged = original;
+    bool found = false;
+    for (Obligation& step : forged.obligations) {
+      if (step.name.rfind("claim: ", 0) != 0) continue;
+      found = true;
+      insert_hypothesis(step.script, "(assert " + fact + ")", false);
+      insert_hypothesis(step.companion, "(assert " + fact + ")", true);
+    }
+    REQUIRE(found);
+    INFO(fact);
+    CHECK(outcome_of(to_json_text(forged)) == Outcome::kRejected);
+  }
+}
+
 TEST_CASE("a closed form is licensed for its own argument only") {
   const Pattern pattern = pattern_of(
       "f(0) = 1\nf(k + 1) = f(k) + 2 * k + 3\nA = diagonal\nB = offsets(f)\n"

@@ -92,6 +92,12 @@ TEST_CASE("classes are derived with constants that are proved") {
   CHECK(classes("sqrt_recurrence") == "O(sqrt n) O(n)");
   CHECK(classes("sqrt_cached") == "O(sqrt n) O(sqrt n)");
   CHECK(classes("fibonacci_cached") == "O(log n) O(log n)");
+  for (const std::string f : {"3^k", "5^k", "7^k"}) {
+    const DerivedBounds powers = derive(pattern_of("f(k) = " + f + "\nA = none\nB = offsets(f)"));
+    REQUIRE(powers.time.lower);
+    CHECK(to_string(*powers.time.lower) == "O(log n)");
+    CHECK(powers.time.lower == powers.time.upper);
+  }
   CHECK(derive(builtin("sqrt_recurrence")).time.closed_form == "sqrt(i - 2) + 2 for i >= 2");
   CHECK(derive(builtin("sqrt_recurrence")).time.lower ==
         derive(builtin("sqrt_recurrence")).time.upper);
@@ -150,6 +156,18 @@ TEST_CASE("a cache without a rule is refuted from below, and proved of nothing")
   // From below nothing is learnt of these.
   CHECK(std::string(name_of(report.claims[1].verdict)) == "unknown");
   CHECK(std::string(name_of(report.claims[2].verdict)) == "unknown");
+}
+
+TEST_CASE("powers of one base are bounded by powers of another from both sides") {
+  const auto verdict = [](const std::string& f, const std::string& claim) {
+    return verdict_of("f(k) = " + f + "\nA = none\nB = offsets(f)\nclaim " + claim);
+  };
+  CHECK(verdict("3^k", "log2(i) <= 2 * time(i) + 1") == "proved: all i");
+  CHECK(verdict("7^k", "3 * time(i) >= log2(i) - 1") == "proved: all i");
+  CHECK(verdict("8^k", "3 * time(i) >= log2(i) - 1") == "proved: all i");
+  // 5 is between 2^2 and 2^3: two steps a power are too few, somewhere.
+  CHECK(verdict("5^k", "log2(i) <= 2 * time(i) + 2").rfind("proved", 0) == std::string::npos);
+  CHECK(verdict("5^k", "log2(i) <= 3 * time(i) + 2") == "proved: all i");
 }
 
 TEST_CASE("a claim that has no value somewhere is unknown") {
