@@ -295,11 +295,6 @@ class Generator {
           "which no two rows or channels share"};
     }
     if (spec.weights != WeightKind::kLinear) return std::nullopt;
-    if (spec.varlen && asked_for("backward")) {
-      return Error{
-          "backward of linear weights takes sequences of one length: of different ones there are "
-          "prefill and decode"};
-    }
     if (spec.page_rows > 0) return Error{"a matrix state is not kept in pages"};
     if (spec.state_gradients && asked_for("backward")) {
       return Error{

@@ -29,6 +29,8 @@
 //            scratch_dk, scratch_dx     likewise, cuda: sums in f32 beside narrower gradients
 //            scratch_highest, scratch_inverse  [batch, tokens, heads] f32: of a softmax row
 //            scratch_states    [batch, heads, tokens, head_dim] f32, linear: one state in state_dim
+//                              tokens; varlen: [tokens, heads, head_dim], a sequence's behind those
+//                              of the sequences before it
 //            scratch_segment   [batch, heads, state_dim, state_dim, head_dim] f32, linear
 //            Scratch needs no initialisation and means nothing afterwards. The kernel reads the
 //            inputs of a prefill of the whole sequence and its y; it takes no `start`, which must

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "codegen/schedule/backward.hpp"
+#include "codegen/schedule/sequences.hpp"
 
 namespace heddle::schedule {
 
@@ -27,9 +28,14 @@ class LinearGradients {
  public:
   LinearGradients(Builder& builder, const KernelSpec& spec)
       : builder_(builder), spec_(spec), states_(spec.state_dim), dim_(spec.head_dim) {
-    const std::vector<std::string> keys = {"batch", "tokens", "heads", std::to_string(states_)};
-    const std::vector<std::string> values = {"batch", "tokens", "heads", std::to_string(dim_)};
-    const std::vector<std::string> gates = {"batch", "tokens", "heads"};
+    const auto by_token = [&](std::vector<std::string> rest) {
+      rest.insert(rest.begin(), {"tokens", "heads"});
+      if (!spec.varlen) rest.insert(rest.begin(), "batch");
+      return rest;
+    };
+    const std::vector<std::string> keys = by_token({std::to_string(states_)});
+    const std::vector<std::string> values = by_token({std::to_string(dim_)});
+    const std::vector<std::string> gates = by_token({});
     q_ = builder.buffer("q", spec.dtype, Access::kRead, keys);
     k_ = builder.buffer("k", spec.dtype, Access::kRead, keys);
     x_ = builder.buffer("x", spec.dtype, Access::kRead, values);
@@ -39,13 +45,18 @@ class LinearGradients {
     dk_ = builder.buffer("dk", spec.dtype, Access::kWrite, keys);
     dx_ = builder.buffer("dx", spec.dtype, Access::kWrite, values);
     dgate_ = builder.buffer("dgate", ElementType::kF32, Access::kWrite, gates);
+    const std::string dim = std::to_string(dim_);
     kept_ = builder.buffer("scratch_states", ElementType::kF32, Access::kWrite,
-                           {"batch", "heads", "tokens", std::to_string(dim_)});
+                           spec.varlen
+                               ? std::vector<std::string>{"tokens", "heads", dim}
+                               : std::vector<std::string>{"batch", "heads", "tokens", dim});
     segment_ = builder.buffer(
         "scratch_segment", ElementType::kF32, Access::kWrite,
         {"batch", "heads", std::to_string(states_), std::to_string(states_), std::to_string(dim_)});
-    tokens_ = builder.size("tokens");
+    if (spec.varlen) sequences_ = declare_sequences(builder, true, false);
+    tokens_ = all_tokens_ = builder.size("tokens");
     heads_ = builder.size("heads");
+    if (spec.varlen) longest_ = builder.size("longest");
   }
 
   void run() {
@@ -66,8 +77,19 @@ class LinearGradients {
   void enter(Ex block) {
     batch_ = builder_.let("batch", block / heads_);
     head_ = builder_.let("head", block % heads_);
-    kept_at_ = builder_.let("kept_at", block * tokens_ * dim_);
+    Ex before = block * tokens_;  // rows of scratch_states that belong to other blocks
+    if (spec_.varlen) {
+      const OwnTokens own = own_tokens(builder_, sequences_, batch_, all_tokens_, longest_);
+      first_token_ = own.first;
+      tokens_ = own.count;
+      before = first_token_ * heads_ + head_ * tokens_;
+    }
+    kept_at_ = builder_.let("kept_at", before * dim_);
     segment_at_ = builder_.let("segment_at", block * (states_ * states_ * dim_));
+  }
+
+  Ex row_of(Ex token) {
+    return ((spec_.varlen ? first_token_ : batch_ * tokens_) + token) * heads_ + head_;
   }
 
   struct Places {
@@ -77,7 +99,7 @@ class LinearGradients {
     Ex gate;   // its value
   };
   Places places(Ex token) {
-    const Ex row = builder_.let("row", (batch_ * tokens_ + token) * heads_ + head_);
+    const Ex row = builder_.let("row", row_of(token));
     return {row, builder_.let("key_at", row * states_), builder_.let("value_at", row * dim_),
             builder_.let("decay", builder_.load(gate_, row))};
   }
@@ -280,7 +302,7 @@ class LinearGradients {
         builder_.loop("w", zero, builder_.i64(warps), [&](Ex w) {
           builder_.assign(sum, Ex(sum) + builder_.load(overlaps, thread_ * warps + w));
         });
-        builder_.store(dgate_, (batch_ * tokens_ + first + thread_) * heads_ + head_, sum);
+        builder_.store(dgate_, row_of(first + thread_), sum);
       });
       builder_.barrier();
     });
@@ -311,8 +333,10 @@ class LinearGradients {
   int dim_;
   MemoryId q_, k_, x_, gate_, dy_, dq_, dk_, dx_, dgate_;
   MemoryId kept_, segment_;  // scratch
-  Ex tokens_, heads_;
-  Ex batch_, head_, kept_at_, segment_at_;
+  SequenceArrays sequences_;  // with varlen
+  Ex all_tokens_, longest_;   // of the launch
+  Ex tokens_, heads_;         // of the launch; with varlen, once a block is entered, of its sequence
+  Ex batch_, head_, first_token_, kept_at_, segment_at_;
   Ex thread_;  // cuda only
 };
 

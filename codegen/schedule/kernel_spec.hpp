@@ -55,7 +55,7 @@ struct KernelSpec {
   bool long_rows = false;  // of B; cpu prefill, given weights: worth going through by windows
   std::optional<Staging> staging{};  // cuda prefill: the staged schedule instead of the simple one
   std::optional<TensorSplit> tensor{};  // cuda prefill, linear weights: on tensor cores
-  bool varlen = false;  // sequences have lengths and starts of their own; not of linear backward
+  bool varlen = false;  // sequences have lengths and starts of their own
   int page_rows = 0;    // decode with varlen: slots of a page, a power of two; 0: no pages
   bool state_gradients = false;  // backward goes on from a state, and passes gradients through it
   bool several_tokens = false;   // decode takes as many tokens as a launch says, in turn

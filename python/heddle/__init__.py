@@ -40,7 +40,7 @@ def compile(pattern, *, weights=None, head_dim=64, dtype="f32", parameters=None,
     if weights is None:
         linear = _is_linear(text)
     if ops is None:
-        ops = ("prefill", "decode", "backward") if not varlen else ("prefill",) if linear else ("prefill", "backward")
+        ops = ("prefill", "decode", "backward") if not varlen else ("prefill", "backward")
     for op in ops:
         if op not in ("prefill", "decode", "backward"):
             raise CallError(f"ops must be of prefill, decode and backward, and has {op!r}")

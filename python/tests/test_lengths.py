@@ -10,9 +10,12 @@ from reference import naive, relative_error
 LENGTHS = (7, 1, 0, 30, 13)
 
 
-@pytest.fixture(scope="module", params=["softmax", "given"])
+PATTERNS = {"softmax": "sqrt_cached", "given": "sqrt_cached", "linear": "linear_attention"}
+
+
+@pytest.fixture(scope="module", params=PATTERNS)
 def kernel(request):
-    return heddle.compile("sqrt_cached", weights=request.param, head_dim=8, varlen=True)
+    return heddle.compile(PATTERNS[request.param], weights=request.param, head_dim=8, varlen=True)
 
 
 def bounds(dtype=torch.int32):
@@ -21,12 +24,13 @@ def bounds(dtype=torch.int32):
 
 def inputs_of(kernel):
     source, lead = torch.Generator().manual_seed(3), (1, sum(LENGTHS), 2)
-    widths = {"coef_a": 1, "coef_b": 6}
-    return {name: 0.5 * torch.randn(*lead, widths.get(name, 8), generator=source) for name in kernel.inputs}
+    keys = kernel.state_dim if kernel.weights == "linear" else 8
+    shapes = {"coef_a": (1,), "coef_b": (6,), "gate": (), "q": (keys,), "k": (keys,), "x": (8,)}
+    return {name: 0.5 * torch.randn(*lead, *shapes[name], generator=source) for name in kernel.inputs}
 
 
 def test_each_is_as_if_alone(kernel):
-    rows, inputs, edges = heddle.rows("sqrt_cached", max(LENGTHS)), inputs_of(kernel), bounds().tolist()
+    rows, inputs, edges = heddle.rows(PATTERNS[kernel.weights], max(LENGTHS)), inputs_of(kernel), bounds().tolist()
     ours = {name: tensor.clone().requires_grad_() for name, tensor in inputs.items()}
     y, _ = kernel.prefill(**ours, cu_seqlens=bounds())
     assert torch.equal(y, kernel.prefill(**inputs, cu_seqlens=bounds(torch.int64))[0])

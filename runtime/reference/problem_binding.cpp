@@ -8,22 +8,9 @@
 namespace heddle {
 namespace {
 
-// A gradient is like what it is the gradient of, and yet to be written; scratch like y, in f32.
+// A gradient is like what it is the gradient of, and yet to be written.
 std::optional<HostBuffer> backward_buffer(const std::string& name, const Problem& problem,
                                           const Sizes& sizes) {
-  if (name == "scratch_highest" || name == "scratch_inverse") {
-    return HostBuffer(ElementType::kF32, {sizes.batch, sizes.tokens, sizes.heads});
-  }
-  if (name == "scratch_states") {
-    return HostBuffer(ElementType::kF32, {sizes.batch, sizes.heads, sizes.tokens, sizes.head_dim});
-  }
-  if (name == "scratch_segment") {
-    return HostBuffer(ElementType::kF32,
-                      {sizes.batch, sizes.heads, sizes.state_dim, sizes.state_dim, sizes.head_dim});
-  }
-  if (name.rfind("scratch_", 0) == 0) {
-    return HostBuffer(ElementType::kF32, {sizes.batch, sizes.tokens, sizes.heads, sizes.head_dim});
-  }
   if (name.empty() || name[0] != 'd') return std::nullopt;
   const auto input = problem.inputs.find(name.substr(1));
   if (input == problem.inputs.end()) return std::nullopt;
@@ -66,17 +53,21 @@ Result<HostBuffers> bind_buffers(const KernelEntry& entry, const Problem& proble
   for (const Argument& argument : entry.arguments) {
     if (argument.kind != ArgumentKind::kBuffer) continue;
     const std::string& name = argument.name;
-    std::optional<HostBuffer> buffer = buffer_for(name, problem, sizes, state);
-    if (!buffer) return Error{fmt::format("the manifest names an unknown buffer '{}'", name)};
-    if (buffer->type() != argument.type) {
-      return Error{fmt::format("buffer '{}' is declared {}, where the pattern has {}", name,
-                               name_of(argument.type), name_of(buffer->type()))};
-    }
     std::vector<std::int64_t> shape;
     for (const std::string& extent : argument.shape) {
       const Result<std::int64_t> value = sizes.extent(extent);
       if (!value) return value.error();
       shape.push_back(*value);
+    }
+    if (name.rfind("scratch_", 0) == 0) {  // what the manifest says, nobody else looks at it
+      buffers.emplace(name, HostBuffer(argument.type, std::move(shape)));
+      continue;
+    }
+    std::optional<HostBuffer> buffer = buffer_for(name, problem, sizes, state);
+    if (!buffer) return Error{fmt::format("the manifest names an unknown buffer '{}'", name)};
+    if (buffer->type() != argument.type) {
+      return Error{fmt::format("buffer '{}' is declared {}, where the pattern has {}", name,
+                               name_of(argument.type), name_of(buffer->type()))};
     }
     if (shape != buffer->shape()) {
       return Error{fmt::format("buffer '{}' is declared with another shape", name)};

@@ -40,7 +40,6 @@ Artifact generated(const Kind& kind) {
   GenerateOptions options;
   const bool linear = kind.weights == WeightKind::kLinear;
   options.ops = {"prefill", "decode", "backward"};
-  if (linear) options.ops.pop_back();  // of sequences of one length
   if (linear) options.state_dim = kind.head_dim;
   options.target = kind.target;
   options.head_dim = kind.head_dim;
@@ -90,9 +89,10 @@ struct Edit {
   const char* to;
 };
 void check_edits(ir::Target target, Layer layer, const std::vector<Edit>& edits,
-                 const char* pattern = "sqrt_cached", int page_rows = 0) {
+                 const char* pattern = "sqrt_cached", int page_rows = 0,
+                 WeightKind weights = WeightKind::kSoftmax) {
   const Artifact artifact =
-      generated({pattern, target, WeightKind::kSoftmax, ElementType::kF32, 8, "simple", page_rows});
+      generated({pattern, target, weights, ElementType::kF32, 8, "simple", page_rows});
   const Rows rows = test::builtin_rows(pattern, kRows);
   VerifyOptions options = quick();
   options.stop_early = true;
@@ -165,6 +165,25 @@ TEST_CASE("kernels that mistake one sequence for another are rejected") {
       {{"prefill", "offsets[batch]", "offsets[0]"}, {"prefill", "< own_tokens", "< tokens"}});
 }
 
+TEST_CASE("backward through matrix states that mistakes one sequence for another is rejected") {
+  const auto check = [](ir::Target target, Layer layer, const std::vector<Edit>& edits) {
+    check_edits(target, layer, edits, "linear_attention", 0, WeightKind::kLinear);
+  };
+  const char* const kept = "(first_token * heads + head * own_tokens)";
+  check(ir::Target::kCuda, Layer::kEmulated,
+        {{"backward", kept, "(first_token * heads + own_tokens)"},
+         {"backward", kept, "(first_token * heads + head * tokens)"},
+         {"backward", kept, "(batch * heads + head) * own_tokens"},
+         {"backward", "offsets[batch + 1]", "(offsets[batch + 1] + 1)"}});
+  check(ir::Target::kCuda, Layer::kAlgebraic,
+        {{"backward", "(first_token + (first + r))", "(batch * own_tokens + (first + r))"},
+         {"backward", "(first_token + back)", "(batch * own_tokens + back)"},
+         {"backward", "offsets[batch]", "offsets[0]"}});
+  check(ir::Target::kCpu, Layer::kEmulated,
+        {{"backward", "own_tokens - first", "tokens - first"},
+         {"backward", "offsets[batch + 1]", "(offsets[batch + 1] + 1)"}});
+}
+
 TEST_CASE("kernels that mistake one page for another are rejected") {
   const std::vector<Edit> edits = {{"decode", "pages_b[batch * table_b +", "pages_b[table_b +"},
                                    {"decode", "pages_b[batch * table_b +", "pages_b[batch +"},
@@ -212,13 +231,18 @@ TEST_CASE("a kernel that touches what belongs to no sequence is rejected") {
 TEST_CASE("offsets, starts and tables of any contents keep to the buffers") {
   const std::vector<std::vector<std::int32_t>> hostile = {
       {-5, 2147483647, -2147483647, 3}, {11, 2, 90, 1}, {12, 12, 12, 12}, {0, 12, 0, 12}};
-  for (const ir::Target target : {ir::Target::kCuda, ir::Target::kCpu}) {
-    const Artifact artifact =
-        generated({"sqrt_cached", target, WeightKind::kSoftmax, ElementType::kF32, 8, "simple", 2});
+  using ir::Target;
+  for (const Kind& kind : std::vector<Kind>{
+           {"sqrt_cached", Target::kCuda, WeightKind::kSoftmax, ElementType::kF32, 8, "simple", 2},
+           {"sqrt_cached", Target::kCpu, WeightKind::kSoftmax, ElementType::kF32, 8, "simple", 2},
+           {"linear_attention", Target::kCuda, WeightKind::kLinear, ElementType::kF32, 8},
+           {"linear_attention", Target::kCpu, WeightKind::kLinear, ElementType::kF32, 8}}) {
+    const Artifact artifact = generated(kind);
     const Sizes sizes = {.batch = 3,
                          .tokens = 12,
                          .heads = 2,
                          .head_dim = 8,
+                         .state_dim = 8,
                          .start = 5,
                          .slots_b = 6,
                          .longest = 9,
