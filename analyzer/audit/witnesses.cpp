@@ -14,7 +14,8 @@ namespace {
 using Numbers = std::vector<std::int64_t>;
 
 constexpr std::int64_t kMostTokens = 512;
-constexpr std::int64_t kMostWeight = 1'000'000'000;
+// Of an output; 2^10 outputs on 2^9 paths stay far below 2^63.
+constexpr std::int64_t kMostWeight = std::int64_t{1} << 40;
 
 // Rows 1..last as lists of positions, read when they are asked for.
 class Reads {

@@ -216,6 +216,17 @@ TEST_CASE("refuted bounds of depth, rank and congestion are shown by paths and w
   CHECK(audit(to_json_text(proved), quick()).verdict == AuditVerdict::kRejected);
 }
 
+// Nearly all weight may lie on one output that all paths take.
+TEST_CASE("weights are taken as large as the search makes them, and no larger than sums can be") {
+  const Certificate good = certificate_of(pattern_of(
+      "f(k) = 2^k + k\nA = diagonal | lattice(f)\nB = window(1)\nclaim congestion(n) <= 6"));
+  REQUIRE(good.claims[0].verdict == "refuted");
+  CHECK(after(good, [](Certificate&) {}) == AuditVerdict::kAccepted);
+  CHECK(after(good, [](Certificate& c) {
+          replace(c.claims[0].evidence, "weights ", "weights 9000000000000000000 ");
+        }) == AuditVerdict::kRejected);
+}
+
 TEST_CASE("refuted bounds on how much cache and rank are at least rest on proved ones") {
   const Pattern pattern = pattern_of(
       "f(k) = k^2 + 1\nA = diagonal\nB = lattice(f)\n"
