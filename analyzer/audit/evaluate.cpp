@@ -18,6 +18,7 @@ using Outcome = Evaluation::Outcome;
 constexpr const char* kNoPath = "no path";
 // Live tokens are looked for in so many times the rows.
 constexpr int kFarther = 4;
+constexpr std::int64_t kFarthestRow = std::int64_t{1} << 32;  // that is evaluated alone
 
 // The words of the text that stand for numbers: not followed by a bracket, not a parameter.
 std::vector<std::string> names_in(const std::string& text, const Pattern& pattern) {
@@ -97,8 +98,16 @@ Result<SmallRows> SmallRows::of(const Pattern& pattern, int n) {
 
 std::optional<Integer> SmallRows::live_at_least(const Integer& i) const {
   const std::optional<std::int64_t> row = i.to_int64();
-  if (!row || *row < 1 || *row >= static_cast<std::int64_t>(last_a_.size())) return std::nullopt;
+  if (!row || *row < 1 || kFarthestRow < *row) return std::nullopt;
   std::int64_t live = 0;
+  if (*row >= static_cast<std::int64_t>(last_a_.size())) {  // what the next row alone reads
+    for (const Side side : {Side::kA, Side::kB}) {
+      const Result<Row> next = evaluator_.row(side, *row + 1);
+      if (!next.ok()) return std::nullopt;
+      live += count_of(intersection_of(next->positions, {{1, *row}}));
+    }
+    return Integer(live);
+  }
   for (const std::vector<int>* last : {&last_a_, &last_b_}) {
     live += std::count_if(last->begin() + 1, last->begin() + *row + 1,
                           [&](int reader) { return reader > *row; });

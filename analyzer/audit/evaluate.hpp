@@ -47,7 +47,8 @@ class SmallRows {
   void narrow(Enclosures& shown, const Claim& bound, const Bindings& bindings) const;
   // What is known of a measure that has no value here.
   Enclosure enclosure(MeasureKind kind, const Integer& argument, const Enclosures& shown) const;
-  // The tokens 1..i that rows beyond i, as far as they were looked at, read: at most cache(i).
+  // The tokens 1..i that rows beyond i read, as far as they were looked at, far out the next one
+  // alone: at most cache(i).
   std::optional<Integer> live_at_least(const Integer& i) const;
 
   const Pattern* pattern_;

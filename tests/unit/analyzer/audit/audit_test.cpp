@@ -152,6 +152,18 @@ TEST_CASE("a refuted bound of the cache is shown by the rows that read what is k
         }) != AuditVerdict::kAccepted);
 }
 
+TEST_CASE("a cache far out is at least what the next row reads") {
+  const Certificate far = certificate_of(
+      pattern_of("f(k) = 2^k\nA = diagonal\nB = lattice(f)\nclaim cache(i) <= 11"));
+  REQUIRE(far.claims[0].verdict == "refuted");
+  REQUIRE(far.claims[0].counterexample[0].second == "2048");
+  CHECK(after(far, [](Certificate&) {}) == AuditVerdict::kAccepted);
+  for (const std::string i : {"2047", "1000"}) {  // where it holds
+    CHECK(after(far, [&](Certificate& c) { c.claims[0].counterexample[0].second = i; }) !=
+          AuditVerdict::kAccepted);
+  }
+}
+
 TEST_CASE("no step is listed that a claim does not need, and none is asked for that it does not") {
   for (const char* body : {
            "A = dense\nB = none\nclaim depth(n) <= sqrt(n)",
