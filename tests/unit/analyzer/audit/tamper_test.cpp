@@ -387,6 +387,19 @@ const std::map<std::string, Tamper>& tampers() {
   return kAll;
 }
 
+// With one hypothesis more in the steps whose name begins so.
+Certificate with_fact(Certificate forged, const std::string& name, const std::string& fact) {
+  bool found = false;
+  for (Obligation& step : forged.obligations) {
+    if (step.name.rfind(name, 0) != 0) continue;
+    found = true;
+    insert_hypothesis(step.script, "(assert " + fact + ")", false);
+    insert_hypothesis(step.companion, "(assert " + fact + ")", true);
+  }
+  REQUIRE(found);
+  return forged;
+}
+
 }  // namespace
 
 TEST_CASE("sound certificates are left to the solvers and nothing else") {
@@ -527,12 +540,7 @@ TEST_CASE("hypotheses that only look like instances of a rule are refused") {
   const Pattern pattern = builtin("log_recurrence");
   const Certificate original = certify(pattern, prove(pattern));
   for (const std::string& fact : false_facts) {
-    Certificate forged = original;
-    for (Obligation& step : forged.obligations) {
-      if (step.name != "claim: time(i) <= log2(i) + 2") continue;
-      insert_hypothesis(step.script, "(assert " + fact + ")", false);
-      insert_hypothesis(step.companion, "(assert " + fact + ")", true);
-    }
+    const Certificate forged = with_fact(original, "claim: time(i) <= log2(i) + 2", fact);
     REQUIRE(meaning_of(forged) != meaning_of(original));
     INFO(fact);
     CHECK(outcome_of(to_json_text(forged)) == Outcome::kRejected);
@@ -551,17 +559,8 @@ TEST_CASE("a power is bounded by as many steps of another as it takes, and for n
         "(=> (<= -1 i) (<= (pow.3 i) (pow.2 (* 2 i))))",
         // True, but no step of this certificate shows it.
         "(=> (<= 0 i) (<= (pow.3 i) (pow.2 (* 3 i))))"}) {
-    Certificate forged = original;
-    bool found = false;
-    for (Obligation& step : forged.obligations) {
-      if (step.name.rfind("claim: ", 0) != 0) continue;
-      found = true;
-      insert_hypothesis(step.script, "(assert " + fact + ")", false);
-      insert_hypothesis(step.companion, "(assert " + fact + ")", true);
-    }
-    REQUIRE(found);
     INFO(fact);
-    CHECK(outcome_of(to_json_text(forged)) == Outcome::kRejected);
+    CHECK(outcome_of(to_json_text(with_fact(original, "claim: ", fact))) == Outcome::kRejected);
   }
 }
 
@@ -574,16 +573,8 @@ TEST_CASE("a closed form is licensed for its own argument only") {
   for (const std::string fact :
        {"(=> (<= 0 (+ k 1)) (= (* 1 (fn.f (+ k 1))) (+ (+ 1 (* 2 k)) (* 1 (* k (+ k 1))))))",
         "(=> (<= 0 k) (= (* 1 (fn.f k)) (+ (+ 2 (* 2 k)) (* 1 (* k k)))))"}) {
-    Certificate forged = original;
-    bool found = false;
-    for (Obligation& step : forged.obligations) {
-      if (step.name != "increasing: f(k)") continue;
-      found = true;
-      insert_hypothesis(step.script, "(assert " + fact + ")", false);
-      insert_hypothesis(step.companion, "(assert " + fact + ")", true);
-    }
-    REQUIRE(found);
     INFO(fact);
-    CHECK(outcome_of(to_json_text(forged)) == Outcome::kRejected);
+    CHECK(outcome_of(to_json_text(with_fact(original, "increasing: f(k)", fact))) ==
+          Outcome::kRejected);
   }
 }
