@@ -30,13 +30,24 @@ void add_kernel_options(Command& command, KernelOptions& options) {
   command
       .option("--schedule", options.schedule,
               "of prefill on cuda: simple, staged (out of shared memory), tensor (linear weights "
-              "in bf16 and f16), or auto, what the cost model expects to be faster")
-      .one_of({"auto", "simple", "staged", "tensor"})
+              "in bf16 and f16), scan (over chunks of tokens, for given and gated weights of first "
+              "order), or auto, what the cost model expects to be faster")
+      .one_of({"auto", "simple", "staged", "tensor", "scan"})
       .with_default();
   std::vector<std::string> architectures;
   for (const Architecture& each : known_architectures()) architectures.push_back(each.name);
   command.option("--arch", options.architecture, "the GPU that the cost model plans for")
       .one_of(std::move(architectures))
+      .with_default();
+  command
+      .option("--plan-tokens", options.plan_tokens,
+              "the length that schedules are chosen and laid out for; any may be launched")
+      .between(1, kMostRows)
+      .with_default();
+  command
+      .option("--plan-heads", options.plan_heads,
+              "heads of all sequences of a launch, for the choice of a schedule")
+      .between(1, 1 << 20)
       .with_default();
   command.option("-n", options.n, "number of tokens").between(1, kMostRows);
   command.option("--batch", options.batch, "sequences").between(1, 4096).with_default();
@@ -76,6 +87,8 @@ ArtifactOrCode generate_for(const LoadedPattern& loaded, const KernelOptions& op
   if (options.n > generate_options.exact_to) generate_options.exact_to = options.n;
   generate_options.schedule = options.schedule;
   generate_options.architecture = options.architecture;
+  generate_options.plan_tokens = options.plan_tokens;
+  generate_options.plan_heads = options.plan_heads;
   if (options.plan_for_n && options.n > 0 && options.n < generate_options.plan_tokens) {
     generate_options.plan_tokens = options.n;
   }

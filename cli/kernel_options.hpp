@@ -20,6 +20,8 @@ struct KernelOptions {
   std::string weights;  // empty: the pattern's own
   std::string schedule = "auto";
   std::string architecture = "sm_90";
+  std::int64_t plan_tokens = 4096;
+  std::int64_t plan_heads = 128;
   int head_dim = 64;
   std::int64_t n = 0;  // 0: the command's own choice
   // Plan for n tokens, to set a prediction beside a count. Elsewhere n never shapes a kernel, so

@@ -70,9 +70,11 @@ TextTable kernels_of(const RunReport& run) {
   for (const auto& [target, artifact] : run.artifacts) {
     const Manifest& m = artifact.manifest;
     for (const KernelEntry& kernel : m.kernels) {
-      table.rows.push_back({kernel.op, target, m.verdict, m.weights, name_of(m.dtype),
-                            std::to_string(m.head_dim), grouped(kernel.shared_bytes),
-                            "kernels/" + target + "/" + kernel.file});
+      for (const KernelEntry* const launched : launches_of(kernel)) {
+        table.rows.push_back({kernel.op, target, m.verdict, m.weights, name_of(m.dtype),
+                              std::to_string(m.head_dim), grouped(launched->shared_bytes),
+                              "kernels/" + target + "/" + launched->file});
+      }
     }
   }
   return table;

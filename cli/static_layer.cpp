@@ -44,16 +44,21 @@ std::string add_static_layer(const Artifact& artifact, VerifyReport& report) {
   }
   // Kernels do not depend on each other: one thread each.
   std::vector<std::future<StaticReport>> reports;
-  std::vector<const KernelEntry*> entries;
+  std::vector<const KernelEntry*> entries;  // what is launched at once
+  std::vector<std::string> subjects;
   for (const KernelEntry& entry : manifest.kernels) {
     if (goes_on(entry)) {
       print_remark("no static proofs of " + *not_followed(manifest, entry));
       continue;
     }
-    entries.push_back(&entry);
-    reports.push_back(std::async(std::launch::async, [&artifact, &manifest, &entry] {
-      return check_statically(artifact.files.at(entry.file), artifact.files, manifest, entry);
-    }));
+    for (const KernelEntry* const launched : launches_of(entry)) {
+      entries.push_back(launched);
+      subjects.push_back(entry.op + (entry.steps.empty() ? "" : ", " + launched->symbol));
+      reports.push_back(std::async(std::launch::async, [&artifact, &manifest, launched] {
+        return check_statically(artifact.files.at(launched->file), artifact.files, manifest,
+                                *launched);
+      }));
+    }
   }
   std::string spoken_of;
   for (std::size_t index = 0; index < reports.size(); ++index) {
@@ -72,10 +77,10 @@ std::string add_static_layer(const Artifact& artifact, VerifyReport& report) {
       }
       if (!binds(manifest, entry)) continue;
     }
-    spoken_of += (spoken_of.empty() ? "" : ", ") + entry.op;
+    spoken_of += (spoken_of.empty() ? "" : ", ") + subjects[index];
     for (const StaticObligation& obligation : found.obligations) {
       report.obligations.push_back(
-          {fmt::format("{}: {}, for every launch", entry.op, obligation.name),
+          {fmt::format("{}: {}, for every launch", subjects[index], obligation.name),
            verdict_of(obligation.verdict), obligation.method, "static"});
       report.verdict = worse_of(report.verdict, verdict_of(obligation.verdict));
     }

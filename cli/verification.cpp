@@ -65,6 +65,30 @@ VerifyObligation causality_of(const Manifest& manifest) {
   return obligation;
 }
 
+// What a kernel takes of a multiprocessor: of several launches the most that any of them does.
+std::optional<KernelResources> most_of(const Artifact& artifact, const KernelEntry& entry,
+                                       const Nvrtc& compiler) {
+  std::optional<KernelResources> most;
+  for (const KernelEntry* const launched : launches_of(entry)) {
+    std::map<std::string, std::string> includes = artifact.files;
+    includes.erase(launched->file);
+    const auto code = compiler.compile(launched->file, artifact.files.at(launched->file), includes,
+                                       kProfiledArchitecture);
+    if (!code) {
+      print_remark(code.error().message);
+      return std::nullopt;
+    }
+    const auto found = code->resources.find(launched->symbol);
+    if (found == code->resources.end()) return std::nullopt;
+    if (!most) most = found->second;
+    most->registers = std::max(most->registers, found->second.registers);
+    most->shared_bytes = std::max(most->shared_bytes, found->second.shared_bytes);
+    most->spill_stores = std::max(most->spill_stores, found->second.spill_stores);
+    most->spill_loads = std::max(most->spill_loads, found->second.spill_loads);
+  }
+  return most;
+}
+
 // Words of `text` in lines of at most `width`, each behind `indent` blanks.
 std::string wrapped(const std::string& text, std::size_t indent, std::size_t width) {
   std::istringstream words(text);
@@ -115,18 +139,9 @@ void add_resources(const Artifact& artifact, VerifyReport& report) {
   const Result<Nvrtc> compiler = Nvrtc::open();
   if (!compiler) return;
   for (const KernelEntry& entry : artifact.manifest.kernels) {
-    std::map<std::string, std::string> includes = artifact.files;
-    includes.erase(entry.file);
-    const auto code = compiler->compile(entry.file, artifact.files.at(entry.file), includes,
-                                        kProfiledArchitecture);
-    if (!code) {
-      print_remark(code.error().message);
-      continue;
-    }
-    const auto resources = code->resources.find(entry.symbol);
-    if (resources == code->resources.end()) continue;
+    const std::optional<KernelResources> resources = most_of(artifact, entry, *compiler);
     for (KernelProfile& profile : report.profiles) {
-      if (profile.symbol == entry.symbol) profile.resources = resources->second;
+      if (profile.symbol == entry.symbol) profile.resources = resources;
     }
   }
 }
@@ -245,7 +260,7 @@ TextTable phases_table(const VerifyReport& report) {
   for (const KernelProfile& profile : report.profiles) {
     if (profile.phases.size() < 2) continue;
     for (const ProfilePhase& phase : profile.phases) {
-      table.rows.push_back({profile.op,
+      table.rows.push_back({phase.launch.empty() ? profile.op : phase.launch,
                             phase.from.empty() ? "the start" : "the barrier at " + phase.from,
                             grouped(phase.global_bytes_read), grouped(phase.global_bytes_written),
                             grouped(phase.requests), grouped(phase.sectors),

@@ -15,12 +15,17 @@ double Architecture::microseconds(std::int64_t floor, std::int64_t bytes, std::i
          static_cast<double>(tensor_flops) / (tensor_teraflops * 1e6);
 }
 
+double Architecture::share(std::int64_t warps) const {
+  constexpr double kBusy = 8;
+  return std::min(1.0, static_cast<double>(warps) / (kBusy * multiprocessors));
+}
+
 const std::vector<Architecture>& known_architectures() {
-  static const std::vector<Architecture> all = {{"sm_80", 166912, 2039.0, 19.5, 312.0},
-                                                {"sm_86", 101376, 768.0, 38.7, 155.0},
-                                                {"sm_89", 101376, 1008.0, 82.6, 165.0},
-                                                {"sm_90", 232448, 4800.0, 67.0, 989.0},
-                                                {"sm_100", 232448, 8000.0, 80.0, 2250.0}};
+  static const std::vector<Architecture> all = {{"sm_80", 166912, 2039.0, 19.5, 312.0, 108},
+                                                {"sm_86", 101376, 768.0, 38.7, 155.0, 84},
+                                                {"sm_89", 101376, 1008.0, 82.6, 165.0, 128},
+                                                {"sm_90", 232448, 4800.0, 67.0, 989.0, 132},
+                                                {"sm_100", 232448, 8000.0, 80.0, 2250.0, 148}};
   return all;
 }
 

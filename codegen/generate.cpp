@@ -13,6 +13,7 @@
 #include "codegen/rows/width.hpp"
 #include "codegen/schedule/choose.hpp"
 #include "codegen/schedule/kernel_spec.hpp"
+#include "codegen/schedule/scan_plan.hpp"
 #include "codegen/schedule/tensor_plan.hpp"
 #include "patterns/ast_print.hpp"
 #include "patterns/materialize.hpp"
@@ -175,6 +176,7 @@ class Generator {
     spec.page_rows = options_.page_rows;
     spec.state_gradients = options_.state_gradients;
     spec.several_tokens = options_.several_tokens;
+    spec.first_order = is_first_order(pattern_);
     if (spec.weights != WeightKind::kLinear) {
       spec.keep_a = retention_of(pattern_, Side::kA);
       spec.keep_b = retention_of(pattern_, Side::kB);
@@ -207,7 +209,8 @@ class Generator {
       return Error{"cache sizes can be computed for lengths from 1 to 2^20"};
     }
     if (options_.schedule != "auto" && options_.schedule != "simple" &&
-        options_.schedule != "staged" && options_.schedule != "tensor") {
+        options_.schedule != "staged" && options_.schedule != "tensor" &&
+        options_.schedule != "scan") {
       return Error{"there is no schedule '" + options_.schedule + "'"};
     }
     if (find_architecture(options_.architecture) == nullptr) {
@@ -215,6 +218,9 @@ class Generator {
     }
     if (options_.plan_tokens < 1 || options_.plan_tokens > (std::int64_t{1} << 20)) {
       return Error{"shared memory can be planned for lengths from 1 to 2^20"};
+    }
+    if (options_.plan_heads < 1 || options_.plan_heads > (std::int64_t{1} << 20)) {
+      return Error{"schedules can be chosen for 1 to 2^20 heads"};
     }
     if (options_.page_rows != 0 && !options_.varlen) {
       return Error{"pages belong to sequences that have starts of their own"};
@@ -291,8 +297,12 @@ class Generator {
   std::optional<Error> check_weights(schedule::KernelSpec& spec) const {
     if (spec.by_channel() && (options_.schedule == "staged" || options_.schedule == "tensor")) {
       return Error{
-          "gated weights have the simple schedule only: each channel has coefficients of its own, "
-          "which no two rows or channels share"};
+          "gated weights have the simple schedule and for first order a scan: each channel has "
+          "coefficients of its own, which no two rows or channels share"};
+    }
+    if (options_.schedule == "scan" && spec.target == ir::Target::kCuda && asked_for("prefill")) {
+      const auto plan = schedule::plan_scan(spec, 1, 1, *find_architecture(options_.architecture));
+      if (!plan) return plan.error();
     }
     if (spec.weights != WeightKind::kLinear) return std::nullopt;
     if (spec.page_rows > 0) return Error{"a matrix state is not kept in pages"};
@@ -301,7 +311,7 @@ class Generator {
           "gradients of a matrix state are not handed on: backward of linear weights takes whole "
           "sequences"};
     }
-    if (!is_first_order(pattern_)) {
+    if (!spec.first_order) {
       return Error{
           "linear weights need A = diagonal and B = { i - 1 : i >= 2 }: a matrix state "
           "follows the previous token only"};
@@ -335,9 +345,10 @@ class Generator {
   std::optional<schedule::Choice> choose(schedule::KernelSpec& spec, const std::string& op) {
     spec.staging.reset();
     spec.tensor.reset();
+    spec.scan.reset();
     if (op != "prefill") return std::nullopt;
     if (spec.target != ir::Target::kCuda) {
-      if (options_.schedule == "staged" || options_.schedule == "tensor") {
+      if (options_.schedule != "auto" && options_.schedule != "simple") {
         artifact_.remarks.push_back(op + " has the simple schedule: only cuda has another one");
       }
       return std::nullopt;
@@ -353,6 +364,7 @@ class Generator {
     schedule::ChooseOptions how;
     how.schedule = options_.schedule;
     how.architecture = find_architecture(options_.architecture);
+    how.heads = options_.plan_heads;
     how.limits.slots = steps.empty() ? 0 : steps.back().second;
     if (options_.schedule != "simple") limit_lists(how.limits);
     how.limits.shared_bytes =
@@ -429,39 +441,79 @@ class Generator {
         !staged) {
       return Error{op + " in f16 has no simple schedule: there are staged prefill and decode"};
     }
-    ir::Kernel kernel = op == "backward"                      ? schedule::backward(spec)
-                        : spec.weights == WeightKind::kLinear ? schedule::linear(spec, decode)
-                        : decode                              ? schedule::decode(spec)
-                                                              : schedule::prefill(spec);
+    KernelEntry entry;
+    if (spec.scan) {
+      entry = several_launches(spec, op);
+    } else {
+      const char* prelude = spec.tensor        ? "tensor_prelude.cuh"
+                            : staged           ? "staging_prelude.cuh"
+                            : cuda             ? "device_prelude.cuh"
+                            : op == "backward" ? "cpu_gradients.hpp"
+                                               : "cpu_prelude.hpp";
+      entry = one_launch(op == "backward"                      ? schedule::backward(spec)
+                         : spec.weights == WeightKind::kLinear ? schedule::linear(spec, decode)
+                         : decode                              ? schedule::decode(spec)
+                                                               : schedule::prefill(spec),
+                         spec, op, prelude);
+      entry.grid = {"batch", "heads"};
+      if (spec.slices > 1) entry.grid.push_back(std::to_string(spec.slices));
+    }
+    if (choice) describe(spec, *choice, entry);
+    auto& kernels = spec.slices > 1 ? artifact_.manifest.sliced : artifact_.manifest.kernels;
+    kernels.push_back(std::move(entry));
+    return std::nullopt;
+  }
+
+  // The kernel's text into a file of its own, and what the manifest says of it, the grid apart.
+  KernelEntry one_launch(ir::Kernel kernel, const schedule::KernelSpec& spec, const std::string& op,
+                         const char* prelude, bool own_arguments = false) {
     kernel.summary = summary_of(pattern_, spec, op);
     require_valid(kernel);
     passes::drop_unused_values(kernel);
+    if (own_arguments) passes::drop_unused_arguments(kernel);
     require_valid(kernel);
-    const std::string file = spec.symbol + (cuda ? ".cu" : ".cpp");
+    const std::string file =
+        kernel.symbol + (spec.target == ir::Target::kCuda ? ".cu" : ".cpp");
     std::string text = "// Generated by heddle; pattern " + pattern_.sha256() + ".\n";
-    const char* prelude = spec.tensor        ? "tensor_prelude.cuh"
-                          : staged           ? "staging_prelude.cuh"
-                          : cuda             ? "device_prelude.cuh"
-                          : op == "backward" ? "cpu_gradients.hpp"
-                                             : "cpu_prelude.hpp";
     text += std::string("#include \"") + prelude + "\"\n\n";
     text += "using namespace heddle;\n\n" + ir::print(kernel);
     KernelEntry entry;
     entry.op = op;
-    entry.symbol = spec.symbol;
+    entry.symbol = kernel.symbol;
     entry.file = file;
     entry.sha256 = sha256_hex(text);
-    entry.grid = {"batch", "heads"};
-    if (spec.slices > 1) entry.grid.push_back(std::to_string(spec.slices));
     entry.threads = kernel.threads;
     entry.shared_bytes = shared_bytes(kernel);
     entry.arguments = kernel.arguments;
-    if (choice) describe(spec, *choice, entry);
-    auto& kernels = spec.slices > 1 ? artifact_.manifest.sliced : artifact_.manifest.kernels;
-    kernels.push_back(std::move(entry));
     artifact_.files[file] = std::move(text);
     declarations_ += "\n" + ir::print_declaration(kernel);
-    return std::nullopt;
+    return entry;
+  }
+
+  KernelEntry several_launches(const schedule::KernelSpec& spec, const std::string& op) {
+    KernelEntry all;
+    all.op = op;
+    all.symbol = spec.symbol;
+    all.schedule = "scan";
+    all.chunk_tokens = spec.scan->chunk_tokens;
+    for (schedule::Step& step : schedule::scan(spec)) {
+      all.steps.push_back(
+          one_launch(std::move(step.kernel), spec, op, "device_prelude.cuh", true));
+      KernelEntry& entry = all.steps.back();
+      entry.grid = std::move(step.grid);
+      entry.schedule = all.schedule;
+      entry.chunk_tokens = all.chunk_tokens;
+      for (const Argument& argument : entry.arguments) {
+        const bool known =
+            std::any_of(all.arguments.begin(), all.arguments.end(),
+                        [&](const Argument& each) { return each.name == argument.name; });
+        if (!known) all.arguments.push_back(argument);
+      }
+    }
+    artifact_.manifest.format = 3;
+    const std::string fault = fault_of_steps(all);
+    assert_that(fault.empty(), fault.c_str());
+    return all;
   }
 
   void add_include(const std::string& file, std::string_view text) {

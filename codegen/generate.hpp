@@ -22,7 +22,8 @@ struct GenerateOptions {
   std::optional<WeightKind> weights;      // instead of the pattern's own
   int state_dim = 0;                      // linear weights: instead of the pattern's own
   // Of prefill on cuda: "simple"; "staged", out of shared memory, where the pattern has such a
-  // schedule; "tensor", on tensor cores, for linear weights in bf16 and f16; or "auto", what the
+  // schedule; "tensor", on tensor cores, for linear weights in bf16 and f16; "scan", over chunks of
+  // tokens side by side, for given and gated weights of first order; or "auto", what the
   // cost model expects to be faster on `architecture`, which is what the command line asks for
   // unless told otherwise. `shared_limit` is what a block may have of shared memory (0: all that
   // the architecture has), and its parts are sized for sequences of `plan_tokens`, which says
@@ -31,6 +32,9 @@ struct GenerateOptions {
   std::string architecture = "sm_90";
   std::int64_t shared_limit = 0;
   std::int64_t plan_tokens = 4096;
+  // Heads of all sequences of a launch, as far as the choice of a schedule goes: few of them leave
+  // most of a GPU idle unless their tokens are cut into chunks.
+  std::int64_t plan_heads = 128;
   // Sequences of a batch have lengths and starts of their own: see manifest.hpp.
   bool varlen = false;
   // With varlen: decode keeps its cache in pages of so many slots, a power of two; 0: not in pages.

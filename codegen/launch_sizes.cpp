@@ -34,6 +34,18 @@ Result<std::int64_t> CacheLayout::slots(std::int64_t tokens) const {
   return slots;
 }
 
+std::vector<const KernelEntry*> launches_of(const KernelEntry& kernel) {
+  if (kernel.steps.empty()) return {&kernel};
+  std::vector<const KernelEntry*> launches;
+  for (const KernelEntry& step : kernel.steps) launches.push_back(&step);
+  return launches;
+}
+
+std::int64_t chunks_of(const KernelEntry& kernel, std::int64_t tokens) {
+  if (kernel.chunk_tokens < 1) return 0;
+  return std::max<std::int64_t>((tokens + kernel.chunk_tokens - 1) / kernel.chunk_tokens, 1);
+}
+
 const std::int64_t* SharedLaunch::find(std::string_view size) const {
   for (const auto& [name, count] : rows) {
     if (name == size) return &count;

@@ -26,7 +26,7 @@ bool is_size(std::string_view name) {
   return one_of(
       name, {"batch",   "tokens",     "heads",   "head_dim", "state_dim",  "start",     "slots_a",
              "slots_b", "width_a",    "width_b", "key_rows", "value_rows", "live_rows", "tile_rows",
-             "longest", "new_tokens", "table_a", "table_b",  "pool_a",     "pool_b"});
+             "chunks",  "longest", "new_tokens", "table_a", "table_b",  "pool_a",     "pool_b"});
 }
 // Arguments of launches whose sequences have lengths of their own.
 bool says_lengths(std::string_view name) {
@@ -38,7 +38,7 @@ bool is_buffer(std::string_view name) {
   if (says_lengths(name)) return true;
   if (one_of(name, {"dy", "dq", "dk", "dx", "dcoef_a", "dcoef_b", "scratch_lambda", "scratch_dk",
                     "scratch_dx", "scratch_highest", "scratch_inverse", "scratch_states",
-                    "scratch_segment", "dgate"})) {
+                    "scratch_segment", "scratch_carry", "scratch_product", "dgate"})) {
     return true;
   }
   for (const std::string_view prefix : {"initial_", "final_", "cache_", "dinitial_", "dfinal_"}) {
@@ -341,6 +341,41 @@ Prediction read_prediction(ObjectReader reader) {
   return prediction;
 }
 
+void read_arguments(ObjectReader& reader, KernelEntry& kernel) {
+  std::set<std::string> names;
+  reader.each("arguments", [&](const Json& element, const std::string& path) {
+    kernel.arguments.push_back(read_argument({element, path, reader.error()}));
+    if (!names.insert(kernel.arguments.back().name).second) {
+      reader.fail_at(path, "repeats an earlier argument");
+    }
+  });
+}
+
+// What is launched, its arguments apart.
+void read_launch(ObjectReader& reader, KernelEntry& kernel) {
+  kernel.symbol = reader.text("symbol", is_identifier, "an identifier");
+  kernel.file = reader.text("file", is_file_name, "a plain file name");
+  kernel.sha256 = reader.text("sha256", is_sha256, "64 lower-case hexadecimal digits");
+  kernel.grid = reader.extents("grid");
+  kernel.threads = static_cast<int>(reader.integer("threads", 1, 1024));
+  kernel.shared_bytes = reader.integer("shared_bytes", 0, 1 << 20);
+}
+
+void read_steps(ObjectReader& reader, KernelEntry& kernel) {
+  kernel.symbol = reader.text("symbol", is_identifier, "an identifier");
+  kernel.chunk_tokens = reader.integer("chunk_tokens", 1, 1 << 20);
+  reader.each("steps", [&](const Json& element, const std::string& path) {
+    ObjectReader step(element, path, reader.error());
+    KernelEntry& read = kernel.steps.emplace_back();
+    read_launch(step, read);
+    read_arguments(step, read);
+    step.finish();
+    read.op = kernel.op;
+    read.schedule = "scan";
+    read.chunk_tokens = kernel.chunk_tokens;
+  });
+}
+
 KernelEntry read_kernel(ObjectReader reader) {
   KernelEntry kernel;
   kernel.op = reader.text(
@@ -349,27 +384,19 @@ KernelEntry read_kernel(ObjectReader reader) {
         return one_of(text, {"decode", "prefill", "backward"});
       },
       "decode, prefill or backward");
-  kernel.symbol = reader.text("symbol", is_identifier, "an identifier");
-  kernel.file = reader.text("file", is_file_name, "a plain file name");
-  kernel.sha256 = reader.text("sha256", is_sha256, "64 lower-case hexadecimal digits");
-  kernel.grid = reader.extents("grid");
-  kernel.threads = static_cast<int>(reader.integer("threads", 1, 1024));
-  kernel.shared_bytes = reader.integer("shared_bytes", 0, 1 << 20);
+  reader.has("steps") ? read_steps(reader, kernel) : read_launch(reader, kernel);
   kernel.schedule = reader.text(
       "schedule",
       [](const std::string& text) {
-        return one_of(text, {"simple", "staged", "tensor"});
+        return one_of(text, {"simple", "staged", "tensor", "scan"});
       },
-      "simple, staged or tensor");
+      "simple, staged, tensor or scan");
   if (reader.has("prediction")) kernel.prediction = read_prediction(reader.object("prediction"));
-  if (kernel.schedule != "simple") read_staging(reader.object("staging"), kernel);
-  std::set<std::string> names;
-  reader.each("arguments", [&](const Json& element, const std::string& path) {
-    kernel.arguments.push_back(read_argument({element, path, reader.error()}));
-    if (!names.insert(kernel.arguments.back().name).second) {
-      reader.fail_at(path, "repeats an earlier argument");
-    }
-  });
+  if (kernel.schedule == "staged" || kernel.schedule == "tensor") {
+    read_staging(reader.object("staging"), kernel);
+  }
+  read_arguments(reader, kernel);
+  if (const std::string fault = fault_of_steps(kernel); !fault.empty()) reader.fail("", fault);
   reader.finish();
   return kernel;
 }
@@ -380,7 +407,7 @@ bool is_verdict(const std::string& text) {
 
 Manifest read_manifest(ObjectReader reader) {
   Manifest manifest;
-  manifest.format = static_cast<int>(reader.integer("format", 1, 2));
+  manifest.format = static_cast<int>(reader.integer("format", 1, 3));
   if (manifest.format == 2) {
     reader.text(
         "lengths", [](const std::string& text) { return text == "varlen"; }, "varlen");
@@ -420,7 +447,10 @@ Manifest read_manifest(ObjectReader reader) {
   const auto read_kernels = [&](const char* key, std::vector<KernelEntry>& kernels) {
     reader.each(key, [&](const Json& element, const std::string& path) {
       kernels.push_back(read_kernel({element, path, reader.error()}));
-      if (!symbols.insert(kernels.back().symbol).second) {
+      std::vector<const KernelEntry*> named = {&kernels.back()};
+      for (const KernelEntry& step : kernels.back().steps) named.push_back(&step);
+      for (const KernelEntry* const one : named) {
+        if (symbols.insert(one->symbol).second) continue;
         reader.fail_at(path, "repeats the symbol of an earlier kernel");
       }
       const auto& arguments = kernels.back().arguments;
@@ -436,6 +466,16 @@ Manifest read_manifest(ObjectReader reader) {
   };
   read_kernels("kernels", manifest.kernels);
   if (reader.has("sliced")) read_kernels("sliced", manifest.sliced);
+  const auto has_steps = [](const KernelEntry& kernel) { return !kernel.steps.empty(); };
+  const bool several = std::any_of(manifest.kernels.begin(), manifest.kernels.end(), has_steps);
+  if (several != (manifest.format == 3)) {
+    reader.fail("format", several ? "is not 3, and an operation has steps"
+                                  : "is 3, and no operation has steps");
+  }
+  if (several && manifest.target != "cuda") reader.fail("target", "has no operations with steps");
+  if (std::any_of(manifest.sliced.begin(), manifest.sliced.end(), has_steps)) {
+    reader.fail("sliced", "has steps");
+  }
   std::set<std::string> included;
   reader.each("includes", [&](const Json& element, const std::string& path) {
     ObjectReader file(element, path, reader.error());

@@ -9,7 +9,8 @@
 //            slots_a, slots_b (cache slots for inputs and for outputs), width_a, width_b (columns
 //            of the coefficient arrays: at least what the manifest's RowWidth says); key_rows,
 //            value_rows, live_rows, tile_rows (rows of dynamic shared memory: see SharedRows, which
-//            says what a launch passes)
+//            says what a launch passes); chunks (of chunk_tokens tokens, see KernelEntry: at least
+//            one, and no more than hold all tokens; nobody tells it)
 //   inputs   q, k, x           [batch, tokens, heads, head_dim]; linear: q, k [.., state_dim]
 //            coef_a, coef_b    [batch, tokens, heads, width_*]; entry e of row i belongs to
 //                              the e-th position of the row in descending order; gated:
@@ -32,7 +33,11 @@
 //                              tokens; varlen: [tokens, heads, head_dim], a sequence's behind those
 //                              of the sequences before it
 //            scratch_segment   [batch, heads, state_dim, state_dim, head_dim] f32, linear
-//            Scratch needs no initialisation and means nothing afterwards. The kernel reads the
+//            Scratch needs no initialisation and means nothing afterwards. Of an operation of
+//            several launches it is what one leaves for the next:
+//            scratch_carry     [batch, heads, chunks, head_dim] f32: what chunks end and begin with
+//            scratch_product   [batch, heads, chunks] f32, of coefficients; gated: [.., head_dim]
+//            The kernel reads the
 //            inputs of a prefill of the whole sequence and its y; it takes no `start`, which must
 //            be 0, and no state. Or else it takes `start` and what the prefill of the same tokens
 //            was given and left as state, and the loss is one of the final state, too:
@@ -128,12 +133,25 @@ struct KernelEntry {
   int threads = 1;
   std::int64_t shared_bytes = 0;  // static shared memory, for the report
   std::vector<Argument> arguments;
-  std::string schedule = "simple";  // or "staged", "tensor"
+  std::string schedule = "simple";  // or "staged", "tensor", "scan"
   Prediction prediction = {};
   // Not of a simple kernel.
   std::vector<SharedRows> shared_rows = {};
   int alignment = 0;  // bytes that the address of every buffer of reals is a multiple of
+  // A scan is several launches: these, in order, each of which begins when the one before is done.
+  // `symbol` is then the operation's name and `arguments` are those of all steps; file, grid and
+  // threads are the steps' own. A scratch buffer is written completely by the first step that takes
+  // it (access write) before others read or update it; of the rest a step takes what it reads, or
+  // what it alone writes.
+  std::vector<KernelEntry> steps = {};
+  std::int64_t chunk_tokens = 0;  // of a scan and its steps
 };
+// What is launched, in order: the steps, or the kernel itself.
+std::vector<const KernelEntry*> launches_of(const KernelEntry& kernel);
+// What speaks against the steps of an operation, or against there being none; empty where nothing.
+std::string fault_of_steps(const KernelEntry& kernel);
+// The size `chunks` of a launch; 0 where the kernel has none.
+std::int64_t chunks_of(const KernelEntry& kernel, std::int64_t tokens);
 
 // What decode keeps of one side between tokens.
 enum class CacheRetention { kNone, kAll, kNextRow };
@@ -166,7 +184,8 @@ struct VerificationLayer {
 };
 
 struct Manifest {
-  // 2 where sequences have lengths of their own, which readers of 1 know nothing of.
+  // 2 where sequences have lengths of their own, 3 where an operation is several launches, which
+  // readers of 1 know nothing of.
   int format = 1;
   std::string pattern;
   std::string source_sha256;

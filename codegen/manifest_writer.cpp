@@ -47,23 +47,38 @@ Json argument_json(const Argument& argument) {
   return json;
 }
 
-Json kernel_json(const KernelEntry& kernel) {
+Json arguments_json(const KernelEntry& kernel) {
   Json arguments = Json::array();
   for (const Argument& argument : kernel.arguments) arguments.push_back(argument_json(argument));
-  Json json = {{"op", kernel.op},
-               {"symbol", kernel.symbol},
-               {"file", kernel.file},
-               {"sha256", kernel.sha256},
-               {"grid", kernel.grid},
-               {"threads", kernel.threads},
-               {"shared_bytes", kernel.shared_bytes}};
+  return arguments;
+}
+
+// What a launch needs to know of a kernel, its arguments apart.
+Json launch_json(const KernelEntry& kernel) {
+  return {{"symbol", kernel.symbol}, {"file", kernel.file},
+          {"sha256", kernel.sha256}, {"grid", kernel.grid},
+          {"threads", kernel.threads}, {"shared_bytes", kernel.shared_bytes}};
+}
+
+Json kernel_json(const KernelEntry& kernel) {
+  Json json = {{"op", kernel.op}};
+  if (kernel.steps.empty()) {
+    json.update(launch_json(kernel));
+  } else {
+    json["symbol"] = kernel.symbol;
+    json["chunk_tokens"] = kernel.chunk_tokens;
+    for (const KernelEntry& step : kernel.steps) {
+      json["steps"].push_back(launch_json(step));
+      json["steps"].back()["arguments"] = arguments_json(step);
+    }
+  }
   json["schedule"] = kernel.schedule;
   if (kernel.prediction.tokens > 0) {
     json["prediction"] = {{"tokens", kernel.prediction.tokens},
                           {"bytes", kernel.prediction.bytes},
                           {"flops", kernel.prediction.flops}};
   }
-  if (kernel.schedule != "simple") {
+  if (kernel.schedule == "staged" || kernel.schedule == "tensor") {
     Json rows = Json::array();
     for (const SharedRows& one : kernel.shared_rows) {
       rows.push_back({{"size", one.size},
@@ -74,7 +89,7 @@ Json kernel_json(const KernelEntry& kernel) {
     }
     json["staging"] = {{"alignment", kernel.alignment}, {"shared_rows", std::move(rows)}};
   }
-  json["arguments"] = std::move(arguments);
+  json["arguments"] = arguments_json(kernel);
   return json;
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <set>
+#include <string>
 
 #include "patterns/result.hpp"
 
@@ -11,12 +12,13 @@ namespace {
 
 using namespace ir;
 
-// Variables and views read by the statements of a kernel.
+// Variables and views read by the statements of a kernel, and buffers that they touch.
 class Reads {
  public:
   explicit Reads(const Kernel& kernel) : kernel_(kernel) { visit(kernel.body); }
   bool has(VariableId id) const { return read_.count(id.index) != 0; }
   bool has(ViewId id) const { return looked_through_.count(id.index) != 0; }
+  bool has(BufferId id) const { return touched_.count(id.index) != 0; }
 
  private:
   void visit(const Body& body) {
@@ -24,6 +26,7 @@ class Reads {
   }
   void visit(const MemoryId& memory) {
     if (const ViewId* view = std::get_if<ViewId>(&memory)) looked_through_.insert(view->index);
+    if (const BufferId* buffer = std::get_if<BufferId>(&memory)) touched_.insert(buffer->index);
   }
   void visit(const Statement& statement) {
     match(
@@ -33,8 +36,13 @@ class Reads {
         },
         [](const Barrier&) {}, [&](const Define& node) { visit(node.value); },
         [&](const Assign& node) { visit(node.value); },
-        [&](const Choose& node) { visit(kernel_[node.view].condition); },
+        [&](const Choose& node) {
+          visit(kernel_[node.view].condition);
+          touched_.insert(kernel_[node.view].yes.index);
+          touched_.insert(kernel_[node.view].no.index);
+        },
         [&](const Store& node) {
+          visit(node.memory);
           visit(node.index);
           visit(node.value);
         },
@@ -98,7 +106,7 @@ class Reads {
   }
 
   const Kernel& kernel_;
-  std::set<std::int32_t> read_, looked_through_;
+  std::set<std::int32_t> read_, looked_through_, touched_;
 };
 
 // A warp reduction is a meeting of lanes and stays even if its result is not wanted.
@@ -141,6 +149,19 @@ void drop_unused_values(Kernel& kernel) {
     Variable& variable = kernel.variables[i];
     variable.unread = variable.argument && !reads.has(VariableId{static_cast<std::int32_t>(i)});
   }
+}
+
+void drop_unused_arguments(Kernel& kernel) {
+  const Reads reads(kernel);
+  std::set<std::string> used;
+  for (std::size_t i = 0; i < kernel.variables.size(); ++i) {
+    if (reads.has(VariableId{static_cast<std::int32_t>(i)})) used.insert(kernel.variables[i].name);
+  }
+  for (std::size_t i = 0; i < kernel.buffers.size(); ++i) {
+    if (reads.has(BufferId{static_cast<std::int32_t>(i)})) used.insert(kernel.buffers[i].name);
+  }
+  std::erase_if(kernel.arguments,
+                [&](const Argument& argument) { return used.count(argument.name) == 0; });
 }
 
 }  // namespace heddle::passes

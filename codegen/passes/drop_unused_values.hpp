@@ -10,4 +10,8 @@ namespace heddle::passes {
 
 void drop_unused_values(ir::Kernel& kernel);
 
+// Arguments that no statement reads or writes go, too: for a kernel whose arguments are nobody's
+// but its own. After drop_unused_values.
+void drop_unused_arguments(ir::Kernel& kernel);
+
 }  // namespace heddle::passes

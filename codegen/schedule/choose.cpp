@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "codegen/schedule/choose.hpp"
 
+#include <algorithm>
+#include <cmath>
+
+#include "codegen/schedule/scan_plan.hpp"
 #include "codegen/schedule/tensor_plan.hpp"
 
 namespace heddle::schedule {
@@ -37,9 +41,10 @@ bool has_simple_prefill(const KernelSpec& spec) {
          spec.by_channel();
 }
 
-Choice choose_prefill(KernelSpec& spec, const Rows& rows, const ChooseOptions& options) {
-  spec.staging.reset();
-  spec.tensor.reset();
+namespace {
+
+// One block a head, whatever it does.
+Choice choose_whole(KernelSpec& spec, const Rows& rows, const ChooseOptions& options) {
   const Cost simple = simple_cost(spec, rows);
   Choice choice;
   choice.prediction = simple.prediction;
@@ -70,6 +75,51 @@ Choice choose_prefill(KernelSpec& spec, const Rows& rows, const ChooseOptions& o
   choice.prediction = other.cost->prediction;
   if (has_simple_prefill(spec)) choice.why = "simple comes to " + in_words(simple.prediction);
   return choice;
+}
+
+// Of a launch with one block for each head.
+double microseconds_of(const KernelSpec& spec, const Rows& rows, const Choice& choice,
+                       const ChooseOptions& options) {
+  const Architecture& gpu = *options.architecture;
+  const std::int64_t floor = minimum_bytes(spec, rows);
+  const std::int64_t channels = (spec.head_dim + 31) / 32;
+  const std::int64_t warps = spec.staging ? spec.staging->warps
+                             : spec.by_channel() ? std::min<std::int64_t>(channels, 4) : 4;
+  return Architecture::kLaunchMicroseconds +
+         gpu.microseconds(options.heads * floor, options.heads * choice.prediction.bytes,
+                          options.heads * choice.prediction.flops, 0) /
+             gpu.share(options.heads * warps);
+}
+
+std::string in_microseconds(double time) {
+  return std::to_string(std::llround(time)) + " us";
+}
+
+}  // namespace
+
+Choice choose_prefill(KernelSpec& spec, const Rows& rows, const ChooseOptions& options) {
+  spec.staging.reset();
+  spec.tensor.reset();
+  spec.scan.reset();
+  const bool forced = options.schedule == "scan";
+  const Result<ScanPlan> scan =
+      plan_scan(spec, rows.n() - 1, options.heads, *options.architecture);
+  assert_that(scan.ok() || !forced, "a scan was asked for where there is none");
+  ChooseOptions others = options;
+  if (forced) others.schedule = "auto";
+  Choice choice = choose_whole(spec, rows, others);
+  if (!scan.ok() || (!forced && options.schedule != "auto")) return choice;
+  const double whole = microseconds_of(spec, rows, choice, options);
+  const std::string times = "for " + std::to_string(options.heads) + " heads a scan is expected to "
+      "take " + in_microseconds(scan->microseconds) + ", " + choice.schedule + " " +
+      in_microseconds(whole);
+  if (!forced && whole <= scan->microseconds) {
+    choice.why += (choice.why.empty() ? "" : "; ") + times;
+    return choice;
+  }
+  spec.staging.reset();
+  spec.scan = scan->split;
+  return {"scan", scan->prediction, times};
 }
 
 }  // namespace heddle::schedule

@@ -14,11 +14,12 @@ namespace heddle::schedule {
 struct ChooseOptions {
   std::string schedule = "auto";  // or one of the names below
   const Architecture* architecture = nullptr;
+  std::int64_t heads = 1;  // of all sequences of a launch: how much there is to do side by side
   StagedLimits limits;
 };
 
 struct Choice {
-  std::string schedule = "simple";  // or "staged", "tensor"
+  std::string schedule = "simple";  // or "staged", "tensor", "scan"
   Prediction prediction;
   std::string why;  // half a sentence: the other schedules' bytes and flops, or what excludes them
 };
@@ -26,7 +27,8 @@ struct Choice {
 // Whether there is a simple prefill: one that keeps a chunk rounded in registers cannot in f16.
 bool has_simple_prefill(const KernelSpec& spec);
 
-// For launches of rows.n() - 1 tokens. Sets spec.staging or spec.tensor where the schedule is so.
+// For launches of rows.n() - 1 tokens. Sets spec.staging, spec.tensor or spec.scan where the
+// schedule is so. A scan that was asked for and cannot be is an error of the caller's.
 Choice choose_prefill(KernelSpec& spec, const Rows& rows, const ChooseOptions& options);
 
 }  // namespace heddle::schedule

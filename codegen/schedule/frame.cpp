@@ -115,14 +115,14 @@ void Frame::each_block(const std::function<void()>& body) {
     return body();
   }
   builder.loop("block", builder.where(ir::Place::kFirstBlock), builder.where(ir::Place::kLastBlock),
-               [&](Ex unit) {
-                 enter(unit);
+               [&](Ex each) {
+                 enter(each);
                  body();
                });
 }
 
-void Frame::enter(Ex unit) {
-  block = unit;
+void Frame::enter(Ex the_unit) {
+  block = unit = the_unit;
   if (cuda()) {
     thread = builder.let("thread", builder.where(ir::Place::kThread));
     warp = builder.let("warp", builder.where(ir::Place::kWarp));
@@ -131,6 +131,10 @@ void Frame::enter(Ex unit) {
   if (spec.slices > 1) {
     slice = builder.let("slice", unit % builder.i64(spec.slices));
     block = builder.let("whole_block", unit / builder.i64(spec.slices));
+  }
+  if (chunks) {
+    chunk = builder.let("chunk", unit % *chunks);
+    block = builder.let("whole_block", unit / *chunks);
   }
   // Where the channels of this block begin.
   const auto first_channel = [this](Ex row) {

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "codegen/ir/ir.hpp"
 #include "codegen/rows/row_plan.hpp"
@@ -40,6 +41,11 @@ struct TensorSplit {
   int warps = 4;  // a multiple of four; so many fours each take a part of the channels
 };
 
+// How a prefill of first order is cut into chunks that are worked on side by side.
+struct ScanSplit {
+  int chunk_tokens = 64;
+};
+
 struct KernelSpec {
   const Pattern& pattern;
   const rows::RowPlan& a;
@@ -52,9 +58,11 @@ struct KernelSpec {
   CacheRetention keep_a = CacheRetention::kNone;
   CacheRetention keep_b = CacheRetention::kNone;
   std::string symbol{};
+  bool first_order = false;  // A = {i} and B = {i - 1}, for every row
   bool long_rows = false;  // of B; cpu prefill, given weights: worth going through by windows
   std::optional<Staging> staging{};  // cuda prefill: the staged schedule instead of the simple one
   std::optional<TensorSplit> tensor{};  // cuda prefill, linear weights: on tensor cores
+  std::optional<ScanSplit> scan{};  // cuda prefill, first order: several launches over chunks
   bool varlen = false;  // sequences have lengths and starts of their own
   int page_rows = 0;    // decode with varlen: slots of a page, a power of two; 0: no pages
   bool state_gradients = false;  // backward goes on from a state, and passes gradients through it
@@ -78,6 +86,12 @@ ir::Kernel decode(const KernelSpec& spec);
 // prefill on cuda where spec.staging says how.
 ir::Kernel staged_prefill(const KernelSpec& spec);
 ir::Kernel staged_tiles(const KernelSpec& spec);
+// The launches of a prefill on cuda where spec.scan says how, in order.
+struct Step {
+  ir::Kernel kernel;
+  std::vector<std::string> grid;
+};
+std::vector<Step> scan(const KernelSpec& spec);
 // Both on cpu, where they are other kernels altogether.
 ir::Kernel cpu_prefill(const KernelSpec& spec);
 ir::Kernel cpu_decode(const KernelSpec& spec);

@@ -42,6 +42,7 @@ class Maker {
     columns(contract.width_a, "width_a");
     columns(contract.width_b, "width_b");
     for (const SharedRows& rows : entry_.shared_rows) shared(rows);
+    chunks();
     return std::move(launch_);
   }
 
@@ -145,6 +146,22 @@ class Maker {
     facts_.add(equal(have, count * Term(rows.multiple)));
     launch_.multiples.push_back({id, rows.multiple, multiples});
     if (rows.slots.empty() && rows.most > 0) facts_.add(count >= 1);
+  }
+
+  // Chunks of so many tokens, as chunks_of has it: they hold all tokens, and the last one is not
+  // empty unless it is the only one.
+  void chunks() {
+    const auto size = launch_.sizes.find("chunks");
+    const auto tokens = launch_.sizes.find("tokens");
+    if (entry_.chunk_tokens < 1 || size == launch_.sizes.end() || tokens == launch_.sizes.end()) {
+      return;
+    }
+    const Term count = facts_.term(Polynomial::atom(size->second));
+    const Term all = facts_.term(Polynomial::atom(tokens->second));
+    const Term length(entry_.chunk_tokens);
+    facts_.add(count >= 1);
+    facts_.add(count * length >= all);
+    facts_.add(disjunction({equal(count, 1), (count - Term(1)) * length < all}));
   }
 
   // columns >= the sum of counts #{k >= 0 : at(k) < length}, each at most `most`.

@@ -3,8 +3,8 @@
 // enforces: sizes are counts below 2^31, rows are numbered below 2^31, no buffer exceeds 2^48
 // elements (nor would one with all tokens of a sequence side by side), caches have the slots and
 // coefficient arrays the columns that the manifest asks for, rows of dynamic shared memory are such
-// a number as its SharedRows say a kernel must be right for, and there is one block per product of
-// the grid.
+// a number as its SharedRows say a kernel must be right for, chunks are as many as hold all tokens,
+// and there is one block per product of the grid.
 #pragma once
 
 #include <cstdint>

@@ -28,8 +28,9 @@ class Outputs {
   CoverageResult run() {
     for (std::size_t index = 0; index < lifted_.kernel.buffers.size(); ++index) {
       if (lifted_.kernel.buffers[index].access != heddle::Access::kWrite) continue;
-      // Scratch means nothing afterwards.
-      if (lifted_.kernel.buffers[index].name.rfind("scratch_", 0) == 0) continue;
+      // Scratch means nothing afterwards, unless it is what a step leaves to later ones.
+      const bool scratch = lifted_.kernel.buffers[index].name.rfind("scratch_", 0) == 0;
+      if (scratch && entry_.chunk_tokens == 0) continue;
       ++result_.looked_at;
       const ir::MemoryId memory = ir::BufferId{static_cast<std::int32_t>(index)};
       std::vector<const verify::Access*> writes;

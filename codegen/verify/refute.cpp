@@ -86,6 +86,7 @@ class Run {
     for (const int tokens : sequence_.pieces) {
       sizes_["start"] = start;
       sizes_["tokens"] = tokens;
+      if (entry_.chunk_tokens > 0) sizes_["chunks"] = chunks_of(entry_, tokens);
       if (auto violation = launch(work)) return violation;
       if (work <= 0) return std::nullopt;
       start += tokens;
@@ -105,8 +106,14 @@ class Run {
     return result;
   }
 
+  // Before and after the launch. What a step of an operation finds in scratch or leaves there,
+  // other steps have written or will read.
+  bool means_nothing(const Argument& argument) const {
+    return entry_.chunk_tokens == 0 && starts_with(argument.name, "scratch_");
+  }
+
   MemoryRecord buffer(const Argument& argument) {
-    const bool scratch = starts_with(argument.name, "scratch_");
+    const bool scratch = means_nothing(argument);
     MemoryRecord::Options options;
     options.name = argument.name;
     options.length = product(argument.shape);
@@ -161,7 +168,7 @@ class Run {
   std::optional<Violation> incomplete(const Memories& buffers) const {
     for (const Argument& argument : entry_.arguments) {
       if (argument.kind != ArgumentKind::kBuffer || argument.access != heddle::Access::kWrite ||
-          starts_with(argument.name, "scratch_")) {
+          means_nothing(argument)) {
         continue;
       }
       const auto index = buffers.at(argument.name).unwritten();

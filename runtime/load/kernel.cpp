@@ -7,6 +7,7 @@
 #include <fstream>
 #include <future>
 #include <iterator>
+#include <list>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -203,9 +204,11 @@ std::optional<Error> KernelArtifact::State::compile(const std::map<std::string, 
   driver = std::move(*opened);
   DeviceCompiler compiler;
   for (const KernelEntry& entry : manifest.kernels) {
-    auto function = compile_for_cuda(compiler, *driver, manifest, entry, files);
-    if (!function) return function.error();
-    device[entry.symbol] = std::move(*function);
+    for (const KernelEntry* const launched : launches_of(entry)) {
+      auto function = compile_for_cuda(compiler, *driver, manifest, *launched, files);
+      if (!function) return function.error();
+      device[launched->symbol] = std::move(*function);
+    }
   }
   return std::nullopt;
 }
@@ -243,7 +246,12 @@ Result<KernelArtifact> KernelArtifact::load(const Manifest& manifest,
   }
   for (const std::vector<KernelEntry>* kernels : {&manifest.kernels, &manifest.sliced}) {
     for (const KernelEntry& entry : *kernels) {
-      if (auto error = misses_file(files, entry.file, entry.sha256)) return *error;
+      if (const std::string fault = fault_of_steps(entry); !fault.empty()) {
+        return Error{"the manifest's " + entry.op + " " + fault};
+      }
+      for (const KernelEntry* const launched : launches_of(entry)) {
+        if (auto error = misses_file(files, launched->file, launched->sha256)) return *error;
+      }
     }
   }
   for (const IncludedFile& header : manifest.includes) {
@@ -255,24 +263,34 @@ Result<KernelArtifact> KernelArtifact::load(const Manifest& manifest,
   return KernelArtifact(std::move(state));
 }
 
-struct BoundKernel::State {
-  State(const CheckedLaunch& launch, int threads_per_block)
+namespace {
+
+struct BoundLaunch {
+  BoundLaunch(const CheckedLaunch& launch, int threads_per_block)
       : arguments(launch.arguments),
         blocks(launch.blocks),
         shared_bytes(launch.shared_bytes),
         threads(threads_per_block) {}
-  void run_on_cpu();
 
   ArgumentList arguments;
   std::int64_t blocks;
   std::int64_t shared_bytes;
   int threads;
+  const DeviceFunction* function = nullptr;
+};
+
+}  // namespace
+
+struct BoundKernel::State {
+  void run_on_cpu();
+
+  // In order; one on the cpu. A list: arguments stay where they are.
+  std::list<BoundLaunch> launches;
   Entry* entry = nullptr;
   WorkerPool* pool = nullptr;
   int workers = 1;  // of the pool that take part
   void* stream = nullptr;
   const CudaDriver* driver = nullptr;
-  const DeviceFunction* function = nullptr;
 };
 
 BoundKernel::BoundKernel(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -284,6 +302,8 @@ BoundKernel::~BoundKernel() = default;
 // at most kMostBlocks, so that workers of a busy machine can help each other out.
 void BoundKernel::State::run_on_cpu() {
   constexpr std::int64_t kMostBlocks = 8;
+  const ArgumentList& arguments = launches.front().arguments;
+  const std::int64_t blocks = launches.front().blocks;
   const std::int64_t shares = workers;
   const std::int64_t range =
       std::clamp((blocks + shares - 1) / shares, std::int64_t{1}, kMostBlocks);
@@ -318,10 +338,17 @@ std::optional<Error> BoundKernel::start() {
     state_->run_on_cpu();
     return std::nullopt;
   }
-  std::vector<void*> arguments = state_->arguments.pointers();
-  return state_->function->launch(static_cast<int>(state_->blocks), state_->threads,
-                                  arguments.data(), static_cast<int>(state_->shared_bytes),
-                                  state_->stream);
+  // Launches of one stream run in the order they were started in, each when the one before is done.
+  for (const BoundLaunch& launch : state_->launches) {
+    std::vector<void*> arguments = launch.arguments.pointers();
+    if (auto error = launch.function->launch(static_cast<int>(launch.blocks), launch.threads,
+                                             arguments.data(),
+                                             static_cast<int>(launch.shared_bytes),
+                                             state_->stream)) {
+      return error;
+    }
+  }
+  return std::nullopt;
 }
 
 std::optional<Error> BoundKernel::run() {
@@ -338,26 +365,30 @@ Result<BoundKernel> KernelArtifact::bind(const std::string& op, const LaunchValu
   };
   const KernelEntry* entry = kernel_for(state_->manifest.kernels);
   if (entry == nullptr) return Error{"the artifact has no kernel for \"" + op + "\""};
-  auto launch = check_launch(state_->manifest, *entry, values);
-  if (!launch) return launch.error();
+  auto launches = check_launches(state_->manifest, *entry, values);
+  if (!launches) return launches.error();
   const int loaded = state_->pool != nullptr ? state_->pool->threads() : 1;
   const int workers = options.threads > 0 ? std::min(options.threads, loaded) : loaded;
   const KernelEntry* const slices = kernel_for(state_->manifest.sliced);
-  if (slices != nullptr && leaves_threads_idle(launch->blocks, workers)) {
+  if (slices != nullptr && leaves_threads_idle(launches->front().blocks, workers)) {
     entry = slices;
-    launch = check_launch(state_->manifest, *entry, values);
-    if (!launch) return launch.error();
+    launches = check_launches(state_->manifest, *entry, values);
+    if (!launches) return launches.error();
   }
-  auto bound = std::make_unique<BoundKernel::State>(*launch, entry->threads);
+  auto bound = std::make_unique<BoundKernel::State>();
+  const std::vector<const KernelEntry*> entries = launches_of(*entry);
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    bound->launches.emplace_back((*launches)[i], entries[i]->threads);
+    if (state_->driver) bound->launches.back().function = &state_->device.at(entries[i]->symbol);
+  }
   if (state_->driver) {
     bound->driver = &*state_->driver;
-    bound->function = &state_->device.at(entry->symbol);
     bound->stream = options.stream;
   } else {
     bound->entry = state_->cpu.at(entry->symbol).entry;
     bound->pool = state_->pool.get();
     bound->workers = static_cast<int>(
-        std::clamp(launch->blocks, std::int64_t{1}, static_cast<std::int64_t>(workers)));
+        std::clamp(launches->front().blocks, std::int64_t{1}, static_cast<std::int64_t>(workers)));
   }
   return BoundKernel(std::move(bound));
 }

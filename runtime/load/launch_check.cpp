@@ -22,9 +22,12 @@ bool is_decimal(const std::string& text) {
 
 class Sizes {
  public:
-  Sizes(const Manifest& manifest, const LaunchValues& values) : values_(values.sizes) {
+  Sizes(const Manifest& manifest, const KernelEntry& entry, const LaunchValues& values)
+      : values_(values.sizes) {
     own_["head_dim"] = manifest.head_dim;
     own_["state_dim"] = manifest.state_dim;
+    const auto tokens = of("tokens");
+    if (entry.chunk_tokens > 0 && tokens) own_["chunks"] = chunks_of(entry, *tokens);
   }
 
   Result<std::int64_t> of(const std::string& name) const {
@@ -37,8 +40,8 @@ class Sizes {
     const auto given = values_.find(name);
     if (own != own_.end()) {
       if (given != values_.end() && given->second != own->second) {
-        return Error{fmt::format("the kernel was made for {} = {}, not {}", name, own->second,
-                                 given->second)};
+        const char* const why = name == "chunks" ? "the tokens make" : "the kernel was made for";
+        return Error{fmt::format("{} {} = {}, not {}", why, name, own->second, given->second)};
       }
       return own->second;
     }
@@ -307,7 +310,7 @@ Result<CheckedLaunch> check_launch(const Manifest& manifest, const KernelEntry& 
       start->second != 0) {
     return Error{"a backward kernel takes the whole sequence at once: start must be 0"};
   }
-  const Sizes sizes(manifest, values);
+  const Sizes sizes(manifest, entry, values);
   CheckedLaunch launch;
   SharedLaunch shared;
   if (!entry.shared_rows.empty()) {
@@ -354,6 +357,19 @@ Result<CheckedLaunch> check_launch(const Manifest& manifest, const KernelEntry& 
   if (*blocks > kLargestSize) return Error{"the launch has more blocks than a grid may have"};
   launch.blocks = *blocks;
   return launch;
+}
+
+Result<std::vector<CheckedLaunch>> check_launches(const Manifest& manifest,
+                                                  const KernelEntry& entry,
+                                                  const LaunchValues& values) {
+  // Of all steps before any: what the last one would be refused for is told at once.
+  std::vector<CheckedLaunch> launches;
+  for (const KernelEntry* const each : launches_of(entry)) {
+    auto launch = check_launch(manifest, *each, values);
+    if (!launch) return launch.error();
+    launches.push_back(*std::move(launch));
+  }
+  return launches;
 }
 
 }  // namespace heddle

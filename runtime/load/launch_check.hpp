@@ -24,8 +24,13 @@ struct CheckedLaunch {
 // it and as large as its extents say; cache slots and columns of coefficients suffice for the
 // sequence that the launch leaves; a backward kernel without a state starts at 0. Where sequences
 // have lengths of their own, these, starts and pages fit the sizes, as far as the arrays lie in the
-// host's memory.
+// host's memory. `entry` is what is launched at once: a kernel, or a step of an operation.
 Result<CheckedLaunch> check_launch(const Manifest& manifest, const KernelEntry& entry,
                                    const LaunchValues& values);
+
+// The same of every launch of an operation, in order.
+Result<std::vector<CheckedLaunch>> check_launches(const Manifest& manifest,
+                                                  const KernelEntry& entry,
+                                                  const LaunchValues& values);
 
 }  // namespace heddle

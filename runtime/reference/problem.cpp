@@ -45,6 +45,7 @@ Result<std::int64_t> Sizes::extent(std::string_view name) const {
   if (name == "width_a") return width_a;
   if (name == "width_b") return width_b;
   if (name == "longest") return longest;
+  if (name == "chunks") return chunks;
   if (name == "table_a") return table_a;
   if (name == "table_b") return table_b;
   if (name == "pool_a") return pool_a;
@@ -54,6 +55,12 @@ Result<std::int64_t> Sizes::extent(std::string_view name) const {
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), value);
   if (error == std::errc{} && end == name.data() + name.size() && value >= 0) return value;
   return Error{"'" + std::string(name) + "' is not a size"};
+}
+
+Sizes Sizes::in_chunks(const KernelEntry& kernel) const {
+  Sizes sizes = *this;
+  sizes.chunks = chunks_of(kernel, tokens);
+  return sizes;
 }
 
 const char* name_of(Fill fill) {

@@ -117,6 +117,7 @@ struct Sizes {
   std::int64_t width_a = 0;
   std::int64_t width_b = 0;
   std::int64_t longest = 0;  // of sequences with lengths of their own
+  std::int64_t chunks = 0;   // of an operation that cuts the tokens into some
   // Of caches in pages: pages of a sequence, and of all.
   std::int64_t table_a = 0;
   std::int64_t table_b = 0;
@@ -125,6 +126,8 @@ struct Sizes {
 
   // The value of a size by name, of batch+1, or of decimal digits.
   Result<std::int64_t> extent(std::string_view name) const;
+  // With the chunks that a kernel makes of so many tokens.
+  Sizes in_chunks(const KernelEntry& kernel) const;
 };
 
 // kNormal          every input normal, logits of variance 1; coefficients signed, absolute sum 1

@@ -48,7 +48,8 @@ std::int64_t coefficient_bytes(const Problem& problem) {
 }  // namespace
 
 Result<HostBuffers> bind_buffers(const KernelEntry& entry, const Problem& problem,
-                                 const Sizes& sizes, const HostBuffers& state) {
+                                 const Sizes& all_sizes, const HostBuffers& state) {
+  const Sizes sizes = all_sizes.in_chunks(entry);
   HostBuffers buffers;
   for (const Argument& argument : entry.arguments) {
     if (argument.kind != ArgumentKind::kBuffer) continue;

@@ -127,8 +127,9 @@ void FieldSession::fill_state(std::uint64_t seed) {
   }
 }
 
-Result<FieldBuffers> FieldSession::bind(const KernelEntry& entry, const Sizes& sizes,
+Result<FieldBuffers> FieldSession::bind(const KernelEntry& entry, const Sizes& all_sizes,
                                         bool always) const {
+  const Sizes sizes = all_sizes.in_chunks(entry);
   const FieldProblem& problem = solved_->problem;
   FieldBuffers buffers;
   for (const Argument& argument : entry.arguments) {
@@ -156,6 +157,7 @@ Result<FieldBuffers> FieldSession::bind(const KernelEntry& entry, const Sizes& s
       if (!value) return value.error();
       count *= *value;
     }
+    if (starts_with(name, "scratch_")) buffer = numbers(count);
     if (!buffer || static_cast<std::int64_t>(buffer->count()) != count) {
       return Error{fmt::format("buffer '{}' is unknown, or declared with another shape", name)};
     }

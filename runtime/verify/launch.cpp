@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "runtime/emulator/emulated_kernel.hpp"
@@ -67,19 +68,44 @@ std::vector<emulator::ByteRange> outside_of_sequences(const Argument& argument,
   return {{0, first * token}, {behind * token, buffer.bytes()}};
 }
 
+void add(const emulator::Counters& counters, LaunchCounters& all) {
+  all.global_bytes_read += counters.global_bytes_read;
+  all.global_bytes_written += counters.global_bytes_written;
+  all.requests += counters.global_requests;
+  all.sectors += counters.global_sectors;
+  all.shared_requests += counters.shared_requests;
+  all.shared_bank_conflicts += counters.shared_bank_conflicts;
+  all.barriers += counters.barriers;
+  all.accesses += counters.accesses;
+  all.steps += counters.steps;
+  all.additions += counters.additions;
+  all.multiplications += counters.multiplications;
+  all.divisions += counters.divisions;
+  all.exponentials += counters.exponentials;
+}
+
 }  // namespace
 
 const char* name_of(ThreadOrder order) { return emulator::name_of(lane_order(order)); }
 
 struct KernelUnderTest::State {
+  // What is launched at once.
+  struct Step {
+    KernelEntry entry;
+    emulator::EmulatedKernel kernel;
+  };
   KernelEntry entry;
   Manifest manifest;
   Numbers numbers = Numbers::kReal;
   bool cuda = true;
-  emulator::EmulatedKernel kernel;
+  std::vector<Step> steps = {};
 
-  Result<emulator::Launch> prepare(const Sizes& sizes, std::int64_t expected_work) const;
-  Result<LaunchOutcome> run(const emulator::Launch& launch);
+  Result<emulator::Launch> prepare(const KernelEntry& step, const Sizes& sizes,
+                                   std::int64_t expected_work) const;
+  std::optional<Error> run(Step& step, const emulator::Launch& launch, LaunchOutcome& all) const;
+  // Each step in turn, until one goes wrong: what others would make of that is nothing to tell.
+  template <typename Request, typename AddBuffer>
+  Result<LaunchOutcome> run_all(const Request& request, AddBuffer&& add_buffer);
 };
 
 KernelUnderTest::KernelUnderTest(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -91,32 +117,40 @@ const KernelEntry& KernelUnderTest::entry() const { return state_->entry; }
 Result<KernelUnderTest> KernelUnderTest::build(const Manifest& manifest, const KernelEntry& entry,
                                                const std::map<std::string, std::string>& files,
                                                Numbers numbers) {
-  const auto text = files.find(entry.file);
-  if (text == files.end()) {
-    return Error{fmt::format("the artifact has no file '{}'", entry.file)};
+  if (const std::string fault = fault_of_steps(entry); !fault.empty()) {
+    return Error{fmt::format("{} {}", entry.op, fault)};
   }
   const bool cuda = manifest.target == "cuda";
-  emulator::KernelText kernel;
-  kernel.file = entry.file;
-  kernel.text = text->second;
-  kernel.symbol = entry.symbol;
-  kernel.dialect = cuda ? emulator::Dialect::kCuda : emulator::Dialect::kCpu;
-  kernel.scalars = numbers == Numbers::kReal ? emulator::Scalars::kReal : emulator::Scalars::kField;
-  for (const auto& [name, content] : files) {
-    if (name != entry.file) kernel.includes.emplace(name, content);
+  auto state = std::make_unique<State>(State{entry, manifest, numbers, cuda});
+  for (const KernelEntry* const launched : launches_of(entry)) {
+    const auto text = files.find(launched->file);
+    if (text == files.end()) {
+      return Error{fmt::format("the artifact has no file '{}'", launched->file)};
+    }
+    emulator::KernelText kernel;
+    kernel.file = launched->file;
+    kernel.text = text->second;
+    kernel.symbol = launched->symbol;
+    kernel.dialect = cuda ? emulator::Dialect::kCuda : emulator::Dialect::kCpu;
+    kernel.scalars =
+        numbers == Numbers::kReal ? emulator::Scalars::kReal : emulator::Scalars::kField;
+    for (const auto& [name, content] : files) {
+      if (name != launched->file) kernel.includes.emplace(name, content);
+    }
+    Result<emulator::EmulatedKernel> built = emulator::EmulatedKernel::build(kernel);
+    if (!built) return built.error();
+    state->steps.push_back({*launched, *std::move(built)});
   }
-  Result<emulator::EmulatedKernel> built = emulator::EmulatedKernel::build(kernel);
-  if (!built) return built.error();
-  return KernelUnderTest(
-      std::make_unique<State>(State{entry, manifest, numbers, cuda, *std::move(built)}));
+  return KernelUnderTest(std::move(state));
 }
 
 // The launch shape and the sizes; buffers and scalars are the caller's, in the order of arguments.
-Result<emulator::Launch> KernelUnderTest::State::prepare(const Sizes& sizes,
+Result<emulator::Launch> KernelUnderTest::State::prepare(const KernelEntry& step,
+                                                         const Sizes& sizes,
                                                          std::int64_t expected_work) const {
   emulator::Launch launch;
   std::int64_t blocks = 1;
-  for (const std::string& extent : entry.grid) {
+  for (const std::string& extent : step.grid) {
     const Result<std::int64_t> value = sizes.extent(extent);
     if (!value) return value.error();
     blocks *= *value;
@@ -128,12 +162,12 @@ Result<emulator::Launch> KernelUnderTest::State::prepare(const Sizes& sizes,
   // Walks over a row cost steps without any access, most where filters drop most of its positions.
   launch.step_limit = 50 * expected_work + 200'000 * sizes.tokens * blocks + 5'000'000;
   launch.blocks = static_cast<int>(blocks);
-  launch.threads = cuda ? entry.threads : 1;
+  launch.threads = cuda ? step.threads : 1;
   const SharedLaunch shared = manifest.varlen
-                                  ? shared_launch(manifest, entry, sizes.longest, 0)
-                                  : shared_launch(manifest, entry, sizes.tokens, sizes.start);
+                                  ? shared_launch(manifest, step, sizes.longest, 0)
+                                  : shared_launch(manifest, step, sizes.tokens, sizes.start);
   // Products of matrices are of whole tiles, however few tokens there are.
-  if (entry.schedule == "tensor") {
+  if (step.schedule == "tensor") {
     const std::int64_t* const rows = shared.find("tile_rows");
     launch.step_limit += 50 * blocks * (rows == nullptr ? 0 : *rows) *
                          std::int64_t{manifest.state_dim} * manifest.head_dim;
@@ -143,7 +177,7 @@ Result<emulator::Launch> KernelUnderTest::State::prepare(const Sizes& sizes,
     // Its elements are wider.
     launch.dynamic_shared_bytes *= sizeof(FieldElement) / size_of(manifest.dtype);
   }
-  for (const Argument& argument : entry.arguments) {
+  for (const Argument& argument : step.arguments) {
     launch.arguments.emplace_back(emulator::NullArgument{});
     if (argument.kind == ArgumentKind::kSize) {
       const std::int64_t* const rows = shared.find(argument.name);
@@ -158,94 +192,93 @@ Result<emulator::Launch> KernelUnderTest::State::prepare(const Sizes& sizes,
   return launch;
 }
 
-Result<LaunchOutcome> KernelUnderTest::State::run(const emulator::Launch& launch) {
-  const Result<emulator::EmulationResult> result = kernel.run(launch);
+std::optional<Error> KernelUnderTest::State::run(Step& step, const emulator::Launch& launch,
+                                                 LaunchOutcome& all) const {
+  const Result<emulator::EmulationResult> result = step.kernel.run(launch);
   if (!result) return result.error();
-  LaunchOutcome outcome;
   for (const emulator::Finding& finding : result->findings) {
-    outcome.findings.push_back({emulator::name_of(finding.kind), finding.message,
-                                finding.where.empty() ? entry.file : finding.where});
+    all.findings.push_back({emulator::name_of(finding.kind), finding.message,
+                            finding.where.empty() ? step.entry.file : finding.where});
   }
-  if (!result->completed && outcome.findings.empty()) {
-    outcome.findings.push_back({"hang", "the kernel did not come to its end", entry.file});
+  if (!result->completed && all.findings.empty()) {
+    all.findings.push_back({"hang", "the kernel did not come to its end", step.entry.file});
   }
-  const emulator::Counters& counters = result->counters;
-  outcome.counters = {.global_bytes_read = counters.global_bytes_read,
-                      .global_bytes_written = counters.global_bytes_written,
-                      .requests = counters.global_requests,
-                      .sectors = counters.global_sectors,
-                      .shared_requests = counters.shared_requests,
-                      .shared_bank_conflicts = counters.shared_bank_conflicts,
-                      .barriers = counters.barriers,
-                      .accesses = counters.accesses,
-                      .steps = counters.steps,
-                      .additions = counters.additions,
-                      .multiplications = counters.multiplications,
-                      .divisions = counters.divisions,
-                      .exponentials = counters.exponentials};
+  add(result->counters, all.counters);
   for (const emulator::Phase& phase : result->phases) {
     const emulator::Counters& c = phase.counters;
-    outcome.phases.push_back({.from = phase.from,
-                              .global_bytes_read = c.global_bytes_read,
-                              .global_bytes_written = c.global_bytes_written,
-                              .requests = c.global_requests,
-                              .sectors = c.global_sectors,
-                              .shared_bank_conflicts = c.shared_bank_conflicts,
-                              .barriers = c.barriers});
+    all.phases.push_back({.from = phase.from,
+                          .global_bytes_read = c.global_bytes_read,
+                          .global_bytes_written = c.global_bytes_written,
+                          .requests = c.global_requests,
+                          .sectors = c.global_sectors,
+                          .shared_bank_conflicts = c.shared_bank_conflicts,
+                          .barriers = c.barriers,
+                          .launch = steps.size() > 1 ? step.entry.symbol : ""});
+  }
+  return std::nullopt;
+}
+
+template <typename Request, typename AddBuffer>
+Result<LaunchOutcome> KernelUnderTest::State::run_all(const Request& request,
+                                                      AddBuffer&& add_buffer) {
+  LaunchOutcome outcome;
+  for (Step& step : steps) {
+    Result<emulator::Launch> launch =
+        prepare(step.entry, request.sizes.in_chunks(step.entry), request.expected_work);
+    if (!launch) return launch.error();
+    launch->order = lane_order(request.order);
+    for (std::size_t i = 0; i < step.entry.arguments.size(); ++i) {
+      const Argument& argument = step.entry.arguments[i];
+      if (argument.kind == ArgumentKind::kScalar) {
+        launch->arguments[i] = argument.name == "scale" ? request.scale : request.gamma;
+      } else if (argument.kind == ArgumentKind::kBuffer) {
+        const auto buffer = request.buffers->find(argument.name);
+        if (buffer == request.buffers->end()) continue;
+        launch->arguments[i] = emulator::BufferArgument{launch->buffers.size()};
+        add_buffer(*launch, argument, buffer->second);
+      }
+    }
+    if (const auto error = run(step, *launch, outcome)) return *error;
+    if (!outcome.findings.empty()) break;
   }
   return outcome;
 }
 
 Result<LaunchOutcome> KernelUnderTest::launch(const LaunchRequest& request) const {
-  Result<emulator::Launch> launch = state_->prepare(request.sizes, request.expected_work);
-  if (!launch) return launch.error();
-  launch->order = lane_order(request.order);
-  launch->seed = request.seed;
-  launch->count_requests = request.count_requests;
-  launch->check = request.check;
-  for (std::size_t i = 0; i < state_->entry.arguments.size(); ++i) {
-    const Argument& argument = state_->entry.arguments[i];
-    if (argument.kind == ArgumentKind::kScalar) {
-      launch->arguments[i] = argument.name == "scale" ? request.scale : request.gamma;
-    } else if (argument.kind == ArgumentKind::kBuffer) {
-      const auto buffer = request.buffers->find(argument.name);
-      if (buffer == request.buffers->end()) continue;
-      launch->arguments[i] = emulator::BufferArgument{launch->buffers.size()};
-      launch->buffers.push_back(launch_buffer(argument, buffer->second));
-      launch->buffers.back().out_of_reach =
-          outside_of_sequences(argument, buffer->second, *request.buffers);
-    }
-  }
-  return state_->run(*launch);
+  return state_->run_all(
+      request, [&](emulator::Launch& launch, const Argument& argument, HostBuffer& buffer) {
+        launch.seed = request.seed;
+        launch.count_requests = request.count_requests;
+        launch.check = request.check;
+        launch.buffers.push_back(launch_buffer(argument, buffer));
+        launch.buffers.back().out_of_reach =
+            outside_of_sequences(argument, buffer, *request.buffers);
+      });
 }
 
 Result<LaunchOutcome> KernelUnderTest::launch(const FieldLaunchRequest& request) const {
-  Result<emulator::Launch> launch = state_->prepare(request.sizes, request.expected_work);
-  if (!launch) return launch.error();
-  launch->order = lane_order(request.order);
-  launch->order_seed = request.order_seed;
-  launch->check = false;
-  for (std::size_t i = 0; i < state_->entry.arguments.size(); ++i) {
-    const Argument& argument = state_->entry.arguments[i];
-    if (argument.kind == ArgumentKind::kScalar) {
-      launch->arguments[i] = argument.name == "scale" ? request.scale : request.gamma;
-    } else if (argument.kind == ArgumentKind::kBuffer) {
-      const auto found = request.buffers->find(argument.name);
-      if (found == request.buffers->end()) continue;
-      FieldBuffer& buffer = found->second;
-      launch->arguments[i] = emulator::BufferArgument{launch->buffers.size()};
-      void* const data = buffer.integers ? static_cast<void*>(buffer.positions.data())
-                                         : static_cast<void*>(buffer.numbers.data());
-      const std::size_t bytes =
-          buffer.count() * (buffer.integers ? sizeof(std::int32_t) : sizeof(FieldElement));
-      launch->buffers.push_back({argument.name, data, bytes, argument.access});
-    }
-  }
-  return state_->run(*launch);
+  return state_->run_all(
+      request, [&](emulator::Launch& launch, const Argument& argument, FieldBuffer& buffer) {
+        launch.order_seed = request.order_seed;
+        launch.check = false;
+        void* const data = buffer.integers ? static_cast<void*>(buffer.positions.data())
+                                           : static_cast<void*>(buffer.numbers.data());
+        const std::size_t bytes =
+            buffer.count() * (buffer.integers ? sizeof(std::int32_t) : sizeof(FieldElement));
+        launch.buffers.push_back({argument.name, data, bytes, argument.access});
+      });
 }
 
-std::vector<std::pair<int, int>> KernelUnderTest::lines_never_run() const {
-  return state_->kernel.lines_never_run();
+std::map<std::string, std::vector<std::pair<int, int>>> KernelUnderTest::lines_never_run() const {
+  std::map<std::string, std::vector<std::pair<int, int>>> lines;
+  for (State::Step& step : state_->steps) lines[step.entry.file] = step.kernel.lines_never_run();
+  return lines;
+}
+
+bool KernelUnderTest::ran_all_lines() const {
+  const auto never = lines_never_run();
+  return std::all_of(never.begin(), never.end(),
+                     [](const auto& of_file) { return of_file.second.empty(); });
 }
 
 }  // namespace heddle

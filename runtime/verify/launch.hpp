@@ -81,7 +81,8 @@ enum class Numbers { kReal, kField };
 
 class KernelUnderTest {
  public:
-  // Fails when the text does not compile or does not define the symbol with these arguments.
+  // All launches of an operation. Fails when a text does not compile or does not define its symbol
+  // with these arguments, or where the steps do not fit together.
   static Result<KernelUnderTest> build(const Manifest& manifest, const KernelEntry& entry,
                                        const std::map<std::string, std::string>& files,
                                        Numbers numbers = Numbers::kReal);
@@ -89,13 +90,15 @@ class KernelUnderTest {
   ~KernelUnderTest();
 
   const KernelEntry& entry() const;
-  // Fails when the request does not fit the manifest; what the kernel does wrong is a finding.
+  // Fails when the request does not fit the manifest; what the kernel does wrong is a finding, and
+  // the last thing that is run. Counters are those of all launches together.
   Result<LaunchOutcome> launch(const LaunchRequest& request) const;
   // The same for a kernel built over the field: bounds and meeting points are watched, and what
   // nobody wrote is poison.
   Result<LaunchOutcome> launch(const FieldLaunchRequest& request) const;
-  // As EmulatedKernel has it.
-  std::vector<std::pair<int, int>> lines_never_run() const;
+  // As EmulatedKernel has it, by file; none is left out.
+  std::map<std::string, std::vector<std::pair<int, int>>> lines_never_run() const;
+  bool ran_all_lines() const;
 
  private:
   struct State;

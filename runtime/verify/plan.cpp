@@ -164,7 +164,7 @@ std::vector<Fill> extremes(WeightMode weights) {
 // some of the text yet: rows of more entries than a list has room for.
 void run_far(const VerifyContext& context, const KernelUnderTest& kernel, Ledger& ledger,
              std::int64_t count) {
-  if (!context.options.more_rows || ledger.rejected() || kernel.lines_never_run().empty()) return;
+  if (!context.options.more_rows || ledger.rejected() || kernel.ran_all_lines()) return;
   const std::optional<Rows> rows = context.options.more_rows();
   if (!rows) return;
   const VerifyContext far{context.manifest, *rows, context.options, context.weights};
@@ -212,7 +212,7 @@ std::vector<std::int64_t> telling_positions(const Rows& rows, std::int64_t i) {
 
 void run_unreached(const KernelUnderTest& kernel, const Ledger& ledger,
                    const std::function<bool(std::int64_t)>& run) {
-  if (ledger.rejected() || kernel.lines_never_run().empty()) return;
+  if (ledger.rejected() || kernel.ran_all_lines()) return;
   for (const std::int64_t n : {2000, 1280, 830, 620, 330}) {
     if (run(n)) return;
   }

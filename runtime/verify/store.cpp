@@ -62,7 +62,7 @@ Json json_of(const VerifyReport& report) {
     for (const ProfilePhase& phase : p.phases) {
       phases.push_back({phase.from, phase.global_bytes_read, phase.global_bytes_written,
                         phase.requests, phase.sectors, phase.shared_bank_conflicts,
-                        phase.barriers});
+                        phase.barriers, phase.launch});
     }
     profiles.push_back({p.symbol, p.op, p.tokens, p.start, p.batch, p.heads, p.global_bytes_read,
                         p.global_bytes_written, p.minimum_bytes, p.sectors_per_request,
@@ -126,6 +126,7 @@ std::optional<VerifyReport> report_of(const Json& json) {
             &phase.shared_bank_conflicts, &phase.barriers}) {
         *number = kept.at(field++).get<std::int64_t>();
       }
+      phase.launch = kept.at(field).get<std::string>();
       profile.phases.push_back(std::move(phase));
     }
     report.profiles.push_back(std::move(profile));

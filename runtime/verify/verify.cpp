@@ -214,16 +214,19 @@ class Verification {
     std::map<std::string, std::vector<std::pair<int, int>>> unreached;
     for (const std::unique_ptr<Chapter>& chapter : part.kernels) {
       if (!chapter->kernel || chapter->ledger.rejected()) return;
-      const auto lines = chapter->kernel->lines_never_run();
-      const auto [known, first] = unreached.emplace(chapter->kernel->entry().file, lines);
-      if (first) continue;
-      std::vector<std::pair<int, int>> common;
-      for (const auto& [a, b] : known->second) {
-        for (const auto& [c, d] : lines) {
-          if (std::max(a, c) <= std::min(b, d)) common.emplace_back(std::max(a, c), std::min(b, d));
+      for (const auto& [file, lines] : chapter->kernel->lines_never_run()) {
+        const auto [known, first] = unreached.emplace(file, lines);
+        if (first) continue;
+        std::vector<std::pair<int, int>> common;
+        for (const auto& [a, b] : known->second) {
+          for (const auto& [c, d] : lines) {
+            if (std::max(a, c) <= std::min(b, d)) {
+              common.emplace_back(std::max(a, c), std::min(b, d));
+            }
+          }
         }
+        known->second = std::move(common);
       }
-      known->second = std::move(common);
     }
     for (auto& [file, lines] : unreached) {
       if (!lines.empty()) report.unreached.push_back({file, std::move(lines)});
@@ -383,7 +386,8 @@ std::string profile_json(const VerifyReport& report) {
     const KernelResources resources = p.resources.value_or(KernelResources{});
     Json phases = Json::array(), estimates = Json::array();
     for (const ProfilePhase& phase : p.phases) {
-      phases.push_back({{"from", phase.from},
+      phases.push_back({{"launch", phase.launch},
+                        {"from", phase.from},
                         {"global_bytes_read", phase.global_bytes_read},
                         {"global_bytes_written", phase.global_bytes_written},
                         {"requests", phase.requests},

@@ -72,6 +72,7 @@ struct ProfilePhase {
   std::int64_t sectors = 0;   // of 32 bytes, touched by them
   std::int64_t shared_bank_conflicts = 0;
   std::int64_t barriers = 0;  // that end it
+  std::string launch = {};    // the symbol, where an operation is several launches
 };
 
 // Exact counters of one emulated launch.

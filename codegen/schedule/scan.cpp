@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+// First order, y_i = b_i y_{i-1} + a_i x_i, as a scan over chunks of tokens on cuda. With zero before
+// it a chunk ends in s, and with c before it in p c + s, where p is the product of its b: so chunks
+// are summed side by side (sums), what each begins with follows from these pairs alone (chain), and
+// then its rows are, side by side again (rows). A thread has a channel.
+#include <algorithm>
+
+#include "codegen/schedule/cache.hpp"
+#include "codegen/schedule/coefficients.hpp"
+#include "codegen/schedule/frame.hpp"
+
+namespace heddle::schedule {
+
+using ir::Builder;
+using ir::Ex;
+using ir::Helper;
+using ir::MemoryId;
+using ir::Var;
+
+namespace {
+
+// One of the launches. Each declares the same arguments; those it does without are dropped later.
+class Launch {
+ public:
+  Launch(const KernelSpec& spec, const std::string& name, bool by_chunk, Access carries,
+         Access products)
+      : spec_(spec),
+        warps_((spec.head_dim + 31) / 32),
+        builder_(spec.symbol + "_" + name, spec.target, 32 * warps_),
+        frame_(builder_, spec, /*decode=*/false) {
+    frame_.warps = warps_;
+    std::vector<std::string> shape = {"batch", "heads", "chunks"};
+    const std::string dim = std::to_string(spec.head_dim);
+    if (!spec.by_channel()) product_ = real("scratch_product", products, shape);
+    shape.push_back(dim);
+    if (spec.by_channel()) product_ = real("scratch_product", products, shape);
+    carry_ = real("scratch_carry", carries, shape);
+    chunks_ = builder_.size("chunks");
+    if (by_chunk) frame_.chunks = chunks_;
+  }
+
+  ir::Kernel sums() {
+    frame_.each_block([&] {
+      enter_chunk();
+      builder_.comment("from zero: the last output, and the product of what each multiplies");
+      each_channel([&](Ex d) {
+        const Var sum = builder_.variable("sum", builder_.f32(0));
+        const Var product = builder_.variable("product", builder_.f32(1));
+        each_token([&](Ex token) {
+          const Ex decay = builder_.let("decay", decay_of(token, d));
+          builder_.assign(sum, decay * sum + input_of(token, d));
+          builder_.assign(product, decay * product);
+        });
+        builder_.store(carry_, carry_at(frame_.unit) + d, sum);
+        if (spec_.by_channel()) {
+          builder_.store(product_, carry_at(frame_.unit) + d, product);
+        } else {
+          builder_.when(equal(d, builder_.i64(0)),
+                        [&] { builder_.store(product_, frame_.unit, product); });
+        }
+      });
+    });
+    return builder_.take();
+  }
+
+  ir::Kernel chain() {
+    frame_.each_block([&] {
+      const Var slot = builder_.variable("slot_before", builder_.i64(0));
+      builder_.when(frame_.start > 0, [&] {
+        builder_.assign(slot, frame_.slot_of(frame_.b, frame_.b.before, frame_.start));
+      });
+      builder_.comment("each chunk's sum gives way to what the chunk begins with");
+      each_channel([&](Ex d) {
+        const Var carry = builder_.variable("carry", builder_.f32(0));
+        builder_.when(frame_.start > 0, [&] {
+          builder_.assign(carry,
+                          builder_.load(frame_.b.before.val, frame_.slot_at(frame_.b, slot) + d));
+        });
+        builder_.loop("chunk", builder_.i64(0), chunks_, [&](Ex chunk) {
+          const Ex unit = builder_.let("unit", frame_.block * chunks_ + chunk);
+          const Ex at = builder_.let("at", carry_at(unit) + d);
+          const Ex sum = builder_.let("sum", builder_.load(carry_, at));
+          builder_.store(carry_, at, carry);
+          builder_.assign(
+              carry,
+              builder_.load(product_, spec_.by_channel() ? at : unit) * carry + sum);
+        });
+      });
+    });
+    return builder_.take();
+  }
+
+  ir::Kernel rows() {
+    frame_.each_block([&] {
+      enter_chunk();
+      each_channel([&](Ex d) {
+        const Var sum = builder_.variable("sum", builder_.load(carry_, carry_at(frame_.unit) + d));
+        each_token([&](Ex token) {
+          builder_.assign(sum, decay_of(token, d) * sum + input_of(token, d));
+          builder_.store(frame_.y, frame_.token_at(token) + d, sum);
+        });
+      });
+      builder_.barrier();
+      builder_.when(equal(frame_.chunk, chunks_ - 1), [&] { write_final_state(frame_); });
+    });
+    return builder_.take();
+  }
+
+ private:
+  MemoryId real(const char* name, Access access, const std::vector<std::string>& shape) {
+    return builder_.buffer(name, ElementType::kF32, access, shape);
+  }
+
+  void enter_chunk() {
+    const Ex length = builder_.i64(spec_.scan->chunk_tokens);
+    first_ = builder_.let("first", frame_.chunk * length);
+    size_ = builder_.let("size",
+                         builder_.call(Helper::kMinimum, {length, frame_.tokens - first_}));
+  }
+  void each_channel(const std::function<void(Ex)>& body) {
+    const Ex d = frame_.thread;
+    if (spec_.head_dim % 32 == 0) return body(d);
+    builder_.when(d < spec_.head_dim, [&] { body(d); });
+  }
+  void each_token(const std::function<void(Ex)>& body) {
+    builder_.loop("r", builder_.i64(0), size_,
+                  [&](Ex r) { body(builder_.let("token", first_ + r)); });
+  }
+
+  Ex carry_at(Ex unit) const { return unit * spec_.head_dim; }
+  Ex coefficient(const SideFrame& side, Ex token, Ex d) {
+    const Ex at = coefficient_row(spec_, frame_.row_at(token), side.width);
+    return builder_.load(side.coefficients, spec_.by_channel() ? at + d : at);
+  }
+  // The first row of a sequence reads no output, and has no coefficient of one.
+  Ex decay_of(Ex token, Ex d) {
+    return builder_.select(frame_.start + token > 0, coefficient(frame_.b, token, d),
+                           builder_.f32(0));
+  }
+  Ex input_of(Ex token, Ex d) {
+    return coefficient(frame_.a, token, d) * builder_.load(frame_.x, frame_.token_at(token) + d);
+  }
+
+  const KernelSpec& spec_;
+  int warps_;
+  Builder builder_;
+  Frame frame_;
+  MemoryId carry_, product_;
+  Ex chunks_, first_, size_;
+};
+
+}  // namespace
+
+std::vector<Step> scan(const KernelSpec& spec) {
+  const std::vector<std::string> by_head = {"batch", "heads"};
+  const std::vector<std::string> by_chunk = {"batch", "heads", "chunks"};
+  std::vector<Step> steps;
+  steps.push_back({Launch(spec, "sums", true, Access::kWrite, Access::kWrite).sums(), by_chunk});
+  steps.push_back({Launch(spec, "chain", false, Access::kReadWrite, Access::kRead).chain(),
+                   by_head});
+  steps.push_back({Launch(spec, "rows", true, Access::kRead, Access::kRead).rows(), by_chunk});
+  return steps;
+}
+
+}  // namespace heddle::schedule
