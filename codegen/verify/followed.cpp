@@ -41,6 +41,7 @@ std::optional<std::string> not_followed(const Manifest& manifest, const KernelEn
   if (manifest.varlen) return "sequences with lengths of their own";
   if (manifest.weights == "gated") return "weights of channels of their own, in some rows";
   if (entry.op != "prefill" || entry.schedule == "simple") return std::nullopt;
+  if (entry.schedule == "scan") return std::nullopt;
   if (entry.schedule != "staged") return "products of whole warps";
   if (has_rows(entry, "live_rows")) return "lists of the rows that are kept, each of them once";
   if (!splits_warps_evenly(manifest, entry)) return "rows of no power of two of vectors";

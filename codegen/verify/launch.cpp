@@ -162,6 +162,16 @@ class Maker {
     facts_.add(count >= 1);
     facts_.add(count * length >= all);
     facts_.add(disjunction({equal(count, 1), (count - Term(1)) * length < all}));
+    // A product with chunks is bounded by the smallest buffer that has them rather than by one of
+    // tokens, which are many times as many.
+    const auto has_chunks = [&](const Monomial& product) {
+      return std::count(product.begin(), product.end(), size->second) != 0;
+    };
+    std::stable_sort(launch_.bounded.begin(), launch_.bounded.end(),
+                     [&](const auto& a, const auto& b) {
+                       if (!has_chunks(a.first)) return false;
+                       return !has_chunks(b.first) || a.second < b.second;
+                     });
   }
 
   // columns >= the sum of counts #{k >= 0 : at(k) < length}, each at most `most`.

@@ -81,11 +81,29 @@ class Outputs {
         place.push_back(facts_.term(Polynomial::atom(*of_block)));
         continue;
       }
+      // An axis that they share out in stretches of so many.
+      const auto with_stretch =
+          std::find_if(launch_.places.begin(), launch_.places.end(), [&](AtomId candidate) {
+            return blocks.count(candidate) == 0 &&
+                   stretch_of(writes, axis, candidate) > Integer(1) &&
+                   has_a_block(candidate, stretch_of(writes, axis, candidate), extents[axis]);
+          });
       const AtomId any = facts_.fresh("any", Sharing::kBlock, Nature::kState);
+      if (with_stretch != launch_.places.end()) {
+        const Term length(stretch_of(writes, axis, *with_stretch));
+        const Term rest = facts_.term(Polynomial::atom(any));
+        blocks.insert(*with_stretch);
+        place.push_back(facts_.term(Polynomial::atom(*with_stretch)) * length + rest);
+        known.push_back(rest >= 0);
+        known.push_back(rest < length);
+        known.push_back(place.back() < facts_.term(extents[axis]));
+        continue;
+      }
       place.push_back(facts_.term(Polynomial::atom(any)));
       known.push_back(place.back() >= 0);
       known.push_back(place.back() < facts_.term(extents[axis]));
     }
+    choose_blocks(writes, blocks, known);
     append(known, facts_.context(nullptr, known));
     append(known, facts_.context(nullptr, place));
     const Common fixed = [](const Atom& atom) {
@@ -112,6 +130,74 @@ class Outputs {
     const Term goal = disjunction(ways);
     if (!ways.empty() && prover_.proves(known, goal, "every element is written")) return;
     fails("it is not proved that every element of " + name + " is written", writes.front()->at);
+  }
+
+  // Along an axis of the grid that says nothing of where the writes go, one block may be theirs: the
+  // one that a branch on their way names, if the grid has it.
+  void choose_blocks(const std::vector<const verify::Access*>& writes,
+                     const std::set<AtomId>& taken, std::vector<Term>& known) {
+    for (const AtomId block : launch_.places) {
+      const bool told = std::any_of(writes.begin(), writes.end(), [&](const verify::Access* write) {
+        return std::any_of(write->digits.begin(), write->digits.end(), [&](const Polynomial& each) {
+          return each.atoms().count(block) != 0;
+        });
+      });
+      if (told || taken.count(block) != 0) continue;
+      const Term which = facts_.term(Polynomial::atom(block));
+      for (const Term& condition : conditions(writes.front()->path)) {
+        if (condition.operation() != smt::Operation::kEqual) continue;
+        const Term& left = condition.operands()[0];
+        const Term& right = condition.operands()[1];
+        const bool first = left.operation() == smt::Operation::kVariable &&
+                           left.name() == which.name();
+        const bool second = right.operation() == smt::Operation::kVariable &&
+                            right.name() == which.name();
+        if (first == second) continue;
+        const Term value = first ? right : left;
+        if (!of_launch(value)) continue;
+        const Term there =
+            conjunction({value >= 0, value < facts_.term(extent_of(block))});
+        if (!prover_.proves(facts_.context(nullptr, {there}), there, "the grid has this block")) {
+          continue;
+        }
+        known.push_back(equal(which, value));
+        break;
+      }
+    }
+  }
+  bool of_launch(const Term& value) const {
+    std::set<std::string> names;
+    collect_factors(value, names);
+    return std::all_of(names.begin(), names.end(), [&](const std::string& each) {
+      const Atom& atom = facts_[facts_.find(each)];
+      return atom.sharing == Sharing::kLaunch && atom.nature == Nature::kGiven;
+    });
+  }
+
+  // Where every write goes to a place c x (that of the block) + something along the axis: c, else 0.
+  static Integer stretch_of(const std::vector<const verify::Access*>& writes, std::size_t axis,
+                            AtomId block) {
+    const Integer length = writes.front()->digits[axis].coefficient(block);
+    const bool same = std::all_of(writes.begin(), writes.end(), [&](const verify::Access* write) {
+      return write->digits[axis].coefficient(block) == length;
+    });
+    return same ? length : Integer(0);
+  }
+
+  // Whether the stretches of the blocks that there are hold the whole axis: for every place on it,
+  // floor(place / length) is a block of the grid.
+  bool has_a_block(AtomId block, const Integer& length, const Polynomial& extent) {
+    const AtomId whole = facts_.fresh("whole", Sharing::kBlock, Nature::kState);
+    const AtomId rest = facts_.fresh("rest", Sharing::kBlock, Nature::kState);
+    const Term which = facts_.term(Polynomial::atom(whole));
+    const Term within = facts_.term(Polynomial::atom(rest));
+    const Term place = which * Term(length) + within;
+    const Term goal = conjunction({which >= 0, which < facts_.term(extent_of(block))});
+    std::vector<Term> known = {within >= 0, within < Term(length), place >= 0,
+                               place < facts_.term(extent)};
+    append(known, facts_.context(nullptr, known));
+    append(known, facts_.context(nullptr, {goal}));
+    return prover_.proves(known, goal, "the blocks hold the whole axis");
   }
 
   Polynomial extent_of(AtomId place) const {

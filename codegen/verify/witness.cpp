@@ -26,6 +26,10 @@ class Search {
   }
 
   std::optional<Witness> run(const std::vector<Term>& place) {
+    // Of one warp there is nothing to solve for, and a digit that it stands in leaves the rest.
+    if (free(launch_.warp) && facts_[launch_.warp].high == Integer(0)) {
+      values_.emplace(name(launch_.warp), Term(0));
+    }
     for (std::size_t axis = 0; axis < place.size(); ++axis) solve(write_.digits[axis], place[axis]);
     solve_conditions();
     put_lane_together();
