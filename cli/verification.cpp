@@ -13,6 +13,7 @@
 #include "cli/rows.hpp"
 #include "cli/static_layer.hpp"
 #include "runtime/load/nvrtc.hpp"
+#include "runtime/verify/plan.hpp"
 #include "runtime/verify/roofline.hpp"
 #include "runtime/verify/store.hpp"
 
@@ -112,7 +113,13 @@ VerifyReport verify_artifact(const Pattern& pattern, Artifact& artifact, std::in
     std::erase_if(options.sizes, [&](std::int64_t size) { return size >= n; });
     options.sizes.push_back(n);
   }
-  const RowsOrCode rows = rows_of(pattern, options.sizes.back() + kRowsBeyond);
+  std::int64_t furthest = options.sizes.back();
+  for (const KernelEntry& entry : artifact.manifest.kernels) {
+    for (const ChunkedLength& length : chunked_lengths(entry)) {
+      furthest = std::max(furthest, length.start + length.tokens);
+    }
+  }
+  const RowsOrCode rows = rows_of(pattern, furthest + kRowsBeyond);
   if (!rows.rows) return not_run("the pattern's rows have no values");
   options.more_rows = [&] { return far_rows(pattern, *rows.rows); };
   options.threads = threads_of_machine();

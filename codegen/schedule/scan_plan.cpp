@@ -62,7 +62,7 @@ Result<ScanPlan> plan_scan(const KernelSpec& spec, std::int64_t tokens, std::int
   if (spec.weights == WeightKind::kLinear) return Error{"there is no scan of matrix states"};
   if (spec.varlen) return Error{"there is no scan of sequences with lengths of their own"};
   std::optional<ScanPlan> best;
-  for (int length = 32; length <= 256; length *= 2) {
+  for (int length = 32; length <= 128; length *= 2) {
     const ScanPlan plan = plan_scan(spec, ScanSplit{length}, tokens, heads, architecture);
     if (!best || plan.microseconds < best->microseconds) best = plan;
   }

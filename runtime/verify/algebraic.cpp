@@ -93,6 +93,12 @@ class Planner {
     });
   }
 
+  // Whatever it costs. False where it cannot be run.
+  bool must_run(const KernelUnderTest& kernel, const Scenario& scenario) {
+    const auto session = begin(scenario);
+    return session && advance(*session, kernel, scenario, scenario.tokens - scenario.start);
+  }
+
   // In one launch per entry of `counts`, each from the state that the one before left.
   void run_in_steps(const Scenario& scenario,
                     const std::vector<std::pair<const KernelUnderTest*, std::int64_t>>& steps) {
@@ -181,6 +187,15 @@ void check_prefill_algebra(const VerifyContext& context, const KernelUnderTest& 
            {.tokens = 66, .start = 2},
            {.tokens = 130}}) {
     planner.run(prefill, scenario);
+  }
+  for (const ChunkedLength& length : chunked_lengths(prefill.entry())) {
+    const Scenario scenario{.tokens = length.start + length.tokens,
+                            .start = length.start,
+                            .heads = length.start == 0 ? 1 : 2,
+                            .spare = length.start % 2};
+    if (planner.must_run(prefill, scenario) || ledger.rejected()) continue;
+    ledger.undecided(Duty::kIdentity,
+                     fmt::format("{} tokens in chunks could not be run", scenario.tokens));
   }
   const std::int64_t batch = context.manifest.varlen ? 3 : 1;
   planner.run_in_steps({.tokens = 37, .batch = batch, .heads = 2, .spare = 1},

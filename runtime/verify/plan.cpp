@@ -82,6 +82,13 @@ class Planner {
         scenario);
   }
 
+  // Whatever it costs. False where it cannot be run.
+  bool must_run(const KernelUnderTest& kernel, const Scenario& scenario) {
+    const std::unique_ptr<Course> session = begin(scenario);
+    return session &&
+           session->advance(kernel, scenario.tokens - scenario.start, kOneOrder, ledger_);
+  }
+
   // Runs `kernel` on the scenario's tokens in as many of the wanted thread orders as the budget
   // allows: all, one, or none.
   bool run(const KernelUnderTest& kernel, const Scenario& scenario,
@@ -223,6 +230,13 @@ bool takes_several(const KernelEntry& entry) {
                      [](const Argument& argument) { return argument.name == "new_tokens"; });
 }
 
+std::vector<ChunkedLength> chunked_lengths(const KernelEntry& entry) {
+  const std::int64_t chunk = entry.chunk_tokens;
+  if (chunk < 1) return {};
+  return {{0, 2 * chunk + 7}, {0, 2 * chunk},         {5, 2 * chunk + 1}, {1, chunk + 1},
+          {0, chunk},         {3, 3 * chunk}, {chunk + 2, chunk}};
+}
+
 void check_prefill(const VerifyContext& context, const KernelUnderTest& prefill, Ledger& ledger,
                    std::vector<KernelProfile>& profiles) {
   Planner planner(context, ledger);
@@ -233,6 +247,16 @@ void check_prefill(const VerifyContext& context, const KernelUnderTest& prefill,
                 kAllOrders);
   }
   planner.run(prefill, {.tokens = 21, .batch = 2, .heads = 3}, kAllOrders);
+  for (const ChunkedLength& length : chunked_lengths(prefill.entry())) {
+    const Scenario scenario{.tokens = length.start + length.tokens,
+                            .start = length.start,
+                            .batch = length.start == 0 ? 1 : 2,
+                            .heads = 2,
+                            .spare = length.start % 2};
+    if (planner.must_run(prefill, scenario) || ledger.saturated()) continue;
+    ledger.undecided(Duty::kValues,
+                     fmt::format("{} tokens in chunks could not be run", scenario.tokens));
+  }
   if (context.weights == WeightMode::kSoftmax) {
     planner.run(prefill, {.tokens = 40, .gamma = 0.2F}, kOneOrder);
     planner.run(prefill, {.tokens = 40, .heads = 2, .gamma = 0.9F}, kOneOrder);

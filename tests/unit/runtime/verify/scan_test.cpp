@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+// First order as a scan over chunks of tokens: an operation of three launches. What the generator
+// writes is verified; texts that mistake a chunk for another, lose what crosses chunks or count it
+// twice are not, nor are manifests whose steps do not fit together.
+#include <algorithm>
+
+#include "codegen/generate.hpp"
+#include "patterns/ast_print.hpp"
+#include "runtime/verify/plan.hpp"
+#include "runtime/verify/verify.hpp"
+#include "tests/unit/runtime/reference/reference_test_support.hpp"
+#include "tests/unit/runtime/verify/explain_report.hpp"
+
+namespace heddle {
+namespace {
+
+using test::explain;
+
+constexpr const char* kPattern = "linear_recurrence";
+constexpr std::int64_t kRows = 300;
+
+VerifyOptions quick() {
+  VerifyOptions options;
+  options.sizes = {1, 2, 63, 200};
+  options.work_budget = 1'000'000;
+  options.algebraic_budget = 300'000;
+  return options;
+}
+
+Artifact generated(WeightKind weights, ElementType dtype, int head_dim,
+                   std::vector<std::string> ops = {"prefill"}) {
+  GenerateOptions options;
+  options.ops = std::move(ops);
+  options.target = ir::Target::kCuda;
+  options.head_dim = head_dim;
+  options.dtype = dtype;
+  options.exact_to = kRows;
+  options.weights = weights;
+  options.schedule = "scan";
+  options.plan_heads = 1;
+  Result<Artifact> artifact = generate(test::builtin(kPattern), options);
+  INFO((artifact ? "" : artifact.error().message));
+  REQUIRE(artifact.ok());
+  REQUIRE(artifact->manifest.kernels[0].chunk_tokens == 32);
+  return *std::move(artifact);
+}
+
+bool rejected_by(const VerifyReport& report, const std::string& layer) {
+  return std::any_of(report.failures.begin(), report.failures.end(),
+                     [&](const VerifyFailure& failure) { return failure.layer == layer; });
+}
+
+TEST_CASE("a scan over chunks is verified, with the decode that goes on from it") {
+  struct Kind {
+    WeightKind weights;
+    ElementType dtype;
+    int head_dim;
+  };
+  for (const Kind& kind : {Kind{WeightKind::kGiven, ElementType::kF32, 40},
+                           Kind{WeightKind::kGiven, ElementType::kBF16, 8},
+                           Kind{WeightKind::kGated, ElementType::kF32, 5},
+                           Kind{WeightKind::kGated, ElementType::kBF16, 33}}) {
+    const Artifact artifact =
+        generated(kind.weights, kind.dtype, kind.head_dim, {"prefill", "decode"});
+    const VerifyReport report = verify(artifact.manifest, artifact.files,
+                                       test::builtin_rows(kPattern, kRows), quick());
+    INFO(name_of(kind.weights) << ", " << kind.head_dim << ": " << explain(report));
+    CHECK(report.verdict == KernelVerdict::kVerified);
+    REQUIRE(report.profiles.size() == 2);
+    // Counters of each launch, and of all together.
+    const KernelProfile& profile = report.profiles[0];
+    std::int64_t read = 0;
+    std::vector<std::string> launches;
+    for (const ProfilePhase& phase : profile.phases) {
+      read += phase.global_bytes_read;
+      if (launches.empty() || launches.back() != phase.launch) launches.push_back(phase.launch);
+    }
+    CHECK(read == profile.global_bytes_read);
+    const std::string symbol = profile.symbol;
+    CHECK(launches ==
+          std::vector<std::string>{symbol + "_sums", symbol + "_chain", symbol + "_rows"});
+  }
+}
+
+struct Edit {
+  const char* step;
+  const char* from;
+  const char* to;
+  bool of_values = true;  // the algebraic layer, which watches no accesses, has to see it, too
+};
+
+void reject(const Artifact& artifact, const std::vector<Edit>& edits) {
+  const Rows rows = test::builtin_rows(kPattern, kRows);
+  VerifyOptions options = quick();
+  options.stop_early = true;
+  for (const Edit& edit : edits) {
+    INFO(edit.step << ": " << edit.from << " -> " << edit.to);
+    const std::string file = std::string(kPattern) + "_prefill_" + edit.step + ".cu";
+    std::map<std::string, std::string> files = artifact.files;
+    const std::size_t at = files.at(file).find(edit.from);
+    REQUIRE(at != std::string::npos);
+    files[file].replace(at, std::string(edit.from).size(), edit.to);
+    const VerifyReport report = verify(artifact.manifest, files, rows, options);
+    INFO(explain(report));
+    CHECK(report.verdict == KernelVerdict::kRejected);
+    CHECK(rejected_by(report, "emulated"));
+    if (edit.of_values) CHECK(rejected_by(report, "algebraic"));
+  }
+}
+
+TEST_CASE("sums of chunks that are not what they should be are rejected") {
+  reject(generated(WeightKind::kGiven, ElementType::kF32, 8),
+         {// A coefficient is missing from the product, at either end; or all of them.
+          {"sums", "product = decay * product", "product = r > 0 ? decay * product : product"},
+          {"sums", "product = decay * product",
+           "product = r + 1 < size ? decay * product : product"},
+          {"sums", "product = decay * product", "product = product"},
+          {"sums", "product = 1.0f", "product = 0.0f"},
+          // A token too few, another chunk's, or more than there are.
+          {"sums", "Index r = 0", "Index r = 1"},
+          {"sums", "r < size", "r < size - 1"},
+          {"sums", "chunk * 32", "maximum(chunk - 1, 0) * 32"},
+          {"sums", "chunk * 32", "minimum(chunk + 1, chunks - 1) * 32"},
+          {"sums", "minimum(32, tokens - first)", "32", false},
+          // The first row of a sequence has no coefficient; later launches begin with one.
+          {"sums", "start + token > 0", "token > 0"},
+          {"sums", "start + token > 0", "start + token >= 0", false},
+          // What nobody has written is read by the next launch.
+          {"sums", "if (thread == 0)", "if (thread == 0 && chunk > 0)"},
+          {"sums", "if (thread < 8)", "if (thread < 7)"}});
+}
+
+TEST_CASE("a chain that hands on something else is rejected") {
+  reject(generated(WeightKind::kGiven, ElementType::kF32, 8),
+         {{"chain", "scratch_product[unit] * carry", "carry"},
+          {"chain", "scratch_product[unit] * carry", "scratch_product[block * chunks] * carry"},
+          {"chain", "* carry + sum", "* carry"},
+          {"chain", "scratch_carry[at] = carry", "scratch_carry[at] = sum"},
+          {"chain", "chunk < chunks", "chunk < chunks - 1"},
+          {"chain", "Index chunk = 0", "Index chunk = 1"},
+          // The initial state is left out, or that of another slot is taken.
+          {"chain", "if (start > 0) {\n      carry", "if (start > 4) {\n      carry"},
+          {"chain", "slot_before = slot", "slot_before = 0"},
+          {"chain", "block * chunks + chunk", "chunk", false}});
+}
+
+TEST_CASE("rows that begin with something else, and other final states, are rejected") {
+  reject(generated(WeightKind::kGiven, ElementType::kF32, 8),
+         {{"rows", "scratch_carry[block * 8 + thread]", "0.0f"},
+          {"rows", "scratch_carry[block * 8 + thread]",
+           "scratch_carry[maximum(block - 1, 0) * 8 + thread]"},
+          {"rows", "scratch_carry[block * 8 + thread]",
+           "(chunk < 2 ? scratch_carry[block * 8 + thread] : 0.0f)"},
+          // The chunk's first token twice.
+          {"rows", "scratch_carry[block * 8 + thread];",
+           "scratch_carry[block * 8 + thread] + (chunk > 0 ? coef_a[((batch * tokens + first) * "
+           "heads + head) * width_a] * x[token_base + first * token_stride + thread] : 0.0f);"},
+          {"rows", "minimum(32, tokens - first)", "32", false},
+          {"rows", "minimum(32, tokens - first)", "tokens - first", false},
+          {"rows", "r < size", "r < size - 1"},
+          {"rows", "start + token > 0", "token > 0"},
+          // The final state of another chunk, of none, of all of them, or before it is there.
+          {"rows", "chunk == chunks - 1", "chunk == 0"},
+          {"rows", "chunk == chunks - 1", "chunk == chunks"},
+          {"rows", "chunk == chunks - 1", "chunk >= 0", false},
+          {"rows", "__syncthreads();", "", false}});
+}
+
+TEST_CASE("gated scans keep the products of channels apart") {
+  reject(generated(WeightKind::kGated, ElementType::kF32, 5),
+         {{"sums", "scratch_product[block * 5 + thread]", "scratch_product[block * 5]", false},
+          {"chain", "scratch_product[at] * carry", "scratch_product[unit * 5] * carry"},
+          {"sums", "product = decay * product", "product = r > 0 ? decay * product : product"}});
+}
+
+TEST_CASE("steps in another order, other chunks and other accesses are rejected") {
+  const Artifact artifact = generated(WeightKind::kGiven, ElementType::kF32, 8);
+  const Rows rows = test::builtin_rows(kPattern, kRows);
+  Manifest manifest = artifact.manifest;
+  KernelEntry& scan = manifest.kernels[0];
+  const auto of_length = [&](std::int64_t tokens) {
+    scan.chunk_tokens = tokens;
+    for (KernelEntry& step : scan.steps) step.chunk_tokens = tokens;
+  };
+  SECTION("chunks shorter than those of the text") { of_length(31); }
+  SECTION("longer chunks") { of_length(33); }
+  SECTION("half as long") { of_length(16); }
+  SECTION("the chain last") { std::swap(scan.steps[1], scan.steps[2]); }
+  SECTION("no chain") { scan.steps.erase(scan.steps.begin() + 1); }
+  SECTION("the chain twice") { scan.steps.insert(scan.steps.begin() + 1, scan.steps[1]); }
+  SECTION("rows alone") { scan.steps.erase(scan.steps.begin(), scan.steps.begin() + 2); }
+  SECTION("scratch that holds something before") {
+    for (Argument& argument : scan.steps[0].arguments) {
+      if (argument.name == "scratch_carry") argument.access = Access::kReadWrite;
+    }
+  }
+  SECTION("one block for all chunks") { scan.steps[2].grid = {"batch", "heads"}; }
+  const VerifyReport report = verify(manifest, artifact.files, rows, quick());
+  INFO(explain(report));
+  CHECK(report.verdict == KernelVerdict::kRejected);
+}
+
+TEST_CASE("where no launch has more than two chunks nothing is decided") {
+  const Artifact artifact = generated(WeightKind::kGiven, ElementType::kF32, 8);
+  VerifyOptions options = quick();
+  options.sizes = {1, 2, 40};
+  const VerifyReport report =
+      verify(artifact.manifest, artifact.files, test::builtin_rows(kPattern, 60), options);
+  INFO(explain(report));
+  CHECK(report.verdict == KernelVerdict::kUnknown);
+  const auto undecided = [&](const std::string& layer) {
+    return std::any_of(report.obligations.begin(), report.obligations.end(),
+                       [&](const VerifyObligation& obligation) {
+                         return obligation.layer == layer &&
+                                obligation.verdict == KernelVerdict::kUnknown;
+                       });
+  };
+  CHECK(undecided("emulated"));
+  CHECK(undecided("algebraic"));
+}
+
+}  // namespace
+}  // namespace heddle
