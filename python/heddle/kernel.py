@@ -296,6 +296,7 @@ class _Op:
     def __init__(self, entry):
         self.name = entry.get("op")
         self._calls = threading.local()
+        self._chunk_tokens = entry.get("chunk_tokens", 0)
         arguments = entry["arguments"]
         buffers = [argument for argument in arguments if argument["kind"] == "buffer"]
         self.buffers = {argument["name"]: argument for argument in buffers}
@@ -307,6 +308,10 @@ class _Op:
         if not hasattr(self._calls, "made"):
             self._calls.made = _Call(self.name, self)
         return self._calls.made
+
+    def chunks(self, tokens):
+        """Of so many tokens: the size `chunks` of scratch. 0 where the op makes none."""
+        return max(-(-tokens // self._chunk_tokens), 1) if self._chunk_tokens else 0
 
     def starting_with(self, prefix):
         return [name for name in self.buffers if name.startswith(prefix)]

@@ -97,6 +97,11 @@ heddle_error* heddle_slots(heddle_artifact artifact, char side, int64_t tokens, 
 /* given and gated weights: the least columns of coef_a or coef_b, the size width_a or width_b. */
 heddle_error* heddle_columns(heddle_artifact artifact, char side, int64_t tokens, int64_t* columns);
 
+/* The chunks that a launch of `op` makes of so many tokens, the size `chunks` of its scratch; 0 where
+ * it makes none. */
+heddle_error* heddle_chunks(heddle_artifact artifact, const char* op, int64_t tokens,
+                            int64_t* chunks);
+
 /* ---- launches ------------------------------------------------------------------------------ */
 
 typedef struct heddle_buffer {

@@ -73,6 +73,8 @@ const char* name_of(Fill fill) {
       return "equal logits";
     case Fill::kOneHuge:
       return "one huge";
+    case Fill::kLasting:
+      return "lasting";
   }
   unreachable("fill");
 }
@@ -118,7 +120,8 @@ double fill_queries_and_keys(Problem& problem, Fill fill, std::int64_t huge_toke
     for (std::int64_t c = 0; c < d; ++c) buffer.set(vector * d + c, component);
   };
   switch (fill) {
-    case Fill::kNormal: {
+    case Fill::kNormal:
+    case Fill::kLasting: {
       fill_with(q, [&](auto) { return random.normal(); });
       fill_with(k, [&](auto) { return random.normal(); });
       return longest_vector(q) * longest_vector(k) / root;  // Cauchy and Schwarz
@@ -167,8 +170,11 @@ void fill_coefficients(Problem& problem, const Rows& rows, Fill fill, RandomSour
       // would cancel to less than its own rounding error.
       if (fill != Fill::kEqualLogits) value = random.uniform(0.5, 1.5);
       if (fill == Fill::kNormal) value *= random.sign();
-      sum += std::fabs(value);
     }
+    if (fill == Fill::kLasting) {
+      for (auto of_b = drawn.begin() + rows.a.size(i); of_b != drawn.end(); ++of_b) *of_b *= 200.0;
+    }
+    for (const double value : drawn) sum += std::fabs(value);
     for (std::int64_t e = 0; e < rows.a.size(i); ++e) {
       a.set((row * s.width_a + e) * channels + channel, drawn[static_cast<std::size_t>(e)] / sum);
     }

@@ -252,6 +252,7 @@ void check_prefill(const VerifyContext& context, const KernelUnderTest& prefill,
                             .start = length.start,
                             .batch = length.start == 0 ? 1 : 2,
                             .heads = 2,
+                            .fill = Fill::kLasting,
                             .spare = length.start % 2};
     if (planner.must_run(prefill, scenario) || ledger.saturated()) continue;
     ledger.undecided(Duty::kValues,

@@ -28,14 +28,8 @@ using Files = std::map<std::string, std::string>;
 class EmulatedKernels {
  public:
   EmulatedKernels(const Manifest& manifest, const Files& files) {
-    for (const KernelEntry& entry : manifest.kernels) {
-      emulator::KernelText text{entry.file, files.at(entry.file), entry.symbol, {}};
-      for (const auto& [name, content] : files) {
-        if (name != entry.file) text.includes.emplace(name, content);
-      }
-      auto built = emulator::EmulatedKernel::build(text);
-      if (!built) FAIL(built.error().message);
-      kernels_.emplace(entry.symbol, Kernel{entry, text.text, *std::move(built)});
+    for (const KernelEntry& op : manifest.kernels) {
+      for (const KernelEntry* const entry : launches_of(op)) add(*entry, files);
     }
   }
 
@@ -61,6 +55,16 @@ class EmulatedKernels {
   }
 
  private:
+  void add(const KernelEntry& entry, const Files& files) {
+    emulator::KernelText text{entry.file, files.at(entry.file), entry.symbol, {}};
+    for (const auto& [name, content] : files) {
+      if (name != entry.file) text.includes.emplace(name, content);
+    }
+    auto built = emulator::EmulatedKernel::build(text);
+    if (!built) FAIL(built.error().message);
+    kernels_.emplace(entry.symbol, Kernel{entry, text.text, *std::move(built)});
+  }
+
   struct Kernel {
     KernelEntry entry;
     std::string text;
@@ -119,7 +123,9 @@ struct Fixture {
 
   // Kernels of `files` on the device; with `emulated` they do something.
   Result<std::shared_ptr<const KernelArtifact>> load(bool emulated = true) {
-    for (KernelEntry& entry : manifest.kernels) entry.sha256 = sha256_hex(files.at(entry.file));
+    for (KernelEntry& entry : manifest.kernels) {
+      if (entry.steps.empty()) entry.sha256 = sha256_hex(files.at(entry.file));
+    }
     if (emulated) {
       kernels = std::make_shared<EmulatedKernels>(manifest, files);
       device().run = [kernels = kernels](const auto& launched) { return kernels->run(launched); };
@@ -217,6 +223,46 @@ TEST_CASE_METHOD(Fixture, "a sample is several launches and every decode has a s
     CHECK(device().launches.at("heddle_empty") == 8 * samples);
   }
   CHECK(states.size() == 8);
+}
+
+TEST_CASE_METHOD(Fixture, "an operation of several launches is timed as a whole") {
+  GenerateOptions asked;
+  asked.ops = {"prefill"};
+  asked.target = ir::Target::kCuda;
+  asked.head_dim = 8;
+  asked.weights = WeightKind::kGiven;
+  asked.schedule = "scan";
+  asked.plan_heads = 1;
+  const Result<Artifact> artifact = generate(test::builtin("linear_recurrence"), asked);
+  REQUIRE(artifact.ok());
+  manifest = artifact->manifest;
+  files = artifact->files;
+  const KernelEntry& scan = manifest.kernels.front();
+  options.tokens = 3 * scan.chunk_tokens + 5;
+  rows = test::builtin_rows("linear_recurrence", options.tokens + 1);
+  const auto result = timed("prefill");
+  if (!result) FAIL(result.error().message);
+  const BenchRow& ours = result->front();
+  INFO(ours.remark);
+  REQUIRE(ours.timing.has_value());
+  CHECK(ours.timing->median_ms == Approx(3 * 0.5));
+  CHECK(ours.max_rel_error.value() < 1e-5);
+  const auto launches = device().launches.at(scan.symbol + "_sums");
+  CHECK(device().launches.at(scan.symbol + "_chain") == launches);
+  CHECK(device().launches.at(scan.symbol + "_rows") == launches);
+
+  // A launch that is refused is refused before any of its steps begins.
+  const auto loaded = load();
+  REQUIRE(loaded.ok());
+  device().launches.clear();
+  LaunchValues values;
+  values.sizes = {{"batch", 1}, {"tokens", 40}, {"heads", 1}, {"start", 0}, {"slots_b", 0}};
+  const auto refused = (*loaded)->bind("prefill", values);
+  REQUIRE_FALSE(refused.ok());
+  CHECK(device().launches.empty());
+  values.sizes["chunks"] = 7;
+  const auto wrong = (*loaded)->bind("prefill", values);
+  REQUIRE_FALSE(wrong.ok());
 }
 
 TEST_CASE_METHOD(Fixture, "a wrong kernel on a device has no timing") {
