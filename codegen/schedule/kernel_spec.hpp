@@ -45,6 +45,9 @@ struct TensorSplit {
 struct ScanSplit {
   int chunk_tokens = 64;
 };
+// The launch that goes over chunks has so many warps, and each of them so many chunks at a time.
+constexpr int kChainWarps = 16;
+constexpr int kWarpChunks = 4;
 
 struct KernelSpec {
   const Pattern& pattern;
@@ -86,7 +89,9 @@ ir::Kernel decode(const KernelSpec& spec);
 // prefill on cuda where spec.staging says how.
 ir::Kernel staged_prefill(const KernelSpec& spec);
 ir::Kernel staged_tiles(const KernelSpec& spec);
-// The launches of a prefill on cuda where spec.scan says how, in order.
+// The launches of a prefill on cuda where spec.scan says how, in order. Blocks of
+// chunks have a thread for each channel.
+constexpr int scan_warps(const KernelSpec& spec) { return (spec.head_dim + 31) / 32; }
 struct Step {
   ir::Kernel kernel;
   std::vector<std::string> grid;

@@ -14,7 +14,9 @@ namespace heddle::schedule {
 using ir::Builder;
 using ir::Ex;
 using ir::Helper;
+using ir::LoopKind;
 using ir::MemoryId;
+using ir::Type;
 using ir::Var;
 
 namespace {
@@ -25,7 +27,7 @@ class Launch {
   Launch(const KernelSpec& spec, const std::string& name, bool by_chunk, Access carries,
          Access products)
       : spec_(spec),
-        warps_((spec.head_dim + 31) / 32),
+        warps_(by_chunk ? scan_warps(spec) : kChainWarps),
         builder_(spec.symbol + "_" + name, spec.target, 32 * warps_),
         frame_(builder_, spec, /*decode=*/false) {
     frame_.warps = warps_;
@@ -63,29 +65,49 @@ class Launch {
     return builder_.take();
   }
 
+  // In rounds of so many chunks a warp: each warp goes over its own from zero first, and again from
+  // what the warps before it come to. Every warp has all channels.
   ir::Kernel chain() {
     frame_.each_block([&] {
-      const Var slot = builder_.variable("slot_before", builder_.i64(0));
-      builder_.when(frame_.start > 0, [&] {
-        builder_.assign(slot, frame_.slot_of(frame_.b, frame_.b.before, frame_.start));
-      });
-      builder_.comment("each chunk's sum gives way to what the chunk begins with");
-      each_channel([&](Ex d) {
-        const Var carry = builder_.variable("carry", builder_.f32(0));
-        builder_.when(frame_.start > 0, [&] {
-          builder_.assign(carry,
-                          builder_.load(frame_.b.before.val, frame_.slot_at(frame_.b, slot) + d));
-        });
-        builder_.loop("chunk", builder_.i64(0), chunks_, [&](Ex chunk) {
-          const Ex unit = builder_.let("unit", frame_.block * chunks_ + chunk);
-          const Ex at = builder_.let("at", carry_at(unit) + d);
-          const Ex sum = builder_.let("sum", builder_.load(carry_, at));
-          builder_.store(carry_, at, carry);
-          builder_.assign(
-              carry,
-              builder_.load(product_, spec_.by_channel() ? at : unit) * carry + sum);
-        });
-      });
+      const int dim = spec_.head_dim, warps = frame_.warps;
+      const MemoryId ends = builder_.array("ends", Type::kF32, warps * dim, true);
+      const MemoryId factors = builder_.array("factors", Type::kF32, warps * dim, true);
+      const MemoryId carry = builder_.array("carry", Type::kF32, frame_.owned());
+      const MemoryId own = builder_.array("own", Type::kF32, frame_.owned());
+      const MemoryId product = builder_.array("product", Type::kF32, frame_.owned());
+      begin_with_state(carry);
+      builder_.loop(
+          "round", builder_.i64(0), chunks_, builder_.i64(warps * kWarpChunks), LoopKind::kSerial,
+          [&](Ex round) {
+            const Ex first = builder_.let("first", round + frame_.warp * kWarpChunks);
+            const Ex size = builder_.let(
+                "size",
+                builder_.call(Helper::kMinimum, {builder_.i64(kWarpChunks), chunks_ - first}));
+            frame_.each_channel([&](Ex, Ex index) {
+              builder_.store(own, index, builder_.f32(0));
+              builder_.store(product, index, builder_.f32(1));
+            });
+            each_chunk(first, size, [&](Ex unit, Ex d, Ex index) {
+              const Ex factor = builder_.let("factor", product_of(unit, d));
+              builder_.store(own, index, factor * builder_.load(own, index) +
+                                             builder_.load(carry_, carry_at(unit) + d));
+              builder_.store(product, index, factor * builder_.load(product, index));
+            });
+            frame_.each_channel([&](Ex d, Ex index) {
+              builder_.store(ends, frame_.warp * dim + d, builder_.load(own, index));
+              builder_.store(factors, frame_.warp * dim + d, builder_.load(product, index));
+            });
+            builder_.barrier();
+            join(ends, factors, carry, own);
+            builder_.comment("each chunk's sum gives way to what the chunk begins with");
+            each_chunk(first, size, [&](Ex unit, Ex d, Ex index) {
+              const Ex end = builder_.let("end", builder_.load(carry_, carry_at(unit) + d));
+              builder_.store(carry_, carry_at(unit) + d, builder_.load(own, index));
+              builder_.store(own, index,
+                             product_of(unit, d) * builder_.load(own, index) + end);
+            });
+            builder_.barrier();
+          });
     });
     return builder_.take();
   }
@@ -107,6 +129,32 @@ class Launch {
   }
 
  private:
+  // What channels had before the first token.
+  void begin_with_state(MemoryId carry) {
+    frame_.each_channel([&](Ex, Ex index) { builder_.store(carry, index, builder_.f32(0)); });
+    builder_.when(frame_.start > 0, [&] {
+      const Ex slot = frame_.slot_of(frame_.b, frame_.b.before, frame_.start);
+      const Ex from = builder_.let("from", frame_.slot_at(frame_.b, slot));
+      frame_.each_channel([&](Ex d, Ex index) {
+        builder_.store(carry, index, builder_.load(frame_.b.before.val, from + d));
+      });
+    });
+  }
+
+  // Over what the warps came to: `own` is what this one begins with, and `carry` what the next round
+  // does.
+  void join(MemoryId ends, MemoryId factors, MemoryId carry, MemoryId own) {
+    builder_.loop("other", builder_.i64(0), builder_.i64(frame_.warps), [&](Ex other) {
+      frame_.each_channel([&](Ex d, Ex index) {
+        builder_.when(equal(other, frame_.warp),
+                      [&] { builder_.store(own, index, builder_.load(carry, index)); });
+        const Ex at = builder_.let("at", other * spec_.head_dim + d);
+        builder_.store(carry, index, builder_.load(factors, at) * builder_.load(carry, index) +
+                                         builder_.load(ends, at));
+      });
+    });
+  }
+
   MemoryId real(const char* name, Access access, const std::vector<std::string>& shape) {
     return builder_.buffer(name, ElementType::kF32, access, shape);
   }
@@ -125,6 +173,17 @@ class Launch {
   void each_token(const std::function<void(Ex)>& body) {
     builder_.loop("r", builder_.i64(0), size_,
                   [&](Ex r) { body(builder_.let("token", first_ + r)); });
+  }
+
+  void each_chunk(Ex first, Ex size, const std::function<void(Ex, Ex, Ex)>& body) {
+    builder_.loop("c", builder_.i64(0), size, [&](Ex c) {
+      const Ex unit = builder_.let("unit", frame_.block * chunks_ + (first + c));
+      frame_.each_channel([&](Ex d, Ex index) { body(unit, d, index); });
+    });
+  }
+  // What a chunk multiplies what it begins with by.
+  Ex product_of(Ex unit, Ex d) {
+    return builder_.load(product_, spec_.by_channel() ? carry_at(unit) + d : unit);
   }
 
   Ex carry_at(Ex unit) const { return unit * spec_.head_dim; }

@@ -27,7 +27,9 @@ ScanPlan plan_scan(const KernelSpec& spec, ScanSplit split, std::int64_t tokens,
   const std::int64_t dim = spec.head_dim, element = static_cast<std::int64_t>(size_of(spec.dtype));
   const std::int64_t chunks =
       std::max<std::int64_t>((tokens + split.chunk_tokens - 1) / split.chunk_tokens, 1);
-  const std::int64_t warps = (dim + 31) / 32;
+  const std::int64_t warps = scan_warps(spec);
+  constexpr int kRound = kChainWarps * kWarpChunks;
+  const std::int64_t rounds = (chunks + kRound - 1) / kRound;
   const std::int64_t products = chunks * (spec.by_channel() ? dim : 1);
   const std::int64_t carries = chunks * dim;
   const std::int64_t per_token = dim * element + 2 * (spec.by_channel() ? dim : 1) * element;
@@ -36,14 +38,16 @@ ScanPlan plan_scan(const KernelSpec& spec, ScanSplit split, std::int64_t tokens,
 
   const Load sums{tokens * per_token, tokens * per_token + 4 * (carries + products),
                   tokens * dim * 4, chunks * warps};
-  const Load chain{0, 4 * (2 * carries + products), 2 * carries, warps};
+  // Both passes ask for sums and products, and every warp joins what all came to.
+  const Load chain{0, 4 * (3 * carries + 2 * products),
+                   5 * carries + rounds * kChainWarps * kChainWarps * dim * 2, kChainWarps};
   const Load rows{tokens * (per_token + dim * element),
                   tokens * (per_token + dim * element) + 4 * carries, tokens * dim * 3,
                   chunks * warps};
   ScanPlan plan;
   plan.split = split;
   plan.prediction.tokens = tokens;
-  plan.prediction.bytes = (asked + 4 * (carries + products)) + 4 * 3 * carries +
+  plan.prediction.bytes = (asked + 4 * (carries + products)) + 4 * 5 * carries +
                           (asked + tokens * dim * element + 4 * carries);
   plan.prediction.flops = sums.flops + chain.flops + rows.flops;
   for (const Load* load : {&sums, &chain, &rows}) {

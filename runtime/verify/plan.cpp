@@ -233,8 +233,11 @@ bool takes_several(const KernelEntry& entry) {
 std::vector<ChunkedLength> chunked_lengths(const KernelEntry& entry) {
   const std::int64_t chunk = entry.chunk_tokens;
   if (chunk < 1) return {};
-  return {{0, 2 * chunk + 7}, {0, 2 * chunk},         {5, 2 * chunk + 1}, {1, chunk + 1},
-          {0, chunk},         {3, 3 * chunk}, {chunk + 2, chunk}};
+  // A step may go over so many chunks at a time: then there is what it hands on to the next ones.
+  constexpr std::int64_t kAtATime = 64;
+  return {{0, 2 * chunk + 7}, {0, 2 * chunk},     {5, 2 * chunk + 1},
+          {1, chunk + 1},     {0, chunk},         {3, 3 * chunk},
+          {chunk + 2, chunk}, {0, (2 * kAtATime + 1) * chunk + 7}};
 }
 
 void check_prefill(const VerifyContext& context, const KernelUnderTest& prefill, Ledger& ledger,
@@ -251,7 +254,7 @@ void check_prefill(const VerifyContext& context, const KernelUnderTest& prefill,
     const Scenario scenario{.tokens = length.start + length.tokens,
                             .start = length.start,
                             .batch = length.start == 0 ? 1 : 2,
-                            .heads = 2,
+                            .heads = length.tokens <= 4 * prefill.entry().chunk_tokens ? 2 : 1,
                             .fill = Fill::kLasting,
                             .spare = length.start % 2};
     if (planner.must_run(prefill, scenario) || ledger.saturated()) continue;

@@ -26,7 +26,7 @@ struct VerifyContext {
 bool takes_several(const KernelEntry& entry);
 
 // Sequences, from the first token on or after a few, in which a prefill that cuts tokens into chunks
-// has one, two and more of them, the last one whole or not. What crosses chunks is seen only there,
+// has one, two, some and very many of them, the last one whole or not. What crosses chunks is seen only there,
 // so nothing is decided where one of them cannot be run; none for other kernels.
 struct ChunkedLength {
   std::int64_t start = 0;

@@ -118,6 +118,23 @@ TEST_CASE("the cost model says what is counted of simple kernels") {
   }
 }
 
+// A whole number of chunks, a rest, and more than a chain goes over at a time.
+TEST_CASE("a scan asks for what the cost model says") {
+  for (const auto& [weights, dtype, head_dim, tokens] :
+       {std::tuple{WeightKind::kGiven, ElementType::kF32, 64, 320},
+        std::tuple{WeightKind::kGiven, ElementType::kBF16, 40, 333},
+        std::tuple{WeightKind::kGated, ElementType::kF32, 32, 2400},
+        std::tuple{WeightKind::kGated, ElementType::kBF16, 96, 100}}) {
+    INFO(name_of(weights) << ", " << head_dim << ", " << tokens);
+    GenerateOptions options = staged(tokens, weights, dtype);
+    options.schedule = "scan";
+    options.plan_heads = 1;
+    options.head_dim = head_dim;
+    const Count found = counted("linear_recurrence", options, tokens, true);
+    check_predicted(found);
+  }
+}
+
 // A whole number of chunks, and a rest.
 TEST_CASE("linear prefill on tensor cores asks for every row once") {
   for (const std::int64_t tokens : {256, 300}) {

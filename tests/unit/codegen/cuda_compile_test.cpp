@@ -63,12 +63,14 @@ void add(std::vector<Compilation>& all, const BuiltinPattern& builtin,
          const GenerateOptions& options, const std::vector<const char*>& architectures) {
   const Result<Artifact> artifact = generate(resolved(builtin), options);
   if (!artifact) FAIL(builtin.name << ": " << artifact.error().message);
-  for (const KernelEntry& entry : artifact->manifest.kernels) {
-    std::map<std::string, std::string> includes = artifact->files;
-    includes.erase(entry.file);
-    for (const char* architecture : architectures) {
-      all.push_back({std::string(builtin.name), options.dtype, entry,
-                     artifact->files.at(entry.file), includes, architecture});
+  for (const KernelEntry& kernel : artifact->manifest.kernels) {
+    for (const KernelEntry* const entry : launches_of(kernel)) {
+      std::map<std::string, std::string> includes = artifact->files;
+      includes.erase(entry->file);
+      for (const char* architecture : architectures) {
+        all.push_back({std::string(builtin.name), options.dtype, *entry,
+                       artifact->files.at(entry->file), includes, architecture});
+      }
     }
   }
 }
@@ -123,6 +125,20 @@ TEST_CASE("the kernels of all built-in patterns compile for every architecture")
     options.plan_tokens = 256;
     add(all, *find_builtin(name), options, {"sm_90"});
     CHECK(all.back().entry.schedule == "staged");
+  }
+  // First order as a scan; at most so many channels of a head.
+  for (const WeightKind weights : {WeightKind::kGiven, WeightKind::kGated}) {
+    for (const auto& [dtype, head_dim] :
+         {std::pair{ElementType::kBF16, 64}, std::pair{ElementType::kF32, 256}}) {
+      GenerateOptions options = options_for(dtype);
+      options.ops = {"prefill"};
+      options.weights = weights;
+      options.schedule = "scan";
+      options.head_dim = head_dim;
+      add(all, *find_builtin("linear_recurrence"), options,
+          {std::begin(kArchitectures), std::end(kArchitectures)});
+      CHECK(all.back().entry.schedule == "scan");
+    }
   }
   // Sequences of different lengths, with caches in pages: every retention and schedule.
   for (const char* name : {"sqrt_cached", "log_recurrence", "local_attention"}) {

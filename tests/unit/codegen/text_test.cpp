@@ -46,13 +46,18 @@ void check_golden(const std::string& name, const std::string& text) {
 
 TEST_CASE("golden kernel texts") {
   const auto check = [](const std::string& pattern, ir::Target target, ElementType dtype,
-                        const std::string& op, std::optional<WeightKind> weights = {}) {
+                        const std::string& op, std::optional<WeightKind> weights = {},
+                        const char* schedule = "simple") {
     GenerateOptions options = options_for(target, dtype, 64);
     options.weights = weights;
     options.ops = {op};
+    options.schedule = schedule;
+    options.plan_heads = 1;
     const Artifact artifact = artifact_of(builtin(pattern), options);
     for (const KernelEntry& kernel : artifact.manifest.kernels) {
-      if (kernel.op == op) check_golden(kernel.file, artifact.files.at(kernel.file));
+      for (const KernelEntry* const launched : launches_of(kernel)) {
+        check_golden(launched->file, artifact.files.at(launched->file));
+      }
     }
   };
   check("sqrt_cached", ir::Target::kCuda, ElementType::kBF16, "prefill");
@@ -61,6 +66,8 @@ TEST_CASE("golden kernel texts") {
   check("strided_attention", ir::Target::kCpu, ElementType::kF32, "decode");
   check("linear_attention", ir::Target::kCuda, ElementType::kF32, "prefill");
   check("linear_recurrence", ir::Target::kCuda, ElementType::kF32, "prefill", WeightKind::kGated);
+  check("linear_recurrence", ir::Target::kCuda, ElementType::kF32, "prefill", WeightKind::kGiven,
+        "scan");
   check("linear_recurrence", ir::Target::kCpu, ElementType::kF32, "backward", WeightKind::kGated);
   check("log_cached", ir::Target::kCuda, ElementType::kBF16, "backward");
   check("log_recurrence", ir::Target::kCpu, ElementType::kF32, "backward", WeightKind::kGiven);
@@ -153,7 +160,7 @@ TEST_CASE("what has no schedule is refused") {
   options = {};
   options.weights = WeightKind::kGated;
   options.schedule = "staged";
-  refuses(options, "gated weights have the simple schedule only");
+  refuses(options, "gated weights have the simple schedule and for first order a scan");
   options.schedule = "auto";
   options.dtype = ElementType::kF16;
   options.target = ir::Target::kCuda;
@@ -162,6 +169,11 @@ TEST_CASE("what has no schedule is refused") {
   options = {};
   options.weights = WeightKind::kLinear;
   refuses(options, "A = diagonal and B = { i - 1 : i >= 2 }");
+  options = {};
+  options.target = ir::Target::kCuda;
+  options.weights = WeightKind::kGiven;
+  options.schedule = "scan";
+  refuses(options, "A = diagonal, B = { i - 1 : i >= 2 }");
   const Result<Artifact> outside =
       generate(pattern_of("pattern p {\n A = diagonal\n B = { i - 3 }\n}\n"), {});
   REQUIRE_FALSE(outside.ok());
@@ -204,10 +216,29 @@ TEST_CASE("the cost model chooses the schedule of prefill on cuda, and says why"
     CHECK(remarks.empty() ==
           (remarks.find(std::to_string(prefill.prediction.bytes) + " bytes") == std::string::npos));
   }
+  // Few heads leave most of a GPU idle, unless their tokens are cut into chunks.
+  for (const auto& [weights, heads, schedule] :
+       {std::tuple{WeightKind::kGiven, 1, "scan"}, std::tuple{WeightKind::kGated, 1, "scan"},
+        std::tuple{WeightKind::kGiven, 1024, "staged"},
+        std::tuple{WeightKind::kGated, 1024, "simple"}}) {
+    INFO(static_cast<int>(weights) << ", " << heads << " heads");
+    GenerateOptions options = options_for(ir::Target::kCuda, ElementType::kF32, 64);
+    options.schedule = "auto";
+    options.ops = {"prefill"};
+    options.weights = weights;
+    options.plan_heads = heads;
+    const Artifact artifact = artifact_of(builtin("linear_recurrence"), options);
+    CHECK(artifact.manifest.kernels[0].schedule == schedule);
+    CHECK(artifact.manifest.format == (std::string(schedule) == "scan" ? 3 : 1));
+    REQUIRE(artifact.remarks.size() == 1);
+    CHECK(artifact.remarks[0].find("a scan is expected to take") != std::string::npos);
+  }
   // A time is the sum of its parts.
-  const Architecture slow{"slow", 0, 1000, 1, 1}, quick{"quick", 0, 1000, 1000, 1};
+  const Architecture slow{"slow", 0, 1000, 1, 1, 10}, quick{"quick", 0, 1000, 1000, 1, 10};
   CHECK(slow.microseconds(0, 2'500'000, 1'000'000, 0) == Approx(2));
   CHECK(quick.microseconds(1'000'000, 0, 1'000'000'000, 1'000'000) == Approx(3));
+  CHECK(slow.share(40) == Approx(0.5));
+  CHECK(slow.share(1000) == 1.0);
   CHECK(find_architecture("sm_75") == nullptr);
 }
 

@@ -17,7 +17,7 @@ namespace {
 using test::explain;
 
 constexpr const char* kPattern = "linear_recurrence";
-constexpr std::int64_t kRows = 300;
+constexpr std::int64_t kRows = 4200;  // of more chunks than a chain goes over at a time
 
 VerifyOptions quick() {
   VerifyOptions options;
@@ -132,16 +132,28 @@ TEST_CASE("sums of chunks that are not what they should be are rejected") {
 
 TEST_CASE("a chain that hands on something else is rejected") {
   reject(generated(WeightKind::kGiven, ElementType::kF32, 8),
-         {{"chain", "scratch_product[unit] * carry", "carry"},
-          {"chain", "scratch_product[unit] * carry", "scratch_product[block * chunks] * carry"},
-          {"chain", "* carry + sum", "* carry"},
-          {"chain", "scratch_carry[at] = carry", "scratch_carry[at] = sum"},
-          {"chain", "chunk < chunks", "chunk < chunks - 1"},
-          {"chain", "Index chunk = 0", "Index chunk = 1"},
+         {// The product of a chunk, of a warp's chunks, or what they end in, is left out.
+          {"chain", "product[part] = factor * product[part]", "product[part] = product[part]"},
+          {"chain", "own[part] = factor * own[part] +", "own[part] = own[part] +"},
+          {"chain", "factors[at] * carry[part]", "carry[part]"},
+          {"chain", "* carry[part] + ends[at]", "* carry[part]"},
+          {"chain", "* own[part] + end", "* own[part]"},
+          {"chain", "scratch_product[unit] * own[part]", "own[part]"},
+          // A chunk begins with another one's, or with what itself ends in.
+          {"chain", "scratch_carry[unit * 8 + d] = own[part]", "scratch_carry[unit * 8 + d] = end"},
+          {"chain", "other == warp", "other == warp - 1"},
+          {"chain", "other == warp", "other == maximum(warp - 1, 0)"},
+          {"chain", "own[part] = carry[part]", "own[part] = 0.0f"},
+          // What comes after the first chunks that are gone over together.
+          {"chain", "round < chunks", "round < minimum(chunks, 64)"},
+          {"chain", "other < 16", "other < maximum(warp + 1, 15)"},
+          {"chain", "scratch_product[unit]", "scratch_product[block * chunks]"},
+          {"chain", "block * chunks + (first + c)", "first + c", false},
           // The initial state is left out, or that of another slot is taken.
-          {"chain", "if (start > 0) {\n      carry", "if (start > 4) {\n      carry"},
-          {"chain", "slot_before = slot", "slot_before = 0"},
-          {"chain", "block * chunks + chunk", "chunk", false}});
+          {"chain", "start > 0", "start > 4"},
+          {"chain", "slot = warp_max(slot)", "slot = 0"},
+          {"chain", "__syncthreads();\n    for", "for", false},
+          {"chain", "__syncthreads();\n  }\n}", "}\n}", false}});
 }
 
 TEST_CASE("rows that begin with something else, and other final states, are rejected") {
@@ -171,7 +183,7 @@ TEST_CASE("rows that begin with something else, and other final states, are reje
 TEST_CASE("gated scans keep the products of channels apart") {
   reject(generated(WeightKind::kGated, ElementType::kF32, 5),
          {{"sums", "scratch_product[block * 5 + thread]", "scratch_product[block * 5]", false},
-          {"chain", "scratch_product[at] * carry", "scratch_product[unit * 5] * carry"},
+          {"chain", "scratch_product[unit * 5 + d]", "scratch_product[unit * 5]"},
           {"sums", "product = decay * product", "product = r > 0 ? decay * product : product"}});
 }
 

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// The steps of a scan over chunks in the static layer: each is proved for every launch, and texts or
+// manifests with which a step would leave its part, or miss some of it, are not.
+#include "tests/unit/codegen/verify/static_support.hpp"
+
+namespace heddle {
+namespace {
+
+using test::told;
+
+Artifact scan_of(int head_dim, ElementType dtype = ElementType::kF32) {
+  GenerateOptions options = test::cuda_given("prefill");
+  options.head_dim = head_dim;
+  options.dtype = dtype;
+  options.schedule = "scan";
+  options.plan_heads = 1;
+  Artifact artifact = test::artifact_of(test::builtin("linear_recurrence"), options);
+  REQUIRE(artifact.manifest.kernels[0].steps.size() == 3);
+  REQUIRE(artifact.manifest.kernels[0].chunk_tokens == 32);
+  return artifact;
+}
+
+StaticReport report_of(const Artifact& artifact, const KernelEntry& step, const std::string& text,
+                       const StaticOptions& options = {}) {
+  return check_statically(text, artifact.files, artifact.manifest, step, options);
+}
+
+TEST_CASE("every step of a scan is proved for every launch") {
+  for (const auto& [head_dim, dtype] : {std::pair{5, ElementType::kF32},
+                                        std::pair{64, ElementType::kF32},
+                                        std::pair{200, ElementType::kBF16}}) {
+    const Artifact artifact = scan_of(head_dim, dtype);
+    for (const KernelEntry& step : artifact.manifest.kernels[0].steps) {
+      const StaticReport report = report_of(artifact, step, artifact.files.at(step.file));
+      INFO(step.symbol << ", " << head_dim << "\n" << told(report));
+      CHECK(report.verdict == StaticVerdict::kVerified);
+    }
+  }
+}
+
+struct StepBreak {
+  int step;
+  const char* old;
+  const char* fresh;
+};
+
+// With launches replayed on numbers, and by the proofs alone.
+TEST_CASE("broken steps of a scan are not verified") {
+  const Artifact artifact = scan_of(40);
+  for (const StepBreak& each : {
+           StepBreak{0, "minimum(32, tokens - first)", "32"},
+           StepBreak{0, "if (thread == 0)", "if (thread <= 1)"},
+           StepBreak{0, "if (thread == 0)", "if (thread == 0 && chunk > 0)"},
+           StepBreak{0, "thread < 40", "thread < 39"},
+           StepBreak{1, "minimum(4, chunks - first)", "4"},
+           StepBreak{1, "warp * 4", "warp * 3"},
+           StepBreak{1, "if (d < 40)", "if (d < 41)"},
+           StepBreak{1, "block * chunks + (first", "(block + 1) * chunks + (first"},
+           StepBreak{1, "other * 40 + d", "other * 41 + d"},
+           StepBreak{1, "__syncthreads();\n    for", "for"},
+           StepBreak{1, "__syncthreads();\n  }\n}", "}\n}"},
+           StepBreak{2, "minimum(32, tokens - first)", "tokens - first"},
+           StepBreak{2, "minimum(32, tokens - first)", "minimum(31, tokens - first)"},
+           StepBreak{2, "chunk * 32", "chunk * 16"},
+           StepBreak{2, "chunk * 32", "chunk * 33"},
+           StepBreak{2, "chunk == chunks - 1", "chunk == 0"},
+           StepBreak{2, "chunk == chunks - 1", "chunk == chunks"},
+           StepBreak{2, "chunk == chunks - 1", "chunk >= chunks - 2"},
+           StepBreak{2, "chunk == chunks - 1", "chunk == chunks - 2"},
+           StepBreak{2, "__syncthreads();", ""},
+       }) {
+    const KernelEntry& step = artifact.manifest.kernels[0].steps[each.step];
+    std::string text = artifact.files.at(step.file);
+    const std::size_t at = text.find(each.old);
+    INFO(step.symbol << ": " << each.old << " -> " << each.fresh);
+    REQUIRE(at != std::string::npos);
+    text.replace(at, std::string(each.old).size(), each.fresh);
+    for (const StaticOptions& options : {StaticOptions{}, test::proofs_only()}) {
+      const StaticReport report = report_of(artifact, step, text, options);
+      REQUIRE_FALSE(report.obligations.empty());
+      CHECK(report.obligations[0].verdict == StaticVerdict::kVerified);  // it was read
+      CHECK(report.verdict != StaticVerdict::kVerified);
+    }
+  }
+}
+
+TEST_CASE("chunks of another length than the text's are not verified") {
+  const Artifact artifact = scan_of(8);
+  for (const int length : {16, 31, 33, 64}) {
+    KernelEntry step = artifact.manifest.kernels[0].steps[2];
+    step.chunk_tokens = length;
+    for (const StaticOptions& options : {StaticOptions{}, test::proofs_only()}) {
+      INFO(length);
+      CHECK(report_of(artifact, step, artifact.files.at(step.file), options).verdict !=
+            StaticVerdict::kVerified);
+    }
+  }
+}
+
+TEST_CASE("scratch that a step leaves has to be all there") {
+  const Artifact artifact = scan_of(8);
+  KernelEntry step = artifact.manifest.kernels[0].steps[0];
+  std::string text = artifact.files.at(step.file);
+  const std::string store = "scratch_carry[block * 8 + thread] = sum;";
+  const std::size_t at = text.find(store);
+  REQUIRE(at != std::string::npos);
+  text.erase(at, store.size());
+  CHECK(report_of(artifact, step, text).verdict != StaticVerdict::kVerified);
+}
+
+}  // namespace
+}  // namespace heddle
