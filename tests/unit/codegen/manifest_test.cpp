@@ -101,7 +101,7 @@ TEST_CASE("a staged kernel says what shared memory a launch gives it") {
   CHECK(back->kernels[0].prediction.flops == 2000000);
   refuses(replaced(text, "\"most\": 288", "\"most\": 289"), "no multiple");
   refuses(replaced(text, "\"schedule\": \"staged\"", "\"schedule\": \"other\""),
-          "staged or tensor");
+          "tensor or scan");
   refuses(replaced(text, "\"schedule\": \"staged\"", "\"schedule\": \"simple\""), "staging");
   refuses(replaced(text, "\"tokens\": 4096", "\"tokens\": 0"), "prediction.tokens");
   refuses(replaced(text, "\"slots\": \"slots_b\"", "\"slots\": \"slots_c\""), "slots_a or slots_b");
@@ -135,6 +135,114 @@ TEST_CASE("a manifest of sequences with lengths of their own has a format of its
   refuses(replaced(text, "  \"lengths\": \"varlen\",\n", ""), "lengths is missing");
   manifest.kernels = example().kernels;
   refuses(to_json(manifest), "takes no lengths");
+}
+
+namespace {
+
+// Two steps: one leaves to the other what it reads.
+Manifest in_steps() {
+  Manifest manifest = example();
+  const KernelEntry whole = manifest.kernels[0];
+  manifest.format = 3;
+  KernelEntry scan;
+  scan.op = "prefill";
+  scan.symbol = "p_prefill";
+  scan.schedule = "scan";
+  scan.chunk_tokens = 64;
+  const auto buffer = [](const char* name, Access access) {
+    return Argument{name, ArgumentKind::kBuffer, ElementType::kF32, access, {"batch", "chunks"}};
+  };
+  scan.arguments = {buffer("x", Access::kRead), buffer("scratch_carry", Access::kWrite),
+                    buffer("y", Access::kWrite), {"tokens", ArgumentKind::kSize}};
+  KernelEntry first = whole;
+  first.op = "prefill";
+  first.schedule = "scan";
+  first.chunk_tokens = 64;
+  first.symbol = "p_first";
+  first.grid = {"batch", "chunks"};
+  first.arguments = {scan.arguments[0], scan.arguments[1]};
+  KernelEntry second = first;
+  second.symbol = "p_second";
+  second.arguments = {buffer("scratch_carry", Access::kRead), scan.arguments[2],
+                      scan.arguments[3]};
+  scan.steps = {first, second};
+  manifest.kernels = {scan};
+  return manifest;
+}
+
+}  // namespace
+
+TEST_CASE("an operation of several launches has a format of its own") {
+  const Manifest manifest = in_steps();
+  const std::string text = to_json(manifest);
+  const Result<Manifest> back = parse_manifest(text);
+  if (!back) FAIL(back.error().message);
+  CHECK(to_json(*back) == text);
+  const KernelEntry& scan = back->kernels[0];
+  REQUIRE(scan.steps.size() == 2);
+  CHECK(scan.steps[1].chunk_tokens == 64);
+  CHECK(launches_of(scan) == std::vector<const KernelEntry*>{&scan.steps[0], &scan.steps[1]});
+  CHECK(chunks_of(scan, 0) == 1);
+  CHECK(chunks_of(scan, 64) == 1);
+  CHECK(chunks_of(scan, 65) == 2);
+  CHECK(chunks_of(example().kernels[0], 65) == 0);
+  refuses(replaced(text, "\"format\": 3", "\"format\": 1"), "format is not 3");
+  refuses(replaced(to_json(example()), "\"format\": 1", "\"format\": 3"), "no operation has steps");
+  refuses(replaced(text, "\"chunk_tokens\": 64", "\"chunk_tokens\": 0"), "chunk_tokens");
+  refuses(replaced(text, "\"schedule\": \"scan\"", "\"schedule\": \"simple\""),
+          "has steps and is no scan");
+  refuses(replaced(text, "\"op\": \"prefill\"", "\"op\": \"decode\""), "is no prefill");
+  refuses(replaced(text, "\"target\": \"cuda\"", "\"target\": \"cpu\""), "target");
+  refuses(replaced(text, "p_second", "p_first"), "repeats the symbol");
+}
+
+TEST_CASE("steps hand on scratch that one has written, and nothing else") {
+  const auto faulty = [](const Manifest& manifest, const std::string& because) {
+    CHECK(fault_of_steps(manifest.kernels[0]).find(because) != std::string::npos);
+    refuses(to_json(manifest), because);
+  };
+  CHECK(fault_of_steps(in_steps().kernels[0]).empty());
+  Manifest manifest = in_steps();
+  KernelEntry& scan = manifest.kernels[0];
+  SECTION("read before it is written") {
+    std::swap(scan.steps[0], scan.steps[1]);
+    faulty(manifest, "is read before any step has written it");
+  }
+  SECTION("begun anew") {
+    scan.steps[1].arguments[0].access = Access::kWrite;
+    faulty(manifest, "is begun anew");
+  }
+  SECTION("an output that another step takes") {
+    Argument y = scan.arguments[2];
+    y.access = Access::kRead;
+    scan.steps[0].arguments.push_back(y);
+    faulty(manifest, "is written by one step and taken by another");
+  }
+  SECTION("an input that is written") {
+    scan.steps[0].arguments[0].access = Access::kReadWrite;
+    faulty(manifest, "is changed by a step");
+  }
+  SECTION("another shape") {
+    scan.steps[1].arguments[0].shape = {"batch"};
+    faulty(manifest, "none of its arguments");
+  }
+  SECTION("an argument that nobody takes") {
+    scan.steps[1].arguments.pop_back();
+    faulty(manifest, "which no step takes");
+  }
+  SECTION("an argument that is said to be something else") {
+    scan.arguments[2].access = Access::kRead;
+    faulty(manifest, "what its steps do not");
+  }
+  SECTION("one step") {
+    scan.steps.pop_back();
+    faulty(manifest, "no such number of steps");
+  }
+  SECTION("chunks in a kernel that makes none") {
+    manifest = example();
+    manifest.kernels[0].grid = {"batch", "chunks"};
+    faulty(manifest, "chunks of no length");
+  }
 }
 
 TEST_CASE("a manifest of given weights says how wide rows are") {
@@ -191,7 +299,7 @@ TEST_CASE("a damaged manifest is refused with the place and the reason") {
   refuses("[]", "must be an object");
   refuses("{}", "format is missing");
   refuses(std::string(100000, '['), "not a JSON text");
-  refuses(replaced(text, "\"format\": 1", "\"format\": 3"), "format must be an integer");
+  refuses(replaced(text, "\"format\": 1", "\"format\": 4"), "format must be an integer");
   refuses(replaced(text, "\"format\": 1", "\"format\": 1.5"), "format must be an integer");
   refuses(replaced(text, "\"head_dim\": 64", "\"head_dim\": 18446744073709551615"), "head_dim");
   refuses(replaced(text, "\"head_dim\": 64", "\"head_dims\": 64"), "head_dim is missing");
