@@ -48,9 +48,9 @@ class Launch {
       each_channel([&](Ex d) {
         const Var sum = builder_.variable("sum", builder_.f32(0));
         const Var product = builder_.variable("product", builder_.f32(1));
-        each_token([&](Ex token) {
-          const Ex decay = builder_.let("decay", decay_of(token, d));
-          builder_.assign(sum, decay * sum + input_of(token, d));
+        each_token([&](Ex r, Ex token) {
+          const Ex decay = builder_.let("decay", decay_of(r, token, d));
+          builder_.assign(sum, decay * sum + input_of(r, token, d));
           builder_.assign(product, decay * product);
         });
         builder_.store(carry_, carry_at(frame_.unit) + d, sum);
@@ -117,8 +117,8 @@ class Launch {
       enter_chunk();
       each_channel([&](Ex d) {
         const Var sum = builder_.variable("sum", builder_.load(carry_, carry_at(frame_.unit) + d));
-        each_token([&](Ex token) {
-          builder_.assign(sum, decay_of(token, d) * sum + input_of(token, d));
+        each_token([&](Ex r, Ex token) {
+          builder_.assign(sum, decay_of(r, token, d) * sum + input_of(r, token, d));
           builder_.store(frame_.y, frame_.token_at(token) + d, sum);
         });
       });
@@ -164,15 +164,28 @@ class Launch {
     first_ = builder_.let("first", frame_.chunk * length);
     size_ = builder_.let("size",
                          builder_.call(Helper::kMinimum, {length, frame_.tokens - first_}));
+    if (!spec_.by_channel()) fetch_coefficients();
+  }
+  // What all channels of a token have in common is asked for by one thread, for the whole block.
+  void fetch_coefficients() {
+    decays_ = builder_.array("decays", Type::kF32, spec_.scan->chunk_tokens, true);
+    weights_ = builder_.array("weights", Type::kF32, spec_.scan->chunk_tokens, true);
+    builder_.loop("r", frame_.thread, size_, builder_.i64(32 * warps_), LoopKind::kSerial,
+                  [&](Ex r) {
+                    const Ex token = builder_.let("token", first_ + r);
+                    builder_.store(decays_, r, decay_at(token, {}));
+                    builder_.store(weights_, r, coefficient(frame_.a, token, {}));
+                  });
+    builder_.barrier();
   }
   void each_channel(const std::function<void(Ex)>& body) {
     const Ex d = frame_.thread;
     if (spec_.head_dim % 32 == 0) return body(d);
     builder_.when(d < spec_.head_dim, [&] { body(d); });
   }
-  void each_token(const std::function<void(Ex)>& body) {
+  void each_token(const std::function<void(Ex, Ex)>& body) {
     builder_.loop("r", builder_.i64(0), size_,
-                  [&](Ex r) { body(builder_.let("token", first_ + r)); });
+                  [&](Ex r) { body(r, builder_.let("token", first_ + r)); });
   }
 
   void each_chunk(Ex first, Ex size, const std::function<void(Ex, Ex, Ex)>& body) {
@@ -192,12 +205,18 @@ class Launch {
     return builder_.load(side.coefficients, spec_.by_channel() ? at + d : at);
   }
   // The first row of a sequence reads no output, and has no coefficient of one.
-  Ex decay_of(Ex token, Ex d) {
+  Ex decay_at(Ex token, Ex d) {
     return builder_.select(frame_.start + token > 0, coefficient(frame_.b, token, d),
                            builder_.f32(0));
   }
-  Ex input_of(Ex token, Ex d) {
-    return coefficient(frame_.a, token, d) * builder_.load(frame_.x, frame_.token_at(token) + d);
+  // Of row r of the chunk.
+  Ex decay_of(Ex r, Ex token, Ex d) {
+    return spec_.by_channel() ? decay_at(token, d) : builder_.load(decays_, r);
+  }
+  Ex input_of(Ex r, Ex token, Ex d) {
+    const Ex weight =
+        spec_.by_channel() ? coefficient(frame_.a, token, d) : builder_.load(weights_, r);
+    return weight * builder_.load(frame_.x, frame_.token_at(token) + d);
   }
 
   const KernelSpec& spec_;
@@ -205,6 +224,7 @@ class Launch {
   Builder builder_;
   Frame frame_;
   MemoryId carry_, product_;
+  MemoryId decays_, weights_;  // of a chunk, where all channels have the same
   Ex chunks_, first_, size_;
 };
 

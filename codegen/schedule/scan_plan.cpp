@@ -34,7 +34,8 @@ ScanPlan plan_scan(const KernelSpec& spec, ScanSplit split, std::int64_t tokens,
   const std::int64_t carries = chunks * dim;
   const std::int64_t per_token = dim * element + 2 * (spec.by_channel() ? dim : 1) * element;
   // The first row has one coefficient.
-  const std::int64_t asked = tokens * dim * 3 * element - (tokens > 0 ? dim * element : 0);
+  const std::int64_t asked =
+      tokens * per_token - (tokens > 0 ? (spec.by_channel() ? dim : 1) * element : 0);
 
   const Load sums{tokens * per_token, tokens * per_token + 4 * (carries + products),
                   tokens * dim * 4, chunks * warps};

@@ -45,10 +45,18 @@ linear_recurrence_prefill_rows(
   const Index pos_base_b = whole_block * slots_b;
   const Index first = chunk * 32;
   const Index size = minimum(32, tokens - first);
+  __shared__ float decays[32];
+  __shared__ float weights[32];
+  for (Index r = thread; r < size; r += 64) {
+    const Index token = first + r;
+    decays[r] = start + token > 0 ? coef_b[((batch * tokens + token) * heads + head) * width_b] : 0.0f;
+    weights[r] = coef_a[((batch * tokens + token) * heads + head) * width_a];
+  }
+  __syncthreads();
   float sum = scratch_carry[block * 64 + thread];
   for (Index r = 0; r < size; ++r) {
     const Index token = first + r;
-    sum = (start + token > 0 ? coef_b[((batch * tokens + token) * heads + head) * width_b] : 0.0f) * sum + coef_a[((batch * tokens + token) * heads + head) * width_a] * x[token_base + token * token_stride + thread];
+    sum = decays[r] * sum + weights[r] * x[token_base + token * token_stride + thread];
     y[token_base + token * token_stride + thread] = sum;
   }
   __syncthreads();

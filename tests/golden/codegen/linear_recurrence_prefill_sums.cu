@@ -35,13 +35,21 @@ linear_recurrence_prefill_sums(
   const Index token_base = (batch * tokens * heads + head) * 64;
   const Index first = chunk * 32;
   const Index size = minimum(32, tokens - first);
+  __shared__ float decays[32];
+  __shared__ float weights[32];
+  for (Index r = thread; r < size; r += 64) {
+    const Index token = first + r;
+    decays[r] = start + token > 0 ? coef_b[((batch * tokens + token) * heads + head) * width_b] : 0.0f;
+    weights[r] = coef_a[((batch * tokens + token) * heads + head) * width_a];
+  }
+  __syncthreads();
   // from zero: the last output, and the product of what each multiplies
   float sum = 0.0f;
   float product = 1.0f;
   for (Index r = 0; r < size; ++r) {
     const Index token = first + r;
-    const float decay = start + token > 0 ? coef_b[((batch * tokens + token) * heads + head) * width_b] : 0.0f;
-    sum = decay * sum + coef_a[((batch * tokens + token) * heads + head) * width_a] * x[token_base + token * token_stride + thread];
+    const float decay = decays[r];
+    sum = decay * sum + weights[r] * x[token_base + token * token_stride + thread];
     product = decay * product;
   }
   scratch_carry[block * 64 + thread] = sum;

@@ -67,7 +67,12 @@ TEST_CASE("broken steps of a scan are not verified") {
            StepBreak{2, "chunk == chunks - 1", "chunk == chunks"},
            StepBreak{2, "chunk == chunks - 1", "chunk >= chunks - 2"},
            StepBreak{2, "chunk == chunks - 1", "chunk == chunks - 2"},
+           StepBreak{0, "__syncthreads();", ""},
+           StepBreak{0, "r = thread; r < size", "r = thread; r < size - 1"},
+           StepBreak{0, "r = thread; r < size", "r = thread + 1; r < size"},
+           StepBreak{0, "float decay = decays[r]", "float decay = decays[r + 1]"},
            StepBreak{2, "__syncthreads();", ""},
+           StepBreak{2, "__syncthreads();\n  if (chunk", "if (chunk"},
        }) {
     const KernelEntry& step = artifact.manifest.kernels[0].steps[each.step];
     std::string text = artifact.files.at(step.file);

@@ -118,7 +118,11 @@ TEST_CASE("sums of chunks that are not what they should be are rejected") {
           {"sums", "product = 1.0f", "product = 0.0f"},
           // A token too few, another chunk's, or more than there are.
           {"sums", "Index r = 0", "Index r = 1"},
-          {"sums", "r < size", "r < size - 1"},
+          {"sums", "Index r = 0; r < size", "Index r = 0; r < size - 1"},
+          // Coefficients of a row that nobody has fetched, or of another one.
+          {"sums", "Index r = thread; r < size", "Index r = thread; r < size - 1"},
+          {"sums", "decays[r];", "decays[maximum(r - 1, 0)];"},
+          {"sums", "__syncthreads();", "", false},
           {"sums", "chunk * 32", "maximum(chunk - 1, 0) * 32"},
           {"sums", "chunk * 32", "minimum(chunk + 1, chunks - 1) * 32"},
           {"sums", "minimum(32, tokens - first)", "32", false},
@@ -169,7 +173,10 @@ TEST_CASE("rows that begin with something else, and other final states, are reje
            "heads + head) * width_a] * x[token_base + first * token_stride + thread] : 0.0f);"},
           {"rows", "minimum(32, tokens - first)", "32", false},
           {"rows", "minimum(32, tokens - first)", "tokens - first", false},
-          {"rows", "r < size", "r < size - 1"},
+          {"rows", "Index r = 0; r < size", "Index r = 0; r < size - 1"},
+          {"rows", "Index r = thread; r < size", "Index r = thread; r < size - 1"},
+          {"rows", "= decays[r]", "= decays[maximum(r - 1, 0)]"},
+          {"rows", "__syncthreads();", "", false},
           {"rows", "start + token > 0", "token > 0"},
           // The final state of another chunk, of none, of all of them, or before it is there.
           {"rows", "chunk == chunks - 1", "chunk == 0"},
@@ -177,7 +184,7 @@ TEST_CASE("rows that begin with something else, and other final states, are reje
           {"rows", "chunk == chunks - 1", "chunk >= 0", false}});
   // One warp would find what it has written itself.
   reject(generated(WeightKind::kGiven, ElementType::kF32, 40),
-         {{"rows", "__syncthreads();", "", false}});
+         {{"rows", "__syncthreads();\n  if (chunk", "if (chunk", false}});
 }
 
 TEST_CASE("gated scans keep the products of channels apart") {
