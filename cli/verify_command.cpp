@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // verify and profile: the same emulated runs, read for verdicts or for counters.
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 
@@ -39,10 +40,21 @@ ExitCode substitute(Artifact& artifact, const std::string& path) {
   if (!slices) artifact.manifest.sliced.clear();
   std::vector<KernelEntry>& kernels = slices ? artifact.manifest.sliced : artifact.manifest.kernels;
   if (kernels.empty()) return fail(kWrongUsage, "no kernel of this artifact works on slices");
-  KernelEntry& kernel = kernels.front();
-  std::string& text = artifact.files[kernel.file];
+  KernelEntry* kernel = &kernels.front();
+  if (!kernel->steps.empty()) {
+    const std::string name = std::filesystem::path(path).filename().string();
+    const auto step = std::find_if(kernel->steps.begin(), kernel->steps.end(),
+                                   [&](const KernelEntry& each) { return each.file == name; });
+    if (step == kernel->steps.end()) {
+      return fail(kWrongUsage, kernel->op + " is several launches here: --kernel takes a text that "
+                               "is named like that of one, " + kernel->steps.front().file +
+                               " say, or --schedule has to be another one");
+    }
+    kernel = &*step;
+  }
+  std::string& text = artifact.files[kernel->file];
   text.assign(std::istreambuf_iterator<char>(file), {});
-  kernel.sha256 = sha256_hex(text);
+  kernel->sha256 = sha256_hex(text);
   return kDone;
 }
 
@@ -62,6 +74,8 @@ std::vector<std::string> ops_of(const VerifyCommandOptions& options) {
   for (const char* op : {"prefill", "decode", "backward"}) {
     if (options.kernel.ops.empty() && stem.ends_with(op)) return {op};
   }
+  // PATTERN_prefill_rows.cu is one of several launches.
+  if (options.kernel.ops.empty() && stem.find("_prefill_") != std::string::npos) return {"prefill"};
   return options.kernel.ops;
 }
 

@@ -438,7 +438,7 @@ class Generator {
     const bool rounds =
         op == "backward" || (op == "prefill" && !schedule::has_simple_prefill(spec));
     if (spec.dtype == ElementType::kF16 && spec.weights != WeightKind::kLinear && rounds &&
-        !staged) {
+        !staged && !spec.scan) {
       return Error{op + " in f16 has no simple schedule: there are staged prefill and decode"};
     }
     KernelEntry entry;

@@ -339,6 +339,25 @@ class Kernels(Workspace):
         for flag in ("--state", "--several"):
             self.assertEqual(heddle("bench", "log_cached", flag).returncode, 2)
 
+    def test_a_text_of_ones_own_is_one_launch_of_several(self):
+        ask = ("linear_recurrence", "--op", "prefill", "--target", "cuda", "--weights", "given", "--schedule", "scan",
+               "--head-dim", 8)
+        out = self.path / "scan"
+        heddle("generate", *ask, "--no-verify", "-o", out)
+        manifest = json.loads((out / "manifest.json").read_text())
+        self.assertEqual(manifest["format"], 3)
+        file = manifest["kernels"][0]["steps"][2]["file"]
+        text = (out / file).read_text()
+        self.assertIn("chunk == chunks - 1", text)
+        verify = ("verify", *ask, "--kernel")
+        self.assertEqual(data(*verify, self.write(file, text))["verdict"], "verified")
+        broken = text.replace("chunk == chunks - 1", "chunk == 0")
+        self.assertEqual(data(*verify, self.write(file, broken), code=1)["verdict"], "rejected")
+        # Which launch this would be nobody knows, and no other text is looked at instead.
+        refused = heddle(*verify, self.write("linear_recurrence_prefill.cu", broken))
+        self.assertEqual(refused.returncode, 2)
+        self.assertIn("several launches", refused.stderr)
+
     def test_a_pattern_that_is_not_proved_causal_has_no_verified_kernels(self):
         # Causal, since a square leaves 0 or 1 when divided by 4, which no rule of the prover knows.
         hard = self.write("hard.heddle", "pattern hard {\n  A = diagonal\n"

@@ -17,7 +17,7 @@ namespace {
 using test::explain;
 
 constexpr const char* kPattern = "linear_recurrence";
-constexpr std::int64_t kRows = 4200;  // of more chunks than a chain goes over at a time
+constexpr std::int64_t kRows = 2200;  // of more chunks than a chain goes over at a time
 
 VerifyOptions quick() {
   VerifyOptions options;
