@@ -46,9 +46,11 @@ ExitCode substitute(Artifact& artifact, const std::string& path) {
     const auto step = std::find_if(kernel->steps.begin(), kernel->steps.end(),
                                    [&](const KernelEntry& each) { return each.file == name; });
     if (step == kernel->steps.end()) {
-      return fail(kWrongUsage, kernel->op + " is several launches here: --kernel takes a text that "
-                               "is named like that of one, " + kernel->steps.front().file +
-                               " say, or --schedule has to be another one");
+      return fail(kWrongUsage, kernel->op +
+                                   " is several launches here: --kernel takes a text that "
+                                   "is named like that of one, " +
+                                   kernel->steps.front().file +
+                                   " say, or --schedule has to be another one");
     }
     kernel = &*step;
   }

@@ -83,17 +83,16 @@ double microseconds_of(const KernelSpec& spec, const Rows& rows, const Choice& c
   const Architecture& gpu = *options.architecture;
   const std::int64_t floor = minimum_bytes(spec, rows);
   const std::int64_t channels = (spec.head_dim + 31) / 32;
-  const std::int64_t warps = spec.staging ? spec.staging->warps
-                             : spec.by_channel() ? std::min<std::int64_t>(channels, 4) : 4;
+  const std::int64_t warps = spec.staging        ? spec.staging->warps
+                             : spec.by_channel() ? std::min<std::int64_t>(channels, 4)
+                                                 : 4;
   return Architecture::kLaunchMicroseconds +
          gpu.microseconds(options.heads * floor, options.heads * choice.prediction.bytes,
                           options.heads * choice.prediction.flops, 0) /
              gpu.share(options.heads * warps);
 }
 
-std::string in_microseconds(double time) {
-  return std::to_string(std::llround(time)) + " us";
-}
+std::string in_microseconds(double time) { return std::to_string(std::llround(time)) + " us"; }
 
 }  // namespace
 
@@ -102,17 +101,18 @@ Choice choose_prefill(KernelSpec& spec, const Rows& rows, const ChooseOptions& o
   spec.tensor.reset();
   spec.scan.reset();
   const bool forced = options.schedule == "scan";
-  const Result<ScanPlan> scan =
-      plan_scan(spec, rows.n() - 1, options.heads, *options.architecture);
+  const Result<ScanPlan> scan = plan_scan(spec, rows.n() - 1, options.heads, *options.architecture);
   assert_that(scan.ok() || !forced, "a scan was asked for where there is none");
   ChooseOptions others = options;
   if (forced) others.schedule = "auto";
   Choice choice = choose_whole(spec, rows, others);
   if (!scan.ok() || (!forced && options.schedule != "auto")) return choice;
   const double whole = microseconds_of(spec, rows, choice, options);
-  const std::string times = "for " + std::to_string(options.heads) + " heads a scan is expected to "
-      "take " + in_microseconds(scan->microseconds) + ", " + choice.schedule + " " +
-      in_microseconds(whole);
+  const std::string times = "for " + std::to_string(options.heads) +
+                            " heads a scan is expected to "
+                            "take " +
+                            in_microseconds(scan->microseconds) + ", " + choice.schedule + " " +
+                            in_microseconds(whole);
   if (!forced && whole <= scan->microseconds) {
     choice.why += (choice.why.empty() ? "" : "; ") + times;
     return choice;

@@ -103,10 +103,10 @@ class Frame {
   std::optional<ir::Ex> gamma;  // only where rows may have entries of both sides
   ir::Ex token_base, token_stride;
   ir::Ex block, head, batch;
-  ir::Ex slice;               // of a head's channels, where a launch cuts them
+  ir::Ex slice;                  // of a head's channels, where a launch cuts them
   std::optional<ir::Ex> chunks;  // of a head's tokens, where a block has one of them
   ir::Ex unit, chunk;            // then: which of all, and which of its head
-  ir::Ex warp, lane, thread;  // cuda only
+  ir::Ex warp, lane, thread;     // cuda only
 
  private:
   void enter(ir::Ex unit);

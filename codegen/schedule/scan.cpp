@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// First order, y_i = b_i y_{i-1} + a_i x_i, as a scan over chunks of tokens on cuda. With zero before
-// it a chunk ends in s, and with c before it in p c + s, where p is the product of its b: so chunks
-// are summed side by side (sums), what each begins with follows from these pairs alone (chain), and
-// then its rows are, side by side again (rows). A thread has a channel.
+// First order, y_i = b_i y_{i-1} + a_i x_i, as a scan over chunks of tokens on cuda. With zero
+// before it a chunk ends in s, and with c before it in p c + s, where p is the product of its b: so
+// chunks are summed side by side (sums), what each begins with follows from these pairs alone
+// (chain), and then its rows are, side by side again (rows). A thread has a channel.
 #include <algorithm>
 
 #include "codegen/schedule/cache.hpp"
@@ -89,8 +89,9 @@ class Launch {
             });
             each_chunk(first, size, [&](Ex unit, Ex d, Ex index) {
               const Ex factor = builder_.let("factor", product_of(unit, d));
-              builder_.store(own, index, factor * builder_.load(own, index) +
-                                             builder_.load(carry_, carry_at(unit) + d));
+              builder_.store(
+                  own, index,
+                  factor * builder_.load(own, index) + builder_.load(carry_, carry_at(unit) + d));
               builder_.store(product, index, factor * builder_.load(product, index));
             });
             frame_.each_channel([&](Ex d, Ex index) {
@@ -103,8 +104,7 @@ class Launch {
             each_chunk(first, size, [&](Ex unit, Ex d, Ex index) {
               const Ex end = builder_.let("end", builder_.load(carry_, carry_at(unit) + d));
               builder_.store(carry_, carry_at(unit) + d, builder_.load(own, index));
-              builder_.store(own, index,
-                             product_of(unit, d) * builder_.load(own, index) + end);
+              builder_.store(own, index, product_of(unit, d) * builder_.load(own, index) + end);
             });
             builder_.barrier();
           });
@@ -141,16 +141,17 @@ class Launch {
     });
   }
 
-  // Over what the warps came to: `own` is what this one begins with, and `carry` what the next round
-  // does.
+  // Over what the warps came to: `own` is what this one begins with, and `carry` what the next
+  // round does.
   void join(MemoryId ends, MemoryId factors, MemoryId carry, MemoryId own) {
     builder_.loop("other", builder_.i64(0), builder_.i64(frame_.warps), [&](Ex other) {
       frame_.each_channel([&](Ex d, Ex index) {
         builder_.when(equal(other, frame_.warp),
                       [&] { builder_.store(own, index, builder_.load(carry, index)); });
         const Ex at = builder_.let("at", other * spec_.head_dim + d);
-        builder_.store(carry, index, builder_.load(factors, at) * builder_.load(carry, index) +
-                                         builder_.load(ends, at));
+        builder_.store(
+            carry, index,
+            builder_.load(factors, at) * builder_.load(carry, index) + builder_.load(ends, at));
       });
     });
   }
@@ -162,8 +163,7 @@ class Launch {
   void enter_chunk() {
     const Ex length = builder_.i64(spec_.scan->chunk_tokens);
     first_ = builder_.let("first", frame_.chunk * length);
-    size_ = builder_.let("size",
-                         builder_.call(Helper::kMinimum, {length, frame_.tokens - first_}));
+    size_ = builder_.let("size", builder_.call(Helper::kMinimum, {length, frame_.tokens - first_}));
     if (!spec_.by_channel()) fetch_coefficients();
   }
   // What all channels of a token have in common is asked for by one thread, for the whole block.
@@ -235,8 +235,8 @@ std::vector<Step> scan(const KernelSpec& spec) {
   const std::vector<std::string> by_chunk = {"batch", "heads", "chunks"};
   std::vector<Step> steps;
   steps.push_back({Launch(spec, "sums", true, Access::kWrite, Access::kWrite).sums(), by_chunk});
-  steps.push_back({Launch(spec, "chain", false, Access::kReadWrite, Access::kRead).chain(),
-                   by_head});
+  steps.push_back(
+      {Launch(spec, "chain", false, Access::kReadWrite, Access::kRead).chain(), by_head});
   steps.push_back({Launch(spec, "rows", true, Access::kRead, Access::kRead).rows(), by_chunk});
   return steps;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a scan over chunks of tokens moves and computes, how long its launches take by the figures of
-// an architecture, and the chunk length for which that is least. counters_test holds the prediction
-// to the emulator's counters.
+// What a scan over chunks of tokens moves and computes, how long its launches take by the figures
+// of an architecture, and the chunk length for which that is least. counters_test holds the
+// prediction to the emulator's counters.
 #pragma once
 
 #include "codegen/architecture.hpp"
@@ -15,8 +15,8 @@ struct ScanPlan {
   double microseconds = 0;  // of all launches for the heads that were planned for
 };
 
-// For `heads` sequences of `tokens` tokens side by side. Fails where the pattern is none that a scan
-// can follow.
+// For `heads` sequences of `tokens` tokens side by side. Fails where the pattern is none that a
+// scan can follow.
 Result<ScanPlan> plan_scan(const KernelSpec& spec, std::int64_t tokens, std::int64_t heads,
                            const Architecture& architecture);
 // The same with a chunk length given.

@@ -132,15 +132,14 @@ class Outputs {
     fails("it is not proved that every element of " + name + " is written", writes.front()->at);
   }
 
-  // Along an axis of the grid that says nothing of where the writes go, one block may be theirs: the
-  // one that a branch on their way names, if the grid has it.
+  // Along an axis of the grid that says nothing of where the writes go, one block may be theirs:
+  // the one that a branch on their way names, if the grid has it.
   void choose_blocks(const std::vector<const verify::Access*>& writes,
                      const std::set<AtomId>& taken, std::vector<Term>& known) {
     for (const AtomId block : launch_.places) {
       const bool told = std::any_of(writes.begin(), writes.end(), [&](const verify::Access* write) {
-        return std::any_of(write->digits.begin(), write->digits.end(), [&](const Polynomial& each) {
-          return each.atoms().count(block) != 0;
-        });
+        return std::any_of(write->digits.begin(), write->digits.end(),
+                           [&](const Polynomial& each) { return each.atoms().count(block) != 0; });
       });
       if (told || taken.count(block) != 0) continue;
       const Term which = facts_.term(Polynomial::atom(block));
@@ -148,15 +147,14 @@ class Outputs {
         if (condition.operation() != smt::Operation::kEqual) continue;
         const Term& left = condition.operands()[0];
         const Term& right = condition.operands()[1];
-        const bool first = left.operation() == smt::Operation::kVariable &&
-                           left.name() == which.name();
-        const bool second = right.operation() == smt::Operation::kVariable &&
-                            right.name() == which.name();
+        const bool first =
+            left.operation() == smt::Operation::kVariable && left.name() == which.name();
+        const bool second =
+            right.operation() == smt::Operation::kVariable && right.name() == which.name();
         if (first == second) continue;
         const Term value = first ? right : left;
         if (!of_launch(value)) continue;
-        const Term there =
-            conjunction({value >= 0, value < facts_.term(extent_of(block))});
+        const Term there = conjunction({value >= 0, value < facts_.term(extent_of(block))});
         if (!prover_.proves(facts_.context(nullptr, {there}), there, "the grid has this block")) {
           continue;
         }
@@ -174,7 +172,8 @@ class Outputs {
     });
   }
 
-  // Where every write goes to a place c x (that of the block) + something along the axis: c, else 0.
+  // Where every write goes to a place c x (that of the block) + something along the axis: c, else
+  // 0.
   static Integer stretch_of(const std::vector<const verify::Access*>& writes, std::size_t axis,
                             AtomId block) {
     const Integer length = writes.front()->digits[axis].coefficient(block);

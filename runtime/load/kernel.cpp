@@ -341,10 +341,9 @@ std::optional<Error> BoundKernel::start() {
   // Launches of one stream run in the order they were started in, each when the one before is done.
   for (const BoundLaunch& launch : state_->launches) {
     std::vector<void*> arguments = launch.arguments.pointers();
-    if (auto error = launch.function->launch(static_cast<int>(launch.blocks), launch.threads,
-                                             arguments.data(),
-                                             static_cast<int>(launch.shared_bytes),
-                                             state_->stream)) {
+    if (auto error = launch.function->launch(
+            static_cast<int>(launch.blocks), launch.threads, arguments.data(),
+            static_cast<int>(launch.shared_bytes), state_->stream)) {
       return error;
     }
   }

@@ -245,15 +245,14 @@ Result<LaunchOutcome> KernelUnderTest::State::run_all(const Request& request,
 }
 
 Result<LaunchOutcome> KernelUnderTest::launch(const LaunchRequest& request) const {
-  return state_->run_all(
-      request, [&](emulator::Launch& launch, const Argument& argument, HostBuffer& buffer) {
-        launch.seed = request.seed;
-        launch.count_requests = request.count_requests;
-        launch.check = request.check;
-        launch.buffers.push_back(launch_buffer(argument, buffer));
-        launch.buffers.back().out_of_reach =
-            outside_of_sequences(argument, buffer, *request.buffers);
-      });
+  return state_->run_all(request, [&](emulator::Launch& launch, const Argument& argument,
+                                      HostBuffer& buffer) {
+    launch.seed = request.seed;
+    launch.count_requests = request.count_requests;
+    launch.check = request.check;
+    launch.buffers.push_back(launch_buffer(argument, buffer));
+    launch.buffers.back().out_of_reach = outside_of_sequences(argument, buffer, *request.buffers);
+  });
 }
 
 Result<LaunchOutcome> KernelUnderTest::launch(const FieldLaunchRequest& request) const {

@@ -235,9 +235,8 @@ std::vector<ChunkedLength> chunked_lengths(const KernelEntry& entry) {
   if (chunk < 1) return {};
   // A step may go over so many chunks at a time: then there is what it hands on to the next ones.
   constexpr std::int64_t kAtATime = 64;
-  return {{0, 2 * chunk + 7}, {0, 2 * chunk},     {5, 2 * chunk + 1},
-          {1, chunk + 1},     {0, chunk},         {3, 3 * chunk},
-          {chunk + 2, chunk}, {0, (kAtATime + 1) * chunk + 7}};
+  return {{0, 2 * chunk + 7}, {0, 2 * chunk}, {5, 2 * chunk + 1}, {1, chunk + 1},
+          {0, chunk},         {3, 3 * chunk}, {chunk + 2, chunk}, {0, (kAtATime + 1) * chunk + 7}};
 }
 
 void check_prefill(const VerifyContext& context, const KernelUnderTest& prefill, Ledger& ledger,

@@ -25,9 +25,10 @@ struct VerifyContext {
 // Whether a decode takes as many tokens as a launch says.
 bool takes_several(const KernelEntry& entry);
 
-// Sequences, from the first token on or after a few, in which a prefill that cuts tokens into chunks
-// has one, two, some and very many of them, the last one whole or not. What crosses chunks is seen only there,
-// so nothing is decided where one of them cannot be run; none for other kernels.
+// Sequences, from the first token on or after a few, in which a prefill that cuts tokens into
+// chunks has one, two, some and very many of them, the last one whole or not. What crosses chunks
+// is seen only there, so nothing is decided where one of them cannot be run; none for other
+// kernels.
 struct ChunkedLength {
   std::int64_t start = 0;
   std::int64_t tokens = 1;  // of the launch

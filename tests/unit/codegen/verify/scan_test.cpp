@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The steps of a scan over chunks in the static layer: each is proved for every launch, and texts or
-// manifests with which a step would leave its part, or miss some of it, are not.
+// The steps of a scan over chunks in the static layer: each is proved for every launch, and texts
+// or manifests with which a step would leave its part, or miss some of it, are not.
 #include "tests/unit/codegen/verify/static_support.hpp"
 
 namespace heddle {
@@ -26,9 +26,9 @@ StaticReport report_of(const Artifact& artifact, const KernelEntry& step, const 
 }
 
 TEST_CASE("every step of a scan is proved for every launch") {
-  for (const auto& [head_dim, dtype] : {std::pair{5, ElementType::kF32},
-                                        std::pair{64, ElementType::kF32},
-                                        std::pair{200, ElementType::kBF16}}) {
+  for (const auto& [head_dim, dtype] :
+       {std::pair{5, ElementType::kF32}, std::pair{64, ElementType::kF32},
+        std::pair{200, ElementType::kBF16}}) {
     const Artifact artifact = scan_of(head_dim, dtype);
     for (const KernelEntry& step : artifact.manifest.kernels[0].steps) {
       const StaticReport report = report_of(artifact, step, artifact.files.at(step.file));

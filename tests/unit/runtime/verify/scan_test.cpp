@@ -62,8 +62,8 @@ TEST_CASE("a scan over chunks is verified, with the decode that goes on from it"
                            Kind{WeightKind::kGated, ElementType::kBF16, 33}}) {
     const Artifact artifact =
         generated(kind.weights, kind.dtype, kind.head_dim, {"prefill", "decode"});
-    const VerifyReport report = verify(artifact.manifest, artifact.files,
-                                       test::builtin_rows(kPattern, kRows), quick());
+    const VerifyReport report =
+        verify(artifact.manifest, artifact.files, test::builtin_rows(kPattern, kRows), quick());
     INFO(name_of(kind.weights) << ", " << kind.head_dim << ": " << explain(report));
     CHECK(report.verdict == KernelVerdict::kVerified);
     REQUIRE(report.profiles.size() == 2);
@@ -109,29 +109,29 @@ void reject(const Artifact& artifact, const std::vector<Edit>& edits) {
 }
 
 TEST_CASE("sums of chunks that are not what they should be are rejected") {
-  reject(generated(WeightKind::kGiven, ElementType::kF32, 8),
-         {// A coefficient is missing from the product, at either end; or all of them.
-          {"sums", "product = decay * product", "product = r > 0 ? decay * product : product"},
-          {"sums", "product = decay * product",
-           "product = r + 1 < size ? decay * product : product"},
-          {"sums", "product = decay * product", "product = product"},
-          {"sums", "product = 1.0f", "product = 0.0f"},
-          // A token too few, another chunk's, or more than there are.
-          {"sums", "Index r = 0", "Index r = 1"},
-          {"sums", "Index r = 0; r < size", "Index r = 0; r < size - 1"},
-          // Coefficients of a row that nobody has fetched, or of another one.
-          {"sums", "Index r = thread; r < size", "Index r = thread; r < size - 1"},
-          {"sums", "decays[r];", "decays[maximum(r - 1, 0)];"},
-          {"sums", "__syncthreads();", "", false},
-          {"sums", "chunk * 32", "maximum(chunk - 1, 0) * 32"},
-          {"sums", "chunk * 32", "minimum(chunk + 1, chunks - 1) * 32"},
-          {"sums", "minimum(32, tokens - first)", "32", false},
-          // The first row of a sequence has no coefficient; later launches begin with one.
-          {"sums", "start + token > 0", "token > 0"},
-          {"sums", "start + token > 0", "start + token >= 0", false},
-          // What nobody has written is read by the next launch.
-          {"sums", "if (thread == 0)", "if (thread == 0 && chunk > 0)"},
-          {"sums", "if (thread < 8)", "if (thread < 7)"}});
+  reject(
+      generated(WeightKind::kGiven, ElementType::kF32, 8),
+      {// A coefficient is missing from the product, at either end; or all of them.
+       {"sums", "product = decay * product", "product = r > 0 ? decay * product : product"},
+       {"sums", "product = decay * product", "product = r + 1 < size ? decay * product : product"},
+       {"sums", "product = decay * product", "product = product"},
+       {"sums", "product = 1.0f", "product = 0.0f"},
+       // A token too few, another chunk's, or more than there are.
+       {"sums", "Index r = 0", "Index r = 1"},
+       {"sums", "Index r = 0; r < size", "Index r = 0; r < size - 1"},
+       // Coefficients of a row that nobody has fetched, or of another one.
+       {"sums", "Index r = thread; r < size", "Index r = thread; r < size - 1"},
+       {"sums", "decays[r];", "decays[maximum(r - 1, 0)];"},
+       {"sums", "__syncthreads();", "", false},
+       {"sums", "chunk * 32", "maximum(chunk - 1, 0) * 32"},
+       {"sums", "chunk * 32", "minimum(chunk + 1, chunks - 1) * 32"},
+       {"sums", "minimum(32, tokens - first)", "32", false},
+       // The first row of a sequence has no coefficient; later launches begin with one.
+       {"sums", "start + token > 0", "token > 0"},
+       {"sums", "start + token > 0", "start + token >= 0", false},
+       // What nobody has written is read by the next launch.
+       {"sums", "if (thread == 0)", "if (thread == 0 && chunk > 0)"},
+       {"sums", "if (thread < 8)", "if (thread < 7)"}});
 }
 
 TEST_CASE("a chain that hands on something else is rejected") {
