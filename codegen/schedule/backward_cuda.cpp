@@ -112,7 +112,8 @@ class CudaRows {
   }
   Ex slot_of(const StateGradients& state, Ex p) {
     if (state.keep == CacheRetention::kAll) return p - 1;
-    return find_slot(builder_, true, frame_.lane, state.pos, state.pos_base, state.slots, p);
+    const Ex found = find_on_cuda(builder_, frame_.lane, state.pos, state.pos_base, state.slots, p);
+    return builder_.call(Helper::kMaximum, {found - 1, builder_.i64(0)});
   }
   void add_at(const Spot& spot, MemoryId here, MemoryId before, Ex d, Ex amount) {
     if (!spot.before) return add_to(here, spot.at + d, amount);

@@ -19,9 +19,9 @@ void copy(Frame& frame, const SideFrame& side, const Location& from, Ex slot) {
   const Ex to = builder.let("to", frame.slot_at(side, slot));
   frame.each_channel([&](Ex d, Ex) {
     if (frame.softmax()) {
-      builder.store(side.after.key, to + d, builder.load(from.key, from.at + d));
+      builder.store(side.after.key, to + d, frame.load(from, from.key, d));
     }
-    builder.store(side.after.val, to + d, builder.load(from.value, from.at + d));
+    builder.store(side.after.val, to + d, frame.load(from, from.value, d));
   });
 }
 

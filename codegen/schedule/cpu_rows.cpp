@@ -123,7 +123,7 @@ void CpuRows::bring_state(SideRows& side) {
       const Ex positions = lists.lattice_positions(side);
       builder.loop("e", builder.i64(0), lists.lattice_size(side), [&](Ex e) {
         const Ex p = builder.let("p", builder.load(side.lattice, positions + e));
-        copy_in(side, e * width, frame.slot_of(*side.frame, side.frame->before, p));
+        copy_in(side, e * width, frame.slot_of(*side.frame, side.frame->before, p).number);
       });
     });
   }

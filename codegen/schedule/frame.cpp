@@ -200,13 +200,23 @@ Location Frame::locate(const SideFrame& side, Ex p) {
     return {k, side.input, builder.let("at", token_at(token))};
   }
   if (never_here) {
-    const Ex slot = slot_of(side, side.before, p);
-    return {side.before.key, side.before.val, builder.let("at", slot_at(side, slot))};
+    const Slot slot = slot_of(side, side.before, p);
+    return {side.before.key, side.before.val, builder.let("at", slot_at(side, slot.number)),
+            slot.held};
   }
   const Ex cached = builder.let("cached", p <= start);
   const Var at = builder.variable("at", token_at(decode ? builder.i64(0) : p - start - 1));
-  builder.when(cached, [&] { builder.assign(at, slot_at(side, slot_of(side, side.before, p))); });
   Location location;
+  std::optional<Var> held;
+  if (cuda() && side.keep == CacheRetention::kNextRow) {
+    held = builder.variable("held", builder.truth(true));
+    location.held = *held;
+  }
+  builder.when(cached, [&] {
+    const Slot slot = slot_of(side, side.before, p);
+    builder.assign(at, slot_at(side, slot.number));
+    if (held) builder.assign(*held, *slot.held);
+  });
   if (softmax()) location.key = builder.choose("keys", cached, side.before.key, k);
   location.value = builder.choose("values", cached, side.before.val, side.input);
   location.at = at;
@@ -222,22 +232,35 @@ Ex Frame::slot_at(const SideFrame& side, Ex slot) const {
   return side.slot_base + (page * rows + slot % rows) * token_stride;
 }
 
-Ex Frame::slot_of(const SideFrame& side, const CacheBuffers& cache, Ex p) {
-  if (side.keep == CacheRetention::kAll) return p - 1;
-  return find_slot(builder, cuda(), lane, cache.pos, side.pos_base, side.slots, p);
+Slot Frame::slot_of(const SideFrame& side, const CacheBuffers& cache, Ex p) {
+  if (side.keep == CacheRetention::kAll) return {p - 1, std::nullopt};
+  if (cuda()) {
+    const Ex found = find_on_cuda(builder, lane, cache.pos, side.pos_base, side.slots, p);
+    return {found - 1, found > 0};
+  }
+  return {builder.perform("slot", ir::Procedure::kFindSlot, 0,
+                          {builder.at(cache.pos, side.pos_base), side.slots.id(), p.id()}),
+          std::nullopt};
 }
 
-Ex find_slot(Builder& builder, bool cuda, Ex lane, MemoryId positions, Ex first, Ex slots, Ex p) {
-  if (!cuda) {
-    return builder.perform("slot", ir::Procedure::kFindSlot, 0,
-                           {builder.at(positions, first), slots.id(), p.id()});
-  }
-  const Var slot = builder.variable("slot", builder.i64(0));
-  const auto held = [&](Ex at) { return builder.load(positions, first + at); };
-  builder.loop("candidate", lane, slots, builder.i64(32), LoopKind::kSerial,
-               [&](Ex at) { builder.when(equal(held(at), p), [&] { builder.assign(slot, at); }); });
-  builder.assign(slot, builder.reduce(ir::ReduceOperator::kMaximum, slot));
-  return slot;
+Ex Frame::load(const Location& from, MemoryId memory, Ex channel) {
+  const Ex there = builder.load(memory, from.at + channel);
+  return from.held ? builder.select(*from.held, there, builder.f32(0)) : there;
+}
+
+void Frame::where_held(const Location& location, const std::function<void()>& use) {
+  if (!location.held) return use();
+  builder.when(*location.held, use);
+}
+
+Ex find_on_cuda(Builder& builder, Ex lane, MemoryId positions, Ex first, Ex slots, Ex p) {
+  const Var by_lane = builder.variable("by_lane", builder.i64(0));
+  builder.loop("candidate", lane, slots, builder.i64(32), LoopKind::kSerial, [&](Ex at) {
+    builder.when(equal(builder.load(positions, first + at), p),
+                 [&] { builder.assign(by_lane, at + 1); });
+  });
+  // A name of its own, which all lanes agree on.
+  return builder.let("found", builder.reduce(ir::ReduceOperator::kMaximum, by_lane));
 }
 
 int Frame::owned() const {

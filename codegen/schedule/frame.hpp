@@ -48,12 +48,19 @@ struct Location {
   ir::MemoryId key;
   ir::MemoryId value;
   ir::Ex at;  // of channel 0
+  // Where given: whether they lie anywhere. What a state does not hold must not be read: a slot
+  // without a token has no contents.
+  std::optional<ir::Ex> held;
+};
+struct Slot {
+  ir::Ex number;
+  std::optional<ir::Ex> held;
 };
 
-// The slot that holds position p, of `slots` whose positions lie from `first` on; 0 when a broken
-// state lacks it. Warp-wide on cuda.
-ir::Ex find_slot(ir::Builder& builder, bool cuda, ir::Ex lane, ir::MemoryId positions, ir::Ex first,
-                 ir::Ex slots, ir::Ex p);
+// One more than the slot that holds position p, of `slots` whose positions lie from `first` on; 0
+// when a broken state lacks it. Of cuda, and warp-wide.
+ir::Ex find_on_cuda(ir::Builder& builder, ir::Ex lane, ir::MemoryId positions, ir::Ex first,
+                    ir::Ex slots, ir::Ex p);
 
 class Frame {
  public:
@@ -75,8 +82,12 @@ class Frame {
   ir::Ex row_at(ir::Ex token) const;
   // Position p of a row, 1 <= p <= start + tokens.
   Location locate(const SideFrame& side, ir::Ex p);
-  // The slot of a position at most `start`; 0 when a broken cache lacks it. Warp-wide on cuda.
-  ir::Ex slot_of(const SideFrame& side, const CacheBuffers& cache, ir::Ex p);
+  // The slot of a position at most `start`. Where a broken cache lacks it, cuda kernels know, and
+  // others take slot 0. Warp-wide on cuda.
+  Slot slot_of(const SideFrame& side, const CacheBuffers& cache, ir::Ex p);
+  // What lies there, 0 where nothing does; `use` of the place where something does.
+  ir::Ex load(const Location& from, ir::MemoryId memory, ir::Ex channel);
+  void where_held(const Location& location, const std::function<void()>& use);
 
   // body(channel, index) for each channel this thread owns; `index` counts in a private array of
   // `owned` elements. Every warp has all channels, unless `warps_share`: then the block has them

@@ -72,10 +72,12 @@ void Mixer::take(const SideFrame& side, Ex p, const Near* near) {
   if (frame_.softmax()) location = frame_.locate(side, p);
   const Entry entry{[&](const Use& use) { use(location->key, location->at); },
                     [&](const Use& use) {
-                      const Location found = location ? *location : frame_.locate(side, p);
-                      use(found.value, found.at);
+                      if (location) return use(location->value, location->at);
+                      const Location found = frame_.locate(side, p);
+                      frame_.where_held(found, [&] { use(found.value, found.at); });
                     }};
-  take(side, p, entry, near);
+  if (!location) return take(side, p, entry, near);
+  frame_.where_held(*location, [&] { take(side, p, entry, near); });
 }
 
 void Mixer::take(const SideFrame& side, Ex p, const Entry& entry, const Near* near) {

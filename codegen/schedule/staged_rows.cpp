@@ -45,9 +45,9 @@ void StagedRows::open() {
     frame_.each_channel([&](Ex d, Ex) {
       const Ex to = row * dim_ + d;
       if (frame_.softmax()) {
-        builder_.store(staged, live_keys_ + to, builder_.load(from.key, from.at + d));
+        builder_.store(staged, live_keys_ + to, frame_.load(from, from.key, d));
       }
-      builder_.store(staged, live_values_ + to, builder_.load(from.value, from.at + d));
+      builder_.store(staged, live_values_ + to, frame_.load(from, from.value, d));
     });
   });
   if (!fetches()) builder_.barrier();
@@ -146,7 +146,7 @@ Mixer::Entry StagedRows::entry(Ex p) {
   const Ex behind = builder_.let("behind", final_to_ + 1 - p);
   const auto elsewhere = [this, p](bool key, const Mixer::Use& use) {
     const Location location = frame_.locate(side_, p);
-    use(key ? location.key : location.value, location.at);
+    frame_.where_held(location, [&] { use(key ? location.key : location.value, location.at); });
   };
   if (!live()) {
     return {[=, this](const Mixer::Use& use) {

@@ -298,9 +298,9 @@ class Tiles {
         const Ex to = row_at + d;
         // Both sides keep the same keys.
         if (frame_.softmax() && &far == &far_.front()) {
-          builder_.store(staged_, to, builder_.load(from.key, from.at + d));
+          builder_.store(staged_, to, frame_.load(from, from.key, d));
         }
-        builder_.store(staged_, to + far.values, builder_.load(from.value, from.at + d));
+        builder_.store(staged_, to + far.values, frame_.load(from, from.value, d));
       });
     }
   }

@@ -89,36 +89,38 @@ sqrt_cached_decode(
     if (p < above) {
       above = p;
       if (turn_2 == warp) {
-        Index slot = 0;
+        Index by_lane = 0;
         for (Index candidate = lane; candidate < slots_b; candidate += 32) {
           if (cache_b_pos[pos_base_b + candidate] == p) {
-            slot = candidate;
+            by_lane = candidate + 1;
           }
         }
-        slot = warp_max(slot);
-        const Index at = slot_base_b + slot * token_stride;
-        float product = 0.0f;
-        #pragma unroll
-        for (Index part = 0; part < 2; ++part) {
-          const Index d = lane + part * 32;
-          product += query[part] * to_float(cache_b_key[at + d]);
-        }
-        const float score = scale * warp_sum(product);
-        if (score > highest) {
-          const float shrink = expf(highest - score);
-          total *= shrink;
+        const Index found = warp_max(by_lane);
+        const Index at = slot_base_b + (found - 1) * token_stride;
+        if (found > 0) {
+          float product = 0.0f;
           #pragma unroll
           for (Index part = 0; part < 2; ++part) {
-            mixed[part] = mixed[part] * shrink;
+            const Index d = lane + part * 32;
+            product += query[part] * to_float(cache_b_key[at + d]);
           }
-          highest = score;
-        }
-        const float weight = gamma * expf(score - highest);
-        total += weight;
-        #pragma unroll
-        for (Index part = 0; part < 2; ++part) {
-          const Index d = lane + part * 32;
-          mixed[part] = mixed[part] + weight * to_float(cache_b_val[at + d]);
+          const float score = scale * warp_sum(product);
+          if (score > highest) {
+            const float shrink = expf(highest - score);
+            total *= shrink;
+            #pragma unroll
+            for (Index part = 0; part < 2; ++part) {
+              mixed[part] = mixed[part] * shrink;
+            }
+            highest = score;
+          }
+          const float weight = gamma * expf(score - highest);
+          total += weight;
+          #pragma unroll
+          for (Index part = 0; part < 2; ++part) {
+            const Index d = lane + part * 32;
+            mixed[part] = mixed[part] + weight * to_float(cache_b_val[at + d]);
+          }
         }
       }
       turn_2 = (turn_2 + 1) % 4;

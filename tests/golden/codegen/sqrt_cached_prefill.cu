@@ -98,46 +98,50 @@ sqrt_cached_prefill(
           above = p;
           const bool cached = p <= start;
           Index at_2 = token_base + (p - start - 1) * token_stride;
+          bool held = true;
           if (cached) {
-            Index slot = 0;
+            Index by_lane = 0;
             for (Index candidate = lane; candidate < slots_b; candidate += 32) {
               if (initial_b_pos[pos_base_b + candidate] == p) {
-                slot = candidate;
+                by_lane = candidate + 1;
               }
             }
-            slot = warp_max(slot);
-            at_2 = slot_base_b + slot * token_stride;
+            const Index found = warp_max(by_lane);
+            at_2 = slot_base_b + (found - 1) * token_stride;
+            held = found > 0;
           }
           const bf16* const keys = cached ? initial_b_key : k;
           const bf16* const values = cached ? initial_b_val : y;
-          float product_2 = 0.0f;
-          #pragma unroll
-          for (Index part = 0; part < 2; ++part) {
-            const Index d = lane + part * 32;
-            product_2 += query[part] * to_float(keys[at_2 + d]);
-          }
-          const float score_2 = scale * warp_sum(product_2);
-          if (score_2 > highest) {
-            const float shrink = expf(highest - score_2);
-            total *= shrink;
-            #pragma unroll
-            for (Index part = 0; part < 2; ++part) {
-              mixed[part] = mixed[part] * shrink;
-            }
-            highest = score_2;
-          }
-          const float weight_2 = gamma * expf(score_2 - highest);
-          total += weight_2;
-          if (p > final_to) {
-            if (lane == p - final_to - 1) {
-              near = score_2;
-              has_near = true;
-            }
-          } else {
+          if (held) {
+            float product_2 = 0.0f;
             #pragma unroll
             for (Index part = 0; part < 2; ++part) {
               const Index d = lane + part * 32;
-              mixed[part] = mixed[part] + weight_2 * to_float(values[at_2 + d]);
+              product_2 += query[part] * to_float(keys[at_2 + d]);
+            }
+            const float score_2 = scale * warp_sum(product_2);
+            if (score_2 > highest) {
+              const float shrink = expf(highest - score_2);
+              total *= shrink;
+              #pragma unroll
+              for (Index part = 0; part < 2; ++part) {
+                mixed[part] = mixed[part] * shrink;
+              }
+              highest = score_2;
+            }
+            const float weight_2 = gamma * expf(score_2 - highest);
+            total += weight_2;
+            if (p > final_to) {
+              if (lane == p - final_to - 1) {
+                near = score_2;
+                has_near = true;
+              }
+            } else {
+              #pragma unroll
+              for (Index part = 0; part < 2; ++part) {
+                const Index d = lane + part * 32;
+                mixed[part] = mixed[part] + weight_2 * to_float(values[at_2 + d]);
+              }
             }
           }
         }
@@ -186,15 +190,17 @@ sqrt_cached_prefill(
         if (used % 4 == warp) {
           const bool cached = p <= start;
           Index at = token_base + (p - start - 1) * token_stride;
+          bool held = true;
           if (cached) {
-            Index slot = 0;
+            Index by_lane = 0;
             for (Index candidate = lane; candidate < slots_b; candidate += 32) {
               if (initial_b_pos[pos_base_b + candidate] == p) {
-                slot = candidate;
+                by_lane = candidate + 1;
               }
             }
-            slot = warp_max(slot);
-            at = slot_base_b + slot * token_stride;
+            const Index found = warp_max(by_lane);
+            at = slot_base_b + (found - 1) * token_stride;
+            held = found > 0;
           }
           const bf16* const keys = cached ? initial_b_key : k;
           const bf16* const values = cached ? initial_b_val : y;
@@ -202,8 +208,8 @@ sqrt_cached_prefill(
           #pragma unroll
           for (Index part = 0; part < 2; ++part) {
             const Index d = lane + part * 32;
-            final_b_key[to + d] = keys[at + d];
-            final_b_val[to + d] = values[at + d];
+            final_b_key[to + d] = to_bf16(held ? to_float(keys[at + d]) : 0.0f);
+            final_b_val[to + d] = to_bf16(held ? to_float(values[at + d]) : 0.0f);
           }
           if (lane == 0) {
             final_b_pos[pos_base_b + used] = static_cast<int>(p);
