@@ -34,8 +34,8 @@ std::optional<Term> Execution::keeps(const Bound& bound, const Polynomial& value
 }
 
 Symbolic Execution::load(ir::ValueId id, const ir::Load& node) {
-  access(node.memory, false, evaluate(node.index), lifted_.place(id),
-         lifted_.started.count(id.index) != 0);
+  const Symbolic index = evaluate(node.index);
+  access(node.memory, false, index, lifted_.place(id), lifted_.started.count(id.index) != 0);
   if (kernel()[id].type != ir::Type::kI64) return {};
   const AtomId result = facts_.fresh("loaded", Sharing::kThread, Nature::kState);
   const Term value = facts_.term(Polynomial::atom(result));
@@ -48,6 +48,7 @@ Symbolic Execution::load(ir::ValueId id, const ir::Load& node) {
     facts_[result].low = INT32_MIN;
     facts_[result].high = INT32_MAX;
     facts_.add(result, nullptr, conjunction({value >= Term(INT32_MIN), value <= Term(INT32_MAX)}));
+    look_at_position(node.memory, index, value);
   }
   Symbolic loaded;
   loaded.integer = always(Polynomial::atom(result));

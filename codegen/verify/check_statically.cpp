@@ -7,6 +7,7 @@
 #include "codegen/verify/bounds.hpp"
 #include "codegen/verify/coverage.hpp"
 #include "codegen/verify/execute.hpp"
+#include "codegen/verify/free_slots.hpp"
 #include "codegen/verify/lift.hpp"
 #include "codegen/verify/races.hpp"
 #include "codegen/verify/refute.hpp"
@@ -106,9 +107,10 @@ class Layer {
     }
     const verify::Uniformity uniformity = verify::spread_of(lifted);
     verify::Facts facts;
-    const verify::Launch launch = verify::make_launch(
-        facts, entry_, {manifest_.cache_a, manifest_.cache_b, manifest_.width_a, manifest_.width_b},
-        verify::parts_of_lanes(lifted));
+    const verify::Contract contract{manifest_.cache_a, manifest_.cache_b, manifest_.width_a,
+                                    manifest_.width_b};
+    const verify::Launch launch =
+        verify::make_launch(facts, entry_, contract, verify::parts_of_lanes(lifted));
     verify::Execution execution(lifted, uniformity, launch, facts, prover_);
     execution.run();
 
@@ -169,8 +171,12 @@ class Layer {
     if (!ends()) {
       verify::CoverageResult initialised =
           verify::check_initialised(lifted, launch, facts, prover_, execution.trace);
+      verify::CoverageResult slots =
+          verify::check_free_slots(lifted, launch, contract, facts, prover_, execution.trace);
       take("initialised", std::move(initialised.findings),
-           count(initialised.looked_at, "read", "reads") + " of what a write has filled before");
+           count(initialised.looked_at, "read", "reads") + " of what a write has filled before, " +
+               std::to_string(slots.looked_at) + " of slots that hold a token");
+      take("initialised", std::move(slots.findings), family(families, "initialised").method);
     }
     if (!ends()) {
       verify::CoverageResult outputs =

@@ -75,6 +75,7 @@ class Execution {
   std::vector<Polynomial> size_bounds() const;
   void access(ir::MemoryId memory, bool write, const Symbolic& index, TextPlace at,
               bool started = false);
+  void look_at_position(ir::MemoryId memory, const Symbolic& index, const Term& loaded);
   void access(ir::MemoryId memory, bool write, const Polynomial& index, const Path& path,
               TextPlace at, bool started);
 
@@ -94,6 +95,13 @@ class Execution {
   void store(const ir::Statement& statement, const ir::Store& node);
   void aligned(const ir::Statement& statement, const ir::For& node);
   void batch(const ir::Statement& statement, const ir::Invoke& node);
+
+  // ---- slots that hold a token (held.cpp)
+  std::vector<std::pair<std::size_t, HeldSlot>> found_by_loop(const Loop& loop, std::size_t known);
+  void hold_after_loop(const Loop& loop, std::vector<std::pair<std::size_t, HeldSlot>> found);
+  void held_by_warp(const Polynomial& operand, AtomId result);
+  HeldSlot held_here(HeldSlot of, AtomId number) const;
+  bool same_for_block(const Polynomial& value) const;
 
   // ---- loops (loops.cpp, guesses.cpp)
   // Steps along the numbers of a count; guesses.cpp says what is claimed of them.

@@ -206,6 +206,7 @@ Symbolic Execution::reduce(ir::ValueId id, const ir::Reduce& node) {
       break;
     }
   }
+  held_by_warp(operand, result);
   return whole(Polynomial::atom(result));
 }
 

@@ -254,6 +254,7 @@ void Execution::loop(LoopText text) {
   for (const Candidate& each : invariants) survivors.insert(each.key);
   recording_ = recorded;
 
+  std::vector<std::pair<std::size_t, HeldSlot>> found;
   if (recording_) {
     if (loop.barrier) {
       loops_.push_back(loop.id);
@@ -267,6 +268,7 @@ void Execution::loop(LoopText text) {
     heads = loop.changed = forget(text, "_");
     plain_loops_ -= plain;
     assume(invariants, /*linked=*/false);
+    const std::size_t known = trace.held.size();
     iterate();
     bool ends = loop.counted;
     for (Changed& each : loop.changed) {
@@ -289,6 +291,7 @@ void Execution::loop(LoopText text) {
           {"loops", false, "it is not proved that this loop ends", lifted_.place(*text.statement)});
     }
     if (!loop.counted) ++while_loops;
+    found = found_by_loop(loop, known);
     leave();
     if (loop.barrier) {
       loops_.pop_back();
@@ -321,7 +324,10 @@ void Execution::loop(LoopText text) {
                implies(facts_.term(end) <= facts_.term(begin),
                        equal(facts_.term(Polynomial::atom(each.head)), facts_.term(each.entry))));
   }
-  if (recording_) trace.loops[static_cast<std::size_t>(loop.id)] = loop;
+  if (recording_) {
+    trace.loops[static_cast<std::size_t>(loop.id)] = loop;
+    hold_after_loop(loop, std::move(found));
+  }
   constants_ = outer_constants;
 }
 

@@ -41,10 +41,12 @@ bool MemoryRecord::apart(const Visit& before, const Visit& now) const {
 std::optional<Violation> MemoryRecord::read(std::int64_t index, const Visit& visit) {
   if (auto outside = bounds(index, visit)) return outside;
   Trail& trail = trails_[static_cast<std::size_t>(index)];
-  if (!trail.writer && !options_.written) {
-    return Violation{"initialised",
-                     told(visit) + " reads " + place(index) + ", which nobody has written",
-                     visit.at};
+  if (!trail.writer && (!options_.written || blank(index))) {
+    return Violation{
+        "initialised",
+        told(visit) + " reads " + place(index) +
+            (blank(index) ? ", of a slot that holds no token" : ", which nobody has written"),
+        visit.at};
   }
   if (trail.writer && apart(*trail.writer, visit)) {
     return Violation{"races",

@@ -47,6 +47,17 @@ class MemoryRecord {
   // The violation that this access is, if it is one; else it is noted.
   std::optional<Violation> read(std::int64_t index, const Visit& visit);
   std::optional<Violation> write(std::int64_t index, const Visit& visit);
+  // Of what `written` says is there before the launch, this element is not: a free slot's.
+  void set_blank(std::int64_t index, bool is_blank) {
+    if (blank_.empty()) blank_.assign(trails_.size(), 0);
+    blank_[static_cast<std::size_t>(index)] = is_blank ? 1 : 0;
+  }
+  bool blank(std::int64_t index) const {
+    return !blank_.empty() && blank_[static_cast<std::size_t>(index)] != 0;
+  }
+  bool was_written(std::int64_t index) const {
+    return trails_[static_cast<std::size_t>(index)].writer.has_value();
+  }
   // An element that is yet to be written.
   std::optional<std::int64_t> unwritten() const;
 
@@ -64,6 +75,7 @@ class MemoryRecord {
 
   Options options_;
   std::vector<Trail> trails_;
+  std::vector<char> blank_;  // of nothing: none is
 };
 
 }  // namespace heddle::verify

@@ -5,6 +5,7 @@
 #include <numeric>
 #include <vector>
 
+#include "codegen/verify/free_slots.hpp"
 #include "patterns/integer.hpp"
 
 namespace heddle::verify {
@@ -145,6 +146,7 @@ class Run {
       if (argument.kind != ArgumentKind::kBuffer) continue;
       buffers.emplace(argument.name, buffer(argument));
     }
+    for (auto& [name, record] : buffers) leave_free_slots(name, record, buffers);
     ReplayLaunch launch;
     launch.sizes = sizes_;
     launch.blocks = product(entry_.grid);
@@ -159,10 +161,58 @@ class Run {
       return result.violation;
     }
     for (auto& [name, record] : buffers) {
+      if (starts_with(name, "cache_")) keep_blank(name, record, buffers);
+    }
+    for (auto& [name, record] : buffers) {
       if (!starts_with(name, "final_") && !starts_with(name, "cache_")) continue;
       state_.insert_or_assign(name.substr(name.find('_') + 1), std::move(record));
     }
     return std::nullopt;
+  }
+
+  // ---- slots that hold no token ----
+
+  // use(element, slot, place of its position) for the contents of slots, [batch, slots, heads,
+  // channels], with positions [batch, heads, slots].
+  template <typename Use>
+  void each_of_slots(const SlotBuffer& contents, std::int64_t elements, Use&& use) const {
+    const std::int64_t slots = of(std::string("slots_") + contents.side);
+    const std::int64_t heads = of("heads");
+    const std::int64_t rows = of("batch") * slots * heads;
+    if (rows == 0 || elements < rows) return;
+    const std::int64_t channels = elements / rows;
+    for (std::int64_t element = 0; element < elements; ++element) {
+      const std::int64_t head = element / channels % heads;
+      const std::int64_t slot = element / channels / heads % slots;
+      const std::int64_t batch = element / channels / heads / slots;
+      use(element, slot, (batch * heads + head) * slots + slot);
+    }
+  }
+
+  void leave_free_slots(const std::string& name, MemoryRecord& record, const Memories& buffers) {
+    const auto contents = contents_of_slots(name);
+    if (!contents) return;
+    const auto positions = buffers.find(contents->positions);
+    each_of_slots(*contents, record.length(), [&](std::int64_t element, auto slot, auto place) {
+      const bool free = positions == buffers.end()
+                            ? slot >= of("start")
+                            : positions->second.whole[static_cast<std::size_t>(place)] <= 0;
+      const auto kept = state_.find(name.substr(name.find('_') + 1));
+      const bool blank = kept != state_.end() && kept->second.blank(element);
+      record.set_blank(element, free || blank);
+    });
+  }
+
+  // What a launch of decode has written is there, and what was there before where the slot still
+  // has the same token.
+  void keep_blank(const std::string& name, MemoryRecord& record, const Memories& buffers) {
+    const auto contents = contents_of_slots(name);
+    if (!contents) return;
+    const auto positions = buffers.find(contents->positions);
+    each_of_slots(*contents, record.length(), [&](std::int64_t element, auto, auto place) {
+      const bool moved = positions != buffers.end() && positions->second.was_written(place);
+      record.set_blank(element, !record.was_written(element) && (record.blank(element) || moved));
+    });
   }
 
   std::optional<Violation> incomplete(const Memories& buffers) const {

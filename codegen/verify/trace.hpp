@@ -57,6 +57,24 @@ struct Access {
   std::vector<Polynomial> digits;  // of the index in the buffer's shape, once it is in bounds
 };
 
+// What is known of an array of positions that a state begins with: under `path`, `when` says that
+// the slot at `index` holds a token. A load tells it, or a number that is `none` or leads to a slot
+// for which a loop found it.
+struct HeldSlot {
+  ir::MemoryId positions;
+  Polynomial index;
+  Term when = Term(0);
+  Path path;
+  std::vector<int> barrier_loops;  // as of an access
+  std::vector<int> plain_loops;
+  std::vector<int> looked_in;  // all loops around the load that told it
+  int order = 0;
+  // Of a number: index = base + number.
+  AtomId number = -1;
+  Polynomial base;
+  Integer none;
+};
+
 // From the end of one stretch of code without barriers control may pass to the start of another;
 // `around` is the loop whose next iteration that is, or -1; `skips` the for loop that has then no
 // iteration at all.
@@ -75,6 +93,7 @@ struct Batch {
 
 struct Trace {
   std::vector<Access> accesses;
+  std::vector<HeldSlot> held;
   std::vector<Loop> loops;  // by id
   std::vector<Flow> flows;
   std::vector<std::pair<int, int>> barriers;  // the stretches before and after each

@@ -4,8 +4,7 @@
 // named, with heads of 64 channels, by the default schedule, prefill alone. A mutant counts as
 // unsafe where the static layer rejects it with a launch that shows it, or the emulator finds it:
 // stray, unwritten, racing, doubly written or out of step. Fails where the static layer verifies
-// one that the emulator finds unsafe; reads of free slots of a state handed in, which only the
-// emulator can tell, stand among these.
+// one that the emulator finds unsafe.
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
