@@ -70,4 +70,13 @@ SharedLaunch shared_launch(const Manifest& manifest, const KernelEntry& kernel, 
   return launch;
 }
 
+SharedLaunch least_shared_launch(const KernelEntry& kernel) {
+  SharedLaunch launch;
+  for (const SharedRows& rows : kernel.shared_rows) {
+    launch.rows.emplace_back(rows.size, rows.slots.empty() ? rows.multiple : 0);
+    launch.bytes += launch.rows.back().second * rows.row_bytes;
+  }
+  return launch;
+}
+
 }  // namespace heddle

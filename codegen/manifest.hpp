@@ -221,6 +221,8 @@ struct SharedLaunch {
 };
 SharedLaunch shared_launch(const Manifest& manifest, const KernelEntry& kernel, std::int64_t tokens,
                            std::int64_t start);
+// As few rows as the kernel must be right for.
+SharedLaunch least_shared_launch(const KernelEntry& kernel);
 
 // The extent of `offsets`.
 inline constexpr const char* kBoundsExtent = "batch+1";

@@ -118,12 +118,17 @@ std::optional<std::int64_t> Builder::literal(Ex ex) const {
   return node != nullptr && ex.type() == Type::kI64 ? std::optional(node->value) : std::nullopt;
 }
 
-// Integer sums and products with small literals, so that schedules need not tell i - 1 + 1 from i.
+// Integer sums and products with small literals, so that schedules need not tell i - 1 + 1 from i,
+// and what holds beside something that always does.
 std::optional<Ex> Builder::fold(BinaryOperator op, Ex left, Ex right) {
   constexpr std::int64_t kSmall = std::int64_t{1} << 20;
   const auto small = [](std::optional<std::int64_t> value) {
     return value && *value > -kSmall && *value < kSmall;
   };
+  if (op == BinaryOperator::kAnd) {
+    const IntegerLiteral* known = std::get_if<IntegerLiteral>(&kernel_[right.id()].node);
+    return known != nullptr && known->value != 0 ? std::optional(left) : std::nullopt;
+  }
   const std::optional<std::int64_t> x = literal(left);
   const std::optional<std::int64_t> y = literal(right);
   if (op == BinaryOperator::kMultiply) {

@@ -46,8 +46,9 @@ class RowEmitter {
     });
   }
 
-  Ex contains(Ex position) {
-    return plan_.empty() ? builder_.truth(false) : contains(*plan_.formula, position);
+  // `last`: it is the last one that the row may have.
+  Ex contains(Ex position, bool last) {
+    return plan_.empty() ? builder_.truth(false) : contains(*plan_.formula, position, last);
   }
 
  private:
@@ -428,17 +429,17 @@ class RowEmitter {
 
   // ---- membership -----------------------------------------------------------------------------
 
-  Ex contains(const RowFormula& formula, Ex position) {
+  Ex contains(const RowFormula& formula, Ex position, bool last) {
     // Leaves that need statements write them in the order of the formula, before the answer.
     std::vector<int> indices;
     collect(formula, indices);
     std::vector<Ex> answers;
-    for (const int index : indices) answers.push_back(leaf_contains(leaf(index), position));
+    for (const int index : indices) answers.push_back(leaf_contains(leaf(index), position, last));
     std::size_t next = 0;
     return holds(formula, [&](int) { return answers[next++]; });
   }
 
-  Ex leaf_contains(const Leaf& leaf, Ex position) {
+  Ex leaf_contains(const Leaf& leaf, Ex position, bool last) {
     if (const SpanLeaf* span = std::get_if<SpanLeaf>(&leaf)) {
       std::optional<Ex> result = all(span->conditions, rows());
       const Ex low = emitter_.emit(*span->low, rows());
@@ -446,6 +447,8 @@ class RowEmitter {
       return conjunction(conjunction(result, low <= position),
                          position <= emitter_.emit(*span->high, rows()));
     }
+    // f(0) = 1 and a_0 = 1: a lattice reads the last position.
+    if (last && std::holds_alternative<LatticeLeaf>(leaf)) return builder_.truth(true);
     const Cursor cursor = cursor_of(leaf);
     settle(cursor, position + 1);
     return builder_.let("found", both(cursor.alive(), equal(cursor.head(), position)));
@@ -472,7 +475,12 @@ void emit_lattice_terms(Builder& builder, const Pattern& pattern, const RowPlan&
 
 Ex emit_contains(Builder& builder, const Pattern& pattern, const RowPlan& plan, Ex row,
                  Ex position) {
-  return RowEmitter(builder, pattern, plan, row).contains(position);
+  return RowEmitter(builder, pattern, plan, row).contains(position, /*last=*/false);
+}
+
+Ex emit_contains_newest(Builder& builder, const Pattern& pattern, const RowPlan& plan, Ex row,
+                        Ex newest) {
+  return RowEmitter(builder, pattern, plan, row).contains(newest, plan.side == Side::kB);
 }
 
 }  // namespace heddle::rows

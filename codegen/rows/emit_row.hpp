@@ -18,6 +18,9 @@ void emit_walk(ir::Builder& builder, const Pattern& pattern, const RowPlan& plan
 // Whether the row holds the position; statements that decide it come first.
 ir::Ex emit_contains(ir::Builder& builder, const Pattern& pattern, const RowPlan& plan, ir::Ex row,
                      ir::Ex position);
+// The same of position row - 1 >= 1.
+ir::Ex emit_contains_newest(ir::Builder& builder, const Pattern& pattern, const RowPlan& plan,
+                            ir::Ex row, ir::Ex newest);
 
 // Emits body(f(k), a_k) for each term of a single lattice with f(k) < row, k = 0, 1, ...
 void emit_lattice_terms(ir::Builder& builder, const Pattern& pattern, const RowPlan& plan,

@@ -136,7 +136,8 @@ NewSlot NewSlotSearch::settle() {
   }
   const Ex token = builder.let("token", frame_.start + 1);
   const Ex next_row = builder.let("next_row", frame_.start + 2);
-  const Ex wanted = rows::emit_contains(builder, frame_.spec.pattern, *side_.plan, next_row, token);
+  const Ex wanted =
+      rows::emit_contains_newest(builder, frame_.spec.pattern, *side_.plan, next_row, token);
   const Ex stored = builder.let("stored_" + letter, both(room_ > builder.i64(0), wanted));
   const Ex slot = builder.let("slot_" + letter, side_.slots - room_);
   const auto store = [&] { builder.store(side_.after.pos, side_.pos_base + slot, token); };

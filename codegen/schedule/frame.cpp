@@ -199,11 +199,7 @@ Location Frame::locate(const SideFrame& side, Ex p) {
     const Ex token = decode ? builder.i64(0) : p - start - 1;
     return {k, side.input, builder.let("at", token_at(token))};
   }
-  if (never_here) {
-    const Slot slot = slot_of(side, side.before, p);
-    return {side.before.key, side.before.val, builder.let("at", slot_at(side, slot.number)),
-            slot.held};
-  }
+  if (never_here) return locate_in_state(side, p);
   const Ex cached = builder.let("cached", p <= start);
   const Var at = builder.variable("at", token_at(decode ? builder.i64(0) : p - start - 1));
   Location location;
@@ -221,6 +217,13 @@ Location Frame::locate(const SideFrame& side, Ex p) {
   location.value = builder.choose("values", cached, side.before.val, side.input);
   location.at = at;
   return location;
+}
+
+Location Frame::locate_in_state(const SideFrame& side, Ex p) {
+  assert_that(side.cached(), "a side without a state has no position in it");
+  const Slot slot = slot_of(side, side.before, p);
+  return {side.before.key, side.before.val, builder.let("at", slot_at(side, slot.number)),
+          slot.held};
 }
 
 Ex Frame::slot_at(const SideFrame& side, Ex slot) const {

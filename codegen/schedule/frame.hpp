@@ -82,6 +82,8 @@ class Frame {
   ir::Ex row_at(ir::Ex token) const;
   // Position p of a row, 1 <= p <= start + tokens.
   Location locate(const SideFrame& side, ir::Ex p);
+  // ... of a side that is cached, where the schedule knows that p <= start.
+  Location locate_in_state(const SideFrame& side, ir::Ex p);
   // The slot of a position at most `start`. Where a broken cache lacks it, cuda kernels know, and
   // others take slot 0. Warp-wide on cuda.
   Slot slot_of(const SideFrame& side, const CacheBuffers& cache, ir::Ex p);

@@ -108,24 +108,27 @@ void Mixer::take(const SideFrame& side, Ex p, const Entry& entry, const Near* ne
     builder_.assign(entry_, Ex(entry_) + 1);
     const auto far = [&] { add(coefficient); };
     if (near == nullptr) return far();
+    if (!near->is_near) return near->take(p, coefficient);
     builder_.when(
         near->is_near(p), [&] { near->take(p, coefficient); }, far);
     return;
   }
   const Ex value = score(entry);
-  builder_.when(value > highest, [&] {
+  const auto rescale = [&] {
     const Ex shrink =
         builder_.let("shrink", builder_.call(Helper::kExponential, {Ex(highest) - value}));
     builder_.assign(total, Ex(total) * shrink);
     frame_.each_channel(
         [&](Ex, Ex index) { builder_.store(mixed, index, builder_.load(mixed, index) * shrink); });
     builder_.assign(highest, value);
-  });
+  };
+  if (!known_keys_) builder_.when(value > highest, rescale);
   const Ex exponential = builder_.call(Helper::kExponential, {value - highest});
   const Ex side_factor = factor(side);
   const Ex weight = builder_.let("weight", frame_.gamma ? side_factor * exponential : exponential);
   builder_.assign(total, Ex(total) + weight);
   if (near == nullptr) return add(weight);
+  if (!near->is_near) return near->take(p, value);
   builder_.when(
       near->is_near(p), [&] { near->take(p, value); }, [&] { add(weight); });
 }

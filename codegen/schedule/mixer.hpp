@@ -25,7 +25,7 @@ class Mixer {
   // Takes the entry at position p. `near(p)` decides, where given, that the value is not final yet:
   // then the weight joins the sum of weights, and `take_near` gets the raw score or coefficient.
   struct Near {
-    std::function<ir::Ex(ir::Ex)> is_near;
+    std::function<ir::Ex(ir::Ex)> is_near;     // where none is given, all of them are
     std::function<void(ir::Ex, ir::Ex)> take;  // (p, score or coefficient)
   };
   void take(const SideFrame& side, ir::Ex p, const Near* near = nullptr);
@@ -41,6 +41,9 @@ class Mixer {
   void skip();
   // One lane of a warp asks for a coefficient and hands it to the others.
   void ask_once() { ask_once_ = true; }
+  // Whether the keys of the entries to come are among those that were taken already: then no score
+  // is above the highest.
+  void take_known_keys(bool known) { known_keys_ = known; }
   // The next entry to be taken is the one of this number.
   void set_entry(ir::Ex number) {
     if (!frame_.softmax()) builder_.assign(entry_, number);
@@ -74,6 +77,7 @@ class Mixer {
   ir::Ex coefficient_base_;
   ir::Ex inverse_;
   bool ask_once_ = false;
+  bool known_keys_ = false;
 };
 
 }  // namespace heddle::schedule

@@ -40,8 +40,9 @@ void StagedRows::open() {
   list_.emplace(frame_, side_, static_cast<int>(spec_.staging->live_rows), live_rows_);
   list_->open();
   builder_.barrier();
+  // What the first row reads was there before the launch.
   list_->each_opened([&](Ex p, Ex row) {
-    const Location from = frame_.locate(side_, p);
+    const Location from = frame_.locate_in_state(side_, p);
     frame_.each_channel([&](Ex d, Ex) {
       const Ex to = row * dim_ + d;
       if (frame_.softmax()) {

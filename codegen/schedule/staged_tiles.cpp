@@ -291,9 +291,10 @@ class Tiles {
         tokens);
   }
 
+  // A window below 0 is of whole chunks of the state.
   void fetch_state(Ex p, Ex row_at) {
     for (const Far& far : far_) {
-      const Location from = frame_.locate(*far.side, p);
+      const Location from = frame_.locate_in_state(*far.side, p);
       frame_.each_channel([&](Ex d, Ex) {
         const Ex to = row_at + d;
         // Both sides keep the same keys.
@@ -315,6 +316,8 @@ class Tiles {
   void take_entries(Mixer& mixer, const Far& far, Ex i, Ex base, const Next& next,
                     const Mixer::Near* near = nullptr) {
     mixer.begin_side(*far.side);
+    // Where both sides are dense, inputs come first and have all keys of the window.
+    mixer.take_known_keys(&far != &far_.front() && far.dense() && far_.front().dense());
     const auto take = [&](Ex p, Ex number) {
       const Ex place = builder_.let("place", (p - base) * dim_ + window_at_);
       mixer.set_entry(number);
@@ -425,7 +428,7 @@ class Tiles {
     const Var has_near = builder_.variable("has_near", builder_.truth(false));
     const Var from = builder_.variable("from", c);
     const Mixer::Near near_entries{
-        [&](Ex p) { return p >= base; },
+        nullptr,  // entries before the chunk were taken from other windows
         [&](Ex p, Ex value) {
           const Ex column = builder_.let("column", p - base);
           builder_.assign(from, builder_.call(Helper::kMinimum, {from, column}));

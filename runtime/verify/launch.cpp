@@ -101,7 +101,7 @@ struct KernelUnderTest::State {
   std::vector<Step> steps = {};
 
   Result<emulator::Launch> prepare(const KernelEntry& step, const Sizes& sizes,
-                                   std::int64_t expected_work) const;
+                                   std::int64_t expected_work, bool least_rows) const;
   std::optional<Error> run(Step& step, const emulator::Launch& launch, LaunchOutcome& all) const;
   // Each step in turn, until one goes wrong: what others would make of that is nothing to tell.
   template <typename Request, typename AddBuffer>
@@ -147,7 +147,8 @@ Result<KernelUnderTest> KernelUnderTest::build(const Manifest& manifest, const K
 // The launch shape and the sizes; buffers and scalars are the caller's, in the order of arguments.
 Result<emulator::Launch> KernelUnderTest::State::prepare(const KernelEntry& step,
                                                          const Sizes& sizes,
-                                                         std::int64_t expected_work) const {
+                                                         std::int64_t expected_work,
+                                                         bool least_rows) const {
   emulator::Launch launch;
   std::int64_t blocks = 1;
   for (const std::string& extent : step.grid) {
@@ -163,7 +164,8 @@ Result<emulator::Launch> KernelUnderTest::State::prepare(const KernelEntry& step
   launch.step_limit = 50 * expected_work + 200'000 * sizes.tokens * blocks + 5'000'000;
   launch.blocks = static_cast<int>(blocks);
   launch.threads = cuda ? step.threads : 1;
-  const SharedLaunch shared = manifest.varlen
+  const SharedLaunch shared = least_rows ? least_shared_launch(step)
+                              : manifest.varlen
                                   ? shared_launch(manifest, step, sizes.longest, 0)
                                   : shared_launch(manifest, step, sizes.tokens, sizes.start);
   // Products of matrices are of whole tiles, however few tokens there are.
@@ -223,8 +225,8 @@ Result<LaunchOutcome> KernelUnderTest::State::run_all(const Request& request,
                                                       AddBuffer&& add_buffer) {
   LaunchOutcome outcome;
   for (Step& step : steps) {
-    Result<emulator::Launch> launch =
-        prepare(step.entry, request.sizes.in_chunks(step.entry), request.expected_work);
+    Result<emulator::Launch> launch = prepare(step.entry, request.sizes.in_chunks(step.entry),
+                                              request.expected_work, request.least_rows);
     if (!launch) return launch.error();
     launch->order = lane_order(request.order);
     for (std::size_t i = 0; i < step.entry.arguments.size(); ++i) {

@@ -28,6 +28,7 @@ struct LaunchRequest {
   ThreadOrder order = ThreadOrder::kForward;
   std::uint64_t seed = 1;
   std::int64_t expected_work = 0;  // memory accesses; a kernel that runs far past them hangs
+  bool least_rows = false;         // of shared memory, not as many as a launch makes use of
   bool count_requests = false;     // fill in requests, sectors and bank conflicts
   bool check = true;               // off: only bounds, meeting points and counters
 };
@@ -51,6 +52,7 @@ struct FieldLaunchRequest {
   ThreadOrder order = ThreadOrder::kForward;
   std::uint64_t order_seed = 1;  // of the order that comparisons of numbers take
   std::int64_t expected_work = 0;
+  bool least_rows = false;
 };
 
 struct LaunchCounters {

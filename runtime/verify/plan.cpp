@@ -36,7 +36,8 @@ struct Scenario {
   Fill fill = Fill::kNormal;
   std::int64_t huge_token = 0;
   float gamma = 0.5F;
-  std::int64_t spare = 0;  // cache slots, and columns of coefficients, more than needed
+  std::int64_t spare = 0;   // cache slots, and columns of coefficients, more than needed
+  bool least_rows = false;  // of shared memory
 };
 
 class Planner {
@@ -102,6 +103,7 @@ class Planner {
                alone ? kOneOrder : wanted);
     if (orders.empty()) return false;
     const std::unique_ptr<Course> session = begin(scenario);
+    if (session && scenario.least_rows) session->take_least_rows();
     return session && session->advance(kernel, count, orders, ledger_, profile);
   }
 
@@ -279,6 +281,12 @@ void check_prefill(const VerifyContext& context, const KernelUnderTest& prefill,
   planner.run(prefill, {.tokens = 120, .start = kTypical}, kOneOrder);
   planner.run(prefill, {.tokens = 41, .start = 38, .batch = 2, .heads = 6, .spare = kManySlots},
               kOneOrder);
+  // With little shared memory, most of a row is looked for elsewhere.
+  if (!prefill.entry().shared_rows.empty()) {
+    planner.run(prefill, {.tokens = 150, .start = 21, .least_rows = true}, kOneOrder);
+  }
+  // No token at all: the state stays.
+  planner.run(prefill, {.tokens = 37, .start = 37, .heads = 2, .spare = 1}, kOneOrder);
   // From its own: prefill a, then prefill b, is prefill a + b.
   if (context.manifest.varlen) {
     planner.run(prefill, {.tokens = 100, .batch = 5}, kAllOrders);

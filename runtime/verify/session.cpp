@@ -216,14 +216,16 @@ bool Session::advance(const KernelUnderTest& kernel, std::int64_t count,
   const Problem& problem = solved_->problem;
   const Sizes sizes = sizes_of(count);
   const std::string where = fmt::format(
-      "{}: {} tokens after {}, batch {}, heads {}, gamma {}, {} inputs", kernel.entry().op, count,
-      done_, sizes.batch, sizes.heads, problem.gamma, name_of(solved_->fill));
+      "{}: {} tokens after {}, batch {}, heads {}, gamma {}, {} inputs{}", kernel.entry().op, count,
+      done_, sizes.batch, sizes.heads, problem.gamma, name_of(solved_->fill),
+      least_rows_ ? ", as few rows of shared memory as may be" : "");
   const std::optional<HostBuffers> first =
       launch_in_orders({kernel,
                         {.sizes = sizes,
                          .scale = problem.scale,
                          .gamma = problem.gamma,
-                         .expected_work = launch_work(rows_, sizes, problem.weights, done_, count)},
+                         .expected_work = launch_work(rows_, sizes, problem.weights, done_, count),
+                         .least_rows = least_rows_},
                         [&] { return bind(kernel.entry(), count); },
                         done_ + count,
                         where},

@@ -46,6 +46,11 @@ class Course {
                        const std::vector<ThreadOrder>& orders, Ledger& ledger,
                        KernelProfile* profile = nullptr) = 0;
   virtual std::int64_t done() const = 0;
+  // With as few rows of shared memory from here on as a kernel must be right for.
+  void take_least_rows() { least_rows_ = true; }
+
+ protected:
+  bool least_rows_ = false;
 };
 
 class Session : public Course {

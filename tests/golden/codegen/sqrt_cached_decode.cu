@@ -174,18 +174,7 @@ sqrt_cached_decode(
     room_b = maximum(room_b, rooms_b[other]);
   }
   const Index token = start + 1;
-  const Index next_row_2 = start + 2;
-  Index term_2 = 0;
-  Index f_2 = 1;
-  Index a_2 = 1;
-  while (f_2 < next_row_2 && a_2 * ceil_div(next_row_2 - f_2, a_2) >= token + 1) {
-    term_2 += 1;
-    const Index next_f = term_2 * term_2 + 1;
-    a_2 *= ceil_div(next_f - f_2, a_2);
-    f_2 = next_f;
-  }
-  const bool found = f_2 < next_row_2 && a_2 * ceil_div(next_row_2 - f_2, a_2) == token;
-  const bool stored_b = room_b > 0 && found;
+  const bool stored_b = room_b > 0;
   const Index slot_b = slots_b - room_b;
   if (stored_b && thread == 0) {
     cache_b_pos[pos_base_b + slot_b] = static_cast<int>(token);
