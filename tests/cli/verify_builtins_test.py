@@ -65,7 +65,7 @@ def verify(heddle, pattern, target, weights, dtype, ops, n):
     why = "" if good else f"exit code {run.returncode}: {str(report['failures'])[:500]}"
     return {"kernel": [pattern, target, weights, dtype, ",".join(ops)], "verdict": report["verdict"],
             "seconds": round(seconds, 1), "layers": sorted({o["layer"] for o in report.get("obligations", [])}),
-            "verified": good, "why": why}
+            "verified": good, "why": why, "unreached": [text["lines"] for text in report.get("unreached", [])]}
 
 
 def main():

@@ -115,6 +115,10 @@ TEST_CASE("a staged kernel says what shared memory a launch gives it") {
   CHECK(*shared_launch(manifest, kernel, 1, 0).find("live_rows") == 1);
   CHECK(*shared_launch(manifest, kernel, 5000, 0).find("key_rows") == 288);
   CHECK(*shared_launch(manifest, kernel, 5000, 0).find("live_rows") == 2);  // beyond exact_to
+  const SharedLaunch least = least_shared_launch(kernel);
+  CHECK(*least.find("key_rows") == 32);
+  CHECK(*least.find("live_rows") == 0);
+  CHECK(least.bytes == 32 * 256);
 }
 
 TEST_CASE("a manifest of sequences with lengths of their own has a format of its own") {

@@ -136,6 +136,37 @@ TEST_CASE("what a list has no room for is come to far out, where rows are not to
         KernelVerdict::kRejected);
 }
 
+TEST_CASE("what a kernel finds elsewhere, or leaves where no token comes, is run") {
+  GenerateOptions wish;
+  wish.ops = {"prefill"};
+  wish.target = ir::Target::kCuda;
+  wish.head_dim = 8;
+  wish.weights = WeightKind::kGiven;
+  wish.exact_to = kRows;
+  wish.schedule = "staged";
+  const Result<Artifact> artifact = generate(test::builtin("linear_recurrence"), wish);
+  REQUIRE(artifact.ok());
+  const Rows rows = test::builtin_rows("linear_recurrence", kRows);
+  const VerifyReport right = verify(artifact->manifest, artifact->files, rows, quick());
+  INFO(explain(right));
+  CHECK(right.verdict == KernelVerdict::kVerified);
+  CHECK(right.unreached.empty());
+  const std::string file = artifact->manifest.kernels[0].file;
+  const std::string text = artifact->files.at(file);
+  // The row that lies in the launch, though not in the ring; a final state as it was.
+  for (const std::string& place : {"Index at = token_base + (p - start - 1) * token_stride;",
+                                   "if (initial_b_pos[pos_base_b + candidate] == p) {"}) {
+    const std::size_t at = place[0] == 'I' ? text.find(place) : text.rfind(place);
+    REQUIRE(at != std::string::npos);
+    std::map<std::string, std::string> files = artifact->files;
+    const std::string fresh = place[0] == 'I' ? "Index at = token_base;" : "if (candidate < 0) {";
+    files.at(file) = std::string(text).replace(at, place.size(), fresh);
+    const VerifyReport report = verify(artifact->manifest, files, rows, quick());
+    INFO(place << " " << explain(report));
+    CHECK(report.verdict == KernelVerdict::kRejected);
+  }
+}
+
 TEST_CASE("a pattern that keeps nothing has no state to leave, and is verified") {
   const Pattern pattern = test::pattern_of({"p", "pattern p {\n A = diagonal\n B = none\n}\n"});
   MaterializeResult rows = materialize(pattern, kRows);
