@@ -44,9 +44,6 @@ const Argument kArguments[] = {
      "both hold: the row after the newest token reads it, in windows and in lattices with f(0) = "
      "1, "
      "and a launch has a slot for it"},
-    {"and_to_or", R"(const bool found = f_2 < next_row_2 && (.*) == token;)",
-     R"(const bool found = f_2 < next_row_2 \|\| (.*) == token;)",
-     "both hold: the row after the newest token reads it, in lattices with f(0) = 1"},
     {"hurry_barrier", R"(__syncthreads\(\);)", R"(before if \(lane == 0\) \{)",
      "it still separates the search for slots from their release, and what the block after it "
      "writes "
@@ -222,7 +219,12 @@ const Argument kArguments[] = {
     {"ir_loop_starts_late",
      R"(for \(Index candidate(_\d)? = lane; candidate(_\d)? < slots_b; .*\) \{)",
      R"(for \(Index candidate(_\d)? = lane \+ 1; .*\) \{)",
-     "only slot 0 is not looked at, and 0 is the slot that is taken where none is found"},
+     "only slot 0 is not looked at, and 0 is the slot that is taken where none is found",
+     R"(.* backward .*)"},
+    {"ir_guard_always|loosened_comparison", R"(if \(found(_\d)? > 0\) \{)", ".*",
+     "a state holds what rows read, so that a search finds it"},
+    {"loosened_comparison", R"(held(_\d)? = found(_\d)? > 0;)", R"(held(_\d)? = found(_\d)? >= 0;)",
+     "a state holds what rows read, so that a search finds it"},
     {"ir_loop_ends_early", R"(for \(Index other = 0; other < 4; \+\+other\) \{)", ".*",
      "warp 3 knows slots from 96 on only; the manifest refuses launches of more than 2,064 tokens, "
      "after which 36 at most are live, so that a slot before them is free",

@@ -184,7 +184,7 @@ TEST_CASE("kernels that lose a gradient of a state are rejected") {
                {"p <= length", "p < length"},
                {"dinitial_b_val[from + d] + weight", "weight", true},
                {"final_b_pos[pos_base_b + slot]", "initial_b_pos[pos_base_b + slot]"},
-               {"slot = candidate", "slot = candidate / 2", true}});
+               {"by_lane = candidate + 1", "by_lane = candidate / 2 + 1", true}});
   check_edits(softmax, Layer::kAlgebraic,
               {{" + dfinal_b_key[handed_at + d]", ""},
                {"dinitial_b_key[from + d] + slope", "slope", true}});
