@@ -283,7 +283,8 @@ void check_prefill(const VerifyContext& context, const KernelUnderTest& prefill,
               kOneOrder);
   // With little shared memory, most of a row is looked for elsewhere.
   if (!prefill.entry().shared_rows.empty()) {
-    planner.run(prefill, {.tokens = 150, .start = 21, .least_rows = true}, kOneOrder);
+    planner.run(prefill, {.tokens = 120, .start = 21, .least_rows = true}, kOneOrder);
+    planner.run(prefill, {.tokens = 100, .least_rows = true}, kOneOrder);
   }
   // No token at all: the state stays.
   planner.run(prefill, {.tokens = 37, .start = 37, .heads = 2, .spare = 1}, kOneOrder);
