@@ -8,7 +8,8 @@ Each pattern goes through prefill and decode on both targets and backward on one
 on one target and given weights on the other (linear attention with its own), in one dtype each,
 arranged so that every target, weights and dtype come up together with four patterns; every third goes
 through all three with gated weights on one target as well; lengths go up to 257. --all is the whole
-matrix, one kernel at a time at every length that `verify` knows, with its seconds; REGEX picks from it
+matrix, one kernel at a time at every length that `verify` knows, with its seconds, where no line of a CUDA
+kernel of softmax or given weights may be left that no run comes to, but those named below; REGEX picks from it
 by "PATTERN TARGET WEIGHTS DTYPE OP"; FILE keeps what is done, so that a run goes on where the last one stopped, after at most 13
 minutes."""
 
@@ -23,6 +24,14 @@ import time
 OPS = ("prefill", "decode", "backward")
 LONGEST = 257
 SECONDS = 780
+# Kernels of softmax and given weights on cuda with lines that no run comes to, by "PATTERN WEIGHTS OP".
+NEVER_RUN = (
+    # Rows of more entries than a list holds, all of them of the launch: it has over 16,000 tokens. And of
+    # first outputs, a list that ends before a window, which the text does not know never to happen.
+    r"(strided_attention|sqrt_attention|sqrt_recurrence) .* prefill",
+    # Rows of 32 entries begin behind token 2^30; that the list is pushed there bounds its stores.
+    r"(log_attention|log_recurrence) softmax backward",
+)
 
 
 def sample(patterns):
@@ -63,9 +72,13 @@ def verify(heddle, pattern, target, weights, dtype, ops, n):
     report = json.loads(run.stdout) if run.stdout else {"verdict": "no report", "failures": run.stderr}
     good = run.returncode == 0 and report["verdict"] == "verified"
     why = "" if good else f"exit code {run.returncode}: {str(report['failures'])[:500]}"
+    unreached = [text["lines"] for text in report.get("unreached", [])]
+    known = any(re.fullmatch(each, f"{pattern} {weights} {','.join(ops)}") for each in NEVER_RUN)
+    if good and unreached and not n and target == "cuda" and weights in ("softmax", "given") and not known:
+        good, why = False, f"no run comes to lines {unreached}"
     return {"kernel": [pattern, target, weights, dtype, ",".join(ops)], "verdict": report["verdict"],
             "seconds": round(seconds, 1), "layers": sorted({o["layer"] for o in report.get("obligations", [])}),
-            "verified": good, "why": why, "unreached": [text["lines"] for text in report.get("unreached", [])]}
+            "verified": good, "why": why, "unreached": unreached}
 
 
 def main():
