@@ -183,6 +183,12 @@ HIDDEN void heddle_copy_start(void* to, const void* from, unsigned long size, un
   }
   copies_used = true;
   if (own.begin == own.end) own.begin = own.end = 0;
+  // Where some are always under way, those that have arrived make room.
+  if (own.end == kMostCopies && own.begin > 0) {
+    for (int i = own.begin; i < own.end; ++i) own.list[i - own.begin] = own.list[i];
+    own.end -= own.begin;
+    own.begin = 0;
+  }
   if (own.end == kMostCopies) bridge.exhausted(bridge.engine, CALLER);
   if (blank < size) touch(from, size - blank, Touch::kRead, CALLER);
   touch(to, size, Touch::kCopyStarts, CALLER);
