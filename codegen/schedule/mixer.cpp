@@ -114,15 +114,14 @@ void Mixer::take(const SideFrame& side, Ex p, const Entry& entry, const Near* ne
     return;
   }
   const Ex value = score(entry);
-  const auto rescale = [&] {
+  builder_.when(value > highest, [&] {
     const Ex shrink =
         builder_.let("shrink", builder_.call(Helper::kExponential, {Ex(highest) - value}));
     builder_.assign(total, Ex(total) * shrink);
     frame_.each_channel(
         [&](Ex, Ex index) { builder_.store(mixed, index, builder_.load(mixed, index) * shrink); });
     builder_.assign(highest, value);
-  };
-  if (!known_keys_) builder_.when(value > highest, rescale);
+  });
   const Ex exponential = builder_.call(Helper::kExponential, {value - highest});
   const Ex side_factor = factor(side);
   const Ex weight = builder_.let("weight", frame_.gamma ? side_factor * exponential : exponential);

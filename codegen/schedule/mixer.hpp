@@ -41,9 +41,6 @@ class Mixer {
   void skip();
   // One lane of a warp asks for a coefficient and hands it to the others.
   void ask_once() { ask_once_ = true; }
-  // Whether the keys of the entries to come are among those that were taken already: then no score
-  // is above the highest.
-  void take_known_keys(bool known) { known_keys_ = known; }
   // The next entry to be taken is the one of this number.
   void set_entry(ir::Ex number) {
     if (!frame_.softmax()) builder_.assign(entry_, number);
@@ -77,7 +74,6 @@ class Mixer {
   ir::Ex coefficient_base_;
   ir::Ex inverse_;
   bool ask_once_ = false;
-  bool known_keys_ = false;
 };
 
 }  // namespace heddle::schedule

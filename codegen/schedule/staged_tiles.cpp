@@ -316,8 +316,6 @@ class Tiles {
   void take_entries(Mixer& mixer, const Far& far, Ex i, Ex base, const Next& next,
                     const Mixer::Near* near = nullptr) {
     mixer.begin_side(*far.side);
-    // Where both sides are dense, inputs come first and have all keys of the window.
-    mixer.take_known_keys(&far != &far_.front() && far.dense() && far_.front().dense());
     const auto take = [&](Ex p, Ex number) {
       const Ex place = builder_.let("place", (p - base) * dim_ + window_at_);
       mixer.set_entry(number);
