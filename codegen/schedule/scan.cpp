@@ -133,10 +133,9 @@ class Launch {
   void begin_with_state(MemoryId carry) {
     frame_.each_channel([&](Ex, Ex index) { builder_.store(carry, index, builder_.f32(0)); });
     builder_.when(frame_.start > 0, [&] {
-      const Ex slot = frame_.slot_of(frame_.b, frame_.b.before, frame_.start);
-      const Ex from = builder_.let("from", frame_.slot_at(frame_.b, slot));
+      const Location from = frame_.locate_in_state(frame_.b, frame_.start);
       frame_.each_channel([&](Ex d, Ex index) {
-        builder_.store(carry, index, builder_.load(frame_.b.before.val, from + d));
+        builder_.store(carry, index, frame_.load(from, from.value, d));
       });
     });
   }
