@@ -38,18 +38,18 @@ linear_recurrence_prefill_chain(
     carry[part] = 0.0f;
   }
   if (start > 0) {
-    Index slot = 0;
+    Index by_lane = 0;
     for (Index candidate = lane; candidate < slots_b; candidate += 32) {
       if (initial_b_pos[pos_base_b + candidate] == start) {
-        slot = candidate;
+        by_lane = candidate + 1;
       }
     }
-    slot = warp_max(slot);
-    const Index from = slot_base_b + slot * token_stride;
+    const Index found = warp_max(by_lane);
+    const Index at = slot_base_b + (found - 1) * token_stride;
     #pragma unroll
     for (Index part = 0; part < 2; ++part) {
       const Index d = lane + part * 32;
-      carry[part] = initial_b_val[from + d];
+      carry[part] = found > 0 ? initial_b_val[at + d] : 0.0f;
     }
   }
   for (Index round = 0; round < chunks; round += 64) {

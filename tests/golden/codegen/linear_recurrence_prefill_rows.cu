@@ -72,22 +72,24 @@ linear_recurrence_prefill_rows(
           if (used % 2 == warp) {
             const bool cached = p <= start;
             Index at = token_base + (p - start - 1) * token_stride;
+            bool held = true;
             if (cached) {
-              Index slot = 0;
+              Index by_lane = 0;
               for (Index candidate = lane; candidate < slots_b; candidate += 32) {
                 if (initial_b_pos[pos_base_b + candidate] == p) {
-                  slot = candidate;
+                  by_lane = candidate + 1;
                 }
               }
-              slot = warp_max(slot);
-              at = slot_base_b + slot * token_stride;
+              const Index found = warp_max(by_lane);
+              at = slot_base_b + (found - 1) * token_stride;
+              held = found > 0;
             }
             const float* const values = cached ? initial_b_val : y;
             const Index to = slot_base_b + used * token_stride;
             #pragma unroll
             for (Index part = 0; part < 2; ++part) {
               const Index d = lane + part * 32;
-              final_b_val[to + d] = values[at + d];
+              final_b_val[to + d] = held ? values[at + d] : 0.0f;
             }
             if (lane == 0) {
               final_b_pos[pos_base_b + used] = static_cast<int>(p);
