@@ -34,6 +34,8 @@ NEVER_RUN = (
     # Outputs have the keys of inputs that were taken before: none scores higher. Leaving the question out
     # takes registers that there are not.
     r"chacal softmax prefill",
+    # Entries before a chunk, which its own window has none of: likewise.
+    r"(chacal|dense_recurrence) given prefill",
 )
 
 

@@ -54,7 +54,7 @@ TEST_CASE("broken steps of a scan are not verified") {
            StepBreak{0, "thread < 40", "thread < 39"},
            StepBreak{1, "minimum(4, chunks - first)", "4"},
            StepBreak{1, "warp * 4", "warp * 3"},
-           StepBreak{1, "initial_b_val[from + d]", "initial_b_val[from + d + 1]"},
+           StepBreak{1, "initial_b_val[at + d]", "initial_b_val[at + d + 1]"},
            StepBreak{1, "block * chunks + (first", "(block + 1) * chunks + (first"},
            StepBreak{1, "other * 40 + d", "other * 41 + d"},
            StepBreak{1, "__syncthreads();\n    for", "for"},
