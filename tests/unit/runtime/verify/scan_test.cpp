@@ -155,7 +155,7 @@ TEST_CASE("a chain that hands on something else is rejected") {
           {"chain", "block * chunks + (first + c)", "first + c", false},
           // The initial state is left out, or that of another slot is taken.
           {"chain", "start > 0", "start > 4"},
-          {"chain", "slot = warp_max(slot)", "slot = 0"},
+          {"chain", "found = warp_max(by_lane)", "found = 1"},
           {"chain", "__syncthreads();\n    for", "for", false},
           {"chain", "__syncthreads();\n  }\n}", "}\n}", false}});
 }
