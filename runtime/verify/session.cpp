@@ -27,6 +27,8 @@ HostBuffers state_after(const HostBuffers& buffers) {
   return state;
 }
 
+constexpr std::int64_t kManyChannels = 16;
+
 void make_positive(HostBuffer& buffer) {
   for (std::int64_t e = 0; e < buffer.count(); ++e) {
     if (!buffer.poisoned(e)) buffer.set(e, std::fabs(buffer.get(e)));
@@ -47,9 +49,14 @@ std::shared_ptr<const SolvedProblem> solve_problem(const ProblemOptions& options
                                                    const Rows& rows) {
   SolvedProblem solved{make_problem(options, rows), options.fill, {}, {}};
   solved.y = reference_output(solved.problem, rows).y;
-  if (has_coefficients(solved.problem.weights)) {
+  // A row of many channels does not cancel as a whole where weights are positive.
+  const bool softmax = solved.problem.weights == WeightMode::kSoftmax;
+  const bool narrow = softmax && solved.problem.sizes.head_dim < kManyChannels;
+  if (has_coefficients(solved.problem.weights) || narrow) {
     Problem positive = solved.problem;
-    for (auto& [name, buffer] : positive.inputs) make_positive(buffer);
+    for (auto& [name, buffer] : positive.inputs) {
+      if (!softmax || name == "x") make_positive(buffer);
+    }
     solved.magnitude = reference_output(positive, rows).y;
   }
   return std::make_shared<const SolvedProblem>(std::move(solved));

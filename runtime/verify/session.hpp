@@ -25,8 +25,8 @@ struct SolvedProblem {
   Problem problem;
   Fill fill = Fill::kNormal;
   std::vector<double> y;
-  // Given weights may be signed: y if all coefficients and inputs were positive, the size of what
-  // cancelled on the way and so of the rounding errors it left behind. Empty for other weights.
+  // y if all coefficients and inputs were positive, the size of what cancelled on the way and so of
+  // the rounding errors it left behind. Empty for linear weights, and for softmax of many channels.
   std::vector<double> magnitude;
 };
 std::shared_ptr<const SolvedProblem> solve_problem(const ProblemOptions& options, const Rows& rows);
