@@ -55,8 +55,8 @@ Json arguments_json(const KernelEntry& kernel) {
 
 // What a launch needs to know of a kernel, its arguments apart.
 Json launch_json(const KernelEntry& kernel) {
-  return {{"symbol", kernel.symbol}, {"file", kernel.file},
-          {"sha256", kernel.sha256}, {"grid", kernel.grid},
+  return {{"symbol", kernel.symbol},   {"file", kernel.file},
+          {"sha256", kernel.sha256},   {"grid", kernel.grid},
           {"threads", kernel.threads}, {"shared_bytes", kernel.shared_bytes}};
 }
 

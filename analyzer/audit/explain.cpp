@@ -155,9 +155,9 @@ std::vector<Assertion> assertions_of(const std::string& script) {
 bool is_lemma(const std::string& why) {
   const std::size_t bracket = why.find('(');
   const std::string name = why.substr(0, bracket);
-  static const char* const kLemmas[] = {"power",    "powers",   "within",      "increasing",
-                                        "positive", "doubling", "closed_form", "at_most",
-                                        "ratio"};
+  static const char* const kLemmas[] = {"power",       "powers",   "within",
+                                        "increasing",  "positive", "doubling",
+                                        "closed_form", "at_most",  "ratio"};
   return why == "popcount" ||
          (bracket != std::string::npos && why.back() == ')' &&
           std::find(std::begin(kLemmas), std::end(kLemmas), name) != std::end(kLemmas));
@@ -178,7 +178,8 @@ std::string lemma_statement(const std::string& lemma, const std::string& base_st
   if (starts_with(lemma, "within(")) {
     const std::string b = inside.substr(0, inside.find(',')),
                       c = inside.substr(b.size() + 1, inside.size() - b.size() - 2);
-    return c + "^t <= " + b + "^(e t) for t >= 0, with the least e for which " + c + " <= " + b + "^e";
+    return c + "^t <= " + b + "^(e t) for t >= 0, with the least e for which " + c + " <= " + b +
+           "^e";
   }
   if (lemma == "popcount") return "1 <= popcount(x) <= floor(log2(x)) + 1 for x >= 1";
   const std::size_t end = base_statement.find(": base");

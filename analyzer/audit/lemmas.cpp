@@ -121,7 +121,8 @@ bool Derivation::within(const Term& base, const Term& larger, const Term& steps)
   const std::string name = "within(" + base.head + "," + larger.head + ")";
   Holes holes{{"?b", base}, {"?c", larger}, {"?e", steps}};
   std::vector<std::string> given = {"(<= 0 t)", "(= (pow.?c (+ t 1)) (* ?c (pow.?c t)))",
-                                    "(<= 1 (pow.?b (* ?e t)))", "(<= (pow.?c t) (pow.?b (* ?e t)))"};
+                                    "(<= 1 (pow.?b (* ?e t)))",
+                                    "(<= (pow.?c t) (pow.?b (* ?e t)))"};
   std::string here = "(* ?e t)";
   for (std::int64_t further = 1; further <= count; ++further) {
     const std::string next = "(+ (* ?e t) " + std::to_string(further) + ")";

@@ -93,7 +93,8 @@ class Prover {
     return "";
   }
 
-  // A cache that rows up to a horizon fill beyond its bound is too large, whatever further rows read.
+  // A cache that rows up to a horizon fill beyond its bound is too large, whatever further rows
+  // read.
   std::optional<Refuted> refute_from_below(const Claim& claim) const {
     const auto* bound = std::get_if<BoundClaim>(&claim.node);
     const auto* term = bound ? std::get_if<MeasureTerm>(&bound->left->node) : nullptr;
@@ -107,8 +108,8 @@ class Prover {
         proof::search(subject_.pattern(), claim, *subject_.measured(), 1, range_for(claim)).refuted;
     if (!refuted) return std::nullopt;
     refuted->smallest = false;
-    refuted->explanation = fmt::format("rows up to {} read at least so many",
-                                       *subject_.measured()->cache_horizon());
+    refuted->explanation =
+        fmt::format("rows up to {} read at least so many", *subject_.measured()->cache_horizon());
     return refuted;
   }
 

@@ -13,7 +13,7 @@ using namespace smt;  // NOLINT: terms and their operators
 namespace {
 
 constexpr std::size_t kLongestConstant = 4096;  // bits of a value that is written out
-constexpr int kMostSteps = 8;                    // powers of the least base that bound another's
+constexpr int kMostSteps = 8;                   // powers of the least base that bound another's
 
 // Names that SMT-LIB gives a meaning of its own; every other name of the language is a symbol.
 bool is_reserved(const std::string& name) {

@@ -241,7 +241,8 @@ HEDDLE_INLINE void mix_group_channels(float* mixed, const W* const* weights, con
     }
   }
   for (int r = 0; r < kRows; ++r) {
-    for (int v = 0; v < kVectors; ++v) store(mixed + r * kWidth + v * kRowLanes<kWidth>, sums[r][v]);
+    for (int v = 0; v < kVectors; ++v)
+      store(mixed + r * kWidth + v * kRowLanes<kWidth>, sums[r][v]);
   }
 }
 template <int kRows, int kWidth, typename W>

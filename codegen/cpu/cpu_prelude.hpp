@@ -56,7 +56,8 @@ HEDDLE_INLINE void mix_channels(float* mixed, const W* weights, const float* row
       const float* row = rows + steps[entry] * kWidth;
       const float weight = to_float(weights[entry]);
 #pragma GCC unroll 8
-      for (int v = 0; v < kVectors; ++v) add_product(sums[chain][v], weight, row + v * kRowLanes<kWidth>);
+      for (int v = 0; v < kVectors; ++v)
+        add_product(sums[chain][v], weight, row + v * kRowLanes<kWidth>);
     }
   }
   for (int v = 0; v < kVectors; ++v) {
@@ -75,8 +76,8 @@ inline void mix_rows(float* mixed, const W* weights, const float* rows, const In
     mix_channels<8, kWidth>(mixed + part * kPart, weights, rows + part * kPart, steps, count);
   }
   if constexpr (kVectors % 8 != 0) {
-    mix_channels<kVectors % 8, kWidth>(mixed + kWhole * kPart, weights, rows + kWhole * kPart, steps,
-                                       count);
+    mix_channels<kVectors % 8, kWidth>(mixed + kWhole * kPart, weights, rows + kWhole * kPart,
+                                       steps, count);
   }
 }
 

@@ -151,7 +151,8 @@ HEDDLE_INLINE void push_group_channels(float* sums, const float* lambda, const W
                                        const Index* steps, Index count) {
   RowLanes<kWidth> values[kRows][kVectors];
   for (int r = 0; r < kRows; ++r) {
-    for (int v = 0; v < kVectors; ++v) load(values[r][v], lambda + r * kWidth + v * kRowLanes<kWidth>);
+    for (int v = 0; v < kVectors; ++v)
+      load(values[r][v], lambda + r * kWidth + v * kRowLanes<kWidth>);
   }
   for (Index e = 0; e < count; ++e) {
     float* const to = sums + steps[e] * kWidth;

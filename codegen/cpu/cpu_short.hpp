@@ -10,8 +10,8 @@ namespace heddle {
 // Outputs stand in a ring of mask + 1 rows, a power of two and no less than the longest step: what
 // row i overwrites was read by row i last, so that it is in the first cache still.
 template <int kCount, int kVectors, int kWidth, typename W>
-HEDDLE_INLINE void add_ring_rows(RowLanes<kWidth>* sums, const W* weights, const float* ring, Index row,
-                                 Index mask, const Index* steps) {
+HEDDLE_INLINE void add_ring_rows(RowLanes<kWidth>* sums, const W* weights, const float* ring,
+                                 Index row, Index mask, const Index* steps) {
 #pragma GCC unroll 8
   for (int e = kCount - 1; e >= 0; --e) {
     const float* values = ring + ((row + steps[e]) & mask) * kWidth;
@@ -23,8 +23,8 @@ HEDDLE_INLINE void add_ring_rows(RowLanes<kWidth>* sums, const W* weights, const
 // The sums hold the row's own input, the nearest output is added last: it was finished only just
 // now. One sum a lane is enough, as rows overlap but for that last step.
 template <int kVectors, int kWidth, typename W>
-HEDDLE_INLINE void mix_ring_rows(RowLanes<kWidth>* sums, const W* weights, const float* ring, Index row,
-                                 Index mask, const Index* steps, Index count) {
+HEDDLE_INLINE void mix_ring_rows(RowLanes<kWidth>* sums, const W* weights, const float* ring,
+                                 Index row, Index mask, const Index* steps, Index count) {
   Index e = count;
   for (; e >= 4; e -= 4) {
     add_ring_rows<4, kVectors, kWidth>(sums, weights + e - 4, ring, row, mask, steps + e - 4);
@@ -34,7 +34,8 @@ HEDDLE_INLINE void mix_ring_rows(RowLanes<kWidth>* sums, const W* weights, const
   }
 }
 
-// kVectors vectors of channels of a row of floats from `first` on, the caller's and the ring's alike.
+// kVectors vectors of channels of a row of floats from `first` on, the caller's and the ring's
+// alike.
 template <int kVectors, int kWidth, bool kStreams, typename W>
 HEDDLE_INLINE void short_row_part(float* y, float* ring, Index row, Index mask, const float* x,
                                   float own, const W* weights, const Index* steps, Index count,

@@ -47,9 +47,8 @@ class LinearGradients {
     dgate_ = builder.buffer("dgate", ElementType::kF32, Access::kWrite, gates);
     const std::string dim = std::to_string(dim_);
     kept_ = builder.buffer("scratch_states", ElementType::kF32, Access::kWrite,
-                           spec.varlen
-                               ? std::vector<std::string>{"tokens", "heads", dim}
-                               : std::vector<std::string>{"batch", "heads", "tokens", dim});
+                           spec.varlen ? std::vector<std::string>{"tokens", "heads", dim}
+                                       : std::vector<std::string>{"batch", "heads", "tokens", dim});
     segment_ = builder.buffer(
         "scratch_segment", ElementType::kF32, Access::kWrite,
         {"batch", "heads", std::to_string(states_), std::to_string(states_), std::to_string(dim_)});
@@ -332,10 +331,10 @@ class LinearGradients {
   int states_;
   int dim_;
   MemoryId q_, k_, x_, gate_, dy_, dq_, dk_, dx_, dgate_;
-  MemoryId kept_, segment_;  // scratch
+  MemoryId kept_, segment_;   // scratch
   SequenceArrays sequences_;  // with varlen
   Ex all_tokens_, longest_;   // of the launch
-  Ex tokens_, heads_;         // of the launch; with varlen, once a block is entered, of its sequence
+  Ex tokens_, heads_;  // of the launch; with varlen, once a block is entered, of its sequence
   Ex batch_, head_, first_token_, kept_at_, segment_at_;
   Ex thread_;  // cuda only
 };

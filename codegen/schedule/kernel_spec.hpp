@@ -62,12 +62,12 @@ struct KernelSpec {
   CacheRetention keep_b = CacheRetention::kNone;
   std::string symbol{};
   bool first_order = false;  // A = {i} and B = {i - 1}, for every row
-  bool long_rows = false;  // of B; cpu prefill, given weights: worth going through by windows
+  bool long_rows = false;    // of B; cpu prefill, given weights: worth going through by windows
   std::optional<Staging> staging{};  // cuda prefill: the staged schedule instead of the simple one
   std::optional<TensorSplit> tensor{};  // cuda prefill, linear weights: on tensor cores
-  std::optional<ScanSplit> scan{};  // cuda prefill, first order: several launches over chunks
-  bool varlen = false;  // sequences have lengths and starts of their own
-  int page_rows = 0;    // decode with varlen: slots of a page, a power of two; 0: no pages
+  std::optional<ScanSplit> scan{};      // cuda prefill, first order: several launches over chunks
+  bool varlen = false;                  // sequences have lengths and starts of their own
+  int page_rows = 0;             // decode with varlen: slots of a page, a power of two; 0: no pages
   bool state_gradients = false;  // backward goes on from a state, and passes gradients through it
   bool several_tokens = false;   // decode takes as many tokens as a launch says, in turn
   int slices = 1;  // cpu prefill, given weights: parts that a head's channels are cut into

@@ -134,9 +134,8 @@ class Launch {
     frame_.each_channel([&](Ex, Ex index) { builder_.store(carry, index, builder_.f32(0)); });
     builder_.when(frame_.start > 0, [&] {
       const Location from = frame_.locate_in_state(frame_.b, frame_.start);
-      frame_.each_channel([&](Ex d, Ex index) {
-        builder_.store(carry, index, frame_.load(from, from.value, d));
-      });
+      frame_.each_channel(
+          [&](Ex d, Ex index) { builder_.store(carry, index, frame_.load(from, from.value, d)); });
     });
   }
 

@@ -425,8 +425,8 @@ class Tiles {
     const Var near = builder_.variable("near", builder_.f32(0));
     const Var has_near = builder_.variable("has_near", builder_.truth(false));
     const Var from = builder_.variable("from", c);
-    // Entries before the chunk were taken from other windows. With given weights the question is put
-    // all the same: without it nvcc has more numbers at hand than there are registers.
+    // Entries before the chunk were taken from other windows. With given weights the question is
+    // put all the same: without it nvcc has more numbers at hand than there are registers.
     std::function<Ex(Ex)> is_near;
     if (!frame_.softmax()) is_near = [&](Ex p) { return p >= base; };
     const Mixer::Near near_entries{

@@ -199,16 +199,16 @@ heddle_error* heddle_columns(heddle_artifact artifact, char side, int64_t tokens
 
 heddle_error* heddle_chunks(heddle_artifact artifact, const char* op, int64_t tokens,
                             int64_t* chunks) {
-  return with_kernel(
-      artifact, op,
-      [&](const OpenArtifact&, const heddle::KernelEntry& kernel) -> heddle_error* {
-        if (chunks == nullptr) return wrong_call("the place for the result is a null pointer");
-        if (tokens < 0 || tokens > heddle::kLongestSequence) {
-          return wrong_call("a sequence has between 0 and 2^31 - 1 tokens");
-        }
-        *chunks = heddle::chunks_of(kernel, tokens);
-        return nullptr;
-      });
+  return with_kernel(artifact, op,
+                     [&](const OpenArtifact&, const heddle::KernelEntry& kernel) -> heddle_error* {
+                       if (chunks == nullptr)
+                         return wrong_call("the place for the result is a null pointer");
+                       if (tokens < 0 || tokens > heddle::kLongestSequence) {
+                         return wrong_call("a sequence has between 0 and 2^31 - 1 tokens");
+                       }
+                       *chunks = heddle::chunks_of(kernel, tokens);
+                       return nullptr;
+                     });
 }
 
 heddle_error* heddle_run(heddle_artifact artifact, const heddle_launch* launch) {

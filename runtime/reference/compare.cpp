@@ -54,8 +54,8 @@ std::string Agreement::describe(std::int64_t row_length) const {
 
 namespace {
 
-// What is left at the end of float's range where the reference has zero: a weight of e^-87, as far as
-// exponentials on the cpu go, times a large input.
+// What is left at the end of float's range where the reference has zero: a weight of e^-87, as far
+// as exponentials on the cpu go, times a large input.
 constexpr double kNothing = 0x1p-100;
 
 double square_of(const std::vector<double>& values) {
@@ -67,8 +67,7 @@ double square_of(const std::vector<double>& values) {
 }  // namespace
 
 Agreement compare(const HostBuffer& result, const std::vector<double>& reference,
-                  std::int64_t row_length, const std::vector<double>& magnitude,
-                  double share) {
+                  std::int64_t row_length, const std::vector<double>& magnitude, double share) {
   assert_that(magnitude.empty() || magnitude.size() == reference.size(),
               "a magnitude for every element");
   assert_that(result.count() == static_cast<std::int64_t>(reference.size()) && row_length >= 1 &&

@@ -34,7 +34,9 @@ struct Agreement {
 };
 // Below this share of what was added up, a sum is what its rounding errors left of it. An output
 // stored in fewer bits than f32 is off by up to 2^-8, and sums are read again.
-constexpr double cancelled_share(ElementType type) { return type == ElementType::kF32 ? 0.05 : 0.25; }
+constexpr double cancelled_share(ElementType type) {
+  return type == ElementType::kF32 ? 0.05 : 0.25;
+}
 
 // `reference` has an entry per element; rows are runs of `row_length` elements. `magnitude`, empty
 // or an entry per element, is the size an element would have had without cancellation: a quarter of

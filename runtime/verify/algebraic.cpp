@@ -81,8 +81,8 @@ class Planner {
       advance(*session, kernel, scenario, scenario.tokens - scenario.start);
     }
   }
-  // The longest launch, of all tokens or of the last, that a budget of its own can afford, where none
-  // has come to some of the text yet.
+  // The longest launch, of all tokens or of the last, that a budget of its own can afford, where
+  // none has come to some of the text yet.
   void run_further(const KernelUnderTest& kernel, bool last_only) {
     budget_ = 2 * context_.options.algebraic_budget;
     run_unreached(kernel, ledger_, [&](std::int64_t n) {

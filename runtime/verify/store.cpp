@@ -61,8 +61,8 @@ Json json_of(const VerifyReport& report) {
     Json phases = Json::array();
     for (const ProfilePhase& phase : p.phases) {
       phases.push_back({phase.from, phase.global_bytes_read, phase.global_bytes_written,
-                        phase.requests, phase.sectors, phase.shared_bank_conflicts,
-                        phase.barriers, phase.launch});
+                        phase.requests, phase.sectors, phase.shared_bank_conflicts, phase.barriers,
+                        phase.launch});
     }
     profiles.push_back({p.symbol, p.op, p.tokens, p.start, p.batch, p.heads, p.global_bytes_read,
                         p.global_bytes_written, p.minimum_bytes, p.sectors_per_request,
@@ -160,8 +160,9 @@ VerdictStore::VerdictStore(const Manifest& manifest,
   for (const std::int64_t size : options.sizes) chosen += std::to_string(size) + ",";
   for (const std::int64_t number :
        {options.work_budget, options.algebraic_budget, static_cast<std::int64_t>(options.seed),
-        std::int64_t{options.more_rows != nullptr}, std::int64_t{options.emulated}, std::int64_t{options.algebraic},
-        std::int64_t{options.stop_early}, std::int64_t{options.count_flops}}) {
+        std::int64_t{options.more_rows != nullptr}, std::int64_t{options.emulated},
+        std::int64_t{options.algebraic}, std::int64_t{options.stop_early},
+        std::int64_t{options.count_flops}}) {
     chosen += ";" + std::to_string(number);
   }
   append_field(key, chosen);

@@ -34,8 +34,8 @@ struct VerifyOptions {
   std::int64_t work_budget = 24'000'000;
   // The same for the algebraic layer, whose lengths are fixed.
   std::int64_t algebraic_budget = 6'000'000;
-  // More rows, far beyond the ones given, or nothing where they would be too many; asked for when no
-  // run came to all of a text that goes on from a state. May be empty. Called from any thread.
+  // More rows, far beyond the ones given, or nothing where they would be too many; asked for when
+  // no run came to all of a text that goes on from a state. May be empty. Called from any thread.
   std::function<std::optional<Rows>()> more_rows;
   bool emulated = true;      // run this layer
   bool algebraic = true;     // run this layer

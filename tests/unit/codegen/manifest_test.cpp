@@ -100,8 +100,7 @@ TEST_CASE("a staged kernel says what shared memory a launch gives it") {
   CHECK(to_json(*back) == text);
   CHECK(back->kernels[0].prediction.flops == 2000000);
   refuses(replaced(text, "\"most\": 288", "\"most\": 289"), "no multiple");
-  refuses(replaced(text, "\"schedule\": \"staged\"", "\"schedule\": \"other\""),
-          "tensor or scan");
+  refuses(replaced(text, "\"schedule\": \"staged\"", "\"schedule\": \"other\""), "tensor or scan");
   refuses(replaced(text, "\"schedule\": \"staged\"", "\"schedule\": \"simple\""), "staging");
   refuses(replaced(text, "\"tokens\": 4096", "\"tokens\": 0"), "prediction.tokens");
   refuses(replaced(text, "\"slots\": \"slots_b\"", "\"slots\": \"slots_c\""), "slots_a or slots_b");
@@ -156,8 +155,10 @@ Manifest in_steps() {
   const auto buffer = [](const char* name, Access access) {
     return Argument{name, ArgumentKind::kBuffer, ElementType::kF32, access, {"batch", "chunks"}};
   };
-  scan.arguments = {buffer("x", Access::kRead), buffer("scratch_carry", Access::kWrite),
-                    buffer("y", Access::kWrite), {"tokens", ArgumentKind::kSize}};
+  scan.arguments = {buffer("x", Access::kRead),
+                    buffer("scratch_carry", Access::kWrite),
+                    buffer("y", Access::kWrite),
+                    {"tokens", ArgumentKind::kSize}};
   KernelEntry first = whole;
   first.op = "prefill";
   first.schedule = "scan";
@@ -167,8 +168,7 @@ Manifest in_steps() {
   first.arguments = {scan.arguments[0], scan.arguments[1]};
   KernelEntry second = first;
   second.symbol = "p_second";
-  second.arguments = {buffer("scratch_carry", Access::kRead), scan.arguments[2],
-                      scan.arguments[3]};
+  second.arguments = {buffer("scratch_carry", Access::kRead), scan.arguments[2], scan.arguments[3]};
   scan.steps = {first, second};
   manifest.kernels = {scan};
   return manifest;

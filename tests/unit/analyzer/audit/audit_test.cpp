@@ -153,8 +153,8 @@ TEST_CASE("a refuted bound of the cache is shown by the rows that read what is k
 }
 
 TEST_CASE("a cache far out is at least what the next row reads") {
-  const Certificate far = certificate_of(
-      pattern_of("f(k) = 2^k\nA = diagonal\nB = lattice(f)\nclaim cache(i) <= 11"));
+  const Certificate far =
+      certificate_of(pattern_of("f(k) = 2^k\nA = diagonal\nB = lattice(f)\nclaim cache(i) <= 11"));
   REQUIRE(far.claims[0].verdict == "refuted");
   REQUIRE(far.claims[0].counterexample[0].second == "2048");
   CHECK(after(far, [](Certificate&) {}) == AuditVerdict::kAccepted);

@@ -548,8 +548,8 @@ TEST_CASE("hypotheses that only look like instances of a rule are refused") {
 }
 
 TEST_CASE("a power is bounded by as many steps of another as it takes, and for naturals only") {
-  const Pattern pattern = pattern_of(
-      "f(k) = 3^k\nA = none\nB = offsets(f)\nclaim log2(i) <= 2 * time(i) + 1");
+  const Pattern pattern =
+      pattern_of("f(k) = 3^k\nA = none\nB = offsets(f)\nclaim log2(i) <= 2 * time(i) + 1");
   const Certificate original = certify(pattern, prove(pattern));
   REQUIRE(outcome_of(to_json_text(original)) == Outcome::kLeftToSolvers);
   for (const std::string fact :

@@ -133,10 +133,12 @@ TEST_CASE("false claims are refuted at the smallest row") {
 
 TEST_CASE("a cache without a rule is refuted from below, and proved of nothing") {
   const std::string text =
-      "f(k) = 3*k^2 + 2*k + 1\nA = diagonal\nB = offsets(f) & { i - 5*t - 1 : t >= 0, 5*t + 1 < i }\n";
+      "f(k) = 3*k^2 + 2*k + 1\nA = diagonal\nB = offsets(f) & { i - 5*t - 1 : t >= 0, 5*t + 1 < i "
+      "}\n";
   const Pattern pattern =
-      pattern_of(text + "claim cache(i) <= 3*sqrt(i) + 10\nclaim cache(i) <= 2 + cache(1)\n"
-                        "claim cache(i) = 1");
+      pattern_of(text +
+                 "claim cache(i) <= 3*sqrt(i) + 10\nclaim cache(i) <= 2 + cache(1)\n"
+                 "claim cache(i) = 1");
   const ProofReport report = prove(pattern);
   const auto* refuted = std::get_if<Refuted>(&report.claims[0].verdict);
   REQUIRE(refuted != nullptr);

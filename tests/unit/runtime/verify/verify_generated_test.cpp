@@ -154,7 +154,7 @@ TEST_CASE("what a kernel finds elsewhere, or leaves where no token comes, is run
   const std::string file = artifact->manifest.kernels[0].file;
   const std::string text = artifact->files.at(file);
   // The row that lies in the launch, though not in the ring; a final state as it was.
-  for (const std::string& place : {"Index at = token_base + (p - start - 1) * token_stride;",
+  for (const std::string place : {"Index at = token_base + (p - start - 1) * token_stride;",
                                    "if (initial_b_pos[pos_base_b + candidate] == p) {"}) {
     const std::size_t at = place[0] == 'I' ? text.find(place) : text.rfind(place);
     REQUIRE(at != std::string::npos);
