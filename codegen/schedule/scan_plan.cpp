@@ -61,8 +61,8 @@ Result<ScanPlan> plan_scan(const KernelSpec& spec, std::int64_t tokens, std::int
                            const Architecture& architecture) {
   if (!spec.first_order || spec.weights == WeightKind::kSoftmax) {
     return Error{
-        "a scan over chunks needs A = diagonal, B = { i - 1 : i >= 2 } and weights that do not "
-        "depend on the row"};
+        "a scan over chunks needs A = diagonal, B = { i - 1 : i >= 2 }, and given or gated "
+        "weights"};
   }
   if (spec.weights == WeightKind::kLinear) return Error{"there is no scan of matrix states"};
   if (spec.varlen) return Error{"there is no scan of sequences with lengths of their own"};
