@@ -73,6 +73,7 @@ class Derivation {
   bool powers(const Term& base, const Term& larger);
   bool within(const Term& base, const Term& larger, const Term& steps);
   bool popcount();
+  bool products();
   bool squares();
   bool total(const FunctionDefinition& f);
   // `what` tells apart properties whose steps have the same name.

@@ -152,6 +152,14 @@ bool Derivation::popcount() {
          });
 }
 
+// 0 <= a <= b and 0 <= c <= d give a c <= b d
+bool Derivation::products() {
+  return lemma("products", [&] {
+    return fixed("products", {"(and (<= 0 a) (<= a b) (<= 0 c) (<= c d))"},
+                 "(<= (* a c) (* b d))", {});
+  });
+}
+
 // 2^(2t) = (2^t)^2
 bool Derivation::squares() {
   return power({"2", {}}) && lemma("squares", [&] {
@@ -316,6 +324,10 @@ bool Derivation::licensed(Step& step, const Term& fact) {
   if (is("(=> (<= 0 ?t) (<= (pow.?c ?t) (pow.?b (* ?e ?t))))")) {
     return within(h["?b"], h["?c"], h["?e"]);
   }
+  if (is("(=> (and (<= 0 ?a) (<= ?a ?b) (<= 0 ?c) (<= ?c ?d)) (<= (* ?a ?c) (* ?b ?d)))")) {
+    return products();
+  }
+  if (is("(=> (<= 0 ?t) (= (pow.2 (+ ?t ?t)) (* (pow.2 ?t) (pow.2 ?t))))")) return squares();
   if (is("(=> (= ?a 0) (= (bit.popcount ?a) 0))")) return true;
   if (is("(=> (<= 1 ?a) (and (<= 1 (bit.popcount ?a)) (<= (bit.popcount ?a) (+ ?l 1))))")) {
     const std::vector<Term>& all = step.script().hypotheses;

@@ -5,8 +5,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "patterns/ast.hpp"
 
 namespace heddle::proof {
 
@@ -19,8 +22,14 @@ struct ClosedForms {
 
 enum class FormKind { kExact, kLower, kUpper };
 
+// Classes that have been proved: a form above the upper one, or below the lower, says less.
+struct KnownClasses {
+  std::optional<GrowthClass> upper, lower;
+};
+
 // `values` are those at 1, 2, ...; `proves` decides a form such as "i + 1 for i >= 2".
 ClosedForms find_closed_forms(const std::string& variable, const std::vector<std::int64_t>& values,
+                              const KnownClasses& classes,
                               const std::function<bool(FormKind, const std::string&)>& proves);
 
 }  // namespace heddle::proof

@@ -67,7 +67,7 @@ class Deriver {
       hurry();
       return proved;
     };
-    set_forms(derived, find_closed_forms("i", values, decide));
+    set_forms(derived, find_closed_forms("i", values, {derived.upper, derived.lower}, decide));
   }
 
   DerivedMeasure derive_depth() {

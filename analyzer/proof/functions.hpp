@@ -34,6 +34,8 @@ Lemma powers_lemma(const Knowledge& knowledge, const Integer& base, const Intege
 Lemma within_lemma(const Knowledge& knowledge, const Integer& base, const Integer& larger);
 // That e.
 int steps_within(const Integer& base, const Integer& larger);
+// "products": a c <= b d for 0 <= a <= b and 0 <= c <= d.
+Lemma products_lemma(const Knowledge& knowledge);
 // "squares": 2^(2t) = (2^t)^2 for t >= 0.
 Lemma squares_lemma(const Knowledge& knowledge);
 // "popcount": 1 <= popcount(x) <= l + 1 for 2^l <= x < 2^(l+1).

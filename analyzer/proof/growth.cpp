@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "analyzer/proof/claims.hpp"
+#include "analyzer/proof/count_hints.hpp"
 #include "analyzer/proof/measure_terms.hpp"
 #include "patterns/ast_print.hpp"
 
@@ -20,7 +21,8 @@ namespace {
 // Searching for constants asks many questions, most of which are hopeless: each gets less.
 constexpr std::uint64_t kResourceShare = 6;
 constexpr double kLevel = 1.06;  // ratios that rise by less may be chance
-// ... of a logarithm that grows in steps; that of a constant rises by 10/8 in a thousand rows.
+// ... of a logarithm that grows in steps, or of a root beside a constant that is still felt. That
+// of a class next to the true one rises by 10/8 or more in a thousand rows.
 constexpr double kLevelOfSteps = 1.2;
 
 // r = floor(i^(1/q)): r^q <= i < (r+1)^q
@@ -83,7 +85,7 @@ double smooth_growth(const GrowthClass& growth, double i) {
 // still rises at the far end (a true class has it level or falling), so that no proof can succeed.
 std::optional<Integer> suggested_constant(const MeasuredRows& measured, MeasureKind measure,
                                           const GrowthClass& growth, Direction direction,
-                                          std::int64_t start, std::int64_t last) {
+                                          std::int64_t start, std::int64_t last, double level) {
   Integer c = 1;
   double early = 0, late = 0;  // largest ratio over (last/8, last/4] and over (last/2, last]
   for (std::int64_t i = start; i <= last; ++i) {
@@ -102,14 +104,13 @@ std::optional<Integer> suggested_constant(const MeasuredRows& measured, MeasureK
     if (i > last / 8 && i <= last / 4) early = std::max(early, ratio);
     if (i > last / 2) late = std::max(late, ratio);
   }
-  const bool steps = growth.power_numerator == 0 && growth.log_power > 0;
-  if (late > (steps ? kLevelOfSteps : kLevel) * early) return std::nullopt;
+  if (late > level * early) return std::nullopt;
   return c;
 }
 
 std::optional<Proved> prove_with(const Structure& structure, MeasureKind measure,
                                  const GrowthClass& growth, Direction direction, const Integer& c,
-                                 std::int64_t start, Detail detail) {
+                                 std::int64_t start, Detail detail, bool hinted) {
   Query query(structure.knowledge, structure.knowledge.resource_limit / kResourceShare);
   MeasureTerms terms(structure, detail);
   if (detail == Detail::kRefined) query.refine();
@@ -128,6 +129,7 @@ std::optional<Proved> prove_with(const Structure& structure, MeasureKind measure
     return std::nullopt;  // the plain rules bound such sizes from above only
   }
   const Term g = growth_term(query, i, growth);
+  if (hinted && !hint_at_counts(query, growth, g, c, direction)) return std::nullopt;
   const std::string name = heddle::name_of(measure);
   const std::string statement =
       direction == Direction::kAtMost
@@ -191,24 +193,34 @@ std::optional<Proved> prove_growth(const Structure& structure, const MeasuredRow
                                    Direction direction) {
   const std::int64_t last = measured.rows_for(measure);
   const bool needs_two = growth.log_power > 0 || measure == MeasureKind::kHops;
-  // From the first rows on, with the constant that fits; further out, with one to spare.
+  // From the first rows on, with the constant that fits; further out, with one to spare. Refined
+  // lower bounds count some positions out of several, so they need a larger constant. Hints come
+  // last, as products make scripts long.
   struct Trial {
     std::int64_t start;
-    Integer spare;
+    int spare, times;
+    Detail detail;
+    bool hinted;
   };
-  for (const Trial& trial : {Trial{needs_two ? 2 : 1, 0}, Trial{16, 1}}) {
-    const std::optional<Integer> c =
-        suggested_constant(measured, measure, growth, direction, trial.start, last);
-    if (!c) continue;
-    const auto attempt = [&](Detail detail, const Integer& constant) {
-      return prove_with(structure, measure, growth, direction, constant, trial.start, detail);
-    };
-    std::optional<Proved> proved = attempt(Detail::kPlain, *c + trial.spare);
-    if (!proved) proved = attempt(Detail::kRefined, *c + trial.spare);
-    // Refined lower bounds count some positions out of several, so they need a larger constant.
-    if (!proved && direction == Direction::kAtLeast) {
-      proved = attempt(Detail::kRefined, Integer(4) * (*c + trial.spare));
+  const std::int64_t first = needs_two ? 2 : 1;
+  std::vector<Trial> trials;
+  for (const auto& [start, spare] : {std::pair{first, 0}, std::pair{std::int64_t{16}, 1}}) {
+    trials.push_back({start, spare, 1, Detail::kPlain, false});
+    trials.push_back({start, spare, 1, Detail::kRefined, false});
+    if (direction == Direction::kAtLeast) {
+      trials.push_back({start, spare, 4, Detail::kRefined, false});
     }
+  }
+  for (const int times : {1, 4}) trials.push_back({first, 0, times, Detail::kRefined, true});
+  const bool steps = growth.power_numerator == 0 && growth.log_power > 0;
+  for (const Trial& trial : trials) {
+    const double level = steps || trial.hinted ? kLevelOfSteps : kLevel;
+    const std::optional<Integer> c =
+        suggested_constant(measured, measure, growth, direction, trial.start, last, level);
+    if (!c) continue;
+    const Integer constant = Integer(trial.times) * (*c + Integer(trial.spare));
+    std::optional<Proved> proved = prove_with(structure, measure, growth, direction, constant,
+                                              trial.start, trial.detail, trial.hinted);
     if (proved) return proved;
   }
   return std::nullopt;

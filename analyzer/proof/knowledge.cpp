@@ -48,6 +48,8 @@ std::vector<Obligation> Knowledge::obligations_of(const std::set<std::string>& l
       append(powers_lemma(*this, numbers_in(name)[0], numbers_in(name)[1]));
     } else if (name.rfind("within(", 0) == 0) {
       append(within_lemma(*this, numbers_in(name)[0], numbers_in(name)[1]));
+    } else if (name == "products") {
+      append(products_lemma(*this));
     } else if (name == "squares") {
       append(squares_lemma(*this));
     } else if (name == "popcount") {

@@ -194,6 +194,15 @@ Lemma within_lemma(const Knowledge& knowledge, const Integer& base, const Intege
   return lemma;
 }
 
+Lemma products_lemma(const Knowledge& knowledge) {
+  const Term a = Term::variable("a"), b = Term::variable("b"), c = Term::variable("c"),
+             d = Term::variable("d");
+  return {"products",
+          {Step(knowledge, "products", "a c <= b d for 0 <= a <= b and 0 <= c <= d")
+               .given(conjunction({a >= 0, a <= b, c >= 0, c <= d}), "in order")
+               .conclude(a * c <= b * d)}};
+}
+
 Lemma squares_lemma(const Knowledge& knowledge) {
   const auto power = [](const Term& t) { return Term::apply("pow.2", t); };
   const Term t = Term::variable("t"), x = Term::variable("x"), y = Term::variable("y");

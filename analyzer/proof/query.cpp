@@ -149,6 +149,17 @@ Term Query::power_of(const Integer& base, const Term& exponent) {
   return Term::apply("pow." + base.to_string(), exponent);
 }
 
+void Query::order_products(const Term& a, const Term& b, const Term& c, const Term& d) {
+  lemmas_.insert("products");
+  assume(implies(conjunction({a >= 0, a <= b, c >= 0, c <= d}), a * c <= b * d), "products");
+}
+
+void Query::square_power(const Term& t) {
+  lemmas_.insert("squares");
+  const Term root = power_of(2, t);
+  assume(implies(t >= 0, equal(power_of(2, t + t), root * root)), "squares");
+}
+
 void Query::add_function_instances(const FunctionDefinition& function, const Term& t) {
   const FunctionFacts& facts = knowledge_.facts(function.name);
   const Term value = Term::apply("fn." + function.name, t);

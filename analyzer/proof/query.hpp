@@ -15,6 +15,7 @@
 #include "analyzer/certificate/verdict.hpp"
 #include "analyzer/proof/counter_model.hpp"
 #include "analyzer/proof/knowledge.hpp"
+#include "analyzer/proof/row_model.hpp"
 #include "analyzer/smt/script.hpp"
 #include "analyzer/smt/solver.hpp"
 #include "patterns/ast.hpp"
@@ -68,6 +69,16 @@ class Query {
   // base^exponent for base >= 2; says something only where exponent >= 0.
   Term power_of(const Integer& base, const Term& exponent);
 
+  // For 0 <= a <= b and 0 <= c <= d: a c <= b d. Solvers rarely see it by themselves.
+  void order_products(const Term& a, const Term& b, const Term& c, const Term& d);
+  // 2^(2t) = (2^t)^2 for t >= 0.
+  void square_power(const Term& t);
+  // Remembers that `count` is #{k >= low : value(k) <= ...} of the progression.
+  void counted(const Term& count, const Progression& progression) {
+    counts_.emplace_back(count, progression);
+  }
+  const std::vector<std::pair<Term, Progression>>& counts() const { return counts_; }
+
   // Adds instances of lemmas that plain proofs do without.
   void refine() { refined_ = true; }
   // Powers and functions are also held to their exact values around this size.
@@ -120,6 +131,7 @@ class Query {
   std::map<std::string, std::vector<Term>> function_arguments_;
   std::map<Integer, std::vector<Term>> power_arguments_;
   std::vector<Integer> landmarks_;
+  std::vector<std::pair<Term, Progression>> counts_;
   bool refined_ = false;
 };
 

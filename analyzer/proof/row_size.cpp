@@ -58,6 +58,7 @@ Term count_progression(Query& query, const Progression& progression, const Term&
   const auto value = [&](const Term& k) {
     return query.encode_known(*progression.value, {{progression.variable, k}});
   };
+  query.counted(count, progression);
   query.assume(count >= 0, "a count");
   query.assume(implies(count >= 1, value(end - 1) <= limit), "the last value that counts");
   query.assume(limit < value(end), "the first value that does not");

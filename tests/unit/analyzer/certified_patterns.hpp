@@ -23,6 +23,7 @@ inline const std::vector<std::string>& certified_bodies() {
       "claim cache(i) = log2(i) + 1\nclaim hops(i, j) <= log2(i - j) + 1\nclaim reaches(i, j)\n"
       "claim time(i) <= log2(i) + 2",
       "f(k) = 3^k\nA = none\nB = offsets(f)\nclaim log2(i) <= 2 * time(i) + 1",
+      "f(k) = 5*k^2 + 1\nA = diagonal\nB = offsets(f)\nclaim time(i) in O(sqrt n)",
       "f(k) = k^2 + 1\nA = diagonal\nB = lattice(f)\nclaim 2 * cache(i) >= sqrt(i)\n"
       "claim hops(i, j) <= log2(i - j) + 1",
       "f(0) = 1\nf(1) = 2\nf(k+2) = 2 * f(k+1) + f(k)\nA = diagonal\nB = offsets(f)\n"

@@ -564,6 +564,26 @@ TEST_CASE("a power is bounded by as many steps of another as it takes, and for n
   }
 }
 
+TEST_CASE("products keep the order of naturals only, and of all four factors") {
+  const Pattern pattern =
+      pattern_of("f(k) = 5*k^2 + 1\nA = diagonal\nB = offsets(f)\nclaim time(i) in O(sqrt n)");
+  const Certificate original = certify(pattern, prove(pattern));
+  REQUIRE(outcome_of(to_json_text(original)) == Outcome::kLeftToSolvers);
+  const std::string i = "(and (<= 0 i) (<= i count.1) (<= 0 i) (<= i count.1))";
+  for (const std::string& fact : std::vector<std::string>{
+           "(=> (and (<= i count.1) (<= 0 i) (<= i count.1)) (<= (* i i) (* count.1 count.1)))",
+           "(=> (and (<= 0 i) (<= i count.1) (<= 0 i) (<= i 7)) (<= (* i i) (* count.1 count.1)))",
+           "(=> (and (<= -1 i) (<= i count.1) (<= 0 i) (<= i 7)) (<= (* i i) (* count.1 7)))",
+           "(=> " + i + " (< (* i i) (* count.1 count.1)))",
+           "(=> " + i + " (<= (* count.1 i) (* i count.1)))",
+           "(=> (<= 0 i) (= (pow.2 (+ i i)) (* (pow.2 i) (pow.2 count.1))))",
+           "(= (pow.2 (+ i i)) (* (pow.2 i) (pow.2 i)))",
+           "(=> (<= 0 i) (= (pow.3 (+ i i)) (* (pow.3 i) (pow.3 i))))"}) {
+    INFO(fact);
+    CHECK(outcome_of(to_json_text(with_fact(original, "growth: ", fact))) == Outcome::kRejected);
+  }
+}
+
 TEST_CASE("a closed form is licensed for its own argument only") {
   const Pattern pattern = pattern_of(
       "f(0) = 1\nf(k + 1) = f(k) + 2 * k + 3\nA = diagonal\nB = offsets(f)\n"

@@ -4,8 +4,11 @@
 #include "analyzer/proof/prove.hpp"
 
 #include <algorithm>
+#include <array>
 #include <random>
 #include <set>
+#include <string>
+#include <vector>
 
 #include "analyzer/measures/cost.hpp"
 #include "analyzer/measures/hops.hpp"
@@ -98,6 +101,22 @@ TEST_CASE("classes are derived with constants that are proved") {
     CHECK(to_string(*powers.time.lower) == "O(log n)");
     CHECK(powers.time.lower == powers.time.upper);
   }
+  // Both sides of classes that the solver finds with the products of count_hints only.
+  for (const auto& [f, set, expected] :
+       std::vector<std::array<std::string, 3>>{{"5 * k^2 + 1", "offsets", "O(sqrt n)"},
+                                               {"(k + 1) * 2^k", "offsets", "O(log n)"},
+                                               {"2 * k^2 + 1", "lattice", "O(sqrt n)"},
+                                               {"k^3 + 1", "lattice", "O(n^(1/3))"}}) {
+    const DerivedBounds bounds =
+        derive(pattern_of("f(k) = " + f + "\nA = diagonal\nB = " + set + "(f)"));
+    INFO(f);
+    REQUIRE((bounds.time.upper && bounds.time.lower));
+    CHECK(to_string(*bounds.time.upper) == expected);
+    CHECK(bounds.time.lower == bounds.time.upper);
+    if (set == "lattice") CHECK(bounds.cache.lower == bounds.time.upper);
+  }
+  CHECK(derive(pattern_of("f(k) = 5 * k^2 + 1\nA = diagonal\nB = offsets(f)")).time.closed_form ==
+        "sqrt(floor((i - 2) / 5)) + 2 for i >= 2");
   CHECK(derive(builtin("sqrt_recurrence")).time.closed_form == "sqrt(i - 2) + 2 for i >= 2");
   CHECK(derive(builtin("sqrt_recurrence")).time.lower ==
         derive(builtin("sqrt_recurrence")).time.upper);
