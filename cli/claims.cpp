@@ -80,13 +80,13 @@ std::string how_decided(const ClaimVerdict& claim) {
 
 namespace {
 
-constexpr std::size_t kWidestReason = 64;
+constexpr std::size_t kWidestReason = 64, kNarrowestReason = 32, kWidestRow = 120;
 
 // At most so wide, cut between words.
-std::string shortened(const std::string& text) {
-  if (text.size() <= kWidestReason) return text;
-  std::size_t end = text.rfind(' ', kWidestReason - 4);
-  if (end == std::string::npos) end = kWidestReason - 4;
+std::string shortened(const std::string& text, std::size_t width) {
+  if (text.size() <= width) return text;
+  std::size_t end = text.rfind(' ', width - 4);
+  if (end == std::string::npos) end = width - 4;
   while (end > 0 && (text[end - 1] == ',' || text[end - 1] == ';' || text[end - 1] == ':')) --end;
   return text.substr(0, end) + " ...";
 }
@@ -116,17 +116,17 @@ std::string briefly_decided(const ClaimVerdict& claim) {
         for (const std::string& theorem : proved.assumes) {
           text += "; assumes " + theorem.substr(0, theorem.find(':'));
         }
-        return shortened(text);
+        return text;
       },
-      [](const Checked& checked) { return shortened(checked.reason); },
+      [](const Checked& checked) { return checked.reason; },
       [](const Refuted& refuted) {
         std::string text = fmt::format("{} against {}", value_text(refuted.counterexample),
                                        bound_text(refuted.counterexample));
         if (!refuted.smallest) text += ", perhaps not the smallest";
         if (!refuted.explanation.empty()) text += "; " + refuted.explanation;
-        return shortened(text);
+        return text;
       },
-      [](const Unknown& unknown) { return shortened(unknown.reason); });
+      [](const Unknown& unknown) { return unknown.reason; });
 }
 
 }  // namespace
@@ -140,9 +140,18 @@ Tone tone_of(const Verdict& verdict) {
 
 TextTable claims_table(const std::vector<ClaimVerdict>& claims) {
   TextTable table{{{"verdict"}, {"claim"}, {"for"}, {"because"}}, {}};
+  std::size_t text = 0, scope = 0;
+  for (const ClaimVerdict& claim : claims) {
+    text = std::max(text, claim.text.size());
+    scope = std::max(scope, claim.scope.size());
+  }
+  const std::size_t others = std::string("verdict      ").size() + text + scope;
+  const std::size_t width =
+      std::clamp(kWidestRow - std::min(others, kWidestRow), kNarrowestReason, kWidestReason);
   for (const ClaimVerdict& claim : claims) {
     table.rows.push_back({TextCell(name_of(claim.verdict), tone_of(claim.verdict)), claim.text,
-                          claim.scope, TextCell(briefly_decided(claim), Tone::kMuted)});
+                          claim.scope,
+                          TextCell(shortened(briefly_decided(claim), width), Tone::kMuted)});
   }
   return table;
 }

@@ -174,8 +174,10 @@ struct GrowthClass {
 
   friend bool operator==(const GrowthClass&, const GrowthClass&) = default;
 };
-// "O(1)", "O(log n)", "O(sqrt n)", "O(n log n)", "O(n^(2/3))".
-std::string to_string(const GrowthClass& growth);
+// O, Omega and Theta: at most, at least, or both of these, up to constants and from some n on.
+enum class GrowthBound { kAtMost, kAtLeast, kBoth };
+// "O(1)", "Omega(log n)", "Theta(sqrt n)", "O(n log n)", "O(n^(2/3))".
+std::string to_string(const GrowthClass& growth, GrowthBound bound = GrowthBound::kAtMost);
 
 struct BoundClaim {  // claim time(i) <= sqrt(i) + 2 ; <=, >= or = only
   ComparisonOperator op;
@@ -184,6 +186,7 @@ struct BoundClaim {  // claim time(i) <= sqrt(i) + 2 ; <=, >= or = only
 };
 struct GrowthClaim {  // claim time(i) in O(sqrt n)
   ExpressionPtr measure;
+  GrowthBound bound = GrowthBound::kAtMost;
   GrowthClass growth;
 };
 struct ReachClaim {        // claim reaches(i, j)

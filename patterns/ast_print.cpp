@@ -173,7 +173,7 @@ std::string print(const FunctionDefinition& function) {
   return text + function.name + "(" + function.variable + shift + ") = " + print(*function.step);
 }
 
-std::string to_string(const GrowthClass& growth) {
+std::string to_string(const GrowthClass& growth, GrowthBound bound) {
   std::string text;
   const int p = growth.power_numerator;
   const int q = growth.power_denominator;
@@ -189,7 +189,10 @@ std::string to_string(const GrowthClass& growth) {
     if (!text.empty()) text += " ";
     text += growth.log_power == 1 ? "log n" : "log(n)^" + std::to_string(growth.log_power);
   }
-  return "O(" + (text.empty() ? "1" : text) + ")";
+  const char* const name = bound == GrowthBound::kAtMost    ? "O("
+                           : bound == GrowthBound::kAtLeast ? "Omega("
+                                                            : "Theta(";
+  return name + (text.empty() ? "1" : text) + ")";
 }
 
 std::string print(const Claim& claim) {
@@ -199,7 +202,7 @@ std::string print(const Claim& claim) {
         return print(*node.left) + " " + name_of(node.op) + " " + print(*node.right);
       },
       [](const GrowthClaim& node) {
-        return print(*node.measure) + " in " + to_string(node.growth);
+        return print(*node.measure) + " in " + to_string(node.growth, node.bound);
       },
       [](const ReachClaim& node) {
         return "reaches(" + print(*node.from_row) + ", " + print(*node.to_row) + ")";

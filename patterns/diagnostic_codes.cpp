@@ -34,7 +34,8 @@ const std::vector<DiagnosticCode>& diagnostic_codes() {
        "Weights are softmax (the default), given, gated, or linear(state = N)."},
       {"E012", "not a claim",
        "Claims are x <= y, x >= y, x = y, MEASURE in O(class) and reaches(i, j), each with an\n"
-       "optional `for CONDITION`. For integers x < y is x + 1 <= y."},
+       "optional `for CONDITION`. For integers x < y is x + 1 <= y. Omega is at least, and\n"
+       "Theta both."},
       {"E013", "not a class",
        "Classes are products of 1, n, n^2, n^(2/3), sqrt n, log n, log(n)^2: O(sqrt n), O(n log "
        "n)."},

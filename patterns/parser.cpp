@@ -218,14 +218,17 @@ class PatternParser : ExpressionParser {
       return reach;
     }
     ExpressionPtr left = expression();
-    if (accept_name("in")) return GrowthClaim{std::move(left), growth_class()};
+    if (accept_name("in")) {
+      const GrowthBound bound = growth_bound();
+      return GrowthClaim{std::move(left), bound, growth_class()};
+    }
     static const std::map<std::string, ComparisonOperator, std::less<>> kOperators = {
         {"<=", ComparisonOperator::kLessEqual},
         {">=", ComparisonOperator::kGreaterEqual},
         {"=", ComparisonOperator::kEqual}};
     const auto op = kOperators.find(token().text);
     if (op == kOperators.end()) {
-      fail("E012", "a claim needs `<=`, `>=`, `=` or `in O(...)`, found " + found(),
+      fail("E012", "a claim needs `<=`, `>=`, `=` or a class such as `in O(...)`, found " + found(),
            {"claims are `claim time(i) <= sqrt(i) + 2`, `claim cache(i) in O(log n)`, "
             "`claim reaches(i, j)`"});
     }
@@ -234,9 +237,16 @@ class PatternParser : ExpressionParser {
     return BoundClaim{op->second, std::move(left), std::move(right)};
   }
 
+  GrowthBound growth_bound() {
+    if (accept_name("O")) return GrowthBound::kAtMost;
+    if (accept_name("Omega")) return GrowthBound::kAtLeast;
+    if (accept_name("Theta")) return GrowthBound::kBoth;
+    fail("E013", "expected a class such as `O(sqrt n)`, found " + found(),
+         {"`O` is at most, `Omega` at least, `Theta` both"});
+  }
+
   GrowthClass growth_class() {
-    if (!accept_name("O")) fail("E013", "expected a class such as `O(sqrt n)`, found " + found());
-    expect("(", "after `O`");
+    expect("(", "after `O`, `Omega` or `Theta`");
     Brackets inside(*this);
     GrowthClass growth;
     do {

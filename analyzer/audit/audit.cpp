@@ -82,13 +82,13 @@ class Auditor {
       check_form(certificate_.claims[at]);
     }
     check_form(certificate_.causality);
-    for (const CertifiedClaim& opposite : certificate_.opposites) {
-      const std::optional<Claim> stated = claim_about(*pattern_, opposite.text);
-      if (!stated || print(*stated) != opposite.text || opposite.verdict != "proved") {
-        return problem(opposite.text + " is not a proved claim about the source");
+    for (const CertifiedClaim& derived : certificate_.derived) {
+      const std::optional<Claim> stated = claim_about(*pattern_, derived.text);
+      if (!stated || print(*stated) != derived.text || derived.verdict != "proved") {
+        return problem(derived.text + " is not a proved claim about the source");
       }
-      check_form(opposite);
-      opposites_.push_back(*stated);
+      check_form(derived);
+      derived_.push_back(*stated);
     }
     report_.checked.push_back("the claims are those of the source, each with a verdict");
   }
@@ -150,9 +150,9 @@ class Auditor {
       const CertifiedClaim& claim = certificate_.claims[at];
       if (derivable(claim)) judge(claim, derivation.claim(pattern_->claims()[at], claim));
     }
-    for (std::size_t at = 0; at < opposites_.size(); ++at) {
-      const CertifiedClaim& claim = certificate_.opposites[at];
-      if (derivable(claim)) judge(claim, derivation.claim(opposites_[at], claim));
+    for (std::size_t at = 0; at < derived_.size(); ++at) {
+      const CertifiedClaim& claim = certificate_.derived[at];
+      if (derivable(claim)) judge(claim, derivation.claim(derived_[at], claim));
     }
     std::set<std::string> names;
     for (const Obligation& obligation : certificate_.obligations) {
@@ -187,15 +187,15 @@ class Auditor {
     }
     const Result<auditing::SmallRows> rows = auditing::SmallRows::of(*pattern_, n);
     if (!rows.ok()) return problem(rows.error().message);
-    for (std::size_t at = 0; at < opposites_.size(); ++at) {
-      const CertifiedClaim& claim = certificate_.opposites[at];
-      const auditing::Evaluation found = rows->evaluate(opposites_[at], claim, {});
+    for (std::size_t at = 0; at < derived_.size(); ++at) {
+      const CertifiedClaim& claim = certificate_.derived[at];
+      const auditing::Evaluation found = rows->evaluate(derived_[at], claim, {});
       if (found.outcome == Outcome::kContradicts) problem(claim.text + ": " + found.why);
     }
     for (std::size_t at = 0; at < certificate_.claims.size(); ++at) {
       const CertifiedClaim& claim = certificate_.claims[at];
       if (claim.verdict == "unknown") continue;
-      const auditing::Evaluation found = rows->evaluate(pattern_->claims()[at], claim, opposites_);
+      const auditing::Evaluation found = rows->evaluate(pattern_->claims()[at], claim, derived_);
       if (found.outcome == Outcome::kContradicts) problem(claim.text + ": " + found.why);
       if (found.outcome == Outcome::kOutOfReach && claim.verdict != "proved") {
         undecided_.push_back(claim.text + " is " + claim.verdict + ", but " + found.why);
@@ -241,7 +241,7 @@ class Auditor {
           " of " + std::to_string(report_.steps) + " steps, which carry no arithmetic");
     }
     for (const CertifiedClaim& claim : certificate_.claims) tally(claim, confirmed);
-    for (const CertifiedClaim& claim : certificate_.opposites) tally(claim, confirmed);
+    for (const CertifiedClaim& claim : certificate_.derived) tally(claim, confirmed);
   }
 
   void tally(const CertifiedClaim& claim,
@@ -294,7 +294,7 @@ class Auditor {
   AuditReport report_;
   Certificate certificate_;
   std::optional<Pattern> pattern_;
-  std::vector<Claim> opposites_;  // as the certificate lists them
+  std::vector<Claim> derived_;  // as the certificate lists them
   std::set<std::string> trusted_;
   std::set<const CertifiedClaim*> unknown_laws_;  // claims that rest on any
   std::vector<std::string> undecided_;

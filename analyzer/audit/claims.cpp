@@ -200,14 +200,20 @@ std::optional<std::string> Derivation::claim(const Claim& claim, const Certified
                                 : both(std::move(inner)));
     return both(std::move(outer));
   };
-  const auto asymptotic = [&](Step& step) {
+  // One side of a class: what the measure, or else g, is at most a constant times, from a row on.
+  std::map<std::string, std::optional<Integer>> given;
+  for (const auto& [key, value] : certified.witnesses()) given[key] = Integer::parse(value);
+  Integer first = 1;
+  std::size_t constants = 0;
+  const auto side = [&](Step& step, GrowthBound part) {
     ready(step);
-    std::map<std::string, std::optional<Integer>> given;
-    for (const auto& [key, value] : certified.witnesses()) given[key] = Integer::parse(value);
+    const bool second = grow->bound == GrowthBound::kBoth && part == GrowthBound::kAtLeast;
+    const std::optional<Integer>& c = given[second ? "d" : "c"];
+    const std::optional<Integer>& from = given[second ? "j0" : "i0"];
     const auto* term = std::get_if<MeasureTerm>(&grow->measure->node);
-    if (!given["c"] || !given["i0"] || given.size() != 2 || *given["i0"] < Integer(1) ||
-        term == nullptr || claim.where) {
-      step.fail("a class needs constants c and i0 and a plain measure");
+    if (!c || !from || given.size() != constants || *from < Integer(1) || term == nullptr ||
+        claim.where) {
+      step.fail("a class needs its constants and a plain measure");
       return numeral(0);
     }
     const bool pairs = term->measure == MeasureKind::kHops;
@@ -222,19 +228,28 @@ std::optional<std::string> Derivation::claim(const Claim& claim, const Certified
       return numeral(0);
     }
     // The step speaks of i and j, whatever the claim calls them.
-    Holes holes{
-        {"?i", step.variable("i")}, {"?c", numeral(*given["c"])}, {"?s", numeral(*given["i0"])}};
+    Holes holes{{"?i", step.variable("i")}, {"?c", numeral(*c)}, {"?s", numeral(*from)}};
     step.allow("(<= ?s ?i)", holes);
     std::vector<Term> rows{holes["?i"]};
     if (pairs) {
       rows.push_back(step.variable("j"));
       step.allow("(and (<= 1 j) (< j i))");
     }
-    suffix = *given["i0"] == Integer(1) ? "" : " >= " + given["i0"]->to_string();
+    first = std::max(first, *from);
     step.take_needs();
     holes["?v"] = measure(step, term->measure, rows);
     holes["?g"] = growth(step, grow->growth, holes["?i"]);
-    return fill("(<= ?v (* ?c ?g))", holes);
+    return fill(part == GrowthBound::kAtMost ? "(<= ?v (* ?c ?g))" : "(<= ?g (* ?c ?v))", holes);
+  };
+  const auto asymptotic = [&] {
+    const bool both = grow->bound == GrowthBound::kBoth;
+    constants = both ? 4 : 2;
+    for (const GrowthBound part : {GrowthBound::kAtMost, GrowthBound::kAtLeast}) {
+      if (!both && grow->bound != part) continue;
+      if (!step("growth: ", [&](Step& step) { return side(step, part); })) return false;
+    }
+    if (first > Integer(1)) suffix = " >= " + first.to_string();
+    return true;
   };
   const auto never = [&](Step& step) {
     ready(step);
@@ -248,7 +263,7 @@ std::optional<std::string> Derivation::claim(const Claim& claim, const Certified
   const bool descends = bound && bound->op == ComparisonOperator::kLessEqual &&
                         print(*bound->left) == "hops(i, j)" && listed("claim: ").empty();
   if (descends) names = {"i", "j"};
-  const bool proved = grow       ? step("growth: ", asymptotic)
+  const bool proved = grow       ? asymptotic()
                       : vacuous  ? step("vacuous: " + print(*claim.where), never)
                       : descends ? descent(print(*bound->right))
                       : reach ? (by_sums || reaches_all()) && step("in range: " + text, pointwise)

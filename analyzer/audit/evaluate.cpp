@@ -9,6 +9,7 @@
 #include <set>
 
 #include "patterns/ast_print.hpp"
+#include "patterns/growth_class.hpp"
 
 namespace heddle::auditing {
 namespace {
@@ -42,12 +43,23 @@ std::vector<std::string> names_in(const std::string& text, const Pattern& patter
 // A claim speaks of tokens from 1 on, and of i and j where j < i.
 bool in_range(const Claim& claim, const Pattern& pattern, const Bindings& bindings) {
   std::map<std::string, Integer> at(bindings.begin(), bindings.end());
-  const std::vector<std::string> names = names_in(print(claim), pattern);
+  const auto* grow = std::get_if<GrowthClaim>(&claim.node);
+  const std::vector<std::string> names =
+      names_in(grow ? print(*grow->measure) : print(claim), pattern);
   if (at.size() != bindings.size() || at.size() != names.size()) return false;
   for (const std::string& name : names) {
     if (at.count(name) == 0 || at.at(name) < Integer(1)) return false;
   }
   return at.count("i") == 0 || at.count("j") == 0 || at.at("j") < at.at("i");
+}
+
+// A class on the other side, which leaves no room for the claim's constants.
+bool excludes(const GrowthClaim& shown, const GrowthClaim& claim) {
+  if (print(*shown.measure) != print(*claim.measure)) return false;
+  return (shown.bound != GrowthBound::kAtMost && claim.bound != GrowthBound::kAtLeast &&
+          grows_faster(shown.growth, claim.growth)) ||
+         (shown.bound != GrowthBound::kAtLeast && claim.bound != GrowthBound::kAtMost &&
+          grows_faster(claim.growth, shown.growth));
 }
 
 }  // namespace
@@ -237,6 +249,37 @@ std::optional<SmallRows::Decided> SmallRows::decide(const Claim& claim, const Bi
   return decided;
 }
 
+// No single row refutes a class: the counterexample only says where the two stand there.
+Evaluation SmallRows::evaluate_class(const GrowthClaim& claim, const Bindings& bindings,
+                                     const Sides& stated, const Enclosures& shown,
+                                     const std::vector<Claim>& proved) const {
+  const auto* term = std::get_if<MeasureTerm>(&claim.measure->node);
+  if (term == nullptr) return {Outcome::kOutOfReach, "it is no class of a measure"};
+  std::vector<Integer> arguments;
+  for (const ExpressionPtr& argument : term->arguments) {
+    const Result<Integer> at = evaluator_.evaluate(*argument, bindings);
+    if (!at.ok()) return {Outcome::kContradicts, "its counterexample is no row"};
+    arguments.push_back(*at);
+  }
+  const std::optional<std::int64_t> row = arguments[0].to_int64();
+  const Result<Integer> here = measure(term->measure, arguments, shown);
+  const Enclosure known = enclosure(term->measure, arguments[0], shown);
+  const bool agrees = here.ok() ? *here == stated.left
+                                : (!known.low || *known.low <= stated.left) &&
+                                      (!known.high || stated.left <= *known.high);
+  if (!row || growth_value(claim.growth, *row) != stated.right || !agrees) {
+    return {Outcome::kContradicts, "the sides at its counterexample are not what it says"};
+  }
+  if (!here.ok() && known.low != stated.left) {
+    return {Outcome::kOutOfReach, "its counterexample's value was not seen"};
+  }
+  for (const Claim& other : proved) {
+    const auto* grows = std::get_if<GrowthClaim>(&other.node);
+    if (grows != nullptr && excludes(*grows, claim)) return {};
+  }
+  return {Outcome::kOutOfReach, "no class that excludes it is proved"};
+}
+
 Evaluation SmallRows::evaluate(const Claim& claim, const CertifiedClaim& certified,
                                const std::vector<Claim>& proved) const {
   Bindings bindings;
@@ -255,12 +298,15 @@ Evaluation SmallRows::evaluate(const Claim& claim, const CertifiedClaim& certifi
     }
     const Integer right = bindings.back().second, left = bindings[bindings.size() - 2].second;
     bindings.resize(bindings.size() - 2);
-    if (!std::holds_alternative<GrowthClaim>(claim.node) && !in_range(claim, *pattern_, bindings)) {
+    if (!in_range(claim, *pattern_, bindings)) {
       return {Outcome::kContradicts, "its counterexample is none of what it speaks of"};
     }
     Result<Enclosures> shown = read_witnesses(certified.evidence, evaluator_);
     if (!shown.ok()) return {Outcome::kContradicts, shown.error().message};
     for (const Claim& bound : proved) narrow(*shown, bound, bindings);
+    if (const auto* grow = std::get_if<GrowthClaim>(&claim.node); grow && !infinite) {
+      return evaluate_class(*grow, bindings, {left, right}, *shown, proved);
+    }
     const std::optional<Decided> here = decide(claim, bindings, *shown);
     if (!here) return {Outcome::kOutOfReach, "its counterexample was not evaluated"};
     if (here->holds) return {Outcome::kContradicts, "it holds at its counterexample"};

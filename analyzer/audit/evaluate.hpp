@@ -26,7 +26,7 @@ class SmallRows {
   static Result<SmallRows> of(const Pattern& pattern, int n);
 
   // Does the claim hold on these rows where it is proved or checked, and fail where it is refuted?
-  // Bounds that are `proved` say what cache and rank are at most.
+  // Claims that are `proved` say what cache and rank are at most, and which classes are excluded.
   Evaluation evaluate(const Claim& claim, const CertifiedClaim& certified,
                       const std::vector<Claim>& proved) const;
 
@@ -41,6 +41,11 @@ class SmallRows {
   };
   std::optional<Decided> decide(const Claim& claim, const Bindings& bindings,
                                 const Enclosures& shown) const;
+  struct Sides {  // of a claim, as a certificate states them
+    Integer left, right;
+  };
+  Evaluation evaluate_class(const GrowthClaim& claim, const Bindings& bindings, const Sides& stated,
+                            const Enclosures& shown, const std::vector<Claim>& proved) const;
   Result<Integer> measure(MeasureKind kind, const std::vector<Integer>& arguments,
                           const Enclosures& shown) const;
   // What a proved bound says about a cache or a rank at these values.

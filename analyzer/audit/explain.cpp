@@ -209,7 +209,7 @@ class Explainer {
   std::string run() {
     line("# What is proved about `" + certificate_.pattern + "`");
     block(certificate_.source);
-    summary();
+    summary(certificate_.claims);
     line("## Rows read earlier positions only");
     if (certificate_.causality.verdict == "proved") {
       line(
@@ -222,13 +222,15 @@ class Explainer {
            ". No claim can be decided before it is.");
     }
     for (const CertifiedClaim& claim : certificate_.claims) explain_claim(claim);
-    if (!certificate_.opposites.empty()) {
-      line("# What cache and rank are at most");
+    if (!certificate_.derived.empty()) {
+      line("# What else is proved");
       line(
-          "How much later rows read is not seen in any list of rows. That these measures are no "
-          "larger than a counterexample says is proved like a claim.");
+          "The pattern does not claim these: the sharpest bounds that were found, and what "
+          "excludes "
+          "its refuted claims.");
+      summary(certificate_.derived);
     }
-    for (const CertifiedClaim& bound : certificate_.opposites) explain_claim(bound);
+    for (const CertifiedClaim& claim : certificate_.derived) explain_claim(claim);
     lemmas();
     trust();
     return text_;
@@ -241,9 +243,10 @@ class Explainer {
   }
   void item(const std::string& text) { text_ += "* " + text + "\n"; }
 
-  void summary() {
+  void summary(const std::vector<CertifiedClaim>& claims) {
+    if (claims.empty()) return;
     text_ += "| claim | verdict | for |\n|---|---|---|\n";
-    for (const CertifiedClaim& claim : certificate_.claims) {
+    for (const CertifiedClaim& claim : claims) {
       text_ += "| `" + claim.text + "` | " + claim.verdict + " | " +
                (claim.scope.empty() ? "no value" : claim.scope) + " |\n";
     }
@@ -377,7 +380,7 @@ class Explainer {
     std::map<std::string, std::vector<std::string>> found;
     std::vector<const CertifiedClaim*> claims{&certificate_.causality};
     for (const CertifiedClaim& claim : certificate_.claims) claims.push_back(&claim);
-    for (const CertifiedClaim& bound : certificate_.opposites) claims.push_back(&bound);
+    for (const CertifiedClaim& bound : certificate_.derived) claims.push_back(&bound);
     for (const CertifiedClaim* claim : claims) {
       for (const RuleApplication& link : claim->derivation) {
         if (link.rule == "induction" && !link.parameters.empty()) {

@@ -20,10 +20,18 @@ bool is_polynomial_in(const Term& term, const Term& variable) {
 bool Derivation::step(const std::string& name, const std::function<Term(Step&)>& derive) {
   problem_ = "the step " + name + " is missing";
   const auto outer = std::exchange(measured_, {});
-  for (auto at = scripts_.lower_bound(name); at != scripts_.end(); ++at) {
+  using Named = decltype(scripts_)::const_iterator;
+  std::vector<Named> named;
+  for (Named at = scripts_.lower_bound(name); at != scripts_.end(); ++at) {
     if (at->first.compare(0, name.size(), name) != 0) break;
     const std::string rest = at->first.substr(name.size());
-    if (!rest.empty() && rest.compare(0, 2, " (") != 0 && name.back() != ' ') continue;
+    if (rest.empty() || rest.compare(0, 2, " (") == 0 || name.back() == ' ') named.push_back(at);
+  }
+  // Claims may have steps of one name and goal, and differ in what these start from.
+  std::stable_partition(named.begin(), named.end(), [this](const Named& at) {
+    return std::find(listed_.begin(), listed_.end(), at->first) != listed_.end();
+  });
+  for (const Named& at : named) {
     problem_ = at->second.ok() ? "" : at->second.error().message;
     if (problem_.empty()) {
       Step step(pattern_, evaluator_, *at->second);
@@ -155,8 +163,8 @@ bool Derivation::popcount() {
 // 0 <= a <= b and 0 <= c <= d give a c <= b d
 bool Derivation::products() {
   return lemma("products", [&] {
-    return fixed("products", {"(and (<= 0 a) (<= a b) (<= 0 c) (<= c d))"},
-                 "(<= (* a c) (* b d))", {});
+    return fixed("products", {"(and (<= 0 a) (<= a b) (<= 0 c) (<= c d))"}, "(<= (* a c) (* b d))",
+                 {});
   });
 }
 

@@ -250,8 +250,8 @@ std::string to_json_text(const Certificate& certificate) {
                {"claims", Json::array()},
                {"obligations", Json::array()}};
   for (const CertifiedClaim& claim : certificate.claims) json["claims"].push_back(to_json(claim));
-  for (const CertifiedClaim& claim : certificate.opposites) {
-    json["opposites"].push_back(to_json(claim));
+  for (const CertifiedClaim& claim : certificate.derived) {
+    json["derived"].push_back(to_json(claim));
   }
   for (const Obligation& obligation : certificate.obligations) {
     json["obligations"].push_back({{"name", obligation.name},
@@ -293,9 +293,9 @@ Result<Certificate> read_certificate(const std::string& text) {
   reader.each("claims", [&](const Json& element, const std::string& where) {
     certificate.claims.push_back(read_claim(element, where, error));
   });
-  if (reader.has("opposites")) {
-    reader.each("opposites", [&](const Json& element, const std::string& where) {
-      certificate.opposites.push_back(read_claim(element, where, error));
+  if (reader.has("derived")) {
+    reader.each("derived", [&](const Json& element, const std::string& where) {
+      certificate.derived.push_back(read_claim(element, where, error));
     });
   }
   reader.each("obligations", [&](const Json& element, const std::string& where) {

@@ -56,9 +56,8 @@ struct Certificate {
   std::vector<std::string> tools;
   CertifiedClaim causality;
   std::vector<CertifiedClaim> claims;
-  // Proved, and not the source's: at a counterexample they say that cache or rank is less than a
-  // refuted claim asks for.
-  std::vector<CertifiedClaim> opposites;
+  // Proved, and not the source's: bounds that nobody asked for, and what excludes refuted claims.
+  std::vector<CertifiedClaim> derived;
   std::vector<Obligation> obligations;  // each once; names are unique
 };
 

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "analyzer/evidence/evidence.hpp"
+#include "analyzer/proof/claims.hpp"
 #include "analyzer/proof/witnesses.hpp"
 #include "analyzer/smt/solver.hpp"
 
@@ -46,20 +47,9 @@ class Collector {
   std::map<std::string, int> uses_;
 };
 
-// The rules that a proof joined as "a; b".
-std::set<std::string> parts_of(const std::string& joined) {
-  std::set<std::string> parts;
-  for (std::size_t at = 0; at < joined.size();) {
-    const std::size_t end = std::min(joined.find("; ", at), joined.size());
-    parts.insert(joined.substr(at, end - at));
-    at = end + 2;
-  }
-  return parts;
-}
-
 void derived(CertifiedClaim& claim, const Proved& proved, Collector& collector) {
-  claim.derivation =
-      derivation_of(parts_of(proved.rule), collector.add(proved.obligations), proved.parameters);
+  claim.derivation = derivation_of(proof::parts_of(proved.rule), collector.add(proved.obligations),
+                                   proved.parameters);
   claim.assumes = proved.assumes;
 }
 
@@ -89,7 +79,7 @@ Certificate certify(const Pattern& pattern, const ProofReport& report) {
   causality.text = "causal";
   causality.verdict = verdict_of(report.causality.status);
   causality.reason = report.causality.message;
-  causality.derivation = derivation_of(parts_of(report.causality.rule),
+  causality.derivation = derivation_of(proof::parts_of(report.causality.rule),
                                        collector.add(report.causality.obligations), {});
 
   for (std::size_t at = 0; at < report.claims.size(); ++at) {
@@ -117,13 +107,13 @@ Certificate certify(const Pattern& pattern, const ProofReport& report) {
         [&](const Unknown& unknown) { claim.reason = unknown.reason; });
     certificate.claims.push_back(std::move(claim));
   }
-  for (const ClaimVerdict& judged : report.opposites) {
+  for (const ClaimVerdict& judged : report.derived) {
     CertifiedClaim claim;
     claim.text = judged.text;
     claim.verdict = name_of(judged.verdict);
     claim.scope = judged.scope;
     derived(claim, std::get<Proved>(judged.verdict), collector);
-    certificate.opposites.push_back(std::move(claim));
+    certificate.derived.push_back(std::move(claim));
   }
   return certificate;
 }

@@ -102,6 +102,16 @@ std::string joined(const std::set<std::string>& words) {
   return text;
 }
 
+std::set<std::string> parts_of(const std::string& joined) {
+  std::set<std::string> parts;
+  for (std::size_t at = 0; at < joined.size();) {
+    const std::size_t end = std::min(joined.find("; ", at), joined.size());
+    parts.insert(joined.substr(at, end - at));
+    at = end + 2;
+  }
+  return parts;
+}
+
 std::vector<Obligation> distinct(std::vector<Obligation> obligations) {
   std::vector<Obligation> result;
   std::set<std::string> seen;

@@ -30,7 +30,8 @@ ClaimAttempt prove_reach(const Structure& structure, const Claim& claim,
 
 // The obligations without repetitions, in order of first appearance.
 std::vector<Obligation> distinct(std::vector<Obligation> obligations);
-// "a; b; c"
+// "a; b; c", and back.
 std::string joined(const std::set<std::string>& words);
+std::set<std::string> parts_of(const std::string& joined);
 
 }  // namespace heddle::proof

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "analyzer/proof/growth.hpp"
+#include "patterns/growth_class.hpp"
 #include "patterns/integer.hpp"
 
 namespace heddle::proof {

@@ -4,13 +4,14 @@
 
 #include <algorithm>
 #include <cctype>
+#include <map>
 
 #include "analyzer/proof/closed_forms.hpp"
 #include "analyzer/proof/describe.hpp"
 #include "analyzer/proof/growth.hpp"
 #include "analyzer/proof/subject.hpp"
 #include "patterns/ast_print.hpp"
-#include "patterns/parser.hpp"
+#include "patterns/growth_class.hpp"
 
 namespace heddle {
 namespace {
@@ -30,24 +31,22 @@ class Deriver {
   DerivedMeasure derive(MeasureKind measure) {
     DerivedMeasure derived;
     if (!subject_.measured().ok() || is_uncertain(measure)) return derived;
-    const auto prove = [&](const GrowthClass& growth, Direction direction) {
-      return prove_growth(subject_.structure(), *subject_.measured(), measure, growth, direction);
-    };
-    const std::vector<GrowthClass>& ladder = growth_ladder();
-    for (const GrowthClass& growth : ladder) {
-      derived.upper_proof = prove(growth, Direction::kAtMost);
+    for (const GrowthClass& growth : growth_ladder()) {
+      derived.upper_proof = prove_class(measure, growth, Direction::kAtMost);
       if (!derived.upper_proof) continue;
       derived.upper = growth;
       break;
     }
+    const std::vector<GrowthClass>& ladder = growth_ladder();
     for (auto growth = ladder.rbegin(); growth != ladder.rend(); ++growth) {
       if (derived.upper && grows_faster(*growth, *derived.upper)) continue;
-      derived.lower_proof = prove(*growth, Direction::kAtLeast);
+      derived.lower_proof = prove_class(measure, *growth, Direction::kAtLeast);
       if (!derived.lower_proof) continue;
       derived.lower = *growth;
       break;
     }
     derived.closed_form = closed_form(measure);
+    state_classes(measure, "i", derived);
     return derived;
   }
 
@@ -68,6 +67,7 @@ class Deriver {
       return proved;
     };
     set_forms(derived, find_closed_forms("i", values, {derived.upper, derived.lower}, decide));
+    state_forms(text, derived);
   }
 
   DerivedMeasure derive_depth() {
@@ -100,9 +100,10 @@ class Deriver {
     DerivedMeasure derived = first_of("congestion(n)", exact, upper, {});
     const std::string live = in_variable(cache.upper_form, "n");
     if (derived.lower_form.empty() && !live.empty() && live != "n" &&
-        proves(fmt::format("congestion(n) * ({}) >= n", live))) {
+        states(fmt::format("congestion(n) * ({}) >= n", live))) {
       derived.lower_form = fmt::format("ceil(n / ({}))", live);
     }
+    if (derived.closed_form.empty()) derive_congestion_class(cache, derived);
     return derived;
   }
 
@@ -117,24 +118,85 @@ class Deriver {
     return first_of("rank(m)", exact, upper, {});
   }
 
+  std::vector<ClaimVerdict> take_claims() { return std::move(claims_); }
+
  private:
   // A proof for every value of the variables. A few values are tried first, as most guesses fail
   // there.
   bool proves(const std::string& text) {
-    const std::string& whole = subject_.pattern().canonical_text();
-    const std::size_t end = whole.rfind('}');
-    Diagnostics diagnostics;
-    const std::vector<PatternSyntax> parsed =
-        parse({"derived", whole.substr(0, end) + "\n  claim " + text + "\n}\n"}, diagnostics);
-    if (diagnostics.has_errors() || parsed.size() != 1) return false;
-    const Claim& claim = parsed[0].claims.back();
+    const std::optional<Claim> stated = claim_about(subject_.pattern(), text);
+    if (!stated) return false;
+    const Claim& claim = *stated;
     const std::vector<std::string> names = variables_of(claim, subject_.pattern());
     if (subject_.measured().ok() && !is_uncertain(MeasureKind::kCache)) {
       const std::int64_t last = names.size() == 2 ? kTriedPairs : kTried;
       if (search(subject_.pattern(), claim, *subject_.measured(), 1, last).refuted) return false;
     }
-    return subject_.bound(claim, names).proved.has_value() ||
-           subject_.by_descent(claim).has_value();
+    std::optional<Proved> proved = subject_.bound(claim, names).proved;
+    if (!proved) proved = subject_.by_descent(claim);
+    if (!proved) return false;
+    std::string scope = scope_of(*proved, names);
+    proved_[text] = {print(claim), *std::move(proved), std::move(scope)};
+    return true;
+  }
+
+  bool states(const std::string& text) {
+    if (proved_.count(text) == 0 && !proves(text)) return false;
+    claims_.push_back(proved_.at(text));
+    return true;
+  }
+
+  std::optional<Proved> prove_class(MeasureKind measure, const GrowthClass& growth,
+                                    Direction direction) const {
+    return prove_growth(subject_.structure(), *subject_.measured(), measure, growth, direction);
+  }
+
+  // n / cache(n) by the capacity law, where that is a class.
+  void derive_congestion_class(const DerivedMeasure& cache, DerivedMeasure& derived) {
+    if (!cache.upper || cache.upper->log_power != 0) return;
+    const GrowthClass& live = *cache.upper;
+    const GrowthClass growth{live.power_denominator - live.power_numerator, live.power_denominator,
+                             0};
+    if (growth.power_numerator <= 0) return;
+    subject_.limit(subject_.options().resource_limit);
+    derived.lower_proof = prove_class(MeasureKind::kCongestion, growth, Direction::kAtLeast);
+    hurry();
+    if (!derived.lower_proof) return;
+    derived.lower = growth;
+    state_classes(MeasureKind::kCongestion, "n", derived);
+  }
+
+  // One claim where both sides are of one class.
+  void state_classes(MeasureKind measure, const std::string& variable,
+                     const DerivedMeasure& derived) {
+    const auto state = [&](const GrowthClass& growth, GrowthBound bound, const Proved& proved) {
+      claims_.push_back(
+          {fmt::format("{}({}) in {}", name_of(measure), variable, to_string(growth, bound)),
+           proved, scope_of(proved, {variable})});
+    };
+    if (derived.upper && derived.upper == derived.lower) {
+      if (const auto both =
+              prove_both(subject_.structure(), *subject_.measured(), measure, *derived.upper)) {
+        return state(*derived.upper, GrowthBound::kBoth, *both);
+      }
+    }
+    if (derived.upper) state(*derived.upper, GrowthBound::kAtMost, *derived.upper_proof);
+    if (derived.lower && *derived.lower != GrowthClass{}) {
+      state(*derived.lower, GrowthBound::kAtLeast, *derived.lower_proof);
+    }
+  }
+
+  // Only what was proved of a form is stated: others are words.
+  void state_forms(const std::string& measure, const DerivedMeasure& derived) {
+    const auto state = [&](const char* relation, const std::string& form) {
+      const auto found = proved_.find(measure + relation + form);
+      if (found == proved_.end()) return false;
+      claims_.push_back(found->second);
+      return true;
+    };
+    if (state(" = ", derived.closed_form)) return;
+    state(" <= ", derived.upper_form);
+    state(" >= ", derived.lower_form);
   }
 
   static void set_forms(DerivedMeasure& derived, const ClosedForms& forms) {
@@ -157,6 +219,7 @@ class Deriver {
     derived.closed_form = first("=", exact);
     derived.upper_form = derived.closed_form.empty() ? first("<=", upper) : derived.closed_form;
     derived.lower_form = derived.closed_form.empty() ? first(">=", lower) : derived.closed_form;
+    state_forms(measure, derived);
     return derived;
   }
 
@@ -202,6 +265,8 @@ class Deriver {
   }
 
   Subject subject_;
+  std::map<std::string, ClaimVerdict> proved_;  // by the text that was tried
+  std::vector<ClaimVerdict> claims_;
 };
 
 }  // namespace
@@ -221,6 +286,7 @@ DerivedBounds derive(const Pattern& pattern, const ProveOptions& options) {
   bounds.hops = deriver.derive_hops();
   bounds.congestion = deriver.derive_congestion(bounds.cache);
   bounds.rank = deriver.derive_rank(bounds.cache);
+  bounds.claims = deriver.take_claims();
   return bounds;
 }
 

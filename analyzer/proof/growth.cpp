@@ -11,6 +11,7 @@
 #include "analyzer/proof/count_hints.hpp"
 #include "analyzer/proof/measure_terms.hpp"
 #include "patterns/ast_print.hpp"
+#include "patterns/growth_class.hpp"
 
 namespace heddle::proof {
 
@@ -155,31 +156,50 @@ std::optional<Proved> prove_with(const Structure& structure, MeasureKind measure
   return proved;
 }
 
-}  // namespace
-
-Integer growth_value(const GrowthClass& growth, std::int64_t i) {
-  Integer value = 1;
-  if (growth.power_numerator > 0) {
-    const auto q = static_cast<std::uint64_t>(growth.power_denominator);
-    std::int64_t low = 1, high = i;  // largest root with root^q <= i
-    while (low < high) {
-      const std::int64_t middle = low + (high - low + 1) / 2;
-      const std::optional<Integer> power = heddle::power(middle, q, 4096);
-      if (power && *power <= Integer(i))
-        low = middle;
-      else
-        high = middle - 1;
-    }
-    for (int p = 0; p < growth.power_numerator; ++p) value = value * Integer(low);
+// The lower one's constants are then called "d" and "j0".
+Proved both_sides(Proved upper, Proved lower) {
+  std::set<std::string> rules = parts_of(upper.rule);
+  for (const std::string& rule : parts_of(lower.rule)) rules.insert(rule);
+  if (rules.size() > 1) rules.erase("arithmetic");
+  upper.rule = joined(rules);
+  for (const auto& [key, value] : lower.parameters) {
+    upper.parameters.emplace_back(key == "c" ? "d" : "j0", value);
   }
-  for (int p = 0; p < growth.log_power; ++p) value = value * integer_log2(i);
-  return value;
+  std::set<std::string> assumed(upper.assumes.begin(), upper.assumes.end());
+  assumed.insert(lower.assumes.begin(), lower.assumes.end());
+  upper.assumes.assign(assumed.begin(), assumed.end());
+  for (Obligation& obligation : lower.obligations) {
+    upper.obligations.push_back(std::move(obligation));
+  }
+  upper.obligations = distinct(std::move(upper.obligations));
+  return upper;
 }
 
-bool grows_faster(const GrowthClass& a, const GrowthClass& b) {
-  const int left = a.power_numerator * b.power_denominator;
-  const int right = b.power_numerator * a.power_denominator;
-  return left != right ? left > right : a.log_power > b.log_power;
+}  // namespace
+
+std::optional<Proved> prove_both(const Structure& structure, const MeasuredRows& measured,
+                                 MeasureKind measure, const GrowthClass& growth) {
+  for (const Detail detail : {Detail::kPlain, Detail::kRefined}) {
+    auto upper = prove_growth(structure, measured, measure, growth, Direction::kAtMost, detail);
+    if (!upper) continue;
+    auto lower = prove_growth(structure, measured, measure, growth, Direction::kAtLeast, detail);
+    if (lower) return both_sides(*std::move(upper), *std::move(lower));
+  }
+  return std::nullopt;
+}
+
+std::string scope_of(const Proved& proved, const std::vector<std::string>& names) {
+  Integer start = 1;
+  bool never = false;
+  for (const auto& [key, value] : proved.parameters) {
+    if (key == "i0" || key == "j0") start = std::max(start, *Integer::parse(value));
+    if (key == "applies") never = true;
+  }
+  std::string text;
+  for (const std::string& name : names) {
+    text += (!text.empty() ? ", " : never ? "no " : "all ") + name;
+  }
+  return start == Integer(1) ? text : text + " >= " + start.to_string();
 }
 
 const std::vector<GrowthClass>& growth_ladder() {
@@ -190,7 +210,7 @@ const std::vector<GrowthClass>& growth_ladder() {
 
 std::optional<Proved> prove_growth(const Structure& structure, const MeasuredRows& measured,
                                    MeasureKind measure, const GrowthClass& growth,
-                                   Direction direction) {
+                                   Direction direction, std::optional<Detail> detail) {
   const std::int64_t last = measured.rows_for(measure);
   const bool needs_two = growth.log_power > 0 || measure == MeasureKind::kHops;
   // From the first rows on, with the constant that fits; further out, with one to spare. Refined
@@ -214,6 +234,7 @@ std::optional<Proved> prove_growth(const Structure& structure, const MeasuredRow
   for (const int times : {1, 4}) trials.push_back({first, 0, times, Detail::kRefined, true});
   const bool steps = growth.power_numerator == 0 && growth.log_power > 0;
   for (const Trial& trial : trials) {
+    if (detail && trial.detail != *detail) continue;
     const double level = steps || trial.hinted ? kLevelOfSteps : kLevel;
     const std::optional<Integer> c =
         suggested_constant(measured, measure, growth, direction, trial.start, last, level);

@@ -6,12 +6,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "analyzer/proof/explain.hpp"
 #include "analyzer/proof/far_failure.hpp"
 #include "analyzer/proof/growth.hpp"
 #include "analyzer/proof/subject.hpp"
 #include "patterns/ast_print.hpp"
+#include "patterns/growth_class.hpp"
 
 namespace heddle {
 namespace {
@@ -37,7 +39,11 @@ class Prover {
     return result;
   }
 
+  // A proved claim, not the pattern's, by which an auditor sees that one of the pattern's fails.
   std::optional<ClaimVerdict> opposite(const Claim& claim, const Refuted& refuted) {
+    if (const auto found = excluded_by_.find(print(claim)); found != excluded_by_.end()) {
+      return judge_if_proved(found->second);
+    }
     const Counterexample& at = refuted.counterexample;
     const auto* bound = std::get_if<BoundClaim>(&claim.node);
     const auto* term = bound ? std::get_if<MeasureTerm>(&bound->left->node) : nullptr;
@@ -48,9 +54,14 @@ class Prover {
     for (const auto& [name, value] : at.variables) {
       text += fmt::format("{}{} = {}", text.back() == ' ' ? "" : " and ", name, value.to_string());
     }
-    const std::optional<Claim> there = claim_about(subject_.pattern(), text);
-    if (!there) return std::nullopt;
-    ClaimVerdict judged = judge(*there);
+    return judge_if_proved(text);
+  }
+
+  // Nothing unless it is proved.
+  std::optional<ClaimVerdict> judge_if_proved(const std::string& text) {
+    const std::optional<Claim> claim = claim_about(subject_.pattern(), text);
+    if (!claim) return std::nullopt;
+    ClaimVerdict judged = judge(*claim);
     if (!std::holds_alternative<Proved>(judged.verdict)) return std::nullopt;
     return judged;
   }
@@ -58,19 +69,7 @@ class Prover {
  private:
   std::string scope_of(const Verdict& verdict) const {
     return match(
-        verdict,
-        [&](const Proved& proved) {
-          const bool never = std::any_of(proved.parameters.begin(), proved.parameters.end(),
-                                         [](const auto& each) { return each.first == "applies"; });
-          std::string text;
-          for (const std::string& name : names_) {
-            text += (!text.empty() ? ", " : never ? "no " : "all ") + name;
-          }
-          for (const auto& [key, value] : proved.parameters) {
-            if (key == "i0" && value != "1") text += " >= " + value;
-          }
-          return text;
-        },
+        verdict, [&](const Proved& proved) { return proof::scope_of(proved, names_); },
         [&](const Checked& checked) {
           return fmt::format("{} <= {}", names_.size() == 1 ? names_[0] : "n", checked.n);
         },
@@ -191,31 +190,53 @@ class Prover {
     const std::string unsearchable = why_not_searchable(whole);
     if (!unsearchable.empty()) return Unknown{unsearchable};
     const MeasuredRows& measured = *subject_.measured();
-    if (auto proved = proof::prove_growth(subject_.structure(), measured, term->measure,
-                                          claim.growth, Direction::kAtMost)) {
-      return std::move(*proved);
-    }
-    const std::vector<GrowthClass>& ladder = proof::growth_ladder();
-    for (auto at = ladder.rbegin(); at != ladder.rend(); ++at) {
-      const GrowthClass& faster = *at;
-      if (!proof::grows_faster(faster, claim.growth) || term->measure == MeasureKind::kHops) break;
-      const auto below = proof::prove_growth(subject_.structure(), measured, term->measure, faster,
-                                             Direction::kAtLeast);
-      if (!below) continue;
+    const auto bounded = [&](const GrowthClass& growth, Direction direction) {
+      return proof::prove_growth(subject_.structure(), measured, term->measure, growth, direction);
+    };
+    std::optional<Proved> proved =
+        claim.bound == GrowthBound::kAtMost ? bounded(claim.growth, Direction::kAtMost)
+        : claim.bound == GrowthBound::kAtLeast
+            ? bounded(claim.growth, Direction::kAtLeast)
+            : proof::prove_both(subject_.structure(), measured, term->measure, claim.growth);
+    if (proved) return *std::move(proved);
+
+    // Refuted by a class on the other side: a larger one from below, a smaller one from above.
+    std::vector<GrowthClass> others = proof::growth_ladder();
+    const auto refuting = [&](Direction direction) -> std::optional<GrowthClass> {
+      if (term->measure == MeasureKind::kHops) return std::nullopt;
+      for (const GrowthClass& other : others) {
+        const bool apart = direction == Direction::kAtLeast ? grows_faster(other, claim.growth)
+                                                            : grows_faster(claim.growth, other);
+        if (apart && bounded(other, direction)) return other;
+      }
+      return std::nullopt;
+    };
+    std::optional<GrowthClass> slower, faster;
+    if (claim.bound != GrowthBound::kAtMost) slower = refuting(Direction::kAtMost);
+    std::reverse(others.begin(), others.end());
+    if (claim.bound != GrowthBound::kAtLeast && !slower) faster = refuting(Direction::kAtLeast);
+    if (slower || faster) {
+      const std::string excluding =
+          " in " + (faster ? to_string(*faster, GrowthBound::kAtLeast) : to_string(*slower));
+      excluded_by_[print(whole)] = print(*claim.measure) + excluding;
       const std::int64_t i = measured.rows_for(term->measure);
       const Result<Integer> value = measured.value(term->measure, {Integer(i)});
-      return Refuted{{{{names_[0], i}}, value.value(), proof::growth_value(claim.growth, i)},
+      return Refuted{{{{names_[0], i}}, value.value(), growth_value(claim.growth, i)},
                      false,
-                     fmt::format("{} grows at least as fast as {} (proved), so no constant times "
-                                 "the bound suffices",
-                                 name_of(term->measure), to_string(faster))};
+                     "is" + excluding};
     }
     return Unknown{"no constants were found for which a proof succeeds"};
   }
 
   proof::Subject subject_;
   std::vector<std::string> names_;
+  std::map<std::string, std::string> excluded_by_;  // refuted classes, and what leaves them no room
 };
+
+bool lists(const std::vector<ClaimVerdict>& claims, const std::string& text) {
+  return std::any_of(claims.begin(), claims.end(),
+                     [&](const ClaimVerdict& claim) { return claim.text == text; });
+}
 
 }  // namespace
 
@@ -237,10 +258,22 @@ ProofReport prove(const Pattern& pattern, const ProveOptions& options) {
     if (refuted == nullptr) continue;
     std::optional<ClaimVerdict> opposite = prover.opposite(pattern.claims()[at], *refuted);
     if (!opposite) continue;
-    const auto same = [&](const ClaimVerdict& known) { return known.text == opposite->text; };
-    if (std::any_of(report.opposites.begin(), report.opposites.end(), same)) continue;
-    report.opposites.push_back(*std::move(opposite));
+    if (!lists(report.derived, opposite->text)) report.derived.push_back(*std::move(opposite));
   }
+  return report;
+}
+
+ProofReport prove_and_derive(const Pattern& pattern, const ProveOptions& options) {
+  ProofReport report = prove(pattern, options);
+  std::vector<ClaimVerdict> found = std::move(derive(pattern, options).claims);
+  std::vector<ClaimVerdict> derived;
+  for (ClaimVerdict& claim : found) {
+    if (!lists(report.claims, claim.text)) derived.push_back(std::move(claim));
+  }
+  for (ClaimVerdict& claim : report.derived) {
+    if (!lists(derived, claim.text)) derived.push_back(std::move(claim));
+  }
+  report.derived = std::move(derived);
   return report;
 }
 

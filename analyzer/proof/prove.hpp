@@ -42,24 +42,28 @@ struct DerivedMeasure {
   std::string upper_form;
 };
 struct DerivedBounds {
-  DerivedMeasure time;        // of i
-  DerivedMeasure cache;       // of i
-  DerivedMeasure depth;       // of n, without a class as all below
-  DerivedMeasure hops;        // of i and j, 1 <= j < i
-  DerivedMeasure congestion;  // of n
-  DerivedMeasure rank;        // of m
+  DerivedMeasure time;               // of i
+  DerivedMeasure cache;              // of i
+  DerivedMeasure depth;              // of n, without a class as those below
+  DerivedMeasure hops;               // of i and j, 1 <= j < i
+  DerivedMeasure congestion;         // of n, with a lower class where it has no closed form
+  DerivedMeasure rank;               // of m
+  std::vector<ClaimVerdict> claims;  // what of this the language can say, with its proofs
 };
 
 struct ProofReport {
   CausalityVerdict causality;
   std::vector<ClaimVerdict> claims;  // in the order of the pattern
-  // Proved, and not the pattern's: "cache(i) <= 3 for i = 7" beside a claim that asks for more
-  // there. What cache and rank are at most hangs on all later rows, which no list of rows shows.
-  std::vector<ClaimVerdict> opposites;
+  // Proved, and not the pattern's. `prove` leaves here what excludes refuted claims where rows do
+  // not show it: "cache(i) <= 3 for i = 7", as what cache and rank are at most hangs on all later
+  // rows; "time(i) in Omega(sqrt n)", as no row refutes a class.
+  std::vector<ClaimVerdict> derived;
 };
 
 // Claims of a pattern that is not proved causal are unknown.
 ProofReport prove(const Pattern& pattern, const ProveOptions& options = {});
 DerivedBounds derive(const Pattern& pattern, const ProveOptions& options = {});
+// As `prove`, with all that `derive` can state as well.
+ProofReport prove_and_derive(const Pattern& pattern, const ProveOptions& options = {});
 
 }  // namespace heddle

@@ -20,6 +20,7 @@
 #include "analyzer/proof/prove.hpp"
 #include "patterns/ast_print.hpp"
 #include "patterns/expression.hpp"
+#include "patterns/growth_class.hpp"
 #include "patterns/parser.hpp"
 #include "tests/studies/random_claims.hpp"
 
@@ -215,7 +216,7 @@ class Study {
     }
     for (std::int64_t i = i0; i <= counted.last(kind); i += i < 1024 ? 1 : 7) {
       const Enclosed value = counted.value(kind, i);
-      const std::int64_t g = *proof::growth_value(growth, i).to_int64();
+      const std::int64_t g = *growth_value(growth, i).to_int64();
       ++tally_.values;
       if (upper ? value.low > c * g : value.high < kInfinite && c * value.high < g) {
         return complain(pattern, std::string(name_of(kind)) + (upper ? " <= " : " >= ") +

@@ -163,7 +163,7 @@ TEST_CASE("a range is walked no further than its conditions allow") {
 
 TEST_CASE("classes are read and written") {
   for (const char* growth : {"O(1)", "O(n)", "O(sqrt n)", "O(log n)", "O(n log n)", "O(n^(2/3))",
-                             "O(n^2)", "O(sqrt n log(n)^2)"}) {
+                             "O(n^2)", "O(sqrt n log(n)^2)", "Omega(log n)", "Theta(n^(1/3))"}) {
     const Pattern pattern = pattern_of(
         std::string("pattern p { A = diagonal; B = none; claim time(i) in ") + growth + " }");
     REQUIRE(print(pattern.claims().front()) == std::string("time(i) in ") + growth);

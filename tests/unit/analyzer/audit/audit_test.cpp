@@ -34,6 +34,14 @@ AuditOptions quick() {
   return options;
 }
 
+// Is it rejected for what it says, before any solver is asked?
+bool rejects(Certificate certificate, const std::function<void(Certificate&)>& change) {
+  change(certificate);
+  AuditOptions no_solvers;
+  no_solvers.solvers = {};
+  return audit(to_json_text(certificate), no_solvers).verdict == AuditVerdict::kRejected;
+}
+
 // The verdict of the audit after a change to the certificate.
 AuditVerdict after(Certificate certificate, const std::function<void(Certificate&)>& change) {
   change(certificate);
@@ -184,6 +192,101 @@ TEST_CASE("no step is listed that a claim does not need, and none is asked for t
   }
 }
 
+TEST_CASE("classes are proved from the sides they name, and excluded from the other ones") {
+  const Certificate good = certificate_of(pattern_of(
+      "f(k) = k^2 + 1\nA = diagonal\nB = lattice(f)\n"
+      "claim time(i) in Theta(sqrt n)\nclaim time(i) in Omega(sqrt n)\n"
+      "claim cache(i) in O(log n)\nclaim cache(i) in Omega(n)\nclaim cache(n) in Theta(n)\n"
+      "claim time(i) in O(1)\nclaim congestion(n) in O(1)\nclaim time(i) in O(sqrt n)"));
+  const std::vector<std::string> verdicts{"proved",  "proved",  "refuted", "refuted",
+                                          "refuted", "refuted", "refuted", "proved"};
+  for (std::size_t at = 0; at < verdicts.size(); ++at) {
+    INFO(good.claims.at(at).text);
+    CHECK(good.claims[at].verdict == verdicts[at]);
+  }
+  const AuditReport report = audit(to_json_text(good), quick());
+  INFO(problems_of(report));
+  REQUIRE(report.verdict == AuditVerdict::kAccepted);
+
+  using Witnesses = std::vector<std::pair<std::string, std::string>>;
+  const auto with = [&](std::size_t claim, const std::function<void(Witnesses&)>& change) {
+    return rejects(good, [&](Certificate& c) {
+      Witnesses witnesses = c.claims[claim].witnesses();
+      change(witnesses);
+      c.claims[claim].derivation =
+          derivation_of(c.claims[claim].laws(), c.claims[claim].obligations(), witnesses);
+    });
+  };
+  REQUIRE(good.claims[0].witnesses().size() == 4);
+  CHECK_FALSE(with(0, [](Witnesses&) {}));
+  CHECK(with(0, [](Witnesses& w) { w.resize(2); }));
+  CHECK(with(0, [](Witnesses& w) { std::swap(w[0].second, w[2].second); }));
+  CHECK(with(0, [](Witnesses& w) { w[2].second = "1"; }));
+  CHECK(with(1, [](Witnesses& w) { w[0].second = "0"; }));
+  CHECK(with(1, [](Witnesses& w) { w.emplace_back("d", "2"); }));
+  CHECK(with(7, [](Witnesses& w) { w[1].second = "9"; }));
+
+  // The step for one side alone.
+  CHECK(rejects(good, [](Certificate& c) {
+    std::vector<std::string> left;
+    for (const std::string& name : c.claims[0].obligations()) {
+      if (name.find("growth: g(i) <=") != 0) left.push_back(name);
+    }
+    REQUIRE(left.size() + 1 == c.claims[0].obligations().size());
+    c.claims[0].derivation = derivation_of(c.claims[0].laws(), left, c.claims[0].witnesses());
+  }));
+  // A refuted class is no row's affair: only a proved class excludes it, and of the same measure.
+  const auto derived = [](Certificate& c, const std::string& text) {
+    const auto found = std::find_if(c.derived.begin(), c.derived.end(),
+                                    [&](const CertifiedClaim& d) { return d.text == text; });
+    REQUIRE(found != c.derived.end());
+    return found;
+  };
+  for (const CertifiedClaim& claim : good.derived) {
+    INFO(claim.text);
+    CHECK(after(good, [&](Certificate& c) { c.derived.erase(derived(c, claim.text)); }) !=
+          AuditVerdict::kAccepted);
+  }
+  // True claims, said to be refuted.
+  for (const std::size_t at : {std::size_t{1}, std::size_t{7}}) {
+    CHECK(after(good, [&](Certificate& c) {
+            CertifiedClaim& claim = c.claims[at];
+            claim.verdict = "refuted";
+            claim.derivation.clear();
+            claim.counterexample = {{"i", "1024"}, {"value", "25"}, {"bound", "32"}};
+            claim.scope = "i = 1024";
+          }) != AuditVerdict::kAccepted);
+  }
+  // What a counterexample says of rows and the class; what more rows might read is not seen.
+  for (std::size_t at = 2; at < 7; ++at) {
+    const bool cache = good.claims[at].text.rfind("cache", 0) == 0;
+    for (std::size_t number = 0; number < 3; ++number) {
+      if (cache && number == 1) continue;
+      INFO(good.claims[at].text << " " << good.claims[at].counterexample[number].first);
+      CHECK(rejects(good,
+                    [&](Certificate& c) { c.claims[at].counterexample[number].second += "1"; }));
+    }
+  }
+}
+
+TEST_CASE("bounds that nobody asked for are certified like claims") {
+  for (const char* name : {"sqrt_cached", "log_recurrence", "local_attention"}) {
+    const Pattern pattern = builtin(name);
+    const Certificate good = certify(pattern, prove_and_derive(pattern));
+    const AuditReport report = audit(to_json_text(good), quick());
+    INFO(name << "\n" << problems_of(report));
+    CHECK(report.verdict == AuditVerdict::kAccepted);
+    for (const std::string measure : {"time(i) in Theta(", "cache(i) in Theta(", "depth(n) = "}) {
+      INFO(measure);
+      CHECK(std::any_of(good.derived.begin(), good.derived.end(),
+                        [&](const CertifiedClaim& d) { return d.text.rfind(measure, 0) == 0; }));
+    }
+    for (const CertifiedClaim& derived : good.derived) {
+      for (const CertifiedClaim& claim : good.claims) CHECK(derived.text != claim.text);
+    }
+  }
+}
+
 TEST_CASE("refuted bounds of depth, rank and congestion are shown by paths and weights") {
   const Pattern pattern = pattern_of(
       "A = diagonal\nB = window(1) | { i - 3 : i > 3 }\n"
@@ -246,27 +349,27 @@ TEST_CASE("refuted bounds on how much cache and rank are at least rest on proved
       "claim rank(m + 2) >= m - 1");
   const Certificate good = certificate_of(pattern);
   for (const CertifiedClaim& claim : good.claims) CHECK(claim.verdict == "refuted");
-  REQUIRE(good.opposites.size() == 4);
-  CHECK(good.opposites[0].text == "cache(i) <= 3 for i = 7");
-  CHECK(good.opposites[3].text == "rank(m + 2) <= 3 for m = 5");
+  REQUIRE(good.derived.size() == 4);
+  CHECK(good.derived[0].text == "cache(i) <= 3 for i = 7");
+  CHECK(good.derived[3].text == "rank(m + 2) <= 3 for m = 5");
   const AuditReport report = audit(to_json_text(good), quick());
   INFO(problems_of(report));
   REQUIRE(report.verdict == AuditVerdict::kAccepted);
 
-  CHECK(after(good, [](Certificate& c) { c.opposites.clear(); }) == AuditVerdict::kRejected);
-  CHECK(after(good, [](Certificate& c) { c.opposites[0].verdict = "checked"; }) ==
+  CHECK(after(good, [](Certificate& c) { c.derived.clear(); }) == AuditVerdict::kRejected);
+  CHECK(after(good, [](Certificate& c) { c.derived[0].verdict = "checked"; }) ==
         AuditVerdict::kRejected);
-  CHECK(after(good, [](Certificate& c) { c.opposites[0].text = "cache(i) <= 3"; }) ==
+  CHECK(after(good, [](Certificate& c) { c.derived[0].text = "cache(i) <= 3"; }) ==
         AuditVerdict::kRejected);
-  CHECK(after(good, [](Certificate& c) { c.opposites[0].text = "cache(i) <= 2 for i = 7"; }) ==
+  CHECK(after(good, [](Certificate& c) { c.derived[0].text = "cache(i) <= 2 for i = 7"; }) ==
         AuditVerdict::kRejected);
   CHECK(after(good, [](Certificate& c) {
-          c.opposites[0].text = "cache(i) <= 3 for i = 7\n  claim cache(i) <= 0";
+          c.derived[0].text = "cache(i) <= 3 for i = 7\n  claim cache(i) <= 0";
         }) == AuditVerdict::kRejected);
   // Without what it rests on, a refutation is not seen to hold; steps of nobody are not accepted.
   CHECK(after(good, [](Certificate& c) {
-          const std::vector<std::string> steps = c.opposites[0].obligations();
-          c.opposites.erase(c.opposites.begin());
+          const std::vector<std::string> steps = c.derived[0].obligations();
+          c.derived.erase(c.derived.begin());
           c.obligations.erase(std::remove_if(c.obligations.begin(), c.obligations.end(),
                                              [](const Obligation& o) {
                                                return o.name == "claim: cache(i) <= 3 for i = 7";

@@ -45,13 +45,13 @@ const std::vector<Certificate>& certificates() {
     for (const char* name : {"sqrt_cached", "log_recurrence", "strided_attention", "chacal",
                              "linear_recurrence", "sqrt_recurrence"}) {
       const Pattern pattern = builtin(name);
-      all.push_back(certify(pattern, prove(pattern)));
+      all.push_back(certify(pattern, prove_and_derive(pattern)));
     }
     const Pattern mixed = pattern_of(
         "f(0) = 1\nf(1) = 2\nf(k + 2) = f(k + 1) + f(k)\nA = diagonal\n"
         "B = { max(1, i - 3)..i - 1 }\n"
         "claim depth(n) = n - 1\nclaim time(i) in O(1)\nclaim time(i) <= 3\nclaim reaches(j, "
-        "i)\nclaim f(i) >= i\nclaim cache(i) >= i\nclaim rank(m) = m");
+        "i)\nclaim f(i) >= i\nclaim cache(i) >= i\nclaim rank(m) = m\nclaim time(i) in Omega(n)");
     all.push_back(certify(mixed, prove(mixed)));
     const std::vector<Certificate>& others = heddle::testing::certified();
     all.insert(all.end(), others.begin(), others.end());
@@ -75,7 +75,7 @@ std::string meaning_of(Certificate certificate) {
   };
   certificate.causality.reason = "";
   for (CertifiedClaim& claim : certificate.claims) claim.reason = "";
-  for (CertifiedClaim& claim : certificate.opposites) claim.reason = "";
+  for (CertifiedClaim& claim : certificate.derived) claim.reason = "";
   for (Obligation& step : certificate.obligations) {
     step.statement = "";
     step.evidence = "";
@@ -103,7 +103,7 @@ std::vector<std::string*> texts_of(Certificate& certificate) {
   };
   claim(certificate.causality);
   for (CertifiedClaim& each : certificate.claims) claim(each);
-  for (CertifiedClaim& each : certificate.opposites) claim(each);
+  for (CertifiedClaim& each : certificate.derived) claim(each);
   for (Obligation& step : certificate.obligations) {
     texts.insert(texts.end(), {&step.name, &step.expected, &step.script, &step.companion});
   }
@@ -145,8 +145,10 @@ using Tamper = std::function<bool(Certificate&, std::mt19937&)>;  // false: noth
 
 CertifiedClaim* any_claim(Certificate& c, std::mt19937& random, const std::string& verdict) {
   std::vector<CertifiedClaim*> found;
-  for (CertifiedClaim& claim : c.claims) {
-    if (verdict.empty() || claim.verdict == verdict) found.push_back(&claim);
+  for (std::vector<CertifiedClaim>* list : {&c.claims, &c.derived}) {
+    for (CertifiedClaim& claim : *list) {
+      if (verdict.empty() || claim.verdict == verdict) found.push_back(&claim);
+    }
   }
   return found.empty() ? nullptr : found[random() % found.size()];
 }
@@ -251,6 +253,7 @@ const std::map<std::string, Tamper>& tampers() {
          };
          rename(c.causality);
          for (CertifiedClaim& claim : c.claims) rename(claim);
+         for (CertifiedClaim& claim : c.derived) rename(claim);
          return true;
        }},
       {"a verdict upgraded",
@@ -279,6 +282,25 @@ const std::map<std::string, Tamper>& tampers() {
          const Pattern pattern = pattern_of(Source{"forged", c.source});
          c.sha256 = pattern.sha256();
          return pattern.canonical_text() == c.source;
+       }},
+      {"another side of a class, source and hash included",
+       [](Certificate& c, std::mt19937& random) {
+         const CertifiedClaim* claim = any_claim(c, random, "proved");
+         const char* names[] = {" in O(", " in Omega(", " in Theta("};
+         const std::string from = claim == nullptr ? "" : claim->text;
+         std::string to = from;
+         for (const char* name : names) {
+           const std::size_t at = from.find(name);
+           if (at == std::string::npos) continue;
+           to.replace(at, std::string(name).size(), names[random() % 3]);
+         }
+         if (to == from) return false;
+         replace_all(c.source, "claim " + from + "\n", "claim " + to + "\n");
+         for (std::string* text : texts_of(c)) {
+           if (*text == from) *text = to;
+         }
+         c.sha256 = pattern_of(Source{"forged", c.source}).sha256();
+         return true;
        }},
       {"the text of a claim",
        [](Certificate& c, std::mt19937& random) {

@@ -50,6 +50,16 @@ TEST_CASE("sizes of lattice rows are bounded from both sides") {
             {"time(i) <= 40", "refuted: i = 549755813889"},
             {"cache(i) <= 40", "refuted: i = 1099511627776"},
             {"time(i) in O(1)", "refuted: i = 1024, perhaps not the smallest"},
+            {"time(i) in Theta(log n)", "proved"},
+            {"time(i) in Omega(sqrt n)", "refuted: i = 1024, perhaps not the smallest"},
+            {"cache(i) in Omega(1)", "proved"},
+            {"cache(i) in Theta(1)", "refuted: i = 1024, perhaps not the smallest"},
+            {"cache(i) in Theta(n)", "refuted: i = 1024, perhaps not the smallest"},
+            {"depth(n) in Theta(n)", "proved"},
+            {"hops(i, j) in Omega(1)", "proved"},
+            // True for the claim's first half only: hops(i, i - 1) = 1.
+            {"hops(i, j) in Omega(log n)", "unknown"},
+            {"time(i) in Omega(log n) for i >= 9", "unknown"},
         });
   check(kSquares + "B = lattice(f)",
         {
