@@ -25,6 +25,7 @@ constexpr double kLevel = 1.06;  // ratios that rise by less may be chance
 // ... of a logarithm that grows in steps, or of a root beside a constant that is still felt. That
 // of a class next to the true one rises by 10/8 or more in a thousand rows.
 constexpr double kLevelOfSteps = 1.2;
+constexpr std::int64_t kFarthestSample = 131'072;
 
 // r = floor(i^(1/q)): r^q <= i < (r+1)^q
 Term root_of(Query& query, const Term& i, int q) {
@@ -82,23 +83,47 @@ double smooth_growth(const GrowthClass& growth, double i) {
          std::pow(std::log2(i + 1), growth.log_power);
 }
 
-// The least c that fits all measured rows from `start` on. Nothing if none does, or if the ratio
+// The rows that are measured, from `start` on, and a few for each power of two beyond them: a part
+// of the measure that grows slowly is felt for long.
+std::vector<std::pair<std::int64_t, Integer>> samples(const MeasuredRows& measured,
+                                                      MeasureKind measure, std::int64_t start) {
+  std::vector<std::pair<std::int64_t, Integer>> all;
+  const std::int64_t last = measured.rows_for(measure);
+  for (std::int64_t i = start; i <= last; ++i) {
+    const std::optional<Integer> value = measured_at(measured, measure, i);
+    if (!value) return {};
+    all.emplace_back(i, *value);
+  }
+  for (std::int64_t base = last; measure == MeasureKind::kTime && 2 * base <= kFarthestSample;
+       base *= 2) {
+    for (const std::int64_t quarter : {1, 2, 3, 4}) {
+      const std::int64_t i = base + quarter * base / 4;
+      const std::optional<std::int64_t> value = measured.far_time(i);
+      if (!value) return all;
+      all.emplace_back(i, *value);
+    }
+  }
+  return all;
+}
+
+// The least c that fits all samples from `start` on. Nothing if none does, or if the ratio
 // still rises at the far end (a true class has it level or falling), so that no proof can succeed.
 std::optional<Integer> suggested_constant(const MeasuredRows& measured, MeasureKind measure,
                                           const GrowthClass& growth, Direction direction,
-                                          std::int64_t start, std::int64_t last, double level) {
+                                          std::int64_t start, double level) {
+  const std::vector<std::pair<std::int64_t, Integer>> all = samples(measured, measure, start);
+  if (all.empty()) return std::nullopt;
+  const std::int64_t last = all.back().first;
   Integer c = 1;
   double early = 0, late = 0;  // largest ratio over (last/8, last/4] and over (last/2, last]
-  for (std::int64_t i = start; i <= last; ++i) {
-    const std::optional<Integer> value = measured_at(measured, measure, i);
-    if (!value) return std::nullopt;
+  for (const auto& [i, value] : all) {
     const Integer g = growth_value(growth, i);
-    const Integer& large = direction == Direction::kAtMost ? *value : g;
-    const Integer& small = direction == Direction::kAtMost ? g : *value;
+    const Integer& large = direction == Direction::kAtMost ? value : g;
+    const Integer& small = direction == Direction::kAtMost ? g : value;
     if (large.sign() <= 0) continue;
     if (small.sign() <= 0) return std::nullopt;
     if (c * small < large) c = ceil_div(large, small);
-    const double measure_here = static_cast<double>(value->to_int64().value_or(INT64_MAX));
+    const double measure_here = static_cast<double>(value.to_int64().value_or(INT64_MAX));
     const double smooth = smooth_growth(growth, static_cast<double>(i));
     const double ratio =
         direction == Direction::kAtMost ? measure_here / smooth : smooth / measure_here;
@@ -211,7 +236,6 @@ const std::vector<GrowthClass>& growth_ladder() {
 std::optional<Proved> prove_growth(const Structure& structure, const MeasuredRows& measured,
                                    MeasureKind measure, const GrowthClass& growth,
                                    Direction direction, std::optional<Detail> detail) {
-  const std::int64_t last = measured.rows_for(measure);
   const bool needs_two = growth.log_power > 0 || measure == MeasureKind::kHops;
   // From the first rows on, with the constant that fits; further out, with one to spare. Refined
   // lower bounds count some positions out of several, so they need a larger constant. Hints come
@@ -237,7 +261,7 @@ std::optional<Proved> prove_growth(const Structure& structure, const MeasuredRow
     if (detail && trial.detail != *detail) continue;
     const double level = steps || trial.hinted ? kLevelOfSteps : kLevel;
     const std::optional<Integer> c =
-        suggested_constant(measured, measure, growth, direction, trial.start, last, level);
+        suggested_constant(measured, measure, growth, direction, trial.start, level);
     if (!c) continue;
     const Integer constant = Integer(trial.times) * (*c + Integer(trial.spare));
     std::optional<Proved> proved = prove_with(structure, measure, growth, direction, constant,

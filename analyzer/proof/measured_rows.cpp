@@ -9,13 +9,15 @@
 #include "analyzer/measures/cost.hpp"
 #include "analyzer/measures/depth.hpp"
 #include "analyzer/measures/rank.hpp"
+#include "analyzer/proof/far_rows.hpp"
 #include "analyzer/proof/infinite.hpp"
 #include "patterns/ast_print.hpp"
 
 namespace heddle::proof {
 namespace {
 
-constexpr std::int64_t kMostCopied = 24;  // tokens of the copy tasks that are solved
+constexpr std::int64_t kLongestSample = 10'000;  // parts of a row farther out
+constexpr std::int64_t kMostCopied = 24;         // tokens of the copy tasks that are solved
 constexpr std::int64_t kFarthestCut = 48;
 
 Error no_path(std::int64_t i, std::int64_t j) {
@@ -29,6 +31,14 @@ std::int64_t MeasuredRows::rows_for(MeasureKind measure) const {
   if (measure == MeasureKind::kCongestion) return std::min(n_ / 2, kMostCopied);
   if (measure == MeasureKind::kRank) return std::min(n_ / 4, kFarthestCut);
   return n_;
+}
+
+std::optional<std::int64_t> MeasuredRows::far_time(std::int64_t i) const {
+  const auto [found, fresh] = far_times_.emplace(i, std::nullopt);
+  if (!fresh) return found->second;
+  const Result<Integer> time = proof::far_time(*pattern_, i, kLongestSample);
+  if (time.ok()) found->second = time->to_int64();
+  return found->second;
 }
 
 Result<MeasuredRows> MeasuredRows::up_to(const Pattern& pattern, std::int64_t n,

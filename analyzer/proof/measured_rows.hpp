@@ -40,6 +40,8 @@ class MeasuredRows {
   std::size_t enclosed() const { return enclosed_.size(); }
   // Tokens j + n and j, j <= n, without a path between them, where that is known of n.
   std::optional<std::pair<std::int64_t, std::int64_t>> copy_out_of_reach(std::int64_t n) const;
+  // time(i) of a row beyond these, evaluated alone; nothing where rows get long.
+  std::optional<std::int64_t> far_time(std::int64_t i) const;
   // True when the last failure was only that the argument is larger than n.
   bool beyond() const { return beyond_; }
   // The rows for which the measure is known.
@@ -63,6 +65,7 @@ class MeasuredRows {
   std::shared_ptr<const Rows> rows_;
   mutable std::map<std::int64_t, Result<std::pair<std::int64_t, std::int64_t>>> congestions_;
   mutable std::map<std::int64_t, std::int64_t> ranks_;
+  mutable std::map<std::int64_t, std::optional<std::int64_t>> far_times_;
   mutable std::optional<Result<CacheSizes>> cache_;
   mutable std::int64_t above_ = 0, widest_ = 0;
   mutable std::set<std::int64_t> enclosed_;
