@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "analyzer/proof/rulers.hpp"
 #include "patterns/ast_print.hpp"
@@ -40,6 +41,7 @@ class Descent {
 
   std::vector<HopBound> find() const {
     std::vector<HopBound> found;
+    std::set<std::string> texts;  // a bound is shown once, whatever else would show it too
     for (const Ruler& ruler : rulers_.all()) {
       for (const std::vector<ExpressionPtr>& list : shapes(ruler)) {
         for (const ExpressionPtr& shape : list) {
@@ -47,8 +49,11 @@ class Descent {
           if (!spare) continue;
           const ExpressionPtr bound =
               *spare == 0 ? shape : arithmetic(ArithmeticOperator::kAdd, shape, literal(*spare));
+          const std::string text = print(*bound);
+          if (texts.count(text) > 0) break;
           if (auto proved = prove_with(ruler, bound)) {
             found.push_back(std::move(*proved));
+            texts.insert(text);
             break;
           }
         }

@@ -183,6 +183,9 @@ TEST_CASE("no step is listed that a claim does not need, and none is asked for t
            "B = window(8)\nclaim depth(n) >= ceil(n / 7) - 2",
            "A = diagonal\nB = dense | { i - t : t >= 1, 5*t < i }\n"
            "claim hops(i, j) <= 1 for i - j >= 5",
+           // One bound by two ways to descend.
+           "f(0) = 1\nf(k + 1) = f(k) + 1\nA = diagonal\n"
+           "B = { i - 2*t : t >= 1, 2*t < i } | offsets(f)\nclaim congestion(n) <= log2(n) + 1",
        }) {
     const Certificate certificate = certificate_of(pattern_of(body));
     const AuditReport report = audit(to_json_text(certificate), quick());
