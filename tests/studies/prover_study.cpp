@@ -2,17 +2,18 @@
 // heddle_prover_study --patterns N --seed S --rows R [--forms EVERY] [--undecided 1]
 // [--seconds AT_MOST] [--resources OF_THE_SOLVER] [--audits EVERY]: random patterns with claims
 // that are true, false by one, or generous by one. Every verdict is compared with rows 1..R counted
-// one by one, and for each EVERY-th pattern all derived bounds and classes as well; hops,
-// congestion and rank with smaller tables; of each EVERY-th certificate the auditor is asked,
-// without solvers, and may not reject it. Nothing proved may fail anywhere, nothing refuted may
-// hold, and no failure may come before a counterexample that is called the smallest. Pattern number
-// k depends on the seed and on k alone, so ranges of seeds are shards. Exits 1 if anything
-// disagreed.
+// one by one, and for each EVERY-th pattern all derived bounds and classes as well, and classes
+// that these exclude; hops, congestion and rank with smaller tables; of each EVERY-th certificate
+// the auditor is asked, without solvers, and may not reject it. Nothing proved may fail anywhere,
+// nothing refuted may hold, and no failure may come before a counterexample that is called the
+// smallest. Pattern number k depends on the seed and on k alone, so ranges of seeds are shards.
+// Exits 1 if anything disagreed.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
+#include <map>
 
 #include "analyzer/audit/audit.hpp"
 #include "analyzer/proof/certify.hpp"
@@ -131,6 +132,9 @@ class Study {
     }
     if (audited.verdict != AuditReport::Verdict::kRejected) return;
     complain(pattern, "the auditor rejects its certificate");
+    for (const CertifiedClaim& claim : certificate.derived) {
+      std::cout << "  derived: " << claim.text << " (" << claim.scope << ")\n";
+    }
     for (const CertifiedClaim& claim : certificate.claims) {
       std::cout << "  " << claim.text << " is " << claim.verdict << " (" << claim.scope << ")\n";
     }
@@ -206,24 +210,62 @@ class Study {
     }
   }
 
-  // measure <= c g(i), or g(i) <= c measure, from i0 on.
+  // measure <= c g(i) from i0 on, g(i) <= c measure; of both sides the second has d and j0.
   void check_class(const Pattern& pattern, const Counted& counted, MeasureKind kind,
-                   const GrowthClass& growth, const Proved& proof, bool upper) {
+                   const GrowthClaim& claim, const Proved& proof) {
     ++tally_.classes;
-    std::int64_t c = 0, i0 = 0;
-    for (const auto& [name, value] : proof.parameters) {
-      (name == "c" ? c : i0) = std::atoll(value.c_str());
-    }
-    for (std::int64_t i = i0; i <= counted.last(kind); i += i < 1024 ? 1 : 7) {
-      const Enclosed value = counted.value(kind, i);
-      const std::int64_t g = *growth_value(growth, i).to_int64();
-      ++tally_.values;
-      if (upper ? value.low > c * g : value.high < kInfinite && c * value.high < g) {
-        return complain(pattern, std::string(name_of(kind)) + (upper ? " <= " : " >= ") +
-                                     "a constant times " + to_string(growth) + " fails at " +
-                                     std::to_string(i));
+    std::map<std::string, std::int64_t> given;
+    for (const auto& [name, value] : proof.parameters) given[name] = std::atoll(value.c_str());
+    const bool both = claim.bound == GrowthBound::kBoth;
+    for (const bool upper : {true, false}) {
+      if (!both && upper != (claim.bound == GrowthBound::kAtMost)) continue;
+      const std::int64_t c = given.at(both && !upper ? "d" : "c");
+      for (std::int64_t i = given.at(both && !upper ? "j0" : "i0"); i <= counted.last(kind);
+           i += i < 1024 ? 1 : 7) {
+        const Enclosed value = counted.value(kind, i);
+        const std::int64_t g = *growth_value(claim.growth, i).to_int64();
+        ++tally_.values;
+        if (upper ? value.low > c * g : value.high < kInfinite && c * value.high < g) {
+          return complain(pattern, std::string(name_of(kind)) + (upper ? " <= " : " >= ") +
+                                       "a constant times " + to_string(claim.growth) +
+                                       " fails at " + std::to_string(i));
+        }
       }
     }
+  }
+
+  // What is proved of a class leaves no room for others, whichever side they are said of.
+  void check_false_classes(const Pattern& pattern, const std::vector<Claim>& proved) {
+    std::string claims;
+    for (const Claim& claim : proved) {
+      const auto* growth = std::get_if<GrowthClaim>(&claim.node);
+      if (growth == nullptr) continue;
+      for (const GrowthClass& other : proof::growth_ladder()) {
+        const auto state = [&](GrowthBound bound) {
+          claims += "  claim " + print(*growth->measure) + " in " + to_string(other, bound) + "\n";
+        };
+        if (growth->bound != GrowthBound::kAtLeast && grows_faster(other, growth->growth)) {
+          state(GrowthBound::kAtLeast);
+        }
+        if (growth->bound != GrowthBound::kAtMost && grows_faster(growth->growth, other)) {
+          state(GrowthBound::kAtMost);
+        }
+      }
+    }
+    const std::string& whole = pattern.canonical_text();
+    Diagnostics diagnostics;
+    auto syntax =
+        parse({"classes", whole.substr(0, whole.rfind('}')) + claims + "}\n"}, diagnostics);
+    const auto stated =
+        syntax.empty() ? std::nullopt : resolve(std::move(syntax[0]), {}, diagnostics);
+    if (!stated) return complain(pattern, "classes cannot be read: " + claims);
+    const ProofReport report = prove(*stated, quick_);
+    for (const ClaimVerdict& judged : report.claims) {
+      ++tally_.classes;
+      if (!std::holds_alternative<Proved>(judged.verdict)) continue;
+      complain(pattern, judged.text + " is proved, and so is what excludes it");
+    }
+    check_audit(*stated, report);
   }
 
   void check_derived(const Pattern& pattern, const Counted& counted) {
@@ -239,35 +281,24 @@ class Study {
       check_form(pattern, counted, kind, text, Relation::kEqual, derived->closed_form);
       check_form(pattern, counted, kind, text, Relation::kAtMost, derived->upper_form);
       check_form(pattern, counted, kind, text, Relation::kAtLeast, derived->lower_form);
-      if (derived->upper) {
-        check_class(pattern, counted, kind, *derived->upper, *derived->upper_proof, true);
+    }
+    std::vector<Claim> proved;
+    for (const ClaimVerdict& judged : bounds.claims) {
+      const std::optional<Claim> claim = claim_about(pattern, judged.text);
+      if (!claim || print(*claim) != judged.text) {
+        complain(pattern, "what is derived cannot be read: " + judged.text);
+        continue;
       }
-      if (derived->lower) {
-        check_class(pattern, counted, kind, *derived->lower, *derived->lower_proof, false);
-      }
+      proved.push_back(*claim);
+      const auto* growth = std::get_if<GrowthClaim>(&claim->node);
+      if (growth == nullptr) continue;
+      const MeasureKind kind = std::get<MeasureTerm>(growth->measure->node).measure;
+      check_class(pattern, counted, kind, *growth, std::get<Proved>(judged.verdict));
     }
-    // As claims of the pattern, for the auditor.
-    std::string claims;
-    for (const auto& [kind, text, derived] : measures) {
-      const auto state = [&](const char* relation, const std::string& form) {
-        if (form.empty() || form.find('#') != std::string::npos) return;
-        claims += "  claim " + text + relation + form + "\n";
-      };
-      state(" = ", derived->closed_form);
-      if (derived->closed_form.empty()) state(" <= ", derived->upper_form);
-      if (derived->closed_form.empty()) state(" >= ", derived->lower_form);
-      if (derived->upper) claims += "  claim " + text + " in " + to_string(*derived->upper) + "\n";
-    }
-    const std::string& whole = pattern.canonical_text();
-    Diagnostics diagnostics;
-    auto syntax =
-        parse({"derived", whole.substr(0, whole.rfind('}')) + claims + "}\n"}, diagnostics);
-    if (syntax.empty() || diagnostics.has_errors()) {
-      return complain(pattern, "derived claims cannot be read: " + claims);
-    }
-    const auto stated = resolve(std::move(syntax[0]), {}, diagnostics);
-    if (!stated) return complain(pattern, "derived claims have no meaning: " + claims);
-    check_audit(*stated, prove(*stated, quick_));
+    ProofReport report = prove(pattern, quick_);
+    report.derived = bounds.claims;
+    check_audit(pattern, report);
+    check_false_classes(pattern, proved);
   }
 
   Settings settings_;
