@@ -195,6 +195,26 @@ std::string sentence(std::string text) {
   return text + ".";
 }
 
+// "For g of the class: time(i) <= 3 g(i) for i >= 1, and g(i) <= 2 time(i) for i >= 4."
+std::string class_in_words(const std::string& claim,
+                           const std::vector<std::pair<std::string, std::string>>& constants) {
+  const std::size_t in = claim.find(" in ");
+  if (in == std::string::npos || constants.empty() || constants.size() % 2 != 0) return "";
+  const std::string measure = claim.substr(0, in);
+  const std::string variable = starts_with(measure, "hops(") ? "i" : claim.substr(in - 2, 1);
+  const std::string g = "g(" + variable + ")";
+  const bool lower = claim.compare(in, 9, " in Omega") == 0;
+  std::string text = "For g of the class: ";
+  for (std::size_t at = 0; at < constants.size(); at += 2) {
+    const bool above = at == 0 && !lower;
+    const std::string& factor = constants[at].second;
+    const std::string small = above ? measure : g, large = above ? g : measure;
+    text += (at == 0 ? "" : ", and ") + small + " <= " + (factor == "1" ? "" : factor + " ") +
+            large + " for " + variable + " >= " + constants[at + 1].second;
+  }
+  return text + ".";
+}
+
 std::string plural(std::size_t count, const std::string& thing) {
   return std::to_string(count) + " " + thing + (count == 1 ? "" : "s");
 }
@@ -290,12 +310,17 @@ class Explainer {
         if (name == "value" || name == "bound") continue;
         numbers += (numbers.empty() ? "" : ", ") + name + " = " + value;
       }
-      line("Refuted at " + numbers + (claim.reason.empty() ? "." : ": " + claim.reason + "."));
       std::string left, right;
       for (const auto& [name, value] : claim.counterexample) {
         if (name == "value") left = value;
         if (name == "bound") right = value;
       }
+      if (starts_with(claim.reason, "is in ")) {  // a class, which no row refutes
+        const std::string measure = claim.text.substr(0, claim.text.find(" in "));
+        return line("Refuted: " + measure + " " + claim.reason + ". At " + numbers + " it is " +
+                    left + ", and the function of the class " + right + ".");
+      }
+      line("Refuted at " + numbers + (claim.reason.empty() ? "." : ": " + claim.reason + "."));
       if (!left.empty())
         line("There the left side is " + left + " and the right side " + right + ".");
       std::istringstream evidence(claim.evidence);
@@ -318,9 +343,8 @@ class Explainer {
     side_conditions(claim);
     for (const RuleApplication& link : claim.derivation) {
       if (link.rule != "inequality") continue;
-      for (const auto& [name, value] : link.parameters) {
-        line("The constant " + name + " is " + value + ".");
-      }
+      const std::string constants = class_in_words(claim.text, link.parameters);
+      if (!constants.empty()) line(constants);
       for (const std::string& name : link.obligations) inequality(name);
     }
   }

@@ -49,6 +49,15 @@ TEST_CASE("assumed theorems, refutations and ranges are told") {
                            "claim time(i) <= 1\nclaim hops(i, j) <= i"));
   tells(mixed, "Refuted at i = 2");
   tells(mixed, "There the left side is 2 and the right side 1.");
+  const std::string classes =
+      explained(pattern_of("A = window(3)\nB = none\nclaim time(i) in Theta(1)\n"
+                           "claim cache(i) in Omega(1)\nclaim time(i) in Omega(n)"));
+  tells(classes,
+        "For g of the class: time(i) <= 3 g(i) for i >= 1, and g(i) <= time(i) for i >= 1.");
+  tells(classes, "For g of the class: g(i) <= cache(i) for i >= 1.");
+  tells(classes,
+        "Refuted: time(i) is in O(1). At i = 1024 it is 3, and the function of the class 1024.");
+  tells(classes, "# What else is proved");
   const std::string copies = explained(
       pattern_of("A = diagonal\nB = window(1)\nclaim congestion(n) <= 1\nclaim rank(m) <= 0"));
   tells(copies, "a path for congestion(2): x1 -> y1 -> y2 -> y3");
