@@ -11,6 +11,7 @@
 #include "codegen/prelude/prelude.hpp"
 #include "codegen/rows/row_plan.hpp"
 #include "codegen/rows/width.hpp"
+#include "codegen/schedule/attention_plan.hpp"
 #include "codegen/schedule/choose.hpp"
 #include "codegen/schedule/kernel_spec.hpp"
 #include "codegen/schedule/scan_plan.hpp"
@@ -91,6 +92,11 @@ bool is_first_order(const Pattern& pattern) {
   }
   const std::string text = print(b);
   return text == "{ i - 1 : i >= 2 }" || text == "{ i - 1 : i > 1 }";
+}
+
+bool has_dense_inputs(const Pattern& pattern) {
+  return std::holds_alternative<DenseSet>(pattern.set(Side::kA)->node) &&
+         std::holds_alternative<EmptySet>(pattern.set(Side::kB)->node);
 }
 
 // Cache slots for callers without a manifest at hand; -1 where the size was not computed.
@@ -177,6 +183,7 @@ class Generator {
     spec.state_gradients = options_.state_gradients;
     spec.several_tokens = options_.several_tokens;
     spec.first_order = is_first_order(pattern_);
+    spec.dense_inputs = has_dense_inputs(pattern_);
     if (spec.weights != WeightKind::kLinear) {
       spec.keep_a = retention_of(pattern_, Side::kA);
       spec.keep_b = retention_of(pattern_, Side::kB);
@@ -392,10 +399,24 @@ class Generator {
     artifact_.remarks.push_back(remark + (choice.why.empty() ? "" : "; " + choice.why));
   }
 
-  static void describe_tensor(const schedule::KernelSpec& spec, KernelEntry& entry) {
+  void describe_tensor(const schedule::KernelSpec& spec, KernelEntry& entry) {
+    const auto element = static_cast<std::int64_t>(size_of(spec.dtype));
+    if (spec.weights == WeightKind::kSoftmax) {
+      constexpr std::int64_t kRows = schedule::kTensorChunk;
+      const std::int64_t row = schedule::AttentionLayout(spec).stride * element;
+      entry.alignment = 16;
+      entry.chunk_tokens = kRows;
+      artifact_.manifest.format = 3;
+      entry.grid.emplace_back("chunks");
+      for (const char* windows : {"key_rows", "value_rows"}) {
+        constexpr std::int64_t kMost = schedule::kStages * kRows;
+        entry.shared_rows.push_back({windows, kMost, kMost, row});
+      }
+      entry.shared_rows.push_back({"tile_rows", kRows, kRows, row});
+      return;
+    }
     using Layout = schedule::TensorLayout;
     const Layout layout(spec);
-    const auto element = static_cast<std::int64_t>(size_of(spec.dtype));
     const std::int64_t values = schedule::kTensorChunk + spec.state_dim;
     entry.alignment = 16;
     entry.shared_rows = {{"key_rows", schedule::kTensorChunk, schedule::kTensorChunk,
@@ -433,7 +454,7 @@ class Generator {
     const bool decode = op == "decode";
     spec.symbol = pattern_.name() + "_" + op + (spec.slices > 1 ? "_slices" : "");
     const std::optional<schedule::Choice> choice = choose(spec, op);
-    const bool staged = spec.staging.has_value();
+    const bool staged = spec.staging || spec.tensor;
     // What a simple prefill keeps of a chunk and what backward sums are rounded in registers.
     const bool rounds =
         op == "backward" || (op == "prefill" && !schedule::has_simple_prefill(spec));
@@ -445,11 +466,13 @@ class Generator {
     if (spec.scan) {
       entry = several_launches(spec, op);
     } else {
-      const char* prelude = spec.tensor        ? "tensor_prelude.cuh"
-                            : staged           ? "staging_prelude.cuh"
-                            : cuda             ? "device_prelude.cuh"
-                            : op == "backward" ? "cpu_gradients.hpp"
-                                               : "cpu_prelude.hpp";
+      const bool softmax = spec.weights == WeightKind::kSoftmax;
+      const char* prelude = spec.tensor && softmax ? "softmax_prelude.cuh"
+                            : spec.tensor          ? "tensor_prelude.cuh"
+                            : staged               ? "staging_prelude.cuh"
+                            : cuda                 ? "device_prelude.cuh"
+                            : op == "backward"     ? "cpu_gradients.hpp"
+                                                   : "cpu_prelude.hpp";
       entry = one_launch(op == "backward"                      ? schedule::backward(spec)
                          : spec.weights == WeightKind::kLinear ? schedule::linear(spec, decode)
                          : decode                              ? schedule::decode(spec)
@@ -529,6 +552,9 @@ class Generator {
       };
       if (any("staged") || any("tensor")) add_include("staging_prelude.cuh", staging_prelude());
       if (any("tensor")) add_include("tensor_prelude.cuh", tensor_prelude());
+      if (any("tensor") && artifact_.manifest.weights == "softmax") {
+        add_include("softmax_prelude.cuh", softmax_prelude());
+      }
     } else {
       add_include("cpu_prelude.hpp", cpu_prelude());
       if (asked_for("backward")) add_include("cpu_gradients.hpp", cpu_gradients());

@@ -384,7 +384,13 @@ KernelEntry read_kernel(ObjectReader reader) {
         return one_of(text, {"decode", "prefill", "backward"});
       },
       "decode, prefill or backward");
-  reader.has("steps") ? read_steps(reader, kernel) : read_launch(reader, kernel);
+  if (reader.has("steps")) {
+    read_steps(reader, kernel);
+  } else {
+    read_launch(reader, kernel);
+    if (reader.has("chunk_tokens"))
+      kernel.chunk_tokens = reader.integer("chunk_tokens", 1, 1 << 20);
+  }
   kernel.schedule = reader.text(
       "schedule",
       [](const std::string& text) {
@@ -466,15 +472,16 @@ Manifest read_manifest(ObjectReader reader) {
   };
   read_kernels("kernels", manifest.kernels);
   if (reader.has("sliced")) read_kernels("sliced", manifest.sliced);
-  const auto has_steps = [](const KernelEntry& kernel) { return !kernel.steps.empty(); };
-  const bool several = std::any_of(manifest.kernels.begin(), manifest.kernels.end(), has_steps);
-  if (several != (manifest.format == 3)) {
-    reader.fail("format", several ? "is not 3, and an operation has steps"
-                                  : "is 3, and no operation has steps");
+  // The steps of an operation, or the blocks of a launch, go over chunks.
+  const auto has_chunks = [](const KernelEntry& kernel) { return kernel.chunk_tokens > 0; };
+  const bool chunks = std::any_of(manifest.kernels.begin(), manifest.kernels.end(), has_chunks);
+  if (chunks != (manifest.format == 3)) {
+    reader.fail("format", chunks ? "is not 3, and an operation has chunks"
+                                 : "is 3, and no operation has chunks");
   }
-  if (several && manifest.target != "cuda") reader.fail("target", "has no operations with steps");
-  if (std::any_of(manifest.sliced.begin(), manifest.sliced.end(), has_steps)) {
-    reader.fail("sliced", "has steps");
+  if (chunks && manifest.target != "cuda") reader.fail("target", "has no operations with chunks");
+  if (std::any_of(manifest.sliced.begin(), manifest.sliced.end(), has_chunks)) {
+    reader.fail("sliced", "has chunks");
   }
   std::set<std::string> included;
   reader.each("includes", [&](const Json& element, const std::string& path) {

@@ -144,7 +144,7 @@ struct KernelEntry {
   // it (access write) before others read or update it; of the rest a step takes what it reads, or
   // what it alone writes.
   std::vector<KernelEntry> steps = {};
-  std::int64_t chunk_tokens = 0;  // of a scan and its steps
+  std::int64_t chunk_tokens = 0;  // of a scan and its steps, and of a kernel whose grid has chunks
 };
 // What is launched, in order: the steps, or the kernel itself.
 std::vector<const KernelEntry*> launches_of(const KernelEntry& kernel);
@@ -184,8 +184,8 @@ struct VerificationLayer {
 };
 
 struct Manifest {
-  // 2 where sequences have lengths of their own, 3 where an operation is several launches, which
-  // readers of 1 know nothing of.
+  // 2 where sequences have lengths of their own, 3 where an operation is several launches or one
+  // over chunks, which readers of 1 know nothing of.
   int format = 1;
   std::string pattern;
   std::string source_sha256;

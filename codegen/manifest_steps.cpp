@@ -46,6 +46,7 @@ std::string fault_of_steps(const KernelEntry& kernel) {
   }
   if (kernel.steps.empty()) {
     if (kernel.chunk_tokens == 0 && names_chunks(kernel)) return "has chunks of no length";
+    if (kernel.chunk_tokens > 0 && !names_chunks(kernel)) return "has a length of chunks and none";
     return "";
   }
   if (kernel.op != "prefill") return "has steps and is no prefill";

@@ -64,6 +64,7 @@ Json kernel_json(const KernelEntry& kernel) {
   Json json = {{"op", kernel.op}};
   if (kernel.steps.empty()) {
     json.update(launch_json(kernel));
+    if (kernel.chunk_tokens > 0) json["chunk_tokens"] = kernel.chunk_tokens;
   } else {
     json["symbol"] = kernel.symbol;
     json["chunk_tokens"] = kernel.chunk_tokens;

@@ -6,6 +6,19 @@
 
 namespace heddle {
 
+// Zero in kCount elements at once; the place is a multiple of as many.
+template <int kCount, typename T>
+__device__ inline void clear_elements(T* to) {
+#ifndef HEDDLE_FIELD
+  struct alignas(kCount * sizeof(T)) Pack {
+    T element[kCount];
+  };
+  *reinterpret_cast<Pack*>(to) = Pack{};
+#else
+  for (int e = 0; e < kCount; ++e) to[e] = T{};
+#endif
+}
+
 // Moves kCount elements at once; both places are multiples of as many elements.
 template <int kCount, typename T>
 __device__ inline void copy_elements(T* to, const T* from) {

@@ -191,10 +191,10 @@ struct If {  // if (condition) { ... } else { ... }
 // A function or an object of the prelude that works on whole vectors of reals: of the cpu prelude,
 // or on cuda copy_elements<N>(to, from), which moves N elements at once between memories of one
 // element type; both places are multiples of N elements; start_copy<N>, which does so behind the
-// thread's back, with close_batch() and await_batches<N>(); and the products of matrices by whole
-// warps of tensor_prelude.cuh, whose sums a private array holds. Through the places it is given it
-// reads and, where `writes`, changes what its comment there says. The result, if any, is a new
-// constant.
+// thread's back, with close_batch() and await_batches<N>(); clear_elements<N>(to); and the products
+// of matrices by whole warps of tensor_prelude.cuh, whose sums a private array holds, with the
+// softmax of their rows of softmax_prelude.cuh. Through the places it is given it reads and, where
+// `writes`, changes what its comment there says. The result, if any, is a new constant.
 struct VectorAt {  // dx + at
   MemoryId memory;
   ValueId at;

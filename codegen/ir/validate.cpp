@@ -243,15 +243,18 @@ class Validator {
           const auto begins = [&](const char* name) { return node.callee.rfind(name, 0) == 0; };
           const bool copies = begins("copy_elements<") || begins("start_copy<");
           const bool batches = node.callee == "close_batch" || begins("await_batches<");
-          const bool by_warp = begins("multiply_");
+          const bool by_warp =
+              begins("multiply_") || begins("weigh_scores<") || begins("divide_rows<");
           const bool of_fragments = begins("scale_rows<") || begins("scale_sums<") ||
-                                    begins("store_sums<") || begins("load_sums<");
+                                    begins("store_sums<") || begins("load_sums<") ||
+                                    begins("mask_scores<") || begins("clear_elements<");
           require(
               (copies || batches || by_warp || of_fragments) == (kernel_.target == Target::kCuda),
               "functions on vectors are a cpu helper, copies and products of matrices cuda ones");
           if (copies) check_copy(node);
           require(!by_warp || control <= Spread::kByWarp,
-                  "a product of matrices stands where lanes of a warp may diverge");
+                  "a product of matrices stands where lanes of a warp "
+                  "may diverge");
           for (const auto& argument : node.arguments) {
             match(
                 argument, [&](ValueId id) { check(id, control); },

@@ -11,7 +11,7 @@ endforeach()
 set(text "#include \"codegen/prelude/prelude.hpp\"\nnamespace heddle {\n")
 foreach(pair "device_prelude|cuda/device_prelude.cuh" "cpu_prelude|cpu/cpu_prelude.hpp"
              "cpu_gradients|cpu/cpu_gradients.hpp" "staging_prelude|cuda/staging_prelude.cuh"
-             "tensor_prelude|cuda/tensor_prelude.cuh")
+             "tensor_prelude|cuda/tensor_prelude.cuh" "softmax_prelude|cuda/softmax_prelude.cuh")
   string(REPLACE "|" ";" pair "${pair}")
   list(GET pair 0 function)
   list(GET pair 1 file)
@@ -22,6 +22,7 @@ foreach(pair "device_prelude|cuda/device_prelude.cuh" "cpu_prelude|cpu/cpu_prelu
   string(REPLACE "codegen/cpu/cpu_prelude.hpp" "cpu_prelude.hpp" prelude "${prelude}")
   string(REPLACE "codegen/cuda/device_prelude.cuh" "device_prelude.cuh" prelude "${prelude}")
   string(REPLACE "codegen/cuda/staging_prelude.cuh" "staging_prelude.cuh" prelude "${prelude}")
+  string(REPLACE "codegen/cuda/tensor_prelude.cuh" "tensor_prelude.cuh" prelude "${prelude}")
   string(APPEND text "std::string_view ${function}() { return R\"__(${prelude})__\"; }\n")
 endforeach()
 string(APPEND text "}  // namespace heddle\n")

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "codegen/schedule/attention_plan.hpp"
 #include "codegen/schedule/scan_plan.hpp"
 #include "codegen/schedule/tensor_plan.hpp"
 
@@ -15,23 +16,44 @@ std::string in_words(const Prediction& prediction) {
          " flops";
 }
 
-// The alternatives to the simple schedule, of which a kind of weights has one.
+// What a schedule other than the simple one would need, and what it would cost.
 struct Alternative {
   const char* schedule;
   Result<Cost> cost;
+  std::optional<Staging> staging = std::nullopt;
+  std::optional<TensorSplit> tensor = std::nullopt;
 };
 
-Alternative plan(KernelSpec& spec, const Rows& rows, const StagedLimits& limits) {
+Alternative on_tensor_cores(const KernelSpec& spec, const Rows& rows, std::int64_t shared_bytes) {
+  const std::int64_t tokens = rows.n() - 1;
   if (spec.weights == WeightKind::kLinear) {
-    const Result<TensorPlan> found = plan_tensor(spec, rows.n() - 1, limits.shared_bytes);
+    const Result<TensorPlan> found = plan_tensor(spec, tokens, shared_bytes);
     if (!found) return {"tensor", found.error()};
-    spec.tensor = found->split;
-    return {"tensor", found->cost};
+    return {"tensor", found->cost, std::nullopt, found->split};
   }
+  const Result<AttentionPlan> found = plan_attention(spec, tokens, shared_bytes);
+  if (!found) return {"tensor", found.error()};
+  return {"tensor", found->cost, std::nullopt, found->split};
+}
+
+Alternative out_of_shared_memory(const KernelSpec& spec, const Rows& rows,
+                                 const StagedLimits& limits) {
   const Result<StagedPlan> found = plan_staged(spec, rows, limits);
   if (!found) return {"staged", found.error()};
-  spec.staging = found->staging;
-  return {"staged", Cost{found->prediction}};
+  return {"staged", Cost{found->prediction}, found->staging};
+}
+
+// Linear weights have no staged schedule, and others are on tensor cores only where somebody asks.
+std::vector<Alternative> alternatives(const KernelSpec& spec, const Rows& rows,
+                                      const ChooseOptions& options) {
+  std::vector<Alternative> all;
+  if (spec.weights == WeightKind::kLinear || options.schedule == "tensor") {
+    all.push_back(on_tensor_cores(spec, rows, options.limits.shared_bytes));
+  }
+  if (spec.weights != WeightKind::kLinear) {
+    all.push_back(out_of_shared_memory(spec, rows, options.limits));
+  }
+  return all;
 }
 
 }  // namespace
@@ -43,7 +65,8 @@ bool has_simple_prefill(const KernelSpec& spec) {
 
 namespace {
 
-// One block a head, whatever it does.
+// The schedule that was asked for where it fits, else the fastest; the simple one where none is
+// faster.
 Choice choose_whole(KernelSpec& spec, const Rows& rows, const ChooseOptions& options) {
   const Cost simple = simple_cost(spec, rows);
   Choice choice;
@@ -53,27 +76,38 @@ Choice choose_whole(KernelSpec& spec, const Rows& rows, const ChooseOptions& opt
     choice.why = "no coefficient is asked for twice";
     return choice;
   }
-  const Alternative other = plan(spec, rows, options.limits);
-  if (!other.cost) {
-    choice.why =
-        std::string("the ") + other.schedule + " one does not fit: " + other.cost.error().message;
-    return choice;
-  }
   const std::int64_t floor = minimum_bytes(spec, rows);
   const auto time = [&](const Cost& cost) {
     return options.architecture->microseconds(
         floor, cost.prediction.bytes, cost.prediction.flops - cost.tensor_flops, cost.tensor_flops);
   };
-  const bool forced = options.schedule == other.schedule || !has_simple_prefill(spec);
-  if (!forced && time(simple) <= time(*other.cost)) {
-    spec.staging.reset();
-    spec.tensor.reset();
-    choice.why = std::string(other.schedule) + " comes to " + in_words(other.cost->prediction);
-    return choice;
+  const std::vector<Alternative> others = alternatives(spec, rows, options);
+  const Alternative* best = nullptr;
+  for (const Alternative& other : others) {
+    if (!other.cost) continue;
+    const bool asked_for = options.schedule == other.schedule;
+    const bool faster =
+        best != nullptr
+            ? options.schedule != best->schedule && time(*other.cost) < time(*best->cost)
+            : !has_simple_prefill(spec) || time(*other.cost) < time(simple);
+    if (asked_for || faster) best = &other;
   }
-  choice.schedule = other.schedule;
-  choice.prediction = other.cost->prediction;
-  if (has_simple_prefill(spec)) choice.why = "simple comes to " + in_words(simple.prediction);
+  const auto remark = [&](const std::string& words) {
+    choice.why += (choice.why.empty() ? "" : "; ") + words;
+  };
+  if (best != nullptr) {
+    choice.schedule = best->schedule;
+    choice.prediction = best->cost->prediction;
+    spec.staging = best->staging;
+    spec.tensor = best->tensor;
+    if (has_simple_prefill(spec)) remark("simple comes to " + in_words(simple.prediction));
+  }
+  for (const Alternative& other : others) {
+    if (&other == best) continue;
+    const std::string name = other.schedule;
+    remark(other.cost ? name + " comes to " + in_words(other.cost->prediction)
+                      : "the " + name + " one does not fit: " + other.cost.error().message);
+  }
   return choice;
 }
 

@@ -36,9 +36,9 @@ struct Staging {
   std::int64_t offsets_b = 0;
 };
 
-// How a linear prefill on tensor cores shares its work out.
+// How a prefill on tensor cores shares its work out.
 struct TensorSplit {
-  int warps = 4;  // a multiple of four; so many fours each take a part of the channels
+  int warps = 4;  // a multiple of four; linear: so many fours each take a part of the channels
 };
 
 // How a prefill of first order is cut into chunks that are worked on side by side.
@@ -61,10 +61,11 @@ struct KernelSpec {
   CacheRetention keep_a = CacheRetention::kNone;
   CacheRetention keep_b = CacheRetention::kNone;
   std::string symbol{};
-  bool first_order = false;  // A = {i} and B = {i - 1}, for every row
-  bool long_rows = false;    // of B; cpu prefill, given weights: worth going through by windows
+  bool first_order = false;   // A = {i} and B = {i - 1}, for every row
+  bool dense_inputs = false;  // A = {1..i} and B is empty, for every row
+  bool long_rows = false;     // of B; cpu prefill, given weights: worth going through by windows
   std::optional<Staging> staging{};  // cuda prefill: the staged schedule instead of the simple one
-  std::optional<TensorSplit> tensor{};  // cuda prefill, linear weights: on tensor cores
+  std::optional<TensorSplit> tensor{};  // cuda prefill, linear or dense: on tensor cores
   std::optional<ScanSplit> scan{};      // cuda prefill, first order: several launches over chunks
   bool varlen = false;                  // sequences have lengths and starts of their own
   int page_rows = 0;             // decode with varlen: slots of a page, a power of two; 0: no pages
@@ -107,5 +108,8 @@ ir::Kernel backward(const KernelSpec& spec);
 ir::Kernel linear(const KernelSpec& spec, bool decode);
 // Its prefill where spec.tensor says how.
 ir::Kernel tensor_linear(const KernelSpec& spec);
+// Softmax over dense inputs where spec.tensor says how; a launch has a block for each chunk of
+// kTensorChunk tokens.
+ir::Kernel tensor_attention(const KernelSpec& spec);
 
 }  // namespace heddle::schedule

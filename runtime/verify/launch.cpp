@@ -171,8 +171,9 @@ Result<emulator::Launch> KernelUnderTest::State::prepare(const KernelEntry& step
   // Products of matrices are of whole tiles, however few tokens there are.
   if (step.schedule == "tensor") {
     const std::int64_t* const rows = shared.find("tile_rows");
-    launch.step_limit += 50 * blocks * (rows == nullptr ? 0 : *rows) *
-                         std::int64_t{manifest.state_dim} * manifest.head_dim;
+    const std::int64_t tile = rows == nullptr ? 0 : *rows;
+    const std::int64_t depth = std::max<std::int64_t>(manifest.state_dim, tile);
+    launch.step_limit += 50 * blocks * tile * depth * manifest.head_dim;
   }
   launch.dynamic_shared_bytes = static_cast<std::size_t>(shared.bytes);
   if (numbers == Numbers::kField) {

@@ -235,10 +235,13 @@ bool takes_several(const KernelEntry& entry) {
 std::vector<ChunkedLength> chunked_lengths(const KernelEntry& entry) {
   const std::int64_t chunk = entry.chunk_tokens;
   if (chunk < 1) return {};
+  std::vector<ChunkedLength> lengths = {{0, 2 * chunk + 7}, {0, 2 * chunk}, {5, 2 * chunk + 1},
+                                        {1, chunk + 1},     {0, chunk},     {3, 3 * chunk},
+                                        {chunk + 2, chunk}};
   // A step may go over so many chunks at a time: then there is what it hands on to the next ones.
   constexpr std::int64_t kAtATime = 64;
-  return {{0, 2 * chunk + 7}, {0, 2 * chunk}, {5, 2 * chunk + 1}, {1, chunk + 1},
-          {0, chunk},         {3, 3 * chunk}, {chunk + 2, chunk}, {0, (kAtATime + 1) * chunk + 7}};
+  if (!entry.steps.empty()) lengths.push_back({0, (kAtATime + 1) * chunk + 7});
+  return lengths;
 }
 
 void check_prefill(const VerifyContext& context, const KernelUnderTest& prefill, Ledger& ledger,

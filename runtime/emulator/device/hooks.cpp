@@ -158,7 +158,7 @@ struct Copy {
   int batch;
   const void* site;
 };
-constexpr int kMostCopies = 256;  // of one thread at a time
+constexpr int kMostCopies = 512;  // of one thread at a time; over the field each element is one
 struct Copies {
   int begin, end;  // of `list`, those that have not arrived
   int batch;       // the one being filled

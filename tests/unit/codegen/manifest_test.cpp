@@ -191,7 +191,8 @@ TEST_CASE("an operation of several launches has a format of its own") {
   CHECK(chunks_of(scan, 65) == 2);
   CHECK(chunks_of(example().kernels[0], 65) == 0);
   refuses(replaced(text, "\"format\": 3", "\"format\": 1"), "format is not 3");
-  refuses(replaced(to_json(example()), "\"format\": 1", "\"format\": 3"), "no operation has steps");
+  refuses(replaced(to_json(example()), "\"format\": 1", "\"format\": 3"),
+          "no operation has chunks");
   refuses(replaced(text, "\"chunk_tokens\": 64", "\"chunk_tokens\": 0"), "chunk_tokens");
   refuses(replaced(text, "\"schedule\": \"scan\"", "\"schedule\": \"simple\""),
           "has steps and is no scan");

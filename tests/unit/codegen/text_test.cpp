@@ -193,6 +193,11 @@ TEST_CASE("the cost model chooses the schedule of prefill on cuda, and says why"
            Case{"log_cached", ElementType::kF32, 64, "auto", "staged", "simple comes to"},
            Case{"log_cached", ElementType::kF32, 64, "simple", "simple", ""},
            Case{"log_cached", ElementType::kF16, 64, "auto", "staged", "bytes and"},
+           Case{"attention", ElementType::kBF16, 64, "tensor", "tensor", "staged comes to"},
+           Case{"attention", ElementType::kF16, 128, "tensor", "tensor", "staged comes to"},
+           Case{"attention", ElementType::kBF16, 80, "tensor", "staged", "64 or 128 channels"},
+           Case{"attention", ElementType::kF32, 64, "tensor", "staged", "bf16 and f16 only"},
+           Case{"local_attention", ElementType::kBF16, 64, "tensor", "staged", "A = dense"},
            Case{"linear_attention", ElementType::kBF16, 64, "auto", "tensor", "simple comes to"},
            Case{"linear_attention", ElementType::kF32, 64, "auto", "simple", "bf16 and f16 only"},
            Case{"linear_attention", ElementType::kBF16, 40, "tensor", "simple", "whole sixteens"},
@@ -275,6 +280,7 @@ TEST_CASE("CUDA texts compile for the architectures in use") {
   compile("strided_attention", ElementType::kBF16, 256, {}, "sm_100");
   compile("linear_attention", ElementType::kF32, 64, {}, "sm_90");
   compile("linear_attention", ElementType::kBF16, 64, {}, "sm_90", "tensor");
+  compile("attention", ElementType::kF16, 128, {}, "sm_80", "tensor");
   compile("log_recurrence", ElementType::kBF16, 64, {}, "sm_90", "staged");
   compile("log_cached", ElementType::kBF16, 80, WeightKind::kGated, "sm_90");
   std::filesystem::remove_all(directory);

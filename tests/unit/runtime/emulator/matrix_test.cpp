@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The stand-in for mma.sync.m16n8k16 against the tables of the PTX manual, and the products of the
 // tensor prelude, which are built on it, against their definitions.
+#include <algorithm>
+#include <cmath>
 #include <functional>
 #include <vector>
 
@@ -19,7 +21,8 @@ std::vector<float> launched(const std::string& text, std::vector<float> a, std::
   const std::map<std::string, std::string> includes = {
       {"device_prelude.cuh", std::string(device_prelude())},
       {"staging_prelude.cuh", std::string(staging_prelude())},
-      {"tensor_prelude.cuh", std::string(tensor_prelude())}};
+      {"tensor_prelude.cuh", std::string(tensor_prelude())},
+      {"softmax_prelude.cuh", std::string(softmax_prelude())}};
   auto kernel = EmulatedKernel::build({"product.cu", text, "kernel", includes, Dialect::kCuda});
   if (!kernel) FAIL(kernel.error().message);
   std::vector<float> c(outputs, -99.0F);
@@ -149,6 +152,53 @@ TEST_CASE("products of rows and columns are what their names say") {
         CHECK(c[static_cast<std::size_t>(m * 16 + n)] ==
               (m % 2 == 0 ? 2.0F : 1.0F) * sum_of(one.left, one.right, m, n, 32));
       }
+    }
+  }
+}
+
+// Two steps of sixteen columns, the second one masked above a diagonal; outputs were summed with
+// the highest scores of the first.
+TEST_CASE("the softmax of rows of sums is what its definition says") {
+  constexpr int kColumns = 32, kLast = 3;
+  std::vector<float> a(16 * kColumns);
+  for (std::size_t e = 0; e < a.size(); ++e) {
+    a[e] = static_cast<float>(static_cast<int>(e * 29 % 41) - 20) / 8.0F;
+  }
+  const std::vector<float> b = numbers(16 * 8, 2);
+  const std::vector<float> c = launched(
+      "#include \"softmax_prelude.cuh\"\n"
+      "using namespace heddle;\n"
+      "extern \"C\" __global__ void kernel(const float* a, const float* b, float* c) {\n"
+      "  float scores[8], outputs[4] = {0, 0, 0, 0}, totals[2] = {0, 0};\n"
+      "  float highest[2] = {kLowestScore, kLowestScore};\n"
+      "  load_sums<2>(scores, a, 32);\n"
+      "  weigh_scores<2, 1>(scores, highest, totals, outputs);\n"
+      "  load_sums<1>(outputs, b, 8);\n"
+      "  load_sums<2>(scores, a + 16, 32);\n"
+      "  mask_scores<2>(scores, 3);\n"
+      "  weigh_scores<2, 1>(scores, highest, totals, outputs);\n"
+      "  divide_rows<1>(outputs, totals);\n"
+      "  store_sums<1>(c, 24, outputs);\n"
+      "  store_sums<2>(c + 8, 24, scores);\n"
+      "}\n",
+      a, b, 16 * 24);
+  for (int m = 0; m < 16; ++m) {
+    const auto score = [&](int n) {
+      return n >= 16 && n - 16 > m + kLast ? -INFINITY
+                                           : a[static_cast<std::size_t>(m * kColumns + n)];
+    };
+    float first = score(0), highest = score(0), total = 0;
+    for (int n = 0; n < kColumns; ++n) {
+      if (n < 16) first = std::max(first, score(n));
+      highest = std::max(highest, score(n));
+    }
+    for (int n = 0; n < kColumns; ++n) total += std::exp(score(n) - highest);
+    for (int n = 0; n < 24; ++n) {
+      INFO(m << ", " << n);
+      const float expected =
+          n < 8 ? b[static_cast<std::size_t>(m * 8 + n)] * std::exp(first - highest) / total
+                : std::exp(score(n + 8) - highest);
+      CHECK(c[static_cast<std::size_t>(m * 24 + n)] == Approx(expected).margin(1e-6));
     }
   }
 }

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// Softmax over rows of scores that whole warps hold as sums of products (see tensor_prelude.cuh), a
+// few tiles of columns at a time. All 32 lanes arrive.
+//
+// A lane has parts of two rows, g = lane / 4 and g + 8, which it shares with the three lanes beside
+// it: `highest` are the highest scores that these rows have had so far, the same in all four lanes,
+// and `totals` the lane's own share of the sums of their weights.
+#pragma once
+
+#include "codegen/cuda/tensor_prelude.cuh"
+
+namespace heddle {
+
+// Over the four lanes that share a row; each gets the same result.
+__device__ inline float maximum_of_row(float x) {
+  x = fmaxf(x, __shfl_xor_sync(0xffffffffu, x, 1));
+  return fmaxf(x, __shfl_xor_sync(0xffffffffu, x, 2));
+}
+__device__ inline float sum_of_row(float x) {
+  x += __shfl_xor_sync(0xffffffffu, x, 1);
+  return x + __shfl_xor_sync(0xffffffffu, x, 2);
+}
+
+// C[m][n] is no score where n > m + last.
+template <int kTiles>
+__device__ inline void mask_scores(float* scores, Index last) {
+#pragma unroll
+  for (int e = 0; e < 4 * kTiles; ++e) {
+    const int row = fragment_row() + e / 2 % 2 * 8, column = fragment_column() + e % 2 + e / 4 * 8;
+    if (column > row + last) scores[e] = kLowestScore;
+  }
+}
+// Scores become weights, exp(score - highest), which join the totals. Where the highest score of a
+// row rises, what was summed with the lower one shrinks; each row has had a score by now.
+template <int kTiles, int kOutputTiles>
+__device__ inline void weigh_scores(float* scores, float* highest, float* totals, float* outputs) {
+#pragma unroll
+  for (int half = 0; half < 2; ++half) {
+    float risen = highest[half];
+#pragma unroll
+    for (int e = 0; e < 2 * kTiles; ++e) {
+      risen = fmaxf(risen, scores[e / 2 * 4 + 2 * half + e % 2]);
+    }
+    risen = maximum_of_row(risen);
+    const float shrink = expf(highest[half] - risen);
+    highest[half] = risen;
+    float total = totals[half] * shrink;
+#pragma unroll
+    for (int e = 0; e < 2 * kTiles; ++e) {
+      float& score = scores[e / 2 * 4 + 2 * half + e % 2];
+      score = expf(score - risen);
+      total += score;
+    }
+    totals[half] = total;
+#pragma unroll
+    for (int e = 0; e < 2 * kOutputTiles; ++e) outputs[e / 2 * 4 + 2 * half + e % 2] *= shrink;
+  }
+}
+// C[m][n] over the total of row m; 0 where there is none.
+template <int kTiles>
+__device__ inline void divide_rows(float* sums, const float* totals) {
+#pragma unroll
+  for (int half = 0; half < 2; ++half) {
+    const float total = sum_of_row(totals[half]);
+    const float inverse = total > 0.0f ? 1.0f / total : 0.0f;
+#pragma unroll
+    for (int e = 0; e < 2 * kTiles; ++e) sums[e / 2 * 4 + 2 * half + e % 2] *= inverse;
+  }
+}
+
+}  // namespace heddle

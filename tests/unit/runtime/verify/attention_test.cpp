@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// Dense attention on tensor cores: one launch with a block for each chunk of rows. What the
+// generator writes is verified; texts that lose, repeat or mix up what belongs to a row, its window
+// or the state are not, whether the kernel or the prelude is wrong.
+#include <algorithm>
+
+#include "codegen/generate.hpp"
+#include "runtime/verify/verify.hpp"
+#include "tests/unit/runtime/reference/reference_test_support.hpp"
+#include "tests/unit/runtime/verify/explain_report.hpp"
+
+namespace heddle {
+namespace {
+
+using test::explain;
+
+constexpr const char* kPattern = "attention";
+constexpr std::int64_t kRows = 300;
+
+VerifyOptions quick() {
+  VerifyOptions options;
+  options.sizes = {1, 63, 130};
+  options.work_budget = 1'000'000;
+  options.algebraic_budget = 300'000;
+  return options;
+}
+
+Artifact generated(ElementType dtype, int head_dim, std::vector<std::string> ops = {"prefill"}) {
+  GenerateOptions options;
+  options.ops = std::move(ops);
+  options.target = ir::Target::kCuda;
+  options.head_dim = head_dim;
+  options.dtype = dtype;
+  options.exact_to = kRows;
+  options.schedule = "tensor";
+  options.plan_tokens = 128;
+  Result<Artifact> artifact = generate(test::builtin(kPattern), options);
+  INFO((artifact ? "" : artifact.error().message));
+  REQUIRE(artifact.ok());
+  REQUIRE(artifact->manifest.kernels[0].schedule == "tensor");
+  REQUIRE(artifact->manifest.kernels[0].chunk_tokens == 64);
+  return *std::move(artifact);
+}
+
+TEST_CASE("attention on tensor cores is verified, with the decode that goes on from it") {
+  for (const auto& [dtype, head_dim] :
+       {std::pair{ElementType::kBF16, 64}, std::pair{ElementType::kF16, 128}}) {
+    const Artifact artifact = generated(dtype, head_dim, {"prefill", "decode"});
+    const VerifyReport report =
+        verify(artifact.manifest, artifact.files, test::builtin_rows(kPattern, kRows), quick());
+    INFO(name_of(dtype) << ", " << head_dim << ": " << explain(report));
+    CHECK(report.verdict == KernelVerdict::kVerified);
+  }
+}
+
+struct Edit {
+  const char* from;
+  const char* to;
+  bool of_values = true;  // the algebraic layer, which watches no accesses, has to see it, too
+};
+
+// Every edit by itself, where it first fits; the emulated layer has to see all of them.
+void reject(const Artifact& artifact, const std::string& file, const std::vector<Edit>& edits) {
+  const Rows rows = test::builtin_rows(kPattern, kRows);
+  const auto rejected_by = [](const VerifyReport& report, const std::string& layer) {
+    return std::any_of(report.failures.begin(), report.failures.end(),
+                       [&](const VerifyFailure& failure) { return failure.layer == layer; });
+  };
+  VerifyOptions options = quick();
+  options.stop_early = true;
+  for (const Edit& edit : edits) {
+    INFO(file << ": " << edit.from << " -> " << edit.to);
+    std::map<std::string, std::string> files = artifact.files;
+    const std::size_t at = files.at(file).find(edit.from);
+    REQUIRE(at != std::string::npos);
+    files[file].replace(at, std::string(edit.from).size(), edit.to);
+    const VerifyReport report = verify(artifact.manifest, files, rows, options);
+    INFO(explain(report));
+    CHECK(report.verdict == KernelVerdict::kRejected);
+    CHECK(rejected_by(report, "emulated"));
+    if (edit.of_values) CHECK(rejected_by(report, "algebraic"));
+  }
+}
+
+TEST_CASE("attention over other positions, or in another order of events, is rejected") {
+  reject(generated(ElementType::kBF16, 64), "attention_prefill.cu",
+         {// A window of keys is left out, or the last one of all.
+          {"window = 0", "window = 64"},
+          {"window < end", "window < before"},
+          {"window < end", "window < end - 1"},
+          // A row reads a position too many or too few; nothing is masked in the second window.
+          {"before + warp * 16 - window", "before + warp * 16 - window + 1"},
+          {"before + warp * 16 - window", "before + warp * 16 - window - 1"},
+          {"next > before + 1", "next > before + 64"},
+          {"next > before + 1", "window < 64"},
+          {"scale * scores[e]", "scores[e]"},
+          // Another row's queries, and windows that are not where they are looked for.
+          {"own_at = warp * 1152", "own_at = minimum(warp, 2) * 1152"},
+          {"(1 - stage) * 4608", "stage * 4608"},
+          {"stage * 4608 + 13824", "stage * 4608 + 4608"},
+          {"part * 1152", "minimum(part, 2) * 1152"},
+          // Positions of the state for those of the launch, and the other way round.
+          {"p <= start;", "p < start;"},
+          {"p <= start;", "p <= start + 1;"},
+          {"(p - 1) * token_stride", "p * token_stride"},
+          {"initial_a_val : x", "initial_a_val : k"},
+          // Copies that nobody has waited for, and rows that change while others read them.
+          {"await_batches<1>();", "await_batches<2>();", false},
+          {"await_batches<1>();\n      __syncthreads();", "await_batches<1>();", false},
+          {"      }\n      __syncthreads();\n    }", "      }\n    }", false},
+          {"outputs);\n    __syncthreads();", "outputs);", false},
+          // Chunks, their sizes and what they leave behind.
+          {"(chunks - 1 - chunk) * 64", "(chunks - 1 - chunk) * 63"},
+          {"minimum(64, tokens - first)", "64", false},
+          {"piece < size * 8", "piece < size * 8 - 8"},
+          {"piece < slots_a * 8", "piece < slots_a * 8 - 8"},
+          {"piece += chunks * 128", "piece += chunks * 129"}});
+}
+
+TEST_CASE("a softmax of rows that is none is rejected") {
+  reject(
+      generated(ElementType::kBF16, 64), "softmax_prelude.cuh",
+      {// Lanes that share a row go by scores of their own, or sums are their own.
+       {"risen = maximum_of_row(risen);", ""},
+       {"sum_of_row(totals[half])", "totals[half]"},
+       {"__shfl_xor_sync(0xffffffffu, x, 2);\n}\n\n", "__shfl_xor_sync(0xffffffffu, x, 1);\n}\n\n"},
+       // What was summed before does not shrink, or the total does not.
+       {"expf(highest[half] - risen)", "1.0f"},
+       {"totals[half] * shrink", "totals[half]"},
+       {"*= shrink", "*= 1.0f"},
+       {"highest[half] = risen;", ""},
+       {"total += score;", "total = score;"},
+       {"column > row + last", "column >= row + last"},
+       {"e / 2 % 2 * 8", "0"}});
+}
+
+}  // namespace
+}  // namespace heddle
