@@ -21,6 +21,20 @@ __device__ inline float sum_of_row(float x) {
   return x + __shfl_xor_sync(0xffffffffu, x, 2);
 }
 
+// exp(score - highest). A device takes powers of two: the product with the logarithm is rounded
+// once, with the difference, so that a score counts to some |score| 2^-24 as it does anyway.
+__device__ inline float weight_of(float score, float highest) {
+#ifdef HEDDLE_EMULATED
+  return expf(score - highest);
+#else
+  constexpr float kLogarithm = 1.4426950408889634f;
+  float power;
+  const float exponent = fmaf(score, kLogarithm, -(highest * kLogarithm));
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(power) : "f"(exponent));
+  return power;
+#endif
+}
+
 // C[m][n] is no score where n > m + last.
 template <int kTiles>
 __device__ inline void mask_scores(float* scores, Index last) {
@@ -42,13 +56,13 @@ __device__ inline void weigh_scores(float* scores, float* highest, float* totals
       risen = fmaxf(risen, scores[e / 2 * 4 + 2 * half + e % 2]);
     }
     risen = maximum_of_row(risen);
-    const float shrink = expf(highest[half] - risen);
+    const float shrink = weight_of(highest[half], risen);
     highest[half] = risen;
     float total = totals[half] * shrink;
 #pragma unroll
     for (int e = 0; e < 2 * kTiles; ++e) {
       float& score = scores[e / 2 * 4 + 2 * half + e % 2];
-      score = expf(score - risen);
+      score = weight_of(score, risen);
       total += score;
     }
     totals[half] = total;

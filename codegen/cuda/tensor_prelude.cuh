@@ -7,8 +7,9 @@
 //   B  elements 0..3   row 2 t + e % 2 + 8 (e / 2), column g
 //   C  elements 0..3   row g + 8 (e / 2), column 2 t + e % 2
 // `sums` are the lane's elements of kTiles such C side by side, four floats each. Operands are bf16
-// or f16, products are exact and sums are kept in f32. Places are even, as are strides; rows that
-// are 16 n + 8 elements apart meet no bank conflict.
+// or f16, products are exact and sums are kept in f32. Places and strides are multiples of sixteen
+// bytes in shared memory, and even elsewhere; rows that are 16 n + 8 elements apart meet no bank
+// conflict.
 #pragma once
 
 #include "codegen/cuda/staging_prelude.cuh"
@@ -21,6 +22,11 @@ __device__ inline int fragment_column() { return static_cast<int>(threadIdx.x) %
 __device__ inline void narrow(float x, float& to) { to = x; }
 __device__ inline void narrow(float x, bf16& to) { to = to_bf16(x); }
 __device__ inline void narrow(float x, f16& to) { to = to_f16(x); }
+
+template <typename T>
+constexpr bool is_bf16 = false;
+template <>
+constexpr bool is_bf16<bf16> = true;
 
 // Two neighbours, which memory moves at once.
 template <typename T>
@@ -35,11 +41,41 @@ __device__ inline Pair<T> load_pair(const T* from) {
   return {{from[0], from[1]}};  // wider than any vector of the machine
 #endif
 }
+#ifndef HEDDLE_FIELD
+// As one word, which no compiler takes apart: two requests would meet each other's banks.
+template <>
+__device__ inline Pair<float> load_pair(const float* from) {
+  const unsigned long long word = *reinterpret_cast<const unsigned long long*>(from);
+  FloatBits first, second;
+  first.bits = static_cast<unsigned>(word);
+  second.bits = static_cast<unsigned>(word >> 32);
+  return {{first.value, second.value}};
+}
+#endif
+// A device has an instruction for both; of a NaN it keeps that it is one.
 template <typename T>
-__device__ inline void store_pair(T* to, float first, float second) {
+__device__ inline Pair<T> narrow_pair(float first, float second) {
   Pair<T> pair;
+#ifndef HEDDLE_EMULATED
+  if constexpr (sizeof(T) == 2) {
+    unsigned word;
+    if constexpr (is_bf16<T>) {
+      asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(word) : "f"(second), "f"(first));
+    } else {
+      asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(word) : "f"(second), "f"(first));
+    }
+    pair.element[0].bits = static_cast<unsigned short>(word);
+    pair.element[1].bits = static_cast<unsigned short>(word >> 16);
+    return pair;
+  }
+#endif
   narrow(first, pair.element[0]);
   narrow(second, pair.element[1]);
+  return pair;
+}
+template <typename T>
+__device__ inline void store_pair(T* to, float first, float second) {
+  const Pair<T> pair = narrow_pair<T>(first, second);
 #ifndef HEDDLE_FIELD
   *reinterpret_cast<Pair<T>*>(to) = pair;
 #else
@@ -57,15 +93,48 @@ struct RightFragment {  // B
   Pair<T> pair[2];
 };
 
+// Four matrices of 8 x 8 out of shared memory, a pair of each to a lane. Lane l names row l % 8 of
+// matrix l / 8, of eight elements; pairs lie in rows like those of A and, where kAcross, down the
+// columns, like those of a B whose rows are the rows in memory.
+template <bool kAcross, typename T>
+__device__ inline void load_matrices(const T* row, Pair<T>* pairs) {
+#ifdef HEDDLE_EMULATED
+  T elements[8];
+  heddle_load_matrices(elements, row, kAcross);
+  for (int e = 0; e < 8; ++e) pairs[e / 2].element[e % 2] = elements[e];
+#else
+  const unsigned place = static_cast<unsigned>(__cvta_generic_to_shared(row));
+  unsigned words[4];
+  if constexpr (kAcross) {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(words[0]), "=r"(words[1]), "=r"(words[2]), "=r"(words[3])
+                 : "r"(place)
+                 : "memory");
+  } else {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(words[0]), "=r"(words[1]), "=r"(words[2]), "=r"(words[3])
+                 : "r"(place)
+                 : "memory");
+  }
+#pragma unroll
+  for (int p = 0; p < 4; ++p) {
+    pairs[p].element[0].bits = static_cast<unsigned short>(words[p]);
+    pairs[p].element[1].bits = static_cast<unsigned short>(words[p] >> 16);
+  }
+#endif
+}
+// Of four matrices, two below each other and two side by side: the first row of its own that a lane
+// names, and the first column.
+__device__ inline int matrix_row() {
+  return static_cast<int>(threadIdx.x) % 8 + static_cast<int>(threadIdx.x) % 16 / 8 * 8;
+}
+__device__ inline int matrix_column() { return static_cast<int>(threadIdx.x) % 32 / 16 * 8; }
+
 // A[m][k] = from[m stride + k].
 template <typename T>
 __device__ inline LeftFragment<T> left_of_rows(const T* from, Index stride) {
   LeftFragment<T> left;
-#pragma unroll
-  for (int p = 0; p < 4; ++p) {
-    left.pair[p] =
-        load_pair(from + (fragment_row() + p % 2 * 8) * stride + fragment_column() + p / 2 * 8);
-  }
+  load_matrices<false>(from + matrix_row() * stride + matrix_column(), left.pair);
   return left;
 }
 // A[m][k] = weights[k] from[k stride + m] in two parts: rounded, and what rounding left, rounded.
@@ -88,14 +157,30 @@ template <typename T>
 __device__ inline LeftFragment<T> left_of_sums(const float* sums) {
   LeftFragment<T> left;
 #pragma unroll
-  for (int e = 0; e < 8; ++e) narrow(sums[e], left.pair[e / 2].element[e % 2]);
+  for (int p = 0; p < 4; ++p) left.pair[p] = narrow_pair<T>(sums[2 * p], sums[2 * p + 1]);
   return left;
+}
+// Of two B side by side.
+template <typename T>
+struct RightFragments {
+  RightFragment<T> tile[2];
+};
+template <typename T>
+__device__ inline RightFragments<T> two_rights(const Pair<T>* pairs) {
+  return {{{{pairs[0], pairs[1]}}, {{pairs[2], pairs[3]}}}};
 }
 // B[k][n] = from[n stride + k].
 template <typename T>
 __device__ inline RightFragment<T> right_of_rows(const T* from, Index stride) {
   const T* const row = from + fragment_row() * stride + fragment_column();
   return {{load_pair(row), load_pair(row + 8)}};
+}
+template <typename T>
+__device__ inline RightFragments<T> two_rights_of_rows(const T* from, Index stride) {
+  const int row = static_cast<int>(threadIdx.x) % 8 + matrix_column();
+  Pair<T> pairs[4];
+  load_matrices<false>(from + row * stride + static_cast<int>(threadIdx.x) % 16 / 8 * 8, pairs);
+  return two_rights(pairs);
 }
 // B[k][n] = from[k stride + n].
 template <typename T>
@@ -107,6 +192,13 @@ __device__ inline RightFragment<T> right_of_columns(const T* from, Index stride)
         from[(fragment_column() + e / 2 * 8 + e % 2) * stride + fragment_row()];
   }
   return right;
+}
+
+template <typename T>
+__device__ inline RightFragments<T> two_rights_of_columns(const T* from, Index stride) {
+  Pair<T> pairs[4];
+  load_matrices<true>(from + matrix_row() * stride + matrix_column(), pairs);
+  return two_rights(pairs);
 }
 
 #ifndef HEDDLE_EMULATED
@@ -142,18 +234,41 @@ __device__ inline void add_product(float* sums, const LeftFragment<T>& left,
 // ---- what kernels call: C += A B with the operands where and as the name says
 // --------------------
 
+// sums += a B, where B are kTiles tiles side by side: B[k][n] = right[n][k], or right[k][n].
+template <int kTiles, typename T>
+__device__ inline void add_rows(float* sums, const LeftFragment<T>& a, const T* right,
+                                Index stride) {
+#pragma unroll
+  for (int tile = 0; tile + 1 < kTiles; tile += 2) {
+    const RightFragments<T> b = two_rights_of_rows(right + 8 * tile * stride, stride);
+    add_product(sums + 4 * tile, a, b.tile[0]);
+    add_product(sums + 4 * tile + 4, a, b.tile[1]);
+  }
+  if constexpr (kTiles % 2 == 1) {
+    add_product(sums + 4 * kTiles - 4, a, right_of_rows(right + 8 * (kTiles - 1) * stride, stride));
+  }
+}
+template <int kTiles, typename T>
+__device__ inline void add_columns(float* sums, const LeftFragment<T>& a, const T* right,
+                                   Index stride) {
+#pragma unroll
+  for (int tile = 0; tile + 1 < kTiles; tile += 2) {
+    const RightFragments<T> b = two_rights_of_columns(right + 8 * tile, stride);
+    add_product(sums + 4 * tile, a, b.tile[0]);
+    add_product(sums + 4 * tile + 4, a, b.tile[1]);
+  }
+  if constexpr (kTiles % 2 == 1) {
+    add_product(sums + 4 * kTiles - 4, a, right_of_columns(right + 8 * (kTiles - 1), stride));
+  }
+}
+
 // C[m][n] += sum over k < kDepth of left[m][k] right[n][k].
 template <int kTiles, int kDepth, typename T>
 __device__ inline void multiply_rows_by_rows(float* sums, const T* left, Index left_stride,
                                              const T* right, Index right_stride) {
 #pragma unroll
   for (int k = 0; k < kDepth; k += 16) {
-    const LeftFragment<T> a = left_of_rows(left + k, left_stride);
-#pragma unroll
-    for (int tile = 0; tile < kTiles; ++tile) {
-      add_product(sums + 4 * tile, a,
-                  right_of_rows(right + 8 * tile * right_stride + k, right_stride));
-    }
+    add_rows<kTiles>(sums, left_of_rows(left + k, left_stride), right + k, right_stride);
   }
 }
 // C[m][n] += sum over k < kDepth of left[m][k] right[k][n].
@@ -162,23 +277,15 @@ __device__ inline void multiply_rows_by_columns(float* sums, const T* left, Inde
                                                 const T* right, Index right_stride) {
 #pragma unroll
   for (int k = 0; k < kDepth; k += 16) {
-    const LeftFragment<T> a = left_of_rows(left + k, left_stride);
-#pragma unroll
-    for (int tile = 0; tile < kTiles; ++tile) {
-      add_product(sums + 4 * tile, a,
-                  right_of_columns(right + k * right_stride + 8 * tile, right_stride));
-    }
+    add_columns<kTiles>(sums, left_of_rows(left + k, left_stride), right + k * right_stride,
+                        right_stride);
   }
 }
 // C[m][n] += sum over k < 16 of left[m][k] right[k][n]; `left` are two tiles of sums, rounded.
 template <int kTiles, typename T>
 __device__ inline void multiply_sums_by_columns(float* sums, const float* left, const T* right,
                                                 Index right_stride) {
-  const LeftFragment<T> a = left_of_sums<T>(left);
-#pragma unroll
-  for (int tile = 0; tile < kTiles; ++tile) {
-    add_product(sums + 4 * tile, a, right_of_columns(right + 8 * tile, right_stride));
-  }
+  add_columns<kTiles>(sums, left_of_sums<T>(left), right, right_stride);
 }
 // C[m][n] += sum over k < kDepth of weights[k] left[k][m] right[k][n]. The weighted operand is
 // taken in two parts, so that what is summed for long stays as good as f32.
@@ -190,12 +297,20 @@ __device__ inline void multiply_columns_by_columns(float* sums, const T* left, I
   for (int k = 0; k < kDepth; k += 16) {
     LeftFragment<T> a, rest;
     left_of_columns(left + k * left_stride, left_stride, weights + k, a, rest);
+    const T* const rows = right + k * right_stride;
 #pragma unroll
-    for (int tile = 0; tile < kTiles; ++tile) {
-      const RightFragment<T> b =
-          right_of_columns(right + k * right_stride + 8 * tile, right_stride);
-      add_product(sums + 4 * tile, rest, b);
-      add_product(sums + 4 * tile, a, b);
+    for (int tile = 0; tile + 1 < kTiles; tile += 2) {
+      const RightFragments<T> b = two_rights_of_columns(rows + 8 * tile, right_stride);
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        add_product(sums + 4 * (tile + half), rest, b.tile[half]);
+        add_product(sums + 4 * (tile + half), a, b.tile[half]);
+      }
+    }
+    if constexpr (kTiles % 2 == 1) {
+      const RightFragment<T> b = right_of_columns(rows + 8 * (kTiles - 1), right_stride);
+      add_product(sums + 4 * kTiles - 4, rest, b);
+      add_product(sums + 4 * kTiles - 4, a, b);
     }
   }
 }

@@ -146,9 +146,8 @@ class TensorLinear {
                                        VectorPlace{from, frame_.row_of(first + row) * width + d}});
             },
             [&] {
-              builder_.loop("e", builder_.i64(0), builder_.i64(kVector), builder_.i64(1),
-                            LoopKind::kUnrolled,
-                            [&](Ex e) { builder_.store(staged_, to + e, builder_.f32(0)); });
+              builder_.invoke("clear_elements<" + std::to_string(kVector) + ">",
+                              {VectorPlace{staged_, to, true}});
             });
       });
     };

@@ -212,7 +212,9 @@ void BlockRunner::complete(int warp, std::uint32_t members, const Thread& meetin
                        name_of(meeting.kind)));
     }
   }
-  if (meeting.kind == Collective::kMatrixProduct && members != 0xffffffffU) {
+  const bool whole_warp =
+      meeting.kind == Collective::kMatrixProduct || meeting.kind == Collective::kLoadMatrices;
+  if (whole_warp && members != 0xffffffffU) {
     const int absent = std::countr_one(members);
     note(FindingKind::kCollectiveMismatch, first + std::countr_zero(members),
          fmt::format("thread {} takes part in {} without lane {} of its warp, which has ended",

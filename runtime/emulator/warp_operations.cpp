@@ -72,6 +72,8 @@ const char* name_of(Collective kind) {
       return "__reduce_max_sync";
     case Collective::kMatrixProduct:
       return "mma.sync";
+    case Collective::kLoadMatrices:
+      return "ldmatrix.sync";
   }
   unreachable("a collective of no kind");
 }
@@ -102,7 +104,8 @@ CollectiveResult combine(Collective kind, std::uint32_t members,
   CollectiveResult result;
   switch (kind) {
     case Collective::kSyncWarp:
-    case Collective::kMatrixProduct:  // the lanes' numbers are exchanged in the module
+    case Collective::kMatrixProduct:
+    case Collective::kLoadMatrices:  // the lanes' numbers are exchanged in the module
       break;
     case Collective::kBallot:
       result.values.fill(ballot(members, operands));

@@ -23,6 +23,7 @@ enum class Collective : unsigned {
   kReduceMin,
   kReduceMax,
   kMatrixProduct,
+  kLoadMatrices,
 };
 
 enum class Fault : unsigned { kIndex, kOverflow, kDivision, kShift, kAlignment };

@@ -226,6 +226,49 @@ HEDDLE_INLINE void heddle_matrix_product(float* sums, const float* left, const f
   heddle_collective(kKind, 0xffffffffu, 0, 0, 32);  // before any lane brings its next elements
 }
 
+// Four matrices of 8 x 8 out of shared memory, as ldmatrix.sync.m8n8.x4 brings them: lane l has the
+// place of row l % 8 of matrix l / 8, eight elements that it reads at once, and gets two elements
+// of each matrix, of row l / 4 from column 2 (l % 4) on; transposed, of column l / 4 from row
+// 2 (l % 4) on.
+template <typename T>
+struct alignas(16) HeddleRow {
+  T element[8];
+};
+template <typename T>
+static HeddleRow<T> heddle_rows[32][32];  // by warp and lane
+template <typename T>
+HEDDLE_UNSEEN void heddle_bring_row(const T* row) {
+  for (int e = 0; e < 8; ++e) {
+    heddle_rows<T>[threadIdx.x / 32][threadIdx.x % 32].element[e] = row[e];
+  }
+}
+template <typename T>
+HEDDLE_UNSEEN void heddle_take_matrices(T* to, bool transposed) {
+  const HeddleRow<T>* const rows = heddle_rows<T>[threadIdx.x / 32];
+  const int across = int(threadIdx.x) % 32 / 4, along = int(threadIdx.x) % 4 * 2;
+  for (int matrix = 0; matrix < 4; ++matrix) {
+    for (int e = 0; e < 2; ++e) {
+      to[2 * matrix + e] = transposed ? rows[8 * matrix + along + e].element[across]
+                                      : rows[8 * matrix + across].element[along + e];
+    }
+  }
+}
+template <typename T>
+HEDDLE_INLINE void heddle_load_matrices(T* to, const T* row, bool transposed) {
+  constexpr auto kKind = static_cast<unsigned>(heddle_emulated::Collective::kLoadMatrices);
+#ifdef HEDDLE_FIELD
+  T whole[8];  // wider than any vector of the machine
+  for (int e = 0; e < 8; ++e) whole[e] = row[e];
+  heddle_bring_row(whole);
+#else
+  const HeddleRow<T> whole = *reinterpret_cast<const HeddleRow<T>*>(row);
+  heddle_bring_row(whole.element);
+#endif
+  heddle_collective(kKind, 0xffffffffu, 0, 0, 32);
+  heddle_take_matrices(to, transposed);
+  heddle_collective(kKind, 0xffffffffu, 0, 0, 32);  // before any lane brings its next row
+}
+
 // 6. Atomics: one touch of the memory, then the plain operation, which no other thread can divide.
 #define HEDDLE_ATOMIC   \
   template <typename T> \

@@ -100,6 +100,40 @@ TEST_CASE("the product of a warp has the operands where the PTX manual has them"
   }
 }
 
+// Rows of 24 bf16 numbers, of which a matrix has eight; what a lane gets is written down in floats.
+TEST_CASE("matrices come out of shared memory as the PTX manual has them") {
+  const std::vector<float> a = numbers(32 * 24, 4);
+  for (const bool transposed : {false, true}) {
+    const std::vector<float> c = launched(
+        std::string(
+            "#include \"tensor_prelude.cuh\"\n"
+            "using namespace heddle;\n"
+            "extern \"C\" __global__ void kernel(const float* a, const float* b, float* c) {\n"
+            "  __shared__ __align__(16) bf16 rows[32 * 24];\n"
+            "  for (int e = threadIdx.x; e < 32 * 24; e += 32) rows[e] = to_bf16(a[e]);\n"
+            "  __syncthreads();\n"
+            "  Pair<bf16> pairs[4];\n"
+            "  load_matrices<") +
+            (transposed ? "true" : "false") +
+            ">(rows + threadIdx.x * 24 + 8, pairs);\n"
+            "  for (int e = 0; e < 8; ++e) {\n"
+            "    c[threadIdx.x * 8 + e] = to_float(pairs[e / 2].element[e % 2]);\n"
+            "  }\n"
+            "}\n",
+        a, {0}, 32 * 8);
+    for (int lane = 0; lane < 32; ++lane) {
+      for (int e = 0; e < 8; ++e) {
+        int row = lane / 4, column = lane % 4 * 2 + e % 2;
+        if (transposed) std::swap(row, column);
+        row += e / 2 * 8;  // of the next matrix
+        INFO(transposed << ", " << lane << ", " << e);
+        CHECK(c[static_cast<std::size_t>(lane * 8 + e)] ==
+              a[static_cast<std::size_t>(row * 24 + column + 8)]);
+      }
+    }
+  }
+}
+
 // Two tiles side by side, thirty-two deep; rows of 40 elements in shared memory.
 TEST_CASE("products of rows and columns are what their names say") {
   constexpr int kStride = 40;

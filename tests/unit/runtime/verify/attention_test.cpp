@@ -125,7 +125,7 @@ TEST_CASE("a softmax of rows that is none is rejected") {
        {"sum_of_row(totals[half])", "totals[half]"},
        {"__shfl_xor_sync(0xffffffffu, x, 2);\n}\n\n", "__shfl_xor_sync(0xffffffffu, x, 1);\n}\n\n"},
        // What was summed before does not shrink, or the total does not.
-       {"expf(highest[half] - risen)", "1.0f"},
+       {"weight_of(highest[half], risen)", "1.0f"},
        {"totals[half] * shrink", "totals[half]"},
        {"*= shrink", "*= 1.0f"},
        {"highest[half] = risen;", ""},
