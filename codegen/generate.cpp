@@ -402,17 +402,17 @@ class Generator {
   void describe_tensor(const schedule::KernelSpec& spec, KernelEntry& entry) {
     const auto element = static_cast<std::int64_t>(size_of(spec.dtype));
     if (spec.weights == WeightKind::kSoftmax) {
-      constexpr std::int64_t kRows = schedule::kTensorChunk;
-      const std::int64_t row = schedule::AttentionLayout(spec).stride * element;
+      const schedule::AttentionLayout layout(spec);
+      const std::int64_t row = layout.stride * element;
       entry.alignment = 16;
-      entry.chunk_tokens = kRows;
+      entry.chunk_tokens = layout.rows;
       artifact_.manifest.format = 3;
       entry.grid.emplace_back("chunks");
       for (const char* windows : {"key_rows", "value_rows"}) {
-        constexpr std::int64_t kMost = schedule::kStages * kRows;
+        constexpr std::int64_t kMost = schedule::kStages * schedule::kTensorChunk;
         entry.shared_rows.push_back({windows, kMost, kMost, row});
       }
-      entry.shared_rows.push_back({"tile_rows", kRows, kRows, row});
+      entry.shared_rows.push_back({"tile_rows", layout.rows, layout.rows, row});
       return;
     }
     using Layout = schedule::TensorLayout;

@@ -109,6 +109,7 @@ class Builder {
   Ex perform(const std::string& name, Procedure procedure, int channels,
              std::vector<Operand> operands);
 
+  void side_by_side(int blocks) { kernel_.side_by_side = blocks; }
   void summary(std::vector<std::string> lines) { kernel_.summary = std::move(lines); }
   const Kernel& kernel() const { return kernel_; }
   Kernel take() { return std::move(kernel_); }

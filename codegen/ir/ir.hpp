@@ -315,6 +315,7 @@ struct Kernel {
   std::vector<std::string> summary;  // the comment above the kernel, line by line
   Target target = Target::kCpu;
   int threads = 1;
+  int side_by_side = 1;  // cuda: blocks for whose registers a multiprocessor has room at least
   std::vector<Argument> arguments;  // what the manifest says; names of buffers and variables
   std::vector<Value> values;
   std::vector<Variable> variables;

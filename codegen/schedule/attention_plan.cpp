@@ -7,24 +7,28 @@ namespace heddle::schedule {
 namespace {
 
 Cost attention_cost(const KernelSpec& spec, std::int64_t tokens) {
-  const std::int64_t dim = spec.head_dim;
+  const std::int64_t dim = spec.head_dim, rows = AttentionLayout(spec).rows;
   const auto element = static_cast<std::int64_t>(size_of(spec.dtype));
   constexpr std::int64_t kProduct = 2 * 16 * 16 * 8;
-  constexpr std::int64_t kRows = kTensorChunk;
-  // Of a chunk and a window: scores and what they weigh. Of each score its scale, its distance to
+  constexpr std::int64_t kRows = 16;  // of a warp
+  // Of a warp and a window: scores and what they weigh. Of each score its scale, its distance to
   // the highest one and its place in the total; what was summed before shrinks. Lanes that share a
   // row each do what they need of it.
   constexpr std::int64_t kShared = 4;
-  const std::int64_t products = kTensorChunk / 16 * (8 * (dim / 16) + 4 * (dim / 8)) * kProduct;
-  const std::int64_t others = 3 * kRows * kRows + 2 * kShared * kRows + kRows * dim;
+  const std::int64_t products =
+      (kTensorChunk / 8 * (dim / 16) + kTensorChunk / 16 * (dim / 8)) * kProduct;
+  const std::int64_t others = 3 * kRows * kTensorChunk + 2 * kShared * kRows + kRows * dim;
   Cost cost;
   cost.prediction.tokens = tokens;
-  for (std::int64_t first = 0; first < tokens; first += kRows) {
-    const std::int64_t size = std::min(kRows, tokens - first);
-    const std::int64_t windows = first / kRows + 1;
-    cost.tensor_flops += windows * products;
-    cost.prediction.flops += windows * others + 3 * kShared * kRows + kRows * dim;
-    cost.prediction.bytes += (2 * size + 2 * (first + size)) * dim * element;
+  for (std::int64_t first = 0; first < tokens; first += rows) {
+    const std::int64_t end = std::min(first + rows, tokens);
+    for (std::int64_t own = first; own < end; own += kRows) {
+      const std::int64_t windows = (std::min(own + kRows, end) + kTensorChunk - 1) / kTensorChunk;
+      cost.tensor_flops += windows * products;
+      cost.prediction.flops += windows * others;
+    }
+    cost.prediction.flops += rows * (3 * kShared + dim);
+    cost.prediction.bytes += (2 * (end - first) + 2 * end) * dim * element;
   }
   cost.prediction.flops += cost.tensor_flops;
   return cost;
@@ -33,10 +37,10 @@ Cost attention_cost(const KernelSpec& spec, std::int64_t tokens) {
 }  // namespace
 
 AttentionLayout::AttentionLayout(const KernelSpec& spec)
-    : stride(spec.head_dim + 8), window(kTensorChunk * stride) {
-  keys_at = window;
+    : rows(16 * spec.tensor->warps), stride(spec.head_dim + 8), window(kTensorChunk * stride) {
+  keys_at = rows * stride;
   values_at = keys_at + kStages * window;
-  bytes = (1 + 2 * kStages) * window * static_cast<std::int64_t>(size_of(spec.dtype));
+  bytes = (values_at + kStages * window) * static_cast<std::int64_t>(size_of(spec.dtype));
 }
 
 Result<AttentionPlan> plan_attention(KernelSpec spec, std::int64_t tokens,
@@ -51,10 +55,15 @@ Result<AttentionPlan> plan_attention(KernelSpec spec, std::int64_t tokens,
     return Error{"attention on tensor cores is for 64 or 128 channels a head"};
   }
   if (spec.varlen) return Error{"sequences with lengths of their own share no chunks"};
-  if (AttentionLayout(spec).bytes > shared_bytes) {
-    return Error{"two windows of keys and values do not fit into shared memory"};
+  // A window that comes in once for twice as many rows is half the bytes; where there are no more
+  // rows than four warps have, or no room, others would only wait.
+  for (const int warps : {8, 4}) {
+    spec.tensor = TensorSplit{warps};
+    const bool rows_for_all = warps == 4 || tokens > kTensorChunk;
+    if (!rows_for_all || AttentionLayout(spec).bytes > shared_bytes) continue;
+    return AttentionPlan{*spec.tensor, attention_cost(spec, tokens)};
   }
-  return AttentionPlan{TensorSplit{kTensorChunk / 16}, attention_cost(spec, tokens)};
+  return Error{"two windows of keys and values do not fit into shared memory"};
 }
 
 }  // namespace heddle::schedule

@@ -13,10 +13,11 @@ namespace heddle::schedule {
 constexpr int kStages = 2;
 
 // In elements of the kernel's type, rows all alike: the chunk's queries, which outputs take the
-// place of, then the windows of keys, then those of values.
+// place of, then the windows of keys, then those of values, kTensorChunk rows each.
 struct AttentionLayout {
   explicit AttentionLayout(const KernelSpec& spec);
 
+  std::int64_t rows;    // of a chunk
   std::int64_t stride;  // 16 n + 8, see tensor_prelude.cuh
   std::int64_t window;  // elements of one
   std::int64_t keys_at, values_at;

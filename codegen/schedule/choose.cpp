@@ -43,11 +43,13 @@ Alternative out_of_shared_memory(const KernelSpec& spec, const Rows& rows,
   return {"staged", Cost{found->prediction}, found->staging};
 }
 
-// Linear weights have no staged schedule, and others are on tensor cores only where somebody asks.
+// Linear weights have no staged schedule; what tensor cores cannot do is told where somebody asks
+// for them or could expect them.
 std::vector<Alternative> alternatives(const KernelSpec& spec, const Rows& rows,
                                       const ChooseOptions& options) {
   std::vector<Alternative> all;
-  if (spec.weights == WeightKind::kLinear || options.schedule == "tensor") {
+  const bool dense = spec.dense_inputs && spec.weights == WeightKind::kSoftmax;
+  if (spec.weights == WeightKind::kLinear || dense || options.schedule == "tensor") {
     all.push_back(on_tensor_cores(spec, rows, options.limits.shared_bytes));
   }
   if (spec.weights != WeightKind::kLinear) {

@@ -38,7 +38,9 @@ struct Staging {
 
 // How a prefill on tensor cores shares its work out.
 struct TensorSplit {
-  int warps = 4;  // a multiple of four; linear: so many fours each take a part of the channels
+  // A multiple of four. Linear: so many fours each take a part of the channels; dense: each warp
+  // has sixteen rows of its own.
+  int warps = 4;
 };
 
 // How a prefill of first order is cut into chunks that are worked on side by side.
@@ -109,7 +111,7 @@ ir::Kernel linear(const KernelSpec& spec, bool decode);
 // Its prefill where spec.tensor says how.
 ir::Kernel tensor_linear(const KernelSpec& spec);
 // Softmax over dense inputs where spec.tensor says how; a launch has a block for each chunk of
-// kTensorChunk tokens.
+// tokens, sixteen to a warp.
 ir::Kernel tensor_attention(const KernelSpec& spec);
 
 }  // namespace heddle::schedule

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Softmax over all inputs up to the row's own, on tensor cores. A block owns 64 rows of one (batch,
-// head), 16 to a warp, and goes over the positions up to the last of them in windows of as many:
+// Softmax over all inputs up to the row's own, on tensor cores. A block owns a chunk of rows of one
+// (batch, head), 16 to a warp, and goes over the positions up to the last of them in windows of 64:
 // their keys and values come in by asynchronous copies while the window before is worked on, the
 // scores of a window are one product of matrices, what they weigh is another, and between the two
 // they stay in registers, where the highest score of a row and the sum of its weights are kept up.
@@ -20,7 +20,6 @@ using ir::VectorPlace;
 
 namespace {
 
-constexpr int kWarpsOfChunk = kTensorChunk / 16;
 constexpr int kVectorOfRow = 8;  // elements of sixteen bytes
 constexpr int kScoreTiles = kTensorChunk / 8;
 constexpr int kScores = 4 * kScoreTiles;
@@ -37,7 +36,7 @@ class TensorAttention {
   void run() {
     staged_ = builder_.dynamic_array("staged", frame_.spec.dtype);
     builder_.comment("chunks with the longest rows begin first");
-    first_ = builder_.let("first", (*frame_.chunks - 1 - frame_.chunk) * kTensorChunk);
+    first_ = builder_.let("first", (*frame_.chunks - 1 - frame_.chunk) * layout_.rows);
     builder_.when(first_ < frame_.tokens, [&] { chunk(); });
     final_state();
   }
@@ -50,6 +49,8 @@ class TensorAttention {
     return std::string(name) + "<" + std::to_string(tiles) + ", " + std::to_string(other) + ">";
   }
   static std::string vectors(const char* name) { return function(name, kVectorOfRow); }
+
+  int threads() const { return 32 * frame_.spec.tensor->warps; }
 
   void fill(MemoryId sums, int count, Ex value) {
     each_sum(count, [&](Ex e) { builder_.store(sums, e, value); });
@@ -69,11 +70,11 @@ class TensorAttention {
     });
   }
   void each_piece(Ex rows, const std::function<void(Ex, Ex)>& body) {
-    each_piece(frame_.thread, rows, builder_.i64(32 * kWarpsOfChunk), body);
+    each_piece(frame_.thread, rows, builder_.i64(threads()), body);
   }
 
   void chunk() {
-    size_ = builder_.let("size", builder_.call(Helper::kMinimum, {builder_.i64(kTensorChunk),
+    size_ = builder_.let("size", builder_.call(Helper::kMinimum, {builder_.i64(layout_.rows),
                                                                   frame_.tokens - first_}));
     before_ = builder_.let("before", frame_.start + first_);
     end_ = builder_.let("end", before_ + size_);
@@ -95,7 +96,7 @@ class TensorAttention {
 
   // Rows beyond the last token are zero, so that nothing else has to know of them.
   void bring_queries() {
-    each_piece(builder_.i64(kTensorChunk), [&](Ex row, Ex d) {
+    each_piece(builder_.i64(layout_.rows), [&](Ex row, Ex d) {
       const Ex to = builder_.let("to", row * layout_.stride + d);
       builder_.when(
           row < size_,
@@ -137,6 +138,15 @@ class TensorAttention {
     builder_.invoke("close_batch", {});
     builder_.invoke(function("await_batches", kStages - 1), {});
     builder_.barrier();
+    // Positions behind the last row of a warp are none of its business, nor are any where it has
+    // no row.
+    const Ex last = builder_.let("last", before_ + frame_.warp * 16 - window);
+    builder_.when(both(last + 16 > 0, frame_.warp * 16 < size_), [&] { mix(stage, last); });
+    builder_.barrier();
+  }
+
+  // `last` is the last position of the window that the first row of the warp reads.
+  void mix(Ex stage, Ex last) {
     const Ex keys = builder_.let("keys_at", stage * layout_.window + layout_.keys_at);
     const Ex values = builder_.let("values_at", stage * layout_.window + layout_.values_at);
     const Ex stride = builder_.i64(layout_.stride);
@@ -147,10 +157,9 @@ class TensorAttention {
                      VectorPlace{staged_, keys}, stride});
     each_sum(kScores,
              [&](Ex e) { builder_.store(scores_, e, frame_.scale * builder_.load(scores_, e)); });
-    builder_.when(next > before_ + 1, [&] {
+    builder_.when(last < kTensorChunk - 1, [&] {
       builder_.comment("not every row reads every position of the window");
-      builder_.invoke(function("mask_scores", kScoreTiles),
-                      {whole(scores_), before_ + frame_.warp * 16 - window});
+      builder_.invoke(function("mask_scores", kScoreTiles), {whole(scores_), last});
     });
     builder_.invoke(function("weigh_scores", kScoreTiles, tiles_),
                     {whole(scores_), whole(highest_), whole(totals_), whole(outputs_)});
@@ -161,7 +170,6 @@ class TensorAttention {
                         {whole(outputs_), VectorPlace{scores_, part * 8},
                          VectorPlace{staged_, values + part * (16 * layout_.stride)}, stride});
                   });
-    builder_.barrier();
   }
 
   // Outputs go out by way of shared memory, in whole vectors.
@@ -183,9 +191,9 @@ class TensorAttention {
   void final_state() {
     const SideFrame& side = frame_.a;
     builder_.comment("final state: every position stays");
-    constexpr std::int64_t kTogether = 32 * kWarpsOfChunk;
+    const std::int64_t together = threads();
     each_piece(
-        frame_.chunk * kTogether + frame_.thread, side.slots, *frame_.chunks * kTogether,
+        frame_.chunk * together + frame_.thread, side.slots, *frame_.chunks * together,
         [&](Ex slot, Ex d) {
           const Ex to = builder_.let("to", frame_.slot_at(side, slot) + d);
           builder_.when(
@@ -215,9 +223,11 @@ class TensorAttention {
 }  // namespace
 
 ir::Kernel tensor_attention(const KernelSpec& spec) {
-  Builder builder(spec.symbol, spec.target, 32 * kWarpsOfChunk);
+  Builder builder(spec.symbol, spec.target, 32 * spec.tensor->warps);
   Frame frame(builder, spec, /*decode=*/false);
-  frame.warps = kWarpsOfChunk;
+  frame.warps = spec.tensor->warps;
+  // Sixteen warps hide what each waits for; with 128 channels eight have registers enough.
+  builder.side_by_side((spec.head_dim == 64 ? 16 : 8) / spec.tensor->warps);
   for (const char* size : {"key_rows", "value_rows", "tile_rows"}) builder.size(size);
   frame.chunks = builder.size("chunks");
   frame.each_block([&] { TensorAttention(frame).run(); });

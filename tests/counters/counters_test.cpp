@@ -151,7 +151,8 @@ TEST_CASE("linear prefill on tensor cores asks for every row once") {
 // Each window of keys and values once for each chunk of rows.
 TEST_CASE("attention on tensor cores asks for what the cost model says") {
   for (const auto& [dtype, head_dim, tokens] :
-       {std::tuple{ElementType::kBF16, 64, 256}, std::tuple{ElementType::kF16, 128, 150}}) {
+       {std::tuple{ElementType::kBF16, 64, 256}, std::tuple{ElementType::kF16, 128, 150},
+        std::tuple{ElementType::kF16, 64, 50}}) {
     INFO(name_of(dtype) << ", " << head_dim << ", " << tokens);
     GenerateOptions options = staged(tokens, WeightKind::kSoftmax, dtype);
     options.schedule = "tensor";

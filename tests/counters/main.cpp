@@ -149,24 +149,27 @@ void print_document() {
       "128 bytes. *bank conflicts*: extra passes for each request to shared memory. *flops* are "
       "counted one by one in a\n"
       "run over a finite field, by all threads, whether or not they compute the same; of linear "
-      "weights only, which takes\n"
-      "less long. Registers and spilled bytes a thread are NVRTC's for sm_90, for which the second "
-      "line of a pattern has the\n"
-      "schedule that the cost model chooses.\n");
+      "weights and in bf16 only, which\n"
+      "takes less long. Registers and spilled bytes a thread are NVRTC's for sm_90, for which the "
+      "second line of a pattern\n"
+      "has the schedule that the cost model chooses.\n");
   struct Part {
     WeightKind weights;
     ElementType dtype;
+    std::string_view only = {};  // a pattern
   };
   for (const Part& part :
        {Part{WeightKind::kSoftmax, ElementType::kF32}, Part{WeightKind::kGiven, ElementType::kF32},
-        Part{WeightKind::kLinear, ElementType::kF32},
-        Part{WeightKind::kLinear, ElementType::kBF16}}) {
+        Part{WeightKind::kLinear, ElementType::kF32}, Part{WeightKind::kLinear, ElementType::kBF16},
+        Part{WeightKind::kSoftmax, ElementType::kBF16, "attention"}}) {
     fmt::print("\n## {}, {}\n\n", name_of(part.weights), name_of(part.dtype));
     print_head();
     for (const BuiltinPattern& pattern : builtin_patterns()) {
       const bool linear = pattern.name == "linear_attention";
       if (linear != (part.weights == WeightKind::kLinear)) continue;
-      Choice choice{tokens_for(pattern.name), "simple", part.weights, part.dtype, linear};
+      if (!part.only.empty() && pattern.name != part.only) continue;
+      Choice choice{tokens_for(pattern.name), "simple", part.weights, part.dtype,
+                    linear || !part.only.empty()};
       print_line(std::string(pattern.name), choice);
       choice.schedule = "auto";
       print_line(std::string(pattern.name), choice);

@@ -175,14 +175,14 @@ TEST_CASE("the kernels of all built-in patterns compile for every architecture")
     add(all, linear, options, {std::begin(kArchitectures), std::end(kArchitectures)});
     CHECK(all.back().entry.schedule == "tensor");
   }
-  for (const auto& [dtype, head_dim] :
-       {std::pair{ElementType::kBF16, 64}, std::pair{ElementType::kF16, 64},
-        std::pair{ElementType::kBF16, 128}, std::pair{ElementType::kF16, 128}}) {
+  for (const auto& [dtype, head_dim, tokens] :
+       {std::tuple{ElementType::kBF16, 64, 256}, std::tuple{ElementType::kF16, 64, 64},
+        std::tuple{ElementType::kBF16, 128, 64}, std::tuple{ElementType::kF16, 128, 256}}) {
     GenerateOptions options = options_for(dtype);
     options.ops = {"prefill"};
     options.schedule = "tensor";
     options.head_dim = head_dim;
-    options.plan_tokens = 256;
+    options.plan_tokens = tokens;
     add(all, *find_builtin("attention"), options,
         {std::begin(kArchitectures), std::end(kArchitectures)});
     CHECK(all.back().entry.schedule == "tensor");

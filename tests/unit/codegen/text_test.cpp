@@ -70,6 +70,7 @@ TEST_CASE("golden kernel texts") {
         "scan");
   check("linear_recurrence", ir::Target::kCpu, ElementType::kF32, "backward", WeightKind::kGated);
   check("log_cached", ir::Target::kCuda, ElementType::kBF16, "backward");
+  check("attention", ir::Target::kCuda, ElementType::kBF16, "prefill", {}, "auto");
   check("log_recurrence", ir::Target::kCpu, ElementType::kF32, "backward", WeightKind::kGiven);
   check("chacal", ir::Target::kCpu, ElementType::kBF16, "backward");
 }
@@ -193,10 +194,11 @@ TEST_CASE("the cost model chooses the schedule of prefill on cuda, and says why"
            Case{"log_cached", ElementType::kF32, 64, "auto", "staged", "simple comes to"},
            Case{"log_cached", ElementType::kF32, 64, "simple", "simple", ""},
            Case{"log_cached", ElementType::kF16, 64, "auto", "staged", "bytes and"},
-           Case{"attention", ElementType::kBF16, 64, "tensor", "tensor", "staged comes to"},
-           Case{"attention", ElementType::kF16, 128, "tensor", "tensor", "staged comes to"},
+           Case{"attention", ElementType::kBF16, 64, "auto", "tensor", "staged comes to"},
+           Case{"attention", ElementType::kF16, 128, "auto", "tensor", "staged comes to"},
+           Case{"attention", ElementType::kBF16, 64, "staged", "staged", "tensor comes to"},
            Case{"attention", ElementType::kBF16, 80, "tensor", "staged", "64 or 128 channels"},
-           Case{"attention", ElementType::kF32, 64, "tensor", "staged", "bf16 and f16 only"},
+           Case{"attention", ElementType::kF32, 64, "auto", "staged", "bf16 and f16 only"},
            Case{"local_attention", ElementType::kBF16, 64, "tensor", "staged", "A = dense"},
            Case{"linear_attention", ElementType::kBF16, 64, "auto", "tensor", "simple comes to"},
            Case{"linear_attention", ElementType::kF32, 64, "auto", "simple", "bf16 and f16 only"},
@@ -220,6 +222,17 @@ TEST_CASE("the cost model chooses the schedule of prefill on cuda, and says why"
     CHECK(remarks.find(one.remark) != std::string::npos);
     CHECK(remarks.empty() ==
           (remarks.find(std::to_string(prefill.prediction.bytes) + " bytes") == std::string::npos));
+  }
+  // Chunks belong to sequences of one length.
+  {
+    GenerateOptions options = options_for(ir::Target::kCuda, ElementType::kBF16, 64);
+    options.schedule = "auto";
+    options.ops = {"prefill"};
+    options.varlen = true;
+    const Artifact artifact = artifact_of(builtin("attention"), options);
+    CHECK(artifact.manifest.kernels[0].schedule == "staged");
+    CHECK(artifact.remarks.at(0).find("share no chunks") != std::string::npos);
+    CHECK(artifact.manifest.format == 2);
   }
   // Few heads leave most of a GPU idle, unless their tokens are cut into chunks.
   for (const auto& [weights, heads, schedule] :
