@@ -23,6 +23,9 @@ struct Equation {
   Span span;
 };
 
+constexpr int kLargestExponent = 8;  // of a class
+constexpr const char* kTooLarge = "the exponents of a class are at most 8";
+
 class PatternParser : ExpressionParser {
  public:
   using ExpressionParser::ExpressionParser;
@@ -249,10 +252,11 @@ class PatternParser : ExpressionParser {
     expect("(", "after `O`, `Omega` or `Theta`");
     Brackets inside(*this);
     GrowthClass growth;
-    do {
+    bool more = true;
+    while (more) {
       growth_factor(growth);
-      accept("*");
-    } while (!peek(")") && !at_end());
+      more = accept("*") || (!peek(")") && !at_end());
+    }
     expect(")", "after the class");
     return growth;
   }
@@ -262,7 +266,8 @@ class PatternParser : ExpressionParser {
     if (token().kind == TokenKind::kNumber && token().text == "1") return advance();
     if (accept_name("log")) {
       growth_variable();
-      growth.log_power += accept("^") ? static_cast<int>(small_number()) : 1;
+      growth.log_power += accept("^") ? exponent() : 1;
+      if (growth.log_power > kLargestExponent) fail("E013", kTooLarge);
       return;
     }
     int numerator = 1;
@@ -274,9 +279,9 @@ class PatternParser : ExpressionParser {
       growth_variable();
       if (accept("^")) {
         const bool fraction = accept("(");
-        numerator = static_cast<int>(small_number());
+        numerator = exponent();
         if (fraction) {
-          if (accept("/")) denominator = static_cast<int>(small_number());
+          if (accept("/")) denominator = exponent();
           expect(")", "after the exponent");
         }
         if (denominator == 0) fail("E013", "the exponent divides by zero");
@@ -288,9 +293,18 @@ class PatternParser : ExpressionParser {
     const int common = std::gcd(growth.power_numerator, growth.power_denominator);
     growth.power_numerator /= common;
     growth.power_denominator /= common;
-    if (growth.power_denominator > 64 || growth.power_numerator > 4096) {
-      fail("E013", "the exponents of this class are too large");
+    if (growth.power_denominator > kLargestExponent ||
+        growth.power_numerator > kLargestExponent * growth.power_denominator) {
+      fail("E013", kTooLarge);
     }
+  }
+
+  int exponent() {
+    if (token().kind == TokenKind::kNumber &&
+        Integer(kLargestExponent) < *Integer::parse(token().text)) {
+      fail("E013", kTooLarge);
+    }
+    return static_cast<int>(small_number());
   }
 
   void growth_variable() {

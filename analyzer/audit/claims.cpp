@@ -246,9 +246,16 @@ std::optional<std::string> Derivation::claim(const Claim& claim, const Certified
     constants = both ? 4 : 2;
     for (const GrowthBound part : {GrowthBound::kAtMost, GrowthBound::kAtLeast}) {
       if (!both && grow->bound != part) continue;
-      if (!step("growth: ", [&](Step& step) { return side(step, part); })) return false;
+      const auto* term = std::get_if<MeasureTerm>(&grow->measure->node);
+      const std::string large =
+          part == GrowthBound::kAtLeast || term == nullptr ? "g(i)" : name_of(term->measure);
+      if (!step("growth: " + large + " <= ", [&](Step& step) { return side(step, part); })) {
+        return false;
+      }
     }
-    if (first > Integer(1)) suffix = " >= " + first.to_string();
+    if (first > Integer(1)) {
+      suffix = std::string(names.size() > 1 ? " with i" : "") + " >= " + first.to_string();
+    }
     return true;
   };
   const auto never = [&](Step& step) {

@@ -275,7 +275,7 @@ Evaluation SmallRows::evaluate_class(const GrowthClaim& claim, const Bindings& b
   }
   for (const Claim& other : proved) {
     const auto* grows = std::get_if<GrowthClaim>(&other.node);
-    if (grows != nullptr && excludes(*grows, claim)) return {};
+    if (grows != nullptr && !other.where && excludes(*grows, claim)) return {};
   }
   return {Outcome::kOutOfReach, "no class that excludes it is proved"};
 }
@@ -304,7 +304,8 @@ Evaluation SmallRows::evaluate(const Claim& claim, const CertifiedClaim& certifi
     Result<Enclosures> shown = read_witnesses(certified.evidence, evaluator_);
     if (!shown.ok()) return {Outcome::kContradicts, shown.error().message};
     for (const Claim& bound : proved) narrow(*shown, bound, bindings);
-    if (const auto* grow = std::get_if<GrowthClaim>(&claim.node); grow && !infinite) {
+    const auto* grow = std::get_if<GrowthClaim>(&claim.node);
+    if (grow && !infinite && !claim.where) {
       return evaluate_class(*grow, bindings, {left, right}, *shown, proved);
     }
     const std::optional<Decided> here = decide(claim, bindings, *shown);

@@ -93,6 +93,7 @@ class Descent {
       case Ruler::Kind::kEverything:
         return {{literal(0)}};
       case Ruler::Kind::kFinite:
+        if (ruler.longest == 1) return {{d}};
         return {{arithmetic(ArithmeticOperator::kFloorDivide, d, literal(ruler.longest))}};
       case Ruler::Kind::kProgression:
       case Ruler::Kind::kLattice: {

@@ -224,7 +224,8 @@ std::string scope_of(const Proved& proved, const std::vector<std::string>& names
   for (const std::string& name : names) {
     text += (!text.empty() ? ", " : never ? "no " : "all ") + name;
   }
-  return start == Integer(1) ? text : text + " >= " + start.to_string();
+  if (start == Integer(1)) return text;
+  return text + (names.size() > 1 ? " with i" : "") + " >= " + start.to_string();
 }
 
 const std::vector<GrowthClass>& growth_ladder() {

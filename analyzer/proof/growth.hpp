@@ -26,7 +26,8 @@ std::optional<Proved> prove_growth(const Structure& structure, const MeasuredRow
 // one's constants are parameters "d" and "j0".
 std::optional<Proved> prove_both(const Structure& structure, const MeasuredRows& measured,
                                  MeasureKind measure, const GrowthClass& growth);
-// "all i", "all i, j", "all i >= 2" from the larger of i0 and j0 on, "no i" of what is vacuous.
+// "all i", "all i, j"; from the larger of i0 and j0 on, "all i >= 2", "all i, j with i >= 2"; "no
+// i" of what is vacuous.
 std::string scope_of(const Proved& proved, const std::vector<std::string>& names);
 
 // From O(1) to O(n^2), slowest first.

@@ -183,6 +183,8 @@ TEST_CASE("no step is listed that a claim does not need, and none is asked for t
            "B = window(8)\nclaim depth(n) >= ceil(n / 7) - 2",
            "A = diagonal\nB = dense | { i - t : t >= 1, 5*t < i }\n"
            "claim hops(i, j) <= 1 for i - j >= 5",
+           // Both sides have the same numbers.
+           "A = dense\nB = none\nclaim hops(i, j) in Theta(1)",
            // One bound by two ways to descend.
            "f(0) = 1\nf(k + 1) = f(k) + 1\nA = diagonal\n"
            "B = { i - 2*t : t >= 1, 2*t < i } | offsets(f)\nclaim congestion(n) <= log2(n) + 1",
@@ -269,6 +271,21 @@ TEST_CASE("classes are proved from the sides they name, and excluded from the ot
       CHECK(rejects(good,
                     [&](Certificate& c) { c.claims[at].counterexample[number].second += "1"; }));
     }
+  }
+}
+
+TEST_CASE("a class says nothing about a claim of it under a condition") {
+  const Pattern pattern = pattern_of("A = dense\nB = none\nclaim time(i) in O(1) for i <= 5");
+  Certificate forged = certify(pattern, prove_and_derive(pattern));
+  REQUIRE(forged.claims[0].verdict == "unknown");
+  REQUIRE(std::any_of(forged.derived.begin(), forged.derived.end(),
+                      [](const CertifiedClaim& d) { return d.text == "time(i) in Theta(n)"; }));
+  forged.claims[0].verdict = "refuted";
+  forged.claims[0].reason = "";
+  for (const char* i : {"5", "1024"}) {
+    forged.claims[0].counterexample = {{"i", i}, {"value", i}, {"bound", "1"}};
+    forged.claims[0].scope = std::string("i = ") + i;
+    CHECK(audit(to_json_text(forged), quick()).verdict != AuditVerdict::kAccepted);
   }
 }
 
