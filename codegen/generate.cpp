@@ -14,6 +14,7 @@
 #include "codegen/schedule/attention_plan.hpp"
 #include "codegen/schedule/choose.hpp"
 #include "codegen/schedule/kernel_spec.hpp"
+#include "codegen/schedule/recurrence_plan.hpp"
 #include "codegen/schedule/scan_plan.hpp"
 #include "codegen/schedule/tensor_plan.hpp"
 #include "patterns/ast_print.hpp"
@@ -97,6 +98,11 @@ bool is_first_order(const Pattern& pattern) {
 bool has_dense_inputs(const Pattern& pattern) {
   return std::holds_alternative<DenseSet>(pattern.set(Side::kA)->node) &&
          std::holds_alternative<EmptySet>(pattern.set(Side::kB)->node);
+}
+
+bool has_dense_outputs(const Pattern& pattern) {
+  return std::holds_alternative<DiagonalSet>(pattern.set(Side::kA)->node) &&
+         std::holds_alternative<DenseSet>(pattern.set(Side::kB)->node);
 }
 
 // Cache slots for callers without a manifest at hand; -1 where the size was not computed.
@@ -184,6 +190,7 @@ class Generator {
     spec.several_tokens = options_.several_tokens;
     spec.first_order = is_first_order(pattern_);
     spec.dense_inputs = has_dense_inputs(pattern_);
+    spec.dense_outputs = has_dense_outputs(pattern_);
     if (spec.weights != WeightKind::kLinear) {
       spec.keep_a = retention_of(pattern_, Side::kA);
       spec.keep_b = retention_of(pattern_, Side::kB);
@@ -401,6 +408,16 @@ class Generator {
 
   void describe_tensor(const schedule::KernelSpec& spec, KernelEntry& entry) {
     const auto element = static_cast<std::int64_t>(size_of(spec.dtype));
+    if (spec.weights == WeightKind::kSoftmax && spec.dense_outputs) {
+      using Layout = schedule::RecurrenceLayout;
+      constexpr std::int64_t kRows = schedule::kTensorChunk, kMost = Layout::kStages * kRows;
+      const std::int64_t row = Layout(spec).stride * element;
+      entry.alignment = 16;
+      entry.shared_rows = {{"key_rows", kMost, kMost, row},
+                           {"value_rows", kMost, kMost, row},
+                           {"tile_rows", kRows, kRows, 3 * row}};
+      return;
+    }
     if (spec.weights == WeightKind::kSoftmax) {
       const schedule::AttentionLayout layout(spec);
       const std::int64_t row = layout.stride * element;

@@ -44,10 +44,19 @@ __device__ inline void mask_scores(float* scores, Index last) {
     if (column > row + last) scores[e] = kLowestScore;
   }
 }
-// Scores become weights, exp(score - highest), which join the totals. Where the highest score of a
-// row rises, what was summed with the lower one shrinks; each row has had a score by now.
+// C[m][n] is no score where n >= count.
+template <int kTiles>
+__device__ inline void drop_scores(float* scores, Index count) {
+#pragma unroll
+  for (int e = 0; e < 4 * kTiles; ++e) {
+    if (fragment_column() + e % 2 + e / 4 * 8 >= count) scores[e] = kLowestScore;
+  }
+}
+// The highest scores after these. Where that of a row rises, what was summed with the lower one
+// shrinks; each row has had a score by now.
 template <int kTiles, int kOutputTiles>
-__device__ inline void weigh_scores(float* scores, float* highest, float* totals, float* outputs) {
+__device__ inline void raise_highest(const float* scores, float* highest, float* totals,
+                                     float* outputs) {
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
     float risen = highest[half];
@@ -58,16 +67,32 @@ __device__ inline void weigh_scores(float* scores, float* highest, float* totals
     risen = maximum_of_row(risen);
     const float shrink = weight_of(highest[half], risen);
     highest[half] = risen;
-    float total = totals[half] * shrink;
-#pragma unroll
-    for (int e = 0; e < 2 * kTiles; ++e) {
-      float& score = scores[e / 2 * 4 + 2 * half + e % 2];
-      score = weight_of(score, risen);
-      total += score;
-    }
-    totals[half] = total;
+    totals[half] *= shrink;
 #pragma unroll
     for (int e = 0; e < 2 * kOutputTiles; ++e) outputs[e / 2 * 4 + 2 * half + e % 2] *= shrink;
+  }
+}
+// Scores become weights, exp(score - highest), which join the totals.
+template <int kTiles>
+__device__ inline void weigh_scores(float* scores, const float* highest, float* totals) {
+#pragma unroll
+  for (int e = 0; e < 4 * kTiles; ++e) {
+    scores[e] = weight_of(scores[e], highest[e / 2 % 2]);
+    totals[e / 2 % 2] += scores[e];
+  }
+}
+// The same where the score in column m + own of row m is the row's own input's: it weighs 1 - gamma
+// as much, and outputs gamma.
+template <int kTiles>
+__device__ inline void weigh_mixed(float* scores, const float* highest, float* totals, Index own,
+                                   float gamma) {
+  const float rest = 1.0f - gamma;
+#pragma unroll
+  for (int e = 0; e < 4 * kTiles; ++e) {
+    const int row = fragment_row() + e / 2 % 2 * 8, column = fragment_column() + e % 2 + e / 4 * 8;
+    const float factor = column == row + own ? rest : gamma;
+    scores[e] = factor * weight_of(scores[e], highest[e / 2 % 2]);
+    totals[e / 2 % 2] += scores[e];
   }
 }
 // C[m][n] over the total of row m; 0 where there is none.

@@ -43,17 +43,24 @@ AttentionLayout::AttentionLayout(const KernelSpec& spec)
   bytes = (values_at + kStages * window) * static_cast<std::int64_t>(size_of(spec.dtype));
 }
 
-Result<AttentionPlan> plan_attention(KernelSpec spec, std::int64_t tokens,
-                                     std::int64_t shared_bytes) {
-  if (!spec.dense_inputs || spec.weights != WeightKind::kSoftmax) {
-    return Error{"tensor cores are for A = dense, B = none and softmax weights"};
-  }
+std::optional<Error> unfit_for_tensor_cores(const KernelSpec& spec) {
   if (spec.dtype != ElementType::kBF16 && spec.dtype != ElementType::kF16) {
     return Error{"tensor cores sum products of bf16 and f16 only"};
   }
   if (spec.head_dim != 64 && spec.head_dim != 128) {
     return Error{"attention on tensor cores is for 64 or 128 channels a head"};
   }
+  return std::nullopt;
+}
+
+Result<AttentionPlan> plan_attention(KernelSpec spec, std::int64_t tokens,
+                                     std::int64_t shared_bytes) {
+  if (!spec.dense_inputs || spec.weights != WeightKind::kSoftmax) {
+    return Error{
+        "tensor cores are for A = dense with B = none, or A = diagonal with B = dense, and softmax "
+        "weights"};
+  }
+  if (const auto error = unfit_for_tensor_cores(spec)) return *error;
   if (spec.varlen) return Error{"sequences with lengths of their own share no chunks"};
   // A window that comes in once for twice as many rows is half the bytes; where there are no more
   // rows than four warps have, or no room, others would only wait.

@@ -29,6 +29,9 @@ struct AttentionPlan {
   Cost cost;
 };
 
+// What tensor cores ask of softmax over dense rows of either side.
+std::optional<Error> unfit_for_tensor_cores(const KernelSpec& spec);
+
 // For launches of so many tokens. Fails where the pattern, the sizes or the type do not fit.
 Result<AttentionPlan> plan_attention(KernelSpec spec, std::int64_t tokens,
                                      std::int64_t shared_bytes);

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "codegen/schedule/attention_plan.hpp"
+#include "codegen/schedule/recurrence_plan.hpp"
 #include "codegen/schedule/scan_plan.hpp"
 #include "codegen/schedule/tensor_plan.hpp"
 
@@ -31,6 +32,11 @@ Alternative on_tensor_cores(const KernelSpec& spec, const Rows& rows, std::int64
     if (!found) return {"tensor", found.error()};
     return {"tensor", found->cost, std::nullopt, found->split};
   }
+  if (spec.dense_outputs) {
+    const Result<RecurrencePlan> found = plan_recurrence(spec, tokens, shared_bytes);
+    if (!found) return {"tensor", found.error()};
+    return {"tensor", found->cost, std::nullopt, found->split};
+  }
   const Result<AttentionPlan> found = plan_attention(spec, tokens, shared_bytes);
   if (!found) return {"tensor", found.error()};
   return {"tensor", found->cost, std::nullopt, found->split};
@@ -48,7 +54,8 @@ Alternative out_of_shared_memory(const KernelSpec& spec, const Rows& rows,
 std::vector<Alternative> alternatives(const KernelSpec& spec, const Rows& rows,
                                       const ChooseOptions& options) {
   std::vector<Alternative> all;
-  const bool dense = spec.dense_inputs && spec.weights == WeightKind::kSoftmax;
+  const bool dense =
+      (spec.dense_inputs || spec.dense_outputs) && spec.weights == WeightKind::kSoftmax;
   if (spec.weights == WeightKind::kLinear || dense || options.schedule == "tensor") {
     all.push_back(on_tensor_cores(spec, rows, options.limits.shared_bytes));
   }

@@ -63,9 +63,10 @@ struct KernelSpec {
   CacheRetention keep_a = CacheRetention::kNone;
   CacheRetention keep_b = CacheRetention::kNone;
   std::string symbol{};
-  bool first_order = false;   // A = {i} and B = {i - 1}, for every row
-  bool dense_inputs = false;  // A = {1..i} and B is empty, for every row
-  bool long_rows = false;     // of B; cpu prefill, given weights: worth going through by windows
+  bool first_order = false;    // A = {i} and B = {i - 1}, for every row
+  bool dense_inputs = false;   // A = {1..i} and B is empty, for every row
+  bool dense_outputs = false;  // A = {i} and B = {1..i-1}, for every row
+  bool long_rows = false;      // of B; cpu prefill, given weights: worth going through by windows
   std::optional<Staging> staging{};  // cuda prefill: the staged schedule instead of the simple one
   std::optional<TensorSplit> tensor{};  // cuda prefill, linear or dense: on tensor cores
   std::optional<ScanSplit> scan{};      // cuda prefill, first order: several launches over chunks
@@ -113,5 +114,7 @@ ir::Kernel tensor_linear(const KernelSpec& spec);
 // Softmax over dense inputs where spec.tensor says how; a launch has a block for each chunk of
 // tokens, sixteen to a warp.
 ir::Kernel tensor_attention(const KernelSpec& spec);
+// The same over dense outputs, with a block for each head.
+ir::Kernel tensor_recurrence(const KernelSpec& spec);
 
 }  // namespace heddle::schedule

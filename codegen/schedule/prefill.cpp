@@ -157,7 +157,7 @@ int warps_for(const KernelSpec& spec) {
 ir::Kernel prefill(const KernelSpec& spec) {
   if (spec.target == ir::Target::kCpu) return cpu_prefill(spec);
   if (spec.staging) return spec.staging->tile_rows > 0 ? staged_tiles(spec) : staged_prefill(spec);
-  if (spec.tensor) return tensor_attention(spec);
+  if (spec.tensor) return spec.dense_inputs ? tensor_attention(spec) : tensor_recurrence(spec);
   const int warps = warps_for(spec);
   Builder builder(spec.symbol, spec.target, 32 * warps);
   Frame frame(builder, spec, /*decode=*/false);

@@ -161,8 +161,10 @@ class TensorAttention {
       builder_.comment("not every row reads every position of the window");
       builder_.invoke(function("mask_scores", kScoreTiles), {whole(scores_), last});
     });
-    builder_.invoke(function("weigh_scores", kScoreTiles, tiles_),
+    builder_.invoke(function("raise_highest", kScoreTiles, tiles_),
                     {whole(scores_), whole(highest_), whole(totals_), whole(outputs_)});
+    builder_.invoke(function("weigh_scores", kScoreTiles),
+                    {whole(scores_), whole(highest_), whole(totals_)});
     builder_.loop("part", builder_.i64(0), builder_.i64(kTensorChunk / 16), builder_.i64(1),
                   LoopKind::kUnrolled, [&](Ex part) {
                     builder_.invoke(

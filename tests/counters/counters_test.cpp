@@ -164,6 +164,21 @@ TEST_CASE("attention on tensor cores asks for what the cost model says") {
   }
 }
 
+// Each window of keys and earlier outputs once for each chunk.
+TEST_CASE("dense feedback on tensor cores asks for what the cost model says") {
+  for (const auto& [dtype, head_dim, tokens] :
+       {std::tuple{ElementType::kBF16, 64, 256}, std::tuple{ElementType::kF16, 128, 150}}) {
+    INFO(name_of(dtype) << ", " << head_dim << ", " << tokens);
+    GenerateOptions options = staged(tokens, WeightKind::kSoftmax, dtype);
+    options.schedule = "tensor";
+    options.head_dim = head_dim;
+    const Count found = counted("dense_recurrence", options, tokens, true);
+    check_predicted(found);
+    CHECK(found.conflicts_per_request() < 0.05);
+    CHECK(found.of_the_sectors() > 0.99);
+  }
+}
+
 // Shapes of every kind: units of the state for some warps only, channels that pairs of warps share,
 // and states wider and narrower than a head.
 TEST_CASE("linear prefill on tensor cores is verified") {

@@ -156,18 +156,18 @@ void print_document() {
   struct Part {
     WeightKind weights;
     ElementType dtype;
-    std::string_view only = {};  // a pattern
+    std::string_view only = {};  // patterns
   };
   for (const Part& part :
        {Part{WeightKind::kSoftmax, ElementType::kF32}, Part{WeightKind::kGiven, ElementType::kF32},
         Part{WeightKind::kLinear, ElementType::kF32}, Part{WeightKind::kLinear, ElementType::kBF16},
-        Part{WeightKind::kSoftmax, ElementType::kBF16, "attention"}}) {
+        Part{WeightKind::kSoftmax, ElementType::kBF16, "attention dense_recurrence"}}) {
     fmt::print("\n## {}, {}\n\n", name_of(part.weights), name_of(part.dtype));
     print_head();
     for (const BuiltinPattern& pattern : builtin_patterns()) {
       const bool linear = pattern.name == "linear_attention";
       if (linear != (part.weights == WeightKind::kLinear)) continue;
-      if (!part.only.empty() && pattern.name != part.only) continue;
+      if (!part.only.empty() && part.only.find(pattern.name) == std::string_view::npos) continue;
       Choice choice{tokens_for(pattern.name), "simple", part.weights, part.dtype,
                     linear || !part.only.empty()};
       print_line(std::string(pattern.name), choice);

@@ -142,7 +142,8 @@ attention_prefill(
           // not every row reads every position of the window
           mask_scores<8>(scores, last);
         }
-        weigh_scores<8, 8>(scores, highest, totals, outputs);
+        raise_highest<8, 8>(scores, highest, totals, outputs);
+        weigh_scores<8>(scores, highest, totals);
         #pragma unroll
         for (Index part = 0; part < 4; ++part) {
           multiply_sums_by_columns<8>(outputs, scores + part * 8, staged + values_at + part * 1152, 72);

@@ -187,6 +187,17 @@ TEST_CASE("the kernels of all built-in patterns compile for every architecture")
         {std::begin(kArchitectures), std::end(kArchitectures)});
     CHECK(all.back().entry.schedule == "tensor");
   }
+  for (const auto& [dtype, head_dim] :
+       {std::pair{ElementType::kBF16, 64}, std::pair{ElementType::kF16, 128}}) {
+    GenerateOptions options = options_for(dtype);
+    options.ops = {"prefill"};
+    options.schedule = "tensor";
+    options.head_dim = head_dim;
+    options.plan_tokens = 256;
+    add(all, *find_builtin("dense_recurrence"), options,
+        {std::begin(kArchitectures), std::end(kArchitectures)});
+    CHECK(all.back().entry.schedule == "tensor");
+  }
   const std::vector<Outcome> outcomes = compile_all(*compiler, all);
 
   std::cout << fmt::format("NVRTC {}, sm_90, head_dim 64\n{:24} {:8} {:8} {:5} {:>9} {:>7} {:>7}\n",
@@ -205,8 +216,9 @@ TEST_CASE("the kernels of all built-in patterns compile for every architecture")
     // rows are in shared memory already, on the architecture that this is planned for.
     CHECK(outcome.resources.spill_stores <= kFewBytes);
     CHECK(outcome.resources.spill_loads <= kFewBytes);
-    const bool attention = one.entry.schedule == "tensor" && one.pattern == "attention";
-    const bool planned = one.entry.schedule == "staged" || attention;
+    const bool dense = one.pattern == "attention" || one.pattern == "dense_recurrence";
+    const bool planned =
+        one.entry.schedule == "staged" || (one.entry.schedule == "tensor" && dense);
     if (planned && one.architecture == "sm_90") {
       CHECK(spilled_bytes(outcome.resources) == 0);
     }

@@ -71,6 +71,7 @@ TEST_CASE("golden kernel texts") {
   check("linear_recurrence", ir::Target::kCpu, ElementType::kF32, "backward", WeightKind::kGated);
   check("log_cached", ir::Target::kCuda, ElementType::kBF16, "backward");
   check("attention", ir::Target::kCuda, ElementType::kBF16, "prefill", {}, "auto");
+  check("dense_recurrence", ir::Target::kCuda, ElementType::kBF16, "prefill", {}, "auto");
   check("log_recurrence", ir::Target::kCpu, ElementType::kF32, "backward", WeightKind::kGiven);
   check("chacal", ir::Target::kCpu, ElementType::kBF16, "backward");
 }
@@ -199,7 +200,9 @@ TEST_CASE("the cost model chooses the schedule of prefill on cuda, and says why"
            Case{"attention", ElementType::kBF16, 64, "staged", "staged", "tensor comes to"},
            Case{"attention", ElementType::kBF16, 80, "tensor", "staged", "64 or 128 channels"},
            Case{"attention", ElementType::kF32, 64, "auto", "staged", "bf16 and f16 only"},
-           Case{"local_attention", ElementType::kBF16, 64, "tensor", "staged", "A = dense"},
+           Case{"local_attention", ElementType::kBF16, 64, "tensor", "staged", "for A = dense"},
+           Case{"dense_recurrence", ElementType::kBF16, 64, "auto", "tensor", "staged comes to"},
+           Case{"dense_recurrence", ElementType::kF16, 32, "auto", "staged", "64 or 128"},
            Case{"linear_attention", ElementType::kBF16, 64, "auto", "tensor", "simple comes to"},
            Case{"linear_attention", ElementType::kF32, 64, "auto", "simple", "bf16 and f16 only"},
            Case{"linear_attention", ElementType::kBF16, 40, "tensor", "simple", "whole sixteens"},
@@ -294,6 +297,7 @@ TEST_CASE("CUDA texts compile for the architectures in use") {
   compile("linear_attention", ElementType::kF32, 64, {}, "sm_90");
   compile("linear_attention", ElementType::kBF16, 64, {}, "sm_90", "tensor");
   compile("attention", ElementType::kF16, 128, {}, "sm_80", "tensor");
+  compile("dense_recurrence", ElementType::kBF16, 128, {}, "sm_80", "tensor");
   compile("log_recurrence", ElementType::kBF16, 64, {}, "sm_90", "staged");
   compile("log_cached", ElementType::kBF16, 80, WeightKind::kGated, "sm_90");
   std::filesystem::remove_all(directory);

@@ -65,6 +65,8 @@ TEST_CASE("kernels for sequences of different lengths are verified") {
       {"sqrt_recurrence", ir::Target::kCuda, WeightKind::kGiven, ElementType::kBF16, 8, "staged"},
       {"linear_attention", ir::Target::kCuda, WeightKind::kLinear, ElementType::kBF16, 16,
        "tensor"},
+      {"dense_recurrence", ir::Target::kCuda, WeightKind::kSoftmax, ElementType::kBF16, 64,
+       "tensor"},
       {"linear_attention", ir::Target::kCpu, WeightKind::kLinear, ElementType::kBF16, 8},
       {"fibonacci_cached", ir::Target::kCpu, WeightKind::kSoftmax, ElementType::kF32, 16},
       {"log_cached", ir::Target::kCpu, WeightKind::kGiven, ElementType::kBF16, 16},

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+// Softmax over all earlier outputs and the row's own input, on tensor cores. A block owns one
+// (batch, head) and takes chunks of 64 rows, 16 to a warp, one after the other. Earlier outputs
+// come by in windows of 64 positions, as inputs do in tensor_attention.cpp. Of the chunk's own rows
+//   Y = F + N Y    with F what is summed so far and N strictly below the diagonal
+// is solved sixteen rows at a time: one thread a channel substitutes them, with weights and sums in
+// f32, and then the warps below add what these outputs weigh for their rows as a product.
+#include "codegen/schedule/frame.hpp"
+#include "codegen/schedule/recurrence_plan.hpp"
+
+namespace heddle::schedule {
+
+using ir::Builder;
+using ir::Ex;
+using ir::Helper;
+using ir::LoopKind;
+using ir::MemoryId;
+using ir::Type;
+using ir::Var;
+using ir::VectorPlace;
+
+namespace {
+
+constexpr int kVectorOfOutput = 8;  // elements of sixteen bytes
+constexpr int kWindowTiles = kTensorChunk / 8;
+constexpr int kWindowScores = 4 * kWindowTiles;
+
+class TensorRecurrence {
+ public:
+  explicit TensorRecurrence(Frame& frame)
+      : frame_(frame),
+        builder_(frame.builder),
+        layout_(frame.spec),
+        dim_(frame.spec.head_dim),
+        tiles_(frame.spec.head_dim / 8) {}
+
+  void run() {
+    staged_ = builder_.dynamic_array("staged", frame_.spec.dtype);
+    near_ = builder_.array("near", Type::kF32, RecurrenceLayout::kNear, true);
+    sums_ = builder_.array("sums", Type::kF32, static_cast<int>(layout_.sums), true);
+    scores_ = builder_.array("scores", Type::kF32, kWindowScores);
+    outputs_ = builder_.array("outputs", Type::kF32, 4 * tiles_);
+    highest_ = builder_.array("highest", Type::kF32, 2);
+    totals_ = builder_.array("totals", Type::kF32, 2);
+    own_at_ = builder_.let("own_at", frame_.warp * (16 * layout_.stride));
+    builder_.loop("first", builder_.i64(0), frame_.tokens, builder_.i64(kTensorChunk),
+                  LoopKind::kSerial, [&](Ex first) { chunk(first); });
+    write_final_state(frame_);
+  }
+
+ private:
+  static std::string function(const char* name, int tiles) {
+    return std::string(name) + "<" + std::to_string(tiles) + ">";
+  }
+  static std::string function(const char* name, int tiles, int other) {
+    return std::string(name) + "<" + std::to_string(tiles) + ", " + std::to_string(other) + ">";
+  }
+  static std::string vectors(const char* name) { return function(name, kVectorOfOutput); }
+  int threads() const { return 32 * frame_.spec.tensor->warps; }
+  Ex stride() { return builder_.i64(layout_.stride); }
+  VectorPlace whole(MemoryId sums) { return {sums, builder_.i64(0), true}; }
+
+  void each_sum(MemoryId sums, int count, const std::function<Ex(Ex)>& value) {
+    builder_.loop("e", builder_.i64(0), builder_.i64(count), builder_.i64(1), LoopKind::kUnrolled,
+                  [&](Ex e) { builder_.store(sums, e, value(e)); });
+  }
+  void fill(MemoryId sums, int count, Ex value) {
+    each_sum(sums, count, [&](Ex) { return value; });
+  }
+  void clear(Ex at) {
+    builder_.invoke(vectors("clear_elements"), {VectorPlace{staged_, at, true}});
+  }
+  void start(Ex to, MemoryId from, Ex at) {
+    builder_.invoke(vectors("start_copy"), {VectorPlace{staged_, to, true}, VectorPlace{from, at}});
+  }
+  void each_piece(Ex rows, const std::function<void(Ex, Ex)>& body) {
+    const int pieces = dim_ / kVectorOfOutput;
+    builder_.loop("piece", frame_.thread, rows * pieces, builder_.i64(threads()), LoopKind::kSerial,
+                  [&](Ex piece) {
+                    body(builder_.let("row", piece / pieces),
+                         builder_.let("d", piece % pieces * kVectorOfOutput));
+                  });
+  }
+
+  void chunk(Ex first) {
+    first_ = first;
+    size_ = builder_.let("size", builder_.call(Helper::kMinimum, {builder_.i64(kTensorChunk),
+                                                                  frame_.tokens - first}));
+    before_ = builder_.let("before", frame_.start + first);
+    bring_own();
+    builder_.when(before_ > 0, [&] { bring_window(builder_.i64(0), builder_.i64(0)); });
+    builder_.invoke("close_batch", {});
+    fill(outputs_, 4 * tiles_, builder_.f32(0));
+    fill(highest_, 2, builder_.lowest_score());
+    fill(totals_, 2, builder_.f32(0));
+    builder_.loop("window", builder_.i64(0), before_, builder_.i64(kTensorChunk), LoopKind::kSerial,
+                  [&](Ex window) { take(window); });
+    builder_.invoke(function("await_batches", 0), {});
+    builder_.barrier();
+    weigh_own();
+    solve();
+    write();
+  }
+
+  // Queries, keys and inputs of the chunk. Rows beyond the last token are zero.
+  void bring_own() {
+    each_piece(builder_.i64(kTensorChunk), [&](Ex row, Ex d) {
+      const Ex to = builder_.let("to", row * layout_.stride + d);
+      const Ex key = builder_.let("key_to", to + layout_.keys_at);
+      const Ex value = builder_.let("value_to", to + layout_.values_at);
+      builder_.when(
+          row < size_,
+          [&] {
+            const Ex from = builder_.let("from", frame_.token_at(first_ + row) + d);
+            start(to, frame_.q, from);
+            start(key, frame_.k, from);
+            start(value, frame_.x, from);
+          },
+          [&] {
+            clear(to);
+            clear(key);
+            clear(value);
+          });
+    });
+  }
+  // Keys and outputs of the positions from `at` on, counted from 0, up to the chunk.
+  void bring_window(Ex at, Ex stage) {
+    each_piece(builder_.i64(kTensorChunk), [&](Ex row, Ex d) {
+      const Ex key = builder_.let(
+          "key_to", stage * layout_.window + row * layout_.stride + d + layout_.window_keys_at);
+      const Ex value =
+          builder_.let("value_to", key + (layout_.window_values_at - layout_.window_keys_at));
+      const Ex position = builder_.let("p", at + row + 1);
+      builder_.when(
+          position <= before_,
+          [&] {
+            const Location from = frame_.locate(frame_.b, position);
+            start(key, from.key, from.at + d);
+            start(value, from.value, from.at + d);
+          },
+          [&] {
+            clear(key);
+            clear(value);
+          });
+    });
+  }
+
+  // Scores of the warp's rows with the keys from there on.
+  void score(Ex keys) {
+    fill(scores_, kWindowScores, builder_.f32(0));
+    builder_.invoke(function("multiply_rows_by_rows", kWindowTiles, dim_),
+                    {whole(scores_), VectorPlace{staged_, own_at_}, stride(),
+                     VectorPlace{staged_, keys}, stride()});
+    each_sum(scores_, kWindowScores,
+             [&](Ex e) { return frame_.scale * builder_.load(scores_, e); });
+  }
+  // Outputs += what sixteen of the scores' columns weigh.
+  void add(Ex part, Ex values) {
+    builder_.invoke(
+        function("multiply_sums_by_columns", tiles_),
+        {whole(outputs_), VectorPlace{scores_, part * 8}, VectorPlace{staged_, values}, stride()});
+  }
+
+  void take(Ex window) {
+    const Ex stage = builder_.let("stage", window / kTensorChunk % RecurrenceLayout::kStages);
+    const Ex next = builder_.let("next", window + kTensorChunk);
+    builder_.when(next < before_, [&] { bring_window(next, builder_.i64(1) - stage); });
+    builder_.invoke("close_batch", {});
+    builder_.invoke(function("await_batches", RecurrenceLayout::kStages - 1), {});
+    builder_.barrier();
+    score(builder_.let("keys_at", stage * layout_.window + layout_.window_keys_at));
+    builder_.when(next > before_, [&] {
+      builder_.comment("what lies behind the last position before the chunk");
+      builder_.invoke(function("drop_scores", kWindowTiles), {whole(scores_), before_ - window});
+    });
+    builder_.invoke(function("raise_highest", kWindowTiles, tiles_),
+                    {whole(scores_), whole(highest_), whole(totals_), whole(outputs_)});
+    builder_.invoke(function("weigh_scores", kWindowTiles),
+                    {whole(scores_), whole(highest_), whole(totals_)});
+    const Ex values = builder_.let("values_at", stage * layout_.window + layout_.window_values_at);
+    builder_.loop("part", builder_.i64(0), builder_.i64(kTensorChunk / 16), builder_.i64(1),
+                  LoopKind::kUnrolled,
+                  [&](Ex part) { add(part, values + part * (16 * layout_.stride)); });
+    builder_.barrier();
+  }
+
+  // The weights of the chunk's own rows, the sums so far times their share of gamma, and both over
+  // the total: what is left is the system to solve.
+  void weigh_own() {
+    const Ex diagonal = builder_.let("diagonal", frame_.warp * 16);
+    score(builder_.i64(layout_.keys_at));
+    builder_.invoke(function("mask_scores", kWindowTiles), {whole(scores_), diagonal});
+    builder_.invoke(function("raise_highest", kWindowTiles, tiles_),
+                    {whole(scores_), whole(highest_), whole(totals_), whole(outputs_)});
+    each_sum(outputs_, 4 * tiles_,
+             [&](Ex e) { return *frame_.gamma * builder_.load(outputs_, e); });
+    each_sum(totals_, 2, [&](Ex e) { return *frame_.gamma * builder_.load(totals_, e); });
+    builder_.invoke(function("weigh_mixed", kWindowTiles),
+                    {whole(scores_), whole(highest_), whole(totals_), diagonal, *frame_.gamma});
+    builder_.invoke(function("divide_rows", kWindowTiles),
+                    {whole(scores_), VectorPlace{totals_, builder_.i64(0)}});
+    builder_.invoke(function("divide_rows", tiles_),
+                    {whole(outputs_), VectorPlace{totals_, builder_.i64(0)}});
+  }
+
+  // Sixteen rows at a time. Outputs take the place of the chunk's inputs.
+  void solve() {
+    builder_.loop("part", builder_.i64(0), builder_.i64(kTensorChunk / 16), builder_.i64(1),
+                  LoopKind::kUnrolled, [&](Ex part) {
+                    builder_.when(equal(frame_.warp, part), [&] {
+                      builder_.invoke(function("store_sums", tiles_),
+                                      {whole(sums_), builder_.i64(layout_.sum_stride),
+                                       VectorPlace{outputs_, builder_.i64(0)}});
+                      builder_.invoke(function("store_sums", 2),
+                                      {whole(near_), builder_.i64(RecurrenceLayout::kNearStride),
+                                       VectorPlace{scores_, part * 8}});
+                    });
+                    builder_.barrier();
+                    const Ex values =
+                        builder_.let("values_at", part * (16 * layout_.stride) + layout_.values_at);
+                    substitute(values);
+                    builder_.barrier();
+                    builder_.when(frame_.warp > part, [&] { add(part, values); });
+                  });
+  }
+  void substitute(Ex values) {
+    builder_.loop(
+        "d", frame_.thread, builder_.i64(dim_), builder_.i64(threads()), LoopKind::kSerial,
+        [&](Ex d) {
+          builder_.loop("r", builder_.i64(0), builder_.i64(16), [&](Ex r) {
+            const Ex at = builder_.let("at", values + r * layout_.stride + d);
+            const auto weight = [&](Ex c) {
+              return builder_.load(near_, r * RecurrenceLayout::kNearStride + c);
+            };
+            const Var sum =
+                builder_.variable("sum", builder_.load(sums_, r * layout_.sum_stride + d) +
+                                             weight(r) * builder_.load(staged_, at));
+            builder_.loop("c", builder_.i64(0), r, [&](Ex c) {
+              builder_.assign(
+                  sum,
+                  Ex(sum) + weight(c) * builder_.load(staged_, values + c * layout_.stride + d));
+            });
+            builder_.store(staged_, at, sum);
+          });
+        });
+  }
+
+  void write() {
+    each_piece(size_, [&](Ex row, Ex d) {
+      builder_.invoke(vectors("copy_elements"),
+                      {VectorPlace{frame_.y, frame_.token_at(first_ + row) + d, true},
+                       VectorPlace{staged_, row * layout_.stride + d + layout_.values_at}});
+    });
+    builder_.barrier();
+  }
+
+  Frame& frame_;
+  Builder& builder_;
+  RecurrenceLayout layout_;
+  int dim_, tiles_;
+  MemoryId staged_, near_, sums_, scores_, outputs_, highest_, totals_;
+  Ex first_, size_, before_, own_at_;
+};
+
+}  // namespace
+
+ir::Kernel tensor_recurrence(const KernelSpec& spec) {
+  Builder builder(spec.symbol, spec.target, 32 * spec.tensor->warps);
+  Frame frame(builder, spec, /*decode=*/false);
+  frame.warps = spec.tensor->warps;
+  for (const char* size : {"key_rows", "value_rows", "tile_rows"}) builder.size(size);
+  frame.each_block([&] { TensorRecurrence(frame).run(); });
+  return builder.take();
+}
+
+}  // namespace heddle::schedule
