@@ -12,9 +12,10 @@
 namespace heddle::schedule {
 namespace {
 
-constexpr std::int64_t kListBytes = 5 * 8;  // of a live row, see LiveList
-// What is declared with a length may take 48 KiB: so many rows have room there.
+constexpr std::int64_t kListBytes = 7 * 8;  // of a live row, see LiveList
 constexpr std::int64_t kMostLive = 256;
+constexpr std::int64_t kDeclaredBytes = 48 * 1024;  // that may be declared with a length
+constexpr std::int64_t kLiveBytes = 64;             // of LiveList besides
 constexpr std::int64_t kMostTileRows = 1024;
 
 // Entries that a ring of `rows` does not hold.
@@ -114,9 +115,10 @@ class Planner {
     const std::int64_t parts = keyed_ ? 2 : 1;
     plan_.staging.key_rows = key_step();
     plan_.staging.value_rows = value_step();
-    room -= least_rows() * row_bytes_ + 64;
-    plan_.staging.live_rows =
-        std::min({limits_.slots, kMostLive, room / (parts * row_bytes_ + kListBytes)});
+    room -= least_rows() * row_bytes_ + kLiveBytes;
+    plan_.staging.live_rows = std::min({limits_.slots, kMostLive,
+                                        (kDeclaredBytes - fixed_bytes() - kLiveBytes) / kListBytes,
+                                        room / (parts * row_bytes_ + kListBytes)});
     if (plan_.staging.live_rows < 1) return Error{"the live rows do not fit into shared memory"};
     // Of the chunk's list the largest positions come first; what does not fit is asked for.
     std::int64_t far = 0;

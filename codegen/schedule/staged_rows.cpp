@@ -11,8 +11,6 @@ using ir::LoopKind;
 using ir::MemoryId;
 using ir::Var;
 
-namespace {}  // namespace
-
 StagedRows::StagedRows(Frame& frame, const SideFrame& side)
     : frame_(frame),
       builder_(frame.builder),
@@ -42,16 +40,24 @@ void StagedRows::open() {
   builder_.barrier();
   // What the first row reads was there before the launch.
   list_->each_opened([&](Ex p, Ex row) {
-    const Location from = frame_.locate_in_state(side_, p);
-    frame_.each_channel([&](Ex d, Ex) {
-      const Ex to = row * dim_ + d;
-      if (frame_.softmax()) {
-        builder_.store(staged, live_keys_ + to, frame_.load(from, from.key, d));
-      }
-      builder_.store(staged, live_values_ + to, frame_.load(from, from.value, d));
+    builder_.when(both(p > 0, p <= frame_.start), [&] {
+      fetch_live(p, row);
+      list_->note(p, row);
     });
   });
   if (!fetches()) builder_.barrier();
+}
+
+// By a warp: what the state holds of position p to a live row.
+void StagedRows::fetch_live(Ex p, Ex row) {
+  const Location from = frame_.locate_in_state(side_, p);
+  frame_.each_channel([&](Ex d, Ex) {
+    const Ex to = row * dim_ + d;
+    if (frame_.softmax()) {
+      builder_.store(staged, live_keys_ + to, frame_.load(from, from.key, d));
+    }
+    builder_.store(staged, live_values_ + to, frame_.load(from, from.value, d));
+  });
 }
 
 void StagedRows::begin_chunk(Ex first) {
@@ -106,6 +112,21 @@ void StagedRows::move_on() {
   advance(next_value_, value_rows_);
 }
 
+// By a warp: row r of this chunk to a live row.
+void StagedRows::copy_live(Ex r, Ex row) {
+  const int vector = vector_of(spec_);
+  builder_.loop("part", frame_.lane, builder_.i64(dim_ / vector), builder_.i64(32),
+                LoopKind::kSerial, [&](Ex part) {
+                  const Ex d = builder_.let("d", part * vector);
+                  if (frame_.softmax()) {
+                    copy_vector(frame_, staged, live_keys_ + row * dim_ + d, staged,
+                                (key_base_ + r) * dim_ + d);
+                  }
+                  copy_vector(frame_, staged, live_values_ + row * dim_ + d, staged,
+                              value_at(r) + d);
+                });
+}
+
 void StagedRows::close_chunk() {
   if (!live()) return;
   const Ex next = builder_.let("next_first", first_ + kStagedChunk);
@@ -115,17 +136,10 @@ void StagedRows::close_chunk() {
     builder_.barrier();
     list_->each_added([&](Ex p, Ex row) {
       const Ex r = builder_.let("r", p - final_to_ - 1);
-      const int vector = vector_of(spec_);
-      builder_.loop("part", frame_.lane, builder_.i64(dim_ / vector), builder_.i64(32),
-                    LoopKind::kSerial, [&](Ex part) {
-                      const Ex d = builder_.let("d", part * vector);
-                      if (frame_.softmax()) {
-                        copy_vector(frame_, staged, live_keys_ + row * dim_ + d, staged,
-                                    (key_base_ + r) * dim_ + d);
-                      }
-                      copy_vector(frame_, staged, live_values_ + row * dim_ + d, staged,
-                                  value_at(r) + d);
-                    });
+      builder_.when(both(r >= 0, r < kStagedChunk), [&] {
+        copy_live(r, row);
+        list_->note(p, row);
+      });
     });
     list_->swap();
   });

@@ -36,6 +36,8 @@ class StagedRows {
  private:
   void start_chunk(ir::Ex first);
   void move_on();
+  void fetch_live(ir::Ex p, ir::Ex row);
+  void copy_live(ir::Ex r, ir::Ex row);
   bool fetches_values() const { return side_.side == Side::kA; }
   bool fetches() const { return frame_.softmax() || fetches_values(); }
   void in_ring(ir::Ex base, ir::Ex rows, ir::Ex origin, ir::Ex behind, const Mixer::Use& use);

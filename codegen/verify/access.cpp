@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Memory of a symbolic run: what a load may give, and the accesses that the trace keeps.
+#include <algorithm>
+
 #include "codegen/verify/execute.hpp"
 
 namespace heddle::verify {
@@ -33,13 +35,35 @@ std::optional<Term> Execution::keeps(const Bound& bound, const Polynomial& value
   unreachable("a bound");
 }
 
+// Whether lanes of a warp have the same number there in the same iterations.
+bool Execution::same_for_warp(const Polynomial& value) const {
+  const std::set<AtomId> atoms = value.atoms();
+  return std::all_of(atoms.begin(), atoms.end(), [&](AtomId id) {
+    const Atom& atom = facts_[id];
+    const bool counts = atom.nature == Nature::kCounter;
+    return atom.sharing != Sharing::kThread || id == launch_.warp || counts ||
+           atom.warp_loops.has_value();
+  });
+}
+
 Symbolic Execution::load(ir::ValueId id, const ir::Load& node) {
   const Symbolic index = evaluate(node.index);
+  const std::size_t made = trace.accesses.size();
   access(node.memory, false, index, lifted_.place(id), lifted_.started.count(id.index) != 0);
   if (kernel()[id].type != ir::Type::kI64) return {};
   const AtomId result = facts_.fresh("loaded", Sharing::kThread, Nature::kState);
+  for (std::size_t each = made; each < trace.accesses.size(); ++each) {
+    trace.accesses[each].number = Polynomial::atom(result);
+  }
   const Term value = facts_.term(Polynomial::atom(result));
   if (const ir::ArrayId* array = std::get_if<ir::ArrayId>(&node.memory)) {
+    const bool by_warp = kernel()[*array].shared && index.integer.size() == 1 &&
+                         same_for_warp(index.integer[0].value);
+    if (by_warp && recording_) {
+      // A store between the loads of two lanes would race with one of them.
+      facts_[result].loops = loops_;
+      facts_[result].warp_loops = around_;
+    }
     for (const Bound& bound : kept_[array->index]) {
       const std::optional<Term> kept = keeps(bound, Polynomial::atom(result));
       if (kept) facts_.add(result, path_, *kept);

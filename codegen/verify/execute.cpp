@@ -13,7 +13,8 @@ Execution::Execution(const Lifted& lifted, const Uniformity& uniformity, const L
     : facts_(facts), prover_(prover), lifted_(lifted), uniformity_(uniformity), launch_(launch) {}
 
 void Execution::run() {
-  entry_counters_ = entry_counters(kernel());
+  // Lists of rows that are kept end where the rows do.
+  entry_counters_ = entry_counters(kernel(), row_bounds().empty());
   for (const ir::VariableId id : numbers_run_up_to(kernel())) {
     const Spread spread = uniformity_.variables[static_cast<std::size_t>(id.index)];
     if (spread == Spread::kSame) block_numbers_.push_back(id);
@@ -31,6 +32,11 @@ void Execution::run() {
       bounds.push_back({Bound::Kind::kLower, Polynomial(-1)});
       bounds.push_back({Bound::Kind::kUpper, length});
     }
+    if (!row_bounds().empty()) {
+      bounds.push_back({Bound::Kind::kLower, Polynomial(-1)});
+      bounds.push_back({Bound::Kind::kUpper, length});
+    }
+    for (const Polynomial& rows : row_bounds()) bounds.push_back({Bound::Kind::kUpper, rows});
     for (const Polynomial& size : size_bounds()) bounds.push_back({Bound::Kind::kUpper, size});
     if (!size_bounds().empty()) continue;
     // Without slots: positions of the sequence, of either side; those of the one stand below 0.
@@ -165,9 +171,13 @@ void Execution::store(const ir::Statement& statement, const ir::Store& node) {
   const Symbolic index = evaluate(node.index);
   const Symbolic value = evaluate(node.value);
   const TextPlace at = lifted_.place(statement);
+  const std::size_t made = trace.accesses.size();
   access(node.memory, true, index, at, lifted_.started.count(node.value.index) != 0);
   if (value.integer.empty() || !recording_) return;
   const Polynomial stored = collapse(value, "stored");
+  for (std::size_t each = made; each < trace.accesses.size(); ++each) {
+    trace.accesses[each].number = stored;
+  }
   const Term term = facts_.term(stored);
   const ir::ArrayId* array = std::get_if<ir::ArrayId>(&node.memory);
   if (array == nullptr) {

@@ -73,6 +73,8 @@ class Execution {
   Division quotient(const Polynomial& x, const Polynomial& y, TextPlace at);
   AtomId total(const std::string& name, const std::vector<Term>& inputs);
   std::vector<Polynomial> size_bounds() const;
+  std::vector<Polynomial> row_bounds() const;
+  bool same_for_warp(const Polynomial& value) const;
   void access(ir::MemoryId memory, bool write, const Symbolic& index, TextPlace at,
               bool started = false);
   void look_at_position(ir::MemoryId memory, const Symbolic& index, const Term& loaded);

@@ -6,11 +6,6 @@
 namespace heddle {
 namespace {
 
-bool has_rows(const KernelEntry& entry, const char* size) {
-  return std::any_of(entry.shared_rows.begin(), entry.shared_rows.end(),
-                     [&](const SharedRows& rows) { return rows.size == size; });
-}
-
 // Each thread fetches a vector: whether a warp fetches whole rows, or a row is no more than a
 // warp's, so that only lanes are taken apart.
 bool splits_warps_evenly(const Manifest& manifest, const KernelEntry& entry) {
@@ -43,7 +38,6 @@ std::optional<std::string> not_followed(const Manifest& manifest, const KernelEn
   if (entry.op != "prefill" || entry.schedule == "simple") return std::nullopt;
   if (entry.schedule == "scan") return std::nullopt;
   if (entry.schedule != "staged") return "products of whole warps";
-  if (has_rows(entry, "live_rows")) return "lists of the rows that are kept, each of them once";
   if (!splits_warps_evenly(manifest, entry)) return "rows of no power of two of vectors";
   return std::nullopt;
 }

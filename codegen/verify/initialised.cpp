@@ -7,6 +7,7 @@
 #include "codegen/verify/bounds.hpp"
 #include "codegen/verify/filled.hpp"
 #include "codegen/verify/instances.hpp"
+#include "codegen/verify/noted_rows.hpp"
 #include "codegen/verify/witness.hpp"
 
 namespace heddle::verify {
@@ -39,7 +40,8 @@ class Initialised {
         facts_(facts),
         prover_(prover),
         trace_(trace),
-        filled_(facts, trace, launch, prover) {}
+        filled_(facts, trace, launch, prover),
+        noted_(facts, trace, launch, prover) {}
 
   CoverageResult run() {
     for (const verify::Access& read : trace_.accesses) {
@@ -84,6 +86,8 @@ class Initialised {
     const Step steps[] = {&Initialised::of_this_iteration, &Initialised::of_earlier_iterations,
                           &Initialised::others};
     for (const Step step : steps) {
+      const bool last = step == steps[2];
+      if (last && !is_private(read.memory) && noted_.written_before(read)) return;
       const std::size_t tried = search.ways.size();
       // Each way has names of its own: a number that two of them defined would be nothing at all.
       int number = 0;
@@ -93,7 +97,6 @@ class Initialised {
           continue;
         (this->*step)(search, write, "@" + std::to_string(number));
       }
-      const bool last = step == steps[2];
       if (last && !is_private(read.memory)) {
         for (const Term& end : filled_.filled_before(read)) {
           append(search.known, facts_.context(read.path, {end}));
@@ -304,6 +307,7 @@ class Initialised {
   Prover& prover_;
   const Trace& trace_;
   FilledLists filled_;
+  NotedRows noted_;
   CoverageResult result_;
 };
 

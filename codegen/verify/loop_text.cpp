@@ -127,22 +127,23 @@ bool holds_coefficients(const ir::Kernel& kernel, ir::MemoryId memory) {
   return name == "coef_a" || name == "coef_b" || name == "dcoef_a" || name == "dcoef_b";
 }
 
-void collect_stores(const ir::Kernel& kernel, const ir::Body& statements, Reads& reads) {
+void collect_stores(const ir::Kernel& kernel, const ir::Body& statements, bool lists,
+                    Reads& reads) {
   for (const ir::Statement& statement : statements) {
     match(
         statement.node,
         [&](const ir::Store& node) {
           const ir::ArrayId* array = std::get_if<ir::ArrayId>(&node.memory);
-          const bool lists = array != nullptr && kernel[*array].type == ir::Type::kI64;
-          if (lists || holds_coefficients(kernel, node.memory)) {
+          const bool list = array != nullptr && kernel[*array].type == ir::Type::kI64;
+          if ((list && lists) || holds_coefficients(kernel, node.memory)) {
             collect(kernel, node.index, reads);
           }
         },
-        [&](const ir::For& node) { collect_stores(kernel, node.body, reads); },
-        [&](const ir::While& node) { collect_stores(kernel, node.body, reads); },
+        [&](const ir::For& node) { collect_stores(kernel, node.body, lists, reads); },
+        [&](const ir::While& node) { collect_stores(kernel, node.body, lists, reads); },
         [&](const ir::If& node) {
-          collect_stores(kernel, node.body, reads);
-          collect_stores(kernel, node.otherwise, reads);
+          collect_stores(kernel, node.body, lists, reads);
+          collect_stores(kernel, node.otherwise, lists, reads);
         },
         [](const auto&) {});
   }
@@ -150,7 +151,7 @@ void collect_stores(const ir::Kernel& kernel, const ir::Body& statements, Reads&
 
 }  // namespace
 
-std::set<std::int32_t> entry_counters(const ir::Kernel& kernel) {
+std::set<std::int32_t> entry_counters(const ir::Kernel& kernel, bool lists) {
   Reads reads;
   for (const ir::Value& value : kernel.values) {
     const ir::Load* load = std::get_if<ir::Load>(&value.node);
@@ -158,7 +159,7 @@ std::set<std::int32_t> entry_counters(const ir::Kernel& kernel) {
       collect(kernel, load->index, reads);
     }
   }
-  collect_stores(kernel, kernel.body, reads);
+  collect_stores(kernel, kernel.body, lists, reads);
   std::erase_if(reads.variables, [&](std::int32_t index) {
     return !kernel.variables[static_cast<std::size_t>(index)].changes;
   });

@@ -36,9 +36,9 @@ struct LoopReads {
 };
 void collect(const ir::Kernel& kernel, const ir::Body& statements, LoopReads& text);
 
-// Variables that change and that an index of a coefficient array reads, or that of a store to a
-// list of whole numbers: they count the entries of a row.
-std::set<std::int32_t> entry_counters(const ir::Kernel& kernel);
+// Variables that change and that an index of a coefficient array reads, or with `lists` that of a
+// store to a list of whole numbers: they count the entries of a row.
+std::set<std::int32_t> entry_counters(const ir::Kernel& kernel, bool lists);
 
 // Variables that the text multiplies by themselves, and literals above 1 of which it asks whether
 // something is as large.

@@ -140,4 +140,12 @@ std::vector<Polynomial> Execution::size_bounds() const {
   return result;
 }
 
+// Lists of the rows that are kept name them, and have no more entries than there are rows.
+std::vector<Polynomial> Execution::row_bounds() const {
+  const auto rows = launch_.sizes.find("live_rows");
+  if (rows == launch_.sizes.end()) return {};
+  const Polynomial all = Polynomial::atom(rows->second);
+  return {all, all - Polynomial(1)};
+}
+
 }  // namespace heddle::verify

@@ -2,6 +2,8 @@
 #include "codegen/verify/prover.hpp"
 
 #include <algorithm>
+#include <cctype>
+#include <map>
 #include <set>
 
 #include "analyzer/smt/script.hpp"
@@ -82,6 +84,46 @@ bool stands(const Term& goal, const std::set<std::string>& facts) {
                      [&](const Term& part) { return stands(part, facts); });
 }
 
+// The same text for questions that differ in the names of variables only: what is a factor of what
+// stays, and with it the lemmas of products.
+class Renamed {
+ public:
+  void add(const std::string& text) {
+    std::size_t at = 0;
+    while (at < text.size()) {
+      const std::size_t end = std::min(text.find_first_of(" ()", at), text.size());
+      if (end == at) {
+        text_ += text[at++];
+        continue;
+      }
+      const std::string word = text.substr(at, end - at);
+      text_ += is_variable(word) ? renamed(word) : word;
+      at = end;
+    }
+    text_ += '\n';
+  }
+  std::string take() { return std::move(text_); }
+
+ private:
+  static bool is_variable(const std::string& word) {
+    static const std::set<std::string> words = {"and", "or", "not", "ite", "true", "false"};
+    return std::isalpha(static_cast<unsigned char>(word[0])) != 0 && words.count(word) == 0;
+  }
+  const std::string& renamed(const std::string& variable) {
+    const auto known = variables_.find(variable);
+    if (known != variables_.end()) return known->second;
+    std::vector<std::string> factors = factors_of(variable);
+    for (std::string& factor : factors) {
+      factor = names_.emplace(factor, "v" + std::to_string(names_.size())).first->second;
+    }
+    return variables_.emplace(variable, product_of(std::move(factors))).first->second;
+  }
+
+  std::map<std::string, std::string> names_;      // of factors
+  std::map<std::string, std::string> variables_;  // products of them
+  std::string text_;
+};
+
 }  // namespace
 
 smt::Reply Prover::ask(const std::vector<Term>& facts, const Term& goal,
@@ -103,16 +145,19 @@ smt::Reply Prover::answer(const std::vector<Term>& facts, const Term& goal,
     if (stated.insert(fact.text()).second) all.push_back(fact);
   }
   if (stands(goal, stated)) return {smt::Answer::kUnsat, {}, {}};
+  Renamed renamed;
+  for (const Term& fact : all) renamed.add(fact.text());
+  renamed.add(goal.text());
+  const std::string question = renamed.take();
+  const auto known = answers_.find(question);
+  if (known != answers_.end() && (!with_model || known->second != smt::Answer::kSat)) {
+    return {known->second, {}, {}};
+  }
   smt::Script script;
   for (const Term& fact : all) script.assume(fact, "known");
   all.push_back(goal);
   for (const Term& lemma : monomial_lemmas(all)) script.assume(lemma, "of products");
   const std::string text = script.refutation_text(statement, goal);
-  const std::string question = text.substr(text.find('\n'));  // whatever it is asked for
-  const auto known = answers_.find(question);
-  if (known != answers_.end() && (!with_model || known->second != smt::Answer::kSat)) {
-    return {known->second, {}, {}};
-  }
   std::vector<std::string> names;
   if (with_model) {
     std::set<std::string> variables;

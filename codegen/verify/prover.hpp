@@ -13,7 +13,7 @@
 
 namespace heddle::verify {
 
-// Answers by the whole text of a question, which nothing else decides.
+// Answers by the text of a question up to the names of its variables, which nothing else decides.
 using Answers = std::map<std::string, smt::Answer>;
 
 struct ProverOptions {

@@ -5,6 +5,7 @@
 
 #include "codegen/verify/bounds.hpp"
 #include "codegen/verify/instances.hpp"
+#include "codegen/verify/same_numbers.hpp"
 
 namespace heddle::verify {
 namespace {
@@ -145,6 +146,7 @@ class Races {
       // Asked without at first, which is enough nearly everywhere.
       const Term meet = same(a.digits, b.digits);
       if (!begun.empty() && !prover_.proves(known, negation(meet), kApart)) add(begun);
+      if (around.empty()) add(same_numbers(facts_, trace_, first, a, here, second, b, there));
       return decide(first, second, known, meet, "two threads of a block");
     }
     known.push_back(same(a.thread, b.thread));

@@ -55,6 +55,7 @@ struct Access {
   int order = 0;  // of the text
   TextPlace at;
   std::vector<Polynomial> digits;  // of the index in the buffer's shape, once it is in bounds
+  std::optional<Polynomial> number = std::nullopt;  // that is loaded or stored, where it is whole
 };
 
 // What is known of an array of positions that a state begins with: under `path`, `when` says that

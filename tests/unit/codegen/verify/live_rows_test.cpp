@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// Staged prefill of lattices: which row of shared memory is kept for which position is noted with
+// the row, so that no list can lead two warps to one row or anyone to a row that was not filled.
+#include "tests/unit/codegen/verify/static_support.hpp"
+
+namespace heddle::test {
+namespace {
+
+GenerateOptions staged(WeightKind weights) {
+  GenerateOptions options = cuda("prefill");
+  options.weights = weights;
+  options.schedule = "staged";
+  options.exact_to = 1024;
+  return options;
+}
+
+// Who fills a row, and who reads it.
+const std::vector<Break>& breaks_of_rows() {
+  static const std::vector<Break> all = {
+      {"row >= 0 && taken_for[row] == entry", "row >= 0"},
+      {"entry < opened; entry += 8", "entry < opened; entry += 4"},
+      {"    if (row >= 0 && taken_for",
+       "    taken_for[row] = entry;\n    if (row >= 0 && taken_for"},
+      {"candidate >= 0 && holds[candidate] == p", "candidate >= 0"},
+      {"candidate >= 0 && holds[candidate] == p", "candidate >= 0 && taken_for[candidate] < p"},
+      {"    holds[slot] = 0;\n", ""},
+      {"holds[slot] = 0;", "holds[slot] = slot;"},
+      {"          holds[row] = p;", "          holds[0] = p;"},
+      {"      if (p > 0 && p <= start) {\n",
+       "      if (lane == 0) {\n        holds[row] = p;\n      }\n      if (p > 0 && p <= start) "
+       "{\n"},
+      {"staged[live_values_at + (row * 64 + d)] =", "staged[live_values_at + (row * 64 + lane)] ="},
+      {"staged[live_values_at + (row * 64 + d)] =",
+       "if (found > 0) staged[live_values_at + (row * 64 + d)] ="},
+      {"part < 16; part += 32", "part < 15; part += 32"},
+      {"live_keys_at = values_at + value_rows * 64", "live_keys_at = values_at"},
+      {"if (p > 0 && p <= start)", "if (p <= start)"},
+      {"r >= 0 && r < 32", "r < 32"}};
+  return all;
+}
+
+// Lists, and who is at them.
+const std::vector<Break>& breaks_of_lists() {
+  static const std::vector<Break> all = {
+      {"left >= 0 && free < live_rows", "left >= 0"},
+      {"if (used < live_rows)", "if (used <= live_rows)"},
+      {"if (free > 0) {\n            free -= 1;\n            row = free_rows[free];\n            "
+       "taken_for[row] = fresh",
+       "if (free >= 0) {\n            free -= 1;\n            row = free_rows[free];\n            "
+       "taken_for[row] = fresh"},
+      {"cursor < listed && held", "cursor <= listed && held"},
+      {"held_in[slot] = -1", "held_in[slot] = live_rows"},
+      {"if (thread == 0) {\n    Index free", "if (lane == 0) {\n    Index free"},
+      {"if (thread == 0) {\n        const Index count",
+       "if (lane == 0) {\n        const Index count"},
+      {"  __syncthreads();\n  if (thread == 0) {", "  if (thread == 0) {"},
+      {"  __syncthreads();\n  const Index opened", "  const Index opened"},
+      {"      __syncthreads();\n      const Index added_now", "      const Index added_now"},
+      {"      parity = 1 - parity;\n    }\n    __syncthreads();\n",
+       "      parity = 1 - parity;\n    }\n"},
+      {"parity = 1 - parity;", "parity = 2 - parity;"}};
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("no kernel is verified whose kept rows are filled twice, or read and not filled") {
+  std::vector<Break> breaks = breaks_of_rows();
+  breaks.insert(breaks.end(), breaks_of_lists().begin(), breaks_of_lists().end());
+  none_is_verified(artifact_of(builtin("log_cached"), staged(WeightKind::kSoftmax)), breaks,
+                   proofs_only(400'000));
+}
+
+}  // namespace heddle::test
