@@ -31,9 +31,8 @@ std::optional<Pattern> pattern_of(std::string_view name) {
 }
 
 // Whether the kernel is neither rejected nor slow.
-bool survey(const Artifact& artifact) {
+bool survey(const Artifact& artifact, const KernelEntry& entry) {
   const Manifest& manifest = artifact.manifest;
-  const KernelEntry& entry = manifest.kernels[0];
   const std::clock_t begin = std::clock();
   const StaticReport report =
       check_statically(artifact.files.at(entry.file), artifact.files, manifest, entry);
@@ -77,7 +76,10 @@ int main(int argc, char** argv) {
         if (asked_for("bf16")) options.dtype = ElementType::kBF16;
         if (asked_for("f16")) options.dtype = ElementType::kF16;
         const Result<Artifact> artifact = generate(*pattern, options);
-        if (artifact) good = survey(*artifact) && good;
+        if (!artifact) continue;
+        for (const KernelEntry* const launched : launches_of(artifact->manifest.kernels[0])) {
+          good = survey(*artifact, *launched) && good;
+        }
       }
     }
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Staged prefill of lattices: which row of shared memory is kept for which position is noted with
 // the row, so that no list can lead two warps to one row or anyone to a row that was not filled.
+#include "analyzer/smt/plain_solver.hpp"
 #include "tests/unit/codegen/verify/static_support.hpp"
 
 namespace heddle::test {
@@ -69,6 +70,47 @@ TEST_CASE("no kernel is verified whose kept rows are filled twice, or read and n
   breaks.insert(breaks.end(), breaks_of_lists().begin(), breaks_of_lists().end());
   none_is_verified(artifact_of(builtin("log_cached"), staged(WeightKind::kSoftmax)), breaks,
                    proofs_only(400'000));
+}
+
+// Whether rows hold the right values is asked by the layers that run the text: they reject some of
+// these (verify_generated_test), and the others change nothing but what is asked of global memory.
+TEST_CASE("lists and notes that are wrong are no danger to memory") {
+  const Artifact artifact = artifact_of(builtin("log_cached"), staged(WeightKind::kSoftmax));
+  std::map<std::string, smt::Answer> answered;
+  StaticOptions options = proofs_only();
+  options.answered = &answered;
+  for (const Break& each : std::vector<Break>{
+           {"holds[candidate] == p", "holds[candidate] > 0"},
+           {"staged + (key_from + r)", "staged + (key_from + 31 - r)"},
+           {"staged + values_at + (value_from + r)", "staged + values_at + (value_from + 31 - r)"},
+           {"          holds[row] = p;", "          holds[row] = p - 1;"},
+           {"free_rows[free] = left", "free_rows[free] = 0"},
+           {" + old] == p)", " + old] <= p)"}}) {
+    const StaticReport report = report_of(artifact, broken(artifact, each), options);
+    INFO(each.old << " -> " << each.fresh << "\n" << told(report));
+    CHECK(report.verdict == StaticVerdict::kVerified);
+  }
+}
+
+TEST_CASE("what proofs about noted rows start from is not contradictory") {
+  StaticOptions options = proofs_only();
+  options.keep_scripts = true;
+  const Artifact artifact = artifact_of(builtin("log_cached"), staged(WeightKind::kGiven));
+  const StaticReport report =
+      report_of(artifact, artifact.files.at(artifact.manifest.kernels[0].file), options);
+  INFO(told(report));
+  CHECK(report.verdict == StaticVerdict::kVerified);
+  smt::PlainSolver solver;
+  int asked = 0;
+  for (const ReplayableScript& each : report.scripts) {
+    if (each.statement != "a row that is noted is filled") continue;
+    const std::size_t goal = each.script.find("; the goal, negated");
+    REQUIRE(goal != std::string::npos);
+    INFO(each.script);
+    CHECK(solver.solve(each.script.substr(0, goal), 1'000'000, false).answer == smt::Answer::kSat);
+    ++asked;
+  }
+  CHECK(asked >= 2);
 }
 
 }  // namespace heddle::test

@@ -155,7 +155,7 @@ TEST_CASE("what a kernel finds elsewhere, or leaves where no token comes, is run
   const std::string text = artifact->files.at(file);
   // The row that lies in the launch, though not in the ring; a final state as it was.
   for (const std::string place : {"Index at = token_base + (p - start - 1) * token_stride;",
-                                   "if (initial_b_pos[pos_base_b + candidate] == p) {"}) {
+                                  "if (initial_b_pos[pos_base_b + candidate] == p) {"}) {
     const std::size_t at = place[0] == 'I' ? text.find(place) : text.rfind(place);
     REQUIRE(at != std::string::npos);
     std::map<std::string, std::string> files = artifact->files;
@@ -163,6 +163,35 @@ TEST_CASE("what a kernel finds elsewhere, or leaves where no token comes, is run
     files.at(file) = std::string(text).replace(at, place.size(), fresh);
     const VerifyReport report = verify(artifact->manifest, files, rows, quick());
     INFO(place << " " << explain(report));
+    CHECK(report.verdict == KernelVerdict::kRejected);
+  }
+}
+
+// Safe for memory whatever they hold, and so for the layers that look at values: see
+// live_rows_test.
+TEST_CASE("kept rows that hold something else are rejected for their values") {
+  GenerateOptions wish;
+  wish.ops = {"prefill"};
+  wish.target = ir::Target::kCuda;
+  wish.head_dim = 8;
+  wish.exact_to = kRows;
+  wish.schedule = "staged";
+  const Result<Artifact> artifact = generate(test::builtin("sqrt_cached"), wish);
+  REQUIRE(artifact.ok());
+  VerifyOptions options = quick();
+  options.stop_early = true;
+  const std::string& file = artifact->manifest.kernels[0].file;
+  for (const auto& [old, fresh] :
+       {std::pair{"staged + (key_from + r)", "staged + (key_from + 31 - r)"},
+        std::pair{"staged + values_at + (value_from + r)",
+                  "staged + values_at + (value_from + 31 - r)"}}) {
+    std::map<std::string, std::string> files = artifact->files;
+    const std::size_t at = files.at(file).find(old);
+    REQUIRE(at != std::string::npos);
+    files.at(file).replace(at, std::string(old).size(), fresh);
+    const VerifyReport report =
+        verify(artifact->manifest, files, test::builtin_rows("sqrt_cached", kRows), options);
+    INFO(old << " -> " << fresh << ": " << explain(report));
     CHECK(report.verdict == KernelVerdict::kRejected);
   }
 }
