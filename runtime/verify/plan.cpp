@@ -26,6 +26,9 @@ constexpr std::int64_t kTypical = 63;
 // sets of short sequences would not make them take. Every head has its tokens in other slots, so
 // that with many heads each warp has looked for something in each of them.
 constexpr std::int64_t kManySlots = 70;
+// The oracle solves the whole sequence, however few tokens a launch takes of it: beyond so many
+// gates that is slow.
+constexpr std::int64_t kMostGates = std::int64_t{1} << 26;
 
 // Tokens (start, tokens] of a sequence, from the oracle's state after `start`.
 struct Scenario {
@@ -94,7 +97,7 @@ class Planner {
   // allows: all, one, or none.
   bool run(const KernelUnderTest& kernel, const Scenario& scenario,
            const std::vector<ThreadOrder>& wanted, KernelProfile* profile = nullptr) {
-    if (!reachable(scenario.tokens)) return false;
+    if (!reachable(scenario.tokens) || gates(scenario) > kMostGates) return false;
     const std::int64_t count = scenario.tokens - scenario.start;
     // A cpu kernel has one thread and takes the blocks of a launch in turn.
     const bool alone = context_.manifest.target == "cpu" && scenario.batch * scenario.heads == 1;
@@ -134,6 +137,15 @@ class Planner {
       return orders;
     }
     return {};
+  }
+  // Of a scenario that can be reached.
+  std::int64_t gates(const Scenario& scenario) const {
+    if (context_.weights != WeightMode::kGated) return 0;
+    const auto columns = [&](const RowWidth& width) {
+      return width.columns(scenario.tokens).value();
+    };
+    return scenario.batch * scenario.heads * scenario.tokens * context_.manifest.head_dim *
+           (columns(context_.manifest.width_a) + columns(context_.manifest.width_b));
   }
   Sizes sizes(const Scenario& scenario) const {
     return {.batch = scenario.batch,
