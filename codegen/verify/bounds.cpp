@@ -102,7 +102,7 @@ class Bounds {
 };
 
 std::int64_t bytes_of_element(const ir::Array& array) {
-  return array.element == ElementType::kBF16 ? 2 : 4;
+  return static_cast<std::int64_t>(size_of(array.element.value_or(ElementType::kF32)));
 }
 
 // A sum of products of sizes and numbers, constants at the top of the kernel standing for what they

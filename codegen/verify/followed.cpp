@@ -32,7 +32,6 @@ std::optional<std::string> not_followed(const Manifest& manifest, const KernelEn
     return entry.op == "decode" ? "decode of several tokens a launch"
                                 : "backward that goes on from a state";
   }
-  if (manifest.dtype == ElementType::kF16) return "f16";
   if (manifest.varlen) return "sequences with lengths of their own";
   if (manifest.weights == "gated") return "weights of channels of their own, in some rows";
   if (entry.op != "prefill" || entry.schedule == "simple") return std::nullopt;

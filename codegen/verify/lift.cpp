@@ -94,6 +94,7 @@ class Lifter : public StatementReader {
       if (argument.access == heddle::Access::kRead) expect("const");
       expect(argument.type == ElementType::kF32    ? "float"
              : argument.type == ElementType::kBF16 ? "bf16"
+             : argument.type == ElementType::kF16  ? "f16"
                                                    : "int");
       expect("*");
       expect("__restrict__");

@@ -14,7 +14,7 @@ namespace {
 
 constexpr int kWidest = 16;  // bytes that are moved at once
 
-int size_of_element(CType type) { return type == CType::kBf16 ? 2 : 4; }
+int size_of_element(CType type) { return is_narrow(type) ? 2 : 4; }
 
 }  // namespace
 
@@ -40,9 +40,8 @@ void StatementReader::dynamic_array(Body& statements) {
       return fail(peek().at, std::string("here a kernel of heddle has ") + part);
     next();
   }
-  const bool real = is("float");
-  if (!real && !is("bf16")) return fail(peek().at, "dynamic shared memory holds float or bf16");
-  next();
+  const std::optional<CType> element = element_name();
+  if (!element) return fail(peek().at, "dynamic shared memory holds float, bf16 or f16");
   const std::string name = expect_name();
   for (const char* part : {"[", "]", ";"}) expect(part);
   if (scopes_.size() != 2) return fail(at, "shared arrays are declared at the top of a kernel");
@@ -54,7 +53,9 @@ void StatementReader::dynamic_array(Body& statements) {
   }
   ir::Array array{name, Type::kF32, 0, /*shared=*/true};
   array.dynamic = true;
-  array.element = real ? ElementType::kF32 : ElementType::kBF16;
+  array.element = *element == CType::kFloat  ? ElementType::kF32
+                  : *element == CType::kBf16 ? ElementType::kBF16
+                                             : ElementType::kF16;
   lifted_.kernel.arrays.push_back(array);
   const ir::ArrayId id{static_cast<std::int32_t>(lifted_.kernel.arrays.size() - 1)};
   declare(name, ir::MemoryId(id), at);
@@ -151,7 +152,7 @@ void StatementReader::copy(Body& statements, bool starts, TextPlace at) {
   if (failed() || !to || !from) return;
   const CType element = element_of(to->memory);
   const std::int64_t bytes = count * size_of_element(element);
-  const bool real = element == CType::kFloat || element == CType::kBf16;
+  const bool real = element == CType::kFloat || is_narrow(element);
   if (!real || element_of(from->memory) != element) {
     return fail(at, "vectors of different types are moved here");
   }

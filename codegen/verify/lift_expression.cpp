@@ -126,7 +126,7 @@ CType ExpressionReader::element_of(ir::MemoryId memory) const {
       case ElementType::kI32:
         return CType::kInt;
       case ElementType::kF16:
-        break;
+        return CType::kF16;
     }
     unreachable("an element type that no kernel stores");
   };
@@ -134,6 +134,7 @@ CType ExpressionReader::element_of(ir::MemoryId memory) const {
       memory, of_buffer,
       [&](ir::ArrayId id) {
         if (kernel[id].element == ElementType::kBF16) return CType::kBf16;
+        if (kernel[id].element == ElementType::kF16) return CType::kF16;
         return kernel[id].type == Type::kI64 ? CType::kIndex : CType::kFloat;
       },
       [&](ir::ViewId id) { return of_buffer(kernel[id].yes); });
@@ -210,7 +211,7 @@ Typed ExpressionReader::expression() {
     return {make(Type::kI64, ir::Select{test, yes.id, no.id}, at),
             wide ? CType::kIndex : CType::kInt};
   }
-  if (yes.type != no.type || yes.type == CType::kBf16) fail(at, "the two sides differ in type");
+  if (yes.type != no.type || is_narrow(yes.type)) fail(at, "the two sides differ in type");
   const Type type = yes.type == CType::kBool ? Type::kBool : Type::kF32;
   return {make(type, ir::Select{test, yes.id, no.id}, at), yes.type};
 }
@@ -403,7 +404,7 @@ Typed ExpressionReader::call(const std::string& name, TextPlace at) {
   if (name == "to_float") {
     const Typed operand = expression();
     expect(")");
-    if (operand.type != CType::kBf16) fail(at, "to_float takes a bf16 element");
+    if (!is_narrow(operand.type)) fail(at, "to_float takes an element of two bytes");
     return {operand.id, CType::kFloat};
   }
   const auto shape = helpers().find(name);

@@ -13,7 +13,9 @@
 namespace heddle::verify {
 
 // What C++ makes of an expression, finer than ir::Type.
-enum class CType { kInt, kIndex, kUnsigned, kFloat, kBool, kBf16 };
+enum class CType { kInt, kIndex, kUnsigned, kFloat, kBool, kBf16, kF16 };
+// A real that is stored in two bytes and computed with as a float.
+inline bool is_narrow(CType type) { return type == CType::kBf16 || type == CType::kF16; }
 
 struct Typed {
   ir::ValueId id;

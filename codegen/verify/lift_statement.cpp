@@ -87,6 +87,13 @@ std::optional<Type> StatementReader::type_name() {
   if (accept("bool")) return Type::kBool;
   return std::nullopt;
 }
+// What lies in memory.
+std::optional<CType> StatementReader::element_name() {
+  if (accept("float")) return CType::kFloat;
+  if (accept("bf16")) return CType::kBf16;
+  if (accept("f16")) return CType::kF16;
+  return std::nullopt;
+}
 CType StatementReader::c_type(Type type) {
   return type == Type::kI64 ? CType::kIndex : type == Type::kF32 ? CType::kFloat : CType::kBool;
 }
@@ -94,7 +101,7 @@ CType StatementReader::c_type(Type type) {
 void StatementReader::declaration(Body& statements) {
   const TextPlace at = peek().at;
   const bool constant = accept("const");
-  if (constant && (is("*", 1) || is("bf16"))) return view(statements);
+  if (constant && (is("*", 1) || is("bf16") || is("f16"))) return view(statements);
   if (!constant && is("[", 2)) return array(statements, false);
   const std::optional<Type> type = type_name();
   if (!type) return fail(at, "a type must stand here");
@@ -137,9 +144,8 @@ void StatementReader::array(Body& statements, bool shared) {
 // const float* const keys = cached ? cache_b_key : k;
 void StatementReader::view(Body& statements) {
   const TextPlace at = peek().at;
-  const bool real = is("float");
-  if (!real && !is("bf16")) return fail(at, "a pointer goes to float or bf16");
-  next();
+  const std::optional<CType> wanted = element_name();
+  if (!wanted) return fail(at, "a pointer goes to float, bf16 or f16");
   expect("*");
   expect("const");
   const std::string name = expect_name();
@@ -153,8 +159,7 @@ void StatementReader::view(Body& statements) {
   expect(";");
   not_itself(name, condition_at);
   if (!yes || !no) return;
-  const CType wanted = real ? CType::kFloat : CType::kBf16;
-  if (element_of(*yes) != wanted || element_of(*no) != wanted) {
+  if (element_of(*yes) != *wanted || element_of(*no) != *wanted) {
     return fail(at, "the two buffers differ in type");
   }
   lifted_.kernel.views.push_back({name, condition, *yes, *no});
@@ -214,6 +219,7 @@ void StatementReader::store(Body& statements, ir::MemoryId memory, TextPlace at)
   const CType element = element_of(memory);
   const char* conversion = element == CType::kInt    ? "static_cast"
                            : element == CType::kBf16 ? "to_bf16"
+                           : element == CType::kF16  ? "to_f16"
                                                      : "";
   ir::ValueId value;
   if (*conversion != '\0' && accept(conversion)) {

@@ -31,6 +31,7 @@ class StatementReader : public ExpressionReader {
   void add(ir::Body& statements, decltype(ir::Statement::node) node);
   void statement(ir::Body& statements);
   std::optional<ir::Type> type_name();
+  std::optional<CType> element_name();
   static CType c_type(ir::Type type);
   void declaration(ir::Body& statements);
   void array(ir::Body& statements, bool shared);

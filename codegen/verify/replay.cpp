@@ -70,8 +70,9 @@ class Block {
     options.name = array.name;
     options.length = array.length;
     if (array.dynamic) {
-      const bool narrow = array.element == ElementType::kBF16;
-      options.length = launch_.dynamic_bytes / (narrow ? 2 : 4);
+      options.length =
+          launch_.dynamic_bytes /
+          static_cast<std::int64_t>(size_of(array.element.value_or(ElementType::kF32)));
     }
     return MemoryRecord(options);
   }
@@ -80,7 +81,8 @@ class Block {
     for (std::size_t index = 0; index < kernel_.arrays.size(); ++index) {
       const ir::Array& whole = kernel_.arrays[index];
       if (!whole.dynamic || whole.from) continue;
-      const std::int64_t size = whole.element == ElementType::kBF16 ? 2 : 4;
+      const auto size =
+          static_cast<std::int64_t>(size_of(whole.element.value_or(ElementType::kF32)));
       if (from < 0 || from * size > launch_.dynamic_bytes || from * size % 4 != 0) {
         violates("bounds", "the end of " + whole.name + " begins outside of it",
                  lifted_.place(statement));

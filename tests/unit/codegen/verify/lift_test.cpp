@@ -59,6 +59,38 @@ TEST_CASE("every generated kernel reads back to itself") {
   CHECK(kernels >= 16 * 2 * 2 * 2);
 }
 
+TEST_CASE("kernels of f16 read back to themselves, and bf16 is no f16") {
+  GenerateOptions options = cuda(WeightKind::kSoftmax, ElementType::kF16, 64);
+  options.ops = {"prefill", "decode"};
+  options.schedule = "staged";
+  options.exact_to = 1024;
+  const Artifact artifact = artifact_of(builtin("log_cached"), options);
+  CHECK(artifact.manifest.kernels[0].schedule == "staged");
+  for (const KernelEntry& entry : artifact.manifest.kernels) {
+    const std::string& text = artifact.files.at(entry.file);
+    const Result<verify::Lifted> lifted = verify::lift(text, entry);
+    INFO(entry.file << ": " << (lifted ? "" : lifted.error().message));
+    REQUIRE(lifted.ok());
+    // Vectors that are moved at once are read as loops over their elements.
+    if (entry.op == "decode") {
+      CHECK(from_kernel(ir::print(lifted->kernel)) == from_kernel(text));
+    }
+    const auto refused = [&](const std::string& old, const std::string& fresh) {
+      INFO(old << " -> " << fresh);
+      CHECK_FALSE(verify::lift(with(text, old, fresh), entry).ok());
+    };
+    refused("const f16* __restrict__ q", "const bf16* __restrict__ q");
+    refused("= to_f16(", "= to_bf16(");
+    refused("= to_f16(", "= (");
+    refused("to_float(q[", "(q[");
+    if (entry.op == "decode") continue;
+    refused("__align__(16) f16 staged", "__align__(16) bf16 staged");
+    refused("__align__(16) f16 staged", "__align__(16) float staged");
+    refused("const f16* const values", "const bf16* const values");
+    refused("start_copy<8>", "start_copy<16>");
+  }
+}
+
 TEST_CASE("what is no kernel of heddle is refused with its place") {
   const Artifact artifact =
       artifact_of(builtin("sqrt_cached"), cuda(WeightKind::kSoftmax, ElementType::kF32, 64));
