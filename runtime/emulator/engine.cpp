@@ -387,10 +387,17 @@ void Engine::fault(Fault kind, long long detail, const char* type, std::uint32_t
     case Fault::kShift:
       seen.words = fmt::format("thread {} shifts by more than the operand holds", thread);
       break;
+    case Fault::kCopies:
+      seen.kind = FindingKind::kHang;
+      seen.words =
+          fmt::format("thread {} has started {} copies and awaited none of them", thread, detail);
+      break;
   }
   log_.note(std::move(seen));
-  // The processor would trap on these or touch foreign memory; the others have a defined result.
-  if (kind == Fault::kIndex || kind == Fault::kAlignment || kind == Fault::kDivision) {
+  // The processor would trap on these or touch foreign memory; the others have a defined result;
+  // copies beyond those that are remembered would never arrive.
+  if (kind == Fault::kIndex || kind == Fault::kAlignment || kind == Fault::kDivision ||
+      kind == Fault::kCopies) {
     runner_.stop();
   }
 }

@@ -26,7 +26,7 @@ enum class Collective : unsigned {
   kLoadMatrices,
 };
 
-enum class Fault : unsigned { kIndex, kOverflow, kDivision, kShift, kAlignment };
+enum class Fault : unsigned { kIndex, kOverflow, kDivision, kShift, kAlignment, kCopies };
 
 // Set by the emulator before a module runs, called by the hooks. `site` is a return address.
 struct Bridge {
@@ -38,7 +38,8 @@ struct Bridge {
                                    unsigned long long value, int operand, int width,
                                    const void* site);
   unsigned (*active_mask)(void* engine);
-  // `detail` is the index, or the address for kAlignment; `type` names what was indexed, or null.
+  // `detail` is the index, the address for kAlignment, or for kCopies how many are under way;
+  // `type` names what was indexed, or null.
   void (*fault)(void* engine, Fault fault, long long detail, const char* type, const void* site);
   void (*exhausted)(void* engine, const void* site);  // out of steps, or of stack
   // Working memory of a cpu kernel, without contents each time.

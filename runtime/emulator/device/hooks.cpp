@@ -189,7 +189,10 @@ HIDDEN void heddle_copy_start(void* to, const void* from, unsigned long size, un
     own.end -= own.begin;
     own.begin = 0;
   }
-  if (own.end == kMostCopies) bridge.exhausted(bridge.engine, CALLER);
+  if (own.end == kMostCopies) {
+    bridge.fault(bridge.engine, Fault::kCopies, kMostCopies + 1, nullptr, CALLER);
+    return;
+  }
   if (blank < size) touch(from, size - blank, Touch::kRead, CALLER);
   touch(to, size, Touch::kCopyStarts, CALLER);
   own.list[own.end++] = {

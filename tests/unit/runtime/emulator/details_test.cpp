@@ -238,6 +238,34 @@ extern "C" __global__ void k(int* y, int n) { y[0] = deep(n); })";
   CHECK((has(result, FindingKind::kHang) || has(result, FindingKind::kArithmetic)));
 }
 
+TEST_CASE("copies that are never awaited end the launch, where those that arrive make room") {
+  std::vector<float> x(4, 1.0F);
+  std::vector<float> y(1);
+  Launch launch;
+  launch.buffers = {buffer("x", x, Access::kRead), buffer("y", y, Access::kWrite)};
+  const char* const text = R"(
+extern "C" __global__ void k(const float* x, float* y, int n, int left) {
+  __shared__ float tile[700];
+  for (int i = 0; i < n; ++i) {
+    __pipeline_memcpy_async(&tile[i], x + i % 4, 4);
+    __pipeline_commit();
+    if (left == 2) __pipeline_wait_prior(2);
+  }
+  __pipeline_wait_prior(0);
+  y[0] = tile[0] + tile[n - 1];
+})";
+  for (const auto& [count, left] : {std::pair{512, 700}, std::pair{700, 2}}) {
+    launch.arguments = {BufferArgument{0}, BufferArgument{1}, count, left};
+    CHECK(shown(run(text, launch)) == "");
+    CHECK(y[0] == 2.0F);
+  }
+  launch.arguments = {BufferArgument{0}, BufferArgument{1}, 513, 700};
+  const auto result = run(text, launch);
+  CHECK_FALSE(result.completed);
+  CHECK(shown(result).find("thread 0 has started 513 copies and awaited none of them") !=
+        std::string::npos);
+}
+
 TEST_CASE("a race between blocks is found whichever runs first") {
   std::vector<float> y(64);
   for (const LaneOrder order : {LaneOrder::kForward, LaneOrder::kReverse, LaneOrder::kShuffled}) {
