@@ -128,6 +128,12 @@ class Analysis {
             diverges(lifted_.place(statement), "a barrier where threads of a block may diverge");
           }
         },
+        // Stretches of code that batches end are in one order for all threads.
+        [&](const ir::Invoke&) {
+          if (control != Spread::kSame) {
+            diverges(lifted_.place(statement), "a batch where threads of a block may diverge");
+          }
+        },
         [](const auto&) {});
   }
 

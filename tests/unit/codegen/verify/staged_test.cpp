@@ -38,6 +38,9 @@ const std::vector<Break>& breaks_of_copies() {
       {"    close_batch();\n    await",
        "    if (lane > 0) {\n      close_batch();\n    }\n    await"},
       {"    close_batch();\n    await",
+       "    if (warp > 0) {\n      close_batch();\n      near_weights[0] = 1.0f;\n    } else {\n"
+       "      close_batch();\n      near_weights[0] = 2.0f;\n    }\n    await"},
+      {"    close_batch();\n    await",
        "    start_copy<4>(staged + key_base * 64, k + token_base);\n    close_batch();\n    await"},
       {"key_rows - 64 :", "key_rows - 63 :"},
       {"minimum(32, tokens - (first + 32))", "minimum(33, tokens - (first + 32))"},
