@@ -23,7 +23,7 @@ ExitCode run(const PatternArgument& argument, const std::string& output) {
   } else {
     const LoadedPattern loaded = load_pattern(argument);
     if (!loaded.pattern) return loaded.code;
-    text = to_json_text(certify(*loaded.pattern, prove(*loaded.pattern)));
+    text = to_json_text(certify(*loaded.pattern, prove_and_derive(*loaded.pattern)));
   }
   const Result<Certificate> certificate = parse_certificate(text);
   if (!certificate.ok()) return fail(kRefuted, certificate.error().message);

@@ -118,6 +118,8 @@ Term Query::apply(const FunctionDefinition& function, const Term& argument) {
   if (!knowledge_.facts(function.name).total && unfolded_.count(function.name) == 0) {
     refuse(fmt::format("{}(k) was not proved to have a value for every k", function.name));
   }
+  const std::string total = "total(" + function.name + ")";
+  if (knowledge_.lemmas.count(total) > 0) lemmas_.insert(total);
   std::vector<Term>& arguments = function_arguments_[function.name];
   if (!contains_text(arguments, argument)) arguments.push_back(argument);
   return Term::apply("fn." + function.name, argument);

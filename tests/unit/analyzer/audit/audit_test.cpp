@@ -183,6 +183,12 @@ TEST_CASE("no step is listed that a claim does not need, and none is asked for t
            "B = window(8)\nclaim depth(n) >= ceil(n / 7) - 2",
            "A = diagonal\nB = dense | { i - t : t >= 1, 5*t < i }\n"
            "claim hops(i, j) <= 1 for i - j >= 5",
+           // A function that neither grows nor is positive has values all the same.
+           "g(0) = 4\ng(k + 1) = 2 - g(k)\nA = diagonal\n"
+           "B = { i - g(m) : m in 0..2, 1 <= g(m) < i }\nclaim time(i) <= i",
+           "g(0) = 1\ng(k + 1) = 2 - g(k)\nA = diagonal\n"
+           "B = { i - g(k) : k in 0..5, g(k) >= 1, g(k) < i } & { i - k : k >= 1, 2*k + 2 < i }\n"
+           "claim time(i) <= i",
            // Both sides have the same numbers.
            "A = dense\nB = none\nclaim hops(i, j) in Theta(1)",
            // One bound by two ways to descend.
