@@ -265,7 +265,10 @@ class PatternParser : ExpressionParser {
   void growth_factor(GrowthClass& growth) {
     if (token().kind == TokenKind::kNumber && token().text == "1") return advance();
     if (accept_name("log")) {
-      growth_variable();
+      const bool bracket = growth_variable();
+      if (peek("^") && !bracket) {
+        fail("E013", "a power of a logarithm needs brackets", {"write `log(n)^2`"});
+      }
       growth.log_power += accept("^") ? exponent() : 1;
       if (growth.log_power > kLargestExponent) fail("E013", kTooLarge);
       return;
@@ -307,7 +310,8 @@ class PatternParser : ExpressionParser {
     return static_cast<int>(small_number());
   }
 
-  void growth_variable() {
+  // Was it in brackets?
+  bool growth_variable() {
     const bool bracket = accept("(");
     const Token variable = token();
     if (variable.kind != TokenKind::kName || (variable.text != "n" && variable.text != "i")) {
@@ -316,6 +320,7 @@ class PatternParser : ExpressionParser {
     }
     advance();
     if (bracket) expect(")", "after the variable");
+    return bracket;
   }
 
   // Puts the equations of each function together, in the order of their first equation.

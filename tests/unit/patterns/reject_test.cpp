@@ -78,6 +78,7 @@ const std::vector<Case>& cases() {
       {"E013", with_line("claim time(i) in omega(n)"), 4, 20},
       {"E013", with_line("claim time(i) in O(n^9)"), 4, 24},
       {"E013", with_line("claim time(i) in O(n * )"), 4, 26},
+      {"E013", with_line("claim time(i) in O(log n^2)"), 4, 27},
       {"E020", with_b("{ i - q }"), 4, 13},
       {"E021", with_b("offsets(g)"), 4, 7},
       {"E022", "pattern p { A = none; A = none; B = none }", 1, 23},
