@@ -33,6 +33,7 @@ class CompiledSet {
   // Row i in the order of the walk, one interval for each element, positions clamped to
   // +-kFarthestPosition. Nothing where the exact evaluator has to look.
   std::optional<IntervalList> row(std::int64_t i);
+  std::int64_t steps() const { return steps_; }  // values of binders that the last row took
 
  private:
   enum class Operation;

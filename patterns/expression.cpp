@@ -37,6 +37,7 @@ struct Evaluator::State {
   const Pattern* pattern;
   std::unordered_map<std::string, FunctionMemory> functions;
   std::unordered_map<const Comprehension*, KnownSet> sets;
+  std::int64_t looked_at = 0;
 
   Result<Integer> evaluate(const Expression& expression, const Bindings& bindings,
                            const MeasureOracle& measures);
@@ -360,7 +361,9 @@ IntervalList ordered(IntervalList positions) {
 Result<IntervalList> Evaluator::State::comprehension(const Comprehension& set, std::int64_t i) {
   KnownSet& known_set = known(set);
   if (known_set.compiled) {
-    if (auto positions = known_set.compiled->row(i)) return ordered(std::move(*positions));
+    auto positions = known_set.compiled->row(i);
+    looked_at += known_set.compiled->steps();
+    if (positions) return ordered(std::move(*positions));
   }
   return exact_comprehension(set, known_set.ends, i);
 }
@@ -408,6 +411,7 @@ Result<IntervalList> Evaluator::State::exact_comprehension(
     const std::size_t depth = bindings.size();
     bindings.emplace_back(binder.name, *low);
     for (Integer value = *low; !binder.high || value <= high; value = value + Integer(1)) {
+      ++looked_at;
       if (++steps > kMostElements) return Error{"the row looks at more than 5000000 elements"};
       bindings.resize(depth + 1);
       bindings[depth].second = value;
@@ -497,6 +501,8 @@ Result<bool> Evaluator::holds(const Condition& condition, const Bindings& bindin
 Result<Integer> Evaluator::call(const std::string& function, std::int64_t k) const {
   return state_->call(function, k);
 }
+
+std::int64_t Evaluator::looked_at() const { return state_->looked_at; }
 
 Result<Row> Evaluator::row(Side side, std::int64_t i) const {
   assert_that(i >= 1, "rows count from 1");

@@ -47,6 +47,8 @@ class Evaluator {
   Result<Integer> call(const std::string& function, std::int64_t k) const;
   // rowA(i) or rowB(i), i >= 1.
   Result<Row> row(Side side, std::int64_t i) const;
+  // What rows have cost so far: values of binders that were looked at, in a row or not.
+  std::int64_t looked_at() const;
 
  private:
   struct State;

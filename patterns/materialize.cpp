@@ -86,6 +86,7 @@ MaterializeResult materialize(const Pattern& pattern, std::int64_t n) {
                    " intervals that are kept"};
     }
   }
+  rows.looked_at = evaluator.looked_at();
   return rows;
 }
 

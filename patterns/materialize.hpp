@@ -56,6 +56,7 @@ void for_each_position(const RowTable& table, std::int64_t i, Visit&& visit) {
 struct Rows {
   RowTable a;
   RowTable b;
+  std::int64_t looked_at = 0;  // see Evaluator
   std::int64_t n() const { return b.rows(); }
 };
 

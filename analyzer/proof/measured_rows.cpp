@@ -51,7 +51,7 @@ Result<MeasuredRows> MeasuredRows::up_to(const Pattern& pattern, std::int64_t n,
   measured.n_ = n;
   measured.copy_work_ = copy_work;
   measured.rows_ = std::make_shared<const Rows>(*rows);
-  measured.total_ = rows->a.total() + rows->b.total();
+  measured.total_ = std::max(rows->a.total() + rows->b.total(), rows->looked_at);
   measured.time_ = time_by_row(*rows);
   measured.depth_ = depth_by_row(*rows);
   measured.pattern_ = &pattern;

@@ -46,7 +46,7 @@ class MeasuredRows {
   bool beyond() const { return beyond_; }
   // The rows for which the measure is known.
   std::int64_t rows_for(MeasureKind measure) const;
-  // |rowA| + |rowB| over all rows: what it cost to list them.
+  // |rowA| + |rowB| over all rows, or what was looked at for them if that is more.
   std::int64_t total() const { return total_; }
   // Set when cache(i) misses readers after this row.
   std::optional<std::int64_t> cache_horizon() const;
