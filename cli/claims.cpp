@@ -81,6 +81,7 @@ std::string how_decided(const ClaimVerdict& claim) {
 namespace {
 
 constexpr std::size_t kWidestReason = 64, kNarrowestReason = 32, kWidestRow = 120;
+constexpr std::size_t kVerdictAndGaps = 7 + 3 * 2;  // of a row: what no claim makes wider
 
 // At most so wide, cut between words.
 std::string shortened(const std::string& text, std::size_t width) {
@@ -145,7 +146,7 @@ TextTable claims_table(const std::vector<ClaimVerdict>& claims) {
     text = std::max(text, claim.text.size());
     scope = std::max(scope, claim.scope.size());
   }
-  const std::size_t others = std::string("verdict      ").size() + text + scope;
+  const std::size_t others = kVerdictAndGaps + text + scope;
   const std::size_t width =
       std::clamp(kWidestRow - std::min(others, kWidestRow), kNarrowestReason, kWidestReason);
   for (const ClaimVerdict& claim : claims) {

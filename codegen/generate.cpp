@@ -11,12 +11,10 @@
 #include "codegen/prelude/prelude.hpp"
 #include "codegen/rows/row_plan.hpp"
 #include "codegen/rows/width.hpp"
-#include "codegen/schedule/attention_plan.hpp"
 #include "codegen/schedule/choose.hpp"
 #include "codegen/schedule/kernel_spec.hpp"
-#include "codegen/schedule/recurrence_plan.hpp"
 #include "codegen/schedule/scan_plan.hpp"
-#include "codegen/schedule/tensor_plan.hpp"
+#include "codegen/shared_memory.hpp"
 #include "patterns/ast_print.hpp"
 #include "patterns/materialize.hpp"
 #include "patterns/sha256.hpp"
@@ -391,8 +389,8 @@ class Generator {
     entry.schedule = choice.schedule;
     // What is predicted is a launch of one sequence that begins with its first token.
     if (!spec.varlen) entry.prediction = choice.prediction;
-    if (spec.staging) describe_staging(spec, *spec.staging, entry);
-    if (spec.tensor) describe_tensor(spec, entry);
+    describe_shared_memory(spec, entry);
+    if (entry.chunk_tokens > 0) artifact_.manifest.format = 3;
     if (options_.schedule == "simple") return;
     std::string remark = entry.op + " has the " + choice.schedule + " schedule";
     const char* separator = " of ";
@@ -404,66 +402,6 @@ class Generator {
               std::to_string(choice.prediction.bytes) + " bytes and " +
               std::to_string(choice.prediction.flops) + " flops are predicted";
     artifact_.remarks.push_back(remark + (choice.why.empty() ? "" : "; " + choice.why));
-  }
-
-  void describe_tensor(const schedule::KernelSpec& spec, KernelEntry& entry) {
-    const auto element = static_cast<std::int64_t>(size_of(spec.dtype));
-    if (spec.weights == WeightKind::kSoftmax && spec.dense_outputs) {
-      using Layout = schedule::RecurrenceLayout;
-      constexpr std::int64_t kRows = schedule::kTensorChunk, kMost = Layout::kStages * kRows;
-      const std::int64_t row = Layout(spec).stride * element;
-      entry.alignment = 16;
-      entry.shared_rows = {{"key_rows", kMost, kMost, row},
-                           {"value_rows", kMost, kMost, row},
-                           {"tile_rows", kRows, kRows, 3 * row}};
-      return;
-    }
-    if (spec.weights == WeightKind::kSoftmax) {
-      const schedule::AttentionLayout layout(spec);
-      const std::int64_t row = layout.stride * element;
-      entry.alignment = 16;
-      entry.chunk_tokens = layout.rows;
-      artifact_.manifest.format = 3;
-      entry.grid.emplace_back("chunks");
-      for (const char* windows : {"key_rows", "value_rows"}) {
-        constexpr std::int64_t kMost = schedule::kStages * schedule::kTensorChunk;
-        entry.shared_rows.push_back({windows, kMost, kMost, row});
-      }
-      entry.shared_rows.push_back({"tile_rows", layout.rows, layout.rows, row});
-      return;
-    }
-    using Layout = schedule::TensorLayout;
-    const Layout layout(spec);
-    const std::int64_t values = schedule::kTensorChunk + spec.state_dim;
-    entry.alignment = 16;
-    entry.shared_rows = {{"key_rows", schedule::kTensorChunk, schedule::kTensorChunk,
-                          2 * layout.key_stride * element},
-                         {"value_rows", values, values, layout.value_stride * element},
-                         {"tile_rows", schedule::kTensorChunk, schedule::kTensorChunk,
-                          Layout::kReals / schedule::kTensorChunk * 4}};
-  }
-
-  static void describe_staging(const schedule::KernelSpec& spec, const schedule::Staging& staging,
-                               KernelEntry& entry) {
-    const std::int64_t row = spec.head_dim * static_cast<std::int64_t>(size_of(spec.dtype));
-    const bool keyed = spec.weights == WeightKind::kSoftmax;
-    entry.alignment = static_cast<int>(std::min<std::int64_t>(row & -row, 16));
-    const auto add = [&](const char* size, std::int64_t most, std::int64_t multiple,
-                         std::int64_t bytes, const char* slots = "") {
-      if (most > 0) entry.shared_rows.push_back({size, most, multiple, bytes, slots});
-    };
-    // Rings of what comes in from global memory hold two chunks at least, windows always two.
-    constexpr std::int64_t kFetched = 2 * schedule::kStagedChunk;
-    const bool tiles = staging.tile_rows > 0;
-    add("key_rows", keyed ? staging.key_rows : 0, kFetched, row);
-    add("value_rows", staging.value_rows,
-        tiles            ? staging.value_rows
-        : spec.b.empty() ? kFetched
-                         : std::int64_t{schedule::kStagedChunk},
-        row);
-    add("live_rows", staging.live_rows, 1, keyed ? 2 * row : row, "slots_b");
-    add("tile_rows", staging.tile_rows, schedule::kStagedChunk,
-        (keyed ? row : 0) + 4 * std::int64_t{spec.head_dim});
   }
 
   std::optional<Error> add_kernel(schedule::KernelSpec& spec, const std::string& op) {

@@ -57,6 +57,7 @@ class Prover {
     return judge_if_proved(text);
   }
 
+ private:
   // Nothing unless it is proved.
   std::optional<ClaimVerdict> judge_if_proved(const std::string& text) {
     const std::optional<Claim> claim = claim_about(subject_.pattern(), text);
@@ -66,7 +67,6 @@ class Prover {
     return judged;
   }
 
- private:
   std::string scope_of(const Verdict& verdict) const {
     return match(
         verdict, [&](const Proved& proved) { return proof::scope_of(proved, names_); },
@@ -265,7 +265,7 @@ ProofReport prove(const Pattern& pattern, const ProveOptions& options) {
 
 ProofReport prove_and_derive(const Pattern& pattern, const ProveOptions& options) {
   ProofReport report = prove(pattern, options);
-  std::vector<ClaimVerdict> found = std::move(derive(pattern, options).claims);
+  std::vector<ClaimVerdict> found = derive(pattern, options).claims;
   std::vector<ClaimVerdict> derived;
   for (ClaimVerdict& claim : found) {
     if (!lists(report.claims, claim.text)) derived.push_back(std::move(claim));

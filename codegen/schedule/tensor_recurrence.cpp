@@ -5,6 +5,7 @@
 //   Y = F + N Y    with F what is summed so far and N strictly below the diagonal
 // is solved sixteen rows at a time: one thread a channel substitutes them, with weights and sums in
 // f32, and then the warps below add what these outputs weigh for their rows as a product.
+#include "codegen/schedule/cache.hpp"
 #include "codegen/schedule/frame.hpp"
 #include "codegen/schedule/recurrence_plan.hpp"
 

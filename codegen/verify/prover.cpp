@@ -106,7 +106,9 @@ class Renamed {
 
  private:
   static bool is_variable(const std::string& word) {
-    static const std::set<std::string> words = {"and", "or", "not", "ite", "true", "false"};
+    // All that SMT-LIB itself gives a meaning; other functions are any function.
+    static const std::set<std::string> words = {"and",   "or",  "not", "ite", "true",
+                                                "false", "div", "mod", "abs", "distinct"};
     return std::isalpha(static_cast<unsigned char>(word[0])) != 0 && words.count(word) == 0;
   }
   const std::string& renamed(const std::string& variable) {

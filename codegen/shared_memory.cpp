@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "codegen/shared_memory.hpp"
+
+#include <algorithm>
+
+#include "codegen/schedule/attention_plan.hpp"
+#include "codegen/schedule/recurrence_plan.hpp"
+#include "codegen/schedule/tensor_plan.hpp"
+
+namespace heddle {
+namespace {
+
+constexpr std::int64_t kChunk = schedule::kTensorChunk;
+
+std::int64_t bytes_of_element(const schedule::KernelSpec& spec) {
+  return static_cast<std::int64_t>(size_of(spec.dtype));
+}
+
+void describe_recurrence(const schedule::KernelSpec& spec, KernelEntry& entry) {
+  using Layout = schedule::RecurrenceLayout;
+  constexpr std::int64_t kMost = Layout::kStages * kChunk;
+  const std::int64_t row = Layout(spec).stride * bytes_of_element(spec);
+  entry.shared_rows = {{"key_rows", kMost, kMost, row},
+                       {"value_rows", kMost, kMost, row},
+                       {"tile_rows", kChunk, kChunk, 3 * row}};
+}
+
+void describe_attention(const schedule::KernelSpec& spec, KernelEntry& entry) {
+  constexpr std::int64_t kMost = schedule::kStages * kChunk;
+  const schedule::AttentionLayout layout(spec);
+  const std::int64_t row = layout.stride * bytes_of_element(spec);
+  entry.chunk_tokens = layout.rows;
+  entry.grid.emplace_back("chunks");
+  entry.shared_rows = {{"key_rows", kMost, kMost, row},
+                       {"value_rows", kMost, kMost, row},
+                       {"tile_rows", layout.rows, layout.rows, row}};
+}
+
+void describe_linear(const schedule::KernelSpec& spec, KernelEntry& entry) {
+  using Layout = schedule::TensorLayout;
+  const Layout layout(spec);
+  const std::int64_t element = bytes_of_element(spec), values = kChunk + spec.state_dim;
+  entry.shared_rows = {{"key_rows", kChunk, kChunk, 2 * layout.key_stride * element},
+                       {"value_rows", values, values, layout.value_stride * element},
+                       {"tile_rows", kChunk, kChunk, Layout::kReals / kChunk * 4}};
+}
+
+void describe_staging(const schedule::KernelSpec& spec, const schedule::Staging& staging,
+                      KernelEntry& entry) {
+  const std::int64_t row = spec.head_dim * bytes_of_element(spec);
+  const bool keyed = spec.weights == WeightKind::kSoftmax;
+  entry.alignment = static_cast<int>(std::min<std::int64_t>(row & -row, 16));
+  const auto add = [&](const char* size, std::int64_t most, std::int64_t multiple,
+                       std::int64_t bytes, const char* slots = "") {
+    if (most > 0) entry.shared_rows.push_back({size, most, multiple, bytes, slots});
+  };
+  // Rings of what comes in from global memory hold two chunks at least, windows always two.
+  constexpr std::int64_t kFetched = 2 * schedule::kStagedChunk;
+  const bool tiles = staging.tile_rows > 0;
+  add("key_rows", keyed ? staging.key_rows : 0, kFetched, row);
+  add("value_rows", staging.value_rows,
+      tiles            ? staging.value_rows
+      : spec.b.empty() ? kFetched
+                       : std::int64_t{schedule::kStagedChunk},
+      row);
+  add("live_rows", staging.live_rows, 1, keyed ? 2 * row : row, "slots_b");
+  add("tile_rows", staging.tile_rows, schedule::kStagedChunk,
+      (keyed ? row : 0) + 4 * std::int64_t{spec.head_dim});
+}
+
+}  // namespace
+
+void describe_shared_memory(const schedule::KernelSpec& spec, KernelEntry& entry) {
+  if (spec.staging) return describe_staging(spec, *spec.staging, entry);
+  if (!spec.tensor) return;
+  entry.alignment = 16;
+  if (spec.weights == WeightKind::kLinear) return describe_linear(spec, entry);
+  spec.dense_outputs ? describe_recurrence(spec, entry) : describe_attention(spec, entry);
+}
+
+}  // namespace heddle
