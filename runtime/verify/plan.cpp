@@ -229,6 +229,16 @@ std::vector<std::int64_t> telling_positions(const Rows& rows, std::int64_t i) {
   return positions;
 }
 
+// Tokens of a chunk, whether blocks share chunks or one takes them in turn; 0 if there are none.
+std::int64_t chunk_of(const KernelEntry& entry) {
+  if (entry.chunk_tokens > 0) return entry.chunk_tokens;
+  if (entry.schedule != "tensor") return 0;
+  for (const SharedRows& rows : entry.shared_rows) {
+    if (rows.size == "tile_rows") return rows.most;
+  }
+  return 0;
+}
+
 }  // namespace
 
 void run_unreached(const KernelUnderTest& kernel, const Ledger& ledger,
@@ -245,7 +255,7 @@ bool takes_several(const KernelEntry& entry) {
 }
 
 std::vector<ChunkedLength> chunked_lengths(const KernelEntry& entry) {
-  const std::int64_t chunk = entry.chunk_tokens;
+  const std::int64_t chunk = chunk_of(entry);
   if (chunk < 1) return {};
   std::vector<ChunkedLength> lengths = {{0, 2 * chunk + 7}, {0, 2 * chunk}, {5, 2 * chunk + 1},
                                         {1, chunk + 1},     {0, chunk},     {3, 3 * chunk},
@@ -270,10 +280,11 @@ void check_prefill(const VerifyContext& context, const KernelUnderTest& prefill,
     const Scenario scenario{.tokens = length.start + length.tokens,
                             .start = length.start,
                             .batch = length.start == 0 ? 1 : 2,
-                            .heads = length.tokens <= 4 * prefill.entry().chunk_tokens ? 2 : 1,
+                            .heads = length.tokens <= 4 * chunk_of(prefill.entry()) ? 2 : 1,
                             .fill = Fill::kLasting,
                             .spare = length.start % 2};
-    if (planner.must_run(prefill, scenario) || ledger.saturated()) continue;
+    const bool alone = prefill.entry().chunk_tokens == 0;  // nothing crosses blocks
+    if (planner.must_run(prefill, scenario) || alone || ledger.saturated()) continue;
     ledger.undecided(Duty::kValues,
                      fmt::format("{} tokens in chunks could not be run", scenario.tokens));
   }
