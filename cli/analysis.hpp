@@ -13,9 +13,8 @@ namespace heddle {
 
 struct Analysis {
   Measures measures;
-  DerivedBounds bounds;
   ProofReport proofs;
-  bool proved = true;  // whether the prover was asked; else bounds and claims are empty
+  bool proved = true;  // whether the prover was asked; else `proofs` is empty
 };
 enum class Proofs { kLeftOut, kMade };
 Analysis analyze(const Pattern& pattern, const Rows& rows, const MeasureOptions& options,

@@ -56,7 +56,7 @@ Json cache_json(const Analysis& analysis) {
   } else {
     json = {{"at_n", nullptr}, {"max", nullptr}, {"reason", cache.error().message}};
   }
-  add_bounds(json, analysis, analysis.bounds.cache);
+  add_bounds(json, analysis, analysis.proofs.bounds.cache);
   return json;
 }
 
@@ -138,7 +138,7 @@ Json congestion_json(const Pattern& pattern, const Analysis& analysis, Evidence 
             {"upper", nullptr},
             {"reason", congestion.error().message}};
   }
-  const auto& cache = analysis.bounds.cache.upper;
+  const auto& cache = analysis.proofs.bounds.cache.upper;
   const auto law = cache ? congestion_law(pattern, *cache) : std::nullopt;
   json["lower_class"] = law ? Json(law->growth) : Json(nullptr);
   json["lower_class_rule"] =
@@ -190,7 +190,7 @@ Json rank_json(const Pattern& pattern, const Analysis& analysis, Evidence eviden
   } else {
     json["reason"] = m.rank.error().message;
   }
-  const auto& cache = analysis.bounds.cache.upper;
+  const auto& cache = analysis.proofs.bounds.cache.upper;
   json["class"] = cache ? Json(rank_law(*cache).growth) : Json(nullptr);
   json["class_rule"] =
       cache ? rank_law(*cache).rule : "no class of cache is proved, which would bound rank";
@@ -240,16 +240,16 @@ std::string analysis_json(const Pattern& pattern, const Analysis& analysis, Evid
   const Measures& m = analysis.measures;
   Json json = {{"pattern", pattern.name()}, {"n", m.n}, {"source_sha256", pattern.sha256()}};
   json["time"] = {{"at_n", m.time_at_n()}, {"max", m.time_max()}, {"total", m.time_total()}};
-  add_bounds(json["time"], analysis, analysis.bounds.time);
+  add_bounds(json["time"], analysis, analysis.proofs.bounds.time);
   json["cache"] = cache_json(analysis);
   json["depth"] = {{"at_n", m.depth_at_n()}};
-  json["depth_every_n"] = forms_json(analysis.bounds.depth);  // "depth" holds one number
+  json["depth_every_n"] = forms_json(analysis.proofs.bounds.depth);  // "depth" holds one number
   json["hops"] = hops_json(m);
-  add_forms(json["hops"], analysis.bounds.hops);
+  add_forms(json["hops"], analysis.proofs.bounds.hops);
   json["congestion"] = congestion_json(pattern, analysis, evidence);
-  json["congestion"]["every_n"] = forms_json(analysis.bounds.congestion);
+  json["congestion"]["every_n"] = forms_json(analysis.proofs.bounds.congestion);
   json["rank"] = rank_json(pattern, analysis, evidence);
-  json["rank"]["every_m"] = forms_json(analysis.bounds.rank);
+  json["rank"]["every_m"] = forms_json(analysis.proofs.bounds.rank);
   json["paths"] = paths_json(m.paths);
   json["mixing"] = mixing_json(m.mixing);
   if (!analysis.proved) {

@@ -69,8 +69,7 @@ Analysis analyze(const Pattern& pattern, const Rows& rows, const MeasureOptions&
   analysis.measures = measure(pattern, rows, options);
   analysis.proved = proofs == Proofs::kMade;
   if (!analysis.proved) return analysis;
-  analysis.bounds = derive(pattern);
-  analysis.proofs = prove(pattern);
+  analysis.proofs = prove_and_derive(pattern);
   return analysis;
 }
 
@@ -95,20 +94,20 @@ TextTable measures_table(const Pattern& pattern, const Analysis& analysis) {
     table.rows.push_back({name, std::move(at_n), std::move(most), std::move(growth),
                           TextCell(std::move(remark), Tone::kMuted)});
   };
-  add("time", number(m.time_at_n()), number(m.time_max()), class_text(analysis.bounds.time),
+  add("time", number(m.time_at_n()), number(m.time_max()), class_text(analysis.proofs.bounds.time),
       fmt::format("{} reads in all", grouped(m.time_total())));
   if (m.cache) {
     add("cache", number(m.cache->size.back()), number(max_of(*m.cache)),
-        class_text(analysis.bounds.cache),
+        class_text(analysis.proofs.bounds.cache),
         m.cache->horizon ? fmt::format("readers counted up to row {}", grouped(*m.cache->horizon))
                          : "");
   } else {
-    add("cache", "-", "-", class_text(analysis.bounds.cache), m.cache.error().message);
+    add("cache", "-", "-", class_text(analysis.proofs.bounds.cache), m.cache.error().message);
   }
   add("depth", number(m.depth_at_n()), "", "", "");
   add("hops", "", m.hops && m.hops->reachable_pairs > 0 ? number(m.hops->max) : "-", "",
       m.hops ? hop_remark(*m.hops) + semigroup_remark(m) : m.hops.error().message);
-  const auto& cache = analysis.bounds.cache.upper;
+  const auto& cache = analysis.proofs.bounds.cache.upper;
   const auto law = cache ? congestion_law(pattern, *cache) : std::nullopt;
   const std::string congestion_growth = law ? law->growth : "";
   const std::string rank_growth = cache ? rank_law(*cache).growth : "";

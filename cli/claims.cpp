@@ -70,9 +70,11 @@ std::string how_decided(const ClaimVerdict& claim) {
         for (const auto& [name, value] : refuted.counterexample.variables) {
           where += fmt::format("{}{} = {}", where.empty() ? "" : ", ", name, value.to_string());
         }
-        return fmt::format("{}: {} against {}{}{}{}", where, value_text(refuted.counterexample),
-                           bound_text(refuted.counterexample),
-                           refuted.explanation.empty() ? "" : "; ", refuted.explanation,
+        const std::string numbers = fmt::format("{} against {}", value_text(refuted.counterexample),
+                                                bound_text(refuted.counterexample));
+        if (refuted.of_class) return fmt::format("{}; {}: {}", refuted.explanation, where, numbers);
+        return fmt::format("{}: {}{}{}{}", where, numbers, refuted.explanation.empty() ? "" : "; ",
+                           refuted.explanation,
                            refuted.smallest ? "" : "; perhaps not the smallest");
       },
       [](const Unknown& unknown) { return unknown.reason; });
@@ -123,6 +125,7 @@ std::string briefly_decided(const ClaimVerdict& claim) {
       [](const Refuted& refuted) {
         std::string text = fmt::format("{} against {}", value_text(refuted.counterexample),
                                        bound_text(refuted.counterexample));
+        if (refuted.of_class) return refuted.explanation + "; " + text;
         if (!refuted.smallest) text += ", perhaps not the smallest";
         if (!refuted.explanation.empty()) text += "; " + refuted.explanation;
         return text;

@@ -36,10 +36,10 @@ std::vector<ReportMeasure> measures_of(const Analysis& analysis) {
   const Measures& m = analysis.measures;
   std::vector<ReportMeasure> list;
   list.push_back(
-      {"time", grouped(m.time_at_n()), class_text(analysis.bounds.time) + " for every n"});
+      {"time", grouped(m.time_at_n()), class_text(analysis.proofs.bounds.time) + " for every n"});
   if (m.cache) {
     list.push_back({"cache", grouped(m.cache->size.back()),
-                    class_text(analysis.bounds.cache) + " for every n"});
+                    class_text(analysis.proofs.bounds.cache) + " for every n"});
   }
   if (m.hops && m.hops->reachable_pairs > 0) {
     list.push_back(

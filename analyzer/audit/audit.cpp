@@ -187,6 +187,10 @@ class Auditor {
     }
     const Result<auditing::SmallRows> rows = auditing::SmallRows::of(*pattern_, n);
     if (!rows.ok()) return problem(rows.error().message);
+    std::vector<Claim> proved = derived_;
+    for (std::size_t at = 0; at < certificate_.claims.size(); ++at) {
+      if (certificate_.claims[at].verdict == "proved") proved.push_back(pattern_->claims()[at]);
+    }
     for (std::size_t at = 0; at < derived_.size(); ++at) {
       const CertifiedClaim& claim = certificate_.derived[at];
       const auditing::Evaluation found = rows->evaluate(derived_[at], claim, {});
@@ -195,7 +199,7 @@ class Auditor {
     for (std::size_t at = 0; at < certificate_.claims.size(); ++at) {
       const CertifiedClaim& claim = certificate_.claims[at];
       if (claim.verdict == "unknown") continue;
-      const auditing::Evaluation found = rows->evaluate(pattern_->claims()[at], claim, derived_);
+      const auditing::Evaluation found = rows->evaluate(pattern_->claims()[at], claim, proved);
       if (found.outcome == Outcome::kContradicts) problem(claim.text + ": " + found.why);
       if (found.outcome == Outcome::kOutOfReach && claim.verdict != "proved") {
         undecided_.push_back(claim.text + " is " + claim.verdict + ", but " + found.why);

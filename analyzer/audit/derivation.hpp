@@ -44,6 +44,7 @@ struct Shape {
   std::string function;
   std::vector<Shape> parts;
   SetPtr set;
+  std::optional<std::int64_t> farthest = {};  // kOther: no position is farther behind its row
 };
 
 // low <= size <= high
@@ -89,8 +90,9 @@ class Derivation {
   const Shape& shape(Side side);
   bool reads_neighbour(Side side);  // i in rowA(i), or i - 1 in rowB(i) for i >= 2
   Shape recognize(const SetPtr& set, Side side);
-  std::optional<Shape> comprehension(const Comprehension& set, Side side);
+  std::optional<Shape> comprehension(const SetPtr& whole, Side side);
   std::optional<Shape> range(const RangeSet& set, std::int64_t nearest) const;
+  std::optional<std::int64_t> farthest(const SetPtr& set);
   std::optional<Shape> progression(const Progression& values, Shape::Kind kind, Side side);
   std::optional<Shape> lattice(const std::string& function);
   std::optional<Points> combined(SetOperator op, Points x, Points y) const;

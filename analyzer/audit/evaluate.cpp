@@ -128,78 +128,99 @@ std::optional<Integer> SmallRows::live_at_least(const Integer& i) const {
 }
 
 Result<Integer> SmallRows::measure(MeasureKind kind, const std::vector<Integer>& arguments,
-                                   const Enclosures& shown) const {
-  const Error unknown{"not evaluated here"};
+                                   const Known& known) const {
+  if (arguments[0] < Integer(1)) return Error{"not a row"};
   const auto n = static_cast<std::int64_t>(hops_.size()) - 1;
   const std::optional<std::int64_t> i = arguments[0].to_int64();
   const std::optional<std::int64_t> j = arguments.back().to_int64();
-  if (!i || *i < 1) return Error{"not a row"};
   const auto hops = [this](std::int64_t to, std::int64_t from) {
     return hops_[static_cast<std::size_t>(to)][static_cast<std::size_t>(from)];
   };
-  switch (kind) {
-    case MeasureKind::kTime: {
-      std::int64_t total = 0;
-      for (const Side side : {Side::kA, Side::kB}) {
-        const Result<Row> row = evaluator_.row(side, *i);
-        if (!row.ok()) return row.error();
-        total += count_of(row->positions);
-      }
-      return Integer(total);
+  if (kind == MeasureKind::kTime && i) {
+    std::int64_t total = 0;
+    for (const Side side : {Side::kA, Side::kB}) {
+      const Result<Row> row = evaluator_.row(side, *i);
+      if (!row.ok()) return row.error();
+      total += count_of(row->positions);
     }
-    case MeasureKind::kDepth:
-      return *i <= n ? Result<Integer>(Integer(depth_[static_cast<std::size_t>(*i)])) : unknown;
-    case MeasureKind::kHops:
-      if (*i > n || !j || *j < 1 || *j > *i) return unknown;
-      return hops(*i, *j) < 0 ? Result<Integer>(Error{kNoPath}) : Integer(hops(*i, *j));
-    case MeasureKind::kCongestion:
-      for (std::int64_t token = 1; *i <= n / 2 && token <= *i; ++token) {
-        if (hops(token + *i, token) < 0) return Error{kNoPath};
-      }
-      break;
-    case MeasureKind::kRank:
-    case MeasureKind::kCache:
-      break;
+    return Integer(total);
   }
-  const Enclosure known = enclosure(kind, arguments[0], shown);
-  return known.low && known.high && *known.low == *known.high ? Result<Integer>(*known.low)
-                                                              : unknown;
+  if (kind == MeasureKind::kDepth && i && *i <= n) {
+    return Integer(depth_[static_cast<std::size_t>(*i)]);
+  }
+  if (kind == MeasureKind::kHops && i && *i <= n && j && *j >= 1 && *j <= *i) {
+    return hops(*i, *j) < 0 ? Result<Integer>(Error{kNoPath}) : Integer(hops(*i, *j));
+  }
+  for (std::int64_t token = 1; kind == MeasureKind::kCongestion && i && *i <= n / 2 && token <= *i;
+       ++token) {
+    if (hops(token + *i, token) < 0) return Error{kNoPath};
+  }
+  const Enclosure here = enclosure(kind, arguments, known);
+  return here.low && here.high && *here.low == *here.high
+             ? Result<Integer>(*here.low)
+             : Result<Integer>(Error{"not evaluated here"});
 }
 
-Enclosure SmallRows::enclosure(MeasureKind kind, const Integer& argument,
-                               const Enclosures& shown) const {
-  const auto at = shown.find({kind, argument.to_int64().value_or(0)});
-  Enclosure known = at == shown.end() ? Enclosure{} : at->second;
+Enclosure SmallRows::enclosure(MeasureKind kind, const std::vector<Integer>& arguments,
+                               const Known& known) const {
+  const auto at = known.shown.find({kind, arguments[0].to_int64().value_or(0)});
+  Enclosure here = at == known.shown.end() ? Enclosure{} : at->second;
   // What is read already; that nothing else will be read is not seen here.
-  if (kind == MeasureKind::kCache) known.low = live_at_least(argument);
+  if (kind == MeasureKind::kCache) here.low = live_at_least(arguments[0]);
   // A block of m columns.
-  if (kind == MeasureKind::kRank && !known.high) known.high = argument;
-  return known;
+  if (kind == MeasureKind::kRank && !here.low) here.low = 0;
+  if (kind == MeasureKind::kRank && !here.high) here.high = arguments[0];
+  if (known.proved == nullptr) return here;
+  for (const Claim& claim : *known.proved) {
+    const Enclosure proved = bounds(claim, kind, arguments, known.at);
+    if (proved.low && (!here.low || *here.low < *proved.low)) here.low = proved.low;
+    if (proved.high && (!here.high || *proved.high < *here.high)) here.high = proved.high;
+  }
+  return here;
 }
 
-void SmallRows::narrow(Enclosures& shown, const Claim& claim, const Bindings& bindings) const {
+Enclosure SmallRows::bounds(const Claim& claim, MeasureKind kind,
+                            const std::vector<Integer>& arguments, const Bindings& at) const {
   const auto* bound = std::get_if<BoundClaim>(&claim.node);
   const auto* term = bound ? std::get_if<MeasureTerm>(&bound->left->node) : nullptr;
-  if (term == nullptr || bound->op == ComparisonOperator::kGreaterEqual ||
-      (term->measure != MeasureKind::kCache && term->measure != MeasureKind::kRank)) {
-    return;
+  if (term == nullptr || term->measure != kind) return {};
+  // Of plain variables it speaks of any arguments, else of those at the counterexample.
+  const std::vector<std::string> names = names_in(print(claim), *pattern_);
+  Bindings bindings;
+  bool plain = names.size() == arguments.size();
+  for (std::size_t place = 0; plain && place < arguments.size(); ++place) {
+    const auto* name = std::get_if<Name>(&term->arguments[place]->node);
+    plain = name != nullptr;
+    if (plain) bindings.emplace_back(name->name, arguments[place]);
+  }
+  if (!plain) {
+    bindings.clear();
+    for (const auto& [name, value] : at) {
+      if (std::count(names.begin(), names.end(), name) != 0) bindings.emplace_back(name, value);
+    }
+  }
+  if (!in_range(claim, *pattern_, bindings)) return {};
+  for (std::size_t place = 0; place < arguments.size(); ++place) {
+    const Result<Integer> asked = evaluator_.evaluate(*term->arguments[place], bindings);
+    if (!asked.ok() || *asked != arguments[place]) return {};
   }
   if (claim.where) {
     const Result<bool> applies = evaluator_.holds(*claim.where, bindings);
-    if (!applies.ok() || !applies.value()) return;
+    if (!applies.ok() || !*applies) return {};
   }
-  const Result<Integer> argument = evaluator_.evaluate(*term->arguments.front(), bindings);
-  const Result<Integer> most = evaluator_.evaluate(*bound->right, bindings);
-  if (!argument.ok() || !most.ok() || !argument->to_int64()) return;
-  std::optional<Integer>& high = shown[{term->measure, *argument->to_int64()}].high;
-  if (!high || *most < *high) high = *most;
+  const Result<Integer> right = evaluator_.evaluate(*bound->right, bindings);
+  if (!right.ok()) return {};
+  Enclosure proved;
+  if (bound->op != ComparisonOperator::kLessEqual) proved.low = *right;
+  if (bound->op != ComparisonOperator::kGreaterEqual) proved.high = *right;
+  return proved;
 }
 
 // Nothing where the claim has no value or needs more than these rows.
 std::optional<SmallRows::Decided> SmallRows::decide(const Claim& claim, const Bindings& bindings,
-                                                    const Enclosures& shown) const {
+                                                    const Known& known) const {
   const MeasureOracle oracle = [&](MeasureKind kind, const std::vector<Integer>& arguments) {
-    return measure(kind, arguments, shown);
+    return measure(kind, arguments, known);
   };
   if (claim.where) {
     const Result<bool> applies = evaluator_.holds(*claim.where, bindings, oracle);
@@ -220,15 +241,19 @@ std::optional<SmallRows::Decided> SmallRows::decide(const Claim& claim, const Bi
     return Decided{bound->op == ComparisonOperator::kGreaterEqual, {}, *right, true};
   }
   if (!left.ok() && measured != nullptr && right.ok()) {
-    const Result<Integer> argument = value(measured->arguments.front());
-    if (!argument.ok()) return std::nullopt;
-    const Enclosure known = enclosure(measured->measure, *argument, shown);
-    const bool above = known.low && *known.low > *right;
-    const bool below = known.high && *known.high < *right;
+    std::vector<Integer> arguments;
+    for (const ExpressionPtr& expression : measured->arguments) {
+      const Result<Integer> argument = value(expression);
+      if (!argument.ok()) return std::nullopt;
+      arguments.push_back(*argument);
+    }
+    const Enclosure here = enclosure(measured->measure, arguments, known);
+    const bool above = here.low && *here.low > *right;
+    const bool below = here.high && *here.high < *right;
     const bool fails = (above && bound->op != ComparisonOperator::kGreaterEqual) ||
                        (below && bound->op != ComparisonOperator::kLessEqual);
     if (!fails) return std::nullopt;
-    return Decided{false, known.low.value_or(Integer(0)), *right, false, false, known.high};
+    return Decided{false, here.low.value_or(Integer(0)), *right, false, false, here.high};
   }
   if (!left.ok() || !right.ok()) return std::nullopt;
   Decided decided{true, *left, *right};
@@ -238,7 +263,7 @@ std::optional<SmallRows::Decided> SmallRows::decide(const Claim& claim, const Bi
       decided.holds = false;
       return decided;
     }
-    const Result<Integer> hops = measure(MeasureKind::kHops, {*left, *right}, shown);
+    const Result<Integer> hops = measure(MeasureKind::kHops, {*left, *right}, known);
     if (!hops.ok() && hops.error().message != kNoPath) return std::nullopt;
     decided.holds = hops.ok();
   } else if (bound->op == ComparisonOperator::kEqual) {
@@ -251,8 +276,7 @@ std::optional<SmallRows::Decided> SmallRows::decide(const Claim& claim, const Bi
 
 // No single row refutes a class: the counterexample only says where the two stand there.
 Evaluation SmallRows::evaluate_class(const GrowthClaim& claim, const Bindings& bindings,
-                                     const Sides& stated, const Enclosures& shown,
-                                     const std::vector<Claim>& proved) const {
+                                     const Sides& stated, const Known& known) const {
   const auto* term = std::get_if<MeasureTerm>(&claim.measure->node);
   if (term == nullptr) return {Outcome::kOutOfReach, "it is no class of a measure"};
   std::vector<Integer> arguments;
@@ -262,18 +286,18 @@ Evaluation SmallRows::evaluate_class(const GrowthClaim& claim, const Bindings& b
     arguments.push_back(*at);
   }
   const std::optional<std::int64_t> row = arguments[0].to_int64();
-  const Result<Integer> here = measure(term->measure, arguments, shown);
-  const Enclosure known = enclosure(term->measure, arguments[0], shown);
+  const Result<Integer> here = measure(term->measure, arguments, known);
+  const Enclosure around = enclosure(term->measure, arguments, known);
   const bool agrees = here.ok() ? *here == stated.left
-                                : (!known.low || *known.low <= stated.left) &&
-                                      (!known.high || stated.left <= *known.high);
+                                : (!around.low || *around.low <= stated.left) &&
+                                      (!around.high || stated.left <= *around.high);
   if (!row || growth_value(claim.growth, *row) != stated.right || !agrees) {
     return {Outcome::kContradicts, "the sides at its counterexample are not what it says"};
   }
-  if (!here.ok() && known.low != stated.left) {
+  if (!here.ok() && around.low != stated.left) {
     return {Outcome::kOutOfReach, "its counterexample's value was not seen"};
   }
-  for (const Claim& other : proved) {
+  for (const Claim& other : *known.proved) {
     const auto* grows = std::get_if<GrowthClaim>(&other.node);
     if (grows != nullptr && !other.where && excludes(*grows, claim)) return {};
   }
@@ -301,14 +325,14 @@ Evaluation SmallRows::evaluate(const Claim& claim, const CertifiedClaim& certifi
     if (!in_range(claim, *pattern_, bindings)) {
       return {Outcome::kContradicts, "its counterexample is none of what it speaks of"};
     }
-    Result<Enclosures> shown = read_witnesses(certified.evidence, evaluator_);
+    const Result<Enclosures> shown = read_witnesses(certified.evidence, evaluator_);
     if (!shown.ok()) return {Outcome::kContradicts, shown.error().message};
-    for (const Claim& bound : proved) narrow(*shown, bound, bindings);
+    const Known known{*shown, &proved, bindings};
     const auto* grow = std::get_if<GrowthClaim>(&claim.node);
     if (grow && !infinite && !claim.where) {
-      return evaluate_class(*grow, bindings, {left, right}, *shown, proved);
+      return evaluate_class(*grow, bindings, {left, right}, known);
     }
-    const std::optional<Decided> here = decide(claim, bindings, *shown);
+    const std::optional<Decided> here = decide(claim, bindings, known);
     if (!here) return {Outcome::kOutOfReach, "its counterexample was not evaluated"};
     if (here->holds) return {Outcome::kContradicts, "it holds at its counterexample"};
     const bool within = here->exact ? here->left == left

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Claims evaluated on small rows straight from the definitions: time by counting rows, hops by
 // walking the graph, cache from below by what the next rows read, congestion and rank by the paths
-// and weights that come with a refuted claim. Decides what was refuted or checked, and is a second
-// opinion on what is proved.
+// and weights that come with a refuted claim. What rows do not show of a counterexample is taken
+// from claims that are proved of the measures there. Decides what was refuted or checked, and is a
+// second opinion on what is proved.
 #pragma once
 
 #include <string>
@@ -26,7 +27,8 @@ class SmallRows {
   static Result<SmallRows> of(const Pattern& pattern, int n);
 
   // Does the claim hold on these rows where it is proved or checked, and fail where it is refuted?
-  // Claims that are `proved` say what cache and rank are at most, and which classes are excluded.
+  // Claims that are `proved` say what measures are at a counterexample where rows do not, and which
+  // classes are excluded.
   Evaluation evaluate(const Claim& claim, const CertifiedClaim& certified,
                       const std::vector<Claim>& proved) const;
 
@@ -39,19 +41,27 @@ class SmallRows {
     bool exact = true;                 // else the left side is no less than `left`,
     std::optional<Integer> high = {};  // and no more than this
   };
+  // What is known of measures besides the rows.
+  struct Known {
+    Enclosures shown = {};  // by paths and weights
+    const std::vector<Claim>* proved = nullptr;
+    Bindings at = {};  // the counterexample
+  };
   std::optional<Decided> decide(const Claim& claim, const Bindings& bindings,
-                                const Enclosures& shown) const;
+                                const Known& known) const;
   struct Sides {  // of a claim, as a certificate states them
     Integer left, right;
   };
   Evaluation evaluate_class(const GrowthClaim& claim, const Bindings& bindings, const Sides& stated,
-                            const Enclosures& shown, const std::vector<Claim>& proved) const;
+                            const Known& known) const;
   Result<Integer> measure(MeasureKind kind, const std::vector<Integer>& arguments,
-                          const Enclosures& shown) const;
-  // What a proved bound says about a cache or a rank at these values.
-  void narrow(Enclosures& shown, const Claim& bound, const Bindings& bindings) const;
-  // What is known of a measure that has no value here.
-  Enclosure enclosure(MeasureKind kind, const Integer& argument, const Enclosures& shown) const;
+                          const Known& known) const;
+  // What is known of a measure that rows do not show.
+  Enclosure enclosure(MeasureKind kind, const std::vector<Integer>& arguments,
+                      const Known& known) const;
+  // What a proved bound says of the measure of these arguments.
+  Enclosure bounds(const Claim& claim, MeasureKind kind, const std::vector<Integer>& arguments,
+                   const Bindings& at) const;
   // The tokens 1..i that rows beyond i read, as far as they were looked at, far out the next one
   // alone: at most cache(i).
   std::optional<Integer> live_at_least(const Integer& i) const;

@@ -48,6 +48,9 @@ const char* size_rule(const Shape& shape, bool live) {
       return live ? "live set: of a difference, within the left"
                   : "row size: a difference is in its left part";
     case Kind::kOther:
+      if (live && shape.farthest) {
+        return "live set: rows within their last m + 1 positions keep at most m";
+      }
       return live ? "live set: at most every position"
                   : "row size: a range, or at most every position";
   }
@@ -161,6 +164,7 @@ Size Derivation::size(Step& step, const Shape& shape, Side side, bool live, cons
     }
     case Kind::kOther: {
       const auto* range = std::get_if<RangeSet>(&shape.set->node);
+      if (live && shape.farthest) return {zero, min_of(numeral(*shape.farthest), i)};
       if (live || range == nullptr) return {zero, capacity};
       const Term low = step.encode_known(*range->low, {{"i", i}});
       const Term high = step.encode_known(*range->high, {{"i", i}});

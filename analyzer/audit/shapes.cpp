@@ -131,8 +131,8 @@ std::optional<Shape> Derivation::range(const RangeSet& set, std::int64_t nearest
     return Shape{Kind::kDistances, {{}, *d - 1, true, {}}, false, {}, {}, {}};
   }
   const auto* low = std::get_if<BuiltinCall>(&set.low->node);
-  if (low == nullptr || low->function != BuiltinFunction::kMax ||
-      low->arguments.size() != 2 || constant(*low->arguments[0]) != 1) {
+  if (low == nullptr || low->function != BuiltinFunction::kMax || low->arguments.size() != 2 ||
+      constant(*low->arguments[0]) != 1) {
     return std::nullopt;
   }
   const std::optional<std::int64_t> c = distance(low->arguments[1]);
@@ -158,7 +158,7 @@ Shape Derivation::recognize(const SetPtr& set, Side side) {
       },
       [&](const LatticeSet& node) { return lattice(node.function); },
       [&](const RangeSet& node) { return range(node, nearest); },
-      [&](const Comprehension& node) { return comprehension(node, side); },
+      [&](const Comprehension&) { return comprehension(set, side); },
       [&](const SetOperation& node) -> std::optional<Shape> {
         Shape shape;
         shape.kind = node.op == SetOperator::kUnion          ? Kind::kUnion
@@ -175,10 +175,34 @@ Shape Derivation::recognize(const SetPtr& set, Side side) {
         return points ? Shape{x.kind, *points, x.before, {}, {}, {}} : shape;
       });
   if (found) return *found;
-  return Shape{Kind::kOther, {}, false, {}, {}, set};
+  return Shape{Kind::kOther, {}, false, {}, {}, set, farthest(set)};
 }
 
-std::optional<Shape> Derivation::comprehension(const Comprehension& set, Side side) {
+// A step says how far behind its row a range begins at most; any such number would do.
+std::optional<std::int64_t> Derivation::farthest(const SetPtr& set) {
+  const auto* ends = std::get_if<RangeSet>(&set->node);
+  for (const auto& [name, script] : scripts_) {
+    const std::size_t end = name.find(": ");
+    if (ends == nullptr || name.compare(0, 7, "within ") != 0 || end == std::string::npos) continue;
+    const auto most = Integer::parse(name.substr(7, end - 7));
+    if (!most || most->sign() < 0 || Integer(kFar) < *most) continue;
+    const std::string wanted = "within " + most->to_string() + ": " + print(*set);
+    if (name.compare(0, wanted.size(), wanted) != 0) continue;
+    if (step(wanted, [&](Step& step) {
+          Holes holes{{"?i", step.variable("i")}, {"?m", numeral(*most)}};
+          step.allow("(<= 1 ?i)", holes);
+          holes["?l"] = step.encode(*ends->low, {{"i", holes["?i"]}});
+          holes["?h"] = step.encode(*ends->high, {{"i", holes["?i"]}});
+          return fill("(=> (<= ?l ?h) (<= (- ?i ?m) ?l))", holes);
+        })) {
+      return most->to_int64();
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<Shape> Derivation::comprehension(const SetPtr& whole, Side side) {
+  const auto& set = std::get<Comprehension>(whole->node);
   if (set.binders.size() > 1) return std::nullopt;
   const bool bound = !set.binders.empty(), unbounded = bound && !set.binders[0].high;
   const std::string k = bound ? set.binders[0].name : "";
@@ -210,8 +234,9 @@ std::optional<Shape> Derivation::comprehension(const Comprehension& set, Side si
   if (!value) value = make_expression(Literal{0});
   const std::optional<std::int64_t> high = bound && !unbounded ? constant(*set.binders[0].high) : 0;
   if (!low || !high) return std::nullopt;
-  const auto clipped = [&](const char* below) {  // the conditions say value < i, or value <= i
-    return step("clipped: " + print(*value), [&](Step& step) {
+  // The conditions say value < i, or value <= i; or, and more, they imply it.
+  const auto clipped = [&](const std::string& name, const char* below, const char* goal) {
+    return step(name, [&](Step& step) {
       Holes holes{{"?i", step.variable("i")}, {"?l", numeral(*low)}, {"?h", numeral(*high)}};
       step.allow("(<= 1 ?i)", holes);
       Scope scope{{"i", holes["?i"]}};
@@ -227,12 +252,21 @@ std::optional<Shape> Derivation::comprehension(const Comprehension& set, Side si
       holes["?g"] = both(guards);
       holes["?v"] = step.encode(*value, scope);
       holes["?c"] = fill(below, holes);
-      return fill("(and (=> ?g ?c) (=> ?c ?g))", holes);
+      return fill(goal, holes);
     });
   };
   const Kind kind = fixed ? Kind::kPositions : Kind::kDistances;
-  const bool before = clipped("(< ?v ?i)");
-  if (!before && (!fixed || !clipped("(<= ?v ?i)"))) return std::nullopt;
+  const std::pair<std::string, const char*> ways[] = {
+      {"clipped: " + print(*value), "(and (=> ?g ?c) (=> ?c ?g))"},
+      {"guarded: " + print(*whole), "(=> ?g ?c)"}};
+  bool known = false, before = false, guarded = false;
+  for (const auto& [name, goal] : ways) {
+    if (known) break;
+    before = clipped(name, "(< ?v ?i)", goal);
+    known = before || (fixed && clipped(name, "(<= ?v ?i)", goal));
+    guarded = name != ways[0].first;
+  }
+  if (!known) return std::nullopt;
   std::optional<Shape> shape = Shape{kind, {}, false, {}, {}, {}};
   if (unbounded) {
     shape = progression({k, value, *low}, kind, side);
@@ -247,7 +281,9 @@ std::optional<Shape> Derivation::comprehension(const Comprehension& set, Side si
     if (!shape->points.start.empty()) shape->points.split = shape->points.start.back().high;
   }
   shape->before = fixed && before;
-  return shape;
+  if (!guarded) return shape;
+  Shape other{Kind::kOther, {}, false, {}, {}, whole};
+  return Shape{Kind::kIntersection, {}, false, {}, {*std::move(shape), std::move(other)}, {}};
 }
 
 bool Derivation::list_to(Points& points, std::int64_t split) const {

@@ -88,6 +88,9 @@ const std::vector<std::pair<std::string, std::string>>& theorems() {
       {"live set: the last m positions, m the largest distance",
        "if S_i = {i - d : d in D, d < i} with D finite and m its largest element, then live(i) is "
        "the last min(m, i) positions, for row p + m is the last that reads p"},
+      {"live set: rows within their last m + 1 positions keep at most m",
+       "if every position of S_i is at least i - m, then live(i) lies within the last min(m, i) "
+       "positions, for row p + m is the last that can read p"},
       {"live set: unbounded distances keep everything",
        "if S_i = {i - d : d in D, d < i} with D infinite, then live(i) = 1..i, for some d in D "
        "exceeds i - p and row p + d reads p"},

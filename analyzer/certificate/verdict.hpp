@@ -53,6 +53,8 @@ struct Refuted {
   Counterexample counterexample;
   bool smallest = true;     // no smaller values of the variables refute it
   std::string explanation;  // when the numbers alone do not say it, e.g. an unreachable token
+  // A class, excluded as a whole by what `explanation` says; the numbers only show where it stands.
+  bool of_class = false;
 };
 
 struct Unknown {

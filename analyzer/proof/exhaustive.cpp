@@ -196,18 +196,21 @@ Result<Integer> measure_row(const Pattern& pattern, const Evaluator& evaluator, 
 
 }  // namespace
 
-std::optional<Refuted> refute_at(const Pattern& pattern, const Claim& claim,
-                                 const Bindings& values) {
+std::optional<Refuted> refute_at(const Pattern& pattern, const Claim& claim, const Bindings& values,
+                                 const MeasureOracle& known) {
   const Evaluator evaluator(pattern);
   const Judge judge(
       pattern, claim,
       [&](MeasureKind measure, const std::vector<Integer>& arguments) -> Result<Integer> {
+        if (arguments[0] < Integer(1)) return Error{"not a row"};
         const std::optional<std::int64_t> i = arguments[0].to_int64();
         const bool one_row = measure == MeasureKind::kTime || measure == MeasureKind::kCache;
-        if (!one_row || arguments[0] < Integer(1)) return Error{"not one row within reach"};
-        if (i && *i <= kFarthestRow) return measure_row(pattern, evaluator, measure, *i);
-        return measure == MeasureKind::kTime ? far_time(pattern, arguments[0])
-                                             : far_cache(pattern, arguments[0]);
+        if (!one_row) return known(measure, arguments);
+        const Result<Integer> found =
+            i && *i <= kFarthestRow         ? measure_row(pattern, evaluator, measure, *i)
+            : measure == MeasureKind::kTime ? far_time(pattern, arguments[0])
+                                            : far_cache(pattern, arguments[0]);
+        return found.ok() ? found : known(measure, arguments);
       });
   const Result<Outcome> outcome = judge.decide(values);
   if (!outcome.ok() || outcome.value().holds) return std::nullopt;

@@ -24,9 +24,9 @@ struct SearchResult {
 SearchResult search(const Pattern& pattern, const Claim& claim, const MeasuredRows& measured,
                     std::int64_t first, std::int64_t last);
 
-// The claim at these values, wherever they are, by evaluating only the rows it needs; nothing if it
-// holds there or needs a measure of many rows.
-std::optional<Refuted> refute_at(const Pattern& pattern, const Claim& claim,
-                                 const Bindings& values);
+// The claim at these values, wherever they are, by evaluating only the rows it needs; measures of
+// many rows are what `known` says. Nothing if the claim holds there or `known` fails.
+std::optional<Refuted> refute_at(const Pattern& pattern, const Claim& claim, const Bindings& values,
+                                 const MeasureOracle& known);
 
 }  // namespace heddle::proof

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Counterexamples beyond the rows that are all looked at. Each is evaluated exactly before it is
-// told, and is called the smallest only where a proof vouches for every value before it.
+// told, measures of many rows by forms that are proved, and is called the smallest only where a
+// proof vouches for every value before it.
 #pragma once
 
 #include <cstdint>
@@ -8,13 +9,13 @@
 #include <string>
 #include <vector>
 
-#include "analyzer/proof/subject.hpp"
+#include "analyzer/proof/deriver.hpp"
 
 namespace heddle::proof {
 
 // Nothing fails up to `checked`. Where the solver has a model, `suspect` is the largest number in
 // it.
-std::optional<Refuted> refute_further(const Subject& subject, const Claim& claim,
+std::optional<Refuted> refute_further(const Subject& subject, Deriver& deriver, const Claim& claim,
                                       const std::vector<std::string>& names,
                                       const std::optional<Integer>& suspect, std::int64_t checked);
 

@@ -68,7 +68,8 @@ const char* live_rule(const RowModel& model) {
     case RowModel::Kind::kDifference:
       return "live set: of a difference, within the left";
     case RowModel::Kind::kOther:
-      return "live set: at most every position";
+      return model.farthest ? "live set: rows within their last m + 1 positions keep at most m"
+                            : "live set: at most every position";
   }
   unreachable("row model");
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The order for each claim: search a small range, prove, and look further out only where the solver
-// has a counterexample. Nothing is reported as refuted that was not evaluated exactly.
+// has a counterexample. Nothing is reported as refuted that was not evaluated exactly, from rows
+// or, where they are too many, by a form that is proved of the measure.
 #include "analyzer/proof/prove.hpp"
 
 #include <fmt/format.h>
@@ -8,11 +9,12 @@
 #include <algorithm>
 #include <map>
 
+#include "analyzer/proof/deriver.hpp"
 #include "analyzer/proof/explain.hpp"
 #include "analyzer/proof/far_failure.hpp"
 #include "analyzer/proof/growth.hpp"
-#include "analyzer/proof/subject.hpp"
 #include "patterns/ast_print.hpp"
+#include "patterns/expression.hpp"
 #include "patterns/growth_class.hpp"
 
 namespace heddle {
@@ -23,7 +25,7 @@ using proof::MeasuredRows;
 
 class Prover {
  public:
-  Prover(const Pattern& pattern, const ProveOptions& options) : subject_(pattern, options) {}
+  Prover(proof::Subject& subject, proof::Deriver& deriver) : subject_(subject), deriver_(deriver) {}
 
   ClaimVerdict judge(const Claim& claim) {
     ClaimVerdict result{print(claim), Unknown{}, {}};
@@ -39,25 +41,68 @@ class Prover {
     return result;
   }
 
-  // A proved claim, not the pattern's, by which an auditor sees that one of the pattern's fails.
-  std::optional<ClaimVerdict> opposite(const Claim& claim, const Refuted& refuted) {
-    if (const auto found = excluded_by_.find(print(claim)); found != excluded_by_.end()) {
-      return judge_if_proved(found->second);
+  // Proved claims by which an auditor sees that this one fails where rows alone do not show it:
+  // exact forms where the counterexample is far out or `forms` are at hand anyway, else what is
+  // proved at the counterexample only.
+  std::vector<ClaimVerdict> opposites(const Claim& claim, const Refuted& refuted, bool forms) {
+    std::vector<ClaimVerdict> found;
+    const auto add = [&](std::optional<ClaimVerdict> opposite) {
+      if (opposite) found.push_back(*std::move(opposite));
+    };
+    if (const auto excluded = excluded_by_.find(print(claim)); excluded != excluded_by_.end()) {
+      add(judge_if_proved(excluded->second));
+      return found;
     }
     const Counterexample& at = refuted.counterexample;
     const auto* bound = std::get_if<BoundClaim>(&claim.node);
-    const auto* term = bound ? std::get_if<MeasureTerm>(&bound->left->node) : nullptr;
-    const bool by_later_rows = term != nullptr && (term->measure == MeasureKind::kCache ||
-                                                   term->measure == MeasureKind::kRank);
-    if (!by_later_rows || at.bound_infinite != 0 || at.bound <= at.value) return std::nullopt;
-    std::string text = fmt::format("{} <= {} for ", print(*bound->left), at.value.to_string());
-    for (const auto& [name, value] : at.variables) {
-      text += fmt::format("{}{} = {}", text.back() == ' ' ? "" : " and ", name, value.to_string());
-    }
-    return judge_if_proved(text);
+    if (bound == nullptr || at.value_infinite != 0 || at.bound_infinite != 0) return found;
+    const auto* left = std::get_if<MeasureTerm>(&bound->left->node);
+    const Evaluator evaluator(subject_.pattern());
+    proof::for_each_measure(claim, [&](const MeasureTerm& term) {
+      std::vector<Integer> arguments;
+      for (const ExpressionPtr& argument : term.arguments) {
+        const Result<Integer> value = evaluator.evaluate(*argument, at.variables);
+        if (value.ok()) arguments.push_back(*value);
+      }
+      if (arguments.size() != term.arguments.size()) return;
+      const bool far = farthest_seen(term.measure) < arguments.front();
+      // How large they are at most hangs on all later rows.
+      const bool by_later_rows =
+          &term == left && at.value < at.bound &&
+          (term.measure == MeasureKind::kCache || term.measure == MeasureKind::kRank);
+      if (!far && !by_later_rows) return;
+      if ((far || forms) && deriver_.value(term.measure, arguments).ok()) {
+        return add(*deriver_.exact_form(term.measure));
+      }
+      if (&term != left) return;
+      std::string text = fmt::format("{} {} {} for ", print(*bound->left),
+                                     at.value < at.bound ? "<=" : ">=", at.value.to_string());
+      for (const auto& [name, value] : at.variables) {
+        text +=
+            fmt::format("{}{} = {}", text.back() == ' ' ? "" : " and ", name, value.to_string());
+      }
+      add(judge_if_proved(text));
+    });
+    return found;
   }
 
  private:
+  // Up to where an auditor sees what a measure is from the rows alone.
+  static Integer farthest_seen(MeasureKind measure) {
+    switch (measure) {
+      case MeasureKind::kTime:
+        return Integer(std::int64_t{1} << 62);
+      case MeasureKind::kCache:
+      case MeasureKind::kDepth:
+      case MeasureKind::kHops:
+        return 1024;
+      case MeasureKind::kCongestion:
+      case MeasureKind::kRank:
+        return 64;
+    }
+    unreachable("measure");
+  }
+
   // Nothing unless it is proved.
   std::optional<ClaimVerdict> judge_if_proved(const std::string& text) {
     const std::optional<Claim> claim = claim_about(subject_.pattern(), text);
@@ -161,7 +206,7 @@ class Prover {
       return Unknown{attempt.reason + "; congestion is only enclosed for some n"};
     }
     if (!reach) {
-      if (auto refuted = proof::refute_further(subject_, claim, names_, attempt.suspect,
+      if (auto refuted = proof::refute_further(subject_, deriver_, claim, names_, attempt.suspect,
                                                searched.checked_up_to)) {
         return *refuted;
       }
@@ -223,12 +268,14 @@ class Prover {
       const Result<Integer> value = measured.value(term->measure, {Integer(i)});
       return Refuted{{{{names_[0], i}}, value.value(), growth_value(claim.growth, i)},
                      false,
-                     "is" + excluding};
+                     "is" + excluding,
+                     true};
     }
     return Unknown{"no constants were found for which a proof succeeds"};
   }
 
-  proof::Subject subject_;
+  proof::Subject& subject_;
+  proof::Deriver& deriver_;
   std::vector<std::string> names_;
   std::map<std::string, std::string> excluded_by_;  // refuted classes, and what leaves them no room
 };
@@ -238,9 +285,7 @@ bool lists(const std::vector<ClaimVerdict>& claims, const std::string& text) {
                      [&](const ClaimVerdict& claim) { return claim.text == text; });
 }
 
-}  // namespace
-
-ProofReport prove(const Pattern& pattern, const ProveOptions& options) {
+ProofReport report_of(const Pattern& pattern, const ProveOptions& options, bool derive) {
   ProofReport report;
   CausalityOptions causality;
   causality.resource_limit = options.resource_limit;
@@ -251,30 +296,39 @@ ProofReport prove(const Pattern& pattern, const ProveOptions& options) {
     }
     return report;
   }
-  Prover prover(pattern, options);
+  proof::Subject subject(pattern, options);
+  proof::Deriver deriver(subject);
+  Prover prover(subject, deriver);
   for (const Claim& claim : pattern.claims()) report.claims.push_back(prover.judge(claim));
+  const auto list = [&](ClaimVerdict claim) {
+    if (lists(report.derived, claim.text)) return;
+    for (const ClaimVerdict& judged : report.claims) {
+      if (judged.text == claim.text && std::holds_alternative<Proved>(judged.verdict)) return;
+    }
+    report.derived.push_back(std::move(claim));
+  };
+  if (derive) {
+    report.bounds = deriver.all();
+    for (const ClaimVerdict& claim : report.bounds.claims) list(claim);
+  }
   for (std::size_t at = 0; at < report.claims.size(); ++at) {
     const auto* refuted = std::get_if<Refuted>(&report.claims[at].verdict);
     if (refuted == nullptr) continue;
-    std::optional<ClaimVerdict> opposite = prover.opposite(pattern.claims()[at], *refuted);
-    if (!opposite) continue;
-    if (!lists(report.derived, opposite->text)) report.derived.push_back(*std::move(opposite));
+    for (ClaimVerdict& opposite : prover.opposites(pattern.claims()[at], *refuted, derive)) {
+      list(std::move(opposite));
+    }
   }
   return report;
 }
 
+}  // namespace
+
+ProofReport prove(const Pattern& pattern, const ProveOptions& options) {
+  return report_of(pattern, options, false);
+}
+
 ProofReport prove_and_derive(const Pattern& pattern, const ProveOptions& options) {
-  ProofReport report = prove(pattern, options);
-  std::vector<ClaimVerdict> found = derive(pattern, options).claims;
-  std::vector<ClaimVerdict> derived;
-  for (ClaimVerdict& claim : found) {
-    if (!lists(report.claims, claim.text)) derived.push_back(std::move(claim));
-  }
-  for (ClaimVerdict& claim : report.derived) {
-    if (!lists(derived, claim.text)) derived.push_back(std::move(claim));
-  }
-  report.derived = std::move(derived);
-  return report;
+  return report_of(pattern, options, true);
 }
 
 }  // namespace heddle

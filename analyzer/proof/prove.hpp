@@ -56,14 +56,16 @@ struct ProofReport {
   std::vector<ClaimVerdict> claims;  // in the order of the pattern
   // Proved, and not the pattern's. `prove` leaves here what excludes refuted claims where rows do
   // not show it: "cache(i) <= 3 for i = 7", as what cache and rank are at most hangs on all later
-  // rows; "time(i) in Omega(sqrt n)", as no row refutes a class.
+  // rows; "depth(n) = n - 1", where rows are too many; "time(i) in Omega(sqrt n)", as no row
+  // refutes a class.
   std::vector<ClaimVerdict> derived;
+  DerivedBounds bounds;  // by prove_and_derive
 };
 
 // Claims of a pattern that is not proved causal are unknown.
 ProofReport prove(const Pattern& pattern, const ProveOptions& options = {});
 DerivedBounds derive(const Pattern& pattern, const ProveOptions& options = {});
-// As `prove`, with all that `derive` can state as well.
+// As `prove`, with all that `derive` can state as well; a pattern is learnt once.
 ProofReport prove_and_derive(const Pattern& pattern, const ProveOptions& options = {});
 
 }  // namespace heddle

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Recognition of sets. A comprehension is taken for {i - g(k) : g(k) < i} only after two
 // obligations: g is strictly increasing, and its conditions say g(k) < i, no more and no less.
+// Where they say more, it is known to lie within that set: it is the intersection of the two.
 #include "analyzer/proof/row_model.hpp"
 
 #include <fmt/format.h>
@@ -18,6 +19,7 @@ namespace {
 
 constexpr const char* kRow = "i";
 constexpr std::int64_t kMostEnumerated = 256;
+constexpr std::int64_t kRowsSeen = 1024;
 constexpr std::int64_t kFarthest = std::int64_t{1} << 60;  // ends and values that are listed
 constexpr std::int64_t kFar = std::int64_t{1} << 40;       // ends of intervals
 
@@ -109,11 +111,12 @@ class Recognizer {
         },
         [&](const LatticeSet& node) { return lattice(node.function); },
         [&](const RangeSet& node) { return range(node); },
-        [&](const Comprehension& node) { return comprehension(node); },
+        [&](const Comprehension&) { return comprehension(set); },
         [&](const SetOperation& node) -> std::optional<RowModel> { return operation(node); });
     if (model) return *model;
     RowModel other;
     other.set = set;
+    if (const auto* ends = std::get_if<RangeSet>(&set->node)) other.farthest = farthest(set, *ends);
     return other;
   }
 
@@ -150,6 +153,30 @@ class Recognizer {
     const std::optional<std::int64_t> last = distance(larger->arguments[1]);
     if (!last || *last > kFar) return std::nullopt;
     return distances(interval_points(*first, *last));
+  }
+
+  // How far behind its row the low end of the first rows is, if that is so of every row.
+  std::optional<std::int64_t> farthest(const SetPtr& set, const RangeSet& ends) {
+    std::int64_t seen = 0;
+    for (std::int64_t i = 1; i <= kRowsSeen; ++i) {
+      const Result<Integer> low = evaluator_.evaluate(*ends.low, {{kRow, Integer(i)}});
+      const std::optional<std::int64_t> position = low.ok() ? low->to_int64() : std::nullopt;
+      if (!position) return std::nullopt;
+      seen = std::max(seen, i - *position);
+      if (kRowsSeen < 4 * seen) return std::nullopt;  // may grow for ever
+    }
+    Query query(knowledge_, knowledge_.resource_limit);
+    const Term i = query.variable(kRow);
+    query.assume(i >= 1, "rows count from 1");
+    const Scope scope{{kRow, i}};
+    const Term low = query.encode(*ends.low, scope), high = query.encode(*ends.high, scope);
+    const std::string text = print(*set);
+    if (!keep(query, query.prove(fmt::format("within {}: {}", seen, text),
+                                 fmt::format("{} begins at i - {} or later", text, seen),
+                                 implies(low <= high, i - Term(seen) <= low)))) {
+      return std::nullopt;
+    }
+    return seen;
   }
 
   bool keep(const Query& query, const Attempt& attempt) {
@@ -233,9 +260,11 @@ class Recognizer {
     return std::nullopt;
   }
 
-  // The conditions hold exactly when value < i (or <= i), for every i and every k in its range.
-  bool prove_clipped(const Comprehension& set, const ExpressionPtr& value, std::int64_t low,
-                     std::optional<std::int64_t> high, ComparisonOperator op) {
+  // The conditions hold exactly when value < i (or <= i), for every i and every k in its range; or,
+  // of what is `guarded`, only then.
+  bool prove_clipped(const SetPtr& whole, const ExpressionPtr& value, std::int64_t low,
+                     std::optional<std::int64_t> high, ComparisonOperator op, bool guarded) {
+    const auto& set = std::get<Comprehension>(whole->node);
     Query query(knowledge_, knowledge_.resource_limit);
     const Term i = query.variable(kRow);
     query.assume(i >= 1, "rows count from 1");
@@ -253,13 +282,20 @@ class Recognizer {
     const Term clip = query.encode(*make_condition(Comparison{op, value, name(kRow)}), scope);
     const Term guard = conjunction(guards);
     const std::string text = print(*value);
+    if (guarded) {
+      return keep(
+          query, query.prove("guarded: " + print(*whole),
+                             fmt::format("the conditions imply {} {} i", text, heddle::name_of(op)),
+                             implies(guard, clip)));
+    }
     return keep(query,
                 query.prove("clipped: " + text,
                             fmt::format("the conditions say {} {} i", text, heddle::name_of(op)),
                             conjunction({implies(guard, clip), implies(clip, guard)})));
   }
 
-  std::optional<RowModel> comprehension(const Comprehension& set) {
+  std::optional<RowModel> comprehension(const SetPtr& whole) {
+    const auto& set = std::get<Comprehension>(whole->node);
     if (const std::optional<std::string> function = lattice_written_out(set)) {
       return lattice(*function);
     }
@@ -277,11 +313,17 @@ class Recognizer {
     const bool unbounded = !set.binders.empty() && !set.binders[0].high;
     if (unbounded) high.reset();
 
-    ComparisonOperator op = ComparisonOperator::kLess;
-    if (!prove_clipped(set, value, *low, high, op)) {
-      op = ComparisonOperator::kLessEqual;
-      if (!fixed || !prove_clipped(set, value, *low, high, op)) return std::nullopt;
+    std::optional<ComparisonOperator> op;
+    bool guarded = false;
+    for (const bool only_then : {false, true}) {
+      for (const auto each : {ComparisonOperator::kLess, ComparisonOperator::kLessEqual}) {
+        if (op || (each == ComparisonOperator::kLessEqual && !fixed)) continue;
+        if (!prove_clipped(whole, value, *low, high, each, only_then)) continue;
+        op = each;
+        guarded = only_then;
+      }
     }
+    if (!op) return std::nullopt;
     std::optional<RowModel> model =
         unbounded ? progression({set.binders[0].name, value, *low},
                                 fixed ? RowModel::Kind::kPositions : RowModel::Kind::kDistances)
@@ -289,7 +331,12 @@ class Recognizer {
     if (!model) return std::nullopt;
     model->kind = fixed ? RowModel::Kind::kPositions : RowModel::Kind::kDistances;
     model->before_row = fixed && op == ComparisonOperator::kLess;
-    return model;
+    if (!guarded) return model;
+    RowModel within, other;
+    other.set = whole;
+    within.kind = RowModel::Kind::kIntersection;
+    within.parts = {*std::move(model), std::move(other)};
+    return within;
   }
 
   std::optional<RowModel> listed(const Comprehension& set, const ExpressionPtr& value,

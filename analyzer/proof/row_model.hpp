@@ -47,6 +47,8 @@ struct RowModel {
   std::string function;
   std::vector<RowModel> parts;
   SetPtr set;  // kOther
+  // kOther: no position lies farther behind its row, where that is proved.
+  std::optional<std::int64_t> farthest;
 };
 
 struct ProvedModel {

@@ -2,6 +2,7 @@
 // Sizes of rows and of live sets by the shape of the set. The laws behind the live sets:
 //   distances D, infinite: for p <= i some d in D exceeds i - p, and row p + d reads p: 1..i
 //   distances D, finite with largest m: row p + m is the last that reads p: the last m positions
+//   positions within the last m + 1: no row after p + m reads p, so within the last m
 //   fixed positions P: every later row reads all of them: P up to i
 //   lattice: row(i+1) is within row(i) and {i}, so a position once skipped is never read again
 #include "analyzer/proof/row_size.hpp"
@@ -260,7 +261,7 @@ SizeBounds live_size(Query& query, const RowModel& model, Side side, const Term&
       return size;
     }
     case RowModel::Kind::kOther:
-      return {Term(0), i};
+      return {Term(0), model.farthest ? smaller(Term(*model.farthest), i) : i};
   }
   unreachable("row model");
 }

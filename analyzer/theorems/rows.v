@@ -40,3 +40,20 @@ Proof.
   - intros p (P & _). lia.
   - apply size_is_at_most, size_of_interval. lia.
 Qed.
+
+(* no row reads more than m behind itself: live(i) lies within the last min(m, i) positions *)
+Theorem live_within_the_last : forall (r : rows) m, (forall i p, r i p -> i <= p + m) ->
+  forall i, size_at_most (live r i) (Nat.min m i).
+Proof.
+  intros r m W i. apply (size_of_subset _ (fun p => S i - Nat.min m i <= p < S i)).
+  - intros p (P & later & L & R). specialize (W later p R). lia.
+  - apply size_is_at_most, size_of_interval. lia.
+Qed.
+
+(* ... and no fewer than m in general: a row that reads m behind itself keeps the last m *)
+Example live_within_is_sharp :
+  exists (r : rows) m, (forall i p, r i p -> i <= p + m) /\ live r 5 (5 - (m - 1)) /\ m = 3.
+Proof.
+  exists (fun i p => i = p + 3), 3. split; [intros i p E; lia|]. split; [|reflexivity].
+  split; [lia|]. exists 6. split; lia.
+Qed.

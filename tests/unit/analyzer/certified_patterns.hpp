@@ -56,6 +56,11 @@ inline const std::vector<std::string>& certified_bodies() {
       "claim 2 * i >= i",
       "A = diagonal\nB = window(4) | { 1..min(3, i - 1) }\nclaim time(i) = min(i, 8)",
       "A = diagonal\nB = window(4) | { t : t in 1..3, t < i }\nclaim cache(i) = min(i, 7)",
+      "A = diagonal\nB = { floor(i / 2) : i >= 2 }\nclaim time(i) <= i\nclaim cache(i) <= i",
+      "A = { 16 * floor((i - 1) / 16) + 1 .. i }\nB = none\n"
+      "claim time(i) = (i - 1) mod 16 + 1\nclaim cache(i) <= 15\nclaim rank(m) <= 15",
+      "A = diagonal | { t : t in 1..4, t < i, i > 20 }\nB = { i - 1 : i > 1 and i != 50 }\n"
+      "claim time(i) <= 6\nclaim cache(i) <= 5",
       "A = diagonal\nB = { 2*t : t >= 1, 2*t < i } | window(2)\n"
       "claim time(i) <= i + 2\nclaim cache(i) <= i",
   };

@@ -368,6 +368,50 @@ TEST_CASE("weights are taken as large as the search makes them, and no larger th
         }) == AuditVerdict::kRejected);
 }
 
+TEST_CASE("what fails beyond the rows that are listed rests on proved forms") {
+  const Pattern pattern = pattern_of(
+      "A = diagonal\nB = window(3)\nclaim hops(i, j) <= 1000\nclaim depth(n) <= 5000\n"
+      "claim congestion(n) <= 500\nclaim rank(m) <= depth(m) for m >= 900\n"
+      "claim rank(m) >= depth(m) - 2000");
+  const Certificate good = certificate_of(pattern);
+  REQUIRE(good.claims[3].verdict == "proved");
+  for (const std::size_t at : {0, 1, 2, 4}) CHECK(good.claims[at].verdict == "refuted");
+  const AuditReport report = audit(to_json_text(good), quick());
+  INFO(problems_of(report));
+  REQUIRE(report.verdict == AuditVerdict::kAccepted);
+
+  const auto form = [](Certificate& c, const std::string& text) {
+    const auto found = std::find_if(c.derived.begin(), c.derived.end(),
+                                    [&](const CertifiedClaim& each) { return each.text == text; });
+    REQUIRE(found != c.derived.end());
+    return found;
+  };
+  // Another value, another bound, and places where the claim holds or which it does not speak of.
+  for (const auto& [name, value] :
+       {std::pair{"value", "1002"}, std::pair{"bound", "999"}, std::pair{"i", "3001"},
+        std::pair{"j", "2"}, std::pair{"j", "3002"}, std::pair{"j", "0"}}) {
+    INFO(name << " = " << value);
+    CHECK(after(good, [&](Certificate& c) {
+            for (auto& [key, text] : c.claims[0].counterexample) {
+              if (key == name) text = value;
+            }
+            c.claims[0].scope = "i = " + c.claims[0].counterexample[0].second +
+                                ", j = " + c.claims[0].counterexample[1].second;
+          }) == AuditVerdict::kRejected);
+  }
+  // A form of another measure, of other numbers, or for other rows, and none at all.
+  for (const char* text : {"depth(n) = ceil((i - j) / 3)", "hops(i, j) = ceil((i - j) / 4)",
+                           "hops(i, j) = i - j", "hops(i, j) = ceil((i - j) / 3) for i < 3000"}) {
+    INFO(text);
+    CHECK(after(good, [&](Certificate& c) {
+            form(c, "hops(i, j) = ceil((i - j) / 3)")->text = text;
+          }) == AuditVerdict::kRejected);
+  }
+  CHECK(after(good, [&](Certificate& c) {
+          c.derived.erase(form(c, "hops(i, j) = ceil((i - j) / 3)"));
+        }) != AuditVerdict::kAccepted);
+}
+
 TEST_CASE("refuted bounds on how much cache and rank are at least rest on proved ones") {
   const Pattern pattern = pattern_of(
       "f(k) = k^2 + 1\nA = diagonal\nB = lattice(f)\n"

@@ -99,6 +99,69 @@ TEST_CASE("counts that fail far out are found") {
         });
 }
 
+TEST_CASE("measures of many rows fail far out, as forms that are proved of them say") {
+  check("A = diagonal\nB = window(3)",
+        {
+            {"hops(i, j) <= 1000", "refuted: i = 3002, j = 1"},
+            {"hops(i, 1) <= 1000 for i >= 2", "refuted: i = 3002"},
+            {"depth(n) <= 100000000", "refuted: n = 100000002"},
+            {"congestion(n) <= 500", "refuted: n = 1501"},
+            {"congestion(n) <= 500 for n mod 2 = 0", "refuted: n = 1502"},
+            {"depth(n) <= 3 * hops(n, 1) for n >= 2", "proved"},
+            {"depth(n) <= 2 * hops(n, 1) + 2000 for n >= 2", "refuted: n = 6004"},
+        });
+  check(kTwo + "B = offsets(f)",
+        {
+            {"hops(i, j) <= 25", "refuted: i = 67108864, j = 1, perhaps not the smallest"},
+            {"rank(m) <= 5000", "refuted: m = 5001"},
+            {"cache(i) <= 1000000000000", "refuted: i = 1000000000001"},
+            {"rank(m) <= depth(m + 7) - 7", "refuted: m = 1"},
+        });
+  // Nothing is known of hops of this one but bounds, and these decide nothing.
+  check(kSquares + "B = lattice(f)", {{"hops(i, j) <= 9", "checked: n <= 192"}});
+}
+
+TEST_CASE("rows that conditions or ends keep near are small, and so is what they keep") {
+  check("A = diagonal\nB = { i - 1 : i > 1 and i != 50 }", {
+                                                               {"time(i) <= 2", "proved"},
+                                                               {"time(i) in Theta(1)", "proved"},
+                                                               {"cache(i) <= 1", "proved"},
+                                                               {"cache(i) = 1", "refuted: i = 49"},
+                                                               {"cache(i) in O(1)", "proved"},
+                                                               {"depth(n) <= n - 1", "proved"},
+                                                           });
+  // Blocks of 16 tokens that read only each other, as a condition and as ends.
+  check(
+      "A = diagonal\nB = { i - d : d >= 1, d <= 15, floor((i - d - 1) / 16) = floor((i - 1) / 16) "
+      "}",
+      {
+          {"time(i) <= 16", "proved"},
+          {"time(i) <= 15", "refuted: i = 16"},
+          {"cache(i) <= 15", "proved"},
+          {"cache(i) <= 14", "refuted: i = 15"},
+          {"rank(m) <= 15", "proved"},
+      });
+  check("A = { 16 * floor((i - 1) / 16) + 1 .. i }\nB = none",
+        {
+            {"time(i) = (i - 1) mod 16 + 1", "proved"},
+            {"cache(i) <= 15", "proved"},
+            {"cache(i) <= 14", "refuted: i = 15"},
+            {"cache(i) in O(1)", "proved"},
+            {"rank(m) <= 15", "proved"},
+        });
+  // Fixed positions from some row on, and a range whose rows grow without bound.
+  check("A = diagonal\nB = { p : p >= 1, p <= 4, p < i, i > 100 } | window(8)",
+        {
+            {"time(i) <= 13", "proved"},
+            {"time(i) <= 12", "refuted: i = 101"},
+            {"cache(i) <= 12", "proved"},
+        });
+  check("A = { floor(i / 2) + 1 .. i }\nB = none",
+        {
+            {"cache(i) <= floor(i / 2)", "checked: i <= 1024"},
+        });
+}
+
 TEST_CASE("hops: exact, greedy, by lattice, by window") {
   check(kTwo + "B = offsets(f)", {
                                      {"hops(i, j) = popcount(i - j)", "proved"},
