@@ -506,6 +506,10 @@ std::int64_t Evaluator::looked_at() const { return state_->looked_at; }
 
 Result<Row> Evaluator::row(Side side, std::int64_t i) const {
   assert_that(i >= 1, "rows count from 1");
+  // Positions are told apart up to there, and what lies beyond a nearer row lies outside of it.
+  if (i >= kFarthestPosition) {
+    return Error{"row " + std::to_string(i) + " is too far out to be listed"};
+  }
   Result<IntervalList> positions = state_->set(*state_->pattern->set(side), side, i);
   if (!positions) {
     return Error{"row " + std::to_string(i) + " of " + (side == Side::kA ? "A" : "B") +

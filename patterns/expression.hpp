@@ -45,7 +45,7 @@ class Evaluator {
                      const MeasureOracle& measures = {}) const;
   // f(k) for a function of the pattern, k >= 0.
   Result<Integer> call(const std::string& function, std::int64_t k) const;
-  // rowA(i) or rowB(i), i >= 1.
+  // rowA(i) or rowB(i), i >= 1. Fails from i = 2^60 on.
   Result<Row> row(Side side, std::int64_t i) const;
   // What rows have cost so far: values of binders that were looked at, in a row or not.
   std::int64_t looked_at() const;

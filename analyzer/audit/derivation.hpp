@@ -91,6 +91,7 @@ class Derivation {
   bool reads_neighbour(Side side);  // i in rowA(i), or i - 1 in rowB(i) for i >= 2
   Shape recognize(const SetPtr& set, Side side);
   std::optional<Shape> comprehension(const SetPtr& whole, Side side);
+  std::optional<std::string> lattice_written_out(const Comprehension& set) const;
   std::optional<Shape> range(const RangeSet& set, std::int64_t nearest) const;
   std::optional<std::int64_t> farthest(const SetPtr& set);
   std::optional<Shape> progression(const Progression& values, Shape::Kind kind, Side side);
@@ -150,6 +151,8 @@ class Derivation {
   bool reads_all(const std::string& values, const std::function<std::int64_t(std::int64_t)>& value);
   Term growth(Step& step, const GrowthClass& growth, const Term& i);
   bool only_self();
+  bool one_edge();  // from any token to any later one
+  bool may_be_itself(const Term& i, const Term& j);
 
   // ---- claims (claims.cpp)
   using LeastSums = std::vector<std::optional<std::int64_t>>;  // by residue

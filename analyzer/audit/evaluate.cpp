@@ -137,13 +137,10 @@ Result<Integer> SmallRows::measure(MeasureKind kind, const std::vector<Integer>&
     return hops_[static_cast<std::size_t>(to)][static_cast<std::size_t>(from)];
   };
   if (kind == MeasureKind::kTime && i) {
-    std::int64_t total = 0;
-    for (const Side side : {Side::kA, Side::kB}) {
-      const Result<Row> row = evaluator_.row(side, *i);
-      if (!row.ok()) return row.error();
-      total += count_of(row->positions);
+    const Result<Row> inputs = evaluator_.row(Side::kA, *i), outputs = evaluator_.row(Side::kB, *i);
+    if (inputs.ok() && outputs.ok()) {
+      return Integer(count_of(inputs->positions) + count_of(outputs->positions));
     }
-    return Integer(total);
   }
   if (kind == MeasureKind::kDepth && i && *i <= n) {
     return Integer(depth_[static_cast<std::size_t>(*i)]);

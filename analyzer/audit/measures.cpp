@@ -249,9 +249,8 @@ bool Derivation::reads_all(const std::string& values,
 }
 
 Term Derivation::hops(Step& step, const Term& i, const Term& j) {
-  const Shape& a = shape(Side::kA);
   const Shape& b = shape(Side::kB);
-  if (a.points.all_from(0) || (reads_neighbour(Side::kA) && b.points.all_from(1))) {
+  if (one_edge()) {
     rules_.insert("hops: every row reads every position, so one edge is enough");
     return numeral(1);
   }
@@ -330,6 +329,12 @@ Term Derivation::depth(Step& step, const Term& n) {
     return least;
   };
   const auto input = nearest(a.points), output = nearest(b.points);
+  const char* one_input = "depth: without output edges a chain is one input edge";
+  if (b.kind == Kind::kDistances && !b.points.infinite() && b.points.start.empty() &&
+      (a.kind != Kind::kDistances || (!input && a.points.infinite()))) {
+    rules_.insert(one_input);
+    return step.define("(=> (<= 1 ?n) (and (<= 0 ?x) (<= ?x 1) (<= ?x (- ?n 1))))", {{"?n", n}});
+  }
   if (a.kind != Kind::kDistances || b.kind != Kind::kDistances ||
       (!output && b.points.infinite()) || (!input && a.points.infinite()) ||
       (output && (input || a.points.start.empty()))) {
@@ -337,7 +342,7 @@ Term Derivation::depth(Step& step, const Term& n) {
     return numeral(0);
   }
   if (!output) {
-    rules_.insert("depth: without output edges a chain is one input edge");
+    rules_.insert(one_input);
     if (!input) return numeral(0);
     return fill("(ite (< ?d ?n) 1 0)", {{"?d", numeral(*input)}, {"?n", n}});
   }
@@ -356,8 +361,7 @@ Term Derivation::live(Step& step, const Term& n) {
 Term Derivation::congestion(Step& step, const Term& n) {
   const char* direct = "congestion: every token reads every earlier one, so each path is one edge";
   const char* translated = "translation law: congestion(n) <= hops over distance n";
-  if (told(direct) && (shape(Side::kA).points.all_from(0) ||
-                       (reads_neighbour(Side::kA) && shape(Side::kB).points.all_from(1)))) {
+  if (told(direct) && one_edge()) {
     rules_.insert(direct);
     return numeral(1);
   }
@@ -412,10 +416,26 @@ Term Derivation::rank(Step& step, const Term& m) {
   return holes["?x"];
 }
 
+bool Derivation::one_edge() {
+  return shape(Side::kA).points.all_from(0) ||
+         (reads_neighbour(Side::kA) && shape(Side::kB).points.all_from(1));
+}
+
+// Claims about i and j are of j < i; others may come to a token and itself, which are no step apart
+// where a row reads its own input.
+bool Derivation::may_be_itself(const Term& i, const Term& j) {
+  return (text_of(i) != "i" || text_of(j) != "j") && reaches_all() && !one_edge() &&
+         reads_neighbour(Side::kA);
+}
+
 Term Derivation::measure(Step& step, MeasureKind kind, const std::vector<Term>& arguments) {
   const Term& n = arguments[0];
-  step.need(fill(kind == MeasureKind::kHops ? "(and (<= 1 ?j) (< ?j ?n))" : "(<= 1 ?n)",
-                 {{"?n", n}, {"?j", arguments.back()}}));
+  const Holes holes{{"?n", n}, {"?j", arguments.back()}};
+  const bool itself = kind == MeasureKind::kHops && may_be_itself(n, arguments.back());
+  step.need(fill(kind != MeasureKind::kHops ? "(<= 1 ?n)"
+                 : itself                   ? "(and (<= 1 ?j) (<= ?j ?n))"
+                                            : "(and (<= 1 ?j) (< ?j ?n))",
+                 holes));
   if (kind == MeasureKind::kCache) return live(step, n);
   std::string key = heddle::name_of(kind);
   for (const Term& argument : arguments) key += " " + text_of(argument);
@@ -429,7 +449,13 @@ Term Derivation::measure(Step& step, MeasureKind kind, const std::vector<Term>& 
     step.fail("no rule gives hops");
     return numeral(0);
   };
-  return measured_[key] = value();
+  Term& found = measured_[key] = value();
+  if (itself) {
+    rules_.insert("hops: row i reads x_i, so a token reaches itself in no step");
+    step.allow("(=> (and (<= 1 ?j) (= ?n ?j)) (= ?h 0))",
+               {{"?n", n}, {"?j", arguments.back()}, {"?h", found}});
+  }
+  return found;
 }
 
 }  // namespace heddle::auditing

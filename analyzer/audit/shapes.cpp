@@ -2,6 +2,7 @@
 // What rows look like, from the syntax of their sets and the steps "increasing" and "clipped" of
 // the certificate; and that they are causal.
 #include <algorithm>
+#include <utility>
 
 #include "analyzer/audit/derivation.hpp"
 #include "patterns/ast_print.hpp"
@@ -12,6 +13,7 @@ namespace {
 using Kind = Shape::Kind;
 
 constexpr int kMostListed = 4096;
+constexpr std::size_t kMostChoices = 256;  // of a set's variables
 constexpr std::int64_t kFar = std::int64_t{1} << 40;
 constexpr std::int64_t kFarthest = std::int64_t{1} << 60;  // that is listed
 
@@ -201,28 +203,35 @@ std::optional<std::int64_t> Derivation::farthest(const SetPtr& set) {
   return std::nullopt;
 }
 
-std::optional<Shape> Derivation::comprehension(const SetPtr& whole, Side side) {
-  const auto& set = std::get<Comprehension>(whole->node);
-  if (set.binders.size() > 1) return std::nullopt;
-  const bool bound = !set.binders.empty(), unbounded = bound && !set.binders[0].high;
-  const std::string k = bound ? set.binders[0].name : "";
-  if (k == "i") return std::nullopt;
-  const std::optional<std::int64_t> low = bound ? constant(*set.binders[0].low) : 0;
-  // { a(k) * ceil((i - f(k)) / a(k)) : k >= 0, f(k) < i } with the strides a of lattice(f)
+// The function f of { a(k) * ceil((i - f(k)) / a(k)) : k >= 0, f(k) < i } with the strides a of
+// lattice(f).
+std::optional<std::string> Derivation::lattice_written_out(const Comprehension& set) const {
+  if (set.binders.size() != 1 || set.binders[0].high || set.conditions.size() != 1 ||
+      constant(*set.binders[0].low) != 0) {
+    return std::nullopt;
+  }
+  const std::string& k = set.binders[0].name;
   for (const FunctionDefinition& a : pattern_.syntax().functions) {
     for (const FunctionDefinition& f : pattern_.syntax().functions) {
       const auto stride = [&](const std::string& at, const std::string& distance) {
         return a.name + "(" + at + ") * ceil((" + distance + ") / " + a.name + "(" + at + "))";
       };
       const std::string& m = a.variable;
-      if (unbounded && low == 0 && a.base.size() == 1 && constant(*a.base[0]) == 1 &&
-          set.conditions.size() == 1 && print(*set.conditions[0]) == f.name + "(" + k + ") < i" &&
+      if (a.base.size() == 1 && constant(*a.base[0]) == 1 &&
+          print(*set.conditions[0]) == f.name + "(" + k + ") < i" &&
           print(*set.element) == stride(k, "i - " + f.name + "(" + k + ")") &&
           print(*a.step) == stride(m, f.name + "(" + m + " + 1) - " + f.name + "(" + m + ")")) {
-        return lattice(f.name);
+        return f.name;
       }
     }
   }
+  return std::nullopt;
+}
+
+// Several variables need constant ends; one alone may have none, or one that is a condition.
+std::optional<Shape> Derivation::comprehension(const SetPtr& whole, Side side) {
+  const auto& set = std::get<Comprehension>(whole->node);
+  if (const std::optional<std::string> f = lattice_written_out(set)) return lattice(*f);
   int rows = 0;
   ExpressionPtr value;
   const bool fixed = !mentions_row(*set.element);
@@ -232,20 +241,36 @@ std::optional<Shape> Derivation::comprehension(const SetPtr& whole, Side side) {
     return std::nullopt;
   }
   if (!value) value = make_expression(Literal{0});
-  const std::optional<std::int64_t> high = bound && !unbounded ? constant(*set.binders[0].high) : 0;
-  if (!low || !high) return std::nullopt;
+  struct Range {
+    std::int64_t low = 0;
+    std::optional<std::int64_t> high;
+  };
+  std::vector<Range> ranges;
+  for (const Binder& binder : set.binders) {
+    const std::optional<std::int64_t> low = constant(*binder.low);
+    ranges.push_back({low.value_or(0), binder.high ? constant(*binder.high) : std::nullopt});
+    const bool ends = ranges.back().high || set.binders.size() == 1;
+    if (!low || !ends || binder.name == "i") return std::nullopt;
+  }
+  const bool unbounded = ranges.size() == 1 && !ranges[0].high;
   // The conditions say value < i, or value <= i; or, and more, they imply it.
   const auto clipped = [&](const std::string& name, const char* below, const char* goal) {
     return step(name, [&](Step& step) {
-      Holes holes{{"?i", step.variable("i")}, {"?l", numeral(*low)}, {"?h", numeral(*high)}};
+      Holes holes{{"?i", step.variable("i")}};
       step.allow("(<= 1 ?i)", holes);
       Scope scope{{"i", holes["?i"]}};
-      if (bound) {
+      for (std::size_t at = 0; at < ranges.size(); ++at) {
+        const std::string& k = set.binders[at].name;
+        if (step.variables().count(k) > 0) step.fail("two variables have one name");
         scope.emplace_back(k, holes["?k"] = step.variable(k));
-        step.allow("(<= ?l ?k)", holes);
-        if (!unbounded) step.allow("(<= ?k ?h)", holes);
+        step.allow("(<= ?l ?k)", {{"?l", numeral(ranges[at].low)}, {"?k", holes["?k"]}});
+        if (!ranges[at].high) continue;
+        step.allow("(<= ?k ?h)", {{"?h", numeral(*ranges[at].high)}, {"?k", holes["?k"]}});
       }
       std::vector<Term> guards;
+      if (unbounded && set.binders[0].high) {
+        guards.push_back({"<=", {holes["?k"], step.encode(*set.binders[0].high, scope)}});
+      }
       for (const ConditionPtr& condition : set.conditions) {
         guards.push_back(step.encode(*condition, scope));
       }
@@ -269,12 +294,22 @@ std::optional<Shape> Derivation::comprehension(const SetPtr& whole, Side side) {
   if (!known) return std::nullopt;
   std::optional<Shape> shape = Shape{kind, {}, false, {}, {}, {}};
   if (unbounded) {
-    shape = progression({k, value, *low}, kind, side);
+    shape = progression({set.binders[0].name, value, ranges[0].low}, kind, side);
     if (!shape) return std::nullopt;
   } else {
-    if (*low < -kFarthest || kFarthest < *high || *high - *low >= 256) return std::nullopt;
-    for (std::int64_t at = *low; at <= *high; ++at) {
-      const auto d = constant(*value, bound ? Bindings{{k, at}} : Bindings{});
+    std::vector<Bindings> all{{}};
+    for (std::size_t at = 0; at < ranges.size(); ++at) {
+      if (ranges[at].low < -kFarthest || kFarthest < *ranges[at].high) return std::nullopt;
+      for (const Bindings& chosen : std::exchange(all, {})) {
+        for (std::int64_t k = ranges[at].low; k <= *ranges[at].high; ++k) {
+          if (all.size() == kMostChoices) return std::nullopt;
+          all.push_back(chosen);
+          all.back().emplace_back(set.binders[at].name, k);
+        }
+      }
+    }
+    for (const Bindings& bindings : all) {
+      const std::optional<std::int64_t> d = constant(*value, bindings);
       if (!d || *d < 0 || kFarthest < *d) return std::nullopt;
       shape->points.start = union_of(shape->points.start, {{*d, *d}});
     }

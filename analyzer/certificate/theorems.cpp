@@ -63,6 +63,8 @@ const std::vector<std::pair<std::string, std::string>>& theorems() {
        "with distances 2^k, k >= 0: hops(i, j) <= popcount(i - j)"},
       {"hops: one read of a lattice leads from f(k) <= d < f(k+1) to less than a_(k+1)",
        "if E(r) + 1 <= E(d) for each such r < d, and hops <= E at the start, then hops <= E"},
+      {"hops: row i reads x_i, so a token reaches itself in no step",
+       "hops(i, i) = 0 where i is in rowA(i): the path is that edge, which does not count"},
       {"hops: row i reads i - 1, so i - j steps are enough",
        "if i - 1 is in rowB(i) for i >= 2 and i in rowA(i), then 1 <= hops(i, j) <= i - j"},
       {"hops: a window of w is crossed in ceil((i - j) / w) steps",

@@ -324,6 +324,16 @@ std::optional<Term> MeasureTerms::depth(Query& query, const Term& n) {
   if (!refined()) return std::nullopt;
   if (const std::optional<Term> exact = depth_of_distances(query, n)) return exact;
   exact_ = false;
+  const RowModel& b = structure_.b.model;
+  if (b.kind == RowModel::Kind::kDistances && !b.points.infinite() && b.points.start.empty()) {
+    use(structure_.a);
+    use(structure_.b);
+    const Term edges = query.fresh("depth", either(Term(0), Term(1)));
+    rules_.insert("depth: without output edges a chain is one input edge");
+    query.assume(implies(n >= 1, conjunction({edges >= 0, edges <= 1, edges <= n - 1})),
+                 "at most one edge, and none to the first token");
+    return edges;
+  }
   const Term longest = query.fresh("depth", either(Term(0), n - 1));
   rules_.insert("depth: each edge leads to a later token, so a chain has at most n - 1");
   query.assume(implies(n >= 1, conjunction({longest >= 0, longest <= n - 1})), "a chain ascends");
@@ -438,8 +448,10 @@ std::optional<Term> MeasureTerms::term(Query& query, MeasureKind measure,
                                        const std::vector<Term>& arguments) {
   std::string key = heddle::name_of(measure);
   for (const Term& argument : arguments) key += " " + argument.text();
+  const bool in_no_step = measure == MeasureKind::kHops && may_be_itself(arguments);
   if (measure == MeasureKind::kHops) {
-    query.need(conjunction({arguments[1] >= 1, arguments[1] < arguments[0]}));
+    const Term &later = arguments[0], &earlier = arguments[1];
+    query.need(conjunction({earlier >= 1, in_no_step ? earlier <= later : earlier < later}));
   } else {
     query.need(arguments[0] >= 1);
   }
@@ -467,8 +479,23 @@ std::optional<Term> MeasureTerms::term(Query& query, MeasureKind measure,
       break;
   }
   if (!value) return std::nullopt;
+  if (in_no_step) {
+    rules_.insert("hops: row i reads x_i, so a token reaches itself in no step");
+    query.assume(implies(conjunction({arguments[1] >= 1, equal(arguments[0], arguments[1])}),
+                         equal(*value, Term(0))),
+                 "a token and itself");
+  }
   known_.emplace(key, *value);
   return value;
+}
+
+// Claims about i and j are of j < i; others may come to a token and itself, which are no step apart
+// where a row reads its own input.
+bool MeasureTerms::may_be_itself(const std::vector<Term>& arguments) const {
+  const bool one_edge =
+      structure_.a_reads_all || (structure_.a_reads_self && structure_.b_reads_all);
+  return structure_.reaches_all() && structure_.a_reads_self && !one_edge &&
+         (arguments[0].text() != "i" || arguments[1].text() != "j");
 }
 
 }  // namespace heddle::proof

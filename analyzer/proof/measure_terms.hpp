@@ -44,6 +44,7 @@ class MeasureTerms {
   std::optional<Term> congestion(Query& query, const Term& n);
   std::optional<Term> rank(Query& query, const Term& m);
   Term live(Query& query, const Term& n);
+  bool may_be_itself(const std::vector<Term>& arguments) const;  // of hops: one token, not a pair
   bool reads_only_powers_of_two() const;
   bool reads_all_powers_of_two();
   bool reads_all_squares_plus_one();

@@ -91,7 +91,7 @@ class Prover {
   static Integer farthest_seen(MeasureKind measure) {
     switch (measure) {
       case MeasureKind::kTime:
-        return Integer(std::int64_t{1} << 62);
+        return Integer((std::int64_t{1} << 60) - 1);
       case MeasureKind::kCache:
       case MeasureKind::kDepth:
       case MeasureKind::kHops:

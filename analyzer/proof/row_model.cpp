@@ -18,7 +18,7 @@ using namespace smt;  // NOLINT: terms and their operators
 namespace {
 
 constexpr const char* kRow = "i";
-constexpr std::int64_t kMostEnumerated = 256;
+constexpr std::size_t kMostEnumerated = 256;
 constexpr std::int64_t kRowsSeen = 1024;
 constexpr std::int64_t kFarthest = std::int64_t{1} << 60;  // ends and values that are listed
 constexpr std::int64_t kFar = std::int64_t{1} << 40;       // ends of intervals
@@ -260,23 +260,54 @@ class Recognizer {
     return std::nullopt;
   }
 
-  // The conditions hold exactly when value < i (or <= i), for every i and every k in its range; or,
-  // of what is `guarded`, only then.
-  bool prove_clipped(const SetPtr& whole, const ExpressionPtr& value, std::int64_t low,
-                     std::optional<std::int64_t> high, ComparisonOperator op, bool guarded) {
-    const auto& set = std::get<Comprehension>(whole->node);
+  // Constant ends of the variables of a set. One variable alone may have no end, or one that is
+  // not constant: then that it is kept to is a condition like others.
+  struct Ranges {
+    struct Range {
+      std::string name;
+      std::int64_t low = 0;
+      std::optional<std::int64_t> high;
+    };
+    std::vector<Range> all;
+    std::vector<ConditionPtr> conditions;  // of the set, and ends that are not constant
+
+    bool unbounded() const { return all.size() == 1 && !all[0].high; }
+  };
+
+  std::optional<Ranges> ranges_of(const Comprehension& set) const {
+    Ranges ranges;
+    for (const Binder& binder : set.binders) {
+      const std::optional<std::int64_t> low = constant(*binder.low);
+      if (!low) return std::nullopt;
+      ranges.all.push_back({binder.name, *low, {}});
+      if (binder.high) ranges.all.back().high = constant(*binder.high);
+      if (ranges.all.back().high) continue;
+      if (set.binders.size() > 1) return std::nullopt;
+      if (binder.high) {
+        ranges.conditions.push_back(make_condition(
+            Comparison{ComparisonOperator::kLessEqual, name(binder.name), binder.high}));
+      }
+    }
+    ranges.conditions.insert(ranges.conditions.end(), set.conditions.begin(), set.conditions.end());
+    return ranges;
+  }
+
+  // The conditions hold exactly when value < i (or <= i), for every i and all variables in their
+  // ranges; or, of what is `guarded`, only then.
+  bool prove_clipped(const SetPtr& set, const Ranges& ranges, const ExpressionPtr& value,
+                     ComparisonOperator op, bool guarded) {
     Query query(knowledge_, knowledge_.resource_limit);
     const Term i = query.variable(kRow);
     query.assume(i >= 1, "rows count from 1");
     Scope scope{{kRow, i}};
-    if (!set.binders.empty()) {
-      const Term k = query.variable(set.binders[0].name);
-      query.assume(k >= Term(low), "range of the variable");
-      if (high) query.assume(k <= Term(*high), "range of the variable");
-      scope.emplace_back(set.binders[0].name, k);
+    for (const Ranges::Range& range : ranges.all) {
+      const Term k = query.variable(range.name);
+      query.assume(k >= Term(range.low), "range of the variable");
+      if (range.high) query.assume(k <= Term(*range.high), "range of the variable");
+      scope.emplace_back(range.name, k);
     }
     std::vector<Term> guards;
-    for (const ConditionPtr& condition : set.conditions) {
+    for (const ConditionPtr& condition : ranges.conditions) {
       guards.push_back(query.encode(*condition, scope));
     }
     const Term clip = query.encode(*make_condition(Comparison{op, value, name(kRow)}), scope);
@@ -284,7 +315,7 @@ class Recognizer {
     const std::string text = print(*value);
     if (guarded) {
       return keep(
-          query, query.prove("guarded: " + print(*whole),
+          query, query.prove("guarded: " + print(*set),
                              fmt::format("the conditions imply {} {} i", text, heddle::name_of(op)),
                              implies(guard, clip)));
     }
@@ -299,35 +330,29 @@ class Recognizer {
     if (const std::optional<std::string> function = lattice_written_out(set)) {
       return lattice(*function);
     }
-    if (set.binders.size() > 1) return std::nullopt;
     const ExpressionPtr distance = distance_of(set.element);
     const bool fixed = !mentions(*set.element, kRow);
     if (!distance && !fixed) return std::nullopt;
     const ExpressionPtr value = fixed ? set.element : distance;
-    std::optional<std::int64_t> low = 0, high = 0;
-    if (!set.binders.empty()) {
-      low = constant(*set.binders[0].low);
-      if (set.binders[0].high) high = constant(*set.binders[0].high);
-      if (!low || !high) return std::nullopt;
-    }
-    const bool unbounded = !set.binders.empty() && !set.binders[0].high;
-    if (unbounded) high.reset();
+    const std::optional<Ranges> ranges = ranges_of(set);
+    if (!ranges) return std::nullopt;
 
     std::optional<ComparisonOperator> op;
     bool guarded = false;
     for (const bool only_then : {false, true}) {
       for (const auto each : {ComparisonOperator::kLess, ComparisonOperator::kLessEqual}) {
         if (op || (each == ComparisonOperator::kLessEqual && !fixed)) continue;
-        if (!prove_clipped(whole, value, *low, high, each, only_then)) continue;
+        if (!prove_clipped(whole, *ranges, value, each, only_then)) continue;
         op = each;
         guarded = only_then;
       }
     }
     if (!op) return std::nullopt;
     std::optional<RowModel> model =
-        unbounded ? progression({set.binders[0].name, value, *low},
-                                fixed ? RowModel::Kind::kPositions : RowModel::Kind::kDistances)
-                  : listed(set, value, *low, *high);
+        ranges->unbounded()
+            ? progression({ranges->all[0].name, value, ranges->all[0].low},
+                          fixed ? RowModel::Kind::kPositions : RowModel::Kind::kDistances)
+            : listed(*ranges, value);
     if (!model) return std::nullopt;
     model->kind = fixed ? RowModel::Kind::kPositions : RowModel::Kind::kDistances;
     model->before_row = fixed && op == ComparisonOperator::kLess;
@@ -339,13 +364,22 @@ class Recognizer {
     return within;
   }
 
-  std::optional<RowModel> listed(const Comprehension& set, const ExpressionPtr& value,
-                                 std::int64_t low, std::int64_t high) const {
-    if (low < -kFarthest || high > kFarthest || high - low >= kMostEnumerated) return std::nullopt;
+  std::optional<RowModel> listed(const Ranges& ranges, const ExpressionPtr& value) const {
+    std::vector<Bindings> all{{}};
+    for (const Ranges::Range& range : ranges.all) {
+      if (range.low < -kFarthest || *range.high > kFarthest) return std::nullopt;
+      std::vector<Bindings> longer;
+      for (const Bindings& known : all) {
+        for (std::int64_t k = range.low; k <= *range.high; ++k) {
+          if (longer.size() == kMostEnumerated) return std::nullopt;
+          longer.push_back(known);
+          longer.back().emplace_back(range.name, Integer(k));
+        }
+      }
+      all = std::move(longer);
+    }
     IntervalList values;
-    for (std::int64_t k = low; k <= high; ++k) {
-      Bindings bindings;
-      if (!set.binders.empty()) bindings.emplace_back(set.binders[0].name, Integer(k));
+    for (const Bindings& bindings : all) {
       const Result<Integer> exact = evaluator_.evaluate(*value, bindings);
       const std::optional<std::int64_t> d = exact.ok() ? exact.value().to_int64() : std::nullopt;
       if (!d || *d < 0 || *d > kFarthest) return std::nullopt;

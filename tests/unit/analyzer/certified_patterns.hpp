@@ -56,6 +56,11 @@ inline const std::vector<std::string>& certified_bodies() {
       "claim 2 * i >= i",
       "A = diagonal\nB = window(4) | { 1..min(3, i - 1) }\nclaim time(i) = min(i, 8)",
       "A = diagonal\nB = window(4) | { t : t in 1..3, t < i }\nclaim cache(i) = min(i, 7)",
+      "A = diagonal\nB = { i - 4 * a - b : a in 0..3, b in 1..2, 4 * a + b < i }\n"
+      "claim time(i) <= 9\nclaim hops(n, 1) <= n",
+      "A = { i - 4 * k : k in 0..floor((i - 1) / 4) } | { 8 * k : k in 1..floor(i / 8) }\nB = "
+      "none\n"
+      "claim depth(n) <= 1\nclaim time(i) <= i",
       "A = diagonal\nB = { floor(i / 2) : i >= 2 }\nclaim time(i) <= i\nclaim cache(i) <= i",
       "A = { 16 * floor((i - 1) / 16) + 1 .. i }\nB = none\n"
       "claim time(i) = (i - 1) mod 16 + 1\nclaim cache(i) <= 15\nclaim rank(m) <= 15",

@@ -232,8 +232,9 @@ TEST_CASE("sets computed in 64-bit words are those of exact integers, to their v
     const Pattern words = pattern_of(head + set + " } }");
     const Pattern exact = pattern_of(head + set + ", i < 99999999999999999999 } }");
     const Evaluator in_words(words), in_integers(exact);
-    for (const std::int64_t i : {std::int64_t{1}, std::int64_t{2}, std::int64_t{9},
-                                 std::int64_t{64}, (std::int64_t{1} << 62) - 1, INT64_MAX - 3}) {
+    for (const std::int64_t i :
+         {std::int64_t{1}, std::int64_t{2}, std::int64_t{9}, std::int64_t{64},
+          (std::int64_t{1} << 59) + 7, (std::int64_t{1} << 60) - 1}) {
       INFO(set << " at " << i);
       const Result<Row> left = in_words.row(Side::kB, i), right = in_integers.row(Side::kB, i);
       REQUIRE(left.ok() == right.ok());
@@ -247,4 +248,16 @@ TEST_CASE("sets computed in 64-bit words are those of exact integers, to their v
   }
   REQUIRE(valued > 500);
   REQUIRE(missing > 100);
+}
+
+TEST_CASE("rows too far out to be listed are refused, not cut short") {
+  const Pattern pattern =
+      pattern_of("pattern p { A = diagonal; B = { i - 2^t : t >= 0, 2^t < i } }");
+  const Evaluator rows(pattern);
+  constexpr std::int64_t kFirst = std::int64_t{1} << 60;
+  CHECK(count_of(rows.row(Side::kB, kFirst - 1)->positions) == 60);
+  for (const std::int64_t i : {kFirst, kFirst + 1, INT64_MAX}) {
+    CHECK_FALSE(rows.row(Side::kA, i).ok());
+    CHECK_FALSE(rows.row(Side::kB, i).ok());
+  }
 }

@@ -412,6 +412,35 @@ TEST_CASE("what fails beyond the rows that are listed rests on proved forms") {
         }) != AuditVerdict::kAccepted);
 }
 
+// Rows from 2^60 on are not listed: what they hold is known from forms, or not at all.
+TEST_CASE("rows too far out to be listed refute nothing by themselves") {
+  const Pattern pattern = pattern_of(
+      "A = diagonal\nB = { i - 2^t : t >= 0, 2^t < i }\n"
+      "claim time(i) <= 62\nclaim time(i) >= 5 for i > 4000000000000000000");
+  const Certificate good = certificate_of(pattern);
+  REQUIRE(good.claims[0].verdict == "refuted");
+  REQUIRE(good.claims[1].verdict == "proved");
+  CHECK(after(good, [](Certificate&) {}) == AuditVerdict::kAccepted);
+  // True, and said to fail: the form contradicts it. Without the form nobody knows.
+  const auto forge = [](Certificate& c) {
+    CertifiedClaim& claim = c.claims[1];
+    claim.verdict = "refuted";
+    claim.derivation.clear();
+    claim.counterexample = {{"i", "5000000000000000000"}, {"value", "2"}, {"bound", "5"}};
+    claim.scope = "i = 5000000000000000000";
+    c.obligations.erase(std::remove_if(c.obligations.begin(), c.obligations.end(),
+                                       [](const Obligation& step) {
+                                         return step.name.find("time(i) >= 5") != std::string::npos;
+                                       }),
+                        c.obligations.end());
+  };
+  CHECK(after(good, forge) == AuditVerdict::kRejected);
+  CHECK(after(certificate_of(pattern_of("A = diagonal\nB = { i - 2^t : t >= 0, 2^t < i }\n"
+                                        "claim time(i) >= 1\nclaim time(i) >= 5 for i > "
+                                        "4000000000000000000")),
+              forge) != AuditVerdict::kAccepted);
+}
+
 TEST_CASE("refuted bounds on how much cache and rank are at least rest on proved ones") {
   const Pattern pattern = pattern_of(
       "f(k) = k^2 + 1\nA = diagonal\nB = lattice(f)\n"

@@ -508,6 +508,7 @@ TEST_CASE("tampered evidence is rejected or is evidence") {
     if (forged.obligations.empty()) continue;
     Obligation& step = any_step(forged, random);
     const std::string before = step.evidence;
+    if (before.empty()) continue;  // solvers alone show it
     switch (random() % 4) {
       case 0:
         edit(step.evidence, random);

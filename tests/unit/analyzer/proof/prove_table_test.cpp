@@ -103,12 +103,12 @@ TEST_CASE("measures of many rows fail far out, as forms that are proved of them 
   check("A = diagonal\nB = window(3)",
         {
             {"hops(i, j) <= 1000", "refuted: i = 3002, j = 1"},
-            {"hops(i, 1) <= 1000 for i >= 2", "refuted: i = 3002"},
+            {"hops(i, 1) <= 1000", "refuted: i = 3002"},
             {"depth(n) <= 100000000", "refuted: n = 100000002"},
             {"congestion(n) <= 500", "refuted: n = 1501"},
             {"congestion(n) <= 500 for n mod 2 = 0", "refuted: n = 1502"},
-            {"depth(n) <= 3 * hops(n, 1) for n >= 2", "proved"},
-            {"depth(n) <= 2 * hops(n, 1) + 2000 for n >= 2", "refuted: n = 6004"},
+            {"depth(n) <= 3 * hops(n, 1)", "proved"},
+            {"depth(n) <= 2 * hops(n, 1) + 2000", "refuted: n = 6004"},
         });
   check(kTwo + "B = offsets(f)",
         {
@@ -149,6 +149,30 @@ TEST_CASE("rows that conditions or ends keep near are small, and so is what they
             {"cache(i) in O(1)", "proved"},
             {"rank(m) <= 15", "proved"},
         });
+  // Several variables, and an end that moves with the row.
+  check("A = diagonal\nB = { i - 4 * a - b : a in 0..3, b in 1..2, 4 * a + b < i }",
+        {
+            {"time(i) <= 9", "proved"},
+            {"time(i) <= 8", "refuted: i = 15"},
+            {"cache(i) = min(i, 14)", "proved"},
+            {"hops(n, 1) <= floor(n / 14) + 7", "proved"},
+            {"hops(n, 1) >= 1", "refuted: n = 1"},
+        });
+  check("A = { i - 4 * k : k in 0..floor((i - 1) / 4) }\nB = none",
+        {
+            {"time(i) = floor((i + 3) / 4)", "proved"},
+            {"cache(i) = i", "proved"},
+            {"depth(n) <= 1", "proved"},
+        });
+  check(
+      "A = { 16 * floor((i - 1) / 16) + 1 .. i } | { 16 * k : k in 1..floor((i - 1) / 16) }\n"
+      "B = none",
+      {
+          {"time(i) <= 16 + floor(i / 16)", "proved"},
+          {"cache(i) <= 16 + floor(i / 16)", "proved"},
+          {"depth(n) <= 1", "proved"},
+          {"depth(n) >= 1", "refuted: n = 1"},
+      });
   // Fixed positions from some row on, and a range whose rows grow without bound.
   check("A = diagonal\nB = { p : p >= 1, p <= 4, p < i, i > 100 } | window(8)",
         {
