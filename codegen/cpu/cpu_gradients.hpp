@@ -89,10 +89,7 @@ HEDDLE_INLINE void ask_for_page_before(const T* row, Index stride) {
 // before it.
 template <typename W>
 inline void ask_for_weights(const W* weights, Index stride, Index rows, Index width) {
-  constexpr Index kLine = 64 / sizeof(W);
-  for (Index r = 0; r < rows; ++r) {
-    for (Index e = 0; e < width; e += kLine) prefetch(weights + r * stride + e);
-  }
+  for (Index r = 0; r < rows; ++r) prefetch_span(weights + r * stride, width);
 }
 
 // A row's own input, the only one that it reads: dx gets weight * lambda, and the gradient of the

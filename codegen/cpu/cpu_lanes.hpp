@@ -88,7 +88,9 @@ HEDDLE_INLINE void add_product(Floats<kCount>& sum, const Floats<kCount>& x,
                                const Floats<kCount>& y) {
   sum.lane += x.lane * y.lane;
 }
-HEDDLE_INLINE void prefetch(const void* address) { __builtin_prefetch(address); }
+// Into the second cache: the first one has too few places for lines that are on their way, and rows
+// of a head that lie a power of two apart share its sets.
+HEDDLE_INLINE void prefetch(const void* address) { __builtin_prefetch(address, 0, 2); }
 template <int kCount>
 HEDDLE_INLINE void fill(Floats<kCount>& lanes, float value) {
   lanes.lane = typename Floats<kCount>::Register{} + value;

@@ -270,9 +270,7 @@ inline void mix_group(float* mixed, const W* weights, Index stride, const float*
   const W* own[kGroupRows];
   for (Index r = 0; r < group; ++r) {
     own[r] = weights + r * stride + lattice[kSizes + r] - count;
-    const W* const later = weights + (r + 2 * kGroupRows) * stride;
-    constexpr Index kLine = 64 / sizeof(W);
-    for (Index e = 0; e < lattice[kSizes + r]; e += kLine) prefetch(later + e);
+    prefetch_span(weights + (r + 2 * kGroupRows) * stride, lattice[kSizes + r]);
   }
   if (group == 4) return mix_group_rows<4, kWidth>(mixed, own, rows, steps, count);
   if (group == 3) return mix_group_rows<3, kWidth>(mixed, own, rows, steps, count);

@@ -416,6 +416,14 @@ inline void prefetch_row(const T* row) {
   for (int d = 0; d < kChannels; d += kLine) prefetch(row + d);
 }
 
+// The same of `count` values that may begin and end anywhere in a line.
+template <typename T>
+HEDDLE_INLINE void prefetch_span(const T* first, Index count) {
+  constexpr Index kLine = 64 / sizeof(T);
+  for (Index e = 0; e < count; e += kLine) prefetch(first + e);
+  prefetch(first + count - 1);
+}
+
 // Asks for the input of a later row, and for the translation of where later rows are stored, as
 // stores wait for one another; once a page, or for each row where rows are longer.
 constexpr Index kCallersAhead = 16;

@@ -224,9 +224,8 @@ inline void push_group(float* sums, const float* lambda, const float* values, co
     for (Index e = size; e < width; ++e) store_real(slopes - r * stride + e, 0.0f);
     // Those of the group after the next are on their way when it comes.
     const Index later = (r + 2 * kGroupRows) * stride;
-    constexpr Index kLine = 64 / sizeof(T);
-    for (Index e = 0; e < size; e += kLine) prefetch(weights - later + e);
-    for (Index e = 0; e < width; e += kLine) prefetch(slopes - later + e);
+    prefetch_span(weights - later, size);
+    prefetch_span(slopes - later, width);
   }
   if (group == 4) return push_group_rows<4, kWidth>(sums, lambda, values, own, to, steps, count);
   if (group == 3) return push_group_rows<3, kWidth>(sums, lambda, values, own, to, steps, count);

@@ -73,13 +73,6 @@ HEDDLE_INLINE void short_row(float* y, float* ring, Index row, Index mask, const
   }
 }
 
-// Asks for the weights of a later row. Nothing is read: it may lie behind the end.
-template <typename W>
-HEDDLE_INLINE void ask_for_weights(const W* weights, Index stride, Index count) {
-  constexpr Index kLine = 64 / sizeof(W);
-  for (Index e = 0; e < count; e += kLine) prefetch(weights + kCallersAhead * stride + e);
-}
-
 // How many rows from row i on, at most `rows`, read as many outputs as row i does, which reads
 // `size` of the `most` steps that there are.
 inline Index alike_rows(const Index* steps, Index size, Index most, Index i, Index rows) {
@@ -100,7 +93,7 @@ inline void short_rows(T* y, const T* x, Index stride, float* ring, Index row, I
   const auto all = [&](auto streams) {
     for (Index r = 0; r < rows; ++r) {
       ask_for_callers_rows<kChannels>(y, x, stride);
-      ask_for_weights(weights, weights_stride, count);
+      prefetch_span(weights + kCallersAhead * weights_stride, count);
       if constexpr (kPlain) {
         short_row<kWidth, decltype(streams)::value>(y, ring, row, mask, x, to_float(*own), weights,
                                                     steps, count);

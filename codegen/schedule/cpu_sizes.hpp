@@ -11,7 +11,7 @@ namespace heddle::schedule {
 inline constexpr std::int64_t kAroundBytes = std::int64_t{1} << 20;
 
 // The caller's rows are asked for so many rows before they are read.
-inline constexpr std::int64_t kRowsAhead = 8;
+inline constexpr std::int64_t kRowsAhead = 16;
 
 // As in the prelude: the most rows of a lattice that are taken together.
 inline constexpr int kLatticeGroup = 4;

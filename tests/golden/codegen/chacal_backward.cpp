@@ -62,7 +62,7 @@ extern "C" void chacal_backward(
     for (Index token = 0; token < tokens; ++token) {
       const Index at = token_base + token * token_stride;
       const Index here = token * 64;
-      const Index later = at + token_stride * 8;
+      const Index later = at + token_stride * 16;
       prefetch_row<64>(k + later);
       prefetch_row<64>(x + later);
       prefetch_row<64>(y + later);
@@ -79,7 +79,7 @@ extern "C" void chacal_backward(
       const Index at = token_base + token * token_stride;
       const Index i = token + 1;
       const Index here = token * 64;
-      const Index later = at - token_stride * 8;
+      const Index later = at - token_stride * 16;
       prefetch_row<64>(q + later);
       ask_for_page_before(dx + at, token_stride);
       ask_for_page_before(dq + at, token_stride);

@@ -39,7 +39,7 @@ extern "C" void linear_recurrence_backward(
     for (Index token = 0; token < tokens; ++token) {
       const Index at = token_base + token * token_stride;
       const Index here = token * 64;
-      const Index later = at + token_stride * 8;
+      const Index later = at + token_stride * 16;
       prefetch_row<64>(y + later);
       prefetch_row<64>(dy + later);
       keep_row<64>(outputs + here, y + at);
@@ -50,7 +50,7 @@ extern "C" void linear_recurrence_backward(
       const Index at = token_base + token * token_stride;
       const Index i = token + 1;
       const Index here = token * 64;
-      const Index later = at - token_stride * 8;
+      const Index later = at - token_stride * 16;
       prefetch_row<64>(x + later);
       ask_for_page_before(dx + at, token_stride);
       Index size_b = 0;

@@ -58,7 +58,7 @@ extern "C" void log_recurrence_backward(
     // lambda starts as dy
     for (Index token = 0; token < tokens; ++token) {
       const Index at = token_base + token * token_stride;
-      const Index later = at + token_stride * 8;
+      const Index later = at + token_stride * 16;
       prefetch_row<64>(dy + later);
       prefetch_row<64>(y + later);
       keep_row<64>(lambda + token * 64, dy + at);
