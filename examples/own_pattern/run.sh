@@ -30,3 +30,8 @@ echo
 echo "# 5. Kernels, verified before they are written"
 "$heddle" generate "$pattern" --target cuda --head-dim 32 -o "$out/cuda"
 grep '"verdict"' "$out/cuda/manifest.json" | head -n 1
+echo
+echo "# 6. Sets written out by hand: two claims that hold, and one that fails far out"
+"$heddle" draw "$here/chunks_with_ends.heddle" -n 64
+"$heddle" prove "$here/chunks_with_ends.heddle" -o "$out" || test $? -eq 1
+"$heddle" audit "$out/chunks_with_ends.certificate.json"
