@@ -30,7 +30,7 @@ def compile(pattern, *, weights=None, head_dim=64, dtype="f32", parameters=None,
     parameters  {name: value} of the pattern
     target      "cpu" or "cuda"; `device` is the index of a cuda device
     ops         kernels to generate, each of which has to be verified; all there are
-    varlen      for sequences of different lengths in a batch of 1, told by cu_seqlens: prefill and backward
+    varlen      for sequences of different lengths in a batch of 1, told by cu_seqlens
     state_gradients  backward between an initial and a final state; by default where there is such a kernel
     max_tokens  the longest sequence that exact cache sizes are wanted for, beyond the program's own choice
 
@@ -40,7 +40,7 @@ def compile(pattern, *, weights=None, head_dim=64, dtype="f32", parameters=None,
     if weights is None:
         linear = _is_linear(text)
     if ops is None:
-        ops = ("prefill", "decode", "backward") if not varlen else ("prefill", "backward")
+        ops = ("prefill", "decode", "backward")
     for op in ops:
         if op not in ("prefill", "decode", "backward"):
             raise CallError(f"ops must be of prefill, decode and backward, and has {op!r}")

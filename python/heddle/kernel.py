@@ -5,7 +5,7 @@ Everything that autograd and torch.compile see is in ops.py."""
 import ctypes
 import json
 import threading
-from typing import NamedTuple, Tuple
+from typing import NamedTuple, Optional, Tuple
 
 import torch
 
@@ -24,9 +24,15 @@ _OF_WEIGHTS = {"softmax": ("q", "k", "x"), "given": ("x", "coef_a", "coef_b"),
 class State(NamedTuple):
     """What later tokens read of the first `tokens` ones: the arrays of the manifest, side a and side b
     (positions, keys, values as far as there are any), or the matrix state. One of 0 tokens is empty, whatever its
-    tensors hold."""
+    tensors hold. Of kernels with varlen `starts`, [sequences] of torch.int32, says how many tokens each sequence has
+    had, and `tokens` is at least the most of them."""
     tokens: int
     tensors: Tuple[torch.Tensor, ...]
+    starts: Optional[torch.Tensor] = None
+
+    def after(self, count=1):
+        """The same tensors, as many tokens later."""
+        return self._replace(tokens=self.tokens + count, starts=None if self.starts is None else self.starts + count)
 
 
 class Kernel:
@@ -108,15 +114,15 @@ class Kernel:
                 shape[axis] = missing
                 tensor = torch.cat([tensor, tensor.new_zeros(shape)], dim=axis)
             grown.append(tensor)
-        return State(state.tokens, tuple(grown))
+        return state._replace(tensors=tuple(grown))
 
     def empty_state(self, batch, heads, tokens=1, device=None):
         """The state before the first token, with room for so many."""
-        slots = self.slots(tokens)
+        slots, device = self.slots(tokens), device or self.device
+        starts = torch.zeros(batch, dtype=torch.int32, device=device) if self.varlen else None
         return State(0, tuple(
-            torch.zeros(self.state_shape(name, batch, heads, slots), dtype=self.state_dtype(name),
-                        device=device or self.device)
-            for name in self.state_names))
+            torch.zeros(self.state_shape(name, batch, heads, slots), dtype=self.state_dtype(name), device=device)
+            for name in self.state_names), starts)
 
     # ---- calls -----------------------------------------------------------------------------------
 
@@ -167,13 +173,18 @@ class Kernel:
         if tokens is not None and length != tokens:
             raise CallError(f"x must hold {tokens} token a call, and holds {length}")
 
-    def _check_state(self, state, x, what):
-        if not isinstance(state.tokens, (int, torch.SymInt)) or len(state.tensors) != len(self.state_names):
+    def _check_state(self, state, x, batch, what):
+        if (not isinstance(state.tokens, (int, torch.SymInt)) or len(state.tensors) != len(self.state_names)
+                or (state.starts is None) == self.varlen):
             raise CallError(f"{what} is no state of these kernels")
+        if self.varlen and (tuple(state.starts.shape) != (batch,) or state.starts.dtype != torch.int32
+                            or state.starts.device != x.device):
+            raise CallError(f"starts of {what} must be [{batch}] of torch.int32 on {x.device}, and is "
+                            f"{list(state.starts.shape)} of {state.starts.dtype} on {state.starts.device}")
         for name, tensor in zip(self.state_names, state.tensors):
             axis = 2 if name.endswith("_pos") else 1
             count = 0 if name == "state" else tensor.shape[axis]
-            shape = self.state_shape(name, x.shape[0], x.shape[2], (count, count))
+            shape = self.state_shape(name, batch, x.shape[2], (count, count))
             if tuple(tensor.shape) != tuple(shape) or tensor.dtype != self.state_dtype(name):
                 raise CallError(f"{name} of {what} must be {list(shape)} of {self.state_dtype(name)}, and is "
                                 f"{list(tensor.shape)} of {tensor.dtype}")
@@ -181,45 +192,52 @@ class Kernel:
                 raise CallError(f"{name} of {what} is on {tensor.device}, and x on {x.device}")
 
     def prefill(self, x, *, q=None, k=None, coef_a=None, coef_b=None, gate=None, initial_state=None,
-                output_final_state=False, scale=None, gamma=0.5, cu_seqlens=None):
+                output_final_state=False, scale=None, gamma=0.5, cu_seqlens=None, max_seqlen=None):
         """(y, final state or None). x, y: [batch, tokens, heads, head_dim]; q, k: like x, or of linear weights
         [.., state_dim]; coef_a, coef_b: [batch, tokens, heads, columns], columns(n) of them at least, entry e for
         the e-th position of a row in descending order; gated [.., columns, head_dim]; gate: [batch, tokens, heads].
         scale: of q . k, 1 / sqrt(head_dim) where it is None. gamma: the weight of earlier outputs against 1 - gamma
         of inputs; 0.5 is one softmax over both. Differentiable where the artifact has a backward kernel.
         cu_seqlens: of kernels with varlen, where sequences lie one behind the other in a batch of 1: where each begins,
-        and at last the number of tokens; without states."""
+        and at last the number of tokens. max_seqlen: no sequence has more tokens in this call; only states need it, and
+        it is read off cu_seqlens without it."""
         from . import ops
 
         given = {"q": q, "k": k, "x": x, "coef_a": coef_a, "coef_b": coef_b, "gate": gate}
         self._need("prefill")
         self._check(given)
         self._check_lengths(x, cu_seqlens)
-        if self.varlen and (initial_state is not None or output_final_state):
-            raise CallError("with cu_seqlens there are no states")
-        start, tensors, slots = 0, (), (0, 0)
+        start, tensors, slots, starts, tokens = 0, (), (0, 0), None, x.shape[1]
+        batch = cu_seqlens.shape[0] - 1 if self.varlen else x.shape[0]
         if initial_state is not None and initial_state.tokens > 0:
-            start = initial_state.tokens
+            start, starts = initial_state.tokens, initial_state.starts
         if start > 0 or output_final_state:
-            slots = self.slots(start + x.shape[1])
+            if self.varlen:
+                tokens = int(cu_seqlens.diff().max()) if max_seqlen is None else max_seqlen
+            slots = self.slots(start + tokens)
         if start > 0:
-            self._check_state(initial_state, x, "initial_state")
-            tensors = self.grown(initial_state, start + x.shape[1]).tensors
-        results = ops.prefill(self.key, *(given[name] for name in INPUTS), cu_seqlens, list(tensors), start, slots[0], slots[1],
-                              *self._scalars(scale, gamma))
-        final = State(start + x.shape[1], tuple(results[1:])) if output_final_state else None
-        return results[0], final
+            self._check_state(initial_state, x, batch, "initial_state")
+            tensors = self.grown(initial_state, start + tokens).tensors
+        results = ops.prefill(self.key, *(given[name] for name in INPUTS), cu_seqlens, starts, list(tensors), start, slots[0],
+                              slots[1], *self._scalars(scale, gamma))
+        if not output_final_state:
+            return results[0], None
+        if self.varlen:
+            had = cu_seqlens.diff().to(torch.int32)
+            starts = had if starts is None else starts + had
+        return results[0], State(start + tokens, tuple(results[1:]), starts)
 
     def decode(self, x, cache, *, q=None, k=None, coef_a=None, coef_b=None, gate=None, scale=None, gamma=0.5):
-        """y of one token more: all arrays as of prefill with one token. `cache` is a State whose tensors are
-        changed in place and have room for it (Kernel.grown); its successor is cache._replace(tokens=tokens + 1)."""
+        """y of one token more: all arrays as of prefill with one token, [sequences, 1, ..] of kernels with varlen,
+        too. `cache` is a State whose tensors are changed in place and have room for it (Kernel.grown); its successor
+        is cache.after()."""
         from . import ops
 
         given = {"q": q, "k": k, "x": x, "coef_a": coef_a, "coef_b": coef_b, "gate": gate}
         self._need("decode")
         self._check(given, tokens=1)
-        self._check_state(cache, x, "cache")
-        return ops.decode(self.key, *(given[name] for name in INPUTS), list(cache.tensors), cache.tokens,
+        self._check_state(cache, x, x.shape[0], "cache")
+        return ops.decode(self.key, *(given[name] for name in INPUTS), list(cache.tensors), cache.starts, cache.tokens,
                           *self._scalars(scale, gamma))
 
     def _need(self, op):

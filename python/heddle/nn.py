@@ -14,7 +14,8 @@ class Cache:
     def __init__(self, kernel: Kernel, state: State):
         self.kernel = kernel
         # A copy: decode changes its tensors in place.
-        self.state = State(state.tokens, tuple(tensor.detach().clone() for tensor in state.tensors))
+        self.state = State(state.tokens, tuple(tensor.detach().clone() for tensor in state.tensors),
+                           None if state.starts is None else state.starts.clone())
         self._room = state.tokens
 
     @property
@@ -34,7 +35,7 @@ class Cache:
         return self.state
 
     def advance(self):
-        self.state = self.state._replace(tokens=self.tokens + 1)
+        self.state = self.state.after()
 
 
 class Mixer(torch.nn.Module):

@@ -44,7 +44,7 @@ def _finals(kernel, x, offsets, slots_a, slots_b):
 
 @torch.library.custom_op("heddle::prefill", mutates_args=())
 def prefill(kernel: str, q: Optional[Tensor], k: Optional[Tensor], x: Tensor, coef_a: Optional[Tensor],
-            coef_b: Optional[Tensor], gate: Optional[Tensor], offsets: Optional[Tensor],
+            coef_b: Optional[Tensor], gate: Optional[Tensor], offsets: Optional[Tensor], starts: Optional[Tensor],
             initial: List[Tensor], start: int, slots_a: int, slots_b: int, scale: float, gamma: float) -> List[Tensor]:
     it = kernel_of(kernel)
     given = dict(zip(INPUTS, map(it.plain, (q, k, x, coef_a, coef_b, gate))))
@@ -56,14 +56,14 @@ def prefill(kernel: str, q: Optional[Tensor], k: Optional[Tensor], x: Tensor, co
     for i, name in enumerate(it.state_names):
         tensors["initial_" + name] = it.plain(initial[i]) if initial else None
         tensors["final_" + name] = finals[i]
-    tensors["offsets"] = lengths
+    tensors["offsets"], tensors["starts"] = lengths, it.plain(starts)
     tensors.update(_scratch(it, "prefill", x, offsets))
-    it.launch("prefill", _as_arrays(it, tensors), start, scale, gamma, longest)
+    it.launch("prefill", _as_arrays(it, tensors), start, scale, gamma, start + longest)
     return [y, *finals]
 
 
 @prefill.register_fake
-def _(kernel, q, k, x, coef_a, coef_b, gate, offsets, initial, start, slots_a, slots_b, scale, gamma):
+def _(kernel, q, k, x, coef_a, coef_b, gate, offsets, starts, initial, start, slots_a, slots_b, scale, gamma):
     it = kernel_of(kernel)
     return [_new(it, "prefill", "y", x.shape, x), *_finals(it, x, offsets, slots_a, slots_b)]
 
@@ -138,7 +138,7 @@ def _(kernel, q, k, x, coef_a, coef_b, gate, offsets, y, dy, initial, final_posi
 
 def _keep(ctx, inputs, output):
     kernel, *given = inputs[:7]
-    offsets, initial, ctx.start, ctx.slots_a, ctx.slots_b, ctx.scale, ctx.gamma = inputs[7:]
+    offsets, _, initial, ctx.start, ctx.slots_a, ctx.slots_b, ctx.scale, ctx.gamma = inputs[7:]
     it = ctx.kernel = kernel_of(kernel)
     if "backward" not in it.ops:
         raise RuntimeError("heddle: the artifact has no backward kernel: compile it with ops that name \"backward\"")
@@ -161,7 +161,7 @@ def _differentiate(ctx, grads):
     of_initial = [by_name["dinitial_" + name].to(tensor.dtype) if "dinitial_" + name in by_name else None
                   for name, tensor in zip(it.state_names, initial)]
     return (None, *(by_name["d" + name].to(tensor.dtype) if tensor is not None else None
-                    for name, tensor in zip(INPUTS, inputs)), None, of_initial, None, None, None, None, None)
+                    for name, tensor in zip(INPUTS, inputs)), None, None, of_initial, None, None, None, None, None)
 
 
 prefill.register_autograd(_differentiate, setup_context=_keep)
@@ -169,17 +169,18 @@ prefill.register_autograd(_differentiate, setup_context=_keep)
 
 @torch.library.custom_op("heddle::decode", mutates_args=("cache",))
 def decode(kernel: str, q: Optional[Tensor], k: Optional[Tensor], x: Tensor, coef_a: Optional[Tensor],
-           coef_b: Optional[Tensor], gate: Optional[Tensor], cache: List[Tensor], start: int, scale: float,
-           gamma: float) -> Tensor:
+           coef_b: Optional[Tensor], gate: Optional[Tensor], cache: List[Tensor], starts: Optional[Tensor],
+           start: int, scale: float, gamma: float) -> Tensor:
     it = kernel_of(kernel)
     given = dict(zip(INPUTS, map(it.plain, (q, k, x, coef_a, coef_b, gate))))
     tensors = {name: given[name] for name in it.inputs}
     y = tensors["y"] = _new(it, "decode", "y", x.shape, x)
     tensors.update(("cache_" + name, tensor) for name, tensor in zip(it.state_names, cache))
+    tensors["starts"] = it.plain(starts)
     it.launch("decode", tensors, start, scale, gamma)
     return y
 
 
 @decode.register_fake
-def _(kernel, q, k, x, coef_a, coef_b, gate, cache, start, scale, gamma):
+def _(kernel, q, k, x, coef_a, coef_b, gate, cache, starts, start, scale, gamma):
     return _new(kernel_of(kernel), "decode", "y", x.shape, x)

@@ -58,6 +58,87 @@ def test_compiles_as_one_graph(kernel):
     assert all(torch.allclose(one, other, rtol=1e-5) for one, other in zip(found, expected))
 
 
+def pieces(inputs, cuts):
+    """The parts of all sequences that `cuts` names, one behind the other, and where each begins."""
+    edges = bounds().tolist()
+    picked = [slice(edge + first, edge + last) for edge, (first, last) in zip(edges, cuts)]
+    lengths = torch.tensor([last - first for first, last in cuts])
+    return ({name: torch.cat([tensor[:, part] for part in picked], 1) for name, tensor in inputs.items()},
+            torch.cat([torch.zeros(1, dtype=torch.int64), lengths.cumsum(0)]).to(torch.int32))
+
+
+def test_parts_with_states_are_the_whole(kernel):
+    inputs, edges = inputs_of(kernel), bounds().tolist()
+    whole, final = kernel.prefill(**inputs, cu_seqlens=bounds(), output_final_state=True)
+    assert final.starts.tolist() == list(LENGTHS) and final.tokens == max(LENGTHS)
+    # Cut at other places in each sequence; some parts are empty.
+    first_cuts = [(0, length // 3) for length in LENGTHS]
+    second_cuts = [(length // 3, length) for length in LENGTHS]
+    first, first_bounds = pieces(inputs, first_cuts)
+    second, second_bounds = pieces(inputs, second_cuts)
+    y_first, state = kernel.prefill(**first, cu_seqlens=first_bounds, output_final_state=True)
+    assert state.starts.tolist() == [length // 3 for length in LENGTHS]
+    y_second, end = kernel.prefill(**second, cu_seqlens=second_bounds, initial_state=state, output_final_state=True,
+                                   max_seqlen=30)
+    assert end.starts.tolist() == list(LENGTHS)
+    for at, (edge, (_, cut), (_, last)) in enumerate(zip(edges, first_cuts, second_cuts)):
+        found = torch.cat([y_first[:, first_bounds[at]:first_bounds[at + 1]],
+                           y_second[:, second_bounds[at]:second_bounds[at + 1]]], 1)
+        if last > 0:
+            assert relative_error(found, whole[:, edge:edge + last]) < 2e-6
+    # What no loss asks of a final state passes; what one asks has no kernel, and is not zero.
+    ours = {name: tensor.clone().requires_grad_() for name, tensor in first.items()}
+    y, state = kernel.prefill(**ours, cu_seqlens=first_bounds, output_final_state=True)
+    y.sum().backward(retain_graph=True)
+    with pytest.raises(RuntimeError, match="no gradients of states"):
+        (y.sum() + state.tensors[-1].sum()).backward()
+    with pytest.raises(RuntimeError, match="initial state"):
+        kernel.prefill(**{name: tensor.clone().requires_grad_() for name, tensor in second.items()},
+                       cu_seqlens=second_bounds, initial_state=state)
+
+
+def test_decode_goes_on_in_each_sequence(kernel):
+    inputs, edges, left = inputs_of(kernel), bounds().tolist(), 5
+    mixer = heddle.nn.Mixer(kernel)
+    whole = mixer(**inputs, cu_seqlens=bounds())
+    long = [at for at, length in enumerate(LENGTHS) if length >= left]
+    cuts = [(0, length - left if length >= left else 0) for length in LENGTHS]
+    first, first_bounds = pieces(inputs, cuts)
+    _, cache = mixer.prefill(**first, cu_seqlens=first_bounds)
+    for step in range(left):
+        # Sequences that have no token left go on with another's, which nobody reads.
+        rows = [edges[at] + cuts[at][1] + step if at in long else 0 for at in range(len(LENGTHS))]
+        y = mixer.decode(cache=cache, **{name: tensor[0, rows][:, None] for name, tensor in inputs.items()})
+        for at in long:
+            assert relative_error(y[at, 0], whole[0, rows[at]]) < 2e-6, (at, step)
+    assert cache.state.starts.tolist() == [last + left for _, last in cuts]
+
+
+def test_decode_from_nothing_is_prefill(kernel):
+    inputs, mixer = inputs_of(kernel), heddle.nn.Mixer(kernel)
+    whole, edges = mixer(**inputs, cu_seqlens=bounds()), bounds().tolist()
+    cache = mixer.empty_cache(2, 2)
+    for step in range(7):  # of the first sequence and of the last one
+        rows = [edges[0] + step, edges[4] + step]
+        y = mixer.decode(cache=cache, **{name: tensor[0, rows][:, None] for name, tensor in inputs.items()})
+        assert relative_error(y[:, 0], whole[0, rows]) < 2e-6
+
+
+def test_states_compile_as_one_graph(kernel):
+    inputs, cut = inputs_of(kernel), [(0, length // 2) for length in LENGTHS]
+    rest = [(length // 2, length) for length in LENGTHS]
+    (first, first_bounds), (second, second_bounds) = pieces(inputs, cut), pieces(inputs, rest)
+
+    def chained(first_bounds, second_bounds):
+        _, state = kernel.prefill(**first, cu_seqlens=first_bounds, output_final_state=True, max_seqlen=15)
+        y, _ = kernel.prefill(**second, cu_seqlens=second_bounds, initial_state=state, max_seqlen=16)
+        return y
+
+    torch._dynamo.reset()
+    compiled = torch.compile(chained, fullgraph=True, backend="aot_eager")
+    assert torch.equal(compiled(first_bounds, second_bounds), chained(first_bounds, second_bounds))
+
+
 def test_wrong_lengths(kernel):
     inputs, total = inputs_of(kernel), sum(LENGTHS)
     for cu_seqlens, words in ((None, "cu_seqlens is missing"), (torch.tensor([0.0, total]), "torch.int32"),
@@ -65,10 +146,20 @@ def test_wrong_lengths(kernel):
                               (torch.tensor([1, total]), "ascend from 0"), (torch.tensor([0, 9, 3, total]), "ascend")):
         with pytest.raises(heddle.CallError, match=words):
             kernel.prefill(**inputs, cu_seqlens=cu_seqlens)
-    with pytest.raises(heddle.CallError, match="no states"):
-        kernel.prefill(**inputs, cu_seqlens=bounds(), output_final_state=True)
-    with pytest.raises(heddle.CallError, match="no kernel for decode"):
-        kernel.decode(inputs["x"][:, :1], kernel.empty_state(1, 2))
+    _, state = kernel.prefill(**inputs, cu_seqlens=bounds(), output_final_state=True)
+    wrong = [(state._replace(starts=None), "no state of these kernels"),
+             (state._replace(starts=state.starts[:2]), "starts of initial_state"),
+             (state._replace(starts=state.starts.long()), "torch.int32"),
+             (state._replace(starts=state.starts + 31), "start says at most"),
+             (state._replace(starts=state.starts - 31), "start says at most")]
+    for one, words in wrong:
+        with pytest.raises(heddle.CallError, match=words):
+            kernel.prefill(**inputs, cu_seqlens=bounds(), initial_state=one)
+    with pytest.raises(heddle.CallError, match="starts of cache"):
+        kernel.decode(cache=kernel.grown(state, 31), **{name: tensor[:, :1] for name, tensor in inputs.items()})
+    if kernel.weights != "linear":
+        with pytest.raises(heddle.CallError, match="slots_b"):  # more tokens than there is room for
+            kernel.prefill(**inputs, cu_seqlens=bounds(), output_final_state=True, max_seqlen=2)
     if kernel.weights == "given":
         with pytest.raises(heddle.CallError, match="width_b >= 6"):
             kernel.prefill(**{**inputs, "coef_b": inputs["coef_b"][..., :5]}, cu_seqlens=bounds())

@@ -11,7 +11,7 @@ F32 = ["softmax", "given", "gated", "linear"]
 
 
 def op_arguments(subject, inputs, initial=(), start=0, slots=(0, 0)):
-    return (subject.kernel.key, *(inputs.get(name) for name in INPUTS), None, list(initial), start, *slots, 0.4, 0.5)
+    return (subject.kernel.key, *(inputs.get(name) for name in INPUTS), None, None, list(initial), start, *slots, 0.4, 0.5)
 
 
 def without_nan(inputs):
@@ -40,7 +40,7 @@ def test_opcheck(subject_named, name):
         one = {name: tensor[:, :1].detach() for name, tensor in inputs.items()}
         cache = [tensor.detach() for tensor in kernel.grown(state, 7).tensors]
         torch.library.opcheck(torch.ops.heddle.decode,
-                              (kernel.key, *(one.get(name) for name in INPUTS), cache, 6, 0.4, 0.5))
+                              (kernel.key, *(one.get(name) for name in INPUTS), cache, None, 6, 0.4, 0.5))
 
 
 @pytest.mark.filterwarnings("ignore:Input .* is not a double precision")
@@ -94,7 +94,7 @@ def test_decode_compiles_as_one_graph(subject_named, name):
         cache, outputs = kernel.empty_state(2, 3, tokens=12), []
         for i in range(12):
             outputs.append(step(cache, {name: tensor[:, i:i + 1] for name, tensor in inputs.items()}))
-            cache = cache._replace(tokens=i + 1)
+            cache = cache.after()
         return torch.cat(outputs, 1)
 
     torch._dynamo.reset()
