@@ -199,6 +199,12 @@ MemoryId Builder::array(const std::string& name, Type type, int length, bool sha
   return id;
 }
 
+MemoryId Builder::array_of_vectors(const std::string& name, int length) {
+  const MemoryId id = array(name, Type::kF32, length, /*shared=*/true);
+  kernel_.arrays.back().vectors = true;
+  return id;
+}
+
 MemoryId Builder::dynamic_array(const std::string& name, ElementType element) {
   assert_that(kernel_.target == Target::kCuda && is_real(element),
               "dynamic shared arrays hold reals and exist on cuda only");

@@ -79,6 +79,8 @@ class Builder {
   Var variable(const std::string& name, Ex initial);
   void assign(Var variable, Ex value);
   MemoryId array(const std::string& name, Type type, int length, bool shared = false);
+  // Shared reals, of which vectors are moved.
+  MemoryId array_of_vectors(const std::string& name, int length);
   // Shared memory of the length that the launch gives, once per kernel.
   MemoryId dynamic_array(const std::string& name, ElementType element);
   // What lies in it from element `from` on, as reals; the place is a multiple of sixteen bytes.

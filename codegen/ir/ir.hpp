@@ -301,6 +301,7 @@ struct Array {
   std::optional<ElementType> element = std::nullopt;  // stored as that instead of as `type`
   std::optional<ValueId> from = std::nullopt;  // the end of the dynamic array, from this element of
                                                // it on, where no other index reaches
+  bool vectors = false;                        // shared, and begins at a multiple of sixteen bytes
 };
 // One of two buffers of the same element, chosen where the view is defined; never stored to.
 struct View {

@@ -326,8 +326,11 @@ class Printer {
             return line(std::string("extern __shared__ __align__(16) ") + spelling(*array.element) +
                         " " + array.name + "[];");
           }
-          line(std::string(array.shared ? "__shared__ " : "") + spelling(array.type) + " " +
-               array.name + "[" + std::to_string(array.length) + "];");
+          const char* const where = array.vectors  ? "__shared__ __align__(16) "
+                                    : array.shared ? "__shared__ "
+                                                   : "";
+          line(where + std::string(spelling(array.type)) + " " + array.name + "[" +
+               std::to_string(array.length) + "];");
         },
         [&](const Choose& node) {
           const View& view = kernel_[node.view];

@@ -37,8 +37,8 @@ class TensorRecurrence {
 
   void run() {
     staged_ = builder_.dynamic_array("staged", frame_.spec.dtype);
-    near_ = builder_.array("near", Type::kF32, RecurrenceLayout::kNear, true);
-    sums_ = builder_.array("sums", Type::kF32, static_cast<int>(layout_.sums), true);
+    near_ = builder_.array_of_vectors("near", RecurrenceLayout::kNear);
+    sums_ = builder_.array_of_vectors("sums", static_cast<int>(layout_.sums));
     scores_ = builder_.array("scores", Type::kF32, kWindowScores);
     outputs_ = builder_.array("outputs", Type::kF32, 4 * tiles_);
     highest_ = builder_.array("highest", Type::kF32, 2);

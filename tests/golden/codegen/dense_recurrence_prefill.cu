@@ -39,8 +39,8 @@ dense_recurrence_prefill(
   const Index token_base = (batch * tokens * heads + head) * 64;
   const Index slot_base_b = (batch * slots_b * heads + head) * 64;
   extern __shared__ __align__(16) bf16 staged[];
-  __shared__ float near[384];
-  __shared__ float sums[1152];
+  __shared__ __align__(16) float near[384];
+  __shared__ __align__(16) float sums[1152];
   float scores[32];
   float outputs[32];
   float highest[2];
