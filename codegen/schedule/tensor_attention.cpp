@@ -62,15 +62,14 @@ class TensorAttention {
   void clear(MemoryId memory, Ex at) {
     builder_.invoke(vectors("clear_elements"), {VectorPlace{memory, at, true}});
   }
-  // The vectors of rows, from the thread's first one on.
-  void each_piece(Ex first, Ex rows, Ex step, const std::function<void(Ex, Ex)>& body) {
-    const int pieces = dim_ / kVectorOfRow;
-    builder_.loop("piece", first, rows * pieces, step, LoopKind::kSerial, [&](Ex piece) {
-      body(builder_.let("row", piece / pieces), builder_.let("d", piece % pieces * kVectorOfRow));
-    });
-  }
+  // The vectors of rows, shared out among the threads.
   void each_piece(Ex rows, const std::function<void(Ex, Ex)>& body) {
-    each_piece(frame_.thread, rows, builder_.i64(threads()), body);
+    const int pieces = dim_ / kVectorOfRow;
+    builder_.loop("piece", frame_.thread, rows * pieces, builder_.i64(threads()), LoopKind::kSerial,
+                  [&](Ex piece) {
+                    body(builder_.let("row", piece / pieces),
+                         builder_.let("d", piece % pieces * kVectorOfRow));
+                  });
   }
 
   void chunk() {
@@ -193,24 +192,29 @@ class TensorAttention {
   void final_state() {
     const SideFrame& side = frame_.a;
     builder_.comment("final state: every position stays");
-    const std::int64_t together = threads();
-    each_piece(
-        frame_.chunk * together + frame_.thread, side.slots, *frame_.chunks * together,
-        [&](Ex slot, Ex d) {
-          const Ex to = builder_.let("to", frame_.slot_at(side, slot) + d);
-          builder_.when(
-              slot < frame_.start + frame_.tokens,
-              [&] {
-                const Location from = frame_.locate(side, builder_.let("p", slot + 1));
-                builder_.invoke(vectors("copy_elements"), {VectorPlace{side.after.key, to, true},
-                                                           VectorPlace{from.key, from.at + d}});
-                builder_.invoke(vectors("copy_elements"), {VectorPlace{side.after.val, to, true},
-                                                           VectorPlace{from.value, from.at + d}});
-              },
-              [&] {
-                clear(side.after.key, to);
-                clear(side.after.val, to);
-              });
+    const int pieces = dim_ / kVectorOfRow, together = threads() / pieces;
+    const Ex d = builder_.let("d", frame_.thread % pieces * kVectorOfRow);
+    const Ex turns = builder_.call(Helper::kCeilDivide, {side.slots, builder_.i64(together)});
+    builder_.loop("turn", frame_.chunk, turns, *frame_.chunks, LoopKind::kSerial, [&](Ex turn) {
+      const Ex slot = builder_.let("slot", turn * together + frame_.thread / pieces);
+      builder_.when(slot < side.slots, [&] { keep(slot, d); });
+    });
+  }
+  void keep(Ex slot, Ex d) {
+    const SideFrame& side = frame_.a;
+    const Ex to = builder_.let("to", frame_.slot_at(side, slot) + d);
+    builder_.when(
+        slot < frame_.start + frame_.tokens,
+        [&] {
+          const Location from = frame_.locate(side, builder_.let("p", slot + 1));
+          builder_.invoke(vectors("copy_elements"), {VectorPlace{side.after.key, to, true},
+                                                     VectorPlace{from.key, from.at + d}});
+          builder_.invoke(vectors("copy_elements"), {VectorPlace{side.after.val, to, true},
+                                                     VectorPlace{from.value, from.at + d}});
+        },
+        [&] {
+          clear(side.after.key, to);
+          clear(side.after.val, to);
         });
   }
 

@@ -161,24 +161,26 @@ attention_prefill(
     }
   }
   // final state: every position stays
-  for (Index piece = chunk * 256 + thread; piece < slots_a * 8; piece += chunks * 256) {
-    const Index d = piece % 8 * 8;
-    const Index row = piece / 8;
-    const Index to = slot_base_a + row * token_stride + d;
-    if (row < start + tokens) {
-      const Index p = row + 1;
-      const bool cached = p <= start;
-      Index at = token_base + (p - start - 1) * token_stride;
-      if (cached) {
-        at = slot_base_a + (p - 1) * token_stride;
+  const Index d = thread % 8 * 8;
+  for (Index turn = chunk; turn < ceil_div(slots_a, 32); turn += chunks) {
+    const Index slot = turn * 32 + thread / 8;
+    if (slot < slots_a) {
+      const Index to = slot_base_a + slot * token_stride + d;
+      if (slot < start + tokens) {
+        const Index p = slot + 1;
+        const bool cached = p <= start;
+        Index at = token_base + (p - start - 1) * token_stride;
+        if (cached) {
+          at = slot_base_a + (p - 1) * token_stride;
+        }
+        const bf16* const keys = cached ? initial_a_key : k;
+        const bf16* const values = cached ? initial_a_val : x;
+        copy_elements<8>(final_a_key + to, keys + at + d);
+        copy_elements<8>(final_a_val + to, values + at + d);
+      } else {
+        clear_elements<8>(final_a_key + to);
+        clear_elements<8>(final_a_val + to);
       }
-      const bf16* const keys = cached ? initial_a_key : k;
-      const bf16* const values = cached ? initial_a_val : x;
-      copy_elements<8>(final_a_key + to, keys + at + d);
-      copy_elements<8>(final_a_val + to, values + at + d);
-    } else {
-      clear_elements<8>(final_a_key + to);
-      clear_elements<8>(final_a_val + to);
     }
   }
 }

@@ -55,8 +55,8 @@ TEST_CASE("attention over other positions, or in another order of events, is rej
           {"(chunks - 1 - chunk) * 64", "(chunks - 1 - chunk) * 63"},
           {"minimum(64, tokens - first)", "64", false},
           {"piece < size * 8", "piece < size * 8 - 8"},
-          {"piece < slots_a * 8", "piece < slots_a * 8 - 8"},
-          {"piece += chunks * 128", "piece += chunks * 129"}});
+          {"slot < slots_a", "slot < slots_a - 1"},
+          {"turn += chunks", "turn += chunks + 1"}});
 }
 
 TEST_CASE("a softmax of rows that is none is rejected") {
