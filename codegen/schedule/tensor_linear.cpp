@@ -109,14 +109,17 @@ class TensorLinear {
     outputs();
     keep_state_up();
     builder_.barrier();
-    builder_.comment("outputs go out by way of shared memory, in whole vectors");
-    builder_.invoke(function("store_sums", shares_.output_tiles),
-                    {VectorPlace{staged_, row_tile_ * (16 * layout_.value_stride) + part_at_, true},
-                     builder_.i64(layout_.value_stride), VectorPlace{outputs_, builder_.i64(0)}});
+    builder_.comment("outputs go out where values came in, in whole vectors");
+    builder_.invoke(
+        function("store_sums", shares_.output_tiles),
+        {VectorPlace{staged_,
+                     row_tile_ * (16 * layout_.value_stride) + part_at_ + layout_.values_at, true},
+         builder_.i64(layout_.value_stride), VectorPlace{outputs_, builder_.i64(0)}});
     builder_.barrier();
     each_piece(dim_, size, [&](Ex row, Ex d) {
-      builder_.invoke(copy(), {VectorPlace{frame_.y, frame_.row_of(first + row) * dim_ + d, true},
-                               VectorPlace{staged_, row * layout_.value_stride + d}});
+      builder_.invoke(copy(),
+                      {VectorPlace{frame_.y, frame_.row_of(first + row) * dim_ + d, true},
+                       VectorPlace{staged_, row * layout_.value_stride + d + layout_.values_at}});
     });
     builder_.barrier();
   }
