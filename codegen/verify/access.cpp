@@ -41,8 +41,11 @@ bool Execution::same_for_warp(const Polynomial& value) const {
   return std::all_of(atoms.begin(), atoms.end(), [&](AtomId id) {
     const Atom& atom = facts_[id];
     const bool counts = atom.nature == Nature::kCounter;
-    return atom.sharing != Sharing::kThread || id == launch_.warp || counts ||
-           atom.warp_loops.has_value();
+    const auto is_warp = [&](AtomId atom_id) {
+      return atom_id == launch_.warp ||
+             std::count(launch_.warp_parts.begin(), launch_.warp_parts.end(), atom_id) != 0;
+    };
+    return atom.sharing != Sharing::kThread || is_warp(id) || counts || atom.warp_loops.has_value();
   });
 }
 
@@ -50,6 +53,11 @@ Symbolic Execution::load(ir::ValueId id, const ir::Load& node) {
   const Symbolic index = evaluate(node.index);
   const std::size_t made = trace.accesses.size();
   access(node.memory, false, index, lifted_.place(id), lifted_.started.count(id.index) != 0);
+  if (lifted_.by_warp.count(id.index) != 0) {
+    for (std::size_t each = made; each < trace.accesses.size(); ++each) {
+      trace.accesses[each].by_warp = true;
+    }
+  }
   if (kernel()[id].type != ir::Type::kI64) return {};
   const AtomId result = facts_.fresh("loaded", Sharing::kThread, Nature::kState);
   for (std::size_t each = made; each < trace.accesses.size(); ++each) {

@@ -2,8 +2,10 @@
 #include "codegen/verify/bounds.hpp"
 
 #include <algorithm>
+#include <map>
 
-#include "patterns/result.hpp"
+#include "codegen/verify/instances.hpp"
+#include "codegen/verify/shapes.hpp"
 
 namespace heddle::verify {
 namespace {
@@ -70,6 +72,24 @@ class Bounds {
     return std::nullopt;
   }
 
+  // The same within a stretch of the array: its number, row and place in the row.
+  std::optional<std::vector<Polynomial>> digits(const Access& access,
+                                                const std::vector<Stretch>& stretches) {
+    const std::optional<Facts::Interval> range = facts_.close_interval(access.index);
+    for (std::size_t number = 0; number < stretches.size(); ++number) {
+      const Stretch& stretch = stretches[number];
+      if (stretches.size() > 1 && (!range || range->low < stretch.begin)) return std::nullopt;
+      const bool later = number + 1 < stretches.size() && stretches[number + 1].begin <= range->low;
+      if (later) continue;
+      Access within = access;
+      within.index = access.index - Polynomial(stretch.begin);
+      std::optional<std::vector<Polynomial>> result = digits(within, stretch.extents);
+      if (result) result->insert(result->begin(), Polynomial(static_cast<std::int64_t>(number)));
+      return result;
+    }
+    return std::nullopt;
+  }
+
   bool shown(const Access& access, const Term& goal) { return holds(access, goal); }
 
  private:
@@ -101,151 +121,39 @@ class Bounds {
   Prover& prover_;
 };
 
-std::int64_t bytes_of_element(const ir::Array& array) {
-  return static_cast<std::int64_t>(size_of(array.element.value_or(ElementType::kF32)));
-}
-
-// A sum of products of sizes and numbers, constants at the top of the kernel standing for what they
-// are.
-std::optional<Polynomial> of_launch(const ir::Kernel& kernel, const Launch& launch,
-                                    ir::ValueId id) {
-  const auto part = [&](ir::ValueId value) { return of_launch(kernel, launch, value); };
-  const ir::Value& value = kernel[id];
-  if (const auto* literal = std::get_if<ir::IntegerLiteral>(&value.node)) {
-    return Polynomial(literal->value);
-  }
-  if (const auto* sum = std::get_if<ir::Binary>(&value.node)) {
-    const auto left = part(sum->left);
-    const auto right = part(sum->right);
-    if (!left || !right) return std::nullopt;
-    if (sum->op == ir::BinaryOperator::kAdd) return *left + *right;
-    if (sum->op == ir::BinaryOperator::kMultiply) return *left * *right;
-    return std::nullopt;
-  }
-  const auto* read = std::get_if<ir::Read>(&value.node);
-  if (read == nullptr) return std::nullopt;
-  const ir::Variable& variable = kernel[read->variable];
-  if (variable.argument) return launch.extent(variable.name);
-  for (const ir::Statement& each : kernel.body) {
-    const auto* constant = std::get_if<ir::Define>(&each.node);
-    if (constant == nullptr || constant->variable.index != read->variable.index) continue;
-    return variable.changes ? std::nullopt : part(constant->value);
-  }
-  return std::nullopt;
-}
-
-// Where the end of the dynamic array is an array of its own, in elements of the whole.
-std::optional<Polynomial> cut_of(const Lifted& lifted, const Launch& launch) {
-  for (const ir::Array& array : lifted.kernel.arrays) {
-    if (array.from) return of_launch(lifted.kernel, launch, *array.from);
-  }
-  return std::nullopt;
-}
-bool is_cut(const Lifted& lifted) {
-  return std::any_of(lifted.kernel.arrays.begin(), lifted.kernel.arrays.end(),
-                     [](const ir::Array& array) { return array.from.has_value(); });
-}
-const ir::Array& whole_of(const Lifted& lifted) {
-  return *std::find_if(lifted.kernel.arrays.begin(), lifted.kernel.arrays.end(),
-                       [](const ir::Array& array) { return array.dynamic && !array.from; });
-}
-
-// What is left behind the cut.
-Polynomial bytes_behind(const KernelEntry& entry, const Launch& launch, const ir::Array& whole,
-                        const Polynomial& cut) {
-  Polynomial bytes = Polynomial(-bytes_of_element(whole)) * cut;
-  for (const SharedRows& rows : entry.shared_rows) {
-    const bool fixed = rows.multiple == rows.most && rows.slots.empty();
-    const Polynomial count = fixed ? Polynomial(rows.most) : launch.extent(rows.size);
-    bytes = bytes + count * Polynomial(rows.row_bytes);
-  }
-  return bytes;
-}
-
-// The parts on both sides of the cut, in rows where they come out even.
-std::vector<Polynomial> cut_extents(const Lifted& lifted, const KernelEntry& entry,
-                                    const Launch& launch, const ir::Array& array) {
-  const std::optional<Polynomial> cut = cut_of(lifted, launch);
-  if (!cut) return {Polynomial(0)};
-  const ir::Array& whole = whole_of(lifted);
-  Polynomial count = *cut;
-  if (array.from) {
-    const Division elements =
-        divide(bytes_behind(entry, launch, whole, *cut), Integer(bytes_of_element(array)));
-    if (!elements.remainder.terms().empty()) return {Polynomial(0)};
-    count = elements.quotient;
-  }
-  const Integer row(entry.shared_rows.front().row_bytes / bytes_of_element(whole));
-  const Division rows = divide(count, row);
-  if (!rows.remainder.terms().empty()) return {count};
-  return {rows.quotient, Polynomial(row)};
-}
-
-// Rows of all kinds one after another where they are equally long.
-std::vector<Polynomial> dynamic_extents(const KernelEntry& entry, const Launch& launch,
-                                        const ir::Array& array) {
-  const std::int64_t element = bytes_of_element(array);
-  const std::int64_t first = entry.shared_rows.front().row_bytes;
-  const bool alike = std::all_of(entry.shared_rows.begin(), entry.shared_rows.end(),
-                                 [&](const SharedRows& rows) { return rows.row_bytes == first; });
-  Polynomial total;
-  for (const SharedRows& rows : entry.shared_rows) {
-    const Polynomial count = launch.extent(rows.size);
-    total = total + (alike ? count : count * Polynomial(rows.row_bytes / element));
-  }
-  if (!alike) return {total};
-  return {total, Polynomial(first / element)};
-}
-
 }  // namespace
-
-std::string name_of(const Lifted& lifted, ir::MemoryId memory) {
-  return match(memory, [&](auto id) { return lifted.kernel[id].name; });
-}
-
-std::vector<Polynomial> extents_of(const Lifted& lifted, const KernelEntry& entry,
-                                   const Launch& launch, ir::MemoryId memory) {
-  if (const ir::ArrayId* array = std::get_if<ir::ArrayId>(&memory)) {
-    const ir::Array& of = lifted.kernel[*array];
-    if (!of.dynamic) return {Polynomial(of.length)};
-    return is_cut(lifted) ? cut_extents(lifted, entry, launch, of)
-                          : dynamic_extents(entry, launch, of);
-  }
-  const std::string name = name_of(lifted, memory);
-  const auto argument = std::find_if(entry.arguments.begin(), entry.arguments.end(),
-                                     [&](const Argument& each) { return each.name == name; });
-  assert_that(argument != entry.arguments.end(), "a buffer that is no argument");
-  std::vector<Polynomial> extents;
-  for (const std::string& extent : argument->shape) extents.push_back(launch.extent(extent));
-  return extents;
-}
 
 BoundsResult check_bounds(const Lifted& lifted, const KernelEntry& entry, const Launch& launch,
                           const Facts& facts, Prover& prover, Trace& trace) {
   BoundsResult result;
   Bounds bounds(facts, prover);
-  if (is_cut(lifted)) {
-    const std::optional<Polynomial> cut = cut_of(lifted, launch);
-    const ir::Array& whole = whole_of(lifted);
-    bool fits = false;
-    if (cut) {
-      const Term goal = conjunction(
-          {facts.term(*cut) >= 0, facts.term(bytes_behind(entry, launch, whole, *cut)) >= 0});
-      const Division words = divide(*cut * Polynomial(bytes_of_element(whole)), Integer(4));
-      fits = words.remainder.terms().empty() &&
-             prover.proves(facts.context(nullptr, {goal}), goal, "the cut lies in the array");
-    }
-    if (!fits) {
-      result.findings.push_back({"bounds",
-                                 false,
-                                 "it is not proved that the array can be cut where its end has "
-                                 "another type",
-                                 {}});
-    }
+  if (!cut_fits(lifted, entry, launch, facts, prover)) {
+    result.findings.push_back({"bounds",
+                               false,
+                               "it is not proved that the array can be cut where its end has "
+                               "another type",
+                               {}});
   }
+  std::map<std::int32_t, std::vector<Stretch>> stretches;  // of arrays
+  const auto digits_of = [&](const Access& access) -> std::optional<std::vector<Polynomial>> {
+    const std::vector<Polynomial> shape = extents_of(lifted, entry, launch, access.memory);
+    const ir::ArrayId* array = std::get_if<ir::ArrayId>(&access.memory);
+    const bool of_matrices =
+        array != nullptr && lifted.prelude >= Prelude::kTensor && lifted.kernel[*array].dynamic;
+    if (!of_matrices) return bounds.digits(access, shape);
+    if (stretches.count(array->index) == 0) {
+      const auto in_stretches = [&](const std::vector<Stretch>& all) {
+        return std::all_of(trace.accesses.begin(), trace.accesses.end(), [&](const Access& each) {
+          return !same_memory(each.memory, access.memory) || bounds.digits(each, all).has_value();
+        });
+      };
+      stretches[array->index] = choose_stretches(lifted, entry, shape, *array, in_stretches);
+    }
+    return bounds.digits(access, stretches.at(array->index));
+  };
   for (Access& access : trace.accesses) {
     ++result.accesses;
-    const auto digits = bounds.digits(access, extents_of(lifted, entry, launch, access.memory));
+    const auto digits = digits_of(access);
     const auto start = launch.sizes.find("start");
     if (name_of(lifted, access.memory).rfind("initial_", 0) == 0 && start != launch.sizes.end() &&
         !bounds.shown(access, facts.term(Polynomial::atom(start->second)) >= 1)) {

@@ -17,12 +17,8 @@ struct BoundsResult {
   std::vector<Finding> findings;
   int accesses = 0;
 };
-// Notes the digits with each access, outermost axis first; an array has one axis.
+// Notes the digits with each access, outermost axis first.
 BoundsResult check_bounds(const Lifted& lifted, const KernelEntry& entry, const Launch& launch,
                           const Facts& facts, Prover& prover, Trace& trace);
-
-std::vector<Polynomial> extents_of(const Lifted& lifted, const KernelEntry& entry,
-                                   const Launch& launch, ir::MemoryId memory);
-std::string name_of(const Lifted& lifted, ir::MemoryId memory);
 
 }  // namespace heddle::verify

@@ -41,8 +41,12 @@ class Layer {
     if (!rows_are_their_own()) return refuse("rows of shared memory are counted by another size");
     Result<verify::Lifted> lifted = verify::lift(text, entry_);
     if (!lifted) return refuse(lifted.error().message);
-    if (lifted->staging && !is_ours("staging_prelude.cuh", staging_prelude())) {
-      return refuse("staging_prelude.cuh is not the prelude that the helpers' rules were made for");
+    for (const auto& [prelude, ours] : {std::pair{verify::Prelude::kStaging, staging_prelude()},
+                                        std::pair{verify::Prelude::kTensor, tensor_prelude()},
+                                        std::pair{verify::Prelude::kSoftmax, softmax_prelude()}}) {
+      const std::string name = file_of(prelude);
+      if (lifted->prelude < prelude || is_ours(name.c_str(), ours)) continue;
+      return refuse(name + " is not the prelude that the helpers' rules were made for");
     }
     conclude("reading", {}, "the text is read back; every proof below is about what was read");
     check(*lifted);
@@ -110,7 +114,7 @@ class Layer {
     const verify::Contract contract{manifest_.cache_a, manifest_.cache_b, manifest_.width_a,
                                     manifest_.width_b};
     const verify::Launch launch =
-        verify::make_launch(facts, entry_, contract, verify::parts_of_lanes(lifted));
+        verify::make_launch(facts, entry_, contract, verify::cuts_of(lifted));
     verify::Execution execution(lifted, uniformity, launch, facts, prover_);
     execution.run();
 

@@ -111,7 +111,7 @@ Symbolic Execution::evaluate(ir::ValueId id) {
       [&](const ir::LowestScore&) { return Symbolic{}; },
       [&](const ir::Read& node) { return value_of(node.variable); },
       [&](const ir::Where& node) {
-        const Polynomial warp = Polynomial::atom(launch_.warp);
+        const Polynomial& warp = launch_.warp_in_parts;
         const Polynomial lane = Polynomial::atom(launch_.lane);
         switch (node.place) {
           case ir::Place::kBlock:

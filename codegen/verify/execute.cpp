@@ -127,20 +127,32 @@ Symbolic Execution::named(Symbolic value, const std::string& name) {
   return value;
 }
 
-// Vectors begin at multiples of their length: coefficient by coefficient.
+// Vectors begin at multiples of their length: coefficient by coefficient. Registers have no places.
 void Execution::aligned(const ir::Statement& statement, const ir::For& node) {
-  const auto first = [&](ir::ValueId place) {
-    return std::get<ir::Binary>(kernel()[place].node).left;
-  };
   const Integer count = std::get<ir::IntegerLiteral>(kernel()[node.end].node).value;
-  const ir::Store& store = std::get<ir::Store>(node.body.front().node);
-  const ir::Load& load = std::get<ir::Load>(kernel()[store.value].node);
   const bool recorded = std::exchange(recording_, false);
   bool fits = true;
-  for (const ir::ValueId place : {store.index, load.index}) {
-    for (const Alternative& each : evaluate(first(place)).integer) {
+  const auto look_at = [&](ir::MemoryId memory, ir::ValueId place) {
+    const ir::ArrayId* array = std::get_if<ir::ArrayId>(&memory);
+    if (array != nullptr && !kernel()[*array].shared) return;
+    for (const Alternative& each :
+         evaluate(std::get<ir::Binary>(kernel()[place].node).left).integer) {
       fits = fits && divide(each.value, count).remainder.terms().empty();
     }
+  };
+  const auto read = [&](ir::ValueId value) {
+    if (const auto* exchanged = std::get_if<ir::Reduce>(&kernel()[value].node)) {
+      value = exchanged->operand;
+    }
+    const ir::Load* load = std::get_if<ir::Load>(&kernel()[value].node);
+    if (load != nullptr) look_at(load->memory, load->index);
+  };
+  for (const ir::Statement& each : node.body) {
+    if (const auto* store = std::get_if<ir::Store>(&each.node)) {
+      look_at(store->memory, store->index);
+      read(store->value);
+    }
+    if (const auto* register_of = std::get_if<ir::Define>(&each.node)) read(register_of->value);
   }
   recording_ = recorded;
   if (!recording_ || fits) return;

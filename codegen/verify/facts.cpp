@@ -235,6 +235,20 @@ Term Facts::term(const Polynomial& p) const {
   return sum.value_or(Term(0));
 }
 
+std::set<AtomId> Facts::with_inputs(const std::set<AtomId>& atoms) const {
+  std::set<AtomId> result;
+  std::set<AtomId> todo = atoms;
+  while (!todo.empty()) {
+    const AtomId id = *todo.begin();
+    todo.erase(todo.begin());
+    if (!result.insert(id).second || (*this)[id].nature != Nature::kTotal) continue;
+    std::set<std::string> names;
+    for (const std::size_t index : (*this)[id].facts) collect_factors(facts_[index].holds, names);
+    for (const std::string& name : names) todo.insert(find(name));
+  }
+  return result;
+}
+
 std::vector<Term> Facts::context(const Path& path, const std::vector<Term>& about) const {
   std::vector<Term> result;
   for (Known& each : known(path, about)) result.push_back(std::move(each.holds));
@@ -284,6 +298,32 @@ std::optional<Facts::Interval> Facts::interval(const Polynomial& p) const {
     sum = {sum.low + product.low, sum.high + product.high};
   }
   return sum;
+}
+
+void Facts::note_quotient(AtomId q, Polynomial x, Integer y) {
+  quotients_.insert_or_assign(q, std::pair{std::move(x), std::move(y)});
+}
+
+std::optional<Facts::Interval> Facts::close_interval(const Polynomial& p) const {
+  Interval rests{0, 0};
+  Polynomial other = p;
+  for (const AtomId atom : p.atoms()) {
+    const auto quotient = quotients_.find(atom);
+    if (quotient == quotients_.end()) continue;
+    // p = k (x - y q) + what has no q any more.
+    const auto& [x, y] = quotient->second;
+    const Integer times = floor_div(-other.coefficient(atom), y);
+    const Polynomial less =
+        other - Polynomial(times) * (x - Polynomial(y) * Polynomial::atom(atom));
+    if (less.mentions(atom)) continue;
+    other = less;
+    const Integer most = times * (y - Integer(1));
+    (times.sign() < 0 ? rests.low : rests.high) =
+        (times.sign() < 0 ? rests.low : rests.high) + most;
+  }
+  const std::optional<Interval> rest = interval(other);
+  if (!rest) return interval(p);
+  return Interval{rest->low + rests.low, rest->high + rests.high};
 }
 
 }  // namespace heddle::verify

@@ -78,6 +78,8 @@ class Facts {
   void add(Term fact);
 
   Term term(const Polynomial& p) const;
+  // The atoms and, where they are functions of others, what defines them.
+  std::set<AtomId> with_inputs(const std::set<AtomId>& atoms) const;
   AtomId find(const std::string& name) const;
 
   // All that is known on `path` about the atoms of the path and of `about`.
@@ -95,6 +97,10 @@ class Facts {
     Integer high;
   };
   std::optional<Interval> interval(const Polynomial& p) const;  // by the atoms' numbers alone
+  // Of whole quotients, q = floor(x / y), is noted that x - y q lies in 0..y - 1.
+  void note_quotient(AtomId q, Polynomial x, Integer y);
+  // By the atoms' numbers and by what was noted of quotients.
+  std::optional<Interval> close_interval(const Polynomial& p) const;
 
  private:
   struct Fact {
@@ -102,6 +108,7 @@ class Facts {
     Term holds;
   };
   std::vector<Atom> atoms_;
+  std::map<AtomId, std::pair<Polynomial, Integer>> quotients_;
   std::map<std::string, AtomId> names_;
   std::vector<Fact> facts_;
 };

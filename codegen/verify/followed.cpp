@@ -8,8 +8,8 @@ namespace {
 
 // Each thread fetches a vector: whether a warp fetches whole rows, or a row is no more than a
 // warp's, so that only lanes are taken apart.
-bool splits_warps_evenly(const Manifest& manifest, const KernelEntry& entry) {
-  const std::int64_t row = manifest.head_dim * static_cast<std::int64_t>(size_of(manifest.dtype));
+bool splits_warps_evenly(const Manifest& manifest, const KernelEntry& entry, int channels) {
+  const std::int64_t row = channels * static_cast<std::int64_t>(size_of(manifest.dtype));
   if (entry.alignment < 1 || row % entry.alignment != 0) return false;
   const std::int64_t vectors = row / entry.alignment;
   return vectors <= 32 && (vectors & (vectors - 1)) == 0;
@@ -36,8 +36,12 @@ std::optional<std::string> not_followed(const Manifest& manifest, const KernelEn
   if (manifest.weights == "gated") return "weights of channels of their own, in some rows";
   if (entry.op != "prefill" || entry.schedule == "simple") return std::nullopt;
   if (entry.schedule == "scan") return std::nullopt;
-  if (entry.schedule != "staged") return "products of whole warps";
-  if (!splits_warps_evenly(manifest, entry)) return "rows of no power of two of vectors";
+  // Of matrix states keys have rows, too.
+  const bool keys = manifest.weights == "linear";
+  if (!splits_warps_evenly(manifest, entry, manifest.head_dim) ||
+      (keys && !splits_warps_evenly(manifest, entry, manifest.state_dim))) {
+    return "rows of no power of two of vectors";
+  }
   return std::nullopt;
 }
 

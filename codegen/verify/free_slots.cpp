@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
-#include "codegen/verify/bounds.hpp"
 #include "codegen/verify/instances.hpp"
+#include "codegen/verify/shapes.hpp"
 
 namespace heddle::verify {
 namespace {

@@ -58,6 +58,7 @@ Division Execution::quotient(const Polynomial& x, const Polynomial& y, TextPlace
   const Term between = conjunction({product <= facts_.term(x), facts_.term(x) <= upper});
   const bool positive = constant && constant->sign() > 0;
   facts_.add(id, nullptr, positive ? between : implies(facts_.term(y) >= 1, between));
+  if (positive) facts_.note_quotient(id, x, *constant);
   const std::optional<Facts::Interval> range = facts_.interval(x);
   if (positive && range) {
     facts_[id].low = floor_div(range->low, *constant);

@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <functional>
 
-#include "codegen/verify/bounds.hpp"
 #include "codegen/verify/filled.hpp"
 #include "codegen/verify/instances.hpp"
 #include "codegen/verify/noted_rows.hpp"
+#include "codegen/verify/shapes.hpp"
 #include "codegen/verify/witness.hpp"
 
 namespace heddle::verify {
@@ -95,6 +95,7 @@ class Initialised {
         ++number;
         if (!write.write || write.digits.empty() || !same_memory(write.memory, read.memory))
           continue;
+        if (far_apart(facts_, write, read)) continue;
         (this->*step)(search, write, "@" + std::to_string(number));
       }
       if (last && !is_private(read.memory)) {
@@ -248,15 +249,21 @@ class Initialised {
     }
   }
 
-  // Whether the write goes by what an iteration of a counted loop leaves to the next one, so that
-  // no number of an iteration can be solved for.
-  static bool alternates(const verify::Access& write, const Loop& loop) {
-    return loop.counted &&
-           std::any_of(loop.changed.begin(), loop.changed.end(), [&](const Changed& each) {
-             return !each.first_round &&
-                    std::any_of(write.digits.begin(), write.digits.end(),
-                                [&](const Polynomial& digit) { return digit.mentions(each.head); });
-           });
+  // Whether the write goes by what an iteration of a counted loop leaves to the next one, or by a
+  // quotient of its number, so that no number of an iteration can be solved for.
+  bool alternates(const verify::Access& write, const Loop& loop) const {
+    if (!loop.counted) return false;
+    return std::any_of(write.digits.begin(), write.digits.end(), [&](const Polynomial& digit) {
+      const bool left = std::any_of(
+          loop.changed.begin(), loop.changed.end(),
+          [&](const Changed& each) { return !each.first_round && digit.mentions(each.head); });
+      const std::set<AtomId> atoms = digit.atoms();
+      return left || std::any_of(atoms.begin(), atoms.end(), [&](AtomId id) {
+               const Atom& atom = facts_[id];
+               return atom.nature == Nature::kTotal && id != loop.value &&
+                      within({loop.id}, atom.loops);
+             });
+    });
   }
 
   // Whether control may pass from the write to the read without a barrier, through the next

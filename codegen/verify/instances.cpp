@@ -282,6 +282,15 @@ std::vector<Term> later_iterations(const Facts& facts, const Trace& trace,
   return result;
 }
 
+bool far_apart(const Facts& facts, const Access& a, const Access& b) {
+  for (std::size_t axis = 0; axis < a.digits.size(); ++axis) {
+    const auto here = facts.close_interval(a.digits[axis]);
+    const auto there = facts.close_interval(b.digits[axis]);
+    if (here && there && (here->high < there->low || there->high < here->low)) return true;
+  }
+  return false;
+}
+
 bool same_memory(ir::MemoryId a, ir::MemoryId b) {
   if (a.index() != b.index()) return false;
   return match(

@@ -47,6 +47,8 @@ std::vector<Term> shared_by_warp(const Facts& facts, const Trace& trace, const I
                                  const Renaming& there, const std::function<bool(int)>& same);
 
 bool same_memory(ir::MemoryId a, ir::MemoryId b);
+// Whether the numbers alone that their digits cannot leave keep two accesses of one memory apart.
+bool far_apart(const Facts& facts, const Access& a, const Access& b);
 
 // All loops around the access, from the outermost.
 std::vector<int> loops_of(const Access& access);

@@ -21,7 +21,7 @@ class Maker {
  public:
   Maker(Facts& facts, const KernelEntry& entry) : facts_(facts), entry_(entry) {}
 
-  Launch run(const Contract& contract, int parts) {
+  Launch run(const Contract& contract, const Cuts& cuts) {
     for (const Argument& argument : entry_.arguments) {
       if (argument.kind == ArgumentKind::kSize) size(argument.name);
       if (argument.kind != ArgumentKind::kBuffer) continue;
@@ -31,7 +31,8 @@ class Maker {
     grid();
     launch_.warp = number("warp", Sharing::kThread, entry_.threads / 32 - 1);
     launch_.lane = number("lane", Sharing::kThread, 31);
-    take_lane_apart(parts);
+    launch_.warp_in_parts = take_apart(launch_.warp, "warp", cuts.warps, launch_.warp_parts);
+    launch_.lane_in_parts = take_apart(launch_.lane, "lane", cuts.lanes, launch_.lane_parts);
     length();
     for (const Argument& argument : entry_.arguments) {
       if (argument.kind == ArgumentKind::kBuffer) bound(argument.shape, kLargestBuffer);
@@ -67,19 +68,29 @@ class Maker {
       const Polynomial count = launch_.extent(extent);
       facts_.add(facts_.term(Polynomial::atom(place)) < facts_.term(count));
       launch_.places.push_back(place);
+      launch_.grid.push_back(count);
       launch_.block = launch_.block * count + Polynomial::atom(place);
     }
   }
 
-  void take_lane_apart(int parts) {
-    const Polynomial lane = Polynomial::atom(launch_.lane);
-    launch_.lane_in_parts = lane;
-    if (parts <= 1 || parts >= 32) return;
-    const AtomId by = number("lane_by_" + std::to_string(parts), Sharing::kThread, 32 / parts - 1);
-    const AtomId rest = number("lane_in_" + std::to_string(parts), Sharing::kThread, parts - 1);
-    launch_.lane_parts = {by, rest};
-    launch_.lane_in_parts = Polynomial(parts) * Polynomial::atom(by) + Polynomial::atom(rest);
-    facts_.add(equal(facts_.term(lane), facts_.term(launch_.lane_in_parts)));
+  // A place of a power of two as a sum of parts, each of which divides by the cuts without a rest
+  // or not at all.
+  Polynomial take_apart(AtomId place, const std::string& name, const std::vector<int>& cuts,
+                        std::vector<AtomId>& parts) {
+    if (cuts.empty()) return Polynomial::atom(place);
+    const std::int64_t size = (*facts_[place].high + Integer(1)).to_int64().value();
+    Polynomial sum;
+    for (std::size_t index = 0; index <= cuts.size(); ++index) {
+      const std::int64_t from = index == 0 ? 1 : cuts[index - 1];
+      const std::int64_t to = index < cuts.size() ? cuts[index] : size;
+      assert_that(from < to && to % from == 0, "a place is cut at ascending powers of two");
+      const std::string part =
+          index == 0 ? "_in_" + std::to_string(to) : "_by_" + std::to_string(from);
+      parts.push_back(number(name + part, Sharing::kThread, to / from - 1));
+      sum = sum + Polynomial(from) * Polynomial::atom(parts.back());
+    }
+    facts_.add(equal(facts_.term(Polynomial::atom(place)), facts_.term(sum)));
+    return sum;
   }
 
   void length() {
@@ -222,8 +233,15 @@ Polynomial Launch::extent(const std::string& name) const {
   return Polynomial::atom(size->second);
 }
 
-Launch make_launch(Facts& facts, const KernelEntry& entry, const Contract& contract, int parts) {
-  return Maker(facts, entry).run(contract, parts);
+Polynomial Launch::extent_of(AtomId place) const {
+  const auto axis = std::find(places.begin(), places.end(), place);
+  assert_that(axis != places.end(), "a place of a block lies on an axis of the grid");
+  return grid[static_cast<std::size_t>(axis - places.begin())];
+}
+
+Launch make_launch(Facts& facts, const KernelEntry& entry, const Contract& contract,
+                   const Cuts& cuts) {
+  return Maker(facts, entry).run(contract, cuts);
 }
 
 }  // namespace heddle::verify

@@ -15,6 +15,7 @@
 
 #include "codegen/manifest.hpp"
 #include "codegen/verify/facts.hpp"
+#include "codegen/verify/lift.hpp"
 
 namespace heddle::verify {
 
@@ -35,10 +36,12 @@ struct Launch {
   std::map<std::string, AtomId> sizes;  // arguments and extents, by the manifest's names
   Polynomial block;                     // blockIdx.x
   std::vector<AtomId> places;           // of the block along each axis of the grid
+  std::vector<Polynomial> grid;         // how many there are
   AtomId warp = 0;
   AtomId lane = 0;
-  std::vector<AtomId> lane_parts;  // where it is taken apart: what it is by a number, and the rest
-  Polynomial lane_in_parts;
+  // Where they are taken apart, as in 16 a + 4 b + c: the atoms, and the sum.
+  std::vector<AtomId> warp_parts, lane_parts;
+  Polynomial warp_in_parts, lane_in_parts;
   AtomId length = 0;  // tokens of the sequence after this launch
   // Products of sizes that stay below a bound, factors sorted.
   std::vector<std::pair<Monomial, Integer>> bounded;
@@ -52,9 +55,11 @@ struct Launch {
   std::vector<Columns> columns;  // of each side that has such an array
 
   Polynomial extent(const std::string& name) const;  // a size or a decimal
+  Polynomial extent_of(AtomId place) const;          // of the axis of the grid on which it lies
 };
 
-// Threads are divided by `parts` somewhere: lane = parts x + y; 1 where they are not.
-Launch make_launch(Facts& facts, const KernelEntry& entry, const Contract& contract, int parts = 1);
+// `cuts` are the powers of two at which warps and lanes are taken apart.
+Launch make_launch(Facts& facts, const KernelEntry& entry, const Contract& contract,
+                   const Cuts& cuts);
 
 }  // namespace heddle::verify

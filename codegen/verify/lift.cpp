@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "codegen/verify/lift.hpp"
 
+#include <set>
+
 #include "codegen/verify/lift_statement.hpp"
 
 namespace heddle::verify {
@@ -29,17 +31,24 @@ class Lifter : public StatementReader {
  private:
   // ---- around the kernel --------------------------------------------------------------------
 
+  static std::optional<Prelude> included_by(const std::string& directive) {
+    for (const Prelude each :
+         {Prelude::kDevice, Prelude::kStaging, Prelude::kTensor, Prelude::kSoftmax}) {
+      if (directive == std::string("#include \"") + file_of(each) + "\"") return each;
+    }
+    return std::nullopt;
+  }
+
   void preamble() {
     bool included = false;
     bool opened = false;
     while (!failed() && !is("extern")) {
       const Token token = next();
       if (token.kind == TokenKind::kComment) continue;
-      const bool device = token.text == "#include \"device_prelude.cuh\"";
-      const bool staging = token.text == "#include \"staging_prelude.cuh\"";
-      if (token.kind == TokenKind::kDirective && !included && (device || staging)) {
+      const std::optional<Prelude> prelude = included_by(token.text);
+      if (token.kind == TokenKind::kDirective && !included && prelude) {
         included = true;
-        lifted_.staging = staging;
+        lifted_.prelude = *prelude;
       } else if (token.text == "using" && !opened) {
         expect("namespace");
         expect("heddle");
@@ -148,6 +157,53 @@ class Lifter : public StatementReader {
 };
 
 }  // namespace
+
+namespace {
+
+// The powers of two that a kernel divides by, in the order of its text.
+std::vector<int> powers_divided_by(const ir::Kernel& kernel) {
+  std::vector<int> powers;
+  for (const ir::Value& value : kernel.values) {
+    const ir::Binary* node = std::get_if<ir::Binary>(&value.node);
+    if (node == nullptr) continue;
+    const auto* by = std::get_if<ir::IntegerLiteral>(&kernel[node->right].node);
+    if (by == nullptr || node->op != ir::BinaryOperator::kDivide) continue;
+    for (const int power : {2, 4, 8, 16}) {
+      if (by->value == power) powers.push_back(power);
+    }
+  }
+  return powers;
+}
+
+}  // namespace
+
+Cuts cuts_of(const Lifted& lifted) {
+  const std::vector<int> powers = powers_divided_by(lifted.kernel);
+  if (lifted.prelude == Prelude::kDevice || powers.empty()) return {};
+  if (lifted.prelude == Prelude::kStaging) return {{powers.front()}, {}};
+  Cuts cuts;
+  const int warps = lifted.kernel.threads / 32;
+  const bool whole = (warps & (warps - 1)) == 0;
+  for (const int power : std::set<int>(powers.begin(), powers.end())) {
+    cuts.lanes.push_back(power);
+    if (whole && power < warps) cuts.warps.push_back(power);
+  }
+  return cuts;
+}
+
+const char* file_of(Prelude prelude) {
+  switch (prelude) {
+    case Prelude::kDevice:
+      return "device_prelude.cuh";
+    case Prelude::kStaging:
+      return "staging_prelude.cuh";
+    case Prelude::kTensor:
+      return "tensor_prelude.cuh";
+    case Prelude::kSoftmax:
+      return "softmax_prelude.cuh";
+  }
+  unreachable("a prelude");
+}
 
 Result<Lifted> lift(const std::string& text, const KernelEntry& entry) {
   Result<std::vector<Token>> tokens = tokens_of(text, entry.file);

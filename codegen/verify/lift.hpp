@@ -16,14 +16,22 @@
 
 namespace heddle::verify {
 
-// Vectors are moved by a loop over their elements, of kind kLanes: each element is stored from a
-// load, and the first one's place is a multiple of their number.
+// Each prelude includes the one before it.
+enum class Prelude { kDevice, kStaging, kTensor, kSoftmax };
+const char* file_of(Prelude prelude);  // "device_prelude.cuh"
+
+// Vectors are moved by a loop over their elements, of kind kLanes, and the first one's place is a
+// multiple of their number. The call of a helper that works on products of matrices is read as the
+// loads and stores that it makes (lift_tensor.cpp), and as a reduction wherever lanes wait for each
+// other; what is computed in between is any number.
 struct Lifted {
   ir::Kernel kernel;
+  Prelude prelude = Prelude::kDevice;  // that is included
   // By ValueId, the loads of what start_copy moves: load and store happen at any time from there on
   // until its batch is awaited.
   std::set<std::int32_t> started;
-  bool staging = false;             // includes staging_prelude.cuh
+  // By ValueId, the loads that lanes make for each other: which of them is whose is not told.
+  std::set<std::int32_t> by_warp;
   std::vector<TextPlace> value_at;  // by ValueId
   // By address: the kernel's statements may be moved with it but not copied.
   std::map<const ir::Statement*, TextPlace> statement_at;
@@ -38,9 +46,13 @@ struct Lifted {
   TextPlace place(const ir::Statement& statement) const { return statement_at.at(&statement); }
 };
 
-// The power of two below a warp that a kernel which moves vectors divides by, 1 where there is
-// none.
-int parts_of_lanes(const Lifted& lifted);
+// The powers of two, ascending, at which lanes and warps are best taken apart: those that a kernel
+// which moves vectors divides by.
+struct Cuts {
+  std::vector<int> lanes;
+  std::vector<int> warps;
+};
+Cuts cuts_of(const Lifted& lifted);
 
 // The parameters must be those of `entry`, in its order, and so must symbol and threads.
 Result<Lifted> lift(const std::string& text, const KernelEntry& entry);

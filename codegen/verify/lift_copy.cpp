@@ -18,28 +18,20 @@ int size_of_element(CType type) { return is_narrow(type) ? 2 : 4; }
 
 }  // namespace
 
-int parts_of_lanes(const Lifted& lifted) {
-  if (!lifted.staging) return 1;
-  for (const ir::Value& value : lifted.kernel.values) {
-    const ir::Binary* quotient = std::get_if<ir::Binary>(&value.node);
-    if (quotient == nullptr || quotient->op != ir::BinaryOperator::kDivide) continue;
-    const auto* parts = std::get_if<ir::IntegerLiteral>(&lifted.kernel[quotient->right].node);
-    if (parts == nullptr) continue;
-    for (const int power : {2, 4, 8, 16}) {
-      if (parts->value == power) return power;
+void StatementReader::begin_of_vectors() {
+  for (const char* part : {"__align__", "(", "16", ")"}) {
+    if (peek().text != part) {
+      return fail(peek().at, std::string("here a kernel of heddle has ") + part);
     }
+    next();
   }
-  return 1;
 }
 
 // extern __shared__ __align__(16) float staged[];
 void StatementReader::dynamic_array(Body& statements) {
   const TextPlace at = peek().at;
-  for (const char* part : {"extern", "__shared__", "__align__", "(", "16", ")"}) {
-    if (peek().text != part)
-      return fail(peek().at, std::string("here a kernel of heddle has ") + part);
-    next();
-  }
+  for (const char* part : {"extern", "__shared__"}) expect(part);
+  begin_of_vectors();
   const std::optional<CType> element = element_name();
   if (!element) return fail(peek().at, "dynamic shared memory holds float, bf16 or f16");
   const std::string name = expect_name();
@@ -100,12 +92,14 @@ void StatementReader::rest_of_dynamic_array(Body& statements) {
 }
 
 // A name of the prelude, unless the kernel has given it to something of its own.
-bool StatementReader::moves_vectors() const {
-  return lifted_.staging && peek().kind == TokenKind::kName && find(peek().text) == nullptr &&
-         (is("copy_elements") || is("start_copy") || is("close_batch") || is("await_batches"));
+bool StatementReader::calls_helper() const {
+  if (lifted_.prelude == Prelude::kDevice || peek().kind != TokenKind::kName) return false;
+  if (find(peek().text) != nullptr) return false;
+  if (is("copy_elements") || is("start_copy") || is("clear_elements")) return true;
+  return is("close_batch") || is("await_batches") || is_tensor_helper(peek().text);
 }
 
-void StatementReader::move(Body& statements) {
+void StatementReader::helper(Body& statements) {
   const TextPlace at = peek().at;
   if (accept("close_batch")) {
     for (const char* part : {"(", ")", ";"}) expect(part);
@@ -118,12 +112,13 @@ void StatementReader::move(Body& statements) {
     const ir::ValueId number = make(Type::kI64, ir::IntegerLiteral{left}, at);
     return add(statements, ir::Invoke{std::nullopt, "await_batches", {number}});
   }
-  const bool starts = accept("start_copy");
-  if (!starts) expect("copy_elements");
-  copy(statements, starts, at);
+  if (accept("clear_elements")) return clear(statements, at);
+  if (accept("start_copy")) return copy(statements, true, at);
+  if (accept("copy_elements")) return copy(statements, false, at);
+  tensor_helper(statements);
 }
 
-// staged + values_at + row * 64 + d
+// staged + values_at + row * 64 + d, or staged alone.
 std::optional<ir::VectorAt> StatementReader::vector_place(bool writes) {
   const TextPlace at = peek().at;
   const Symbol* symbol = find(expect_name());
@@ -133,9 +128,54 @@ std::optional<ir::VectorAt> StatementReader::vector_place(bool writes) {
     return std::nullopt;
   }
   const ir::MemoryId place = *memory;
-  expect("+");
   const TextPlace index_at = peek().at;
+  if (!accept("+")) return ir::VectorAt{place, make(Type::kI64, ir::IntegerLiteral{0}, at), writes};
   return ir::VectorAt{place, as_index(sum(), index_at), writes};
+}
+
+// Where so many elements are moved at once, if they may be.
+std::optional<ir::VectorAt> StatementReader::vector_of(std::int64_t count, bool writes) {
+  const TextPlace at = peek().at;
+  const std::optional<ir::VectorAt> place = vector_place(writes);
+  if (failed() || !place) return std::nullopt;
+  const CType element = element_of(place->memory);
+  const std::int64_t bytes = count * size_of_element(element);
+  if (element != CType::kFloat && !is_narrow(element)) fail(at, "vectors hold reals");
+  if (count < 1 || (count & (count - 1)) != 0 || bytes > kWidest) {
+    fail(at, "no vector has so many elements");
+  }
+  if (count > 1 && bytes > alignment_of(place->memory)) {
+    fail(at, "it is not known that vectors begin here");
+  }
+  if (writes && !may_write(place->memory)) fail(at, "this buffer is read only");
+  return failed() ? std::nullopt : place;
+}
+
+// Of the first element: a buffer begins where the manifest says, the dynamic array and what is
+// declared so at a multiple of sixteen bytes, and with it what begins so many bytes behind.
+std::int64_t StatementReader::alignment_of(ir::MemoryId memory) const {
+  const ir::ArrayId* array = std::get_if<ir::ArrayId>(&memory);
+  if (array == nullptr) return entry_.alignment;
+  const ir::Array& of = lifted_.kernel[*array];
+  if (!of.dynamic) return of.vectors ? kWidest : 4;
+  if (!of.from) return kWidest;
+  const auto* from = std::get_if<ir::IntegerLiteral>(&lifted_.kernel[*of.from].node);
+  const ir::MemoryId whole = ir::ArrayId{whole_of_dynamic()};
+  const bool even = from != nullptr && from->value * size_of_element(element_of(whole)) % 16 == 0;
+  return even ? kWidest : 4;
+}
+std::int32_t StatementReader::whole_of_dynamic() const {
+  for (std::size_t index = 0; index < lifted_.kernel.arrays.size(); ++index) {
+    const ir::Array& array = lifted_.kernel.arrays[index];
+    if (array.dynamic && !array.from) return static_cast<std::int32_t>(index);
+  }
+  unreachable("an end without the dynamic array that it is of");
+}
+
+bool StatementReader::may_write(ir::MemoryId memory) const {
+  const ir::BufferId* buffer = std::get_if<ir::BufferId>(&memory);
+  if (std::holds_alternative<ir::ArrayId>(memory)) return true;
+  return buffer != nullptr && lifted_.kernel[*buffer].access != heddle::Access::kRead;
 }
 
 // start_copy<4>(staged + ..., k + ...);
@@ -144,55 +184,42 @@ void StatementReader::copy(Body& statements, bool starts, TextPlace at) {
   const std::int64_t count = expect_integer();
   expect(">");
   expect("(");
-  const std::optional<ir::VectorAt> to = vector_place(true);
+  const std::optional<ir::VectorAt> to = vector_of(count, true);
   expect(",");
-  const std::optional<ir::VectorAt> from = vector_place(false);
+  const std::optional<ir::VectorAt> from = vector_of(count, false);
   expect(")");
   expect(";");
   if (failed() || !to || !from) return;
-  const CType element = element_of(to->memory);
-  const std::int64_t bytes = count * size_of_element(element);
-  const bool real = element == CType::kFloat || is_narrow(element);
-  if (!real || element_of(from->memory) != element) {
+  if (element_of(from->memory) != element_of(to->memory)) {
     return fail(at, "vectors of different types are moved here");
   }
-  if (count < 1 || (count & (count - 1)) != 0 || bytes > kWidest) {
-    return fail(at, "no vector has so many elements");
-  }
-  const ir::Kernel& kernel = lifted_.kernel;
-  for (const ir::VectorAt* place : {&*to, &*from}) {
-    // A buffer begins where the manifest says, the dynamic array at a multiple of sixteen bytes.
-    const ir::ArrayId* array = std::get_if<ir::ArrayId>(&place->memory);
-    const bool aligned = array != nullptr ? kernel[*array].dynamic && !kernel[*array].from
-                                          : count == 1 || bytes <= entry_.alignment;
-    if (!aligned) return fail(at, "it is not known that vectors begin here");
-  }
   const ir::ArrayId* array = std::get_if<ir::ArrayId>(&to->memory);
-  const ir::BufferId* written = std::get_if<ir::BufferId>(&to->memory);
-  const bool writable =
-      array != nullptr || (written != nullptr && kernel[*written].access != heddle::Access::kRead);
-  if (!writable) return fail(at, "this buffer is read only");
-  if (starts && (array == nullptr || !std::holds_alternative<ir::BufferId>(from->memory))) {
+  const bool shared = array != nullptr && lifted_.kernel[*array].shared;
+  if (starts && (!shared || std::holds_alternative<ir::ArrayId>(from->memory))) {
     return fail(at, "copies are started from a buffer into shared memory");
   }
-  ir::For loop;
-  loop.kind = ir::LoopKind::kLanes;
-  loop.variable = variable("element", Type::kI64, false);
-  const auto number = [&](std::int64_t value) {
-    return make(Type::kI64, ir::IntegerLiteral{value}, at);
-  };
-  loop.begin = number(0);
-  loop.end = number(count);
-  loop.step = number(1);
-  const ir::ValueId here = make(Type::kI64, ir::Read{loop.variable}, at);
-  const auto shifted = [&](ir::ValueId first) {
-    return make(Type::kI64, ir::Binary{ir::BinaryOperator::kAdd, first, here}, at);
-  };
-  const ir::ValueId moved = make(Type::kF32, ir::Load{from->memory, shifted(from->at)}, at);
-  if (starts) lifted_.started.insert(moved.index);
-  places_.push_back(at);  // of the store
-  add(loop.body, ir::Store{to->memory, shifted(to->at), moved});
-  add(statements, std::move(loop));
+  Expansion expansion(lifted_, places_, statements, at);
+  expansion.vector(count, [&](Number element) {
+    const ir::ValueId moved = expansion.load(*from, element);
+    if (starts) lifted_.started.insert(moved.index);
+    expansion.store(*to, element, moved);
+  });
+}
+
+// clear_elements<8>(staged + ...);
+void StatementReader::clear(Body& statements, TextPlace at) {
+  expect("<");
+  const std::int64_t count = expect_integer();
+  expect(">");
+  expect("(");
+  const std::optional<ir::VectorAt> to = vector_of(count, true);
+  expect(")");
+  expect(";");
+  if (failed() || !to) return;
+  Expansion expansion(lifted_, places_, statements, at);
+  expansion.vector(count, [&](Number element) {
+    expansion.store(*to, element, make(Type::kF32, ir::RealLiteral{0.0}, at));
+  });
 }
 
 }  // namespace heddle::verify

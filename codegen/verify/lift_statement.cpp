@@ -74,7 +74,7 @@ void StatementReader::statement(Body& statements) {
   }
   if (accept("__shared__")) return array(statements, true);
   if (is("extern")) return dynamic_array(statements);
-  if (moves_vectors()) return move(statements);
+  if (calls_helper()) return helper(statements);
   if (is("float") && is("*", 1)) return rest_of_dynamic_array(statements);
   if (is("const") || is("Index") || is("float") || is("bool")) return declaration(statements);
   if (token.kind == TokenKind::kName) return change(statements);
@@ -119,6 +119,8 @@ void StatementReader::declaration(Body& statements) {
 
 void StatementReader::array(Body& statements, bool shared) {
   const TextPlace at = peek().at;
+  const bool vectors = shared && is("__align__");
+  if (vectors) begin_of_vectors();
   const std::optional<Type> type = type_name();
   if (!type || *type == Type::kBool) return fail(at, "arrays hold Index or float");
   const std::string name = expect_name();
@@ -136,6 +138,7 @@ void StatementReader::array(Body& statements, bool shared) {
   }
   lifted_.kernel.arrays.push_back(
       {name, *type, static_cast<int>(count->to_int64().value()), shared});
+  lifted_.kernel.arrays.back().vectors = vectors;
   const ir::ArrayId id{static_cast<std::int32_t>(lifted_.kernel.arrays.size() - 1)};
   declare(name, ir::MemoryId(id), at);
   add(statements, ir::Declare{id});

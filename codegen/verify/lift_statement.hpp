@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reading statements: scopes and names, declarations, assignments and branches
-// (lift_statement.cpp), loops (lift_loop.cpp), and what staged kernels add (lift_copy.cpp).
+// (lift_statement.cpp), loops (lift_loop.cpp), what staged kernels add (lift_copy.cpp), and
+// products of matrices (lift_tensor.cpp).
 #pragma once
 
 #include <optional>
@@ -8,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "codegen/verify/expansion.hpp"
 #include "codegen/verify/lift_expression.hpp"
 
 namespace heddle::verify {
@@ -51,10 +53,19 @@ class StatementReader : public ExpressionReader {
   void branch(ir::Body& statements);
   void dynamic_array(ir::Body& statements);
   void rest_of_dynamic_array(ir::Body& statements);
-  bool moves_vectors() const;
-  void move(ir::Body& statements);
+  void begin_of_vectors();
+  bool calls_helper() const;
+  void helper(ir::Body& statements);
   std::optional<ir::VectorAt> vector_place(bool writes);
+  std::optional<ir::VectorAt> vector_of(std::int64_t count, bool writes);
+  std::int64_t alignment_of(ir::MemoryId memory) const;
+  std::int32_t whole_of_dynamic() const;
+  bool may_write(ir::MemoryId memory) const;
   void copy(ir::Body& statements, bool starts, TextPlace at);
+  void clear(ir::Body& statements, TextPlace at);
+  bool is_tensor_helper(const std::string& name) const;
+  void tensor_helper(ir::Body& statements);
+  const char* unfit(const ir::VectorAt& place, char letter) const;
 };
 
 }  // namespace heddle::verify

@@ -2,9 +2,10 @@
 #include "codegen/verify/coverage.hpp"
 
 #include <algorithm>
+#include <map>
 
-#include "codegen/verify/bounds.hpp"
 #include "codegen/verify/instances.hpp"
+#include "codegen/verify/shapes.hpp"
 #include "codegen/verify/witness.hpp"
 
 namespace heddle::verify {
@@ -71,7 +72,7 @@ class Outputs {
       // An axis along which the blocks of the grid lie: each answers for its own part.
       const auto of_block =
           std::find_if(launch_.places.begin(), launch_.places.end(), [&](AtomId candidate) {
-            return extents[axis] == extent_of(candidate) && blocks.count(candidate) == 0 &&
+            return extents[axis] == launch_.extent_of(candidate) && blocks.count(candidate) == 0 &&
                    std::all_of(writes.begin(), writes.end(), [&](const verify::Access* write) {
                      return write->digits[axis] == Polynomial::atom(candidate);
                    });
@@ -84,16 +85,21 @@ class Outputs {
       // An axis that they share out in stretches of so many.
       const auto with_stretch =
           std::find_if(launch_.places.begin(), launch_.places.end(), [&](AtomId candidate) {
-            return blocks.count(candidate) == 0 &&
-                   stretch_of(writes, axis, candidate) > Integer(1) &&
-                   has_a_block(candidate, stretch_of(writes, axis, candidate), extents[axis]);
+            const Integer length = magnitude(stretch_of(writes, axis, candidate));
+            return blocks.count(candidate) == 0 && length > Integer(1) &&
+                   has_a_block(candidate, length, extents[axis]);
           });
       const AtomId any = facts_.fresh("any", Sharing::kBlock, Nature::kState);
       if (with_stretch != launch_.places.end()) {
-        const Term length(stretch_of(writes, axis, *with_stretch));
+        const Integer stretch = stretch_of(writes, axis, *with_stretch);
+        const Term length(magnitude(stretch));
         const Term rest = facts_.term(Polynomial::atom(any));
         blocks.insert(*with_stretch);
-        place.push_back(facts_.term(Polynomial::atom(*with_stretch)) * length + rest);
+        // Stretches may be counted from the last block on: there are as many.
+        const Polynomial block = Polynomial::atom(*with_stretch);
+        const Polynomial number =
+            stretch.sign() > 0 ? block : launch_.extent_of(*with_stretch) - Polynomial(1) - block;
+        place.push_back(facts_.term(number * Polynomial(magnitude(stretch))) + rest);
         known.push_back(rest >= 0);
         known.push_back(rest < length);
         known.push_back(place.back() < facts_.term(extents[axis]));
@@ -111,12 +117,26 @@ class Outputs {
     };
     std::vector<Term> ways;
     std::vector<Witness> before;
+    std::map<AtomId, Witness::Turn> chosen;
     int number = 0;
     for (const verify::Access* write : writes) {
       const std::string suffix = "@" + std::to_string(++number);
       const std::optional<Witness> found =
           witness(facts_, trace_, launch_, *write, place, fixed, {}, suffix);
       if (!found) continue;
+      for (const auto& [block, turn] : found->turns) {
+        const auto first = chosen.find(block);
+        if (first != chosen.end()) {
+          // Division with remainder gives one result.
+          known.push_back(
+              implies(conjunction({turn.blocks >= 1, equal(turn.number, first->second.number)}),
+                      conjunction({equal(turn.product, first->second.product),
+                                   equal(turn.block, first->second.block)})));
+        } else if (may_choose(block, *write, writes) && blocks.insert(block).second) {
+          known.push_back(equal(facts_.term(Polynomial::atom(block)), turn.block));
+          chosen.emplace(block, turn);
+        }
+      }
       for (const Witness& other : before) {
         for (const auto& [atom, value] : found->of_warp) {
           const auto theirs = other.of_warp.find(atom);
@@ -154,7 +174,7 @@ class Outputs {
         if (first == second) continue;
         const Term value = first ? right : left;
         if (!of_launch(value)) continue;
-        const Term there = conjunction({value >= 0, value < facts_.term(extent_of(block))});
+        const Term there = conjunction({value >= 0, value < facts_.term(launch_.extent_of(block))});
         if (!prover_.proves(facts_.context(nullptr, {there}), there, "the grid has this block")) {
           continue;
         }
@@ -162,6 +182,29 @@ class Outputs {
         break;
       }
     }
+  }
+  // Whether the block along an axis may be any: the places that are written say nothing of it but
+  // by the turns that it takes.
+  bool may_choose(AtomId block, const verify::Access& write,
+                  const std::vector<const verify::Access*>& writes) const {
+    std::set<AtomId> turns;
+    for (const int id : loops_of(write)) turns.insert(trace_.loops[std::size_t(id)].value);
+    return std::all_of(writes.begin(), writes.end(), [&](const verify::Access* each) {
+      std::set<AtomId> atoms;
+      for (const Polynomial& digit : each->digits) {
+        for (const AtomId atom : digit.atoms()) {
+          // Iterations that are counted from the last one on are told by where their loop ends.
+          if (digit.coefficient(atom).sign() < 0 && facts_[atom].nature == Nature::kCounter) {
+            return false;
+          }
+          if (turns.count(atom) == 0) atoms.insert(atom);
+        }
+      }
+      const std::set<AtomId> inputs = facts_.with_inputs(atoms);
+      return std::none_of(inputs.begin(), inputs.end(), [&](AtomId atom) {
+        return atom == block || facts_[atom].nature == Nature::kState;
+      });
+    });
   }
   bool of_launch(const Term& value) const {
     std::set<std::string> names;
@@ -171,6 +214,8 @@ class Outputs {
       return atom.sharing == Sharing::kLaunch && atom.nature == Nature::kGiven;
     });
   }
+
+  static Integer magnitude(const Integer& number) { return number.sign() < 0 ? -number : number; }
 
   // Where every write goes to a place c x (that of the block) + something along the axis: c, else
   // 0.
@@ -191,19 +236,12 @@ class Outputs {
     const Term which = facts_.term(Polynomial::atom(whole));
     const Term within = facts_.term(Polynomial::atom(rest));
     const Term place = which * Term(length) + within;
-    const Term goal = conjunction({which >= 0, which < facts_.term(extent_of(block))});
+    const Term goal = conjunction({which >= 0, which < facts_.term(launch_.extent_of(block))});
     std::vector<Term> known = {within >= 0, within < Term(length), place >= 0,
                                place < facts_.term(extent)};
     append(known, facts_.context(nullptr, known));
     append(known, facts_.context(nullptr, {goal}));
     return prover_.proves(known, goal, "the blocks hold the whole axis");
-  }
-
-  Polynomial extent_of(AtomId place) const {
-    for (std::size_t axis = 0; axis < launch_.places.size(); ++axis) {
-      if (launch_.places[axis] == place) return launch_.extent(entry_.grid[axis]);
-    }
-    return {};
   }
 
   // Two visits, by one thread or by two, in one phase or in several.

@@ -3,9 +3,9 @@
 
 #include <algorithm>
 
-#include "codegen/verify/bounds.hpp"
 #include "codegen/verify/instances.hpp"
 #include "codegen/verify/same_numbers.hpp"
+#include "codegen/verify/shapes.hpp"
 
 namespace heddle::verify {
 namespace {
@@ -70,7 +70,7 @@ class Races {
       for (const Underway& each : *stretches) {
         if (each.segment != second.segment) continue;
         within_block(first, second, each.around, each.skipped);
-        if (!each.arrived) within_thread(first, second, each.around);
+        if (!each.arrived) within_thread(first, second, each.around, each.skipped);
       }
     }
   }
@@ -93,7 +93,8 @@ class Races {
                     const std::vector<int>& skipped = {}) {
     two_visits(first, second, around, /*same_thread=*/false, skipped);
   }
-  void within_thread(const Access& first, const Access& second, const std::vector<int>& around) {
+  void within_thread(const Access& first, const Access& second, const std::vector<int>& around,
+                     const std::vector<int>& skipped) {
     // What it touched before it started on this one is past.
     const std::vector<int>& mine = first.plain_loops;
     const std::vector<int>& other = second.plain_loops;
@@ -101,12 +102,13 @@ class Races {
     if (second.segment == first.segment && around.empty() && apart && second.order < first.order) {
       return;
     }
-    two_visits(first, second, around, /*same_thread=*/true);
+    two_visits(first, second, around, /*same_thread=*/true, skipped);
   }
 
   void two_visits(const Access& first, const Access& second, const std::vector<int>& around,
-                  bool same_thread, const std::vector<int>& skipped = {}) {
+                  bool same_thread, const std::vector<int>& skipped) {
     ++result_.pairs;
+    if (far_apart(facts_, first, second)) return;
     const auto moved = [&](const Atom& atom) {
       return std::any_of(around.begin(), around.end(), [&](int loop) {
         return std::count(atom.loops.begin(), atom.loops.end(), loop) != 0;
@@ -142,7 +144,9 @@ class Races {
       known.push_back(none);
     }
     if (!same_thread) {
-      known.push_back(differ(a.thread, b.thread));
+      // Which lane of a warp reads what a lane names is not told: it may be any, itself too.
+      const bool any_lane = first.by_warp || second.by_warp;
+      if (!any_lane) known.push_back(differ(a.thread, b.thread));
       // Asked without at first, which is enough nearly everywhere.
       const Term meet = same(a.digits, b.digits);
       if (!begun.empty() && !prover_.proves(known, negation(meet), kApart)) add(begun);
@@ -191,6 +195,10 @@ class Races {
       }
     }
     known.push_back(differ(mine, others));
+    if (&first == &second) {
+      for (const Term& fact : steps_apart(facts_, trace_, first, here, there))
+        known.push_back(fact);
+    }
     decide(first, second, known, same(a.digits, b.digits), "threads of two blocks");
   }
 

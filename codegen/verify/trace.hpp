@@ -47,6 +47,7 @@ struct Access {
   ir::MemoryId memory;  // a buffer or an array, never a view
   bool write = false;
   bool started = false;  // by start_copy: it happens at any time until its batch is awaited
+  bool by_warp = false;  // by some lane of the warp, whichever names the place
   Polynomial index;
   Path path;
   std::vector<int> barrier_loops;  // around it, from the outermost

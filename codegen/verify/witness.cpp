@@ -32,7 +32,8 @@ class Search {
     }
     for (std::size_t axis = 0; axis < place.size(); ++axis) solve(write_.digits[axis], place[axis]);
     solve_conditions();
-    put_lane_together();
+    put_together(launch_.warp, launch_.warp_parts, launch_.warp_in_parts);
+    put_together(launch_.lane, launch_.lane_parts, launch_.lane_in_parts);
     for (const AtomId atom : solvable()) {
       if (values_.count(name(atom)) == 0) values_.emplace(name(atom), Term(0));
     }
@@ -74,8 +75,10 @@ class Search {
     for (const AtomId place : {launch_.warp, launch_.lane}) {
       if (free(place)) result.push_back(place);
     }
-    for (const AtomId part : launch_.lane_parts) {
-      if (free(part)) result.push_back(part);
+    for (const std::vector<AtomId>* parts : {&launch_.warp_parts, &launch_.lane_parts}) {
+      for (const AtomId part : *parts) {
+        if (free(part)) result.push_back(part);
+      }
     }
     for (const int id : own_loops_) {
       if (loop(id).counted) result.push_back(loop(id).counter);
@@ -155,6 +158,16 @@ class Search {
     return argument && around.begin == Polynomial();
   }
 
+  // A loop over all blocks of an axis: from the block's own place on, by as many as there are.
+  std::optional<AtomId> block_of(const Loop& around) const {
+    for (const AtomId place : launch_.places) {
+      if (around.begin == Polynomial::atom(place) && around.step == launch_.extent_of(place)) {
+        return place;
+      }
+    }
+    return std::nullopt;
+  }
+
   // Chooses values so that the digit becomes `place`, if it can.
   void solve(const Polynomial& written, const Term& place) {
     Polynomial digit = in_first_round(written);
@@ -162,12 +175,20 @@ class Search {
     const std::map<AtomId, Polynomial> falling = from_the_end(digit);
     std::vector<std::pair<Integer, AtomId>> strides;
     Polynomial settled = digit;
-    const Loop* wide = nullptr;  // a loop whose step is an argument
+    const Loop* wide = nullptr;           // a loop whose step is an argument
+    std::map<AtomId, const Loop*> turns;  // by the value of a loop over blocks
     for (const int id : own_loops_) {
       const Loop& around = loop(id);
-      if (around.value < 0 || digit.coefficient(around.value) != Integer(1)) continue;
-      if (wide != nullptr || values_.count(name(around.counter)) != 0 || !whole_steps(around))
-        return;
+      if (around.value < 0 || digit.coefficient(around.value).sign() <= 0) continue;
+      if (values_.count(name(around.counter)) != 0) return;
+      if (block_of(around)) {
+        strides.emplace_back(digit.coefficient(around.value), around.value);
+        turns.emplace(around.value, &around);
+        settled = settled - Polynomial::term(digit.coefficient(around.value), {around.value});
+        continue;
+      }
+      if (digit.coefficient(around.value) != Integer(1)) continue;
+      if (wide != nullptr || !whole_steps(around)) return;
       wide = &around;
       settled = settled - Polynomial::atom(around.value);
     }
@@ -179,6 +200,7 @@ class Search {
       strides.emplace_back(coefficient, monomial[0]);
       settled = settled - Polynomial::term(coefficient, monomial);
     }
+    if (rests_on_unsolved(settled)) return;
     std::sort(strides.begin(), strides.end(), [](const auto& a, const auto& b) {
       return b.first < a.first || (a.first == b.first && a.second < b.second);
     });
@@ -186,25 +208,20 @@ class Search {
     if (!known) return;
     Term rest = place - *known;
     if (wide != nullptr) {
-      // rest = s whole + remainder, and what of products is not seen: s whole is at least s, or at
-      // most -s, where whole is not 0.
-      const std::string number = std::to_string(values_.size()) + suffix_;
-      const Term whole = Term::variable("whole" + number);
-      const Term remainder = Term::variable("rest" + number);
-      const Term s = facts_.term(wide->step);
-      for (const Term& fact : facts_.context(nullptr, {s})) assumed_.push_back(fact);
-      const Term product = Term::variable(product_of({s.name(), whole.name()}));
-      assumed_.push_back(
-          implies(s >= 1, conjunction({equal(rest, product + remainder), remainder >= 0,
-                                       remainder < s, implies(whole >= 1, product >= s),
-                                       implies(whole <= Term(-1), product + s <= 0)})));
-      values_.emplace(name(wide->counter), whole);
+      const auto [product, remainder] = steps_to(*wide, rest);
       values_.emplace(name(wide->value), product);
       rest = remainder;
     }
     const auto settle = [&](AtomId atom, const Term& value) {
       const auto last = falling.find(atom);
-      if (last == falling.end()) {
+      const auto turn = turns.find(atom);
+      if (turn != turns.end()) {
+        const AtomId block = *block_of(*turn->second);
+        const auto [product, remainder] = steps_to(*turn->second, value);
+        values_.emplace(name(atom), own(facts_.term(Polynomial::atom(block))) + product);
+        turns_.emplace(block,
+                       Witness::Turn{value, product, remainder, facts_.term(turn->second->step)});
+      } else if (last == falling.end()) {
         values_.emplace(name(atom), value);
       } else if (const auto end = substituted(own(facts_.term(last->second)), values_)) {
         values_.emplace(name(atom), *end - value);
@@ -216,14 +233,46 @@ class Search {
         settle(atom, rest);
         break;
       }
-      const std::string number = std::to_string(values_.size()) + suffix_;
-      const Term quotient = Term::variable("whole" + number);
-      const Term remainder = Term::variable("rest" + number);
-      assumed_.push_back(conjunction({equal(rest, quotient * Term(stride) + remainder),
-                                      remainder >= 0, remainder < Term(stride)}));
+      const auto [quotient, remainder] = divided(rest, stride);
       settle(atom, quotient);
       rest = remainder;
     }
+  }
+
+  // A function of what is yet to be solved for is no place to solve it from: there need not be such
+  // numbers, and of numbers that are not anything is true.
+  bool rests_on_unsolved(const Polynomial& settled) const {
+    const std::set<AtomId> inputs = facts_.with_inputs(settled.atoms());
+    return std::any_of(inputs.begin(), inputs.end(),
+                       [&](AtomId id) { return ours(id) && values_.count(name(id)) == 0; });
+  }
+
+  // rest = quotient stride + remainder.
+  std::pair<Term, Term> divided(const Term& rest, const Integer& stride) {
+    const std::string number = std::to_string(++divisions_) + suffix_;
+    const Term quotient = Term::variable("whole" + number);
+    const Term remainder = Term::variable("rest" + number);
+    assumed_.push_back(conjunction({equal(rest, quotient * Term(stride) + remainder),
+                                    remainder >= 0, remainder < Term(stride)}));
+    return {quotient, remainder};
+  }
+
+  // rest = s whole + remainder for a step s, where whole is the number of the iteration; gives the
+  // product and what is left. Of products is not seen that s whole is at least s, or at most -s,
+  // where whole is not 0.
+  std::pair<Term, Term> steps_to(const Loop& around, const Term& rest) {
+    const std::string number = std::to_string(++divisions_) + suffix_;
+    const Term whole = Term::variable("whole" + number);
+    const Term remainder = Term::variable("rest" + number);
+    const Term s = facts_.term(around.step);
+    for (const Term& fact : facts_.context(nullptr, {s})) assumed_.push_back(fact);
+    const Term product = Term::variable(product_of({s.name(), whole.name()}));
+    assumed_.push_back(
+        implies(s >= 1, conjunction({equal(rest, product + remainder), remainder >= 0,
+                                     remainder < s, implies(whole >= 1, product >= s),
+                                     implies(whole <= Term(-1), product + s <= 0)})));
+    values_.emplace(name(around.counter), whole);
+    return {product, remainder};
   }
 
   // Iterations that the digit falls with are counted from the last one on: c as last - c. Gives
@@ -254,50 +303,68 @@ class Search {
     }
     if (!falling) return false;
     const Polynomial rest = digit + Polynomial::atom(*falling);
+    if (rests_on_unsolved(rest)) return false;
     const std::optional<Term> known = substituted(own(facts_.term(rest)), values_);
     if (known) values_.emplace(name(*falling), *known - place);
     return known.has_value();
   }
 
-  // Either the lane or its parts are solved for; the others follow.
-  void put_lane_together() {
-    if (launch_.lane_parts.empty() || !free(launch_.lane)) return;
-    const AtomId by = launch_.lane_parts[0];
-    const AtomId rest = launch_.lane_parts[1];
-    const Integer parts = launch_.lane_in_parts.coefficient(by);
-    const auto lane = values_.find(name(launch_.lane));
-    if (lane == values_.end()) {
-      for (const AtomId part : launch_.lane_parts) values_.emplace(name(part), Term(0));
-      values_.emplace(name(launch_.lane),
-                      values_.at(name(by)) * Term(parts) + values_.at(name(rest)));
+  // Either a place or its parts are solved for; the others follow.
+  void put_together(AtomId place, const std::vector<AtomId>& parts, const Polynomial& sum) {
+    if (parts.empty() || !free(place)) return;
+    const auto whole = values_.find(name(place));
+    if (whole == values_.end()) {
+      for (const AtomId part : parts) values_.emplace(name(part), Term(0));
+      values_.emplace(name(place), *substituted(own(facts_.term(sum)), values_));
       return;
     }
-    if (values_.count(name(by)) != 0 || values_.count(name(rest)) != 0) return;
-    const std::string number = std::to_string(values_.size()) + suffix_;
-    const Term quotient = Term::variable("whole" + number);
-    const Term remainder = Term::variable("rest" + number);
-    assumed_.push_back(conjunction({equal(lane->second, quotient * Term(parts) + remainder),
-                                    remainder >= 0, remainder < Term(parts)}));
-    values_.emplace(name(by), quotient);
-    values_.emplace(name(rest), remainder);
+    const auto known = [&](AtomId part) { return values_.count(name(part)) != 0; };
+    if (std::any_of(parts.begin(), parts.end(), known)) return;
+    Term rest = whole->second;
+    for (auto part = parts.rbegin(); part + 1 != parts.rend(); ++part) {
+      const auto [quotient, remainder] = divided(rest, sum.coefficient(*part));
+      values_.emplace(name(*part), quotient);
+      rest = remainder;
+    }
+    values_.emplace(name(parts.front()), rest);
   }
 
-  // A branch that is taken by one warp, or one lane, only: that one.
+  // A branch that is taken by one warp, lane or thread only: that one.
   void solve_conditions() {
     for (const Term& condition : conditions(write_.path)) {
       if (condition.operation() != smt::Operation::kEqual) continue;
-      for (const int side : {0, 1}) {
-        const Term& variable = condition.operands()[static_cast<std::size_t>(side)];
-        if (variable.operation() != smt::Operation::kVariable) continue;
-        if (factors_of(variable.name()).size() != 1) continue;
-        const AtomId atom = facts_.find(variable.name());
-        if (!ours(atom) || values_.count(name(atom)) != 0) continue;
-        const std::optional<Term> value =
-            substituted(own(condition.operands()[static_cast<std::size_t>(1 - side)]), values_);
-        std::set<std::string> names;
-        if (value) collect_factors(*value, names);
-        if (value && names.count(name(atom)) == 0) values_.emplace(name(atom), *value);
+      const std::optional<Polynomial> left = polynomial(condition.operands()[0]);
+      const std::optional<Polynomial> right = polynomial(condition.operands()[1]);
+      if (!left || !right) continue;
+      solve(*left - *right, Term(0));
+      solve(*right - *left, Term(0));
+    }
+  }
+
+  std::optional<Polynomial> polynomial(const Term& term) const {
+    const auto part = [&](std::size_t index) { return polynomial(term.operands()[index]); };
+    switch (term.operation()) {
+      case smt::Operation::kConstant:
+        return Polynomial(term.value());
+      case smt::Operation::kVariable: {
+        Monomial factors;
+        for (const std::string& factor : factors_of(term.name())) {
+          factors.push_back(facts_.find(factor));
+        }
+        std::sort(factors.begin(), factors.end());
+        return Polynomial::term(1, factors);
       }
+      case smt::Operation::kAdd:
+      case smt::Operation::kSubtract:
+      case smt::Operation::kMultiply: {
+        const std::optional<Polynomial> a = part(0);
+        const std::optional<Polynomial> b = part(1);
+        if (!a || !b) return std::nullopt;
+        if (term.operation() == smt::Operation::kAdd) return *a + *b;
+        return term.operation() == smt::Operation::kSubtract ? *a - *b : *a * *b;
+      }
+      default:
+        return std::nullopt;
     }
   }
 
@@ -373,7 +440,7 @@ class Search {
     std::vector<Term> all = exists;
     all.insert(all.end(), real.begin(), real.end());
     all.insert(all.end(), required.begin(), required.end());
-    Witness result{{}, conjunction({}), {}, {}};
+    Witness result{{}, conjunction({}), {}, {}, turns_};
     tell_of_warp(about, result);
     for (const int id : own_loops_) {
       if (loop(id).counted) result.counter.emplace(id, values_.at(name(loop(id).counter)));
@@ -444,6 +511,8 @@ class Search {
   std::vector<int> own_loops_;
   std::map<std::string, Term> values_;
   std::vector<Term> assumed_;
+  int divisions_ = 0;
+  std::map<AtomId, Witness::Turn> turns_;
   std::set<AtomId> spoken_;
 };
 

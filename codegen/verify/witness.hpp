@@ -19,6 +19,15 @@ struct Witness {
   Term required;                // what makes it a visit of the store that writes the place
   std::map<int, Term> counter;  // the iteration of each for loop that it does not share, by loop
   std::map<AtomId, WarpValue> of_warp;  // what its thread shares with others of its warp
+  // Of a loop over the blocks along an axis of the grid, by the block's place on it: the turn that
+  // writes the place, as product + block, of as many blocks as there are.
+  struct Turn {
+    Term number;
+    Term product;
+    Term block;
+    Term blocks;
+  };
+  std::map<AtomId, Turn> turns;
 };
 
 // An iteration that is told by where it stands: the one before that of whoever asks, or, where the

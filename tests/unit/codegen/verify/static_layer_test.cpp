@@ -45,6 +45,14 @@ TEST_CASE("no broken matrix-state kernel is verified") {
                     {"for (Index s = 0", "for (Index s = 1"}});
 }
 
+// d + d / 2 is no number 3 k + 2: whoever solves d = place - d / 2 for d starts from what is not.
+TEST_CASE("a place is not solved for with what rests on it") {
+  none_is_verified(artifact_of(builtin("linear_attention"), cuda("prefill")),
+                   {{"y[x_at + d] = sum;",
+                     "if (d + d / 2 < 64) {\n        y[x_at + d + d / 2] = sum;\n      }"}},
+                   proofs_only());
+}
+
 TEST_CASE("no broken attention kernel is verified") {
   none_is_verified(artifact_of(builtin("attention"), cuda("prefill")),
                    {{"p <= start", "p < start"},
@@ -109,6 +117,12 @@ TEST_CASE("cvc5 agrees with every proof") {
     agrees(artifact_of(builtin(name), cuda_given(op)), 12);
   }
   agrees(artifact_of(builtin("attention"), cuda("decode")), 12);
+  for (const char* name : {"linear_attention", "attention"}) {
+    GenerateOptions tensor = cuda("prefill");
+    tensor.dtype = ElementType::kBF16;
+    tensor.schedule = "tensor";
+    agrees(artifact_of(builtin(name), tensor), 12);
+  }
 }
 
 // Of nothing that is, anything is true: what is known at a read, and of the visits that are named
@@ -119,9 +133,12 @@ TEST_CASE("what proofs about writes start from is not contradictory") {
   options.replay_work = 0;
   for (const auto& [name, op, schedule] : {std::tuple{"sqrt_recurrence", "decode", "simple"},
                                            std::tuple{"linear_recurrence", "prefill", "simple"},
-                                           std::tuple{"linear_recurrence", "prefill", "staged"}}) {
+                                           std::tuple{"linear_recurrence", "prefill", "staged"},
+                                           std::tuple{"linear_attention", "prefill", "tensor"},
+                                           std::tuple{"attention", "prefill", "tensor"}}) {
     GenerateOptions how = cuda(op);
     how.schedule = schedule;
+    if (std::string(schedule) == "tensor") how.dtype = ElementType::kBF16;
     const Artifact artifact = artifact_of(builtin(name), how);
     const KernelEntry& entry = artifact.manifest.kernels[0];
     const StaticReport report = report_of(artifact, artifact.files.at(entry.file), options);
@@ -165,6 +182,20 @@ TEST_CASE("what is followed goes by the schedule, not by the pattern's name") {
     CHECK_FALSE(followed("linear_recurrence", staged(weights, 96)));
     CHECK_FALSE(followed("linear_recurrence", staged(weights, 256)));
   }
+  const auto tensor = [](int head_dim, int state_dim = 0) {
+    GenerateOptions options = cuda("prefill", head_dim);
+    options.dtype = ElementType::kBF16;
+    options.schedule = "tensor";
+    options.state_dim = state_dim;
+    return options;
+  };
+  for (const int head_dim : {64, 128}) {
+    CHECK(followed("attention", tensor(head_dim), "tensor"));
+    CHECK(followed("dense_recurrence", tensor(head_dim), "tensor"));
+    CHECK(followed("linear_attention", tensor(head_dim, 64), "tensor"));
+  }
+  CHECK_FALSE(followed("linear_attention", tensor(48, 64), "tensor"));
+  CHECK_FALSE(followed("linear_attention", tensor(64, 48), "tensor"));
   GenerateOptions half = cuda("decode");
   CHECK(followed("log_cached", half, "simple"));
   half.dtype = ElementType::kF16;

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+// Prefill on tensor cores: what whole warps load, multiply and store is proved for every launch,
+// and no text is believed whose matrices lie elsewhere, come too early or meet each other.
+#include "codegen/verify/lift.hpp"
+#include "tests/unit/codegen/verify/static_support.hpp"
+
+namespace heddle::test {
+namespace {
+
+Artifact on_tensor_cores(const char* pattern, ElementType dtype = ElementType::kBF16,
+                         int head_dim = 64, std::int64_t plan_tokens = 4096, int state_dim = 64) {
+  GenerateOptions options = cuda("prefill", head_dim);
+  options.dtype = dtype;
+  options.schedule = "tensor";
+  options.plan_tokens = plan_tokens;
+  options.state_dim = state_dim;
+  Artifact artifact = artifact_of(builtin(pattern), options);
+  REQUIRE(artifact.manifest.kernels[0].schedule == "tensor");
+  return artifact;
+}
+
+void check_verified(const Artifact& artifact, const StaticOptions& options = {}) {
+  const StaticReport report =
+      report_of(artifact, artifact.files.at(artifact.manifest.kernels[0].file), options);
+  INFO(artifact.manifest.pattern << ", " << name_of(artifact.manifest.dtype) << ", "
+                                 << artifact.manifest.head_dim << "\n"
+                                 << told(report));
+  CHECK(report.verdict == StaticVerdict::kVerified);
+  CHECK(report.obligations.size() == 8);
+}
+
+}  // namespace
+
+TEST_CASE("matrix states on tensor cores are verified for every launch") {
+  const auto verified = [](int head_dim, int state_dim) {
+    check_verified(
+        on_tensor_cores("linear_attention", ElementType::kF16, head_dim, 4096, state_dim),
+        proofs_only());
+  };
+  check_verified(on_tensor_cores("linear_attention"));
+  verified(128, 64);
+  verified(16, 128);
+  verified(256, 32);
+}
+
+TEST_CASE("attention on tensor cores is verified for every launch") {
+  check_verified(on_tensor_cores("attention"));
+  // Chunks of as many rows as there are tokens, and rows of twice as many channels.
+  check_verified(on_tensor_cores("attention", ElementType::kF16, 128, 64), proofs_only());
+}
+
+TEST_CASE("a dense recurrence on tensor cores is verified for every launch") {
+  check_verified(on_tensor_cores("dense_recurrence"));
+  check_verified(on_tensor_cores("dense_recurrence", ElementType::kF16, 128), proofs_only());
+}
+
+TEST_CASE("helpers are given nothing but what they are made for") {
+  const auto refused = [](const Artifact& artifact, const Break& each, const std::string& why) {
+    const KernelEntry& entry = artifact.manifest.kernels[0];
+    const Result<verify::Lifted> lifted = verify::lift(broken(artifact, each), entry);
+    INFO(each.old << " -> " << each.fresh);
+    REQUIRE_FALSE(lifted.ok());
+    INFO(lifted.error().message);
+    CHECK(lifted.error().message.find(why) != std::string::npos);
+  };
+  const Artifact linear = on_tensor_cores("linear_attention");
+  refused(linear, {"tensor_prelude.cuh", "staging_prelude.cuh"}, "'load_sums' is not declared");
+  refused(linear, {"outputs, staged + queries_at", "staged, staged + queries_at"}, "reals");
+  refused(linear, {"outputs, staged + queries_at", "decays, staged + queries_at"}, "own");
+  refused(linear, {"outputs, staged + queries_at", "outputs, q + queries_at"}, "shared memory");
+  refused(linear, {"outputs, staged + queries_at", "outputs, decays + queries_at"}, "bf16 or f16");
+  refused(linear, {"<8, 64>(outputs", "<0, 64>(outputs"}, "no such matrices");
+  refused(linear, {"<8, 64>(outputs", "<8>(outputs"}, ",");
+  refused(linear, {"store_sums<8>(final_state", "store_sums<8>(initial_state"}, "read only");
+  refused(linear, {"staged + 18432", "staged + 18436"}, "pairs begin");
+  refused(linear, {"clear_elements<8>", "clear_elements<16>"}, "so many elements");
+  const Artifact recurrence = on_tensor_cores("dense_recurrence");
+  refused(recurrence, {"__align__(16) float sums", "float sums"}, "pairs begin");
+  refused(recurrence, {"__align__(16) float sums", "__align__(8) float sums"}, "16");
+  refused(recurrence, {"start_copy<8>(staged + to, q", "start_copy<1>(scores + to, q"},
+          "different types");
+}
+
+TEST_CASE("another prelude of kernels on tensor cores is not trusted") {
+  for (const char* file : {"tensor_prelude.cuh", "softmax_prelude.cuh"}) {
+    Artifact artifact = on_tensor_cores("attention");
+    artifact.files.at(file) += "\n";
+    const StaticReport report =
+        report_of(artifact, artifact.files.at(artifact.manifest.kernels[0].file));
+    CHECK(report.verdict == StaticVerdict::kUnknown);
+  }
+}
+
+TEST_CASE("no matrix-state kernel whose matrices lie elsewhere is verified") {
+  none_is_verified(
+      on_tensor_cores("linear_attention"),
+      {// Elsewhere, or in other rows.
+       {"s * 72 + d + 13824", "s * 72 + d + 13832"},
+       {"s * 72 + d + 13824, 72", "s * 72 + d + 13824, 73"},
+       {"s * 72 + d + 13824, 72", "s * 72 + d + 13824, 64"},
+       {"row * 72 + d + 4608", "row * 72 + d + 4600"},
+       {"staged + 18432", "staged + 18400"},
+       {"decays[i + 4672] = entering", "decays[i + 4671] = entering"},
+       {"decays + row_tile * 16 + 4672", "decays + row_tile * 16 + 4673"},
+       {"decays + row_tile * 1152 + near * 16, 72", "decays + row_tile * 1152 + near * 16, 74"},
+       {"state_at + s * 64 + d, 64, state", "state_at + s * 32 + d, 64, state"},
+       {"state_at + s * 64 + d, 64, state", "state_at + s * 64 + d, 62, state"},
+       // More or fewer of them.
+       {"multiply_rows_by_columns<8, 64>", "multiply_rows_by_columns<8, 80>"},
+       {"multiply_rows_by_columns<8, 64>", "multiply_rows_by_columns<9, 64>"},
+       {"multiply_rows_by_rows<2, 64>", "multiply_rows_by_rows<3, 64>"},
+       {"multiply_rows_by_rows<2, 64>", "multiply_rows_by_rows<2, 65>"},
+       {"multiply_columns_by_columns<8, 64>", "multiply_columns_by_columns<8, 80>"},
+       {"load_sums<8>", "load_sums<9>"},
+       {"store_sums<8>(final_state", "store_sums<7>(final_state"},
+       {"scale_sums<2>", "scale_sums<3>"},
+       {"scale_rows<8>(outputs", "scale_rows<9>(outputs"},
+       {"clear_elements<8>(staged + to)", "clear_elements<4>(staged + to)"},
+       // Too early, or all at once.
+       {"    __syncthreads();\n    if (thread < 64) {\n      float decay",
+        "    if (thread < 64) {\n"
+        "      float decay"},
+       {"    __syncthreads();\n    // what the rows read", "    // what the rows read"},
+       {"    __syncthreads();\n    // outputs go out", "    // outputs go out"},
+       {"72, outputs);\n    __syncthreads();", "72, outputs);"},
+       {"if (thread == 64) {", "if (thread >= 64) {"},
+       // Not by all lanes of a warp.
+       {"    multiply_rows_by_columns", "    if (thread % 2 == 0) multiply_rows_by_columns"},
+       {"near < row_tile + 1", "near < thread + 1"}},
+      proofs_only());
+}
+
+TEST_CASE("no attention kernel that takes a window for another is verified") {
+  none_is_verified(on_tensor_cores("attention"),
+                   {{"warp * 1152", "warp * 1160"},
+                    {"(1 - stage) * 4608", "stage * 4608"},
+                    {"stage * 4608 + 18432", "stage * 4608 + 18440"},
+                    {"stage * 4608 + 18432", "stage * 4608 + 23040"},
+                    {"multiply_rows_by_rows<8, 64>", "multiply_rows_by_rows<10, 64>"},
+                    {"multiply_sums_by_columns<8>", "multiply_sums_by_columns<9>"},
+                    {"scores + part * 8", "scores + part * 9"},
+                    {"raise_highest<8, 8>", "raise_highest<8, 9>"},
+                    {"weigh_scores<8>", "weigh_scores<9>"},
+                    {"mask_scores<8>", "mask_scores<9>"},
+                    {"divide_rows<8>", "divide_rows<9>"},
+                    {"float totals[2]", "float totals[1]"},
+                    {"if (next < end)", "if (next + 1 < end)"},
+                    {"p = row + 1", "p = row"},
+                    {"minimum(128, tokens - first)", "minimum(129, tokens - first)"},
+                    {"clear_elements<8>(staged + key_to)", "clear_elements<4>(staged + key_to)"},
+                    // What is still coming in.
+                    {"await_batches<1>", "await_batches<2>"},
+                    {"await_batches<1>();\n      __syncthreads();", "await_batches<1>();"},
+                    {"      }\n      __syncthreads();\n    }", "      }\n    }"},
+                    {"outputs);\n    __syncthreads();", "outputs);"},
+                    // Chunks of rows, and of slots.
+                    {"(chunks - 1 - chunk) * 128", "(chunks - 1 - chunk) * 127"},
+                    {"(chunks - 1 - chunk) * 128", "(chunks - 2 - chunk) * 128"},
+                    {"(chunks - 1 - chunk) * 128", "(chunks - 1 - chunk) * 129"},
+                    {"turn * 32", "turn * 31"},
+                    {"turn * 32", "turn * 33"},
+                    {"turn = chunk", "turn = chunk + 1"},
+                    {"turn += chunks", "turn += chunks + 1"},
+                    // Not by all lanes of a warp.
+                    {"divide_rows<8>", "if (thread % 4 < 2) divide_rows<8>"},
+                    {"last + 16 > 0 &&", "last + 16 > thread &&"}},
+                   proofs_only());
+}
+
+TEST_CASE("no dense recurrence whose warps meet is verified") {
+  none_is_verified(on_tensor_cores("dense_recurrence"),
+                   {{"if (warp == part)", "if (warp >= part)"},
+                    {"store_sums<2>(near, 24", "store_sums<2>(near, 22"},
+                    {"store_sums<8>(sums, 72", "store_sums<8>(sums, 74"},
+                    {"near[r * 24 + c]", "near[r * 24 + c + 8]"},
+                    {"part * 1152 + 9216", "part * 1152 + 9224"},
+                    {"p <= before)", "p <= before + 1)"},
+                    {"window < before", "window < before + 1"},
+                    {"    await_batches<0>();\n", ""},
+                    {"part * 8);\n      }\n      __syncthreads();", "part * 8);\n      }"},
+                    {"      __syncthreads();\n      if (warp > part)", "      if (warp > part)"},
+                    {"weigh_mixed<8>", "weigh_mixed<9>"},
+                    {"    __syncthreads();\n  }\n  // final", "  }\n  // final"}},
+                   proofs_only());
+}
+
+}  // namespace heddle::test
