@@ -189,3 +189,4 @@ inline void gather_windows(float* sums, const float* rows, Index count, const fl
 }  // namespace heddle
 
 #include "codegen/cpu/cpu_rewind.hpp"
+#include "codegen/cpu/cpu_short_back.hpp"

@@ -2,7 +2,7 @@
 # cmake -DOUTPUT=... -DROOT=... -P EmbedPrelude.cmake: the preludes as string literals.
 # Headers that are part of a prelude's text, without what only an editor needs of them: licence, guard and includes.
 set(parts prelude/scalars.hpp cpu/cpu_lattice.hpp cpu/cpu_short.hpp cpu/cpu_gated.hpp
-    cpu/cpu_lanes.hpp cpu/cpu_rewind.hpp)
+    cpu/cpu_lanes.hpp cpu/cpu_rewind.hpp cpu/cpu_short_back.hpp)
 foreach(part IN LISTS parts)
   file(READ ${ROOT}/codegen/${part} ${part})
   string(REGEX REPLACE "^// SPDX[^\n]*\n" "" ${part} "${${part}}")

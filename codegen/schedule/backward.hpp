@@ -9,6 +9,8 @@ namespace heddle::schedule {
 ir::Kernel backward_cpu(const KernelSpec& spec);
 // Of a frame that is by_windows(); part of backward_cpu.
 void backward_windows(GradientFrame& frame);
+// Of a frame that is by_short_rows(); part of backward_cpu.
+void backward_short(GradientFrame& frame);
 ir::Kernel backward_cuda(const KernelSpec& spec);
 ir::Kernel backward_linear(const KernelSpec& spec);  // both targets
 

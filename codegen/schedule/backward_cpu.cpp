@@ -576,7 +576,9 @@ class RowsBackward {
 ir::Kernel backward_cpu(const KernelSpec& spec) {
   Builder builder(spec.symbol, spec.target, 1);
   GradientFrame frame(builder, spec);
-  if (frame.by_windows()) {
+  if (frame.by_short_rows()) {
+    backward_short(frame);
+  } else if (frame.by_windows()) {
     backward_windows(frame);
   } else {
     RowsBackward(frame).run();

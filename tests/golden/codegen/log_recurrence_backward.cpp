@@ -36,75 +36,56 @@ extern "C" void log_recurrence_backward(
     const Index next_f = f * 2;
     f = next_f;
   }
-  // steps that may stay inside a tile of rows, and those whose weights are held
-  Index near = 0;
-  while (near < most_b && steps_b[near] > -64) {
-    near += 1;
+  Index longest = 0;
+  if (most_b > 0) {
+    longest = 0 - steps_b[most_b - 1];
   }
-  const Index far = minimum(most_b, near + 16777216 / tokens);
   const bool around = tokens * heads >= 4096;
-  const Index all_rows = tokens * 64;
-  float* const lambda = reserve<float>(1, all_rows);
-  float* const values = reserve<float>(2, all_rows);
-  const Index packed_floats = packed_extent(64, most_b);
-  float* const packed = reserve<float>(3, packed_floats);
-  const Index held = tokens * far;
-  float* const columns = reserve<float>(4, held);
+  // rings of lambda and of outputs, and weights by step
+  const Index ring = run_ring(longest);
+  const Index ring_rows = run_ring_rows(longest);
+  float* const lambda = reserve<float>(1, ring_rows * 64);
+  float* const values = reserve<float>(2, ring_rows * 64);
+  const Index column = run_column(tokens);
+  float* const columns = reserve<float>(3, column * most_b);
   for (Index block = first_block; block < last_block; ++block) {
     const Index batch = block / heads;
     const Index head = block % heads;
     const Index token_stride = heads * 64;
     const Index token_base = (batch * tokens * heads + head) * 64;
-    // lambda starts as dy
-    for (Index token = 0; token < tokens; ++token) {
-      const Index at = token_base + token * token_stride;
-      const Index later = at + token_stride * 16;
-      prefetch_row<64>(dy + later);
-      prefetch_row<64>(y + later);
-      keep_row<64>(lambda + token * 64, dy + at);
-      keep_row<64>(values + token * 64, y + at);
-    }
+    // outputs that the last row reads, but the first of them
+    const Index last = tokens - 2;
+    keep_run<64>(values, ring, 1, y + token_base + last * token_stride, token_stride, longest - 1);
+    Index row = 0;
+    Index slot = 0;
+    Index later = 0;
     Index size = most_b;
-    for (Index done = 0; done < tokens; done += 64) {
-      const Index rows = minimum(64, tokens - done);
-      const Index first = tokens - done - rows;
-      const Index here = first * 64;
-      const Index coef_at = ((batch * tokens + first) * heads + head) * width_b;
-      const Index stride = heads * width_b;
-      const Index before = minimum(64, first);
-      ask_for_weights(coef_b + coef_at - before * stride, stride, before, width_b);
-      ask_for_weights(dcoef_b + coef_at - before * stride, stride, before, width_b);
-      keep_columns(columns + first, tokens, coef_b + coef_at, stride, rows, steps_b, near, far, first);
-      gather_windows<64>(lambda + here, lambda + here, rows, columns + first, tokens, steps_b, near, far, tokens - first, packed);
-      Index row_size = size;
-      for (Index above = 0; above < rows; ++above) {
-        const Index r = rows - 1 - above;
-        while (row_size > 0 && steps_b[row_size - 1] + (first + r) < 0) {
-          row_size -= 1;
-        }
-        const Index own = here + r * 64;
-        const Index entry = coef_at + r * stride;
-        push_rows<64>(lambda + own, lambda + own, coef_b + entry, steps_b, minimum(near, row_size));
-        if (row_size > far) {
-          push_rows<64>(lambda + own, lambda + own, coef_b + entry + far, steps_b + far, row_size - far);
-        }
-        prefetch_row<64>(x + token_base + (first + r) * token_stride);
+    while (row < tokens) {
+      const Index first = row;
+      const Index place = slot;
+      const Index token = tokens - 1 - first;
+      while (later < most_b && steps_b[later] + first >= 0) {
+        later += 1;
       }
-      score_windows<64>(dcoef_b + coef_at, stride, width_b, rows, lambda + here, values + here, steps_b, most_b, first);
-      for (Index r = 0; r < rows; ++r) {
-        const Index token = first + r;
-        const Index own_at = ((batch * tokens + token) * heads + head) * width_a;
-        const float weight = coef_a[own_at];
-        const Index at = token_base + token * token_stride;
-        ask_for_page_before(dx + at, token_stride);
-        const float slope = own_input<64>(dx + at, lambda + here + r * 64, x + at, weight, around);
-        dcoef_a[own_at] = slope;
-        for (Index rest = 1; rest < width_a; ++rest) {
-          dcoef_a[own_at + rest] = 0.0f;
-        }
-      }
-      while (size > 0 && steps_b[size - 1] + (first - 1) < 0) {
+      while (size > 0 && steps_b[size - 1] + token < 0) {
         size -= 1;
+      }
+      const Index rows = run_rows(steps_b, later, size, most_b, first, token, minimum(tokens - first, ring - place));
+      const Index at = token_base + token * token_stride;
+      const Index own_at = ((batch * tokens + token) * heads + head) * width_a;
+      const Index coef_at = ((batch * tokens + token) * heads + head) * width_b;
+      const Index stride = heads * width_b;
+      keep_run_weights(columns + first, column, coef_b + coef_at, stride, size, rows);
+      lambda_run<64>(lambda, ring, place, dy + at, token_stride, columns + first, column, steps_b, later, rows);
+      own_inputs<64>(dx + at, dcoef_a + own_at, heads * width_a, width_a, x + at, token_stride, coef_a + own_at, lambda + place * 64, rows, around, dy + at, dcoef_b + coef_at, stride, width_b);
+      if (size > 0 && size == most_b) {
+        keep_run<64>(values, ring, place + longest, y + token_base + (token - longest) * token_stride, token_stride, rows);
+      }
+      slope_run<64>(dcoef_b + coef_at, stride, width_b, lambda + place * 64, values, ring, place, steps_b, size, rows);
+      row += rows;
+      slot += rows;
+      if (slot >= ring) {
+        slot = 0;
       }
     }
   }

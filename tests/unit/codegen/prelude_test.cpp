@@ -310,6 +310,128 @@ TEST_CASE("gradients of given weights are gathered, pushed and scored by windows
   }
 }
 
+// A whole sequence, run by run as a kernel goes through it, against the sums that define what it
+// gets: the caller's rows are `kStride` apart.
+template <int kChannels, typename T>
+void check_runs(const std::vector<Index>& steps, Index tokens) {
+  constexpr int kWidth = padded(kChannels);
+  constexpr Index kStride = kChannels + 7, kEntries = 19, kOwn = 2;
+  const auto most = static_cast<Index>(steps.size());
+  const auto make = [](Index count, int factor, int modulus) {
+    std::vector<T> values(static_cast<std::size_t>(count));
+    for (std::size_t at = 0; at < values.size(); ++at) {
+      const int value = static_cast<int>(at) * factor % modulus - modulus / 2;
+      store_real(&values[at], static_cast<float>(value));
+    }
+    return values;
+  };
+  const std::vector<T> x = make(tokens * kStride, 31, 3), y = make(tokens * kStride, 17, 3);
+  const std::vector<T> dy = make(tokens * kStride, 13, 3), own = make(tokens * kOwn, 7, 3);
+  std::vector<T> weights = make(tokens * kEntries, 11, 3);
+  // Few of them, so that lambda stays a small integer.
+  for (std::size_t at = 0; at < weights.size(); ++at) {
+    if (at % 5 != 0) store_real(&weights[at], 0.0f);
+  }
+  std::vector<T> dx = make(tokens * kStride, 0, 15), down = make(tokens * kOwn, 0, 15);
+  std::vector<T> slopes = make(tokens * (kEntries + 1), 0, 15);
+  const Index longest = -steps.back(), ring = run_ring(longest);
+  const auto room = static_cast<std::size_t>(run_ring_rows(longest) * kWidth);
+  std::vector<float> lambda(room + 1, -7.0f), values(room + 1, -7.0f), exact_lambda;
+  const Index column = run_column(tokens);
+  std::vector<float> columns(static_cast<std::size_t>(column * most), -7.0f);
+  exact_lambda.resize(static_cast<std::size_t>(tokens * kChannels));
+  keep_run<kChannels>(values.data(), ring, 1, y.data() + (tokens - 2) * kStride, kStride,
+                      longest - 1);
+  Index slot = 0, later = 0, size = most, seen = 0;
+  for (Index row = 0; row < tokens;) {
+    const Index token = tokens - 1 - row;
+    while (later < most && steps[static_cast<std::size_t>(later)] + row >= 0) ++later;
+    while (size > 0 && steps[static_cast<std::size_t>(size - 1)] + token < 0) --size;
+    const Index rows =
+        run_rows(steps.data(), later, size, most, row, token, std::min(tokens - row, ring - slot));
+    keep_run_weights(columns.data() + row, column, weights.data() + token * kEntries, kEntries,
+                     size, rows);
+    lambda_run<kChannels>(lambda.data(), ring, slot, dy.data() + token * kStride, kStride,
+                          columns.data() + row, column, steps.data(), later, rows);
+    const float* const run = lambda.data() + slot * kWidth;
+    own_inputs<kChannels>(dx.data() + token * kStride, down.data() + token * kOwn, kOwn, kOwn,
+                          x.data() + token * kStride, kStride, own.data() + token * kOwn, run, rows,
+                          false, dy.data() + token * kStride,
+                          slopes.data() + token * (kEntries + 1), kEntries + 1, kEntries);
+    if (size == most) {
+      keep_run<kChannels>(values.data(), ring, slot + longest,
+                          y.data() + (token - longest) * kStride, kStride, rows);
+    }
+    slope_run<kWidth>(slopes.data() + token * (kEntries + 1), kEntries + 1, kEntries, run,
+                      values.data(), ring, slot, steps.data(), size, rows);
+    for (Index r = 0; r < rows; ++r) {
+      const Index t = token - r;
+      for (int d = 0; d < kChannels; ++d) {
+        float exact = to_float(dy[static_cast<std::size_t>(t * kStride + d)]);
+        for (Index e = 0; e < most; ++e) {
+          const Index reader = t - steps[static_cast<std::size_t>(e)];
+          if (reader >= tokens) continue;
+          exact += to_float(weights[static_cast<std::size_t>(reader * kEntries + e)]) *
+                   exact_lambda[static_cast<std::size_t>(reader * kChannels + d)];
+        }
+        exact_lambda[static_cast<std::size_t>(t * kChannels + d)] = exact;
+        if (run[r * kWidth + d] != exact) FAIL("lambda of token " << t);
+      }
+    }
+    seen += rows;
+    row += rows;
+    slot += rows;
+    if (slot == ring) slot = 0;
+  }
+  CHECK(seen == tokens);
+  CHECK(lambda.back() == -7.0f);
+  CHECK(values.back() == -7.0f);
+  const auto rounded = [](float value) {
+    T stored;
+    store_real(&stored, value);
+    return to_float(stored);
+  };
+  for (Index t = 0; t < tokens; ++t) {
+    const float* const row = exact_lambda.data() + t * kChannels;
+    const auto product = [&](const std::vector<T>& others, Index other) {
+      float sum = 0.0f;
+      for (int d = 0; d < kChannels; ++d) {
+        sum += row[d] * to_float(others[static_cast<std::size_t>(other * kStride + d)]);
+      }
+      return rounded(sum);
+    };
+    const float weight = to_float(own[static_cast<std::size_t>(t * kOwn)]);
+    for (int d = 0; d < kStride; ++d) {
+      const float exact = d < kChannels ? rounded(weight * row[d]) : -7.0f;
+      if (to_float(dx[static_cast<std::size_t>(t * kStride + d)]) != exact) FAIL("dx of " << t);
+    }
+    if (to_float(down[static_cast<std::size_t>(t * kOwn)]) != product(x, t)) FAIL("da of " << t);
+    if (to_float(down[static_cast<std::size_t>(t * kOwn + 1)]) != 0.0f) FAIL("da behind " << t);
+    for (Index e = 0; e <= kEntries; ++e) {
+      float exact = e < kEntries ? 0.0f : -7.0f;
+      if (e < most && t + steps[static_cast<std::size_t>(e)] >= 0) {
+        exact = product(y, t + steps[static_cast<std::size_t>(e)]);
+      }
+      const float slope = to_float(slopes[static_cast<std::size_t>(t * (kEntries + 1) + e)]);
+      if (slope != exact) FAIL("slope " << e << " of " << t);
+    }
+  }
+}
+TEST_CASE("gradients of short rows come run by run, out of rings") {
+  const std::vector<Index> near = {-1}, some = {-1, -2, -4, -8, -16, -32, -64};
+  std::vector<Index> many;  // two lots of far windows, and more near ones than are taken at once
+  for (Index k = 0; k < 19; ++k) many.push_back(k < 9 ? -k - 1 : -10 - (k - 8) * 9);
+  // The longest step that stays inside a run, and seven behind it.
+  const std::vector<Index> edge = {-1, -15, -16, -17, -18, -19, -20, -21, -22};
+  for (const auto& steps : {near, some, many, edge}) {
+    check_runs<64, float>(steps, 230);
+    check_runs<72, float>(steps, 131);
+    check_runs<30, float>(steps, 131);
+    check_runs<64, bf16>(steps, 150);
+    check_runs<264, float>(steps, 115);
+  }
+}
+
 TEST_CASE("scores become softmax weights of two kinds") {
   for (const Index count : {0, 1, 5, 8, 13, 16, 40}) {
     for (const Index first : {Index(0), Index(1), count / 2, count}) {

@@ -25,13 +25,13 @@ VerifyOptions quick() {
 }
 
 Artifact generated(const std::string& name, ir::Target target, WeightKind weights,
-                   ElementType dtype, int head_dim) {
+                   ElementType dtype, int head_dim, std::int64_t rows = kRows) {
   GenerateOptions options;
   options.ops = {"backward"};
   options.target = target;
   options.head_dim = head_dim;
   options.dtype = dtype;
-  options.exact_to = kRows;
+  options.exact_to = rows;
   options.weights = weights;
   if (weights == WeightKind::kLinear) options.state_dim = 6;
   Result<Artifact> artifact = generate(test::builtin(name), options);
@@ -54,6 +54,8 @@ TEST_CASE("generated backward kernels of every kind are verified") {
       {"sqrt_cached", ir::Target::kCpu, WeightKind::kGiven, ElementType::kBF16, 8},
       {"sqrt_recurrence", ir::Target::kCpu, WeightKind::kSoftmax, ElementType::kF32, 16},
       {"log_recurrence", ir::Target::kCpu, WeightKind::kSoftmax, ElementType::kBF16, 5},
+      {"log_recurrence", ir::Target::kCpu, WeightKind::kGiven, ElementType::kF32, 16},
+      {"sqrt_recurrence", ir::Target::kCpu, WeightKind::kGiven, ElementType::kBF16, 5},
       {"chacal", ir::Target::kCpu, WeightKind::kSoftmax, ElementType::kF32, 5},
       {"chacal", ir::Target::kCpu, WeightKind::kGiven, ElementType::kF32, 8},
       {"attention", ir::Target::kCpu, WeightKind::kSoftmax, ElementType::kBF16, 9},
@@ -162,8 +164,9 @@ struct Edit {
 // What a head holds of its weights is bounded; no size that is run here reaches the bound.
 TEST_CASE("rows push what is not held for those who would gather it") {
   for (const WeightKind weights : {WeightKind::kSoftmax, WeightKind::kGiven}) {
+    // With given weights, rows are gathered where some of them are long.
     Artifact artifact =
-        generated("sqrt_recurrence", ir::Target::kCpu, weights, ElementType::kF32, 8);
+        generated("sqrt_recurrence", ir::Target::kCpu, weights, ElementType::kF32, 8, 3 * kRows);
     std::string& text = artifact.files.at(artifact.manifest.kernels[0].file);
     const std::string held = "16777216 / tokens";
     REQUIRE(text.find(held) != std::string::npos);
@@ -195,6 +198,11 @@ TEST_CASE("small edits of backward kernels are rejected") {
       {"sqrt_cached", ir::Target::kCpu, WeightKind::kSoftmax, "token > 0", "token > 1"},
       {"log_recurrence", ir::Target::kCpu, WeightKind::kSoftmax, "tokens - first,",
        "tokens - first - 1,"},
+      {"log_recurrence", ir::Target::kCpu, WeightKind::kGiven, "row < tokens", "row + 1 < tokens"},
+      {"log_recurrence", ir::Target::kCpu, WeightKind::kGiven, "later < most_b",
+       "later + 1 < most_b"},
+      {"log_recurrence", ir::Target::kCpu, WeightKind::kGiven, "slot >= ring", "slot > ring"},
+      {"log_recurrence", ir::Target::kCpu, WeightKind::kGiven, "ring - place", "tokens"},
       {"linear_attention", ir::Target::kCuda, WeightKind::kLinear, "__syncthreads();", ";"},
       {"linear_attention", ir::Target::kCpu, WeightKind::kLinear, "segment > 0", "segment > 1"},
   };
