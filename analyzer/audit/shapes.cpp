@@ -252,6 +252,11 @@ std::optional<Shape> Derivation::comprehension(const SetPtr& whole, Side side) {
     const bool ends = ranges.back().high || set.binders.size() == 1;
     if (!low || !ends || binder.name == "i") return std::nullopt;
   }
+  if (std::any_of(ranges.begin(), ranges.end(), [](const Range& range) {
+        return range.high && *range.high < range.low;  // no values of the variable, no positions
+      })) {
+    return interval(1, 0);
+  }
   const bool unbounded = ranges.size() == 1 && !ranges[0].high;
   // The conditions say value < i, or value <= i; or, and more, they imply it.
   const auto clipped = [&](const std::string& name, const char* below, const char* goal) {

@@ -51,6 +51,11 @@ Result<Script> read_script(const Obligation& obligation) {
   std::string plain, plain_companion;
   for (const bool companion : {true, false}) {
     const std::string& text = companion ? obligation.companion : obligation.script;
+    // Readers differ in where a comment ends: a carriage return does it for some.
+    if (std::any_of(text.begin(), text.end(),
+                    [](char c) { return c >= 0 && c < ' ' && c != '\n'; })) {
+      return Error{"the script has a control character"};
+    }
     for (std::size_t at = 0; at < text.size();) {
       const std::size_t end = std::min(text.find('\n', at), text.size());
       const std::string line = text.substr(at, end - at);

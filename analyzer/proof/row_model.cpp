@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "analyzer/proof/points.hpp"
 #include "analyzer/proof/query.hpp"
 #include "patterns/ast_print.hpp"
@@ -336,6 +338,13 @@ class Recognizer {
     const ExpressionPtr value = fixed ? set.element : distance;
     const std::optional<Ranges> ranges = ranges_of(set);
     if (!ranges) return std::nullopt;
+
+    // Where a variable has no values, hypotheses about it would contradict each other.
+    if (std::any_of(ranges->all.begin(), ranges->all.end(), [](const Ranges::Range& range) {
+          return range.high && *range.high < range.low;
+        })) {
+      return distances(Points{});
+    }
 
     std::optional<ComparisonOperator> op;
     bool guarded = false;

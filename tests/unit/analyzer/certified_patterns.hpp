@@ -61,6 +61,7 @@ inline const std::vector<std::string>& certified_bodies() {
       "A = { i - 4 * k : k in 0..floor((i - 1) / 4) } | { 8 * k : k in 1..floor(i / 8) }\nB = "
       "none\n"
       "claim depth(n) <= 1\nclaim time(i) <= i",
+      "A = diagonal\nB = { i - a : a in 3..2, a < i } | { i - 1 : i > 1 }\nclaim time(i) <= 2",
       "A = diagonal\nB = { floor(i / 2) : i >= 2 }\nclaim time(i) <= i\nclaim cache(i) <= i",
       "A = { 16 * floor((i - 1) / 16) + 1 .. i }\nB = none\n"
       "claim time(i) = (i - 1) mod 16 + 1\nclaim cache(i) <= 15\nclaim rank(m) <= 15",

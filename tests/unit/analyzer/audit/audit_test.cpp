@@ -412,6 +412,19 @@ TEST_CASE("what fails beyond the rows that are listed rests on proved forms") {
         }) != AuditVerdict::kAccepted);
 }
 
+// Some solvers end a comment at a carriage return, and would read what follows.
+TEST_CASE("scripts that readers would read differently are refused") {
+  const Certificate good = certificate_of(builtin("log_cached"));
+  for (const char* hidden : {"; note\r(assert false)\n", "; note\v(assert false)\n", ";\t\n"}) {
+    for (const bool companion : {false, true}) {
+      CHECK(rejects(good, [&](Certificate& c) {
+        Obligation& step = c.obligations.front();
+        (companion ? step.companion : step.script).insert(0, hidden);
+      }));
+    }
+  }
+}
+
 // Rows from 2^60 on are not listed: what they hold is known from forms, or not at all.
 TEST_CASE("rows too far out to be listed refute nothing by themselves") {
   const Pattern pattern = pattern_of(

@@ -149,6 +149,9 @@ TEST_CASE("rows that conditions or ends keep near are small, and so is what they
             {"cache(i) in O(1)", "proved"},
             {"rank(m) <= 15", "proved"},
         });
+  // No values of one variable, so no positions.
+  check("A = diagonal\nB = { i - a : a in 3..2, a < i } | { i - a - b : a in 0..1, b in 1..0 }",
+        {{"time(i) = 1", "proved"}, {"cache(i) = 0", "proved"}, {"depth(n) = 0", "proved"}});
   // Several variables, and an end that moves with the row.
   check("A = diagonal\nB = { i - 4 * a - b : a in 0..3, b in 1..2, 4 * a + b < i }",
         {
