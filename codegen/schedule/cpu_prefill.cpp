@@ -122,6 +122,12 @@ class CpuPrefill {
     if (frame_.softmax()) weigh_tile(rows);
     builder_.loop("r", builder_.i64(0), rows, [&](Ex r) {
       open_row(first + r);
+      if (!frame_.softmax()) {
+        ask_for_callers_rows();
+        rows_.find_weights(b_, first + r);
+        builder_.invoke("prefetch_span",
+                        {ir::VectorPlace{b_.weights, b_.weights_at}, b_.frame->width});
+      }
       mix_inputs(at_, builder_.at(tile_, r * width_));
     });
     const Ex far = mix_windows("far", first, builder_.i64(0), rows, inner_, b_.most);
@@ -234,9 +240,7 @@ class CpuPrefill {
     const MemoryId mixed = builder_.array("mixed", Type::kF32, kLatticeGroup * width_);
     builder_.loop("r", builder_.i64(0), rows, [&](Ex r) {
       open_row(first + r);
-      builder_.invoke(
-          "ask_for_callers_rows<" + std::to_string(channels_) + ">",
-          {ir::VectorPlace{frame_.y, at_}, ir::VectorPlace{frame_.x, at_}, frame_.token_stride});
+      ask_for_callers_rows();
       mix_inputs(at_, builder_.at(mixed, r * width_));
     });
     rows_.find_weights(b_, first);
@@ -309,8 +313,14 @@ class CpuPrefill {
     close(at, mixed, factor);
   }
 
-  // Prefetching behind the end of a buffer is harmless. Given weights that come by here, long rows
-  // and odd ones, have one stream of inputs, of which the processor needs no reminder.
+  // Of a row that comes some rows after the one at hand.
+  void ask_for_callers_rows() {
+    builder_.invoke(
+        "ask_for_callers_rows<" + std::to_string(channels_) + ">",
+        {ir::VectorPlace{frame_.y, at_}, ir::VectorPlace{frame_.x, at_}, frame_.token_stride});
+  }
+  // Prefetching behind the end of a buffer is harmless. Given weights that come by here, of odd
+  // rows, have one stream of inputs, of which the processor needs no reminder.
   void ask_for_inputs(Ex at) {
     if (!frame_.softmax()) return;
     const Ex later = builder_.let("later", at + frame_.token_stride * kRowsAhead);
