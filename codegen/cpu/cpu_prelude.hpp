@@ -515,8 +515,14 @@ class WorkingMemory {
 };
 template <typename T>
 inline T* reserve(int number, Index count) {
-  static thread_local WorkingMemory memories[16];
-  return static_cast<T*>(memories[number].of(static_cast<std::size_t>(count) * sizeof(T) + 64));
+  constexpr int kMemories = 16;
+  // Rows of the same place in several memories are worked on at once: in the sets of a cache, each
+  // memory begins some lines behind the one before it.
+  constexpr std::size_t kApart = 17 * 64;
+  static thread_local WorkingMemory memories[kMemories];
+  const std::size_t bytes = static_cast<std::size_t>(count) * sizeof(T) + 64;
+  void* const place = memories[number].of(bytes + kMemories * kApart);
+  return reinterpret_cast<T*>(static_cast<char*>(place) + number * kApart);
 }
 #endif
 
