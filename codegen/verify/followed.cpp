@@ -42,6 +42,13 @@ std::optional<std::string> not_followed(const Manifest& manifest, const KernelEn
       (keys && !splits_warps_evenly(manifest, entry, manifest.state_dim))) {
     return "rows of no power of two of vectors";
   }
+  // Beyond, not all places of the decays are found to be written, nor indices to fit.
+  constexpr int kMostOfRow = 128, kMostOfState = 8192;
+  if (keys && entry.schedule == "tensor" &&
+      (std::max(manifest.head_dim, manifest.state_dim) > kMostOfRow ||
+       manifest.head_dim * manifest.state_dim > kMostOfState)) {
+    return "matrix states of more than 8,192 numbers, or 128 in a row, on tensor cores";
+  }
   return std::nullopt;
 }
 
