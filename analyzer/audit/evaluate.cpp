@@ -148,9 +148,10 @@ Result<Integer> SmallRows::measure(MeasureKind kind, const std::vector<Integer>&
   if (kind == MeasureKind::kHops && i && *i <= n && j && *j >= 1 && *j <= *i) {
     return hops(*i, *j) < 0 ? Result<Integer>(Error{kNoPath}) : Integer(hops(*i, *j));
   }
-  for (std::int64_t token = 1; kind == MeasureKind::kCongestion && i && *i <= n / 2 && token <= *i;
-       ++token) {
-    if (hops(token + *i, token) < 0) return Error{kNoPath};
+  if (kind == MeasureKind::kCongestion && i && *i <= n / 2) {
+    for (std::int64_t token = 1; token <= *i; ++token) {
+      if (hops(token + *i, token) < 0) return Error{kNoPath};
+    }
   }
   const Enclosure here = enclosure(kind, arguments, known);
   return here.low && here.high && *here.low == *here.high

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every claim of a pattern with its verdict, and the classes of time and cache that can be proved.
+// Every claim of a pattern with its verdict, and the sharpest bounds that can be proved unasked.
 // A claim is searched for its smallest counterexample first, by exact measures that share nothing
 // with the proof rules; only then a proof for every n is tried.
 #pragma once

@@ -48,16 +48,7 @@ class RowsBackward {
     // Where inputs lie by position, so do the keys, whose gradients both sides add to. A state of
     // positions is found by position.
     if (lattice() && (a_.by_position() || frame_.handed_on())) b_.shape = RowShape::kWalked;
-    // Lists and memory are for one length, which all sequences have in common or each for itself.
-    if (!frame_.spec.varlen) prepare();
-    frame_.each_block([&] {
-      if (!frame_.spec.varlen) return sequence();
-      builder_.when(frame_.tokens > 0, [&] {
-        prepare();
-        sequence();
-      });
-    });
-    builder_.perform(Procedure::kSettleStores, 0, {});
+    frame_.each_sequence([&] { prepare(); }, [&] { sequence(); });
   }
 
  private:

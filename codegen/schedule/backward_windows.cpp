@@ -36,20 +36,12 @@ class CpuWindows {
         floats_("<" + std::to_string(width_) + ">") {}
 
   void run() {
-    // Lists and memory are for one length, which all sequences have in common or each for itself.
-    const auto prepare = [&] {
-      list_steps();
-      reserve_rows();
-    };
-    if (!frame_.spec.varlen) prepare();
-    frame_.each_block([&] {
-      if (!frame_.spec.varlen) return sequence();
-      builder_.when(frame_.tokens > 0, [&] {
-        prepare();
-        sequence();
-      });
-    });
-    builder_.perform(Procedure::kSettleStores, 0, {});
+    frame_.each_sequence(
+        [&] {
+          list_steps();
+          reserve_rows();
+        },
+        [&] { sequence(); });
   }
 
  private:

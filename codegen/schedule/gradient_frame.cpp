@@ -121,6 +121,19 @@ void GradientFrame::each_block(const std::function<void()>& body) {
                });
 }
 
+void GradientFrame::each_sequence(const std::function<void()>& prepare,
+                                  const std::function<void()>& sequence) {
+  if (!spec.varlen) prepare();
+  each_block([&] {
+    if (!spec.varlen) return sequence();
+    builder.when(tokens > 0, [&] {
+      prepare();
+      sequence();
+    });
+  });
+  builder.perform(ir::Procedure::kSettleStores, 0, {});
+}
+
 void GradientFrame::enter(Ex unit) {
   block = unit;
   if (cuda()) {

@@ -34,6 +34,9 @@ class GradientFrame {
 
   // As in a forward kernel: the block of a cuda launch, or each block of a cpu launch's range.
   void each_block(const std::function<void()>& body);
+  // On cpu: `prepare` makes lists and memory for one length, which all sequences have in common or,
+  // with varlen, each for itself; `sequence` is one of them. Stores are settled at the end.
+  void each_sequence(const std::function<void()>& prepare, const std::function<void()>& sequence);
   // Element offset of channel 0 of this head at token 0, 1, ...
   ir::Ex token_at(ir::Ex token) const { return token_base + token * token_stride; }
   // The row of a token in arrays without channels, counted over batch, tokens and heads.
