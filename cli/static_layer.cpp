@@ -2,12 +2,9 @@
 #include "cli/static_layer.hpp"
 
 #include <fmt/format.h>
-
-#include <future>
-#include <vector>
+#include <sys/resource.h>
 
 #include "cli/console.hpp"
-#include "codegen/verify/check_statically.hpp"
 #include "codegen/verify/followed.hpp"
 #include "patterns/builtin_patterns.hpp"
 
@@ -33,54 +30,59 @@ bool binds(const Manifest& manifest, const KernelEntry& entry) {
   return !not_followed(manifest, entry) && find_builtin(manifest.pattern) != nullptr;
 }
 
+// The emulated layer takes longest and in one thread: where processors are few, it comes first.
+// Linux keeps a niceness for each thread.
+void yield_to_others() { static_cast<void>(setpriority(PRIO_PROCESS, 0, 5)); }
+
 }  // namespace
 
-std::string add_static_layer(const Artifact& artifact, VerifyReport& report) {
-  const Manifest& manifest = artifact.manifest;
-  if (manifest.target != "cuda") return "";
-  if (manifest.varlen) {
-    print_remark("no static proofs of kernels for sequences of different lengths");
-    return "";
+StaticLayer::StaticLayer(const Artifact& artifact) : manifest_(artifact.manifest) {
+  if (manifest_.target != "cuda") return;
+  if (manifest_.varlen) {
+    left_out_.push_back("no static proofs of kernels for sequences of different lengths");
+    return;
   }
-  // Kernels do not depend on each other: one thread each.
-  std::vector<std::future<StaticReport>> reports;
-  std::vector<const KernelEntry*> entries;  // what is launched at once
-  std::vector<std::string> subjects;
-  for (const KernelEntry& entry : manifest.kernels) {
+  for (const KernelEntry& entry : manifest_.kernels) {
     if (goes_on(entry)) {
-      print_remark("no static proofs of " + *not_followed(manifest, entry));
+      left_out_.push_back("no static proofs of " + *not_followed(manifest_, entry));
       continue;
     }
+    // Kernels do not depend on each other: one thread each.
     for (const KernelEntry* const launched : launches_of(entry)) {
-      entries.push_back(launched);
-      subjects.push_back(entry.op + (entry.steps.empty() ? "" : ", " + launched->symbol));
-      reports.push_back(std::async(std::launch::async, [&artifact, &manifest, launched] {
-        return check_statically(artifact.files.at(launched->file), artifact.files, manifest,
-                                *launched);
-      }));
+      launched_.push_back({launched,
+                           entry.op + (entry.steps.empty() ? "" : ", " + launched->symbol),
+                           std::async(std::launch::async, [&artifact, launched] {
+                             yield_to_others();
+                             return check_statically(artifact.files.at(launched->file),
+                                                     artifact.files, artifact.manifest, *launched);
+                           })});
     }
   }
+}
+
+std::string StaticLayer::add_to(VerifyReport& report) {
+  for (const std::string& remark : left_out_) print_remark(remark);
   std::string spoken_of;
-  for (std::size_t index = 0; index < reports.size(); ++index) {
-    const KernelEntry& entry = *entries[index];
-    const StaticReport found = reports[index].get();
+  for (Launched& launched : launched_) {
+    const KernelEntry& entry = *launched.entry;
+    const StaticReport found = launched.report.get();
     if (found.verdict == StaticVerdict::kUnknown) {
       for (const StaticFailure& failure : found.failures) {
         print_remark(fmt::format("not proved for every launch, {}: {} ({})", failure.obligation,
                                  failure.message, failure.where));
         break;
       }
-      if (const auto beyond = not_followed(manifest, entry)) {
+      if (const auto beyond = not_followed(manifest_, entry)) {
         const bool has_simple = entry.op == "prefill" && entry.schedule != "simple";
         print_remark("the static layer does not follow " + *beyond +
                      (has_simple ? "; --schedule simple has proofs of prefill" : ""));
       }
-      if (!binds(manifest, entry)) continue;
+      if (!binds(manifest_, entry)) continue;
     }
-    spoken_of += (spoken_of.empty() ? "" : ", ") + subjects[index];
+    spoken_of += (spoken_of.empty() ? "" : ", ") + launched.subject;
     for (const StaticObligation& obligation : found.obligations) {
       report.obligations.push_back(
-          {fmt::format("{}: {}, for every launch", subjects[index], obligation.name),
+          {fmt::format("{}: {}, for every launch", launched.subject, obligation.name),
            verdict_of(obligation.verdict), obligation.method, "static"});
       report.verdict = worse_of(report.verdict, verdict_of(obligation.verdict));
     }

@@ -126,12 +126,13 @@ VerifyReport verify_artifact(const Pattern& pattern, Artifact& artifact, std::in
   Progress progress(true);
   options.progress = [&](const std::string& text) { progress.show(label + ": " + text); };
   options.count_flops = how.count_flops;
+  StaticLayer static_layer(artifact);
   const auto check = how.again ? verify : verify_once;
   VerifyReport report = check(artifact.manifest, artifact.files, *rows.rows, options);
   report.obligations.insert(report.obligations.begin(), causality_of(artifact.manifest));
   report.verdict = worse_of(report.verdict, report.obligations.front().verdict);
   progress.show(label + ": static proofs");
-  const std::string proved = add_static_layer(artifact, report);
+  const std::string proved = static_layer.add_to(report);
   artifact.manifest.verdict = name_of(report.verdict);
   artifact.manifest.layers = layers_of(report);
   for (VerificationLayer& layer : artifact.manifest.layers) {

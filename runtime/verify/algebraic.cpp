@@ -85,7 +85,7 @@ class Planner {
   // none has come to some of the text yet.
   void run_further(const KernelUnderTest& kernel, bool last_only) {
     budget_ = 2 * context_.options.algebraic_budget;
-    run_unreached(kernel, ledger_, [&](std::int64_t n) {
+    run_unreached(kernel, ledger_, 0, [&](std::int64_t n) {
       const Scenario scenario{.tokens = n, .start = last_only ? n - 1 : 0};
       if (!reachable(n) || work_of(scenario) > budget_) return false;
       run(kernel, scenario);

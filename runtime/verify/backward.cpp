@@ -352,17 +352,19 @@ void check_backward(const VerifyContext& context, const KernelUnderTest& backwar
   }
   // Lengths ascending, as far as the budget goes. The longest that ran is profiled.
   std::optional<KernelProfile> longest;
+  std::int64_t ran = 0;
   for (const std::int64_t n : context.options.sizes) {
     if (ledger.saturated()) break;
     KernelProfile profile;
     if (n > 2 && check.run({.tokens = n}, n <= kOrdersMatter ? kTwoOrders : kOneOrder, &profile)) {
       longest = profile;
+      ran = std::max(ran, n);
     } else if (n > 2 && !ledger.rejected()) {
       ledger.skipped(n);
     }
   }
   check.refill();
-  run_unreached(backward, ledger,
+  run_unreached(backward, ledger, ran,
                 [&](std::int64_t n) { return check.run({.tokens = n}, kOneOrder); });
   KernelProfile profile;
   if (!longest && check.run({.tokens = 1}, kOneOrder, &profile)) longest = profile;

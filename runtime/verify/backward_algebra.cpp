@@ -216,7 +216,7 @@ class BackwardAlgebra {
   // text yet.
   void run_further() {
     budget_ = 2 * context_.options.algebraic_budget;
-    run_unreached(kernel_, ledger_, [&](std::int64_t n) {
+    run_unreached(kernel_, ledger_, 0, [&](std::int64_t n) {
       const Scenario scenario{.tokens = n};
       if (n >= context_.rows.n() || work_of(scenario) > budget_) return false;
       run(scenario);

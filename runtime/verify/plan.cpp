@@ -93,21 +93,28 @@ class Planner {
            session->advance(kernel, scenario.tokens - scenario.start, kOneOrder, ledger_);
   }
 
-  // Runs `kernel` on the scenario's tokens in as many of the wanted thread orders as the budget
-  // allows: all, one, or none.
-  bool run(const KernelUnderTest& kernel, const Scenario& scenario,
-           const std::vector<ThreadOrder>& wanted, KernelProfile* profile = nullptr) {
-    if (!reachable(scenario.tokens) || gates(scenario) > kMostGates) return false;
-    const std::int64_t count = scenario.tokens - scenario.start;
+  // In as many of the wanted thread orders as the budget, which is spent at once, allows: all, one,
+  // or none.
+  std::vector<ThreadOrder> plan(const Scenario& scenario, const std::vector<ThreadOrder>& wanted) {
+    if (!reachable(scenario.tokens) || gates(scenario) > kMostGates) return {};
     // A cpu kernel has one thread and takes the blocks of a launch in turn.
     const bool alone = context_.manifest.target == "cpu" && scenario.batch * scenario.heads == 1;
-    const std::vector<ThreadOrder> orders =
-        afford(launch_work(context_.rows, sizes(scenario), context_.weights, scenario.start, count),
-               alone ? kOneOrder : wanted);
+    return afford(launch_work(context_.rows, sizes(scenario), context_.weights, scenario.start,
+                              scenario.tokens - scenario.start),
+                  alone ? kOneOrder : wanted);
+  }
+  // Runs `kernel` on the scenario's tokens in each of the orders. False where it cannot.
+  bool play(const KernelUnderTest& kernel, const Scenario& scenario,
+            const std::vector<ThreadOrder>& orders, KernelProfile* profile = nullptr) {
     if (orders.empty()) return false;
     const std::unique_ptr<Course> session = begin(scenario);
     if (session && scenario.least_rows) session->take_least_rows();
-    return session && session->advance(kernel, count, orders, ledger_, profile);
+    return session &&
+           session->advance(kernel, scenario.tokens - scenario.start, orders, ledger_, profile);
+  }
+  bool run(const KernelUnderTest& kernel, const Scenario& scenario,
+           const std::vector<ThreadOrder>& wanted) {
+    return play(kernel, scenario, plan(scenario, wanted));
   }
 
  private:
@@ -195,26 +202,50 @@ void run_far(const VerifyContext& context, const KernelUnderTest& kernel, Ledger
   planner.run(kernel, {.tokens = tokens, .start = tokens - count}, kOneOrder);
 }
 
-// Lengths beyond kShort, ascending, as far as the budget goes. The longest that ran is profiled.
-template <typename Run>
-void run_long_lengths(const VerifyContext& context, const Planner& planner, Ledger& ledger,
-                      std::vector<KernelProfile>& profiles, Run&& run) {
-  std::optional<KernelProfile> longest;
-  std::int64_t short_length = 1;
+// Lengths beyond kShort, ascending, as far as the budget goes, as `scenario_of` and `orders_of`
+// say. The longest is profiled; the answer is how long it is.
+template <typename ScenarioOf, typename OrdersOf>
+std::int64_t run_long_lengths(const VerifyContext& context, const KernelUnderTest& kernel,
+                              Planner& planner, Ledger& ledger,
+                              std::vector<KernelProfile>& profiles, ScenarioOf&& scenario_of,
+                              OrdersOf&& orders_of) {
+  struct Planned {
+    std::int64_t tokens;
+    std::vector<ThreadOrder> orders;
+  };
+  std::vector<Planned> long_ones;
+  std::int64_t short_one = 1;
   for (const std::int64_t n : context.options.sizes) {
-    if (ledger.saturated()) return;
-    KernelProfile profile;
     if (n <= kShort) {
-      if (planner.reachable(n)) short_length = n;
-    } else if (planner.reachable(n) && run(n, &profile)) {
-      longest = profile;
+      if (planner.reachable(n)) short_one = n;
+      continue;
+    }
+    Planned planned{n, planner.plan(scenario_of(n), orders_of(n))};
+    if (!planned.orders.empty()) {
+      long_ones.push_back(std::move(planned));
     } else if (!ledger.rejected()) {
       ledger.skipped(n);
     }
   }
+  std::int64_t ran = 0;
+  for (const Planned& planned : long_ones) {
+    if (ledger.saturated()) return ran;
+    const bool last = planned.tokens == long_ones.back().tokens;
+    KernelProfile profile;
+    if (!planner.play(kernel, scenario_of(planned.tokens), planned.orders,
+                      last ? &profile : nullptr)) {
+      continue;
+    }
+    ran = planned.tokens;
+    if (last) profiles.push_back(std::move(profile));
+  }
+  if (!profiles.empty() || ledger.saturated()) return ran;
   KernelProfile profile;
-  if (!longest && run(short_length, &profile)) longest = profile;
-  if (longest) profiles.push_back(*std::move(longest));
+  const Scenario scenario = scenario_of(short_one);
+  if (planner.play(kernel, scenario, planner.plan(scenario, orders_of(short_one)), &profile)) {
+    profiles.push_back(std::move(profile));
+  }
+  return ran;
 }
 
 // Up to twelve positions that row i reads, from both ends: all warps have some of them.
@@ -241,11 +272,11 @@ std::int64_t chunk_of(const KernelEntry& entry) {
 
 }  // namespace
 
-void run_unreached(const KernelUnderTest& kernel, const Ledger& ledger,
+void run_unreached(const KernelUnderTest& kernel, const Ledger& ledger, std::int64_t ran,
                    const std::function<bool(std::int64_t)>& run) {
   if (ledger.rejected() || kernel.ran_all_lines()) return;
   for (const std::int64_t n : {2000, 1280, 830, 620, 330}) {
-    if (run(n)) return;
+    if (n <= ran || run(n)) return;
   }
 }
 
@@ -327,12 +358,12 @@ void check_prefill(const VerifyContext& context, const KernelUnderTest& prefill,
       if (!session->advance(prefill, count, kOneOrder, ledger)) break;
     }
   }
-  run_long_lengths(context, planner, ledger, profiles, [&](std::int64_t n, KernelProfile* profile) {
-    return planner.run(prefill, {.tokens = n}, n <= kOrdersMatter ? kTwoOrders : kOneOrder,
-                       profile);
-  });
+  const std::int64_t ran = run_long_lengths(
+      context, prefill, planner, ledger, profiles,
+      [](std::int64_t n) { return Scenario{.tokens = n}; },
+      [](std::int64_t n) { return n <= kOrdersMatter ? kTwoOrders : kOneOrder; });
   planner.refill();
-  run_unreached(prefill, ledger,
+  run_unreached(prefill, ledger, ran,
                 [&](std::int64_t n) { return planner.run(prefill, {.tokens = n}, kOneOrder); });
   run_far(context, prefill, ledger, 40);
 }
@@ -397,11 +428,12 @@ void check_decode(const VerifyContext& context, const KernelUnderTest& decode, L
   for (const std::int64_t n : context.options.sizes) {
     if (n >= 2 && n <= kShort) planner.run(decode, {.tokens = n, .start = n - 1}, kAllOrders);
   }
-  run_long_lengths(context, planner, ledger, profiles, [&](std::int64_t n, KernelProfile* profile) {
-    return planner.run(decode, {.tokens = n, .start = n - 1}, kAllOrders, profile);
-  });
+  const std::int64_t ran = run_long_lengths(
+      context, decode, planner, ledger, profiles,
+      [](std::int64_t n) { return Scenario{.tokens = n, .start = n - 1}; },
+      [](std::int64_t) { return kAllOrders; });
   planner.refill();
-  run_unreached(decode, ledger, [&](std::int64_t n) {
+  run_unreached(decode, ledger, ran, [&](std::int64_t n) {
     return planner.run(decode, {.tokens = n, .start = n - 1}, kOneOrder);
   });
   run_far(context, decode, ledger, 1);

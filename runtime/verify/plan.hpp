@@ -44,8 +44,9 @@ void check_hand_over(const VerifyContext& context, const KernelUnderTest& prefil
                      const KernelUnderTest& decode, Ledger& ledger);
 
 // The longest sequence that `run` can afford, where no run of the kernel has come to some of its
-// text yet: lists fill up, there are tiles behind the first.
-void run_unreached(const KernelUnderTest& kernel, const Ledger& ledger,
+// text yet: lists fill up, there are tiles behind the first. Nothing up to `ran` tokens, which was
+// run to no avail.
+void run_unreached(const KernelUnderTest& kernel, const Ledger& ledger, std::int64_t ran,
                    const std::function<bool(std::int64_t n)>& run);
 
 // The smallest launch that a prefill or a decode gets wrong, in words: the shortest sequence of one
