@@ -318,6 +318,10 @@ Kernel kernel_of(const Pattern& pattern, const GenerateOptions& options, const M
   spec.dtype = options.dtype;
   spec.head_dim = options.head_dim;
   spec.state_dim = manifest.state_dim;
+  spec.varlen = options.varlen;
+  spec.page_rows = options.page_rows;
+  spec.state_gradients = options.state_gradients;
+  spec.several_tokens = options.several_tokens;
   spec.keep_a = manifest.cache_a.retention;
   spec.keep_b = manifest.cache_b.retention;
   spec.symbol = pattern.name() + "_" + op;

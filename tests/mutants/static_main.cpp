@@ -52,6 +52,7 @@ int main(int argc, char** argv) {
   }
   std::vector<Subject> chosen;
   for (Subject& subject : known) {
+    if (!subject.kernel().steps.empty()) continue;  // what is launched at once is checked
     const bool asked = subject.manifest.target == "cuda" && subject.kernel().op != "backward" &&
                        subject.manifest.weights != "given";
     if (argc > 5 ? subject.kernel().op == "prefill" : asked) chosen.push_back(std::move(subject));

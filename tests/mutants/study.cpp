@@ -52,7 +52,7 @@ VerifyOptions plan(bool emulated, bool full) {
 // "verified" or the first finding's kind.
 std::string verdict(const Subject& subject, const std::string& text, const VerifyOptions& options) {
   std::map<std::string, std::string> files = subject.files;
-  files[subject.kernel().file] = text;
+  files[subject.file] = text;
   const VerifyReport report = verify(subject.manifest, files, subject.rows, options);
   if (!report.failures.empty()) return report.failures.front().kind;
   return name_of(report.verdict);
@@ -121,18 +121,35 @@ bool same_machine_code(const Subject& subject, const Mutant& mutant, const char*
   return !code.empty() && code == machine_code(subject, subject.text(), zeros);
 }
 
+// What the name of a subject says behind its type.
+std::string form_of(const Kind& kind) {
+  std::string form;
+  if (std::string(kind.schedule) != "simple") form += std::string(" ") + kind.schedule;
+  if (kind.varlen) form += " varlen";
+  if (kind.page_rows > 0) form += " paged";
+  if (kind.state_gradients) form += " state";
+  if (kind.several_tokens) form += " several";
+  return form;
+}
+
 }  // namespace
 
 std::vector<Subject> subjects_of(const Kind& kind) {
   GenerateOptions options;
-  options.ops = {"prefill", "decode", "backward"};
+  options.ops = kind.ops;
   options.target = kind.target;
   options.head_dim = kind.head_dim;
   options.schedule = kind.schedule;
   options.dtype = kind.dtype;
   options.weights = kind.weights;
   options.exact_to = kRows;
-  if (kind.weights == WeightKind::kLinear) options.state_dim = 6;
+  options.varlen = kind.varlen;
+  options.page_rows = kind.page_rows;
+  options.state_gradients = kind.state_gradients;
+  options.several_tokens = kind.several_tokens;
+  if (kind.weights == WeightKind::kLinear) {
+    options.state_dim = options.schedule == "tensor" ? 16 : 6;
+  }
   const BuiltinPattern* builtin = find_builtin(kind.pattern);
   assert_that(builtin != nullptr, "a built-in pattern");
   const Pattern pattern = resolved(*builtin);
@@ -144,7 +161,8 @@ std::vector<Subject> subjects_of(const Kind& kind) {
   for (const KernelEntry& kernel : artifact->manifest.kernels) {
     Subject subject;
     subject.name = std::string(kind.pattern) + " " + kernel.op + " " + artifact->manifest.target +
-                   " " + artifact->manifest.weights + " " + heddle::name_of(kind.dtype);
+                   " " + artifact->manifest.weights + " " + heddle::name_of(kind.dtype) +
+                   form_of(kind);
     subject.pattern = builtin;
     subject.options = options;
     subject.options.ops = {kernel.op};
@@ -153,10 +171,17 @@ std::vector<Subject> subjects_of(const Kind& kind) {
     subject.manifest.sliced.clear();
     subject.files = artifact->files;
     for (const KernelEntry& other : artifact->manifest.kernels) {
-      if (other.file != kernel.file) subject.files.erase(other.file);
+      if (other.op == kernel.op) continue;
+      for (const KernelEntry* const launched : launches_of(other)) {
+        subject.files.erase(launched->file);
+      }
     }
     subject.rows = std::get<Rows>(rows);
-    all.push_back(std::move(subject));
+    for (const KernelEntry* const launched : launches_of(kernel)) {
+      subject.file = launched->file;
+      all.push_back(subject);
+      if (!kernel.steps.empty()) all.back().name += " " + launched->symbol;
+    }
   }
   return all;
 }
@@ -172,6 +197,71 @@ std::vector<Subject> subjects() {
       {"fibonacci_cached", ir::Target::kCpu, WeightKind::kSoftmax, ElementType::kBF16},
       {"order_k_recurrence", ir::Target::kCpu, WeightKind::kGiven, ElementType::kBF16},
       {"linear_attention", ir::Target::kCpu, WeightKind::kLinear, ElementType::kF32},
+      {"log_recurrence", ir::Target::kCuda, WeightKind::kGated, ElementType::kF32},
+      {"fibonacci_cached", ir::Target::kCpu, WeightKind::kGated, ElementType::kF32},
+      {"sqrt_cached",
+       ir::Target::kCuda,
+       WeightKind::kGiven,
+       ElementType::kF32,
+       40,
+       "staged",
+       {"prefill"}},
+      {"attention",
+       ir::Target::kCuda,
+       WeightKind::kSoftmax,
+       ElementType::kBF16,
+       64,
+       "tensor",
+       {"prefill"}},
+      {"dense_recurrence",
+       ir::Target::kCuda,
+       WeightKind::kSoftmax,
+       ElementType::kBF16,
+       64,
+       "tensor",
+       {"prefill"}},
+      {"linear_attention",
+       ir::Target::kCuda,
+       WeightKind::kLinear,
+       ElementType::kBF16,
+       64,
+       "tensor",
+       {"prefill"}},
+      {.pattern = "sqrt_cached",
+       .target = ir::Target::kCuda,
+       .weights = WeightKind::kSoftmax,
+       .dtype = ElementType::kF32,
+       .varlen = true,
+       .page_rows = 16},
+      {.pattern = "log_cached",
+       .target = ir::Target::kCpu,
+       .weights = WeightKind::kGiven,
+       .dtype = ElementType::kF32,
+       .varlen = true},
+      {.pattern = "log_recurrence",
+       .target = ir::Target::kCuda,
+       .weights = WeightKind::kSoftmax,
+       .dtype = ElementType::kBF16,
+       .ops = {"backward"},
+       .state_gradients = true},
+      {.pattern = "sqrt_cached",
+       .target = ir::Target::kCpu,
+       .weights = WeightKind::kGiven,
+       .dtype = ElementType::kF32,
+       .ops = {"backward"},
+       .state_gradients = true},
+      {.pattern = "fibonacci_cached",
+       .target = ir::Target::kCuda,
+       .weights = WeightKind::kSoftmax,
+       .dtype = ElementType::kF32,
+       .ops = {"decode"},
+       .several_tokens = true},
+      {.pattern = "chacal",
+       .target = ir::Target::kCpu,
+       .weights = WeightKind::kGiven,
+       .dtype = ElementType::kF32,
+       .ops = {"decode"},
+       .several_tokens = true},
   };
   std::vector<Subject> all;
   for (const Kind& kind : kinds) {

@@ -20,10 +20,11 @@ struct Subject {
   GenerateOptions options;  // that gave
   Manifest manifest;        // with this kernel only
   std::map<std::string, std::string> files;
+  std::string file;  // of the text that is broken
   Rows rows;
 
   const KernelEntry& kernel() const { return manifest.kernels.front(); }
-  const std::string& text() const { return files.at(kernel().file); }
+  const std::string& text() const { return files.at(file); }
 };
 struct Kind {
   const char* pattern;  // a built-in one
@@ -31,11 +32,18 @@ struct Kind {
   WeightKind weights;
   ElementType dtype;
   int head_dim = 40;
-  const char* schedule = "simple";  // as GenerateOptions has it
+  // The rest as GenerateOptions has it.
+  const char* schedule = "simple";
+  std::vector<std::string> ops = {"prefill", "decode", "backward"};
+  bool varlen = false;
+  int page_rows = 0;
+  bool state_gradients = false;
+  bool several_tokens = false;
 };
-// A kernel for each operation.
+// A kernel for each operation, or each text of it where it is several launches.
 std::vector<Subject> subjects_of(const Kind& kind);
-// Both targets, all operations and weights, closed forms and walks, every kind of cache.
+// Both targets, all operations and weights, closed forms and walks, every kind of cache; lengths
+// and states of every form; all schedules of prefill.
 std::vector<Subject> subjects();
 // Of its text and, under the simple schedule, of its IR and of its pattern misread.
 std::vector<Mutant> all_mutants(const Subject& subject);
