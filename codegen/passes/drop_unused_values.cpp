@@ -15,12 +15,16 @@ using namespace ir;
 // Variables and views read by the statements of a kernel, and buffers that they touch.
 class Reads {
  public:
-  explicit Reads(const Kernel& kernel) : kernel_(kernel) { visit(kernel.body); }
+  explicit Reads(const Kernel& kernel) : Reads(kernel, kernel.body) {}
   bool has(VariableId id) const { return read_.count(id.index) != 0; }
   bool has(ViewId id) const { return looked_through_.count(id.index) != 0; }
   bool has(BufferId id) const { return touched_.count(id.index) != 0; }
 
  private:
+  template <typename Part>
+  Reads(const Kernel& kernel, const Part& part) : kernel_(kernel) {
+    visit(part);
+  }
   void visit(const Body& body) {
     for (const Statement& statement : body) visit(statement);
   }
@@ -35,7 +39,18 @@ class Reads {
           if (const auto from = kernel_[node.array].from) visit(*from);
         },
         [](const Barrier&) {}, [&](const Define& node) { visit(node.value); },
-        [&](const Assign& node) { visit(node.value); },
+        [&](const Assign& node) {
+          // What only makes its own next value is not read. Where lanes meet it stays, read or not.
+          Reads value(kernel_, node.value);
+          if (value.lanes_meet_) {
+            value.read_.insert(node.variable.index);
+          } else {
+            value.read_.erase(node.variable.index);
+          }
+          read_.merge(value.read_);
+          looked_through_.merge(value.looked_through_);
+          touched_.merge(value.touched_);
+        },
         [&](const Choose& node) {
           visit(kernel_[node.view].condition);
           touched_.insert(kernel_[node.view].yes.index);
@@ -102,11 +117,15 @@ class Reads {
         [&](const Call& node) {
           for (const ValueId part : node.arguments) visit(part);
         },
-        [&](const Reduce& node) { visit(node.operand); });
+        [&](const Reduce& node) {
+          lanes_meet_ = true;
+          visit(node.operand);
+        });
   }
 
   const Kernel& kernel_;
   std::set<std::int32_t> read_, looked_through_, touched_;
+  bool lanes_meet_ = false;
 };
 
 // A warp reduction is a meeting of lanes and stays even if its result is not wanted.
@@ -118,9 +137,10 @@ bool drop(const Kernel& kernel, const Reads& reads, Body& body) {
   const auto unused = [&](const Statement& statement) {
     const Choose* view = std::get_if<Choose>(&statement.node);
     if (view != nullptr) return !reads.has(view->view);
+    const Assign* change = std::get_if<Assign>(&statement.node);
+    if (change != nullptr) return !reads.has(change->variable);
     const Define* node = std::get_if<Define>(&statement.node);
-    return node != nullptr && !kernel[node->variable].changes && !reads.has(node->variable) &&
-           !is_reduction(kernel, node->value);
+    return node != nullptr && !reads.has(node->variable) && !is_reduction(kernel, node->value);
   };
   const auto first = std::remove_if(body.begin(), body.end(), unused);
   bool dropped = first != body.end();

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Removes constants and views that nothing reads, and marks arguments that nothing reads. Schedules
-// may name what they might need; a kernel names only what it uses. Defining a constant has no
-// effect but loads, so dropping it changes no result.
+// Removes constants, variables and views that nothing reads but a variable's own next value, and
+// marks arguments that nothing reads. Schedules may name what they might need; a kernel names only
+// what it uses. Defining or assigning one has no effect but loads, so dropping it changes no
+// result.
 #pragma once
 
 #include "codegen/ir/ir.hpp"

@@ -7,6 +7,7 @@
 
 #include "patterns/materialize.hpp"
 #include "patterns/parser.hpp"
+#include "runtime/verify/plan.hpp"
 
 namespace heddle::alarms {
 namespace {
@@ -87,15 +88,53 @@ class Draw {
   std::mt19937_64 random_;
 };
 
+// Lengths, states and tokens of a launch in one of their forms; half of all kernels have the plain
+// one. In words.
+std::string draw_form(Draw& draw, GenerateOptions& options) {
+  if (draw.below(2) == 0) return "";
+  if (options.ops[0] == "decode" && draw.below(2) == 0) {
+    options.several_tokens = true;
+    return ", several tokens";
+  }
+  if (options.ops[0] == "backward" && draw.below(2) == 0) {
+    options.state_gradients = true;
+    return ", with states";
+  }
+  options.varlen = true;
+  if (options.ops[0] != "decode") return ", varlen";
+  options.page_rows = draw.one_of({0, 1, 4, 16});
+  return ", varlen, pages of " + std::to_string(options.page_rows);
+}
+
+// Rows that a schedule of their own is for: dense ones and matrix states on tensor cores, first
+// order over chunks side by side.
+void draw_special(Draw& draw, GenerateOptions& options, std::string& a, std::string& b) {
+  if (options.weights == WeightKind::kGiven || options.weights == WeightKind::kGated) {
+    options.schedule = "scan";
+    options.exact_to = 10'000;  // its launch over chunks has many of them at a time
+    return;
+  }
+  options.schedule = "tensor";
+  options.dtype = draw.one_of({ElementType::kBF16, ElementType::kF16});
+  options.head_dim = static_cast<int>(16 * (1 + draw.below(8)));
+  if (options.weights == WeightKind::kLinear) {
+    options.state_dim = static_cast<int>(16 * (1 + draw.below(4)));
+    return;
+  }
+  const bool outputs = draw.below(2) == 0;
+  a = outputs ? "diagonal" : "dense";
+  b = outputs ? "dense" : "none";
+}
+
 }  // namespace
 
 std::string RandomKernel::describe() const {
   const Manifest& manifest = artifact.manifest;
   std::string text = manifest.kernels.front().op + " " + manifest.target + " " + manifest.weights +
                      " " + name_of(manifest.dtype) + ", " + std::to_string(manifest.head_dim) +
-                     " channels, lengths";
+                     " channels, " + manifest.kernels.front().schedule + ", lengths";
   for (const std::int64_t size : options.sizes) text += " " + std::to_string(size);
-  return text;
+  return text + form;
 }
 
 RandomKernel random_kernel(std::uint64_t number) {
@@ -108,12 +147,18 @@ RandomKernel random_kernel(std::uint64_t number) {
     options.dtype = draw.one_of({ElementType::kF32, ElementType::kBF16});
     options.head_dim = static_cast<int>(1 + draw.below(draw.below(4) == 0 ? 80 : 24));
     options.exact_to = kRows;
-    const std::int64_t kind = draw.below(8);
-    options.weights = kind == 0  ? WeightKind::kLinear
-                      : kind < 5 ? WeightKind::kSoftmax
-                                 : WeightKind::kGiven;
+    const std::int64_t kind = draw.below(12);
+    options.weights = kind < 2    ? WeightKind::kLinear
+                      : kind < 6  ? WeightKind::kSoftmax
+                      : kind < 10 ? WeightKind::kGiven
+                                  : WeightKind::kGated;
     std::string a = "diagonal", b = "{ i - 1 : i >= 2 }";
-    if (kind == 0) {
+    kernel.form = draw_form(draw, options);
+    const bool prefill_on_cuda = options.target == ir::Target::kCuda && options.ops[0] == "prefill";
+    if (prefill_on_cuda && kind % 2 == 0) options.schedule = draw.one_of({"staged", "auto"});
+    if (prefill_on_cuda && draw.below(3) == 0 && !options.varlen) {
+      draw_special(draw, options, a, b);
+    } else if (kind < 2) {
       options.state_dim = static_cast<int>(1 + draw.below(40));
     } else {
       const std::int64_t sides = draw.below(4);
@@ -131,7 +176,11 @@ RandomKernel random_kernel(std::uint64_t number) {
     if (!pattern) continue;
     Result<Artifact> artifact = generate(*pattern, options);
     if (!artifact) continue;
-    MaterializeResult rows = materialize(*pattern, kRows);
+    std::int64_t last = kRows;
+    for (const ChunkedLength& length : chunked_lengths(artifact->manifest.kernels.front())) {
+      last = std::max(last, length.start + length.tokens + 1);
+    }
+    MaterializeResult rows = materialize(*pattern, last);
     if (!std::holds_alternative<Rows>(rows)) continue;
     kernel.artifact = *std::move(artifact);
     kernel.rows = std::get<Rows>(std::move(rows));

@@ -17,11 +17,14 @@ struct RandomKernel {
   Artifact artifact;   // one operation
   Rows rows;
   VerifyOptions options;
+  std::string form = {};  // ", varlen": what it takes beside the plain arguments
 
-  std::string describe() const;  // "backward cuda given bf16, 13 channels, lengths 1 17 40"
+  // "backward cuda given bf16, 13 channels, simple, lengths 1 17 40, with states"
+  std::string describe() const;
 };
 
-// The same for the same number, on every machine. Draws again where the generator refuses a
+// The same for the same number, on every machine: every operation, weights, schedule, and form of
+// lengths and states. Draws again where the generator refuses a
 // pattern or a row reads outside of its range.
 RandomKernel random_kernel(std::uint64_t number);
 

@@ -15,7 +15,7 @@ struct Argument {
   const char* after;
   const char* reason;
   const char* kernel = ".*";  // the subject it holds for
-  const char* context = "";   // to be found in the five lines from the mutated one on
+  const char* context = "";   // to be found in the six lines from the mutated one on
 };
 
 // Side b keeps its next row; the positions that row reads lie up to the last token, and a launch
@@ -80,9 +80,9 @@ const Argument kArguments[] = {
      "a launch has a slot for every position that the next row reads"},
     {"ir_wrong_integer", R"(const Index row_after = length \+ 1;)", R"(.* length \+ 2;)",
      "there is room for one more term of the lattice, which no row of the launch reaches"},
-    {"drop_factor", R"((total = )total \* (expf\(highest - above\) \+ .*))", R"(total =  expf\(.*)",
-     "a row of A has one entry, before which the highest score is the lowest there is",
-     R"(sqrt_cached backward .*)"},
+    {"drop_factor|ir_lost_operand", R"(total = total \* expf\(highest - above\) \+ .*)",
+     R"(total =  ?(expf|\(1\.0f - gamma\) \* expf)\(.*)",
+     "a row of A has one entry, before which the total is zero", R"(sqrt_cached backward .*)"},
     {"turned_comparison", R"(if \(next == p\) \{)", R"(if \(next <= p\) \{)",
      "the strided positions come when those of the window, and `next` with them, are at an end",
      R"(strided_attention .*)"},
@@ -118,7 +118,7 @@ const Argument kArguments[] = {
      R"(for \(Index candidate = lane; candidate < slots_b; candidate \+= 32\) \{)",
      R"(for \(Index candidate = \(31 - lane\); .*)",
      "each slot still has exactly one lane of the warp, and all learn what one of them finds"},
-    {".*", R"(ask_for_(weights|page_before)\(.*\);)", ".*",
+    {".*", R"((ask_for_(weights|page_before)|prefetch_row<40>)\(.*\);)", ".*",
      "what is fetched ahead changes no value"},
     {"ir_loop_ends_early", R"(for \(Index e = 0; e < ahead; \+\+e\) \{)", ".*",
      "what is fetched ahead changes no value", R"(.* backward cpu .*)",
@@ -141,12 +141,48 @@ const Argument kArguments[] = {
      R"(.* backward cuda softmax .*)", R"(own_dx\[part\] = weight \* own\[part\];)"},
     {"guard_always", R"(if \(start < slots_a\) \{)", ".*", "a launch has a slot for every token",
      R"(strided_attention decode .*)"},
-    {"ir_statement_dropped", R"(final_\w+\[to \+ d\] = (to_bf16\()?0.0f\)?;)", ".*",
-     "a free slot's contents mean nothing"},
+    {"ir_statement_dropped|ir_store_elsewhere", R"(final_\w+\[to \+ d\] = (to_bf16\()?0.0f\)?;)",
+     ".*", "a free slot's contents mean nothing"},
     {"ir_wrong_helper", R"(a_2 \*= ceil_div\(next_f - f_2, a_2\);)",
      R"(a_2 \*= floor_div\(next_f - f_2, a_2\);)",
      "the gaps of 2^k are multiples of the strides before them", R"(log_cached .*)"},
+    {"accumulate_to_assign|drop_factor", R"(total (\+|\*)= (weight|shrink);)", ".*",
+     "a row of A has one entry, before which the total is zero", R"(sqrt_cached decode cuda .*)",
+     R"(mixed\[part\] \+ weight \* x\[at \+ d\];)"},
+    {"loosened_comparison", R"(if \(read_next > 0 && room > 0\) \{)",
+     R"(if \(read_next >= 0 && room > 0\) \{)",
+     "the row after the newest token reads it, so that the position is above zero",
+     R"((order_k_recurrence|\w+_cached) decode .*)"},
+    {"ir_wrong_integer|off_by_one_constant", R"(Index terms = 0;)", R"(Index terms = 1;)",
+     "there is room for one more term of the lattice than its rows need", R"(.* cpu .*)"},
+    {"reversed_threads", R"(const Index d = thread \+ part \* 128;)",
+     R"(const Index d = \(blockDim.x - 1 - thread\) \+ part \* 128;)",
+     "the threads change places one to one; each channel still has exactly one, and all wait for "
+     "each other before any of it is read",
+     R"(.* backward cuda softmax .*)", R"(scratch_lambda\[at \+ d\] = dy\[at \+ d\];)"},
+    {"hurry_barrier", R"(__syncthreads\(\);)", R"(before for \(Index d = thread; d < 40; .*)",
+     "behind the loop one thread looks at lists of positions, which the loop does not touch, and "
+     "the next barrier comes before rows move",
+     R"(\w+_cached prefill cuda \w+ \w+ staged)"},
+    {"and_to_or", R"(if \(p > 0 && p <= start\) \{)", R"(if \(p > 0 \|\| p <= start\) \{)",
+     "both hold: what is opened with is read of the initial state", R"(.* staged)"},
+    {"add_to_subtract", R"(entry \+= 1;)", R"(entry -= 1;)",
+     "a row of A has one entry, behind which nothing asks for the next one", R"(\w+_cached .*)"},
+    {"and_to_or", R"(if \(last \+ 16 > 0 && warp \* 16 < size\) \{)", ".*",
+     "rows behind the last are cleared, and what comes of them is stored nowhere", R"(.* tensor)"},
+    {"wrong_real_constant|ir_wrong_real", R"(own_dx\[part\] = 0.0f;)", R"(own_dx\[part\] = 1.0f;)",
+     "a row reads its own input, whose gradient is stored over it",
+     R"((sqrt_cached|log_recurrence) backward cuda softmax .*)"},
+    {"reversed_threads", R"(const Index d = thread \+ part \* 128;)",
+     R"(const Index d = \(blockDim.x - 1 - thread\) \+ part \* 128;)",
+     "each channel still has exactly one thread, and what it stores is zero", ".*",
+     R"(dcoef_\w\[\w+ \+ d\] = (to_bf16\()?0.0f)"},
     // Statements that do not touch what the other reads or writes.
+    {"ir_statements_swapped", R"(own_dq\[part\] = own_dq\[part\] \+ .*)", R"(if \(before\) \{)",
+     "sums over keys are a row's own; the branch adds to those of others"},
+    {"ir_statements_swapped", R"(send_row<40>\(dx \+ at, dinput, .*\);)", R"(if \(token > 0\) \{)",
+     "the branch makes ready for the next row and does not look at this row's input",
+     R"(.* backward cpu softmax .*)"},
     {"ir_statements_swapped", R"(column\[s\] = next;)", R"(sum \+= .* \* next;)",
      "a state and a sum that reads the same number are numbers of their own"},
     {"ir_statements_swapped", R"(keep_row<40>\(values, x \+ token_base\);)",
@@ -245,7 +281,7 @@ const Argument kArguments[] = {
     // Numbers that cancel or mean nothing.
     {"wrong_real_constant|ir_wrong_real", R"(float near = 0\.0f;)", R"(float near = 1\.0f;)",
      "it is read where has_near says that it was set"},
-    {"wrong_real_constant", R"(float product = 0.0f;)", R"(float product = 1.0f;)",
+    {"wrong_real_constant|ir_wrong_real", R"(float product = 0.0f;)", R"(float product = 1.0f;)",
      "it raises every score of the row by 32 scale, and softmax does not change when all do",
      R"(strided_attention .*)"},
     {"wrong_real_constant|ir_wrong_real", R"(float total = 0.0f;)", R"(float total = 1.0f;)",
@@ -269,11 +305,11 @@ const Argument kArguments[] = {
      R"(if \(read_next > 0 && room >= 0\) \{)", "a launch has a slot for the newest token"},
 };
 
-// The mutated line and four more.
+// The mutated line and five more.
 std::string context_of(const Mutant& mutant) {
   std::istringstream lines(mutant.text);
   std::string context, line;
-  for (int number = 1; number < mutant.line + 5 && std::getline(lines, line); ++number) {
+  for (int number = 1; number < mutant.line + 6 && std::getline(lines, line); ++number) {
     if (number >= mutant.line) context += line + "\n";
   }
   return context;
@@ -313,6 +349,39 @@ bool in_a_second_walk(const Subject& subject, const Mutant& mutant) {
   return false;
 }
 
+// Whether the mutated line stands between a line that has `begin` and the end of its block.
+bool in_a_block(const Subject& subject, const Mutant& mutant, const std::string& begin) {
+  std::istringstream lines(subject.text());
+  std::string line, indent;
+  bool open = false;
+  for (int number = 1; std::getline(lines, line) && number <= mutant.line; ++number) {
+    if (open && line == indent + "}") open = false;
+    if (open && number == mutant.line) return true;
+    if (!open && line.find(begin) != std::string::npos) {
+      open = true;
+      indent = line.substr(0, line.find_first_not_of(' '));
+    }
+  }
+  return false;
+}
+
+// Rows of offsets 2^k have 32 entries behind token 2^30 only, and everything before it is kept: no
+// machine holds such arrays. The verdict names these lines as not run.
+bool in_a_list_never_full(const Subject& subject, const Mutant& mutant) {
+  static const std::regex kShortRows("log_recurrence backward cuda softmax .*");
+  return std::regex_match(subject.name, kShortRows) &&
+         in_a_block(subject, mutant, "if (count == 32) {");
+}
+
+// A live row says whose value it holds, and what is not among them is read from where it lies: the
+// choice of live rows changes no value.
+bool chooses_live_rows(const Subject& subject, const Mutant& mutant) {
+  static const std::regex kStaged(".* staged");
+  return std::regex_match(subject.name, kStaged) &&
+         in_a_block(subject, mutant, "if (next_first < tokens) {") &&
+         in_a_block(subject, mutant, "if (thread == 0) {");
+}
+
 bool swaps_independent_stores(const Mutant& mutant) {
   static const std::regex store(R"((\w+)\[.*\] = ([^=]*);)");
   std::smatch was, is;
@@ -339,6 +408,18 @@ std::string equivalence_argument(const Subject& subject, const Mutant& mutant) {
   }
   if (mutant.rule.rfind("ir_", 0) != 0 && in_a_second_walk(subject, mutant)) {
     return "rows of this pattern are never so long that they are walked a second time";
+  }
+  // What a thread computes from its own numbers alone may come before a barrier or behind it.
+  static const std::regex own_number(
+      R"((?:const )?(?:Index|float|bool) \w+ = [\w\s+*/%()<>=!&|?:.,-]*; / __syncthreads\(\);)");
+  if (mutant.rule == "delay_barrier" && std::regex_match(mutant.after, own_number)) {
+    return "the statement touches no memory";
+  }
+  if (in_a_list_never_full(subject, mutant)) {
+    return "a list of 32 entries would take more tokens than arrays can have";
+  }
+  if (chooses_live_rows(subject, mutant)) {
+    return "what is not among the live rows is read from where it lies";
   }
   static const std::regex lane_of_all(R"(const Index \w+ = threadIdx\.x % 32;)");
   if (mutant.rule == "ir_wrong_place" && subject.kernel().threads <= 32 &&

@@ -128,6 +128,29 @@ TEST_CASE("views and arguments that nothing reads are not named") {
   CHECK(text.find("either") == std::string::npos);
 }
 
+TEST_CASE("variables that only make their own next values are dropped, but where lanes meet") {
+  Cuda parts;
+  Builder& b = parts.builder;
+  const Var step = b.variable("step", b.i64(1)), count = b.variable("count", b.i64(0));
+  const Var met = b.variable("met", b.f32(0)), kept = b.variable("kept", b.f32(0));
+  b.loop("t", b.i64(0), parts.tokens, [&](Ex) {
+    b.assign(step, step * 2);
+    b.assign(count, count + 1);
+    b.assign(met, b.reduce(ReduceOperator::kSum, b.load(parts.x, parts.lane)));
+    b.assign(kept, kept + b.load(parts.x, parts.lane));
+  });
+  b.store(parts.y, count, kept);
+  Kernel kernel = b.take();
+  passes::drop_unused_values(kernel);
+  CHECK(validate(kernel).empty());
+  const std::string text = print(kernel);
+  INFO(text);
+  CHECK(text.find("step") == std::string::npos);
+  CHECK(text.find("count += 1;") != std::string::npos);
+  CHECK(text.find("met = warp_sum(x[lane]);") != std::string::npos);
+  CHECK(text.find("y[count] = kept;") != std::string::npos);
+}
+
 TEST_CASE("divergence travels through assignments, also ones that come later") {
   Cuda kernel;
   Builder& b = kernel.builder;
