@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "codegen/schedule/staged_copy.hpp"
 
+#include "codegen/schedule/row_vectors.hpp"
+
 namespace heddle::schedule {
 
 using ir::Ex;
-using ir::LoopKind;
 using ir::MemoryId;
 
 int vector_of(const KernelSpec& spec) {
@@ -23,18 +24,14 @@ namespace {
 
 void move_rows(const char* function, Frame& frame, MemoryId from, Ex token, MemoryId to, Ex to_at,
                Ex count) {
-  ir::Builder& builder = frame.builder;
   const int vector = vector_of(frame.spec);
   const int dim = frame.spec.head_dim;
-  const int parts = dim / vector;
-  builder.loop("piece", frame.thread, count * parts, builder.i64(32 * frame.warps),
-               LoopKind::kSerial, [&](Ex piece) {
-                 const Ex row = builder.let("row", piece / parts);
-                 const Ex d = builder.let("d", piece % parts * vector);
-                 builder.invoke(function + ("<" + std::to_string(vector) + ">"),
-                                {ir::VectorPlace{to, to_at + row * dim + d, true},
-                                 ir::VectorPlace{from, frame.token_at(token + row) + d}});
-               });
+  const RowVectors cut{dim, vector, vector * static_cast<int>(size_of(frame.spec.dtype))};
+  each_vector(frame.builder, frame.thread, 32 * frame.warps, count, cut, [&](Ex row, Ex d) {
+    frame.builder.invoke(function + ("<" + std::to_string(vector) + ">"),
+                         {ir::VectorPlace{to, to_at + row * dim + d, true},
+                          ir::VectorPlace{from, frame.token_at(token + row) + d}});
+  });
 }
 
 }  // namespace

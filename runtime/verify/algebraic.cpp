@@ -185,6 +185,7 @@ void check_prefill_algebra(const VerifyContext& context, const KernelUnderTest& 
            {.tokens = 30, .start = 27, .spare = kManySlots},
            {.tokens = 64},
            {.tokens = 66, .start = 2},
+           {.tokens = 308, .start = 300},
            {.tokens = 130}}) {
     planner.run(prefill, scenario);
   }
@@ -221,6 +222,9 @@ void check_decode_algebra(const VerifyContext& context, const KernelUnderTest& d
   }
   for (const std::int64_t n : {33, 130, 257}) {
     planner.run(decode, {.tokens = n, .start = n - 1});
+  }
+  if (context.manifest.varlen) {  // more slots than a page has
+    planner.run(decode, {.tokens = 301, .start = 300, .batch = 3, .heads = 2});
   }
   planner.run_further(decode, true);
 }

@@ -340,6 +340,7 @@ void check_backward(const VerifyContext& context, const KernelUnderTest& backwar
     check.run({.tokens = 64, .start = 63, .heads = 2}, kTwoOrders);
     check.run({.tokens = 41, .start = 38, .batch = 2, .heads = 12, .spare = kManySlots}, kOneOrder);
     check.run({.tokens = 90, .start = 21, .gamma = 0.8F}, kOneOrder);
+    check.run({.tokens = 316, .start = 300}, kOneOrder);  // of many rows
     check.run({.tokens = 38, .start = 37, .batch = 2, .fill = Fill::kOneHuge}, kOneOrder);
   }
   if (context.manifest.varlen) {

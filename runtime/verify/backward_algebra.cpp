@@ -402,7 +402,8 @@ void check_backward_algebra(const VerifyContext& context, const KernelUnderTest&
              {.tokens = 2, .start = 1, .batch = 2, .heads = 2},
              {.tokens = 20, .start = 9, .batch = 2, .heads = 2, .spare = 1},
              {.tokens = 38, .start = 36, .spare = 70},
-             {.tokens = 70, .start = 33, .heads = 2}}) {
+             {.tokens = 70, .start = 33, .heads = 2},
+             {.tokens = 308, .start = 300}}) {
       check.run(scenario);
     }
   }

@@ -26,6 +26,9 @@ constexpr std::int64_t kTypical = 63;
 // sets of short sequences would not make them take. Every head has its tokens in other slots, so
 // that with many heads each warp has looked for something in each of them.
 constexpr std::int64_t kManySlots = 70;
+// Tokens before a launch of a few: live sets have grown past what a block takes up in one round,
+// and a paged cache past its first page.
+constexpr std::int64_t kLate = 600;
 // The oracle solves the whole sequence, however few tokens a launch takes of it: beyond so many
 // gates that is slow.
 constexpr std::int64_t kMostGates = std::int64_t{1} << 26;
@@ -343,6 +346,11 @@ void check_prefill(const VerifyContext& context, const KernelUnderTest& prefill,
     planner.run(prefill, {.tokens = 120, .start = 21, .least_rows = true}, kOneOrder);
     planner.run(prefill, {.tokens = 100, .least_rows = true}, kOneOrder);
   }
+  // So late that a state holds more than the warps of a block have rows in hand at once.
+  planner.run(prefill, {.tokens = kLate + 16, .start = kLate}, kOneOrder);
+  if (!prefill.entry().shared_rows.empty()) {
+    planner.run(prefill, {.tokens = kLate + 9, .start = kLate, .least_rows = true}, kOneOrder);
+  }
   // No token at all: the state stays.
   planner.run(prefill, {.tokens = 37, .start = 37, .heads = 2, .spare = 1}, kOneOrder);
   // From its own: prefill a, then prefill b, is prefill a + b.
@@ -403,6 +411,7 @@ void check_decode(const VerifyContext& context, const KernelUnderTest& decode, L
     while (session->done() < 72 && session->advance(decode, 1, kOneOrder, ledger)) continue;
   }
   if (context.manifest.varlen) {
+    planner.run(decode, {.tokens = kLate + 1, .start = kLate, .batch = 3, .heads = 3}, kOneOrder);
     const auto session = planner.begin({.tokens = 40, .start = 12, .batch = 4, .heads = 2});
     while (session && session->done() < 40 &&
            session->advance(decode, 1, session->done() % 6 == 0 ? kAllOrders : kOneOrder, ledger)) {

@@ -16,6 +16,7 @@ struct Argument {
   const char* reason;
   const char* kernel = ".*";  // the subject it holds for
   const char* context = "";   // to be found in the six lines from the mutated one on
+  enum { kAny, kFirst, kLater } which = kAny;  // of the text's lines that read like this one
 };
 
 // Side b keeps its next row; the positions that row reads lie up to the last token, and a launch
@@ -80,10 +81,64 @@ const Argument kArguments[] = {
      "a launch has a slot for every position that the next row reads"},
     {"ir_wrong_integer", R"(const Index row_after = length \+ 1;)", R"(.* length \+ 2;)",
      "there is room for one more term of the lattice, which no row of the launch reaches"},
-    {"drop_factor|ir_lost_operand", R"(total = total \* expf\(highest - above\) \+ .*)",
-     R"(total =  ?(expf|\(1\.0f - gamma\) \* expf)\(.*)",
-     "a row of A has one entry, before which the total is zero", R"(sqrt_cached backward .*)"},
-    {"turned_comparison", R"(if \(next == p\) \{)", R"(if \(next <= p\) \{)",
+    {"drop_factor|ir_lost_operand|confused_value",
+     R"(total = total \* expf\(highest - above\) \+ .*)",
+     R"(total = +((\w+ \* )?expf\(highest - above\) \+ )?(\(1\.0f - gamma\) \* )?expf\(score - above\);)",
+     "a row of A has one entry, before which the highest score is the lowest there is, and the "
+     "factor exp(lowest - score) = 0",
+     R"((sqrt_cached|log_recurrence) backward cuda softmax .*)", "", Argument::kFirst},
+    {"ir_wrong_helper", R"(const float above = fmaxf\(highest, score\);)",
+     R"(const float above = score;)",
+     "a row of A has one entry, before which the highest score is the lowest there is",
+     R"((sqrt_cached|log_recurrence) backward cuda softmax .*)", "", Argument::kFirst},
+    {"ir_wrong_operator", R"(mixed\[part\] = mixed\[part\] \* shrink;)",
+     R"(mixed\[part\] = mixed\[part\] \+ shrink;)",
+     "a row of A has one entry, before which the sum and exp(lowest - score) are zero",
+     R"(sqrt_cached (prefill|decode) cuda softmax .*)", "", Argument::kFirst},
+    {"accumulate_to_assign", R"(total \*= shrink;)", R"(total = shrink;)",
+     "a row of A has one entry, before which the total and exp(lowest - score) are zero",
+     R"(sqrt_cached (prefill|decode) cuda softmax .*)", "", Argument::kFirst},
+    {"confused_value", R"(if \(score > highest\) \{)", R"(if \(total > highest\) \{)",
+     "a row of A has one entry, before which both are above the lowest score",
+     R"(sqrt_cached (prefill|decode) cuda softmax .*)", "", Argument::kFirst},
+    {".*", R"(total \*= shrink;)", ".*",
+     "inputs of all earlier tokens went before, with the keys of these outputs: none scores higher",
+     R"(chacal prefill cuda softmax .*)", "", Argument::kLater},
+    {"(ir_)?guard_always", R"(if \(last < 63\) \{)", ".*",
+     "a mask that leaves every position of a window changes nothing", R"(.* tensor)"},
+    {"reversed_threads", R"(for \(Index d = thread; d < 64; d \+= 128\) \{)", ".*",
+     "each channel still has exactly one thread, and all wait for each other before and after",
+     R"(.* tensor)"},
+    {"ir_lost_operand", R"(own_dq\[part\] = own_dq\[part\] \+ .*)",
+     R"(own_dq\[part\] = slope \* .*)",
+     "a row's input is the first of its entries, before which the sum is zero",
+     R"(log_recurrence backward cuda softmax .*)",
+     R"(slope \* to_float\(k\[from \+ d\]\);\n\s*scratch_dk)"},
+    {"confused_array", R"(dinitial_b_key\[from \+ d\] = dinitial_b_key\[from \+ d\] \+ .*)",
+     R"(dinitial_b_key\[from \+ d\] = dinitial_b_val\[from \+ d\] \+ .*)",
+     "both are zero before a state's gradients are handed over", R"(.* state)",
+     R"(\+ dfinal_b_key\[handed_at \+ d\];)"},
+    {"(ir_)?guard_always|confused_index", R"(if \(held_2\) \{|held(_\d)? = found(_\d)? > 0;)",
+     R"(if \(true\) \{|held(_\d)? = heads > 0;)",
+     "a state holds what rows read, so that a search finds it"},
+    {R"(ir_loop_\w+)", R"(for \(Index part = 0; part < 2; \+\+part\) \{)", ".*",
+     "a free slot's contents mean nothing", ".*", R"(final_\w+\[to \+ d\] = (to_bf16\()?0.0f)"},
+    {"ir_statement_dropped", R"(if \(d < 40\) \{)", ".*", "a free slot's contents mean nothing",
+     R"(\w+_cached prefill cuda .*)", R"(pos_base_b \+ slot\] = 0)"},
+    {"wrong_modulus", R"(if \(used % 8 == warp\) \{)", R"(if \(used % 7 == warp\) \{)",
+     "each entry still has exactly one of the eight warps"},
+    {"loosened_comparison", R"(if \(live_row >= 0\) \{)", R"(if \(live_row > 0\) \{)",
+     "what is not among the live rows is read from where it lies", R"(.* staged)"},
+    {"drop_statement", R"(own_dx\[part\] = 0.0f;)", ".*",
+     "a row reads its own input, whose gradient is stored over it",
+     R"((sqrt_cached|log_recurrence) backward cuda softmax .*)"},
+    {"off_by_one_constant", R"(terms \+= 1;)", R"(terms \+= 2;)",
+     "there is room for more terms of the lattice than its rows need", R"(.* cpu .*)"},
+    {"ir_statements_swapped", R"(total \*= shrink;)", R"(#pragma unroll)",
+     "the total and the sums that the loop rescales are numbers of their own"},
+    {"ir_statements_swapped", R"(#pragma unroll)", R"(if \(lane == 0\) \{)",
+     "values and positions of a state are arrays of their own", ".*", R"(final_\w+\[to \+ d\] =)"},
+    {"turned_comparison|(ir_)?guard_always", R"(if \(next == p\) \{)", ".*",
      "the strided positions come when those of the window, and `next` with them, are at an end",
      R"(strided_attention .*)"},
     {"add_to_subtract", R"(term(_\d)? \+= 1;)", R"(term(_\d)? -= 1;)",
@@ -94,14 +149,14 @@ const Argument kArguments[] = {
     {"ir_statements_swapped", R"(total \+= weight;)",
      R"(#pragma unroll|if \(p(_\d)? > final_to\) \{)",
      "the total and the sums of the same weight are numbers of their own"},
-    {"swap_sign|add_to_subtract", R"(const Index from = token_base \+ \(p - 1\) \* token_stride;)",
-     ".*", "what is fetched ahead changes no value", ".* cpu .*",
-     R"(prefetch_row<40>\(y \+ from\);)"},
+    {"swap_sign|add_to_subtract|product_to_sum",
+     R"(const Index from = token_base \+ \(p - 1\) \* token_stride;)", ".*",
+     "what is fetched ahead changes no value", ".* cpu .*", R"(prefetch_row<40>\(y \+ from\);)"},
     {"loosened_comparison", R"(.*total_of_all > 0\.0f \? .*)", R"(.*total_of_all >= 0\.0f \? .*)",
      "a row reads its own token, so that its total is not zero", R"(.* decode cuda softmax .*)"},
     {"guard_always|loosened_comparison", R"(if \(count > 0\) \{)", R"(if \((true|count >= 0)\) \{)",
      "behind it nothing is done for a list of none", R"(.* backward cuda .*)"},
-    {"loosened_comparison|guard_negated", R"(if \(count == 32\) \{)",
+    {"loosened_comparison|guard_negated|ir_wrong_operator", R"(if \(count == 32\) \{)",
      R"(if \((count != 32|!\(count == 32\))\) \{)",
      "a list that is worked off after each of its entries gives the same sums in the same order",
      R"(.* backward cuda softmax .*)"},
@@ -120,10 +175,10 @@ const Argument kArguments[] = {
      "each slot still has exactly one lane of the warp, and all learn what one of them finds"},
     {".*", R"((ask_for_(weights|page_before)|prefetch_row<40>)\(.*\);)", ".*",
      "what is fetched ahead changes no value"},
-    {"ir_loop_ends_early", R"(for \(Index e = 0; e < ahead; \+\+e\) \{)", ".*",
+    {".*", R"(for \(Index e = 0; e < ahead; \+\+e\) \{)", ".*",
      "what is fetched ahead changes no value", R"(.* backward cpu .*)",
      R"(lattice_ahead_position)"},
-    {"guard_always|less_to_less_equal", R"(if \(p < above_2\) \{)", ".*",
+    {"(ir_)?guard_always|less_to_less_equal", R"(if \(p < above_2\) \{)", ".*",
      "it makes the list of what the next row reads, which is a set: a position may be in it twice",
      R"(\w+_cached decode cpu .*)", R"(keeps_b\[keeps_count_b\] = p;)"},
     {"repeat_statement|ir_loop_starts_late",
@@ -286,9 +341,9 @@ const Argument kArguments[] = {
      R"(strided_attention .*)"},
     {"wrong_real_constant|ir_wrong_real", R"(float total = 0.0f;)", R"(float total = 1.0f;)",
      "the first entry rescales what was there by exp(lowest - score) = 0", ".* softmax .*"},
-    {"wrong_real_constant", R"(mixed\[part\] = 0.0f;)", R"(mixed\[part\] = 1.0f;)",
-     "the first entry rescales what was there by exp(lowest - score) = 0",
-     R"(strided_attention .*)"},
+    {"wrong_real_constant|ir_wrong_real", R"((mixed\[part\]|totals\[e\]) = 0.0f;)",
+     R"((mixed\[part\]|totals\[e\]) = 1.0f;)",
+     "the first entry rescales what was there by exp(lowest - score) = 0", ".* softmax .*"},
     {"wrong_real_constant|ir_wrong_real", R"((.*) > 0\.0f \? 1\.0f / (\w+) : 0\.0f;)",
      R"((.*) > 0\.0f \? 1\.0f / (\w+) : 1\.0f;)",
      "without a total there are no entries, and the sums it is multiplied with are zero"},
@@ -313,6 +368,19 @@ std::string context_of(const Mutant& mutant) {
     if (number >= mutant.line) context += line + "\n";
   }
   return context;
+}
+
+// Whether no line before the mutated one reads like it.
+bool is_first(const Subject& subject, const Mutant& mutant) {
+  std::istringstream lines(subject.text());
+  std::string line;
+  for (int number = 1; number < mutant.line && std::getline(lines, line); ++number) {
+    const std::size_t begin = line.find_first_not_of(' ');
+    if (begin != std::string::npos && line.compare(begin, std::string::npos, mutant.before) == 0) {
+      return false;
+    }
+  }
+  return true;
 }
 
 // A group that fills up while inputs are walked holds inputs only: the branch for outputs in the
@@ -421,7 +489,7 @@ std::string equivalence_argument(const Subject& subject, const Mutant& mutant) {
   if (chooses_live_rows(subject, mutant)) {
     return "what is not among the live rows is read from where it lies";
   }
-  static const std::regex lane_of_all(R"(const Index \w+ = threadIdx\.x % 32;)");
+  static const std::regex lane_of_all(R"(const Index \w+ = threadIdx\.x( % 32)?;)");
   if (mutant.rule == "ir_wrong_place" && subject.kernel().threads <= 32 &&
       std::regex_match(mutant.after, lane_of_all)) {
     return "a block has no more than 32 threads";
@@ -431,7 +499,7 @@ std::string equivalence_argument(const Subject& subject, const Mutant& mutant) {
   }
   static const std::regex store(R"((\w+)(\[.*\])? = ([^=]*);)");
   if (mutant.rule == "repeat_statement" && std::regex_match(mutant.before, was, store) &&
-      was[3].str().find(was[1].str()) == std::string::npos) {
+      !std::regex_search(was[3].str(), std::regex("\\b" + was[1].str() + "\\b"))) {
     return "the same number is stored twice in the same place";
   }
   for (const Argument& argument : kArguments) {
@@ -439,7 +507,9 @@ std::string equivalence_argument(const Subject& subject, const Mutant& mutant) {
         std::regex_match(subject.name, std::regex(argument.kernel)) &&
         std::regex_search(context_of(mutant), std::regex(argument.context)) &&
         std::regex_match(mutant.before, std::regex(argument.before)) &&
-        std::regex_match(mutant.after, std::regex(argument.after))) {
+        std::regex_match(mutant.after, std::regex(argument.after)) &&
+        (argument.which == Argument::kAny ||
+         is_first(subject, mutant) == (argument.which == Argument::kFirst))) {
       return argument.reason;
     }
   }

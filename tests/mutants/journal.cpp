@@ -26,12 +26,14 @@ void each_text(Entry& entry, F&& visit) {
   visit("emulated", entry.emulated);
   visit("algebraic", entry.algebraic);
   visit("argument", entry.argument);
+  visit("proofs", entry.proofs);
 }
 
 bool rejects(const std::string& finding) { return !finding.empty() && finding != "unknown"; }
 
 struct Score {
-  int killed = 0, equivalent = 0, survived = 0, crashed = 0, emulated = 0, algebraic = 0;
+  int killed = 0, equivalent = 0, survived = 0, crashed = 0, emulated = 0, algebraic = 0,
+      proofs = 0;
 
   void add(const Entry& entry) {
     killed += entry.fate == "killed";
@@ -41,6 +43,7 @@ struct Score {
     if (entry.fate != "killed") return;
     emulated += rejects(entry.emulated);
     algebraic += rejects(entry.algebraic);
+    proofs += !entry.proofs.empty();
   }
   // Of the mutants that are none of the original.
   double share(int part) const {
@@ -48,8 +51,9 @@ struct Score {
     return all == 0 ? 100.0 : 100.0 * part / all;
   }
   Json json() const {
-    return {{"killed", killed},   {"equivalent", equivalent},   {"survived", survived},
-            {"crashed", crashed}, {"emulated_alone", emulated}, {"algebraic_alone", algebraic}};
+    return {{"killed", killed},        {"equivalent", equivalent},   {"survived", survived},
+            {"crashed", crashed},      {"emulated_alone", emulated}, {"algebraic_alone", algebraic},
+            {"by_proofs_only", proofs}};
   }
 };
 
@@ -60,9 +64,9 @@ std::string key_of(const Subject& subject, const Mutant& mutant) {
 }
 
 Entry entry_of(const Subject& subject, const Mutant& mutant, const Judgement& judgement) {
-  return {key_of(subject, mutant), subject.name,        mutant.rule,       name_of(mutant.danger),
-          mutant.before,           mutant.after,        mutant.line,       name_of(judgement.fate),
-          judgement.emulated,      judgement.algebraic, judgement.argument};
+  return {key_of(subject, mutant), subject.name,        mutant.rule,        name_of(mutant.danger),
+          mutant.before,           mutant.after,        mutant.line,        name_of(judgement.fate),
+          judgement.emulated,      judgement.algebraic, judgement.argument, judgement.proofs};
 }
 
 std::vector<Entry> read_journal(const std::vector<std::string>& files) {

@@ -14,7 +14,7 @@ struct Entry {
   std::string key;  // a digest of kernel and mutant
   std::string kernel, rule, danger, before, after;
   int line = 0;
-  std::string fate, emulated, algebraic, argument;
+  std::string fate, emulated, algebraic, argument, proofs;
 };
 std::string key_of(const Subject& subject, const Mutant& mutant);
 Entry entry_of(const Subject& subject, const Mutant& mutant, const Judgement& judgement);

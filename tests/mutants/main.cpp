@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // heddle_mutants FOLDER [--count N] [--seed S] [--seconds T] [--part I/K] [--score FILE]: breaks
-// generated kernels in N seeded ways and judges each by every layer alone. What is judged is kept
-// in FOLDER, so that the next run goes on from there; parts may run side by side. Prints the score
-// of all parts; where all N are judged, writes it to FILE and fails if a mutant survived.
+// generated kernels in N seeded ways and judges each by every layer alone that carries texts out,
+// by proofs what they leave alive. What is judged is kept in FOLDER, so that the next run goes on
+// from there; parts may run side by side. Prints the score of all parts; where all N are judged,
+// writes it to FILE and fails if a mutant survived.
 #include <stdlib.h>
 
 #include <CLI/CLI.hpp>
@@ -83,9 +84,10 @@ int main(int argc, char** argv) {
     std::error_code ignored;
     if (c / parts % 50 == 49) fs::remove_all(fs::path(cache) / "host", ignored);
     append(journal, entry_of(subject, mutant, judgement));
-    std::printf("%4zu %-10s %-24s %-18s %-18s %s:%d  %s  ==>  %s\n", c + 1, name_of(judgement.fate),
-                mutant.rule.c_str(), judgement.emulated.c_str(), judgement.algebraic.c_str(),
-                subject.name.c_str(), mutant.line, mutant.before.c_str(), mutant.after.c_str());
+    std::printf("%4zu %-10s %-24s %-18s %-18s %-8s %s:%d  %s  ==>  %s\n", c + 1,
+                name_of(judgement.fate), mutant.rule.c_str(), judgement.emulated.c_str(),
+                judgement.algebraic.c_str(), judgement.proofs.c_str(), subject.name.c_str(),
+                mutant.line, mutant.before.c_str(), mutant.after.c_str());
     std::fflush(stdout);
   }
   fs::remove_all(cache);

@@ -14,6 +14,8 @@
 #include <map>
 #include <random>
 
+#include "codegen/verify/check_statically.hpp"
+#include "codegen/verify/followed.hpp"
 #include "patterns/parser.hpp"
 #include "patterns/pattern.hpp"
 #include "runtime/emulator/device/texts.hpp"
@@ -84,6 +86,24 @@ std::string in_a_child(Work&& work) {
   int status = 0;
   waitpid(child, &status, 0);
   return child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0 ? answer : "crash";
+}
+
+// "" where the static layer proves as much of the text as of the original.
+std::string without_proofs(const Subject& subject, const std::string& text) {
+  if (not_followed(subject.manifest, subject.kernel())) return "";
+  for (const KernelEntry* const launched : launches_of(subject.kernel())) {
+    if (launched->file != subject.file) continue;
+    StaticOptions options;
+    options.until_a_failure = true;
+    const auto verdict_of = [&](const std::string& of) {
+      return check_statically(of, subject.files, subject.manifest, *launched, options).verdict;
+    };
+    const StaticVerdict found = verdict_of(text);
+    if (found == StaticVerdict::kRejected) return "rejected";
+    const bool doubt = found == StaticVerdict::kUnknown;
+    return doubt && verdict_of(subject.text()) == StaticVerdict::kVerified ? "unproved" : "";
+  }
+  return "";
 }
 
 std::string signature_of(const std::string& text) {
@@ -367,7 +387,14 @@ Judgement judge(const Subject& subject, const Mutant& mutant) {
     return judgement;
   }
   judgement.argument = equivalence_argument(subject, mutant);
-  if (!judgement.argument.empty()) judgement.fate = Fate::kEquivalent;
+  if (!judgement.argument.empty()) {
+    judgement.fate = Fate::kEquivalent;
+    return judgement;
+  }
+  judgement.proofs = in_a_child([&] { return without_proofs(subject, mutant.text); });
+  if (judgement.proofs == "rejected" || judgement.proofs == "unproved") {
+    judgement.fate = Fate::kKilled;
+  }
   return judgement;
 }
 

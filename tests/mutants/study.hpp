@@ -70,9 +70,12 @@ struct Judgement {
   std::string emulated;   // the first finding's kind; "" where the layer found nothing
   std::string algebraic;  // likewise
   std::string argument;   // of kEquivalent
+  // Of what both leave alive: "rejected", or "unproved" where the layer proves the original and its
+  // doubt makes the verdict `unknown`.
+  std::string proofs = {};
 };
-// Runs both layers on the mutant, each alone, in a process of its own. What survives a quick plan
-// is given the full one before it counts as a survivor.
+// Runs the layers that carry a text out, each alone, in a process of its own. What survives a
+// quick plan is given the full one, and the static layer, before it counts as a survivor.
 Judgement judge(const Subject& subject, const Mutant& mutant);
 
 // Why this mutant of this rule computes what the original does, in words; "" when nobody has shown

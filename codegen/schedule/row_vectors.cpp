@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "codegen/schedule/row_vectors.hpp"
+
+namespace heddle::schedule {
+
+using ir::Ex;
+using ir::LoopKind;
+
+int RowVectors::threads_of_row() const {
+  constexpr int kSectorBytes = 32;
+  const int together = of_row() & -of_row();
+  return together == of_row() || together * vector_bytes >= kSectorBytes ? together : 0;
+}
+
+void each_vector(ir::Builder& builder, Ex thread, int threads, Ex rows, const RowVectors& cut,
+                 const std::function<void(Ex, Ex)>& body) {
+  const int together = cut.threads_of_row();
+  const int turns = together == 0 ? 1 : cut.of_row() / together;
+  const int pieces = cut.of_row() / turns;
+  builder.loop(
+      "piece", thread, rows * pieces, builder.i64(threads), LoopKind::kSerial, [&](Ex piece) {
+        const Ex row = builder.let("row", piece / pieces);
+        const Ex d = builder.let("d", piece % pieces * cut.vector);
+        if (turns == 1) {
+          body(row, d);
+          return;
+        }
+        builder.loop(
+            "turn", builder.i64(0), builder.i64(turns), builder.i64(1), LoopKind::kUnrolled,
+            [&](Ex turn) { body(row, builder.let("at_d", d + turn * (pieces * cut.vector))); });
+      });
+}
+
+}  // namespace heddle::schedule

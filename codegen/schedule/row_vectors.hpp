@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rows that a block moves, vector by vector: which thread has which of them.
+#pragma once
+
+#include <functional>
+
+#include "codegen/ir/builder.hpp"
+
+namespace heddle::schedule {
+
+// How a row is cut: `width` elements, a multiple of the `vector` that are moved at once.
+struct RowVectors {
+  int width = 0;
+  int vector = 1;
+  int vector_bytes = 16;
+
+  int of_row() const { return width / vector; }
+  // Threads that share a row: as many as it has vectors where that is a power of two, else the
+  // largest power of two that divides them and still asks for whole sectors of 32 bytes. 0: none
+  // does, and vectors are counted through.
+  int threads_of_row() const;
+};
+
+// Visits (row, first element of the vector in it) for all vectors of `rows` rows, shared out among
+// the `threads` of a block. Where threads share rows by powers of two, the static layer can tell
+// them apart.
+void each_vector(ir::Builder& builder, ir::Ex thread, int threads, ir::Ex rows,
+                 const RowVectors& cut, const std::function<void(ir::Ex row, ir::Ex d)>& body);
+
+}  // namespace heddle::schedule
