@@ -6,6 +6,7 @@
 // which are four products of small matrices. Every gate is allowed, also 0: no D is a quotient. A
 // block owns one (batch, head); the state stays in registers, in f32, and is rounded for Q S only.
 #include "codegen/schedule/linear_frame.hpp"
+#include "codegen/schedule/row_vectors.hpp"
 #include "codegen/schedule/tensor_plan.hpp"
 
 namespace heddle::schedule {
@@ -126,14 +127,8 @@ class TensorLinear {
 
   static std::string copy() { return "copy_elements<" + std::to_string(kVector) + ">"; }
 
-  // The vectors of `count` rows of `width` elements, shared out among the threads.
   void each_piece(int width, Ex count, const std::function<void(Ex, Ex)>& body) {
-    const int pieces = width / kVector;
-    builder_.loop("piece", thread_, count * pieces, builder_.i64(32 * spec_.tensor->warps),
-                  LoopKind::kSerial, [&](Ex piece) {
-                    body(builder_.let("row", piece / pieces),
-                         builder_.let("d", piece % pieces * kVector));
-                  });
+    each_vector(builder_, thread_, 32 * spec_.tensor->warps, count, {width, kVector}, body);
   }
 
   // The chunk's rows; those beyond the last token are zero and their gates one, so that nothing

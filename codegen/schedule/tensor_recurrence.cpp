@@ -8,6 +8,7 @@
 #include "codegen/schedule/cache.hpp"
 #include "codegen/schedule/frame.hpp"
 #include "codegen/schedule/recurrence_plan.hpp"
+#include "codegen/schedule/row_vectors.hpp"
 
 namespace heddle::schedule {
 
@@ -75,12 +76,7 @@ class TensorRecurrence {
     builder_.invoke(vectors("start_copy"), {VectorPlace{staged_, to, true}, VectorPlace{from, at}});
   }
   void each_piece(Ex rows, const std::function<void(Ex, Ex)>& body) {
-    const int pieces = dim_ / kVectorOfOutput;
-    builder_.loop("piece", frame_.thread, rows * pieces, builder_.i64(threads()), LoopKind::kSerial,
-                  [&](Ex piece) {
-                    body(builder_.let("row", piece / pieces),
-                         builder_.let("d", piece % pieces * kVectorOfOutput));
-                  });
+    each_vector(builder_, frame_.thread, threads(), rows, {dim_, kVectorOfOutput}, body);
   }
 
   void chunk(Ex first) {

@@ -6,13 +6,15 @@
 namespace heddle {
 namespace {
 
-// Each thread fetches a vector: whether a warp fetches whole rows, or a row is no more than a
-// warp's, so that only lanes are taken apart.
-bool splits_warps_evenly(const Manifest& manifest, const KernelEntry& entry, int channels) {
+// Each thread fetches vectors of rows, which threads share by powers of two: at most a warp's, so
+// that only lanes are taken apart, and no fewer than ask for a sector of 32 bytes where they have
+// several vectors of a row in turn.
+bool splits_warps_evenly(const Manifest& manifest, const KernelEntry& entry, int channels,
+                         bool in_turns) {
   const std::int64_t row = channels * static_cast<std::int64_t>(size_of(manifest.dtype));
   if (entry.alignment < 1 || row % entry.alignment != 0) return false;
-  const std::int64_t vectors = row / entry.alignment;
-  return vectors <= 32 && (vectors & (vectors - 1)) == 0;
+  const std::int64_t vectors = row / entry.alignment, together = vectors & -vectors;
+  return together <= 32 && (together == vectors || (in_turns && together * entry.alignment >= 32));
 }
 
 }  // namespace
@@ -36,11 +38,12 @@ std::optional<std::string> not_followed(const Manifest& manifest, const KernelEn
   if (manifest.weights == "gated") return "weights of channels of their own, in some rows";
   if (entry.op != "prefill" || entry.schedule == "simple") return std::nullopt;
   if (entry.schedule == "scan") return std::nullopt;
-  // Of matrix states keys have rows, too.
+  // Of matrix states keys have rows, too; in turns, not all places of the decays are found.
   const bool keys = manifest.weights == "linear";
-  if (!splits_warps_evenly(manifest, entry, manifest.head_dim) ||
-      (keys && !splits_warps_evenly(manifest, entry, manifest.state_dim))) {
-    return "rows of no power of two of vectors";
+  if (!splits_warps_evenly(manifest, entry, manifest.head_dim, !keys) ||
+      (keys && !splits_warps_evenly(manifest, entry, manifest.state_dim, false))) {
+    return keys ? "matrix states of no power of two of vectors"
+                : "rows of an odd number of vectors";
   }
   // Beyond, not all places of the decays are found to be written, nor indices to fit.
   constexpr int kMostOfRow = 128, kMostOfState = 8192;

@@ -333,6 +333,8 @@ void check_backward(const VerifyContext& context, const KernelUnderTest& backwar
   }
   check.run({.tokens = 21, .batch = 2, .heads = 3, .spare = 1}, kAllOrders);
   check.run({.tokens = 9, .heads = 2, .spare = kManySlots}, kOneOrder);
+  // What is kept of several heads for many tokens lies side by side.
+  check.run({.tokens = 90, .batch = 2, .heads = 2}, kOneOrder);
   if (takes_state(backward.entry())) {
     // One token, one before it, and states on both sides with slots to spare.
     check.run({.tokens = 2, .start = 1, .batch = 2, .heads = 2}, kAllOrders);
@@ -348,6 +350,7 @@ void check_backward(const VerifyContext& context, const KernelUnderTest& backwar
     check.run({.tokens = 40, .batch = 5, .heads = 2}, kOneOrder);
   }
   if (context.weights == WeightMode::kSoftmax) {
+    check.run({.tokens = 20, .gamma = 0.0F}, kOneOrder);
     check.run({.tokens = 40, .gamma = 0.2F}, kOneOrder);
     check.run({.tokens = 40, .heads = 2, .gamma = 0.9F}, kOneOrder);
   }

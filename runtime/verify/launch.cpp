@@ -161,7 +161,7 @@ Result<emulator::Launch> KernelUnderTest::State::prepare(const KernelEntry& step
   }
   // Loops, address arithmetic and warp operations enter a few blocks per access; fifty is a hang.
   // Walks over a row cost steps without any access, most where filters drop most of its positions.
-  launch.step_limit = 50 * expected_work + 200'000 * sizes.tokens * blocks + 5'000'000;
+  launch.step_limit = 50 * expected_work + 400'000 * sizes.tokens * blocks + 5'000'000;
   launch.blocks = static_cast<int>(blocks);
   launch.threads = cuda ? step.threads : 1;
   const SharedLaunch shared = least_rows ? least_shared_launch(step)

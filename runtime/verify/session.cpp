@@ -54,10 +54,12 @@ std::shared_ptr<const SolvedProblem> solve_problem(const ProblemOptions& options
                                                    const Rows& rows) {
   SolvedProblem solved{make_problem(options, rows), options.fill, {}, {}};
   solved.y = reference_output(solved.problem, rows).y;
-  // A row of many channels does not cancel as a whole where weights are positive.
+  // A row of many channels does not cancel as a whole where weights are positive, but products of
+  // queries and keys have a sign for all of them.
   const bool softmax = solved.problem.weights == WeightMode::kSoftmax;
-  const bool narrow = softmax && solved.problem.dtype != ElementType::kF32 &&
-                      solved.problem.sizes.head_dim < kManyChannels;
+  const bool narrow = solved.problem.dtype != ElementType::kF32 &&
+                      (solved.problem.weights == WeightMode::kLinear ||
+                       (softmax && solved.problem.sizes.head_dim < kManyChannels));
   if (has_coefficients(solved.problem.weights) || narrow) {
     Problem positive = solved.problem;
     for (auto& [name, buffer] : positive.inputs) {

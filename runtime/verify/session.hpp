@@ -26,8 +26,8 @@ struct SolvedProblem {
   Fill fill = Fill::kNormal;
   std::vector<double> y;
   // y if all coefficients and inputs were positive, the size of what cancelled on the way and so of
-  // the rounding errors it left behind. Empty for linear weights, and for softmax of many channels
-  // or of f32.
+  // the rounding errors it left behind. Empty for softmax of many channels, and for softmax and
+  // linear weights of f32.
   std::vector<double> magnitude;
 };
 std::shared_ptr<const SolvedProblem> solve_problem(const ProblemOptions& options, const Rows& rows);

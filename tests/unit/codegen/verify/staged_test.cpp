@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Staged prefill: rings of rows in shared memory are proved for every length and for every number
 // of rows that a launch may give them, and no text is believed in which one is a row off.
+#include "codegen/verify/followed.hpp"
 #include "tests/unit/codegen/verify/static_support.hpp"
 
 namespace heddle::test {
@@ -118,6 +119,34 @@ TEST_CASE("staged prefill out of rings is verified for every launch") {
     CHECK(report.verdict == StaticVerdict::kVerified);
     CHECK(report.obligations.size() == 8);
   }
+}
+
+TEST_CASE("rows of no power of two of vectors are shared by powers of two, and proved") {
+  // 12 vectors a row by 4 threads, 10 by 2.
+  for (const auto& [name, head_dim] : {std::pair{"linear_recurrence", 48},
+                                       std::pair{"log_recurrence", 40}, std::pair{"chacal", 48}}) {
+    GenerateOptions options = staged_given();
+    options.weights = WeightKind::kSoftmax;
+    options.head_dim = head_dim;
+    const Artifact artifact = artifact_of(builtin(name), options);
+    const KernelEntry& entry = artifact.manifest.kernels[0];
+    REQUIRE(entry.schedule == "staged");
+    CHECK_FALSE(not_followed(artifact.manifest, entry).has_value());
+    const StaticReport report = report_of(artifact, artifact.files.at(entry.file));
+    INFO(name << "\n" << told(report));
+    CHECK(report.verdict == StaticVerdict::kVerified);
+  }
+  GenerateOptions options = staged_given();
+  options.weights = WeightKind::kSoftmax;
+  options.head_dim = 48;
+  none_is_verified(artifact_of(builtin("linear_recurrence"), options),
+                   {{"turn < 3", "turn < 2"},
+                    {"turn < 3", "turn < 4"},
+                    {"turn * 16", "turn * 12"},
+                    {"piece % 4 * 4", "piece % 4 * 8"},
+                    {"piece / 4", "piece / 8"},
+                    {"coming * 4", "coming * 3"}},
+                   proofs_only(kLimit));
 }
 
 TEST_CASE("no staged kernel whose ring is a row off is verified") {

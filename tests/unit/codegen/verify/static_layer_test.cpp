@@ -179,7 +179,8 @@ TEST_CASE("what is followed goes by the schedule, not by the pattern's name") {
          {"log_recurrence", "dense_recurrence", "sqrt_attention", "sqrt_cached"}) {
       CHECK(followed(pattern, staged(weights, 64)));
     }
-    CHECK_FALSE(followed("linear_recurrence", staged(weights, 96)));
+    CHECK(followed("linear_recurrence", staged(weights, 96)));
+    CHECK_FALSE(followed("linear_recurrence", staged(weights, 20)));  // five vectors of four
     CHECK_FALSE(followed("linear_recurrence", staged(weights, 256)));
   }
   const auto tensor = [](int head_dim, int state_dim = 0) {
