@@ -85,7 +85,8 @@ def _open_library():
             tried.append(f"{place} (it has the interface {library.heddle_abi()}, not {ABI})")
             continue
         return library
-    raise MachineError(f"{NAME} is not found; tried {'; '.join(tried)}. Build heddle, or set HEDDLE_LIBRARY to its place")
+    raise MachineError(f"{NAME} is not found; tried {'; '.join(tried)}. "
+                       "Build heddle, or set HEDDLE_LIBRARY to its place")
 
 
 _SIGNATURES = {

@@ -33,7 +33,8 @@ def program():
             return str(place)
     found = shutil.which("heddle")
     if found is None:
-        raise MachineError("the program `heddle` is not found: build it, put it on the path, or set HEDDLE to its place")
+        raise MachineError("the program `heddle` is not found: "
+                           "build it, put it on the path, or set HEDDLE to its place")
     return found
 
 

@@ -218,8 +218,8 @@ class Kernel:
         if start > 0:
             self._check_state(initial_state, x, batch, "initial_state")
             tensors = self.grown(initial_state, start + tokens).tensors
-        results = ops.prefill(self.key, *(given[name] for name in INPUTS), cu_seqlens, starts, list(tensors), start, slots[0],
-                              slots[1], *self._scalars(scale, gamma))
+        results = ops.prefill(self.key, *(given[name] for name in INPUTS), cu_seqlens, starts, list(tensors),
+                              start, *slots, *self._scalars(scale, gamma))
         if not output_final_state:
             return results[0], None
         if self.varlen:

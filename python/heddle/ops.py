@@ -94,8 +94,8 @@ def _scratch(kernel, name_of_op, x, offsets):
 @torch.library.custom_op("heddle::backward", mutates_args=())
 def backward(kernel: str, q: Optional[Tensor], k: Optional[Tensor], x: Tensor, coef_a: Optional[Tensor],
              coef_b: Optional[Tensor], gate: Optional[Tensor], offsets: Optional[Tensor], y: Tensor,
-             dy: Tensor, initial: List[Tensor], final_positions: List[Tensor], dfinal: List[Tensor], start: int, slots_a: int, slots_b: int,
-             scale: float, gamma: float) -> List[Tensor]:
+             dy: Tensor, initial: List[Tensor], final_positions: List[Tensor], dfinal: List[Tensor],
+             start: int, slots_a: int, slots_b: int, scale: float, gamma: float) -> List[Tensor]:
     it = kernel_of(kernel)
     inputs = tuple(map(it.plain, (q, k, x, coef_a, coef_b, gate)))
     tensors = {name: tensor for name, tensor in zip(INPUTS, inputs) if name in it.inputs}
@@ -155,8 +155,8 @@ def _differentiate(ctx, grads):
     inputs, rest = ctx.saved_tensors[:ctx.count[0]], ctx.saved_tensors[ctx.count[0]:]
     initial, (y, offsets, *positions) = list(rest[:ctx.count[1]]), rest[ctx.count[1]:]
     dfinal = [grad for name, grad in zip(it.state_names, grads[1:]) if not name.endswith("_pos")]
-    results = backward(it.key, *inputs, offsets, y, grads[0], initial, positions, dfinal, ctx.start, ctx.slots_a, ctx.slots_b,
-                       ctx.scale, ctx.gamma)
+    results = backward(it.key, *inputs, offsets, y, grads[0], initial, positions, dfinal,
+                       ctx.start, ctx.slots_a, ctx.slots_b, ctx.scale, ctx.gamma)
     by_name = dict(zip((name for name, _ in _gradients_of(it, inputs, initial)), results))
     of_initial = [by_name["dinitial_" + name].to(tensor.dtype) if "dinitial_" + name in by_name else None
                   for name, tensor in zip(it.state_names, initial)]
