@@ -350,7 +350,7 @@ void check_backward(const VerifyContext& context, const KernelUnderTest& backwar
     check.run({.tokens = 40, .batch = 5, .heads = 2}, kOneOrder);
   }
   if (context.weights == WeightMode::kSoftmax) {
-    check.run({.tokens = 20, .gamma = 0.0F}, kOneOrder);
+    if (inputs_alone_do(context.rows, 20)) check.run({.tokens = 20, .gamma = 0.0F}, kOneOrder);
     check.run({.tokens = 40, .gamma = 0.2F}, kOneOrder);
     check.run({.tokens = 40, .heads = 2, .gamma = 0.9F}, kOneOrder);
   }

@@ -283,6 +283,13 @@ void run_unreached(const KernelUnderTest& kernel, const Ledger& ledger, std::int
   }
 }
 
+bool inputs_alone_do(const Rows& rows, std::int64_t tokens) {
+  for (std::int64_t i = 1; i <= std::min(tokens, rows.n()); ++i) {
+    if (rows.a.size(i) == 0) return false;
+  }
+  return true;
+}
+
 bool takes_several(const KernelEntry& entry) {
   return std::any_of(entry.arguments.begin(), entry.arguments.end(),
                      [](const Argument& argument) { return argument.name == "new_tokens"; });
@@ -323,7 +330,9 @@ void check_prefill(const VerifyContext& context, const KernelUnderTest& prefill,
                      fmt::format("{} tokens in chunks could not be run", scenario.tokens));
   }
   if (context.weights == WeightMode::kSoftmax) {
-    planner.run(prefill, {.tokens = 20, .gamma = 0.0F}, kOneOrder);
+    if (inputs_alone_do(context.rows, 20)) {
+      planner.run(prefill, {.tokens = 20, .gamma = 0.0F}, kOneOrder);
+    }
     planner.run(prefill, {.tokens = 40, .gamma = 0.2F}, kOneOrder);
     planner.run(prefill, {.tokens = 40, .heads = 2, .gamma = 0.9F}, kOneOrder);
   }
@@ -387,7 +396,9 @@ void check_decode(const VerifyContext& context, const KernelUnderTest& decode, L
     }
   }
   if (context.weights == WeightMode::kSoftmax) {
-    planner.run(decode, {.tokens = 20, .start = 19, .gamma = 0.0F}, kOneOrder);
+    if (inputs_alone_do(context.rows, 20)) {
+      planner.run(decode, {.tokens = 20, .start = 19, .gamma = 0.0F}, kOneOrder);
+    }
     planner.run(decode, {.tokens = 40, .start = 39, .gamma = 0.2F}, kOneOrder);
     planner.run(decode, {.tokens = 41, .start = 40, .heads = 2, .gamma = 0.9F}, kOneOrder);
   }

@@ -22,6 +22,10 @@ struct VerifyContext {
   WeightMode weights = WeightMode::kSoftmax;
 };
 
+// Whether rows 1..tokens all read an input. With gamma = 0 outputs weigh nothing, and a row of
+// nothing else has no mean.
+bool inputs_alone_do(const Rows& rows, std::int64_t tokens);
+
 // Whether a decode takes as many tokens as a launch says.
 bool takes_several(const KernelEntry& entry);
 
