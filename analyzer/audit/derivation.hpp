@@ -74,6 +74,7 @@ class Derivation {
   bool powers(const Term& base, const Term& larger);
   bool within(const Term& base, const Term& larger, const Term& steps);
   bool popcount();
+  bool bits();
   bool products();
   bool squares();
   bool total(const FunctionDefinition& f);

@@ -160,6 +160,20 @@ bool Derivation::popcount() {
          });
 }
 
+// 2^popcount(x) <= x + 1, digit by digit
+bool Derivation::bits() {
+  return lemma("bits", [&] {
+    return fixed("bits.base", {"(= (bit.popcount 0) 0)", "(= (pow.2 0) 1)"},
+                 "(<= (pow.2 (bit.popcount 0)) 1)", {}) &&
+           fixed("bits.step",
+                 {"(and (<= 0 y) (<= 0 z) (<= z 1))", "(= x (+ (* 2 y) z))",
+                  "(= (bit.popcount x) (+ (bit.popcount y) z))",
+                  "(= (pow.2 (+ (bit.popcount y) 1)) (* 2 (pow.2 (bit.popcount y))))",
+                  "(<= (pow.2 (bit.popcount y)) (+ y 1))"},
+                 "(<= (pow.2 (bit.popcount x)) (+ x 1))", {});
+  });
+}
+
 // 0 <= a <= b and 0 <= c <= d give a c <= b d
 bool Derivation::products() {
   return lemma("products", [&] {
@@ -343,6 +357,7 @@ bool Derivation::licensed(Step& step, const Term& fact) {
         fill("(=> (<= 1 ?a) (and (<= 0 ?l) (<= (pow.2 ?l) ?a) (< ?a (* 2 (pow.2 ?l)))))", h);
     return std::find(all.begin(), all.end(), log2) != all.end() && popcount();
   }
+  if (is("(=> (<= 0 ?a) (<= (pow.2 (bit.popcount ?a)) (+ ?a 1)))")) return bits();
   if (is("(=> (not (= ?a 0)) (and (<= 1 (bit.low ?a)) "
          "(or (<= (bit.low ?a) ?a) (<= (bit.low ?a) ?m))))")) {
     return h["?m"] == fill("(- 0 ?a)", h);

@@ -89,6 +89,26 @@ void for_each_measure(const Claim& claim, const std::function<void(const Measure
   }).claim(claim);
 }
 
+Claim up_to(Claim claim, const std::string& variable, const Integer& last) {
+  const ConditionPtr near =
+      make_condition(Comparison{ComparisonOperator::kLessEqual, make_expression(Name{variable}),
+                                make_expression(Literal{last})});
+  claim.where = claim.where ? make_condition(Conjunction{claim.where, near}) : near;
+  return claim;
+}
+
+std::vector<Integer> constants_of(const Claim& claim, const Pattern& pattern) {
+  std::set<Integer> constants;
+  Walk([&](const Expression& node) {
+    if (const auto* literal = std::get_if<Literal>(&node.node)) constants.insert(literal->value);
+    const auto* name = std::get_if<Name>(&node.node);
+    if (name != nullptr && pattern.parameter(name->name)) {
+      constants.insert(*pattern.parameter(name->name));
+    }
+  }).claim(claim);
+  return {constants.begin(), constants.end()};
+}
+
 std::vector<std::string> variables_of(const Claim& claim, const Pattern& pattern) {
   std::set<std::string> names;
   Walk([&](const Expression& node) {

@@ -25,7 +25,7 @@ constexpr const char* kBySums =
 constexpr const char* kDirectly = "reaches: row i reads every x_j";
 
 Scope declare(Query& query, const std::vector<std::string>& names,
-              const std::optional<Integer>& at_most) {
+              const std::optional<Integer>& at_most = {}) {
   Scope scope;
   std::optional<Term> i, j;
   for (const std::string& name : names) {
@@ -125,16 +125,16 @@ std::vector<Obligation> distinct(std::vector<Obligation> obligations) {
 
 ClaimAttempt prove_bound(const Structure& structure, const Claim& claim,
                          const std::vector<std::string>& names, Detail detail,
-                         std::optional<Integer> at_most) {
+                         const Nearby& nearby) {
   const auto& bound = std::get<BoundClaim>(claim.node);
   Query query(structure.knowledge, structure.knowledge.resource_limit);
-  if (at_most) query.landmark(*at_most);
+  for (const Integer& landmark : nearby.landmarks) query.landmark(landmark);
   if (detail == Detail::kRefined) query.refine();
   MeasureTerms terms(structure, detail);
   query.encode_measures_with([&](Query& q, MeasureKind kind, const std::vector<Term>& arguments) {
     return terms.term(q, kind, arguments);
   });
-  const Scope scope = declare(query, names, at_most);
+  const Scope scope = declare(query, names, nearby.at_most);
   const Term goal = restricted(query, claim, scope, [&] {
     const Term left = query.encode(*bound.left, scope);
     const Term right = query.encode(*bound.right, scope);
@@ -155,7 +155,7 @@ ClaimAttempt prove_vacuous(const Structure& structure, const Claim& claim,
   query.encode_measures_with([&](Query& q, MeasureKind kind, const std::vector<Term>& arguments) {
     return terms.term(q, kind, arguments);
   });
-  const Scope scope = declare(query, names, std::nullopt);
+  const Scope scope = declare(query, names);
   const Term where = query.encode(*claim.where, scope);
   const std::string text = print(*claim.where);
   Attempt attempt =
@@ -177,7 +177,7 @@ ClaimAttempt prove_reach(const Structure& structure, const Claim& claim,
   const auto& reach = std::get<ReachClaim>(claim.node);
   Query query(structure.knowledge, structure.knowledge.resource_limit);
   MeasureTerms terms(structure);
-  const Scope scope = declare(query, names, std::nullopt);
+  const Scope scope = declare(query, names);
   const Term goal = restricted(query, claim, scope, [&] {
     const Term later = query.encode(*reach.from_row, scope);
     const Term earlier = query.encode(*reach.to_row, scope);

@@ -18,10 +18,17 @@ struct ClaimAttempt {
   std::optional<Integer> suspect;  // the largest variable of a counterexample by the solver
 };
 
-// `names` are the variables of the claim. With `at_most`, for values up to that only.
+// Of a claim about values that are not too large.
+struct Nearby {
+  std::vector<Integer> landmarks;  // powers and functions are held to their exact values there
+  // Nothing is shown of larger values, and no claim says so: for certificates, claims do.
+  std::optional<Integer> at_most;
+};
+
+// `names` are the variables of the claim.
 ClaimAttempt prove_bound(const Structure& structure, const Claim& claim,
                          const std::vector<std::string>& names, Detail detail,
-                         std::optional<Integer> at_most = std::nullopt);
+                         const Nearby& nearby = {});
 // That the condition after `for` holds for no values at all, so that the claim says nothing.
 ClaimAttempt prove_vacuous(const Structure& structure, const Claim& claim,
                            const std::vector<std::string>& names);

@@ -105,7 +105,11 @@ const ClaimVerdict* Deriver::exact_form(MeasureKind measure) {
 Result<Integer> Deriver::value(MeasureKind measure, const std::vector<Integer>& arguments) {
   const ClaimVerdict* form = exact_form(measure);
   if (form == nullptr) return Error{"no exact form is proved"};
-  const Claim claim = *claim_about(subject_.pattern(), form->text);
+  const auto read = forms_.find(measure);
+  const Claim& claim =
+      read != forms_.end()
+          ? read->second
+          : forms_.emplace(measure, *claim_about(subject_.pattern(), form->text)).first->second;
   const auto& bound = std::get<BoundClaim>(claim.node);
   const auto& term = std::get<MeasureTerm>(bound.left->node);
   Bindings bindings;

@@ -53,6 +53,7 @@ class Deriver {
   Subject& subject_;
   std::map<MeasureKind, Findings> found_;
   std::map<std::string, ClaimVerdict> proved_;  // by the text that was tried
+  std::map<MeasureKind, Claim> forms_;          // exact forms, read
 };
 
 }  // namespace heddle::proof

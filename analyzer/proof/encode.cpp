@@ -188,7 +188,8 @@ Term Query::floor_of_log2(const Term& operand) {
   return exponent;
 }
 
-// 1 <= popcount(x) <= floor(log2(x)) + 1 for x >= 1; 1 <= lowbit(x) <= |x| for x != 0
+// 1 <= popcount(x) <= floor(log2(x)) + 1 for x >= 1; 1 <= lowbit(x) <= |x| for x != 0;
+// 2^popcount(x) <= x + 1 where the size of numbers matters
 Term Query::bits_of(BuiltinFunction function, const Term& operand) {
   if (function == BuiltinFunction::kLowbit) {
     needs_.push_back(negation(equal(operand, 0)));
@@ -207,6 +208,10 @@ Term Query::bits_of(BuiltinFunction function, const Term& operand) {
   lemmas_.insert("popcount");
   assume(implies(operand >= 1, conjunction({value >= 1, value <= exponent + 1})), "popcount");
   assume(implies(equal(operand, 0), equal(value, 0)), "popcount");
+  if (!landmarks_.empty()) {  // how many bits a number has room for says more than its logarithm
+    lemmas_.insert("bits");
+    assume(implies(operand >= 0, power_of(2, value) <= operand + 1), "bits");
+  }
   return value;
 }
 

@@ -147,7 +147,7 @@ SearchResult search(const Pattern& pattern, const Claim& claim, const MeasuredRo
     }
     result.applied = result.applied || outcome->applies;
     if (outcome->holds) return true;
-    result.refuted = refuted_at(bindings, *outcome, true);
+    result.refuted = refuted_at(bindings, *outcome, !result.incomplete);
     return false;
   };
   // All tuples whose maximum is `maximum`, in dictionary order.
@@ -194,10 +194,8 @@ Result<Integer> measure_row(const Pattern& pattern, const Evaluator& evaluator, 
   return total;
 }
 
-}  // namespace
-
-std::optional<Refuted> refute_at(const Pattern& pattern, const Claim& claim, const Bindings& values,
-                                 const MeasureOracle& known) {
+Result<Outcome> decide_at(const Pattern& pattern, const Claim& claim, const Bindings& values,
+                          const MeasureOracle& known) {
   const Evaluator evaluator(pattern);
   const Judge judge(
       pattern, claim,
@@ -212,9 +210,22 @@ std::optional<Refuted> refute_at(const Pattern& pattern, const Claim& claim, con
                                             : far_cache(pattern, arguments[0]);
         return found.ok() ? found : known(measure, arguments);
       });
-  const Result<Outcome> outcome = judge.decide(values);
+  return judge.decide(values);
+}
+
+}  // namespace
+
+std::optional<Refuted> refute_at(const Pattern& pattern, const Claim& claim, const Bindings& values,
+                                 const MeasureOracle& known) {
+  const Result<Outcome> outcome = decide_at(pattern, claim, values, known);
   if (!outcome.ok() || outcome.value().holds) return std::nullopt;
   return refuted_at(values, *outcome, false);
+}
+
+bool holds_at(const Pattern& pattern, const Claim& claim, const Bindings& values,
+              const MeasureOracle& known) {
+  const Result<Outcome> outcome = decide_at(pattern, claim, values, known);
+  return outcome.ok() && outcome.value().holds;
 }
 
 }  // namespace heddle::proof

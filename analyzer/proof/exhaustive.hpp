@@ -28,5 +28,8 @@ SearchResult search(const Pattern& pattern, const Claim& claim, const MeasuredRo
 // many rows are what `known` says. Nothing if the claim holds there or `known` fails.
 std::optional<Refuted> refute_at(const Pattern& pattern, const Claim& claim, const Bindings& values,
                                  const MeasureOracle& known);
+// False if the claim fails there, and where `known` fails.
+bool holds_at(const Pattern& pattern, const Claim& claim, const Bindings& values,
+              const MeasureOracle& known);
 
 }  // namespace heddle::proof

@@ -40,5 +40,7 @@ Lemma products_lemma(const Knowledge& knowledge);
 Lemma squares_lemma(const Knowledge& knowledge);
 // "popcount": 1 <= popcount(x) <= l + 1 for 2^l <= x < 2^(l+1).
 Lemma popcount_lemma(const Knowledge& knowledge);
+// "bits": 2^popcount(x) <= x + 1 for x >= 0; 2^m - 1 is the least number with m one bits.
+Lemma bits_lemma(const Knowledge& knowledge);
 
 }  // namespace heddle::proof

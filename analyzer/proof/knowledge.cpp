@@ -54,6 +54,8 @@ std::vector<Obligation> Knowledge::obligations_of(const std::set<std::string>& l
       append(squares_lemma(*this));
     } else if (name == "popcount") {
       append(popcount_lemma(*this));
+    } else if (name == "bits") {
+      append(bits_lemma(*this));
     } else {
       const auto found = lemmas.find(name);
       assert_that(found != lemmas.end(), "a proof used a lemma that was not learnt");

@@ -249,4 +249,24 @@ Lemma popcount_lemma(const Knowledge& knowledge) {
   return lemma;
 }
 
+// Induction on the binary digits of x = 2 y + z, from 2^popcount(0) = 1.
+Lemma bits_lemma(const Knowledge& knowledge) {
+  const auto ones = [](const Term& x) { return Term::apply("bit.popcount", x); };
+  const auto power = [](const Term& t) { return Term::apply("pow.2", t); };
+  const Term x = Term::variable("x"), y = Term::variable("y"), z = Term::variable("z");
+  return {
+      "bits",
+      {Step(knowledge, "bits.base", "2^popcount(0) <= 1")
+           .given(equal(ones(0), 0), "definition")
+           .given(equal(power(0), 1), "definition")
+           .conclude(power(ones(0)) <= 1),
+       Step(knowledge, "bits.step", "2^popcount(y) <= y + 1 gives 2^popcount(2y+z) <= 2y + z + 1")
+           .given(conjunction({y >= 0, z >= 0, z <= 1}), "z is the lowest bit")
+           .given(equal(x, Term(2) * y + z), "y is the rest")
+           .given(equal(ones(x), ones(y) + z), "definition")
+           .given(equal(power(ones(y) + 1), Term(2) * power(ones(y))), "definition")
+           .given(power(ones(y)) <= y + 1, "induction hypothesis")
+           .conclude(power(ones(x)) <= x + 1)}};
+}
+
 }  // namespace heddle::proof

@@ -86,7 +86,32 @@ class Prover {
     return found;
   }
 
+  // The claim for the rows before a smallest counterexample, where it is proved and rows alone do
+  // not show it.
+  std::optional<ClaimVerdict> before(const Claim& claim, const Refuted& refuted) {
+    if (const auto known = before_.find(print(claim)); known != before_.end()) return known->second;
+    const auto names = proof::variables_of(claim, subject_.pattern());
+    const bool pairs = names == std::vector<std::string>{"i", "j"};
+    if (!refuted.smallest || refuted.of_class || !std::holds_alternative<BoundClaim>(claim.node) ||
+        (names.size() != 1 && !pairs)) {
+      return std::nullopt;
+    }
+    const Integer last = refuted.counterexample.variables.front().second - Integer(1);
+    const bool listed = last <= Integer(kMostListed);
+    const bool by_rows =
+        !proof::mentions(claim, MeasureKind::kCache) && !proof::rank_or_congestion(claim);
+    if (last < Integer(pairs ? 2 : 1) || (listed && by_rows)) return std::nullopt;
+    if (listed) subject_.limit(subject_.options().resource_limit / kShareOfRemark);
+    std::optional<ClaimVerdict> proved =
+        proof::prove_before(subject_, claim, names, refuted.counterexample.variables).proved;
+    subject_.limit(subject_.options().resource_limit);
+    return proved;
+  }
+
  private:
+  static constexpr std::int64_t kMostListed = 1024;   // rows that an auditor counts one by one
+  static constexpr std::uint64_t kShareOfRemark = 8;  // of the resources: nothing hangs on it
+
   // Up to where an auditor sees what a measure is from the rows alone.
   static Integer farthest_seen(MeasureKind measure) {
     switch (measure) {
@@ -206,9 +231,10 @@ class Prover {
       return Unknown{attempt.reason + "; congestion is only enclosed for some n"};
     }
     if (!reach) {
-      if (auto refuted = proof::refute_further(subject_, deriver_, claim, names_, attempt.suspect,
-                                               searched.checked_up_to)) {
-        return *refuted;
+      if (auto found = proof::refute_further(subject_, deriver_, claim, names_, attempt.suspect,
+                                             searched.checked_up_to)) {
+        if (found->before) before_.insert_or_assign(print(claim), *std::move(found->before));
+        return std::move(found->refuted);
       }
     }
     if (claim.where && !searched.applied) {
@@ -278,6 +304,7 @@ class Prover {
   proof::Deriver& deriver_;
   std::vector<std::string> names_;
   std::map<std::string, std::string> excluded_by_;  // refuted classes, and what leaves them no room
+  std::map<std::string, ClaimVerdict> before_;  // refuted claims, and what is proved of rows before
 };
 
 bool lists(const std::vector<ClaimVerdict>& claims, const std::string& text) {
@@ -317,6 +344,7 @@ ProofReport report_of(const Pattern& pattern, const ProveOptions& options, bool 
     for (ClaimVerdict& opposite : prover.opposites(pattern.claims()[at], *refuted, derive)) {
       list(std::move(opposite));
     }
+    if (auto before = prover.before(pattern.claims()[at], *refuted)) list(*std::move(before));
   }
   return report;
 }

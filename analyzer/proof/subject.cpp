@@ -41,10 +41,10 @@ const std::vector<HopBound>& Subject::know_hop_bounds() {
 }
 
 ClaimAttempt Subject::bound(const Claim& claim, const std::vector<std::string>& names,
-                            std::optional<Integer> at_most) const {
-  ClaimAttempt plain = prove_bound(structure_, claim, names, Detail::kPlain, at_most);
+                            const Nearby& nearby) const {
+  ClaimAttempt plain = prove_bound(structure_, claim, names, Detail::kPlain, nearby);
   if (plain.proved) return plain;
-  return prove_bound(structure_, claim, names, Detail::kRefined, at_most);
+  return prove_bound(structure_, claim, names, Detail::kRefined, nearby);
 }
 
 std::optional<Proved> Subject::by_descent(const Claim& claim) const {

@@ -35,9 +35,9 @@ class Subject {
   // From here on proofs know these bounds.
   const std::vector<HopBound>& know_hop_bounds();
 
-  // By plain rules if they do, for all values or for those up to `at_most`.
+  // By plain rules if they do.
   ClaimAttempt bound(const Claim& claim, const std::vector<std::string>& names,
-                     std::optional<Integer> at_most = {}) const;
+                     const Nearby& nearby = {}) const;
   // hops(i, j) <= E(i - j) by descent on this very bound.
   std::optional<Proved> by_descent(const Claim& claim) const;
 

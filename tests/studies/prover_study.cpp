@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// heddle_prover_study --patterns N --seed S --rows R [--forms EVERY] [--undecided 1]
-// [--seconds AT_MOST] [--resources OF_THE_SOLVER] [--audits EVERY]: random patterns with claims
-// that are true, false by one, or generous by one. Every verdict is compared with rows 1..R counted
-// one by one, and for each EVERY-th pattern all derived bounds and classes as well, and classes
-// that these exclude; hops, congestion and rank with smaller tables; of each EVERY-th certificate
-// the auditor is asked, without solvers, and may not reject it. Nothing proved may fail anywhere,
-// nothing refuted may hold, and no failure may come before a counterexample that is called the
-// smallest. Pattern number k depends on the seed and on k alone, so ranges of seeds are shards.
-// Exits 1 if anything disagreed.
+// heddle_prover_study --patterns N --seed S --rows R [--from NUMBER] [--forms EVERY]
+// [--undecided 1] [--seconds AT_MOST] [--resources OF_THE_SOLVER] [--audits EVERY]: random patterns
+// with claims that are true, false by one, or generous by one. Every verdict is compared with
+// rows 1..R counted one by one, and for each EVERY-th pattern all derived bounds and classes as
+// well, and classes that these exclude; hops, congestion and rank with smaller tables; of each
+// EVERY-th certificate the auditor is asked, without solvers, and may not reject it. Nothing proved
+// may fail anywhere, nothing refuted may hold, and no failure may come before a counterexample that
+// is called the smallest. Pattern number k depends on the seed and on k alone, so ranges of seeds
+// are shards. Exits 1 if anything disagreed.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -32,7 +32,7 @@ namespace {
 
 struct Settings {
   std::int64_t patterns = 100, seed = 1, rows = 4096, forms = 10, undecided = 0, seconds = 0,
-               resources = 50'000, audits = 10;
+               resources = 50'000, audits = 10, from = 0;
 };
 
 struct Tally {
@@ -323,6 +323,8 @@ std::optional<Settings> settings_of(int argc, char** argv) {
       settings.undecided = value;
     } else if (flag == "--seconds") {
       settings.seconds = value;
+    } else if (flag == "--from" && value >= 0) {
+      settings.from = value;
     } else if (flag == "--audits") {
       settings.audits = value;
     } else if (flag == "--resources" && value > 0) {
@@ -340,7 +342,7 @@ int main(int argc, char** argv) {
   const std::optional<Settings> settings = settings_of(argc, argv);
   if (!settings) {
     std::cerr << "usage: heddle_prover_study [--patterns N] [--seed S] [--rows R] [--forms K]"
-                 " [--undecided 1] [--seconds S] [--resources L] [--audits K]\n";
+                 " [--undecided 1] [--seconds S] [--resources L] [--audits K] [--from K]\n";
     return 2;
   }
   const auto begin = std::chrono::steady_clock::now();
@@ -348,7 +350,7 @@ int main(int argc, char** argv) {
   const auto passed = [&] {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   };
-  for (std::int64_t number = 0; number < settings->patterns; ++number) {
+  for (std::int64_t number = settings->from; number < settings->patterns; ++number) {
     if (settings->seconds > 0 && passed() > static_cast<double>(settings->seconds)) break;
     study.run(number);
   }

@@ -103,6 +103,18 @@ TEST_CASE("measures of many rows fail far out, as forms that are proved of them 
   check("A = diagonal\nB = window(3)",
         {
             {"hops(i, j) <= 1000", "refuted: i = 3002, j = 1"},
+            {"hops(i, j) <= 300 for j = 2", "refuted: i = 903, j = 2"},
+            {"hops(i, j) <= 300 for j >= 500", "refuted: i = 1401, j = 500"},
+            {"hops(i, j) <= 300 for j > 70 and i - j = 1000", "refuted: i = 1071, j = 71"},
+            {"hops(i, j) <= 300 for i - j = 1000", "refuted: i = 1001, j = 1"},
+            {"hops(i, j) <= 300 for i >= j + 5000", "refuted: i = 5001, j = 1"},
+            {"hops(i, j) <= 300 for i = 5000 and j mod 2 = 0", "refuted: i = 5000, j = 2"},
+            {"hops(i, j) <= 300 for j mod 7 = 3", "refuted: i = 904, j = 3"},
+            {"hops(i, j) <= 300 for j = 2 and i != 903", "refuted: i = 904, j = 2"},
+            // The first of two rays is not the one whose token comes first.
+            {"hops(i, j) <= 300 for j = 2 and i > 4000 or j = 700", "refuted: i = 1601, j = 700"},
+            {"hops(i, j) <= 300 for j = 900 and i - j <= 903", "refuted: i = 1801, j = 900"},
+            {"hops(i, j) <= 300 for j = 900 and i - j <= 900", "proved"},
             {"hops(i, 1) <= 1000", "refuted: i = 3002"},
             {"depth(n) <= 100000000", "refuted: n = 100000002"},
             {"congestion(n) <= 500", "refuted: n = 1501"},
@@ -112,7 +124,13 @@ TEST_CASE("measures of many rows fail far out, as forms that are proved of them 
         });
   check(kTwo + "B = offsets(f)",
         {
-            {"hops(i, j) <= 25", "refuted: i = 67108864, j = 1, perhaps not the smallest"},
+            // 2^m - 1 is the first distance with m one bits.
+            {"hops(i, j) <= 25", "refuted: i = 67108864, j = 1"},
+            {"hops(i, j) <= 25 for j = 2", "refuted: i = 67108865, j = 2"},
+            {"hops(i, j) <= 7 for j >= 1000", "refuted: i = 1255, j = 1000"},
+            {"hops(i, 1) <= 70", "refuted: i = 2361183241434822606848"},
+            {"2 * hops(i, j) <= log2(i - j) + 25", "refuted: i = 33554432, j = 1"},
+            {"hops(i, j) <= log2(i - j) for i - j >= 3000", "refuted: i = 4096, j = 1"},
             {"rank(m) <= 5000", "refuted: m = 5001"},
             {"cache(i) <= 1000000000000", "refuted: i = 1000000000001"},
             {"rank(m) <= depth(m + 7) - 7", "refuted: m = 1"},
