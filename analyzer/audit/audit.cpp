@@ -204,11 +204,25 @@ class Auditor {
       if (found.outcome == Outcome::kOutOfReach && claim.verdict != "proved") {
         undecided_.push_back(claim.text + " is " + claim.verdict + ", but " + found.why);
       }
+      if (claim.smallest) check_smallest(*rows, pattern_->claims()[at], claim, proved);
     }
     report_.checked.push_back(
         "claims on time, depth, hops and reach, on cache from below, and on congestion and rank by "
         "paths and weights, evaluated on rows 1.." +
         std::to_string(n));
+  }
+
+  // That a counterexample is the smallest is more than a verdict says: where nothing shows it, the
+  // report says so and the verdict stands.
+  void check_smallest(const auditing::SmallRows& rows, const Claim& stated,
+                      const CertifiedClaim& claim, const std::vector<Claim>& proved) {
+    const auditing::Evaluation found = rows.smallest(stated, claim, proved);
+    const std::string what = claim.text + " fails nowhere before " + claim.scope;
+    if (found.outcome == Outcome::kContradicts) problem(claim.text + ": " + found.why);
+    if (found.outcome == Outcome::kAgrees) report_.checked.push_back(what + ": " + found.why);
+    if (found.outcome == Outcome::kOutOfReach) {
+      report_.not_checked.push_back("that " + what + ": " + found.why);
+    }
   }
 
   void check_steps() {

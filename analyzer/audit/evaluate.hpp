@@ -32,6 +32,11 @@ class SmallRows {
   Evaluation evaluate(const Claim& claim, const CertifiedClaim& certified,
                       const std::vector<Claim>& proved) const;
 
+  // Does the refuted claim hold at every place before its counterexample? Shown by evaluating them,
+  // or by a proved claim that says the same of the rows before; `why` says which, or how far.
+  Evaluation smallest(const Claim& claim, const CertifiedClaim& certified,
+                      const std::vector<Claim>& proved) const;
+
  private:
   explicit SmallRows(const Pattern& pattern) : pattern_(&pattern), evaluator_(pattern) {}
   struct Decided {

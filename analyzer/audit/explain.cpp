@@ -158,7 +158,7 @@ bool is_lemma(const std::string& why) {
   static const char* const kLemmas[] = {"power",       "powers",   "within",
                                         "increasing",  "positive", "doubling",
                                         "closed_form", "at_most",  "ratio"};
-  return why == "popcount" ||
+  return why == "popcount" || why == "bits" ||
          (bracket != std::string::npos && why.back() == ')' &&
           std::find(std::begin(kLemmas), std::end(kLemmas), name) != std::end(kLemmas));
 }
@@ -181,6 +181,7 @@ std::string lemma_statement(const std::string& lemma, const std::string& base_st
     return c + "^t <= " + b + "^(e t) for t >= 0, with the least e for which " + c + " <= " + b +
            "^e";
   }
+  if (lemma == "bits") return "2^popcount(x) <= x + 1 for x >= 0";
   if (lemma == "popcount") return "1 <= popcount(x) <= floor(log2(x)) + 1 for x >= 1";
   const std::size_t end = base_statement.find(": base");
   return base_statement.substr(0, end) + " for every k >= 0";
@@ -320,7 +321,10 @@ class Explainer {
         return line("Refuted: " + measure + " " + claim.reason + ". At " + numbers + " it is " +
                     left + ", and the function of the class " + right + ".");
       }
-      line("Refuted at " + numbers + (claim.reason.empty() ? "." : ": " + claim.reason + "."));
+      line("Refuted at " + numbers + ", " +
+           (claim.smallest ? "the smallest place where it fails"
+                           : "which may not be the smallest place where it fails") +
+           (claim.reason.empty() ? "." : ": " + claim.reason + "."));
       if (!left.empty())
         line("There the left side is " + left + " and the right side " + right + ".");
       std::istringstream evidence(claim.evidence);

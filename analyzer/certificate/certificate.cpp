@@ -13,7 +13,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Pairs = std::vector<std::pair<std::string, std::string>>;
 
-constexpr const char* kFormat = "heddle-certificate-3";
+constexpr const char* kFormat = "heddle-certificate-4";
 
 Json lines_of(const std::string& text) {
   Json lines = Json::array();
@@ -42,6 +42,7 @@ Json to_json(const CertifiedClaim& claim) {
                {"scope", claim.scope},     {"derivation", derivation},
                {"assumes", claim.assumes}, {"checked_up_to", claim.checked_up_to},
                {"reason", claim.reason},   {"counterexample", to_json(claim.counterexample)}};
+  if (!claim.counterexample.empty()) json["smallest"] = claim.smallest;
   if (!claim.evidence.empty()) json["evidence"] = lines_of(claim.evidence);
   return json;
 }
@@ -62,6 +63,13 @@ class Reader {
       return "";
     }
     return member->get<std::string>();
+  }
+
+  bool truth(const char* key) {
+    const Json* member = find(key);
+    if (member != nullptr && member->is_boolean()) return member->get<bool>();
+    fail(std::string(key) + " is neither true nor false");
+    return false;
   }
 
   std::vector<std::string> texts(const char* key) {
@@ -158,6 +166,7 @@ CertifiedClaim read_claim(const Json& json, const std::string& where, std::strin
   claim.checked_up_to = reader.text("checked_up_to");
   claim.reason = reader.text("reason");
   claim.counterexample = reader.pairs("counterexample");
+  if (!claim.counterexample.empty()) claim.smallest = reader.truth("smallest");
   if (reader.has("evidence")) claim.evidence = reader.lines("evidence");
   if (error.empty()) error = reader.finish();
   return claim;

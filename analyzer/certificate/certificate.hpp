@@ -35,6 +35,9 @@ struct CertifiedClaim {
   std::string checked_up_to;  // checked only: a number
   std::string reason;         // a remark: why checked, refuted or unknown
   std::vector<std::pair<std::string, std::string>> counterexample;  // variables, "value", "bound"
+  // refuted only: at no place before the counterexample does the claim fail. Places come in the
+  // order of their largest variable, then in that of their variables by name.
+  bool smallest = false;
   // refuted only: lines of paths and weights that show what congestion or rank is there, in the
   // format of audit/witnesses.hpp; may be empty.
   std::string evidence = {};

@@ -100,6 +100,7 @@ Certificate certify(const Pattern& pattern, const ProofReport& report) {
           }
           claim.counterexample.emplace_back("value", value_text(refuted.counterexample));
           claim.counterexample.emplace_back("bound", bound_text(refuted.counterexample));
+          claim.smallest = refuted.smallest;
           claim.reason = refuted.explanation;
           claim.evidence =
               proof::witnesses_of(pattern, pattern.claims()[at], refuted.counterexample);

@@ -3,6 +3,7 @@
 #include "analyzer/audit/audit.hpp"
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -410,6 +411,159 @@ TEST_CASE("what fails beyond the rows that are listed rests on proved forms") {
   CHECK(after(good, [&](Certificate& c) {
           c.derived.erase(form(c, "hops(i, j) = ceil((i - j) / 3)"));
         }) != AuditVerdict::kAccepted);
+}
+
+// Without solvers: what the report says of places before a counterexample, in one word.
+std::string about_smallest(Certificate certificate,
+                           const std::function<void(Certificate&)>& change) {
+  change(certificate);
+  AuditOptions no_solvers;
+  no_solvers.solvers = {};
+  const AuditReport report = audit(to_json_text(certificate), no_solvers);
+  if (report.verdict == AuditVerdict::kRejected) {
+    const bool earlier =
+        problems_of(report).find("it fails before its counter") != std::string::npos;
+    return earlier ? "earlier" : "rejected";
+  }
+  const auto said = [](const std::vector<std::string>& lines) {
+    return std::any_of(lines.begin(), lines.end(), [](const std::string& line) {
+      return line.find(" fails nowhere before ") != std::string::npos;
+    });
+  };
+  if (said(report.checked)) return said(report.not_checked) ? "both" : "checked";
+  return said(report.not_checked) ? "not checked" : "";
+}
+
+// A refutation at another place, where the claim fails, too.
+std::function<void(Certificate&)> moved_to(
+    const std::vector<std::pair<std::string, std::string>>& place, bool smallest) {
+  return [=](Certificate& c) {
+    CertifiedClaim& claim = c.claims.at(0);
+    claim.counterexample = place;
+    claim.smallest = smallest;
+    claim.scope.clear();
+    for (const auto& [name, value] : place) {
+      if (name == "value" || name == "bound") continue;
+      claim.scope += (claim.scope.empty() ? "" : ", ") + name + " = " + value;
+    }
+  };
+}
+
+TEST_CASE("a counterexample is the smallest where every place before it holds") {
+  const Certificate pairs =
+      certificate_of(pattern_of("A = diagonal\nB = window(3)\nclaim hops(i, j) <= 3"));
+  REQUIRE(pairs.claims[0].scope == "i = 11, j = 1");
+  REQUIRE(pairs.claims[0].smallest);
+  CHECK(about_smallest(pairs, [](Certificate&) {}) == "checked");
+  // "perhaps not the smallest" is no lie, wherever it is said.
+  CHECK(about_smallest(pairs, [](Certificate& c) { c.claims[0].smallest = false; }).empty());
+  for (const auto& [i, j, hops] : {std::array<std::string, 3>{"12", "1", "4"},
+                                   {"12", "2", "4"},
+                                   {"13", "3", "4"},
+                                   {"20", "1", "7"}}) {
+    INFO(i << ", " << j);
+    const std::vector<std::pair<std::string, std::string>> place = {
+        {"i", i}, {"j", j}, {"value", hops}, {"bound", "3"}};
+    CHECK(about_smallest(pairs, moved_to(place, true)) == "earlier");
+    CHECK(about_smallest(pairs, moved_to(place, false)).empty());
+    // Whatever order the variables are told in.
+    CHECK(about_smallest(pairs, moved_to({place[1], place[0], place[2], place[3]}, true)) ==
+          "earlier");
+  }
+
+  const Certificate rows =
+      certificate_of(pattern_of("f(k) = k^2 + 1\nA = diagonal\nB = lattice(f)\n"
+                                "claim time(i) <= 4 for i mod 2 = 0"));
+  REQUIRE(rows.claims[0].verdict == "refuted");
+  REQUIRE(rows.claims[0].smallest);
+  CHECK(about_smallest(rows, [](Certificate&) {}) == "checked");
+  CHECK(about_smallest(rows, moved_to({{"i", "1000"}, {"value", "24"}, {"bound", "4"}}, true)) ==
+        "earlier");
+
+  // More than two rows read i - 24 or more, which rows show.
+  const Certificate kept = certificate_of(pattern_of(
+      "A = { i - 3*t : t >= 0, t < 8, 3*t < i }\nB = { i - 3*t : t >= 1, t <= 8, 3*t < i }\n"
+      "claim cache(i) <= 24"));
+  CHECK(about_smallest(kept, moved_to({{"i", "40"}, {"value", "45"}, {"bound", "24"}}, true)) ==
+        "earlier");
+}
+
+TEST_CASE("far out a proof of the rows before shows that a counterexample is the smallest") {
+  const Certificate good = certificate_of(
+      pattern_of("f(k) = 2^k\nA = diagonal\nB = offsets(f)\nclaim hops(i, j) <= 25"));
+  REQUIRE(good.claims[0].scope == "i = 67108864, j = 1");
+  REQUIRE(good.claims[0].smallest);
+  CHECK(after(good, [](Certificate&) {}) == AuditVerdict::kAccepted);
+  CHECK(about_smallest(good, [](Certificate&) {}) == "checked");
+  const auto before = [](Certificate& c) {
+    return std::find_if(c.derived.begin(), c.derived.end(), [](const CertifiedClaim& each) {
+      return each.text == "hops(i, j) <= 25 for i <= 67108863";
+    });
+  };
+  Certificate copy = good;
+  REQUIRE(before(copy) != copy.derived.end());
+  // Twice as far out it fails, too, and the proof is not of all rows before that.
+  const std::vector<std::pair<std::string, std::string>> later = {
+      {"i", "134217728"}, {"j", "1"}, {"value", "27"}, {"bound", "25"}};
+  CHECK(about_smallest(good, moved_to(later, true)) == "not checked");
+  CHECK(about_smallest(good, moved_to(later, false)).empty());
+  const std::vector<std::pair<std::string, std::string>> same_row = {
+      {"i", "67108865"}, {"j", "2"}, {"value", "26"}, {"bound", "25"}};
+  CHECK(about_smallest(good, moved_to(same_row, true)) == "not checked");
+  // A proof of more rows than it is of, or of other claims.
+  for (const char* text :
+       {"hops(i, j) <= 25 for i <= 134217727", "hops(i, j) <= 25 for i <= 67108864",
+        "hops(i, j) <= 25", "hops(i, j) <= 24 for i <= 67108863"}) {
+    INFO(text);
+    CHECK(about_smallest(good, [&](Certificate& c) {
+            before(c)->text = text;
+            moved_to(later, true)(c);
+          }) == "rejected");
+  }
+  // The lemma behind it: 2^popcount(x) <= x + 1, no less, and for naturals.
+  const std::string step = "claim: hops(i, j) <= 25 for i <= 67108863";
+  const auto with_fact = [&](const std::string& fact) {
+    return about_smallest(good, [&](Certificate& c) {
+      for (Obligation& obligation : c.obligations) {
+        if (obligation.name != step) continue;
+        const std::string line = "(assert " + fact + ")\n";
+        obligation.script.insert(obligation.script.rfind("(assert (not "), line);
+        obligation.companion.insert(obligation.companion.rfind("(check-sat)"), line);
+        obligation.evidence.clear();  // which counts hypotheses
+      }
+    });
+  };
+  CHECK(with_fact("(=> (<= 0 (- i j)) (<= (pow.2 (bit.popcount (- i j))) (+ (- i j) 1)))") ==
+        "checked");
+  for (const char* fact : {"(=> (<= 0 (- i j)) (<= (pow.2 (bit.popcount (- i j))) (- i j)))",
+                           "(<= (pow.2 (bit.popcount (- i j))) (+ (- i j) 1))",
+                           "(=> (<= 0 (- i j)) (<= (pow.3 (bit.popcount (- i j))) (+ (- i j) 1)))",
+                           "(=> (<= 0 i) (<= (pow.2 (bit.popcount (- i j))) (+ (- i j) 1)))",
+                           "(=> (<= 0 (- i j)) (<= (pow.2 (bit.popcount i)) (+ (- i j) 1)))"}) {
+    INFO(fact);
+    CHECK(with_fact(fact) == "rejected");
+  }
+}
+
+TEST_CASE("whether a counterexample is the smallest is said where there is one, and nowhere else") {
+  const Certificate good = certificate_of(
+      pattern_of("A = diagonal\nB = window(3)\nclaim time(i) <= 3\nclaim time(i) <= 4\n"
+                 "claim time(i) in Omega(n)"));
+  const std::string text = to_json_text(good);
+  const auto edited = [&](const std::string& from, const std::string& to) {
+    std::string changed = text;
+    replace(changed, from, to);
+    return read_certificate(changed).ok();
+  };
+  CHECK(edited("\"smallest\": true", "\"smallest\": false"));
+  CHECK_FALSE(edited("\"smallest\": true", "\"smallest\": \"true\""));
+  CHECK_FALSE(edited("\"smallest\": true", "\"smallest\": 1"));
+  CHECK_FALSE(edited(",\n      \"smallest\": true", ""));
+  CHECK_FALSE(edited("\"counterexample\": {}", "\"counterexample\": {},\n \"smallest\": true"));
+  // No row is the first at which a class fails.
+  REQUIRE(good.claims[2].verdict == "refuted");
+  CHECK_FALSE(good.claims[2].smallest);
+  CHECK(rejects(good, [](Certificate& c) { c.claims[2].smallest = true; }));
 }
 
 // Some solvers end a comment at a carriage return, and would read what follows.

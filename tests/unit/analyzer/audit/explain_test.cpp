@@ -47,7 +47,15 @@ TEST_CASE("assumed theorems, refutations and ranges are told") {
   const std::string mixed =
       explained(pattern_of("A = diagonal\nB = { floor(i / 2) : i >= 2 }\n"
                            "claim time(i) <= 1\nclaim hops(i, j) <= i"));
-  tells(mixed, "Refuted at i = 2");
+  tells(mixed, "Refuted at i = 2, the smallest place where it fails: row 2 reads x 2 and y 1.");
+  tells(mixed, "Checked: time(i) <= 1 fails nowhere before i = 2: every place was evaluated.");
+  const std::string later = explained(
+      pattern_of("f(k) = 2^k\nA = diagonal\nB = offsets(f)\n"
+                 "claim hops(i, j) <= log2(i - j) for i - j >= 3000\nclaim hops(i, j) <= 25"));
+  tells(later, "Refuted at i = 4096, j = 1, the smallest place");
+  tells(later, "Refuted at i = 67108864, j = 1, the smallest place where it fails: as ");
+  tells(later, "fails nowhere before i = 67108864, j = 1: proved of all i <= 67108863.");
+  tells(later, "**bits.** 2^popcount(x) <= x + 1 for x >= 0. Its steps:");
   tells(mixed, "There the left side is 2 and the right side 1.");
   const std::string classes =
       explained(pattern_of("A = window(3)\nB = none\nclaim time(i) in Theta(1)\n"

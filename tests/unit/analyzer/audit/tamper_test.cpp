@@ -397,6 +397,15 @@ const std::map<std::string, Tamper>& tampers() {
          any_step(c, random).expected = "sat";
          return true;
        }},
+      {"the first place where a class fails",
+       [](Certificate& c, std::mt19937&) {
+         for (CertifiedClaim& claim : c.claims) {
+           if (claim.verdict != "refuted" || claim.smallest) continue;
+           claim.smallest = true;
+           return true;
+         }
+         return false;
+       }},
       {"a counterexample that is none",
        [](Certificate& c, std::mt19937& random) {
          CertifiedClaim* claim = any_claim(c, random, "refuted");
@@ -417,6 +426,7 @@ Certificate with_fact(Certificate forged, const std::string& name, const std::st
     found = true;
     insert_hypothesis(step.script, "(assert " + fact + ")", false);
     insert_hypothesis(step.companion, "(assert " + fact + ")", true);
+    step.evidence.clear();  // which counts hypotheses
   }
   REQUIRE(found);
   return forged;
