@@ -189,6 +189,7 @@ class Analysis(Workspace):
         self.assertEqual(result["claims"][0]["counterexample"], {"i": 2, "j": 1, "value": 1, "bound": 0})
         # rowB(i) = {k : 2^k < i}: three positions from i = 5 on, and one input.
         self.assertEqual(result["claims"][1]["counterexample"], {"i": 5, "value": 4, "bound": 3})
+        self.assertEqual([c["smallest"] for c in result["claims"]], [True, True])
 
     def test_unreachable_pairs_and_tiny_n(self):
         result = data("analyze", self.write("none.heddle", "pattern p { A = diagonal; B = none }"), "-n", 1)
@@ -257,6 +258,18 @@ class Certificates(Workspace):
         self.assertIn("## `cache(i) <= sqrt(i) + 2`", explained.stdout)
         self.assertEqual(heddle("explain", forged).returncode, 1)
         self.assertEqual(heddle("explain", "linear_recurrence").stdout.count("# What is proved"), 1)
+
+    def test_a_smallest_counterexample_is_audited(self):
+        path = self.write("far.heddle", "pattern far { f(k) = 2^k; A = diagonal; B = offsets(f)\n"
+                                        "claim hops(i, j) <= 25\nclaim time(i) <= 3 }\n")
+        self.assertEqual(heddle("prove", path, "-o", self.path).returncode, 1)
+        certificate = self.path / "far.certificate.json"
+        audit = heddle("audit", certificate)
+        self.assertEqual(audit.returncode, 0, audit.stdout + audit.stderr)
+        self.assertIn("hops(i, j) <= 25 fails nowhere before i = 67108864, j = 1: proved of all i <= 67108863",
+                      audit.stdout)
+        self.assertIn("time(i) <= 3 fails nowhere before i = 5: every place was evaluated", audit.stdout)
+        self.assertIn("Refuted at i = 5, the smallest place", heddle("explain", certificate).stdout)
 
 
 class Pictures(Workspace):
