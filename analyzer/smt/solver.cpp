@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Z3, known to this file and plain_solver only. The script goes through its own SMT-LIB reader as it
-// stands.
+// Z3, known to this file and plain_solver only. The script goes through its own SMT-LIB reader as
+// it stands.
 #include "analyzer/smt/solver.hpp"
 
 #include <pthread.h>
@@ -18,6 +18,7 @@
 #include <thread>
 #include <unordered_map>
 
+#include "analyzer/smt/apart.hpp"
 #include "analyzer/smt/plain_solver.hpp"
 
 namespace heddle::smt {
@@ -167,13 +168,22 @@ bool is_in(const std::string& script, std::string_view logic) {
   return script.find("(set-logic " + std::string(logic) + ")\n") != std::string::npos;
 }
 
+bool has_products(const std::string& script) {
+  return is_in(script, "QF_NIA") || is_in(script, "QF_UFNIA");
+}
+
+// A net far above what so many resources take: within it nothing depends on a clock.
+std::chrono::milliseconds time_for(std::uint64_t resource_limit) {
+  return std::chrono::milliseconds(resource_limit / 200 + 300);
+}
+
 // What the core may spend before the strategies are made. For linear arithmetic they come to the
 // same core; products it decides at once or not at all. It reads past a logic that is none.
 std::uint64_t share_of_core(const std::string& script, std::uint64_t resource_limit) {
   constexpr std::uint64_t kForProducts = 2000;
   const std::uint64_t quarter = std::max<std::uint64_t>(resource_limit / 4, 1);
   if (is_in(script, "QF_LIA") || is_in(script, "QF_UFLIA")) return quarter;
-  if (is_in(script, "QF_NIA") || is_in(script, "QF_UFNIA")) return std::min(quarter, kForProducts);
+  if (has_products(script)) return std::min(quarter, kForProducts);
   return 0;
 }
 
@@ -237,7 +247,7 @@ std::optional<Reply> ask_core(const std::string& script, std::uint64_t resource_
   Context context;
   Core core(context);
   const Answer answer = [&] {
-    const Watch watch(context, std::chrono::milliseconds(resource_limit / 200 + 300));
+    const Watch watch(context, time_for(resource_limit));
     return core.check(script, resource_limit);
   }();
   if (answer == Answer::kUnknown) return std::nullopt;
@@ -246,8 +256,36 @@ std::optional<Reply> ask_core(const std::string& script, std::uint64_t resource_
   return reply;
 }
 
+constexpr const char* kGaveUp = "z3 gave up within its resource limit";
+constexpr std::string_view kModelFollows = "sat\n\1";  // in no output of Z3
+
+// What Z3 prints, and for `sat` the values of the constants behind a mark.
+std::string ask_strategies(const std::string& script, std::uint64_t resource_limit,
+                           const std::vector<std::string>& constants) {
+  Context context;
+  context.run("(set-option :rlimit " + std::to_string(resource_limit) + ")");
+  const std::string output = [&] {
+    const Watch watch(context, time_for(resource_limit));
+    return context.run(script);
+  }();
+  if (output != "sat\n" || constants.empty()) return output;
+  std::string request = "(get-value (";
+  for (const std::string& name : constants) request += name + " ";
+  return std::string(kModelFollows) + context.run(request + "))");
+}
+
+Reply read_reply(const std::string& output) {
+  if (output == "unsat\n") return {Answer::kUnsat, {}, {}};
+  if (output == "sat\n") return {Answer::kSat, {}, {}};
+  if (output.starts_with(kModelFollows)) {
+    return {Answer::kSat, parse_values(output.substr(kModelFollows.size())), {}};
+  }
+  if (output == "unknown\n") return {Answer::kUnknown, {}, kGaveUp};
+  return {Answer::kUnknown, {}, "z3 did not accept the script: " + first_line(output)};
+}
+
 Reply ask(const std::string& script, std::uint64_t resource_limit,
-          const std::vector<std::string>& constants) {
+          const std::vector<std::string>& constants, Process process) {
   // What stands behind the question has not been asked.
   if (!script.ends_with(kQuestion))
     return {Answer::kUnknown, {}, "the script asks nothing at its end"};
@@ -255,40 +293,25 @@ Reply ask(const std::string& script, std::uint64_t resource_limit,
   if (share > 0 && script.find(kQuestion) == script.size() - kQuestion.size()) {
     if (std::optional<Reply> reply = ask_core(script, share, constants)) return *reply;
   }
-  Context context;
-  context.run("(set-option :rlimit " + std::to_string(resource_limit) + ")");
-  // Some loops of nonlinear arithmetic do not count; nobody waits for them, and the answer then is
-  // unknown like any other that was not found.
-  const std::string output = [&] {
-    const Watch watch(context, std::chrono::milliseconds(resource_limit / 200 + 300));
-    return context.run(script);
-  }();
-  if (output == "unsat\n") return {Answer::kUnsat, {}, {}};
-  if (output == "sat\n") {
-    Reply reply{Answer::kSat, {}, {}};
-    if (!constants.empty()) {
-      std::string request = "(get-value (";
-      for (const std::string& name : constants) request += name + " ";
-      reply.model = parse_values(context.run(request + "))"));
-    }
-    return reply;
-  }
-  if (output == "unknown\n") {
-    return {Answer::kUnknown, {}, "z3 gave up within its resource limit"};
-  }
-  return {Answer::kUnknown, {}, "z3 did not accept the script: " + first_line(output)};
+  const auto strategies = [&] { return ask_strategies(script, resource_limit, constants); };
+  if (process == Process::kThis || !has_products(script)) return read_reply(strategies());
+  // Some loops over products neither count nor look whether they are interrupted.
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(time_for(resource_limit));
+  const std::optional<std::string> answer =
+      run_apart(strategies, static_cast<int>(2 * seconds.count()) + 3);
+  return answer ? read_reply(*answer) : Reply{Answer::kUnknown, {}, kGaveUp};
 }
 
 }  // namespace
 
 Reply solve(const std::string& script, std::uint64_t resource_limit,
-            const std::vector<std::string>& constants) {
+            const std::vector<std::string>& constants, Process process) {
   thread_local Answers answers;
   std::string question = std::to_string(resource_limit);
   for (const std::string& name : constants) question += " " + name;
   question += "\n" + script;
   if (const Reply* known = answers.find(question)) return *known;
-  const Reply reply = ask(script, resource_limit, constants);
+  const Reply reply = ask(script, resource_limit, constants, process);
   answers.keep(std::move(question), reply);
   return reply;
 }

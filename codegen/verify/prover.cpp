@@ -172,7 +172,7 @@ smt::Reply Prover::answer(const std::vector<Term>& facts, const Term& goal,
   smt::Reply reply = plain_.solve(text, limit, with_model);
   if (reply.answer == smt::Answer::kUnknown) {
     if (soon) return reply;
-    reply = smt::solve(text, options_.resource_limit, names);
+    reply = smt::solve(text, options_.resource_limit, names, smt::Process::kThis);
   }
   answers_[question] = reply.answer;
   if (options_.keep_scripts && reply.answer == smt::Answer::kUnsat) {

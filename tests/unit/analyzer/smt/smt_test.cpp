@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The text of scripts, and what the solver makes of texts, good and bad.
+#include <unistd.h>
+
+#include <csignal>
+#include <fstream>
+#include <iterator>
+
+#include "analyzer/smt/apart.hpp"
 #include "analyzer/smt/plain_solver.hpp"
 #include "analyzer/smt/script.hpp"
 #include "analyzer/smt/solver.hpp"
@@ -95,4 +102,34 @@ TEST_CASE("a resource limit ends hopeless questions") {
       "(set-logic QF_NIA)\n(declare-fun a () Int)\n(declare-fun b () Int)\n(declare-fun c () Int)\n"
       "(assert (and (> a 0) (> b 0) (> c 0) (= (+ (* a a a) (* b b b)) (* c c c))))\n(check-sat)\n";
   CHECK(solve(fermat, 50'000).answer == Answer::kUnknown);
+}
+
+TEST_CASE("work apart ends by the time that it takes, and half an answer is none") {
+  int seen = 1;
+  const std::string text = std::string("two\nlines and ") + std::string(100'000, 'x');
+  CHECK(run_apart([&] { return seen = 2, text; }, 5) == text);
+  CHECK(seen == 1);
+  CHECK(run_apart([] { return std::string(); }, 5) == "");
+  CHECK(run_apart([]() -> std::string { _exit(0); }, 5) == std::nullopt);
+  CHECK(run_apart(
+            []() -> std::string {
+              std::raise(SIGKILL);
+              return "never";
+            },
+            5) == std::nullopt);
+  volatile std::uint64_t rounds = 1;
+  CHECK(run_apart(
+            [&]() -> std::string {
+              while (rounds != 0) rounds = rounds + 2;
+              return "never";
+            },
+            1) == std::nullopt);
+}
+
+TEST_CASE("what cannot be interrupted ends all the same") {
+  std::ifstream file(std::string(HEDDLE_TESTS_DIR) + "/unit/analyzer/smt/endless.smt2");
+  const std::string endless{std::istreambuf_iterator<char>(file), {}};
+  REQUIRE(endless.ends_with("(check-sat)\n"));
+  CHECK(solve(endless, 20'000).answer == Answer::kUnknown);
+  CHECK(solve(endless, 20'000, {"i"}).answer == Answer::kUnknown);
 }
