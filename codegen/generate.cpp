@@ -10,6 +10,7 @@
 #include "codegen/passes/drop_unused_values.hpp"
 #include "codegen/prelude/prelude.hpp"
 #include "codegen/rows/row_plan.hpp"
+#include "codegen/rows/row_shape.hpp"
 #include "codegen/rows/width.hpp"
 #include "codegen/schedule/choose.hpp"
 #include "codegen/schedule/kernel_spec.hpp"
@@ -189,6 +190,7 @@ class Generator {
     spec.first_order = is_first_order(pattern_);
     spec.dense_inputs = has_dense_inputs(pattern_);
     spec.dense_outputs = has_dense_outputs(pattern_);
+    if (b->empty()) spec.input_window = rows::window_of(pattern_, *a).value_or(0);
     if (spec.weights != WeightKind::kLinear) {
       spec.keep_a = retention_of(pattern_, Side::kA);
       spec.keep_b = retention_of(pattern_, Side::kB);

@@ -44,6 +44,24 @@ __device__ inline void mask_scores(float* scores, Index last) {
     if (column > row + last) scores[e] = kLowestScore;
   }
 }
+// C[m][n] is no score where n < m + first.
+template <int kTiles>
+__device__ inline void mask_scores_before(float* scores, Index first) {
+#pragma unroll
+  for (int e = 0; e < 4 * kTiles; ++e) {
+    const int row = fragment_row() + e / 2 % 2 * 8, column = fragment_column() + e % 2 + e / 4 * 8;
+    if (column < row + first) scores[e] = kLowestScore;
+  }
+}
+// C[m][n] is no score where positions[n] < m + first.
+template <int kTiles>
+__device__ inline void mask_scores_by_position(float* scores, const Index* positions, Index first) {
+#pragma unroll
+  for (int e = 0; e < 4 * kTiles; ++e) {
+    const int row = fragment_row() + e / 2 % 2 * 8, column = fragment_column() + e % 2 + e / 4 * 8;
+    if (positions[column] < row + first) scores[e] = kLowestScore;
+  }
+}
 // C[m][n] is no score where n >= count.
 template <int kTiles>
 __device__ inline void drop_scores(float* scores, Index count) {

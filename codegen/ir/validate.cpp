@@ -247,7 +247,7 @@ class Validator {
               begins("multiply_") || begins("raise_highest<") || begins("divide_rows<");
           const bool of_fragments =
               begins("scale_rows<") || begins("scale_sums<") || begins("store_sums<") ||
-              begins("load_sums<") || begins("mask_scores<") || begins("drop_scores<") ||
+              begins("load_sums<") || begins("mask_scores") || begins("drop_scores<") ||
               begins("weigh_scores<") || begins("weigh_mixed<") || begins("clear_elements<");
           require(
               (copies || batches || by_warp || of_fragments) == (kernel_.target == Target::kCuda),

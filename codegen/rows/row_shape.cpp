@@ -56,4 +56,17 @@ RowShape shape_of(const RowPlan& plan) {
   return shifted ? RowShape::kShifted : RowShape::kWalked;
 }
 
+std::optional<std::int64_t> window_of(const Pattern& pattern, const RowPlan& plan) {
+  if (plan.side != Side::kA || plan.leaves.size() != 1) return std::nullopt;
+  const SpanLeaf* span = std::get_if<SpanLeaf>(&plan.leaves.front());
+  if (span == nullptr || !span->conditions.empty() || !is_row(*span->high)) return std::nullopt;
+  if (is_row(*span->low) || !is_shifted(*span->low)) return std::nullopt;
+  const Expression& back = *std::get<Arithmetic>(span->low->node).right;
+  const Result<Integer> value = Evaluator(pattern).evaluate(back, {});
+  const auto reach = value ? value->to_int64() : std::nullopt;
+  constexpr std::int64_t kFurthest = std::int64_t{1} << 31;
+  if (!reach || *reach < 1 || *reach >= kFurthest) return std::nullopt;
+  return *reach + 1;
+}
+
 }  // namespace heddle::rows

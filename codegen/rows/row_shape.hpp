@@ -4,6 +4,9 @@
 // right.
 #pragma once
 
+#include <cstdint>
+#include <optional>
+
 #include "codegen/rows/row_plan.hpp"
 
 namespace heddle::rows {
@@ -16,5 +19,8 @@ enum class RowShape {
   kWalked
 };
 RowShape shape_of(const RowPlan& plan);
+
+// The w > 1 of {i - w + 1 .. i} as far as that lies in 1..i, in every row.
+std::optional<std::int64_t> window_of(const Pattern& pattern, const RowPlan& plan);
 
 }  // namespace heddle::rows

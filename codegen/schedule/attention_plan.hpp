@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Dense softmax prefill on tensor cores: how its shared memory is laid out, whom it suits and what
-// a launch moves and computes.
+// Softmax prefill over dense inputs or a window of them on tensor cores: how its shared memory is
+// laid out, whom it suits and what a launch moves and computes.
 #pragma once
 
 #include <cstdint>

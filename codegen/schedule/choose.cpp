@@ -54,9 +54,9 @@ Alternative out_of_shared_memory(const KernelSpec& spec, const Rows& rows,
 std::vector<Alternative> alternatives(const KernelSpec& spec, const Rows& rows,
                                       const ChooseOptions& options) {
   std::vector<Alternative> all;
-  const bool dense =
-      (spec.dense_inputs || spec.dense_outputs) && spec.weights == WeightKind::kSoftmax;
-  if (spec.weights == WeightKind::kLinear || dense || options.schedule == "tensor") {
+  const bool matrices = (spec.dense_inputs || spec.dense_outputs || spec.input_window > 0) &&
+                        spec.weights == WeightKind::kSoftmax;
+  if (spec.weights == WeightKind::kLinear || matrices || options.schedule == "tensor") {
     all.push_back(on_tensor_cores(spec, rows, options.limits.shared_bytes));
   }
   if (spec.weights != WeightKind::kLinear) {

@@ -38,7 +38,7 @@ struct Staging {
 
 // How a prefill on tensor cores shares its work out.
 struct TensorSplit {
-  // A multiple of four. Linear: so many fours each take a part of the channels; dense: each warp
+  // A multiple of four. Linear: so many fours each take a part of the channels; softmax: each warp
   // has sixteen rows of its own.
   int warps = 4;
 };
@@ -66,9 +66,11 @@ struct KernelSpec {
   bool first_order = false;    // A = {i} and B = {i - 1}, for every row
   bool dense_inputs = false;   // A = {1..i} and B is empty, for every row
   bool dense_outputs = false;  // A = {i} and B = {1..i-1}, for every row
+  // A = {i-w+1..i} as far as that lies in 1..i and B is empty, for every row and this w; else 0.
+  std::int64_t input_window = 0;
   bool long_rows = false;      // of B; cpu prefill, given weights: worth going through by windows
   std::optional<Staging> staging{};  // cuda prefill: the staged schedule instead of the simple one
-  std::optional<TensorSplit> tensor{};  // cuda prefill, linear or dense: on tensor cores
+  std::optional<TensorSplit> tensor{};  // cuda prefill, of some kinds: on tensor cores
   std::optional<ScanSplit> scan{};      // cuda prefill, first order: several launches over chunks
   bool varlen = false;                  // sequences have lengths and starts of their own
   int page_rows = 0;             // decode with varlen: slots of a page, a power of two; 0: no pages
@@ -114,6 +116,8 @@ ir::Kernel tensor_linear(const KernelSpec& spec);
 // Softmax over dense inputs where spec.tensor says how; a launch has a block for each chunk of
 // tokens, sixteen to a warp.
 ir::Kernel tensor_attention(const KernelSpec& spec);
+// The same over a window of inputs.
+ir::Kernel tensor_window(const KernelSpec& spec);
 // The same over dense outputs, with a block for each head.
 ir::Kernel tensor_recurrence(const KernelSpec& spec);
 

@@ -74,6 +74,9 @@ ir::ValueId Expansion::at(const ir::VectorAt& place, Number offset) {
 ir::ValueId Expansion::load(const ir::VectorAt& place, Number offset) {
   return make(Type::kF32, ir::Load{place.memory, at(place, offset)});
 }
+Number Expansion::load_index(const ir::VectorAt& place, Number offset) {
+  return {this, make(Type::kI64, ir::Load{place.memory, at(place, offset)})};
+}
 void Expansion::look_at(ir::ValueId loaded) {
   begin();
   body_->push_back({ir::Define{variable("loaded", Type::kF32), loaded}});

@@ -41,6 +41,7 @@ class Expansion {
   void vector(std::int64_t count, const std::function<void(Number)>& body);
 
   ir::ValueId load(const ir::VectorAt& place, Number offset);
+  Number load_index(const ir::VectorAt& place, Number offset);  // a whole number
   // What goes to a register, and no further.
   void look_at(ir::ValueId loaded);
   void compute(Number value);

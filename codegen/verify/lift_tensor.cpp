@@ -88,6 +88,14 @@ class HelperCall {
     expansion_.compute(index(0) + 15);
     drop_scores();
   }
+  void mask_scores_by_position() {
+    expansion_.loop(tiles(), [&](Number tile) {
+      expansion_.loop(2, [&](Number e) {
+        expansion_.compute(expansion_.load_index(places[1], fragment_column() + tile * 8 + e));
+      });
+    });
+    mask_scores();
+  }
   void drop_scores() { change(places[0], 4 * tiles()); }
   void raise_highest() {
     read(places[0], 4 * tiles());
@@ -218,7 +226,7 @@ class HelperCall {
 
 // What a helper takes: S sums that it changes and s sums that it reads, both of the thread's own;
 // m a matrix of the kernel's element, of which rows are read by warps, w one that it writes, of any
-// reals; f floats that it reads; i an index; r a real.
+// reals; f floats that it reads, p whole numbers of shared memory; i an index; r a real.
 struct HelperRule {
   Prelude prelude;
   std::size_t numbers;
@@ -238,6 +246,8 @@ const std::map<std::string, HelperRule>& rules() {
       {"store_sums", {kTensor, 1, "wis", &HelperCall::store_sums}},
       {"load_sums", {kTensor, 1, "Sfi", &HelperCall::load_sums}},
       {"mask_scores", {kSoftmax, 1, "Si", &HelperCall::mask_scores}},
+      {"mask_scores_before", {kSoftmax, 1, "Si", &HelperCall::mask_scores}},
+      {"mask_scores_by_position", {kSoftmax, 1, "Spi", &HelperCall::mask_scores_by_position}},
       {"drop_scores", {kSoftmax, 1, "Si", &HelperCall::drop_scores}},
       {"raise_highest", {kSoftmax, 2, "sSSS", &HelperCall::raise_highest}},
       {"weigh_scores", {kSoftmax, 1, "SsS", &HelperCall::weigh_scores}},
@@ -301,6 +311,9 @@ const char* StatementReader::unfit(const VectorAt& place, char letter) const {
   if (letter == 'm') {
     if (!shared || !is_narrow(element)) return "matrices of bf16 or f16 lie in shared memory";
     return alignment_of(place.memory) < 16 ? "it is not known that rows begin here" : nullptr;
+  }
+  if (letter == 'p') {
+    return shared && element == CType::kIndex ? nullptr : "whole numbers lie in shared memory";
   }
   const bool real = element == CType::kFloat || (letter == 'w' && is_narrow(element));
   if (!real) return "here a helper takes reals";

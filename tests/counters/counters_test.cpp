@@ -164,6 +164,24 @@ TEST_CASE("attention on tensor cores asks for what the cost model says") {
   }
 }
 
+// The chunk's own windows of keys and values and those that its first row reads: of the floor no
+// more than a quarter besides, where rows read 64 positions.
+TEST_CASE("attention over a window on tensor cores asks for what the cost model says") {
+  for (const auto& [dtype, head_dim, tokens] :
+       {std::tuple{ElementType::kBF16, 64, 320}, std::tuple{ElementType::kF16, 128, 150},
+        std::tuple{ElementType::kF16, 64, 50}}) {
+    INFO(name_of(dtype) << ", " << head_dim << ", " << tokens);
+    GenerateOptions options = staged(tokens, WeightKind::kSoftmax, dtype);
+    options.schedule = "tensor";
+    options.head_dim = head_dim;
+    const Count found = counted("local_attention", options, tokens, true);
+    check_predicted(found);
+    CHECK(found.of_the_floor() <= 1.25);
+    CHECK(found.conflicts_per_request() < 0.05);
+    CHECK(found.of_the_sectors() > 0.99);
+  }
+}
+
 // Each window of keys and earlier outputs once for each chunk.
 TEST_CASE("dense feedback on tensor cores asks for what the cost model says") {
   for (const auto& [dtype, head_dim, tokens] :

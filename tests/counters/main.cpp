@@ -161,7 +161,8 @@ void print_document() {
   for (const Part& part :
        {Part{WeightKind::kSoftmax, ElementType::kF32}, Part{WeightKind::kGiven, ElementType::kF32},
         Part{WeightKind::kLinear, ElementType::kF32}, Part{WeightKind::kLinear, ElementType::kBF16},
-        Part{WeightKind::kSoftmax, ElementType::kBF16, "attention dense_recurrence"}}) {
+        Part{WeightKind::kSoftmax, ElementType::kBF16,
+             "attention local_attention dense_recurrence"}}) {
     fmt::print("\n## {}, {}\n\n", name_of(part.weights), name_of(part.dtype));
     print_head();
     for (const BuiltinPattern& pattern : builtin_patterns()) {

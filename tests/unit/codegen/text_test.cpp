@@ -200,7 +200,10 @@ TEST_CASE("the cost model chooses the schedule of prefill on cuda, and says why"
            Case{"attention", ElementType::kBF16, 64, "staged", "staged", "tensor comes to"},
            Case{"attention", ElementType::kBF16, 80, "tensor", "staged", "64 or 128 channels"},
            Case{"attention", ElementType::kF32, 64, "auto", "staged", "bf16 and f16 only"},
-           Case{"local_attention", ElementType::kBF16, 64, "tensor", "staged", "for A = dense"},
+           Case{"strided_attention", ElementType::kBF16, 64, "tensor", "staged", "for A = dense"},
+           Case{"local_attention", ElementType::kBF16, 64, "auto", "tensor", "staged comes to"},
+           Case{"local_attention", ElementType::kF16, 128, "staged", "staged", "tensor comes to"},
+           Case{"local_attention", ElementType::kF32, 64, "auto", "staged", "bf16 and f16 only"},
            Case{"dense_recurrence", ElementType::kBF16, 64, "auto", "tensor", "staged comes to"},
            Case{"dense_recurrence", ElementType::kF16, 32, "auto", "staged", "64 or 128"},
            Case{"linear_attention", ElementType::kBF16, 64, "auto", "tensor", "simple comes to"},
@@ -297,6 +300,8 @@ TEST_CASE("CUDA texts compile for the architectures in use") {
   compile("linear_attention", ElementType::kF32, 64, {}, "sm_90");
   compile("linear_attention", ElementType::kBF16, 64, {}, "sm_90", "tensor");
   compile("attention", ElementType::kF16, 128, {}, "sm_80", "tensor");
+  compile("local_attention", ElementType::kF16, 128, {}, "sm_80", "tensor");
+  compile("local_attention", ElementType::kBF16, 64, {}, "sm_90", "tensor");
   compile("dense_recurrence", ElementType::kBF16, 128, {}, "sm_80", "tensor");
   compile("log_recurrence", ElementType::kBF16, 64, {}, "sm_90", "staged");
   compile("log_cached", ElementType::kBF16, 80, WeightKind::kGated, "sm_90");

@@ -190,6 +190,43 @@ TEST_CASE("products of rows and columns are what their names say") {
   }
 }
 
+// Positions that fall, with one that is further back than any row reads.
+TEST_CASE("scores outside of a row's window are none") {
+  std::vector<float> a(16 * 16), positions(16);
+  for (std::size_t e = 0; e < a.size(); ++e) a[e] = static_cast<float>(e);
+  for (int n = 0; n < 16; ++n) {
+    positions[static_cast<std::size_t>(n)] = n == 5 ? -100.0F : static_cast<float>(9 - n);
+  }
+  for (const bool by_position : {false, true}) {
+    const std::vector<float> c = launched(
+        std::string(
+            "#include \"softmax_prelude.cuh\"\n"
+            "using namespace heddle;\n"
+            "extern \"C\" __global__ void kernel(const float* a, const float* b, float* c) {\n"
+            "  __shared__ Index positions[16];\n"
+            "  if (threadIdx.x < 16) {\n"
+            "    positions[threadIdx.x] = static_cast<Index>(b[threadIdx.x]);\n  }\n"
+            "  __syncthreads();\n"
+            "  float scores[8];\n"
+            "  load_sums<2>(scores, a, 16);\n  ") +
+            (by_position ? "mask_scores_by_position<2>(scores, positions, -6);\n"
+                         : "mask_scores_before<2>(scores, -3);\n") +
+            "  store_sums<2>(c, 16, scores);\n}\n",
+        a, positions, 16 * 16);
+    for (int m = 0; m < 16; ++m) {
+      for (int n = 0; n < 16; ++n) {
+        INFO(by_position << ", " << m << ", " << n);
+        const auto place = static_cast<std::size_t>(m * 16 + n);
+        const bool read = by_position
+                              ? positions[static_cast<std::size_t>(n)] >= static_cast<float>(m - 6)
+                              : n >= m - 3;
+        CHECK((c[place] == a[place]) == read);
+        if (!read) CHECK(c[place] < -1e30F);
+      }
+    }
+  }
+}
+
 // Two steps of sixteen columns, the second one masked above a diagonal; outputs were summed with
 // the highest scores of the first.
 TEST_CASE("the softmax of rows of sums is what its definition says") {

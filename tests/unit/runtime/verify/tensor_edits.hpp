@@ -28,9 +28,9 @@ inline VerifyOptions few_sizes(const Artifact& artifact) {
   return options;
 }
 
-inline Artifact on_tensor_cores(const char* pattern, ElementType dtype, int head_dim,
+inline Artifact on_tensor_cores(const Pattern& pattern, ElementType dtype, int head_dim,
                                 std::int64_t plan_tokens,
-                                std::vector<std::string> ops = {"prefill"}) {
+                                std::vector<std::string> ops = {"prefill"}, bool varlen = false) {
   GenerateOptions options;
   options.ops = std::move(ops);
   options.target = ir::Target::kCuda;
@@ -39,20 +39,29 @@ inline Artifact on_tensor_cores(const char* pattern, ElementType dtype, int head
   options.exact_to = kTensorRows;
   options.schedule = "tensor";
   options.plan_tokens = plan_tokens;
-  Result<Artifact> artifact = generate(builtin(pattern), options);
+  options.varlen = varlen;
+  Result<Artifact> artifact = generate(pattern, options);
   INFO((artifact ? "" : artifact.error().message));
   REQUIRE(artifact.ok());
   REQUIRE(artifact->manifest.kernels[0].schedule == "tensor");
   return *std::move(artifact);
 }
 
-inline void check_verified(const Artifact& artifact) {
-  const VerifyReport report =
-      verify(artifact.manifest, artifact.files,
-             builtin_rows(artifact.manifest.pattern.c_str(), kTensorRows), few_sizes(artifact));
+inline Artifact on_tensor_cores(const char* pattern, ElementType dtype, int head_dim,
+                                std::int64_t plan_tokens,
+                                std::vector<std::string> ops = {"prefill"}) {
+  return on_tensor_cores(builtin(pattern), dtype, head_dim, plan_tokens, std::move(ops));
+}
+
+inline void check_verified(const Artifact& artifact, const Rows& rows) {
+  const VerifyReport report = verify(artifact.manifest, artifact.files, rows, few_sizes(artifact));
   INFO(artifact.manifest.pattern << ", " << name_of(artifact.manifest.dtype) << ", "
                                  << artifact.manifest.head_dim << ": " << explain(report));
   CHECK(report.verdict == KernelVerdict::kVerified);
+}
+
+inline void check_verified(const Artifact& artifact) {
+  check_verified(artifact, builtin_rows(artifact.manifest.pattern, kTensorRows));
 }
 
 struct TensorEdit {
@@ -63,8 +72,7 @@ struct TensorEdit {
 
 // Every edit by itself, where it first fits; the emulated layer has to see all of them.
 inline void reject(const Artifact& artifact, const std::string& file,
-                   const std::vector<TensorEdit>& edits) {
-  const Rows rows = builtin_rows(artifact.manifest.pattern.c_str(), kTensorRows);
+                   const std::vector<TensorEdit>& edits, const Rows& rows) {
   const auto rejected_by = [](const VerifyReport& report, const std::string& layer) {
     return std::any_of(report.failures.begin(), report.failures.end(),
                        [&](const VerifyFailure& failure) { return failure.layer == layer; });
@@ -83,6 +91,11 @@ inline void reject(const Artifact& artifact, const std::string& file,
     CHECK(rejected_by(report, "emulated"));
     if (edit.of_values) CHECK(rejected_by(report, "algebraic"));
   }
+}
+
+inline void reject(const Artifact& artifact, const std::string& file,
+                   const std::vector<TensorEdit>& edits) {
+  reject(artifact, file, edits, builtin_rows(artifact.manifest.pattern, kTensorRows));
 }
 
 }  // namespace heddle::test
