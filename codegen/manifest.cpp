@@ -414,7 +414,7 @@ bool is_verdict(const std::string& text) {
 Manifest read_manifest(ObjectReader reader) {
   Manifest manifest;
   manifest.format = static_cast<int>(reader.integer("format", 1, 3));
-  if (manifest.format == 2) {
+  if (manifest.format == 2 || (manifest.format == 3 && reader.has("lengths"))) {
     reader.text(
         "lengths", [](const std::string& text) { return text == "varlen"; }, "varlen");
     manifest.varlen = true;

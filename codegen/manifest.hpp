@@ -10,7 +10,7 @@
 //            of the coefficient arrays: at least what the manifest's RowWidth says); key_rows,
 //            value_rows, live_rows, tile_rows (rows of dynamic shared memory: see SharedRows, which
 //            says what a launch passes); chunks (of chunk_tokens tokens, see KernelEntry: at least
-//            one, and no more than hold all tokens; nobody tells it)
+//            one, and no more than hold all tokens or `longest`; nobody tells it)
 //   inputs   q, k, x           [batch, tokens, heads, head_dim]; linear: q, k [.., state_dim]
 //            coef_a, coef_b    [batch, tokens, heads, width_*]; entry e of row i belongs to
 //                              the e-th position of the row in descending order; gated:
@@ -184,8 +184,8 @@ struct VerificationLayer {
 };
 
 struct Manifest {
-  // 2 where sequences have lengths of their own, 3 where an operation is several launches or one
-  // over chunks, which readers of 1 know nothing of.
+  // 2 where sequences have lengths of their own, 3, with or without them, where an operation is
+  // several launches or one over chunks, which readers of 1 know nothing of.
   int format = 1;
   std::string pattern;
   std::string source_sha256;

@@ -70,7 +70,6 @@ Result<AttentionPlan> plan_attention(KernelSpec spec, std::int64_t tokens,
     return Error{"on tensor cores a window's state has what the next row reads, not everything"};
   }
   if (const auto error = unfit_for_tensor_cores(spec)) return *error;
-  if (spec.varlen) return Error{"sequences with lengths of their own share no chunks"};
   const std::int64_t positions = spec.input_window > 0 ? kStages * kTensorChunk * 8 : 0;
   // A window that comes in once for twice as many rows is half the bytes; where there are no more
   // rows than four warps have, or no room, others would only wait.

@@ -167,6 +167,7 @@ class Maker {
     if (entry_.chunk_tokens < 1 || size == launch_.sizes.end() || tokens == launch_.sizes.end()) {
       return;
     }
+    if (launch_.sizes.count("longest") != 0) return;  // of one sequence, which may have fewer
     const Term count = facts_.term(Polynomial::atom(size->second));
     const Term all = facts_.term(Polynomial::atom(tokens->second));
     const Term length(entry_.chunk_tokens);

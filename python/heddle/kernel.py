@@ -46,7 +46,7 @@ class Kernel:
         self.pattern, self.weights, self.target = manifest["pattern"], manifest["weights"], manifest["target"]
         self.dtype = DTYPES[manifest["dtype"]]
         self.head_dim, self.state_dim = manifest["head_dim"], manifest["state_dim"]
-        self.varlen = manifest["format"] == 2  # sequences have lengths of their own
+        self.varlen = manifest.get("lengths") == "varlen"  # sequences have lengths of their own
         self.inputs = _OF_WEIGHTS[self.weights]
         self.device = torch.device("cuda", device) if self.target == "cuda" else torch.device("cpu")
         self.ops = {kernel["op"]: _Op(kernel) for kernel in manifest["kernels"]}

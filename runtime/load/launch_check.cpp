@@ -20,6 +20,11 @@ bool is_decimal(const std::string& text) {
          std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
+bool takes(const KernelEntry& entry, const std::string& name) {
+  return std::any_of(entry.arguments.begin(), entry.arguments.end(),
+                     [&](const Argument& argument) { return argument.name == name; });
+}
+
 class Sizes {
  public:
   Sizes(const Manifest& manifest, const KernelEntry& entry, const LaunchValues& values)
@@ -27,7 +32,10 @@ class Sizes {
     own_["head_dim"] = manifest.head_dim;
     own_["state_dim"] = manifest.state_dim;
     const auto tokens = of("tokens");
-    if (entry.chunk_tokens > 0 && tokens) own_["chunks"] = chunks_of(entry, *tokens);
+    if (entry.chunk_tokens < 1 || !tokens) return;
+    // Of each sequence, where they have lengths of their own.
+    const auto longest = takes(entry, "longest") ? of("longest") : tokens;
+    if (longest) own_["chunks"] = chunks_of(entry, std::min(*tokens, *longest));
   }
 
   Result<std::int64_t> of(const std::string& name) const {
@@ -114,11 +122,6 @@ Result<void*> check_buffer(const Argument& argument, const KernelEntry& entry, c
                     argument.name, entry.alignment)};
   }
   return view.data;
-}
-
-bool takes(const KernelEntry& entry, const std::string& name) {
-  return std::any_of(entry.arguments.begin(), entry.arguments.end(),
-                     [&](const Argument& argument) { return argument.name == name; });
 }
 
 // The tokens of a sequence after the launch, those before included: the most, where sequences have

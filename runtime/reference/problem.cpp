@@ -59,7 +59,10 @@ Result<std::int64_t> Sizes::extent(std::string_view name) const {
 
 Sizes Sizes::in_chunks(const KernelEntry& kernel) const {
   Sizes sizes = *this;
-  sizes.chunks = chunks_of(kernel, tokens);
+  const bool own_lengths =
+      std::any_of(kernel.arguments.begin(), kernel.arguments.end(),
+                  [](const Argument& argument) { return argument.name == "longest"; });
+  sizes.chunks = chunks_of(kernel, own_lengths ? std::min(tokens, longest) : tokens);
   return sizes;
 }
 

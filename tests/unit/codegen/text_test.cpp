@@ -229,16 +229,20 @@ TEST_CASE("the cost model chooses the schedule of prefill on cuda, and says why"
     CHECK(remarks.empty() ==
           (remarks.find(std::to_string(prefill.prediction.bytes) + " bytes") == std::string::npos));
   }
-  // Chunks belong to sequences of one length.
-  {
+  // Sequences with lengths of their own have chunks of their own.
+  for (const char* pattern : {"attention", "local_attention"}) {
     GenerateOptions options = options_for(ir::Target::kCuda, ElementType::kBF16, 64);
     options.schedule = "auto";
     options.ops = {"prefill"};
     options.varlen = true;
-    const Artifact artifact = artifact_of(builtin("attention"), options);
-    CHECK(artifact.manifest.kernels[0].schedule == "staged");
-    CHECK(artifact.remarks.at(0).find("share no chunks") != std::string::npos);
-    CHECK(artifact.manifest.format == 2);
+    const Artifact artifact = artifact_of(builtin(pattern), options);
+    CHECK(artifact.manifest.kernels[0].schedule == "tensor");
+    CHECK(artifact.manifest.kernels[0].prediction.tokens == 0);
+    CHECK(artifact.manifest.format == 3);
+    CHECK(artifact.manifest.varlen);
+    const Result<Manifest> read = parse_manifest(artifact.files.at("manifest.json"));
+    REQUIRE(read.ok());
+    CHECK(read->varlen);
   }
   // Few heads leave most of a GPU idle, unless their tokens are cut into chunks.
   for (const auto& [weights, heads, schedule] :

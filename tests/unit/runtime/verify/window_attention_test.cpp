@@ -95,5 +95,29 @@ TEST_CASE("a window of other positions, or with a state read amiss, is rejected"
          rows);
 }
 
+TEST_CASE("sequences of different lengths have chunks of their own on tensor cores") {
+  const auto of_lengths = [](const Pattern& pattern) {
+    return on_tensor_cores(pattern, ElementType::kBF16, 64, 64, {"prefill"}, /*varlen=*/true);
+  };
+  const Pattern one = window(70);
+  const Artifact dense = of_lengths(builtin("attention"));
+  const Artifact windows = of_lengths(one);
+  check_verified(dense);
+  check_verified(windows, rows_of_window(70));
+  const std::vector<TensorEdit> edits = {
+      {"maximum(offsets[batch], 0)", "maximum(offsets[0], 0)", false},
+      {"offsets[batch + 1]", "offsets[batch + 1] + 1", false},
+      {"starts[batch]", "starts[0]"},
+      {"first < own_tokens", "first < own_tokens - 1", false},
+      {"minimum(64, own_tokens - first)", "minimum(64, tokens - first)", false},
+      {"(first_token * heads + head)", "(batch * own_tokens * heads + head)", false}};
+  reject(dense, "attention_prefill.cu", edits);
+  reject(windows, "window_prefill.cu", edits, rows_of_window(70));
+  reject(
+      windows, "window_prefill.cu",
+      {{"held - own_start - 1", "held - start - 1", false}, {"p > own_start", "p > start", false}},
+      rows_of_window(70));
+}
+
 }  // namespace
 }  // namespace heddle::test
