@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "codegen/schedule/attention_rows.hpp"
 
+#include "codegen/schedule/row_vectors.hpp"
+
 namespace heddle::schedule {
 
 using ir::Ex;
@@ -58,11 +60,7 @@ void AttentionRows::each_sum(int count, const std::function<void(Ex)>& body) {
 }
 
 void AttentionRows::each_piece(Ex rows, const std::function<void(Ex, Ex)>& body) {
-  builder_.loop("piece", frame_.thread, rows * pieces(), builder_.i64(threads()), LoopKind::kSerial,
-                [&](Ex piece) {
-                  body(builder_.let("row", piece / pieces()),
-                       builder_.let("d", piece % pieces() * kAttentionVector));
-                });
+  each_vector(builder_, frame_.thread, threads(), rows, {dim_, kAttentionVector}, body);
 }
 
 void AttentionRows::bring_queries(Ex first, Ex size) {

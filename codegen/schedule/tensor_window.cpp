@@ -172,7 +172,7 @@ class TensorWindow {
             slot < kept, [&] { keep(slot, to, builder_.let("p", last - slot)); },
             [&] {
               note(slot, builder_.i64(0));
-              each_vector([&](Ex d) { clear(to + d); });
+              by_lane([&](Ex d) { clear(to + d); });
             });
       });
     });
@@ -184,7 +184,7 @@ class TensorWindow {
         p > frame_.start,
         [&] {
           const Ex from = builder_.let("from", frame_.token_at(p - frame_.start - 1));
-          each_vector([&](Ex d) {
+          by_lane([&](Ex d) {
             builder_.invoke(vectors("copy_elements"), {VectorPlace{side.after.key, to + d, true},
                                                        VectorPlace{frame_.k, from + d}});
             builder_.invoke(vectors("copy_elements"), {VectorPlace{side.after.val, to + d, true},
@@ -209,7 +209,7 @@ class TensorWindow {
     }
   }
   // A row has no more vectors than a warp has lanes.
-  void each_vector(const std::function<void(Ex)>& body) {
+  void by_lane(const std::function<void(Ex)>& body) {
     builder_.when(frame_.lane < rows_.pieces(),
                   [&] { body(builder_.let("d", frame_.lane * kAttentionVector)); });
   }

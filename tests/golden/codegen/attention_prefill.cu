@@ -65,8 +65,8 @@ attention_prefill(
       totals[e] = 0.0f;
     }
     for (Index piece = thread; piece < 1024; piece += 256) {
-      const Index d = piece % 8 * 8;
       const Index row = piece / 8;
+      const Index d = piece % 8 * 8;
       const Index to = row * 72 + d;
       if (row < size) {
         start_copy<8>(staged + to, q + token_base + (first + row) * token_stride + d);
@@ -75,8 +75,8 @@ attention_prefill(
       }
     }
     for (Index piece = thread; piece < 512; piece += 256) {
-      const Index d = piece % 8 * 8;
       const Index row = piece / 8;
+      const Index d = piece % 8 * 8;
       const Index key_to = row * 72 + d + 9216;
       const Index value_to = key_to + 9216;
       const Index p = row + 1;
@@ -101,8 +101,8 @@ attention_prefill(
       const Index next = window + 64;
       if (next < end) {
         for (Index piece = thread; piece < 512; piece += 256) {
-          const Index d = piece % 8 * 8;
           const Index row = piece / 8;
+          const Index d = piece % 8 * 8;
           const Index key_to = (1 - stage) * 4608 + row * 72 + d + 9216;
           const Index value_to = key_to + 9216;
           const Index p = next + row + 1;
@@ -155,8 +155,8 @@ attention_prefill(
     store_sums<8>(staged + own_at, 72, outputs);
     __syncthreads();
     for (Index piece = thread; piece < size * 8; piece += 256) {
-      const Index d = piece % 8 * 8;
       const Index row = piece / 8;
+      const Index d = piece % 8 * 8;
       copy_elements<8>(y + token_base + (first + row) * token_stride + d, staged + row * 72 + d);
     }
   }

@@ -50,8 +50,8 @@ dense_recurrence_prefill(
     const Index size = minimum(64, tokens - first);
     const Index before = start + first;
     for (Index piece = thread; piece < 512; piece += 128) {
-      const Index d = piece % 8 * 8;
       const Index row = piece / 8;
+      const Index d = piece % 8 * 8;
       const Index to = row * 72 + d;
       const Index key_to = to + 4608;
       const Index value_to = to + 9216;
@@ -68,8 +68,8 @@ dense_recurrence_prefill(
     }
     if (before > 0) {
       for (Index piece = thread; piece < 512; piece += 128) {
-        const Index d = piece % 8 * 8;
         const Index row = piece / 8;
+        const Index d = piece % 8 * 8;
         const Index key_to = row * 72 + d + 13824;
         const Index value_to = key_to + 9216;
         const Index p = row + 1;
@@ -107,8 +107,8 @@ dense_recurrence_prefill(
       const Index next = window + 64;
       if (next < before) {
         for (Index piece = thread; piece < 512; piece += 128) {
-          const Index d = piece % 8 * 8;
           const Index row = piece / 8;
+          const Index d = piece % 8 * 8;
           const Index key_to = (1 - stage) * 4608 + row * 72 + d + 13824;
           const Index value_to = key_to + 9216;
           const Index p = next + row + 1;
@@ -203,8 +203,8 @@ dense_recurrence_prefill(
       }
     }
     for (Index piece = thread; piece < size * 8; piece += 128) {
-      const Index d = piece % 8 * 8;
       const Index row = piece / 8;
+      const Index d = piece % 8 * 8;
       copy_elements<8>(y + token_base + (first + row) * token_stride + d, staged + row * 72 + d + 9216);
     }
     __syncthreads();
