@@ -34,7 +34,8 @@ std::vector<std::string> instrumenting_flags(Dialect dialect, Scalars scalars) {
       "-gdwarf-4",  // in version 5 g++ 12 names the wrong file for an #included text
 
       "-w",
-      real ? "-fsanitize=thread,bounds,alignment,signed-integer-overflow,integer-divide-by-zero,"
+      real ? "-fsanitize=thread,bounds,object-size,alignment,signed-integer-overflow,integer-"
+             "divide-by-zero,"
              "shift"
            : "-fsanitize=thread,bounds,integer-divide-by-zero",
       "--param",

@@ -378,6 +378,10 @@ void Engine::fault(Fault kind, long long detail, const char* type, std::uint32_t
       seen.words =
           fmt::format("thread {} touches a {} at an address that is odd for it", thread, type);
       break;
+    case Fault::kObject:
+      seen.kind = FindingKind::kOutOfBounds;
+      seen.words = fmt::format("thread {} touches a {} behind the end of its array", thread, type);
+      break;
     case Fault::kOverflow:
       seen.words = fmt::format("thread {} computes a signed integer that overflows", thread);
       break;
@@ -396,8 +400,8 @@ void Engine::fault(Fault kind, long long detail, const char* type, std::uint32_t
   log_.note(std::move(seen));
   // The processor would trap on these or touch foreign memory; the others have a defined result;
   // copies beyond those that are remembered would never arrive.
-  if (kind == Fault::kIndex || kind == Fault::kAlignment || kind == Fault::kDivision ||
-      kind == Fault::kCopies) {
+  if (kind == Fault::kIndex || kind == Fault::kObject || kind == Fault::kAlignment ||
+      kind == Fault::kDivision || kind == Fault::kCopies) {
     runner_.stop();
   }
 }

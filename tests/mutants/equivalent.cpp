@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Mutants that compute what the original does, each with the reason. A rule matches one line of one
 // rule of the mutator; whatever matches none is a hole in the verifier.
+#include <algorithm>
 #include <regex>
 #include <sstream>
 
@@ -101,9 +102,6 @@ const Argument kArguments[] = {
     {"confused_value", R"(if \(score > highest\) \{)", R"(if \(total > highest\) \{)",
      "a row of A has one entry, before which both are above the lowest score",
      R"(sqrt_cached (prefill|decode) cuda softmax .*)", "", Argument::kFirst},
-    {".*", R"(total \*= shrink;)", ".*",
-     "inputs of all earlier tokens went before, with the keys of these outputs: none scores higher",
-     R"(chacal prefill cuda softmax .*)", "", Argument::kLater},
     {"ir_guard_always", R"(if \(score > highest\) \{)", ".*",
      "a row of A has one entry, which is above the lowest score",
      R"((fibonacci|sqrt)_cached (prefill|decode) cuda softmax .*)", "", Argument::kFirst},
@@ -117,13 +115,26 @@ const Argument kArguments[] = {
     {"and_to_or", R"(if \(row >= 0 && taken_for\[row\] == entry\) \{)", ".*",
      "a list is opened with no more positions than there are live rows", R"(.* staged)",
      R"(if \(p > 0 && p <= start\) \{)"},
-    {"confused_index|drop_statement|ir_statement_dropped", R"(above(_\d)? = p(_\d)?;)", ".*",
+    {"confused_index|drop_statement|ir_statement_dropped|less_to_less_equal|(ir_)?guard_always",
+     R"(above(_\d)? = p(_\d)?;|if \(p(_\d)? < above(_\d)?\) \{)", ".*",
      "lattice positions of 2^k fall from one term to the next: that they do need not be asked",
      R"(log_cached .*)"},
     {"loosened_comparison", R"(if \(free > 0\) \{)", R"(if \(free >= 0\) \{)",
      "a list is opened with no more positions than there are live rows", R"(.* staged)", "",
      Argument::kFirst},
     {"turned_comparison", R"(if \(lane == 0\) \{)", R"(if \(lane <= 0\) \{)", "no lane is below 0"},
+    {"off_by_one_constant", R"(if \(lane == 0\) \{)", R"(if \(lane == 1\) \{)",
+     "another lane, but exactly one, stores what all lanes of the warp know"},
+    {"ir_statements_swapped", R"(keep_row<40>\(outputs \+ to, .*\);)",
+     R"(keep_row<40>\(lambda \+ to, .*\);)", "outputs and their gradients are rows of their own"},
+    {"wrong_real_constant|ir_wrong_real", R"((.*) = held(_\d)? \? (.*) : 0\.0f;)",
+     R"((.*) = held(_\d)? \? (.*) : 1\.0f;)",
+     "a state holds what rows read, so that a search finds it"},
+    {"wrong_modulus", R"(const Index d = unit % 4 \* 16;)", R"(.* unit % 5 \* 16;)",
+     "there are four units, one a warp", R"(linear_attention prefill cuda linear bf16 tensor)"},
+    {"drop_statement|ir_statement_dropped", R"(mixed\[part\] = mixed\[part\] \* shrink;)", ".*",
+     "a row of A has one entry, before which the sums are zero",
+     R"((sqrt|fibonacci)_cached (prefill|decode) cuda softmax .*)", "", Argument::kFirst},
     {"wrong_modulus", R"(const Index row_tile = warp % 4;)", R"(.* = warp % 5;)",
      "a block has four warps", R"(linear_attention prefill cuda linear bf16 tensor)"},
     {"guard_negated", R"(if \(d < 40\) \{)", ".*",
@@ -184,8 +195,9 @@ const Argument kArguments[] = {
     {"swap_sign|add_to_subtract|product_to_sum",
      R"(const Index from = token_base \+ \(p - 1\) \* token_stride;)", ".*",
      "what is fetched ahead changes no value", ".* cpu .*", R"(prefetch_row<40>\(y \+ from\);)"},
-    {"loosened_comparison", R"(.*total_of_all > 0\.0f \? .*)", R"(.*total_of_all >= 0\.0f \? .*)",
-     "a row reads its own token, so that its total is not zero", R"(.* decode cuda softmax .*)"},
+    {"loosened_comparison|ir_wrong_operator", R"(.*total_of_all > 0\.0f \? .*)",
+     R"(.*total_of_all >= 0\.0f \? .*)", "a row reads its own token, so that its total is not zero",
+     R"(.* decode cuda softmax .*)"},
     {"guard_always|loosened_comparison", R"(if \(count > 0\) \{)", R"(if \((true|count >= 0)\) \{)",
      "behind it nothing is done for a list of none", R"(.* backward cuda .*)"},
     {"loosened_comparison|guard_negated|ir_wrong_operator", R"(if \(count == 32\) \{)",
@@ -223,7 +235,7 @@ const Argument kArguments[] = {
     {"ir_lost_operand", R"(const Index d = lane \+ part \* 32;)", R"(const Index d = lane;)",
      "lanes without a channel rescale sums that nobody reads", ".*",
      R"(mixed\[part\] = mixed\[part\] \* shrink;)"},
-    {"guard_always", R"(if \(d < 40\) \{)", ".*",
+    {"(ir_)?guard_always", R"(if \(d < 40\) \{)", ".*",
      "threads without a channel store to a place of their own that nobody reads",
      R"(.* backward cuda softmax .*)", R"(own_\w+\[part\] = )"},
     {"guard_always", R"(if \(start < slots_a\) \{)", ".*", "a launch has a slot for every token",
@@ -374,8 +386,8 @@ const Argument kArguments[] = {
      R"(strided_attention .*)"},
     {"wrong_real_constant|ir_wrong_real", R"(float total = 0.0f;)", R"(float total = 1.0f;)",
      "the first entry rescales what was there by exp(lowest - score) = 0", ".* softmax .*"},
-    {"wrong_real_constant|ir_wrong_real", R"((mixed\[part\]|totals\[e\]) = 0.0f;)",
-     R"((mixed\[part\]|totals\[e\]) = 1.0f;)",
+    {"wrong_real_constant|ir_wrong_real", R"((mixed\[part\]|(totals|outputs)\[e\]) = 0.0f;)",
+     R"((mixed\[part\]|(totals|outputs)\[e\]) = 1.0f;)",
      "the first entry rescales what was there by exp(lowest - score) = 0", ".* softmax .*"},
     {"wrong_real_constant|ir_wrong_real", R"((.*) > 0\.0f \? 1\.0f / (\w+) : 0\.0f;)",
      R"((.*) > 0\.0f \? 1\.0f / (\w+) : 1\.0f;)",
@@ -474,6 +486,19 @@ bool in_a_list_never_full(const Subject& subject, const Mutant& mutant) {
          in_a_block(subject, mutant, "if (count == 32) {");
 }
 
+// Inputs of all earlier tokens went before, with the keys of these outputs: none scores higher, and
+// what is done where one does is never done.
+bool in_a_rescaling_never_done(const Subject& subject, const Mutant& mutant) {
+  static const std::regex kSameKeys("chacal (prefill|decode) cuda softmax .*");
+  if (!std::regex_match(subject.name, kSameKeys)) return false;
+  const std::string& text = subject.text();
+  const std::string begin = "if (score > highest) {";
+  const std::size_t later = text.rfind(begin);
+  if (later == text.find(begin)) return false;
+  const auto before = std::count(text.begin(), text.begin() + static_cast<long>(later), '\n');
+  return mutant.line > before + 1 && in_a_block(subject, mutant, begin);
+}
+
 // A live row says whose value it holds, and what is not among them is read from where it lies: the
 // choice of live rows changes no value.
 bool chooses_live_rows(const Subject& subject, const Mutant& mutant) {
@@ -518,6 +543,9 @@ std::string equivalence_argument(const Subject& subject, const Mutant& mutant) {
   }
   if (in_a_list_never_full(subject, mutant)) {
     return "a list of 32 entries would take more tokens than arrays can have";
+  }
+  if (in_a_rescaling_never_done(subject, mutant)) {
+    return "inputs of all earlier tokens went before, with the keys of these outputs";
   }
   if (chooses_live_rows(subject, mutant)) {
     return "what is not among the live rows is read from where it lies";

@@ -26,7 +26,7 @@ enum class Collective : unsigned {
   kLoadMatrices,
 };
 
-enum class Fault : unsigned { kIndex, kOverflow, kDivision, kShift, kAlignment, kCopies };
+enum class Fault : unsigned { kIndex, kOverflow, kDivision, kShift, kAlignment, kCopies, kObject };
 
 // Set by the emulator before a module runs, called by the hooks. `site` is a return address.
 struct Bridge {

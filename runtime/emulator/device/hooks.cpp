@@ -262,6 +262,9 @@ HIDDEN void __ubsan_handle_divrem_overflow(void*, void*, void*) { fault(Fault::k
 HIDDEN void __ubsan_handle_shift_out_of_bounds(void*, void*, void*) {
   fault(Fault::kShift, CALLER);
 }
+// Where a pointer may point but not so much follow, it is the size of the object that is exceeded.
 HIDDEN void __ubsan_handle_type_mismatch_v1(AlignmentData* data, unsigned long address) {
-  fault(Fault::kAlignment, CALLER, static_cast<long long>(address), data->type->name);
+  const bool aligned = (address & ((1ul << data->log_alignment) - 1)) == 0;
+  fault(aligned ? Fault::kObject : Fault::kAlignment, CALLER, static_cast<long long>(address),
+        data->type->name);
 }
