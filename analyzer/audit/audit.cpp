@@ -162,6 +162,23 @@ class Auditor {
         problem("no claim needs the step " + obligation.name);
       }
     }
+    const auto counted = [&](const char* measure) {
+      return std::any_of(certificate_.claims.begin(), certificate_.claims.end(),
+                         [&](const CertifiedClaim& claim) {
+                           return (claim.verdict == "checked" || claim.verdict == "refuted") &&
+                                  claim.text.find(measure) != std::string::npos;
+                         });
+    };
+    const auto trust = [&](const std::string& law) { trusted_.insert(law + ": " + *theorem(law)); };
+    if (counted("rank(")) {
+      trust("capacity law: rank(m) <= cache(m), as every path passes a live x or y");
+    }
+    if (counted("cache(") || counted("rank(")) {
+      for (const FunctionDefinition& function : pattern_->syntax().functions) {
+        if (derivation.nests(function.name)) nested_.insert(function.name);
+      }
+      if (!nested_.empty()) trust("live set: lattice rows are nested, live(i) = row(i+1)");
+    }
     report_.checked.push_back(
         "every step has the goal that the pattern asks for, from hypotheses that rules license");
     report_.trusted.assign(trusted_.begin(), trusted_.end());
@@ -185,7 +202,7 @@ class Auditor {
         n = std::max(n, static_cast<int>(limit->to_int64().value_or(0)));
       }
     }
-    const Result<auditing::SmallRows> rows = auditing::SmallRows::of(*pattern_, n);
+    const Result<auditing::SmallRows> rows = auditing::SmallRows::of(*pattern_, n, nested_);
     if (!rows.ok()) return problem(rows.error().message);
     std::vector<Claim> proved = derived_;
     for (std::size_t at = 0; at < certificate_.claims.size(); ++at) {
@@ -207,7 +224,9 @@ class Auditor {
       if (claim.smallest) check_smallest(*rows, pattern_->claims()[at], claim, proved);
     }
     report_.checked.push_back(
-        "claims on time, depth, hops and reach, on cache from below, and on congestion and rank by "
+        "claims on time, depth, hops and reach, on cache from below and where shapes tell what "
+        "stays, "
+        "and on congestion and rank by "
         "paths and weights, evaluated on rows 1.." +
         std::to_string(n));
   }
@@ -314,6 +333,7 @@ class Auditor {
   std::optional<Pattern> pattern_;
   std::vector<Claim> derived_;  // as the certificate lists them
   std::set<std::string> trusted_;
+  std::set<std::string> nested_;                  // functions whose lattices have nested rows
   std::set<const CertifiedClaim*> unknown_laws_;  // claims that rest on any
   std::vector<std::string> undecided_;
 };

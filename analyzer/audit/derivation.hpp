@@ -60,6 +60,8 @@ class Derivation {
   // What is wrong with the proof of the claim, or with its laws, steps, assumptions and scope.
   std::optional<std::string> causality(const CertifiedClaim& certified);
   std::optional<std::string> claim(const Claim& claim, const CertifiedClaim& certified);
+  // Do steps of the certificate show of the function what nests the rows of its lattice?
+  bool nests(const std::string& function) { return lattice(function).has_value(); }
   // The steps that were needed so far.
   const std::set<std::string>& needed() const { return needed_; }
 

@@ -19,7 +19,6 @@ using Outcome = Evaluation::Outcome;
 constexpr const char* kNoPath = "no path";
 // Live tokens are looked for in so many times the rows.
 constexpr int kFarther = 4;
-constexpr std::int64_t kFarthestRow = std::int64_t{1} << 32;  // that is evaluated alone
 
 // The words of the text that stand for numbers: not followed by a bracket, not a parameter.
 std::vector<std::string> names_in(const std::string& text, const Pattern& pattern) {
@@ -64,8 +63,9 @@ bool excludes(const GrowthClaim& shown, const GrowthClaim& claim) {
 
 }  // namespace
 
-Result<SmallRows> SmallRows::of(const Pattern& pattern, int n) {
+Result<SmallRows> SmallRows::of(const Pattern& pattern, int n, std::set<std::string> nested) {
   SmallRows rows(pattern);
+  rows.nested_ = std::move(nested);
   const int farthest = kFarther * n;
   rows.last_a_.resize(static_cast<std::size_t>(farthest) + 1);
   rows.last_b_ = rows.last_a_;
@@ -163,11 +163,16 @@ Enclosure SmallRows::enclosure(MeasureKind kind, const std::vector<Integer>& arg
                                const Known& known) const {
   const auto at = known.shown.find({kind, arguments[0].to_int64().value_or(0)});
   Enclosure here = at == known.shown.end() ? Enclosure{} : at->second;
-  // What is read already; that nothing else will be read is not seen here.
+  const bool of_live = kind == MeasureKind::kCache || kind == MeasureKind::kRank;
+  const std::optional<Integer> most = of_live ? live_at_most(arguments[0]) : std::nullopt;
+  // What is read already. That nothing else will be is known where nothing else may be.
   if (kind == MeasureKind::kCache) here.low = live_at_least(arguments[0]);
-  // A block of m columns.
+  if (kind == MeasureKind::kCache && here.low == most) here.high = most;
+  // A block of m columns, whose paths pass what is live.
   if (kind == MeasureKind::kRank && !here.low) here.low = 0;
-  if (kind == MeasureKind::kRank && !here.high) here.high = arguments[0];
+  if (kind == MeasureKind::kRank && !here.high) {
+    here.high = most ? std::min(arguments[0], *most) : arguments[0];
+  }
   if (known.proved == nullptr) return here;
   for (const Claim& claim : *known.proved) {
     const Enclosure proved = bounds(claim, kind, arguments, known.at);
@@ -347,11 +352,12 @@ Evaluation SmallRows::evaluate(const Claim& claim, const CertifiedClaim& certifi
   const std::vector<std::string> names = names_in(print(claim), *pattern_);
   std::int64_t last = static_cast<std::int64_t>(hops_.size()) - 1;
   const bool checked = certified.verdict == "checked";
+  bool whole = true;  // the range that it was checked on
   if (checked) {
     const std::optional<Integer> limit = Integer::parse(certified.checked_up_to);
     if (!limit) return {Outcome::kContradicts, "it is checked up to something that is no number"};
-    if (Integer(last) < *limit) return {Outcome::kOutOfReach, "it was evaluated less far"};
-    last = limit->to_int64().value_or(0);
+    if (*limit < Integer(last)) last = limit->to_int64().value_or(0);
+    whole = Integer(last) == *limit;
   }
   if (names.empty() || names.size() > 2) return {Outcome::kOutOfReach, "it has other variables"};
   const bool ordered = names == std::vector<std::string>{"i", "j"};
@@ -359,14 +365,22 @@ Evaluation SmallRows::evaluate(const Claim& claim, const CertifiedClaim& certifi
     for (std::int64_t y = 1; y <= (names.size() < 2 ? 1 : ordered ? x - 1 : last); ++y) {
       bindings = {{names[0], x}};
       if (names.size() == 2) bindings.emplace_back(names[1], y);
-      const std::optional<Decided> here = decide(claim, bindings, {});
-      if (!here && checked) return {Outcome::kOutOfReach, "its measures were not evaluated"};
+      const Known known{{}, checked ? &proved : nullptr, bindings};
+      const std::optional<Decided> here = decide(claim, bindings, known);
+      if (!here && checked) {
+        return {Outcome::kOutOfReach, x == 1 || (names.size() == 2 && !ordered)
+                                          ? "its measures were not evaluated"
+                                          : "its measures were evaluated up to " + names[0] +
+                                                " = " + std::to_string(x - 1) + " only"};
+      }
       if (!here || here->holds) continue;
       std::string at = "it fails at " + names[0] + " = " + std::to_string(x);
       if (names.size() == 2) at += ", " + names[1] + " = " + std::to_string(y);
       return {Outcome::kContradicts, at};
     }
   }
+  if (!whole)
+    return {Outcome::kOutOfReach, "it was evaluated up to " + std::to_string(last) + " only"};
   return {};
 }
 

@@ -6,6 +6,7 @@
 // second opinion on what is proved.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,8 +24,9 @@ struct Evaluation {
 
 class SmallRows {
  public:
-  // Rows 1..n, or why they are wrong. n^2 numbers are kept.
-  static Result<SmallRows> of(const Pattern& pattern, int n);
+  // Rows 1..n, or why they are wrong. n^2 numbers are kept. Of the functions that are `nested` it
+  // is shown that rows of their lattices are.
+  static Result<SmallRows> of(const Pattern& pattern, int n, std::set<std::string> nested = {});
 
   // Does the claim hold on these rows where it is proved or checked, and fail where it is refuted?
   // Claims that are `proved` say what measures are at a counterexample where rows do not, and which
@@ -70,9 +72,16 @@ class SmallRows {
   // The tokens 1..i that rows beyond i read, as far as they were looked at, far out the next one
   // alone: at most cache(i).
   std::optional<Integer> live_at_least(const Integer& i) const;
+  // Those that may be read, by the shapes of the sets (live.cpp): at least cache(i).
+  std::optional<Integer> live_at_most(const Integer& i) const;
+  IntervalList may_stay(const SetExpression& set, Side side, std::int64_t i) const;
+  std::optional<IntervalList> lattice_row(const std::string& function, std::int64_t row) const;
+
+  static constexpr std::int64_t kFarthestRow = std::int64_t{1} << 32;  // that is evaluated alone
 
   const Pattern* pattern_;
   Evaluator evaluator_;
+  std::set<std::string> nested_;
   std::vector<std::vector<int>> hops_{{}};  // [i][j], -1 without a path
   std::vector<int> depth_{0};               // depth(i)
   std::vector<int> last_a_, last_b_;  // the last row looked at that reads x_j, y_j; 0 if none does

@@ -9,6 +9,8 @@
 namespace heddle::auditing {
 namespace {
 
+constexpr std::int64_t kFarthestValue = 4096;  // of f(k), computed from its steps
+
 bool is_polynomial_in(const Term& term, const Term& variable) {
   if (term == variable || value_of(term)) return true;
   return (term.head == "+" || term.head == "*") && term.parts.size() == 2 &&
@@ -377,7 +379,7 @@ bool Derivation::licensed_about(const FunctionDefinition& f, Step& step, const T
   };
   const auto is_value = [&](const char* n, const Term& argument) {  // n = f(argument)
     const std::optional<Integer> k = value_of(argument);
-    if (!k || k->sign() < 0 || Integer(64) < *k) return false;
+    if (!k || k->sign() < 0 || Integer(kFarthestValue) < *k) return false;
     const Result<Integer> value = evaluator_.call(f.name, *k->to_int64());
     return value.ok() && value_of(h[n]) == *value;
   };
