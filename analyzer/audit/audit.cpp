@@ -175,7 +175,8 @@ class Auditor {
     }
     if (counted("cache(") || counted("rank(")) {
       for (const FunctionDefinition& function : pattern_->syntax().functions) {
-        if (derivation.nests(function.name)) nested_.insert(function.name);
+        const bool used = certificate_.source.find("lattice(" + function.name) != std::string::npos;
+        if (used && derivation.nests(function.name)) nested_.insert(function.name);
       }
       if (!nested_.empty()) trust("live set: lattice rows are nested, live(i) = row(i+1)");
     }
