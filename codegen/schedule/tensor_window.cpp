@@ -14,7 +14,6 @@ using ir::Helper;
 using ir::LoopKind;
 using ir::MemoryId;
 using ir::Type;
-using ir::Var;
 using ir::VectorPlace;
 
 namespace {
@@ -89,18 +88,16 @@ class TensorWindow {
     rows_.each_piece(builder_.i64(kTensorChunk), [&](Ex row, Ex d) {
       const AttentionRows::Place to = rows_.place_of(stage, row, d);
       const Ex slot = builder_.let("slot", window - own_ + row);
-      const Var held = builder_.variable("held", builder_.i64(0));
-      builder_.when(slot < side.slots, [&] {
-        builder_.assign(held, builder_.load(side.before.pos, side.pos_base + slot));
-      });
+      const Ex near = builder_.let("near", builder_.call(Helper::kMinimum, {slot, side.slots - 1}));
+      const Ex held = builder_.let("held", builder_.load(side.before.pos, side.pos_base + near));
+      const Ex exists = slot < side.slots;
+      const Ex taken = builder_.let("taken", both(exists, held > 0));
       builder_.when(equal(d, builder_.i64(0)), [&] {
-        builder_.store(
-            positions_, stage * kTensorChunk + row,
-            builder_.select(held > 0, Ex(held) - frame_.start - 1, builder_.i64(kNowhere)));
+        builder_.store(positions_, stage * kTensorChunk + row,
+                       builder_.select(taken, held - frame_.start - 1, builder_.i64(kNowhere)));
       });
-      const Ex taken = builder_.let("taken", held > 0);
       const Ex at = builder_.let(
-          "at", builder_.select(taken, frame_.slot_at(side, slot), frame_.token_at(first_)));
+          "at", builder_.select(taken, frame_.slot_at(side, near), frame_.token_at(first_)));
       rows_.start(to,
                   {builder_.choose("keys", taken, side.before.key, frame_.k),
                    builder_.choose("values", taken, side.before.val, frame_.x), at, std::nullopt},
@@ -229,6 +226,8 @@ ir::Kernel tensor_window(const KernelSpec& spec) {
   Builder builder(spec.symbol, spec.target, 32 * spec.tensor->warps);
   Frame frame(builder, spec, /*decode=*/false);
   declare_attention(frame);
+  // What windows are told apart by takes more registers than four blocks of four warps leave.
+  if (spec.head_dim == 64 && spec.tensor->warps == 4) builder.side_by_side(3);
   frame.each_block([&] { TensorWindow(frame).run(); });
   return builder.take();
 }

@@ -8,16 +8,23 @@
 namespace heddle::test {
 namespace {
 
-Artifact on_tensor_cores(const char* pattern, ElementType dtype = ElementType::kBF16,
+Artifact on_tensor_cores(const Pattern& pattern, ElementType dtype = ElementType::kBF16,
                          int head_dim = 64, std::int64_t plan_tokens = 4096, int state_dim = 64) {
   GenerateOptions options = cuda("prefill", head_dim);
   options.dtype = dtype;
   options.schedule = "tensor";
   options.plan_tokens = plan_tokens;
   options.state_dim = state_dim;
-  Artifact artifact = artifact_of(builtin(pattern), options);
+  Artifact artifact = artifact_of(pattern, options);
   REQUIRE(artifact.manifest.kernels[0].schedule == "tensor");
   return artifact;
+}
+Artifact on_tensor_cores(const char* pattern, ElementType dtype = ElementType::kBF16,
+                         int head_dim = 64, std::int64_t plan_tokens = 4096, int state_dim = 64) {
+  return on_tensor_cores(builtin(pattern), dtype, head_dim, plan_tokens, state_dim);
+}
+Pattern window(std::int64_t width) {
+  return pattern_of("pattern window {\n A = window(" + std::to_string(width) + ")\n B = none\n}\n");
 }
 
 void check_verified(const Artifact& artifact, const StaticOptions& options = {}) {
@@ -59,6 +66,13 @@ TEST_CASE("attention on tensor cores is verified for every launch") {
   check_verified(on_tensor_cores("attention", ElementType::kF16, 128, 64), proofs_only());
 }
 
+// Windows within a warp's rows, and wider than a chunk; chunks of 128 rows and of 64.
+TEST_CASE("attention over a window on tensor cores is verified for every launch") {
+  check_verified(on_tensor_cores("local_attention"));
+  check_verified(on_tensor_cores(window(5), ElementType::kF16, 64, 64), proofs_only());
+  check_verified(on_tensor_cores(window(200), ElementType::kF16, 128), proofs_only());
+}
+
 TEST_CASE("a dense recurrence on tensor cores is verified for every launch") {
   check_verified(on_tensor_cores("dense_recurrence"));
   check_verified(on_tensor_cores("dense_recurrence", ElementType::kF16, 128), proofs_only());
@@ -89,6 +103,9 @@ TEST_CASE("helpers are given nothing but what they are made for") {
   refused(recurrence, {"__align__(16) float sums", "__align__(8) float sums"}, "16");
   refused(recurrence, {"start_copy<8>(staged + to, q", "start_copy<1>(scores + to, q"},
           "different types");
+  const Artifact windows = on_tensor_cores("local_attention");
+  refused(windows, {"(scores, positions + stage", "(scores, staged + stage"}, "whole numbers");
+  refused(windows, {"(scores, positions + stage", "(scores, initial_a_pos + stage"}, "shared");
 }
 
 TEST_CASE("another prelude of kernels on tensor cores is not trusted") {
@@ -175,6 +192,37 @@ TEST_CASE("no attention kernel that takes a window for another is verified") {
                     {"divide_rows<8>", "if (thread % 4 < 2) divide_rows<8>"},
                     {"last + 16 > 0 &&", "last + 16 > thread &&"}},
                    proofs_only());
+}
+
+TEST_CASE("no kernel over a window of inputs that takes a place for another is verified") {
+  none_is_verified(
+      on_tensor_cores(window(70), ElementType::kBF16, 64, 64),
+      {// Windows, slots and positions that lie elsewhere, or are not there.
+       {"maximum(first - 69, 0)", "(first - 69)"},
+       {"first - low + 64", "first - low + 128"},
+       {"first - next + row", "first - next + row - 64"},
+       {"next - own + row", "next - own + row - 1"},
+       {"minimum(slot, slots_a - 1)", "slot"},
+       {"slot < slots_a && held > 0", "slot < slots_a"},
+       {"slot < slots_a && held > 0", "slot < slots_a && held >= 0"},
+       {"slot_base_a + near * token_stride", "slot_base_a + (near + 1) * token_stride"},
+       {"start > 0 ?", "start >= 0 ?"},
+       {"positions[(1 - stage) * 64", "positions[stage * 64"},
+       {"positions[(1 - stage) * 64 + row]", "positions[(1 - stage) * 64 + row + 1]"},
+       {"positions + stage * 64", "positions + stage * 64 + 1"},
+       {"mask_scores_by_position<8>(scores, positions",
+        "mask_scores_by_position<9>(scores, positions"},
+       {"if (d == 0)", "if (row == 0)"},
+       {"next < end", "next < end - 64"},
+       // What is still coming in, or not there yet.
+       {"await_batches<1>", "await_batches<2>"},
+       {"await_batches<1>();\n      __syncthreads();", "await_batches<1>();"},
+       {"      }\n      __syncthreads();\n    }", "      }\n    }"},
+       // What the next row reads.
+       {"p > start", "p >= start"},
+       {"turn * 4 + warp", "turn * 3 + warp"},
+       {"turn += chunks", "turn += chunks + 1"}},
+      proofs_only());
 }
 
 TEST_CASE("no dense recurrence whose warps meet is verified") {

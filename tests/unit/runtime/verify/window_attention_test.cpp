@@ -68,10 +68,10 @@ TEST_CASE("a window of other positions, or with a state read amiss, is rejected"
           {"* 64, from)", "* 64, from - 1)"},
           {"held - start - 1", "held - start"},
           // Free slots, and slots that are not where they are looked for.
-          {"held > 0 ?", "held >= 0 ?"},
+          {"slot < slots_a && held > 0", "held > 0"},
           {"-1099511627776LL", "0"},
-          {"taken = held > 0", "taken = held >= 0", false},
-          {"initial_a_pos[pos_base_a + slot]", "initial_a_pos[pos_base_a]"},
+          {"slot < slots_a && held > 0", "slot < slots_a", false},
+          {"initial_a_pos[pos_base_a + near]", "initial_a_pos[pos_base_a]"},
           {"taken ? initial_a_val : x", "taken ? initial_a_key : x"},
           {"if (d == 0)", "if (row == 0)", false},
           {"positions[(1 - stage) * 64", "positions[stage * 64", false},
