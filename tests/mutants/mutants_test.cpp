@@ -47,6 +47,14 @@ TEST_CASE(
                 "const Index lane = threadIdx.x % 33;"},  // one slot is looked at by no lane
            Edit{"strided_attention decode cuda softmax bf16",
                 "float highest_of_all = kLowestScore;", "float highest_of_all = 0.0f;"},
+           // A state of more rows than a block has warps, heads that lie side by side, an array
+           // that only a helper touches.
+           Edit{"sqrt_cached prefill cuda given f32 staged",
+                "for (Index entry = warp; entry < opened; entry += 8) {",
+                "for (Index entry = warp; entry < opened; entry = 8) {"},
+           Edit{"linear_attention backward cpu linear f32", "kept_at = block * tokens * 40;",
+                "kept_at = block * tokens * 39;"},
+           Edit{"fibonacci_cached decode cpu gated f32", "float mixed[40];", "float mixed[39];"},
            Edit{"log_cached backward cpu given f32", "dcoef_a[coef_at_2 + rest] = 0.0f;",
                 "dcoef_a[coef_at_2 + rest + 1] = 0.0f;"},
        }) {
