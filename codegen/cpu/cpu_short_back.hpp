@@ -204,25 +204,20 @@ HEDDLE_INLINE void send_product(T* to, const float* row, float weight, bool arou
     send_row<kChannels>(to, product, around);
   }
 }
-// The rows' own inputs: dx gets weight * lambda, and the gradients of the weights are stored, with
-// zeros behind them up to `width`. On the way, a row after the other, which more lines in one go
-// would have to wait for, asks for what a later run reads of x and dy and writes of `entries`
-// slopes of outputs, which lie `entry_stride` before one another.
-template <int kChannels, typename T>
-inline void own_inputs(T* dx, T* slopes, Index slope_stride, Index width, const T* x, Index stride,
-                       const T* weights, const float* lambda, Index rows, bool around, const T* dy,
-                       const T* output_slopes, Index entry_stride, Index entries) {
+// The rows' own inputs: dx gets weight * lambda, and slopes are the gradients of the weights. Both
+// lie `slope_stride` before one another. `ask(r)` asks, on the way, for what a later run reads and
+// writes: more lines in one go would have to wait for one another.
+template <int kChannels, typename T, typename S, typename Ask>
+inline void own_input_run(T* dx, S* slopes, Index slope_stride, const T* x, Index stride,
+                          const S* weights, const float* lambda, Index rows, bool around,
+                          const Ask& ask) {
   constexpr int kWidth = padded(kChannels);
   for (Index r = 0; r < rows; ++r) {
     T* const to = dx - r * stride;
     prefetch_row<kChannels>(x - (r + kRunAhead) * stride);
-    prefetch_row<kChannels>(dy - (r + kRunAhead) * stride);
-    prefetch_span(output_slopes - (r + kRunAhead) * entry_stride, entries);
-    prefetch(weights - (r + kRunAhead) * slope_stride);
-    prefetch(slopes - (r + kRunAhead) * slope_stride);
+    ask(r);
     ask_for_page_before(to, stride);
     send_product<kChannels>(to, lambda + r * kWidth, to_float(weights[-r * slope_stride]), around);
-    for (Index e = 1; e < width; ++e) store_real(slopes - r * slope_stride + e, 0.0f);
   }
   if constexpr (std::is_same<T, float>::value && kChannels == kWidth) {
     slopes_of_step<kWidth>(slopes, slope_stride, lambda, x, -stride, rows);
@@ -232,10 +227,27 @@ inline void own_inputs(T* dx, T* slopes, Index slope_stride, Index width, const 
     }
   }
 }
+// ... of given weights, whose gradients have zeros behind them up to `width`. Those of outputs,
+// `entries` of them, lie `entry_stride` before one another.
+template <int kChannels, typename T>
+inline void own_inputs(T* dx, T* slopes, Index slope_stride, Index width, const T* x, Index stride,
+                       const T* weights, const float* lambda, Index rows, bool around, const T* dy,
+                       const T* output_slopes, Index entry_stride, Index entries) {
+  own_input_run<kChannels>(dx, slopes, slope_stride, x, stride, weights, lambda, rows, around,
+                           [&](Index r) {
+                             const Index later = r + kRunAhead;
+                             prefetch_row<kChannels>(dy - later * stride);
+                             prefetch_span(output_slopes - later * entry_stride, entries);
+                             prefetch(weights - later * slope_stride);
+                             prefetch(slopes - later * slope_stride);
+                             for (Index e = 1; e < width; ++e)
+                               store_real(slopes - r * slope_stride + e, 0.0f);
+                           });
+}
 
-// kCount slopes of each row of a run at once.
+// kCount slopes of each row of a run at once, `apart` from one another.
 template <int kCount, int kWidth, typename T>
-HEDDLE_INLINE void slopes_across(T* slopes, Index stride, const float* lambda,
+HEDDLE_INLINE void slopes_across(T* slopes, Index stride, Index apart, const float* lambda,
                                  const float* const* places, Index rows) {
   constexpr int kMost = 8;
   for (Index r = 0; r < rows; ++r) {
@@ -250,15 +262,15 @@ HEDDLE_INLINE void slopes_across(T* slopes, Index stride, const float* lambda,
     }
     float sums[kMost];
     sum_lanes_of_eight(sums, parts);
-    for (int i = 0; i < kCount; ++i) store_real(slopes - r * stride + i, sums[i]);
+    for (int i = 0; i < kCount; ++i) store_real(slopes - r * stride + i * apart, sums[i]);
   }
 }
-// slopes[e] = <lambda, output steps[e]> of a run, and zero behind the last one, up to `width`.
-// Eight entries of a row at once; of the last ones, where they are few, those of eight rows.
+// slopes[e * apart] = <lambda, output steps[e]> of a run. Eight entries of a row at once; of the
+// last ones, where they are few, those of eight rows.
 template <int kWidth, typename T>
-inline void slope_run(T* slopes, Index stride, Index width, const float* lambda,
-                      const float* values, Index ring, Index slot, const Index* steps, Index size,
-                      Index rows) {
+HEDDLE_INLINE void slopes_of_steps(T* slopes, Index stride, Index apart, const float* lambda,
+                                   const float* values, Index ring, Index slot, const Index* steps,
+                                   Index size, Index rows) {
   constexpr Index kAtOnce = 8;
   const auto place = [&](Index e) { return values + ring_place(slot - steps[e], ring) * kWidth; };
   Index e = 0;
@@ -266,18 +278,218 @@ inline void slope_run(T* slopes, Index stride, Index width, const float* lambda,
     const Index some = size - e < kAtOnce ? size - e : kAtOnce;
     const float* places[kAtOnce];
     for (Index i = 0; i < some; ++i) places[i] = place(e + i);
-    if (some == 8) slopes_across<8, kWidth>(slopes + e, stride, lambda, places, rows);
-    if (some == 7) slopes_across<7, kWidth>(slopes + e, stride, lambda, places, rows);
-    if (some == 6) slopes_across<6, kWidth>(slopes + e, stride, lambda, places, rows);
-    if (some == 5) slopes_across<5, kWidth>(slopes + e, stride, lambda, places, rows);
+    T* const to = slopes + e * apart;
+    if (some == 8) slopes_across<8, kWidth>(to, stride, apart, lambda, places, rows);
+    if (some == 7) slopes_across<7, kWidth>(to, stride, apart, lambda, places, rows);
+    if (some == 6) slopes_across<6, kWidth>(to, stride, apart, lambda, places, rows);
+    if (some == 5) slopes_across<5, kWidth>(to, stride, apart, lambda, places, rows);
     e += some;
   }
   for (; e < size; ++e) {
-    slopes_of_step<kWidth>(slopes + e, stride, lambda, place(e), kWidth, rows);
+    slopes_of_step<kWidth>(slopes + e * apart, stride, lambda, place(e), kWidth, rows);
   }
+}
+// ... with zeros behind the last one, up to `width`.
+template <int kWidth, typename T>
+inline void slope_run(T* slopes, Index stride, Index width, const float* lambda,
+                      const float* values, Index ring, Index slot, const Index* steps, Index size,
+                      Index rows) {
+  slopes_of_steps<kWidth>(slopes, stride, 1, lambda, values, ring, slot, steps, size, rows);
   for (Index r = 0; size < width && r < rows; ++r) {
     for (Index rest = size; rest < width; ++rest) store_real(slopes - r * stride + rest, 0.0f);
   }
+}
+
+// ---- softmax weights ----------------------------------------------------------------------------
+
+// Of a run, weights and their gradients stand entry by entry, kRunRows rows each: the rows' own
+// inputs first, then the outputs of each step. What is of no row is a number, but of no meaning.
+inline Index run_floats(Index entries) { return entries * kRunRows; }
+inline void clear_run(float* values, Index entries) {
+  for (Index at = 0; at < run_floats(entries); ++at) values[at] = 0.0f;
+}
+
+// factor * exp(scale_of_scores * score - highest) over the sum of these, of each row.
+inline void softmax_run(float* scores, Index entries, float scale_of_scores, float factor_own,
+                        float factor_rest) {
+  using Rows = Floats<kMostLanes>;
+  for (Index first = 0; first < kRunRows; first += kMostLanes) {
+    float* const own = scores + first;
+    Rows highest, total, lanes;
+    load(highest, own);
+    scale(highest, scale_of_scores);
+    for (Index e = 1; e < entries; ++e) {
+      load(lanes, own + e * kRunRows);
+      scale(lanes, scale_of_scores);
+      raise_to(highest, lanes);
+    }
+    scale(highest, -1.0f);
+    clear(total);
+    for (Index e = 0; e < entries; ++e) {
+      load(lanes, own + e * kRunRows);
+      scale(lanes, scale_of_scores);
+      add(lanes, highest);
+      exponentials(lanes);
+      scale(lanes, e == 0 ? factor_own : factor_rest);
+      store(own + e * kRunRows, lanes);
+      add(total, lanes);
+    }
+    float sum[kMostLanes];
+    store(sum, total);
+    for (int r = 0; r < kMostLanes; ++r) sum[r] = sum[r] > 0.0f ? 1.0f / sum[r] : 0.0f;
+    load(total, sum);
+    for (Index e = 0; e < entries; ++e) {
+      load(lanes, own + e * kRunRows);
+      scale(lanes, total);
+      store(own + e * kRunRows, lanes);
+    }
+  }
+}
+// From g_e = <lambda, value_e> to the gradients of the scores, scale p_e (g_e - sum p_e' g_e').
+inline void slope_scores_run(float* slopes, const float* weights, Index entries,
+                             float scale_of_scores) {
+  using Rows = Floats<kMostLanes>;
+  for (Index first = 0; first < kRunRows; first += kMostLanes) {
+    float* const own = slopes + first;
+    Rows mean, lanes, factor;
+    clear(mean);
+    for (Index e = 0; e < entries; ++e) {
+      add_products(mean, own + e * kRunRows, weights + first + e * kRunRows);
+    }
+    scale(mean, -1.0f);
+    for (Index e = 0; e < entries; ++e) {
+      load(lanes, own + e * kRunRows);
+      add(lanes, mean);
+      load(factor, weights + first + e * kRunRows);
+      scale(factor, scale_of_scores);
+      scale(lanes, factor);
+      store(own + e * kRunRows, lanes);
+    }
+  }
+}
+// columns[e * column + r] = values of entry e + 1 of row r, for `size` steps.
+inline void keep_run_columns(float* columns, Index column, const float* values, Index size,
+                             Index rows) {
+  for (Index e = 0; e < size; ++e) {
+    const float* const from = values + (e + 1) * kRunRows;
+    for (Index r = 0; r < rows; ++r) columns[e * column + r] = from[r];
+  }
+}
+
+// The weights of a run, computed again, and columns of those of outputs. Its queries stand at
+// `slot` of their ring, its keys and those that it reads from `slot` of theirs on.
+template <int kWidth>
+inline void weigh_run(float* weights, float* columns, Index column, const float* queries,
+                      const float* keys, Index ring, Index slot, const Index* steps, Index size,
+                      Index rows, float scale_of_scores, float factor_own, float factor_rest) {
+  const float* const own = queries + slot * kWidth;
+  slopes_of_step<kWidth>(weights, -1, own, keys + slot * kWidth, kWidth, rows);
+  slopes_of_steps<kWidth>(weights + kRunRows, -1, kRunRows, own, keys, ring, slot, steps, size,
+                          rows);
+  softmax_run(weights, size + 1, scale_of_scores, factor_own, factor_rest);
+  keep_run_columns(columns, column, weights, size, rows);
+}
+
+// dx of a run, the gradients of its scores, and columns of those of outputs.
+template <int kChannels, typename T>
+inline void slope_weighed_run(T* dx, const T* x, const T* dy, Index stride, float* slopes,
+                              const float* weights, float* columns, Index column,
+                              const float* lambda, const float* values, Index ring, Index slot,
+                              const Index* steps, Index size, Index rows, float scale_of_scores,
+                              bool around) {
+  constexpr int kWidth = padded(kChannels);
+  const float* const own = lambda + slot * kWidth;
+  own_input_run<kChannels>(dx, slopes, -1, x, stride, weights, own, rows, around, [&](Index r) {
+    prefetch_row<kChannels>(dy - (r + kRunAhead) * stride);
+  });
+  slopes_of_steps<kWidth>(slopes + kRunRows, -1, kRunRows, own, values, ring, slot, steps, size,
+                          rows);
+  slope_scores_run(slopes, weights, size + 1, scale_of_scores);
+  keep_run_columns(columns, column, slopes, size, rows);
+}
+
+// sums[r] = weights[r] * own[r] + the sum over e of weights_of(e)[r] * rows_of(e)[r], for kVectors
+// vectors of channels, the farthest eight entries first.
+template <int kVectors, int kWidth, typename RowsOf, typename WeightsOf>
+HEDDLE_INLINE void mix_run_part(float* sums, const float* own, const float* weights, Index size,
+                                Index rows, int first, const RowsOf& rows_of,
+                                const WeightsOf& weights_of) {
+  constexpr int kAtOnce = 8;
+  for (Index left = size, begun = 0; begun == 0 || left > 0; begun = 1) {
+    const Index some = left < kAtOnce ? left : kAtOnce;
+    const float* places[kAtOnce];
+    const float* factors[kAtOnce];
+    for (Index i = 0; i < some; ++i) {
+      places[i] = rows_of(left - some + i) + first;
+      factors[i] = weights_of(left - some + i);
+    }
+    for (Index r = 0; r < rows; ++r) {
+      float* const to = sums + r * kWidth + first;
+      RowLanes<kWidth> lanes[kVectors];
+      for (int v = 0; v < kVectors; ++v) {
+        const int d = v * kRowLanes<kWidth>;
+        load(lanes[v], begun == 0 ? own + r * kWidth + first + d : to + d);
+        if (begun == 0) scale(lanes[v], weights[r]);
+      }
+      if (some == kAtOnce) {
+        add_run_rows<kAtOnce, kVectors, kWidth>(lanes, places, factors, r);
+      } else {
+        Index e = some;
+        for (; e >= 4; e -= 4) {
+          add_run_rows<4, kVectors, kWidth>(lanes, places + e - 4, factors + e - 4, r);
+        }
+        for (; e > 0; --e) {
+          add_run_rows<1, kVectors, kWidth>(lanes, places + e - 1, factors + e - 1, r);
+        }
+      }
+      for (int v = 0; v < kVectors; ++v) store(to + v * kRowLanes<kWidth>, lanes[v]);
+    }
+    left -= some;
+  }
+}
+// ... of all channels, on to the caller, whose rows lie `stride` before one another.
+template <int kChannels, typename T, typename RowsOf, typename WeightsOf>
+inline void send_mixed_run(T* to, Index stride, const float* own, const float* weights, Index size,
+                           Index rows, bool around, const RowsOf& rows_of,
+                           const WeightsOf& weights_of) {
+  constexpr int kWidth = padded(kChannels);
+  constexpr int kVectors = kWidth / kRowLanes<kWidth>;
+  constexpr int kMost = 8;  // vectors at once
+  constexpr int kWhole = kVectors / kMost;
+  float sums[kRunRows * kWidth];
+  for (int part = 0; part < kWhole; ++part) {
+    mix_run_part<kMost, kWidth>(sums, own, weights, size, rows, part * kMost * kRowLanes<kWidth>,
+                                rows_of, weights_of);
+  }
+  if constexpr (kVectors % kMost != 0) {
+    mix_run_part<kVectors % kMost, kWidth>(sums, own, weights, size, rows,
+                                           kWhole * kMost * kRowLanes<kWidth>, rows_of, weights_of);
+  }
+  for (Index r = 0; r < rows; ++r) {
+    ask_for_page_before(to - r * stride, stride);
+    send_row<kChannels>(to - r * stride, sums + r * kWidth, around);
+  }
+}
+// The gradients of a run's queries, from its keys and those that it reads,
+template <int kChannels, typename T>
+inline void query_run(T* dq, Index stride, const float* slopes, const float* keys, Index ring,
+                      Index slot, const Index* steps, Index size, Index rows, bool around) {
+  constexpr int kWidth = padded(kChannels);
+  send_mixed_run<kChannels>(
+      dq, stride, keys + slot * kWidth, slopes, size, rows, around,
+      [&](Index e) { return keys + ring_place(slot - steps[e], ring) * kWidth; },
+      [&](Index e) { return slopes + (e + 1) * kRunRows; });
+}
+// and of its keys, from its queries and those of `later` rows; `columns` are the run's.
+template <int kChannels, typename T>
+inline void key_run(T* dk, Index stride, const float* slopes, const float* queries, Index ring,
+                    Index slot, const float* columns, Index column, const Index* steps, Index later,
+                    Index rows, bool around) {
+  constexpr int kWidth = padded(kChannels);
+  send_mixed_run<kChannels>(
+      dk, stride, queries + slot * kWidth, slopes, later, rows, around,
+      [&](Index e) { return queries + ring_place(slot + steps[e], ring) * kWidth; },
+      [&](Index e) { return columns + e * column + steps[e]; });
 }
 
 }  // namespace heddle

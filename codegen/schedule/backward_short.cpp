@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Backward on the cpu with given weights where every row reads its own input and a few outputs, the
-// same distances back: one (batch, head) after the other, runs of its rows from the last to the
-// first. lambda and the outputs that it meets stand in rings, so that the caller's rows are read
-// once. Every sum has one order.
+// Backward on the cpu where every row reads its own input and a few outputs, the same distances
+// back: one (batch, head) after the other, runs of its rows from the last to the first. lambda and
+// the outputs that it meets, with softmax queries and keys as well, stand in rings, so that the
+// caller's rows are read once; softmax weights are computed again. Every sum has one order.
 #include "codegen/schedule/backward.hpp"
 #include "codegen/schedule/cpu_sizes.hpp"
 #include "codegen/schedule/row_list.hpp"
@@ -54,6 +54,17 @@ class CpuShortRows {
     values_ = builder_.reserve("values", Type::kF32, rows * width_);
     column_ = builder_.invoke_let("column", Type::kI64, "run_column", {frame_.tokens});
     columns_ = builder_.reserve("columns", Type::kF32, column_ * most_);
+    if (!frame_.softmax()) return;
+    builder_.comment("and of keys and queries; of one run, weights and gradients of scores");
+    keys_ = builder_.reserve("keys", Type::kF32, rows * width_);
+    queries_ = builder_.reserve("queries", Type::kF32, rows * width_);
+    dcolumns_ = builder_.reserve("dcolumns", Type::kF32, column_ * most_);
+    const Ex entries = builder_.let("entries", most_ + 1);
+    const Ex extent = builder_.invoke_let("run_extent", Type::kI64, "run_floats", {entries});
+    for (MemoryId* const run : {&weights_, &slopes_}) {
+      *run = builder_.reserve(run == &weights_ ? "weights" : "slopes", Type::kF32, extent);
+      builder_.invoke("clear_run", {whole(*run), entries});
+    }
   }
 
   // ---- once per head ----------------------------------------------------------------------------
@@ -61,7 +72,8 @@ class CpuShortRows {
   void sequence() {
     builder_.comment("outputs that the last row reads, but the first of them");
     const Ex last = builder_.let("last", frame_.tokens - 2);
-    keep_values(builder_.i64(1), last, longest_ - 1);
+    keep(values_, frame_.y, builder_.i64(1), last, longest_ - 1);
+    if (frame_.softmax()) keep(keys_, frame_.k, builder_.i64(0), frame_.tokens - 1, longest_);
     const Var row = builder_.variable("row", builder_.i64(0));
     const Var slot = builder_.variable("slot", builder_.i64(0));
     later_ = builder_.variable("later", builder_.i64(0));
@@ -74,9 +86,9 @@ class CpuShortRows {
     });
   }
 
-  void keep_values(Ex slot, Ex token, Ex rows) {
+  void keep(MemoryId to, MemoryId from, Ex slot, Ex token, Ex rows) {
     builder_.invoke("keep_run" + channels_,
-                    {whole(values_), ring_, slot, VectorPlace{frame_.y, frame_.token_at(token)},
+                    {whole(to), ring_, slot, VectorPlace{from, frame_.token_at(token)},
                      frame_.token_stride, rows});
   }
 
@@ -92,33 +104,79 @@ class CpuShortRows {
     const Ex left = builder_.call(ir::Helper::kMinimum, {frame_.tokens - row, ring_ - slot});
     const Ex rows = builder_.invoke_let("rows", Type::kI64, "run_rows",
                                         {steps(), later_, size_, most_, row, token, left});
-    const Ex at = builder_.let("at", frame_.token_at(token));
-    const Ex own = builder_.let("own_at", frame_.coefficients_at(frame_.a, token));
-    const Ex entries = builder_.let("coef_at", frame_.coefficients_at(frame_.b, token));
-    const Ex stride = builder_.let("stride", frame_.heads * frame_.b.width);
-    builder_.invoke("keep_run_weights",
-                    {VectorPlace{columns_, row, true}, column_,
-                     VectorPlace{frame_.b.coefficients, entries}, stride, size_, rows});
-    builder_.invoke("lambda_run" + channels_,
-                    {whole(lambda_), ring_, slot, VectorPlace{frame_.dy, at}, frame_.token_stride,
-                     VectorPlace{columns_, row}, column_, steps(), later_, rows});
-    const VectorPlace lambda{lambda_, slot * width_};
-    builder_.invoke(
-        "own_inputs" + channels_,
-        {VectorPlace{frame_.dx, at, true}, VectorPlace{frame_.a.dcoefficients, own, true},
-         frame_.heads * frame_.a.width, frame_.a.width, VectorPlace{frame_.x, at},
-         frame_.token_stride, VectorPlace{frame_.a.coefficients, own}, lambda, rows, around_,
-         VectorPlace{frame_.dy, at}, VectorPlace{frame_.b.dcoefficients, entries}, stride,
-         frame_.b.width});
-    builder_.when(both(size_ > 0, equal(size_, most_)),
-                  [&] { keep_values(slot + longest_, token - longest_, rows); });
-    builder_.invoke(
-        "slope_run" + floats_,
-        {VectorPlace{frame_.b.dcoefficients, entries, true}, stride, frame_.b.width, lambda,
-         VectorPlace{values_, builder_.i64(0)}, ring_, slot, steps(), size_, rows});
+    const Run run{row, slot, token, builder_.let("at", frame_.token_at(token)), rows};
+    if (frame_.softmax()) {
+      take_weighed(run);
+    } else {
+      take_given(run);
+    }
     return rows;
   }
-  VectorPlace whole(MemoryId memory) { return {memory, builder_.i64(0), true}; }
+
+  struct Run {
+    Ex row, slot, token, at, rows;
+  };
+
+  void take_given(const Run& run) {
+    const Ex own = builder_.let("own_at", frame_.coefficients_at(frame_.a, run.token));
+    const Ex entries = builder_.let("coef_at", frame_.coefficients_at(frame_.b, run.token));
+    const Ex stride = builder_.let("stride", frame_.heads * frame_.b.width);
+    builder_.invoke("keep_run_weights",
+                    {VectorPlace{columns_, run.row, true}, column_,
+                     VectorPlace{frame_.b.coefficients, entries}, stride, size_, run.rows});
+    gather_lambda(run);
+    const VectorPlace lambda{lambda_, run.slot * width_};
+    builder_.invoke(
+        "own_inputs" + channels_,
+        {VectorPlace{frame_.dx, run.at, true}, VectorPlace{frame_.a.dcoefficients, own, true},
+         frame_.heads * frame_.a.width, frame_.a.width, VectorPlace{frame_.x, run.at},
+         frame_.token_stride, VectorPlace{frame_.a.coefficients, own}, lambda, run.rows, around_,
+         VectorPlace{frame_.dy, run.at}, VectorPlace{frame_.b.dcoefficients, entries}, stride,
+         frame_.b.width});
+    builder_.when(both(size_ > 0, equal(size_, most_)), [&] { keep_far(values_, frame_.y, run); });
+    builder_.invoke("slope_run" + floats_,
+                    {VectorPlace{frame_.b.dcoefficients, entries, true}, stride, frame_.b.width,
+                     lambda, all(values_), ring_, run.slot, steps(), size_, run.rows});
+  }
+
+  void take_weighed(const Run& run) {
+    const Ex stride = frame_.token_stride;
+    keep(queries_, frame_.q, run.slot, run.token, run.rows);
+    builder_.when(equal(size_, most_), [&] {
+      keep_far(keys_, frame_.k, run);
+      keep_far(values_, frame_.y, run);
+    });
+    builder_.invoke("weigh_run" + floats_,
+                    {whole(weights_), VectorPlace{columns_, run.row, true}, column_, all(queries_),
+                     all(keys_), ring_, run.slot, steps(), size_, run.rows, frame_.scale,
+                     frame_.factor(frame_.a), frame_.factor(frame_.b)});
+    gather_lambda(run);
+    builder_.invoke("slope_weighed_run" + channels_,
+                    {VectorPlace{frame_.dx, run.at, true}, VectorPlace{frame_.x, run.at},
+                     VectorPlace{frame_.dy, run.at}, stride, whole(slopes_), all(weights_),
+                     VectorPlace{dcolumns_, run.row, true}, column_, all(lambda_), all(values_),
+                     ring_, run.slot, steps(), size_, run.rows, frame_.scale, around_});
+    builder_.invoke("query_run" + channels_,
+                    {VectorPlace{frame_.dq, run.at, true}, stride, all(slopes_), all(keys_), ring_,
+                     run.slot, steps(), size_, run.rows, around_});
+    builder_.invoke(
+        "key_run" + channels_,
+        {VectorPlace{frame_.dk, run.at, true}, stride, all(slopes_), all(queries_), ring_, run.slot,
+         VectorPlace{dcolumns_, run.row}, column_, steps(), later_, run.rows, around_});
+  }
+
+  void gather_lambda(const Run& run) {
+    builder_.invoke(
+        "lambda_run" + channels_,
+        {whole(lambda_), ring_, run.slot, VectorPlace{frame_.dy, run.at}, frame_.token_stride,
+         VectorPlace{columns_, run.row}, column_, steps(), later_, run.rows});
+  }
+  // The rows that the longest step leads to from those of the run.
+  void keep_far(MemoryId to, MemoryId from, const Run& run) {
+    keep(to, from, run.slot + longest_, run.token - longest_, run.rows);
+  }
+  VectorPlace all(MemoryId memory) { return {memory, builder_.i64(0)}; }
+  VectorPlace whole(MemoryId memory) { return {memory, builder_.i64(0), true}; }  // written to
   VectorPlace steps() { return {steps_, builder_.i64(0)}; }
 
   GradientFrame& frame_;
@@ -127,6 +185,7 @@ class CpuShortRows {
   int width_;             // floats of a row in working memory
   std::string floats_;
   MemoryId steps_, lambda_, values_, columns_;
+  MemoryId keys_, queries_, dcolumns_, weights_, slopes_;  // of softmax
   Ex most_, longest_, around_, ring_, column_;
   Var later_, size_;  // steps by which rows are read, and read
 };

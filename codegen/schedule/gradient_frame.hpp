@@ -65,8 +65,8 @@ class GradientFrame {
   // On cpu, where every row reads its own input and the same distances back, all channels with the
   // same weights.
   bool by_windows() const { return by_windows_; }
-  // ... rows of few outputs, given weights.
-  bool by_short_rows() const { return by_windows_ && !softmax() && !spec.long_rows; }
+  // ... rows of few outputs.
+  bool by_short_rows() const { return by_windows_ && !spec.long_rows; }
 
   ir::Builder& builder;
   const KernelSpec& spec;
