@@ -43,7 +43,7 @@ struct Kind {
 // A kernel for each operation, or each text of it where it is several launches.
 std::vector<Subject> subjects_of(const Kind& kind);
 // Both targets, all operations and weights, closed forms and walks, every kind of cache; lengths
-// and states of every form; all schedules of prefill but scan.
+// and states of every form; all schedules of prefill.
 std::vector<Subject> subjects();
 // Of its text and, under the simple schedule, of its IR and of its pattern misread.
 std::vector<Mutant> all_mutants(const Subject& subject);
