@@ -12,7 +12,6 @@ namespace heddle {
 // long, which the rows of a run follow on in, lambda as far back and outputs as far ahead as steps
 // reach; what stands in the first kRunRows rows stands behind the last one once more, so that a run
 // of rows is side by side from wherever it begins. A run ends with the ring.
-constexpr Index kRunRows = 16;
 constexpr Index kRunAhead = 24;  // the caller's rows are asked for that many rows before
 
 // `slot` is less than a ring before or behind it.
@@ -62,67 +61,8 @@ inline void keep_run_weights(float* columns, Index column, const W* weights, Ind
   }
 }
 
-// One entry after the other, the nearest row last.
-template <int kCount, int kVectors, int kWidth>
-HEDDLE_INLINE void add_run_rows(RowLanes<kWidth>* sums, const float* const* places,
-                                const float* const* weights, Index r) {
-#pragma GCC unroll 8
-  for (int e = kCount - 1; e >= 0; --e) {
-    const float* const values = places[e] + r * kWidth;
-    const float weight = weights[e][r];
-#pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v) add_product(sums[v], weight, values + v * kRowLanes<kWidth>);
-  }
-}
-// kVectors vectors of channels of lambda of a run: `start`, rows that lie `stride` behind one
-// another, and what `later` rows push. Far rows go by eight windows at a time; `columns` are the
+// lambda of a run of rows, which begins as dy, and what `later` rows push to it; `columns` are the
 // weights of the run's first row.
-template <int kVectors, int kWidth>
-HEDDLE_INLINE void lambda_run_part(float* lambda, Index ring, Index slot, const float* start,
-                                   Index stride, const float* columns, Index column,
-                                   const Index* steps, Index later, Index rows) {
-  constexpr int kAtOnce = 8;
-  const float* places[kRunRows + kAtOnce];
-  const float* weights[kRunRows + kAtOnce];
-  const auto find = [&](Index begin, Index end) {
-    for (Index e = begin; e < end; ++e) {
-      places[e - begin] = lambda + ring_place(slot + steps[e], ring) * kWidth;
-      weights[e - begin] = columns + e * column + steps[e];
-    }
-  };
-  float* const own = lambda + slot * kWidth;
-  Index near = 0;  // may be rows of the run
-  while (near < later && -steps[near] < rows) ++near;
-  Index left = later;
-  for (; left - near >= kAtOnce; left -= kAtOnce) {
-    find(left - kAtOnce, left);
-    for (Index r = 0; r < rows; ++r) {
-      RowLanes<kWidth> sums[kVectors];
-      for (int v = 0; v < kVectors; ++v) load(sums[v], start + r * stride + v * kRowLanes<kWidth>);
-      add_run_rows<kAtOnce, kVectors, kWidth>(sums, places, weights, r);
-      for (int v = 0; v < kVectors; ++v) store(own + r * kWidth + v * kRowLanes<kWidth>, sums[v]);
-    }
-    start = own, stride = kWidth;
-  }
-  find(0, left);
-  for (Index r = 0; r < rows; ++r) {
-    RowLanes<kWidth> sums[kVectors];
-    for (int v = 0; v < kVectors; ++v) load(sums[v], start + r * stride + v * kRowLanes<kWidth>);
-    Index e = left;
-    for (; e >= 4; e -= 4) {
-      add_run_rows<4, kVectors, kWidth>(sums, places + e - 4, weights + e - 4, r);
-    }
-    for (; e > 0; --e) {
-      add_run_rows<1, kVectors, kWidth>(sums, places + e - 1, weights + e - 1, r);
-    }
-    for (int v = 0; v < kVectors; ++v) {
-      float* const to = own + r * kWidth + v * kRowLanes<kWidth>;
-      store(to, sums[v]);
-      if (slot + r < kRunRows) store(to + ring * kWidth, sums[v]);
-    }
-  }
-}
-// lambda of a run of rows, which begins as dy.
 template <int kChannels, typename T>
 inline void lambda_run(float* lambda, Index ring, Index slot, const T* dy, Index stride,
                        const float* columns, Index column, const Index* steps, Index later,
@@ -130,55 +70,20 @@ inline void lambda_run(float* lambda, Index ring, Index slot, const T* dy, Index
   constexpr int kWidth = padded(kChannels);
   float* const own = lambda + slot * kWidth;
   const auto all = [&](const float* start, Index start_stride) {
-    constexpr int kVectors = kWidth / kRowLanes<kWidth>;
-    constexpr int kMost = 8;  // vectors at once
-    constexpr int kWhole = kVectors / kMost;
-    for (int part = 0; part < kWhole; ++part) {
-      const int first = part * kMost * kRowLanes<kWidth>;
-      lambda_run_part<kMost, kWidth>(lambda + first, ring, slot, start + first, start_stride,
-                                     columns, column, steps, later, rows);
-    }
-    if constexpr (kVectors % kMost != 0) {
-      constexpr int kFirst = kWhole * kMost * kRowLanes<kWidth>;
-      lambda_run_part<kVectors % kMost, kWidth>(lambda + kFirst, ring, slot, start + kFirst,
-                                                start_stride, columns, column, steps, later, rows);
-    }
+    gather_run<kWidth>(
+        own, start, start_stride, steps_within_run(steps, later, rows), later, rows,
+        [&](Index e) { return lambda + ring_place(slot + steps[e], ring) * kWidth; },
+        [&](Index e) { return columns + e * column + steps[e]; },
+        [&](Index r, float* row, int count) {
+          if (slot + r >= kRunRows) return;
+          std::memcpy(row + ring * kWidth, row, static_cast<std::size_t>(count) * sizeof(float));
+        });
   };
   if constexpr (std::is_same<T, float>::value && kChannels == kWidth) {
     all(dy, -stride);
   } else {
     for (Index r = 0; r < rows; ++r) keep_row<kChannels>(own + r * kWidth, dy - r * stride);
     all(own, kWidth);
-  }
-}
-
-// The slopes of eight rows of lambda, one for each: <lambda, others>.
-template <int kWidth>
-HEDDLE_INLINE void slopes_down(float* slopes, const float* lambda, const float* others,
-                               Index stride) {
-  RowLanes<kWidth> sums[8];
-  for (int i = 0; i < 8; ++i) clear(sums[i]);
-#pragma GCC unroll 8
-  for (int d = 0; d < kWidth; d += kRowLanes<kWidth>) {
-#pragma GCC unroll 8
-    for (int i = 0; i < 8; ++i) {
-      add_products(sums[i], lambda + i * kWidth + d, others + i * stride + d);
-    }
-  }
-  sum_lanes_of_eight(slopes, sums);
-}
-// ... of a run: slopes lie `slope_stride` before one another.
-template <int kWidth, typename T>
-inline void slopes_of_step(T* slopes, Index slope_stride, const float* lambda, const float* others,
-                           Index stride, Index rows) {
-  Index r = 0;
-  for (; r + 8 <= rows; r += 8) {
-    float sums[8];
-    slopes_down<kWidth>(sums, lambda + r * kWidth, others + r * stride, stride);
-    for (Index i = 0; i < 8; ++i) store_real(slopes - (r + i) * slope_stride, sums[i]);
-  }
-  for (; r < rows; ++r) {
-    store_real(slopes - r * slope_stride, dot<kWidth>(lambda + r * kWidth, others + r * stride));
   }
 }
 
@@ -220,7 +125,7 @@ inline void own_input_run(T* dx, S* slopes, Index slope_stride, const T* x, Inde
     send_product<kChannels>(to, lambda + r * kWidth, to_float(weights[-r * slope_stride]), around);
   }
   if constexpr (std::is_same<T, float>::value && kChannels == kWidth) {
-    slopes_of_step<kWidth>(slopes, slope_stride, lambda, x, -stride, rows);
+    scores_of_step<kWidth>(slopes, -slope_stride, lambda, x, -stride, rows);
   } else {
     for (Index r = 0; r < rows; ++r) {
       store_real(slopes - r * slope_stride, dot<kChannels>(lambda + r * kWidth, x - r * stride));
@@ -245,56 +150,23 @@ inline void own_inputs(T* dx, T* slopes, Index slope_stride, Index width, const 
                            });
 }
 
-// kCount slopes of each row of a run at once, `apart` from one another.
-template <int kCount, int kWidth, typename T>
-HEDDLE_INLINE void slopes_across(T* slopes, Index stride, Index apart, const float* lambda,
-                                 const float* const* places, Index rows) {
-  constexpr int kMost = 8;
-  for (Index r = 0; r < rows; ++r) {
-    RowLanes<kWidth> parts[kMost];
-    for (int i = 0; i < kMost; ++i) clear(parts[i]);
-#pragma GCC unroll 8
-    for (int d = 0; d < kWidth; d += kRowLanes<kWidth>) {
-#pragma GCC unroll 8
-      for (int i = 0; i < kCount; ++i) {
-        add_products(parts[i], lambda + r * kWidth + d, places[i] + r * kWidth + d);
-      }
-    }
-    float sums[kMost];
-    sum_lanes_of_eight(sums, parts);
-    for (int i = 0; i < kCount; ++i) store_real(slopes - r * stride + i * apart, sums[i]);
+// The rows that those at `slot` read by step e, in a ring of what lies ahead.
+template <int kWidth>
+struct RingAhead {
+  const float* rows;
+  Index ring, slot;
+  const Index* steps;
+  HEDDLE_INLINE const float* operator()(Index e) const {
+    return rows + ring_place(slot - steps[e], ring) * kWidth;
   }
-}
-// slopes[e * apart] = <lambda, output steps[e]> of a run. Eight entries of a row at once; of the
-// last ones, where they are few, those of eight rows.
-template <int kWidth, typename T>
-HEDDLE_INLINE void slopes_of_steps(T* slopes, Index stride, Index apart, const float* lambda,
-                                   const float* values, Index ring, Index slot, const Index* steps,
-                                   Index size, Index rows) {
-  constexpr Index kAtOnce = 8;
-  const auto place = [&](Index e) { return values + ring_place(slot - steps[e], ring) * kWidth; };
-  Index e = 0;
-  while (size - e > kAtOnce / 2) {
-    const Index some = size - e < kAtOnce ? size - e : kAtOnce;
-    const float* places[kAtOnce];
-    for (Index i = 0; i < some; ++i) places[i] = place(e + i);
-    T* const to = slopes + e * apart;
-    if (some == 8) slopes_across<8, kWidth>(to, stride, apart, lambda, places, rows);
-    if (some == 7) slopes_across<7, kWidth>(to, stride, apart, lambda, places, rows);
-    if (some == 6) slopes_across<6, kWidth>(to, stride, apart, lambda, places, rows);
-    if (some == 5) slopes_across<5, kWidth>(to, stride, apart, lambda, places, rows);
-    e += some;
-  }
-  for (; e < size; ++e) {
-    slopes_of_step<kWidth>(slopes + e * apart, stride, lambda, place(e), kWidth, rows);
-  }
-}
-// ... with zeros behind the last one, up to `width`.
+};
+// slopes[e] = <lambda, output steps[e]> of a run, and zeros behind the last one, up to `width`.
 template <int kWidth, typename T>
 inline void slope_run(T* slopes, Index stride, Index width, const float* lambda,
                       const float* values, Index ring, Index slot, const Index* steps, Index size,
                       Index rows) {
-  slopes_of_steps<kWidth>(slopes, stride, 1, lambda, values, ring, slot, steps, size, rows);
+  scores_of_run<kWidth>(slopes, -stride, 1, lambda, size, rows,
+                        RingAhead<kWidth>{values, ring, slot, steps});
   for (Index r = 0; size < width && r < rows; ++r) {
     for (Index rest = size; rest < width; ++rest) store_real(slopes - r * stride + rest, 0.0f);
   }
@@ -302,49 +174,6 @@ inline void slope_run(T* slopes, Index stride, Index width, const float* lambda,
 
 // ---- softmax weights ----------------------------------------------------------------------------
 
-// Of a run, weights and their gradients stand entry by entry, kRunRows rows each: the rows' own
-// inputs first, then the outputs of each step. What is of no row is a number, but of no meaning.
-inline Index run_floats(Index entries) { return entries * kRunRows; }
-inline void clear_run(float* values, Index entries) {
-  for (Index at = 0; at < run_floats(entries); ++at) values[at] = 0.0f;
-}
-
-// factor * exp(scale_of_scores * score - highest) over the sum of these, of each row.
-inline void softmax_run(float* scores, Index entries, float scale_of_scores, float factor_own,
-                        float factor_rest) {
-  using Rows = Floats<kMostLanes>;
-  for (Index first = 0; first < kRunRows; first += kMostLanes) {
-    float* const own = scores + first;
-    Rows highest, total, lanes;
-    load(highest, own);
-    scale(highest, scale_of_scores);
-    for (Index e = 1; e < entries; ++e) {
-      load(lanes, own + e * kRunRows);
-      scale(lanes, scale_of_scores);
-      raise_to(highest, lanes);
-    }
-    scale(highest, -1.0f);
-    clear(total);
-    for (Index e = 0; e < entries; ++e) {
-      load(lanes, own + e * kRunRows);
-      scale(lanes, scale_of_scores);
-      add(lanes, highest);
-      exponentials(lanes);
-      scale(lanes, e == 0 ? factor_own : factor_rest);
-      store(own + e * kRunRows, lanes);
-      add(total, lanes);
-    }
-    float sum[kMostLanes];
-    store(sum, total);
-    for (int r = 0; r < kMostLanes; ++r) sum[r] = sum[r] > 0.0f ? 1.0f / sum[r] : 0.0f;
-    load(total, sum);
-    for (Index e = 0; e < entries; ++e) {
-      load(lanes, own + e * kRunRows);
-      scale(lanes, total);
-      store(own + e * kRunRows, lanes);
-    }
-  }
-}
 // From g_e = <lambda, value_e> to the gradients of the scores, scale p_e (g_e - sum p_e' g_e').
 inline void slope_scores_run(float* slopes, const float* weights, Index entries,
                              float scale_of_scores) {
@@ -379,14 +208,13 @@ inline void keep_run_columns(float* columns, Index column, const float* values, 
 // The weights of a run, computed again, and columns of those of outputs. Its queries stand at
 // `slot` of their ring, its keys and those that it reads from `slot` of theirs on.
 template <int kWidth>
-inline void weigh_run(float* weights, float* columns, Index column, const float* queries,
-                      const float* keys, Index ring, Index slot, const Index* steps, Index size,
-                      Index rows, float scale_of_scores, float factor_own, float factor_rest) {
-  const float* const own = queries + slot * kWidth;
-  slopes_of_step<kWidth>(weights, -1, own, keys + slot * kWidth, kWidth, rows);
-  slopes_of_steps<kWidth>(weights + kRunRows, -1, kRunRows, own, keys, ring, slot, steps, size,
-                          rows);
-  softmax_run(weights, size + 1, scale_of_scores, factor_own, factor_rest);
+inline void weigh_run_again(float* weights, float* columns, Index column, const float* queries,
+                            const float* keys, Index ring, Index slot, const Index* steps,
+                            Index size, Index rows, float scale_of_scores, float factor_own,
+                            float factor_rest) {
+  weigh_run<kWidth>(weights, queries + slot * kWidth, keys + slot * kWidth, size, rows,
+                    scale_of_scores, factor_own, factor_rest,
+                    RingAhead<kWidth>{keys, ring, slot, steps});
   keep_run_columns(columns, column, weights, size, rows);
 }
 
@@ -402,69 +230,25 @@ inline void slope_weighed_run(T* dx, const T* x, const T* dy, Index stride, floa
   own_input_run<kChannels>(dx, slopes, -1, x, stride, weights, own, rows, around, [&](Index r) {
     prefetch_row<kChannels>(dy - (r + kRunAhead) * stride);
   });
-  slopes_of_steps<kWidth>(slopes + kRunRows, -1, kRunRows, own, values, ring, slot, steps, size,
-                          rows);
+  scores_of_run<kWidth>(slopes + kRunRows, 1, kRunRows, own, size, rows,
+                        RingAhead<kWidth>{values, ring, slot, steps});
   slope_scores_run(slopes, weights, size + 1, scale_of_scores);
   keep_run_columns(columns, column, slopes, size, rows);
 }
 
-// sums[r] = weights[r] * own[r] + the sum over e of weights_of(e)[r] * rows_of(e)[r], for kVectors
-// vectors of channels, the farthest eight entries first.
-template <int kVectors, int kWidth, typename RowsOf, typename WeightsOf>
-HEDDLE_INLINE void mix_run_part(float* sums, const float* own, const float* weights, Index size,
-                                Index rows, int first, const RowsOf& rows_of,
-                                const WeightsOf& weights_of) {
-  constexpr int kAtOnce = 8;
-  for (Index left = size, begun = 0; begun == 0 || left > 0; begun = 1) {
-    const Index some = left < kAtOnce ? left : kAtOnce;
-    const float* places[kAtOnce];
-    const float* factors[kAtOnce];
-    for (Index i = 0; i < some; ++i) {
-      places[i] = rows_of(left - some + i) + first;
-      factors[i] = weights_of(left - some + i);
-    }
-    for (Index r = 0; r < rows; ++r) {
-      float* const to = sums + r * kWidth + first;
-      RowLanes<kWidth> lanes[kVectors];
-      for (int v = 0; v < kVectors; ++v) {
-        const int d = v * kRowLanes<kWidth>;
-        load(lanes[v], begun == 0 ? own + r * kWidth + first + d : to + d);
-        if (begun == 0) scale(lanes[v], weights[r]);
-      }
-      if (some == kAtOnce) {
-        add_run_rows<kAtOnce, kVectors, kWidth>(lanes, places, factors, r);
-      } else {
-        Index e = some;
-        for (; e >= 4; e -= 4) {
-          add_run_rows<4, kVectors, kWidth>(lanes, places + e - 4, factors + e - 4, r);
-        }
-        for (; e > 0; --e) {
-          add_run_rows<1, kVectors, kWidth>(lanes, places + e - 1, factors + e - 1, r);
-        }
-      }
-      for (int v = 0; v < kVectors; ++v) store(to + v * kRowLanes<kWidth>, lanes[v]);
-    }
-    left -= some;
-  }
-}
-// ... of all channels, on to the caller, whose rows lie `stride` before one another.
+// weights[r] * own[r] + the sum over e of weights_of(e)[r] * rows_of(e)[r] goes to the caller,
+// whose rows lie `stride` before one another.
 template <int kChannels, typename T, typename RowsOf, typename WeightsOf>
-inline void send_mixed_run(T* to, Index stride, const float* own, const float* weights, Index size,
-                           Index rows, bool around, const RowsOf& rows_of,
-                           const WeightsOf& weights_of) {
+HEDDLE_INLINE void send_mixed_run(T* to, Index stride, const float* own, const float* weights,
+                                  Index size, Index rows, bool around, const RowsOf& rows_of,
+                                  const WeightsOf& weights_of) {
   constexpr int kWidth = padded(kChannels);
-  constexpr int kVectors = kWidth / kRowLanes<kWidth>;
-  constexpr int kMost = 8;  // vectors at once
-  constexpr int kWhole = kVectors / kMost;
   float sums[kRunRows * kWidth];
-  for (int part = 0; part < kWhole; ++part) {
-    mix_run_part<kMost, kWidth>(sums, own, weights, size, rows, part * kMost * kRowLanes<kWidth>,
-                                rows_of, weights_of);
+  for (Index r = 0; r < rows; ++r) {
+    scale_row<kWidth>(sums + r * kWidth, own + r * kWidth, weights[r]);
   }
-  if constexpr (kVectors % kMost != 0) {
-    mix_run_part<kVectors % kMost, kWidth>(sums, own, weights, size, rows,
-                                           kWhole * kMost * kRowLanes<kWidth>, rows_of, weights_of);
-  }
+  gather_run<kWidth>(sums, sums, kWidth, 0, size, rows, rows_of, weights_of,
+                     [](Index, float*, int) {});
   for (Index r = 0; r < rows; ++r) {
     ask_for_page_before(to - r * stride, stride);
     send_row<kChannels>(to - r * stride, sums + r * kWidth, around);
@@ -475,10 +259,9 @@ template <int kChannels, typename T>
 inline void query_run(T* dq, Index stride, const float* slopes, const float* keys, Index ring,
                       Index slot, const Index* steps, Index size, Index rows, bool around) {
   constexpr int kWidth = padded(kChannels);
-  send_mixed_run<kChannels>(
-      dq, stride, keys + slot * kWidth, slopes, size, rows, around,
-      [&](Index e) { return keys + ring_place(slot - steps[e], ring) * kWidth; },
-      [&](Index e) { return slopes + (e + 1) * kRunRows; });
+  send_mixed_run<kChannels>(dq, stride, keys + slot * kWidth, slopes, size, rows, around,
+                            RingAhead<kWidth>{keys, ring, slot, steps},
+                            [&](Index e) { return slopes + (e + 1) * kRunRows; });
 }
 // and of its keys, from its queries and those of `later` rows; `columns` are the run's.
 template <int kChannels, typename T>

@@ -146,7 +146,7 @@ class CpuShortRows {
       keep_far(keys_, frame_.k, run);
       keep_far(values_, frame_.y, run);
     });
-    builder_.invoke("weigh_run" + floats_,
+    builder_.invoke("weigh_run_again" + floats_,
                     {whole(weights_), VectorPlace{columns_, run.row, true}, column_, all(queries_),
                      all(keys_), ring_, run.slot, steps(), size_, run.rows, frame_.scale,
                      frame_.factor(frame_.a), frame_.factor(frame_.b)});

@@ -23,6 +23,7 @@ namespace {
 // what they read of each other stays in the first cache.
 constexpr std::int64_t kTile = 512;
 constexpr std::int64_t kTilePart = 64;
+constexpr std::int64_t kRunRows = 16;  // of cpu_short.hpp
 
 class CpuPrefill {
  public:
@@ -57,8 +58,16 @@ class CpuPrefill {
         queries_ = builder_.reserve("queries", Type::kF32, builder_.i64(tile_rows() * width_));
         entries_ = builder_.let("entries", b_.most + 1);
       }
-      weights_ = builder_.reserve("weights", Type::kF32,
-                                  by_windows() ? entries_ * tile_rows() : rows_.length * 2);
+      if (rows_.by_runs()) {
+        builder_.comment("of a run of rows");
+        entries_ = builder_.let("entries", b_.most + 1);
+        const Ex extent = builder_.invoke_let("run_extent", Type::kI64, "run_floats", {entries_});
+        weights_ = builder_.reserve("weights", Type::kF32, extent);
+        builder_.invoke("clear_run", {ir::VectorPlace{weights_, builder_.i64(0), true}, entries_});
+      } else {
+        weights_ = builder_.reserve("weights", Type::kF32,
+                                    by_windows() ? entries_ * tile_rows() : rows_.length * 2);
+      }
       for (SideRows* side : {&a_, &b_}) {
         if (side->by_position()) side->keys = keys_;
       }
@@ -77,9 +86,10 @@ class CpuPrefill {
       } else if (by_groups()) {
         const Var token = builder_.variable("token", builder_.i64(0));
         builder_.repeat_while(token < frame_.tokens, [&] { group(token); });
-      } else if (rows_.by_short_rows()) {
+      } else if (rows_.by_short_rows() || rows_.by_runs()) {
         const Var next = builder_.variable("next", builder_.i64(0));
-        builder_.repeat_while(next < frame_.tokens, [&] { short_rows(next); });
+        builder_.repeat_while(next < frame_.tokens,
+                              [&] { rows_.by_runs() ? weighed_rows(next) : short_rows(next); });
       } else {
         builder_.loop("token", builder_.i64(0), frame_.tokens, [&](Ex token) { row(token); });
       }
@@ -284,6 +294,27 @@ class CpuPrefill {
     builder_.assign(next, token + rows);
   }
 
+  // A run of rows that read equally many outputs.
+  void weighed_rows(Var next) {
+    const Ex token = builder_.let("token", next);
+    const Ex i = builder_.let("i", frame_.start + token + 1);
+    const Ex at = builder_.let("at", frame_.token_at(token));
+    const Ex here = builder_.let("here", rows_.place(i));
+    rows_.list_steps(b_, i);
+    const ir::VectorPlace steps = {b_.steps, builder_.i64(0)};
+    const Ex left = minimum(builder_.i64(kRunRows), frame_.tokens - token);
+    const Ex rows =
+        builder_.invoke_let("rows", Type::kI64, "alike_rows", {steps, b_.size, b_.most, i, left});
+    builder_.invoke(
+        "weighed_rows<" + std::to_string(channels_) + ">",
+        {ir::VectorPlace{frame_.y, at, true}, ir::VectorPlace{frame_.x, at},
+         ir::VectorPlace{frame_.q, at}, ir::VectorPlace{frame_.k, at}, frame_.token_stride,
+         ir::VectorPlace{b_.values, here, true}, ir::VectorPlace{keys_, here, true},
+         ir::VectorPlace{weights_, builder_.i64(0), true}, steps, b_.size, rows, frame_.scale,
+         factor_of_inputs(), factor_of_outputs(), rows_.around});
+    builder_.assign(next, token + rows);
+  }
+
   // ---- one row --------------------------------------------------------------------------------
 
   void row(Ex token) {
@@ -364,13 +395,16 @@ class CpuPrefill {
                         rows_.lists.size_of(a_) + rows_.lists.size_of(b_));
   }
   Ex weigh_scores(Ex at, Ex of_inputs, Ex count) {
-    const Ex one = builder_.f32(1);
-    const Ex of_a = frame_.gamma ? one - *frame_.gamma : one;
-    const Ex of_b = frame_.gamma ? *frame_.gamma : one;
     return builder_.perform("inverse", Procedure::kWeighScores, 0,
                             {builder_.at(weights_, at), of_inputs.id(), count.id(),
-                             frame_.scale.id(), of_a.id(), of_b.id()});
+                             frame_.scale.id(), factor_of_inputs().id(), factor_of_outputs().id()});
   }
+
+  Ex factor_of_inputs() {
+    const Ex one = builder_.f32(1);
+    return frame_.gamma ? one - *frame_.gamma : one;
+  }
+  Ex factor_of_outputs() { return frame_.gamma ? *frame_.gamma : builder_.f32(1); }
 
   // Starts the sum of a row with its inputs.
   void mix_inputs(Ex at, const Operand& mixed) {

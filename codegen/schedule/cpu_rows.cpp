@@ -22,6 +22,12 @@ CpuRows::CpuRows(Builder& the_builder, const KernelSpec& spec)
       width(ir::padded_channels(channels)),
       lists(the_builder, spec.pattern) {}
 
+bool CpuRows::by_runs() const {
+  return frame.softmax() && !frame.spec.long_rows &&
+         rows::shape_of(*frame.a.plan) == RowShape::kItself &&
+         rows::shape_of(*frame.b.plan) == RowShape::kShifted;
+}
+
 // ---- once per launch ------------------------------------------------------------------------
 
 void CpuRows::prepare(SideRows& side) {
@@ -36,7 +42,7 @@ void CpuRows::prepare(SideRows& side) {
     case RowShape::kEmpty:
       return;
     case RowShape::kItself:
-      if (!frame.softmax()) return;
+      if (!frame.softmax() || by_runs()) return;
       return lists.list_itself(side);
     case RowShape::kLattice:
       return prepare_lattice(side);

@@ -47,6 +47,8 @@ class CpuRows {
     return a.shape == rows::RowShape::kItself && b.shape == rows::RowShape::kShifted &&
            !frame.softmax() && !frame.spec.by_channel() && !frame.spec.long_rows;
   }
+  // ... and softmax weights, which runs of them have before their outputs.
+  bool by_runs() const;
   ir::Ex place(ir::Ex position) { return (position - 1) * width; }
   ir::Ex place(const SideRows& side, ir::Ex position) {
     return side.ring ? (position - 1) % *side.ring * width : place(position);
