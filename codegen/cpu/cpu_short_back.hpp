@@ -75,8 +75,11 @@ inline void lambda_run(float* lambda, Index ring, Index slot, const T* dy, Index
         [&](Index e) { return lambda + ring_place(slot + steps[e], ring) * kWidth; },
         [&](Index e) { return columns + e * column + steps[e]; },
         [&](Index r, float* row, int count) {
-          if (slot + r >= kRunRows) return;
-          std::memcpy(row + ring * kWidth, row, static_cast<std::size_t>(count) * sizeof(float));
+          RowLanes<kWidth> lanes;
+          for (int d = 0; slot + r < kRunRows && d < count; d += kRowLanes<kWidth>) {
+            load(lanes, row + d);
+            store(row + ring * kWidth + d, lanes);
+          }
         });
   };
   if constexpr (std::is_same<T, float>::value && kChannels == kWidth) {
