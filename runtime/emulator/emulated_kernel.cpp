@@ -6,6 +6,7 @@
 #include <map>
 #include <mutex>
 #include <regex>
+#include <set>
 #include <utility>
 
 #include "runtime/emulator/device/texts.hpp"
@@ -66,6 +67,39 @@ std::string with_dynamic_shared(const std::string& text, bool& found) {
   return found ? std::regex_replace(text, declaration, "HEDDLE_DYNAMIC_SHARED($1, $2);") : text;
 }
 
+// The line of a text, comments and strings aside, that has what the compiler does not instrument.
+std::optional<int> unwatched_line(const std::string& text) {
+  static const std::set<std::string> kAssembly = {"asm", "__asm", "__asm__"};
+  const auto is_of_word = [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; };
+  const auto after = [&](const std::string& end, std::size_t from) {
+    const std::size_t found = text.find(end, from);
+    return found == std::string::npos ? text.size() : found + end.size();
+  };
+  std::size_t at = 0;
+  const auto line = [&] { return 1 + static_cast<int>(std::count(&text[0], &text[at], '\n')); };
+  while (at < text.size()) {
+    if (text.compare(at, 2, "//") == 0) {
+      at = after("\n", at);
+    } else if (text.compare(at, 2, "/*") == 0) {
+      at = after("*/", at + 2);
+    } else if (text[at] == '"') {
+      for (++at; at < text.size() && text[at] != '"'; ++at) at += text[at] == '\\' ? 1 : 0;
+      ++at;
+    } else if (is_of_word(static_cast<unsigned char>(text[at]))) {
+      std::size_t end = at;
+      while (end < text.size() && is_of_word(static_cast<unsigned char>(text[end]))) ++end;
+      const std::string word = text.substr(at, end - at);
+      if (kAssembly.count(word) != 0 || word.find("no_sanitize") != std::string::npos) {
+        return line();
+      }
+      at = end;
+    } else {
+      ++at;
+    }
+  }
+  return std::nullopt;
+}
+
 // The hooks are the same for every kernel of a kind: an object file that is made once.
 Result<std::filesystem::path> hooks_object(const HostCompiler& compiler,
                                            const std::vector<std::string>& flags) {
@@ -86,14 +120,19 @@ Result<CompileRequest> compilation_of(const KernelText& kernel) {
   request.files = kernel.includes;
   request.files["bridge.hpp"] = texts::bridge;
   request.files["kernel_entry.hpp"] = kernel_entry_text;
-  std::string main = "#include \"bridge.hpp\"\n";
+  request.files["watched_copies.hpp"] = texts::watched_copies;
+  if (const auto line = unwatched_line(kernel.text)) {
+    return Error{kernel.file + ":" + std::to_string(*line) +
+                 ": assembly, and code that asks not to be instrumented, cannot be watched"};
+  }
+  std::string main = "#include \"bridge.hpp\"\n#include \"watched_copies.hpp\"\n";
+  // The standard headers that a cpu text may include have to be over before float changes.
+  if (kernel.dialect == Dialect::kCpu) {
+    main +=
+        "#include <algorithm>\n#include <cmath>\n#include <cstddef>\n#include <cstdint>\n"
+        "#include <cstdlib>\n#include <cstring>\n";
+  }
   if (kernel.scalars == Scalars::kField) {
-    // The standard headers that a cpu text may include have to be over before float changes.
-    if (kernel.dialect == Dialect::kCpu) {
-      main +=
-          "#include <algorithm>\n#include <cmath>\n#include <cstddef>\n#include <cstdint>\n"
-          "#include <cstdlib>\n#include <cstring>\n";
-    }
     request.files["field.hpp"] = texts::field;
     main += "#include \"field.hpp\"\n";
   }

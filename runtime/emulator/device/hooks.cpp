@@ -102,11 +102,11 @@ HIDDEN void __tsan_write_range(void* p, unsigned long size) {
 HIDDEN void __tsan_vptr_update(void**, void*) {}
 HIDDEN void __tsan_vptr_read(void**) {}
 
-// 2. Block copies that the compiler leaves as calls.
-HIDDEN void* memmove(void* to, const void* from, unsigned long size) {
+// 2. Block copies: those of the text (watched_copies.hpp), and what the compiler leaves as calls.
+PLAIN static inline void* copy(void* to, const void* from, unsigned long size, const void* site) {
   if (size == 0) return to;
-  touch(from, size, Touch::kRead, CALLER);
-  touch(to, size, Touch::kWrite, CALLER);
+  touch(from, size, Touch::kRead, site);
+  touch(to, size, Touch::kWrite, site);
   volatile char* target = static_cast<volatile char*>(to);  // volatile: not turned into a call
   const volatile char* source = static_cast<const volatile char*>(from);
   if (target < source) {
@@ -116,21 +116,26 @@ HIDDEN void* memmove(void* to, const void* from, unsigned long size) {
   }
   return to;
 }
-HIDDEN void* memcpy(void* to, const void* from, unsigned long size) {
+PLAIN static inline void* set(void* to, int value, unsigned long size, const void* site) {
   if (size == 0) return to;
-  touch(from, size, Touch::kRead, CALLER);
-  touch(to, size, Touch::kWrite, CALLER);
-  volatile char* target = static_cast<volatile char*>(to);
-  const volatile char* source = static_cast<const volatile char*>(from);
-  for (unsigned long i = 0; i < size; ++i) target[i] = source[i];
-  return to;
-}
-HIDDEN void* memset(void* to, int value, unsigned long size) {
-  if (size == 0) return to;
-  touch(to, size, Touch::kWrite, CALLER);
+  touch(to, size, Touch::kWrite, site);
   volatile char* target = static_cast<volatile char*>(to);
   for (unsigned long i = 0; i < size; ++i) target[i] = static_cast<char>(value);
   return to;
+}
+#define HEDDLE_COPY(name)                                             \
+  HIDDEN void* name(void* to, const void* from, unsigned long size) { \
+    return copy(to, from, size, CALLER);                              \
+  }
+HEDDLE_COPY(memcpy)
+HEDDLE_COPY(memmove)
+HEDDLE_COPY(heddle_memcpy)
+HEDDLE_COPY(heddle_memmove)
+HIDDEN void* memset(void* to, int value, unsigned long size) {
+  return set(to, value, size, CALLER);
+}
+HIDDEN void* heddle_memset(void* to, int value, unsigned long size) {
+  return set(to, value, size, CALLER);
 }
 
 // 3. Meeting points. The address is that of the kernel's own call: the header's wrappers are

@@ -8,5 +8,6 @@ extern const char* const bridge;
 extern const char* const emulated_device;
 extern const char* const field;
 extern const char* const hooks;
+extern const char* const watched_copies;
 
 }  // namespace heddle::emulator::texts

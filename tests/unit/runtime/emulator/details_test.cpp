@@ -129,6 +129,37 @@ extern "C" void k(const float* x, float* y, int bytes, int first, int last) {
   CHECK(has(run(text, launch, Dialect::kCpu), FindingKind::kUnwritten));
 }
 
+// A compiler moves constant sizes by itself, where no sanitizer sees it.
+TEST_CASE("block copies of a constant size are accesses like others") {
+  std::vector<float> x(64, 3.0F), y(64);
+  Launch launch;
+  launch.buffers = {buffer("x", x, Access::kRead), buffer("y", y, Access::kReadWrite)};
+  launch.arguments = {BufferArgument{0}, BufferArgument{1}};
+  const auto findings = [&](const std::string& statement) {
+    return run(
+        "#include <algorithm>\n#include <cstring>\n"
+        "extern \"C\" void k(const float* x, float* y, int first, int last) {\n  " +
+            statement + "\n}",
+        launch, Dialect::kCpu);
+  };
+  for (const char* const copy :
+       {"std::memcpy(y, x, 256);", "std::memcpy(y + 64, x, 96);", "std::memcpy(y, x + 63, 96);",
+        "__builtin_memcpy(y + 63, x, 8);", "std::memmove(y + 60, x, 20);",
+        "__builtin_memset(y + 50, 0, 100);", "std::copy(x, x + 24, y + 60);"}) {
+    INFO(copy);
+    const bool inside = std::string(copy) == "std::memcpy(y, x, 256);";
+    CHECK(has(findings(copy), FindingKind::kOutOfBounds) != inside);
+  }
+  CHECK(y[63] == 3.0F);
+  launch.buffers[1].access = Access::kWrite;
+  CHECK(has(findings("std::memcpy(y, x, 96);"), FindingKind::kUnwritten));
+  // What they write, they have written.
+  launch.buffers[1].uninitialised = {{0, 256}};
+  launch.buffers[1].access = Access::kReadWrite;
+  CHECK(shown(findings("std::memcpy(y, x, 96); y[0] = y[23];")) == "");
+  CHECK(has(findings("std::memcpy(y, x, 96); y[0] = y[24];"), FindingKind::kUninitialisedRead));
+}
+
 TEST_CASE("working memory is bounded, and holds nothing each time it is asked for") {
   std::vector<float> y(4);
   Launch launch;
