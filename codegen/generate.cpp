@@ -360,7 +360,8 @@ class Generator {
     spec.staging.reset();
     spec.tensor.reset();
     spec.scan.reset();
-    if (op != "prefill") return std::nullopt;
+    const bool backward = op == "backward" && spec.target == ir::Target::kCuda;
+    if (op != "prefill" && !(backward && has_scan_backward(spec))) return std::nullopt;
     if (spec.target != ir::Target::kCuda) {
       if (options_.schedule != "auto" && options_.schedule != "simple") {
         artifact_.remarks.push_back(op + " has the simple schedule: only cuda has another one");
@@ -383,7 +384,18 @@ class Generator {
     if (options_.schedule != "simple") limit_lists(how.limits);
     how.limits.shared_bytes =
         options_.shared_limit > 0 ? options_.shared_limit : how.architecture->shared_limit;
-    return schedule::choose_prefill(spec, *rows, how);
+    schedule::Choice choice = schedule::choose_prefill(spec, *rows, how);
+    if (op == "prefill") return choice;
+    // Backward goes over chunks where prefill does; else there is but one schedule of it.
+    spec.staging.reset();
+    spec.tensor.reset();
+    return std::nullopt;
+  }
+  static bool has_scan_backward(const schedule::KernelSpec& spec) {
+    const bool by_coefficients =
+        spec.weights == WeightKind::kGiven || spec.weights == WeightKind::kGated;
+    return spec.first_order && by_coefficients && !spec.varlen && !spec.state_gradients &&
+           spec.dtype != ElementType::kF16;
   }
 
   void describe(const schedule::KernelSpec& spec, const schedule::Choice& choice,
@@ -475,7 +487,8 @@ class Generator {
     all.symbol = spec.symbol;
     all.schedule = "scan";
     all.chunk_tokens = spec.scan->chunk_tokens;
-    for (schedule::Step& step : schedule::scan(spec)) {
+    for (schedule::Step& step :
+         op == "backward" ? schedule::scan_backward(spec) : schedule::scan(spec)) {
       all.steps.push_back(one_launch(std::move(step.kernel), spec, op, "device_prelude.cuh", true));
       KernelEntry& entry = all.steps.back();
       entry.grid = std::move(step.grid);

@@ -49,7 +49,7 @@ std::string fault_of_steps(const KernelEntry& kernel) {
     if (kernel.chunk_tokens > 0 && !names_chunks(kernel)) return "has a length of chunks and none";
     return "";
   }
-  if (kernel.op != "prefill") return "has steps and is no prefill";
+  if (kernel.op == "decode") return "has steps and is a decode";
   if (kernel.steps.size() < 2 || kernel.steps.size() > 8) return "has no such number of steps";
   if (kernel.chunk_tokens < 1) return "has chunks of no length";
   std::map<std::string, std::vector<Access>> uses;

@@ -115,8 +115,8 @@ void GradientFrame::each_block(const std::function<void()>& body) {
     return body();
   }
   builder.loop("block", builder.where(ir::Place::kFirstBlock), builder.where(ir::Place::kLastBlock),
-               [&](Ex unit) {
-                 enter(unit);
+               [&](Ex each) {
+                 enter(each);
                  body();
                });
 }
@@ -134,12 +134,16 @@ void GradientFrame::each_sequence(const std::function<void()>& prepare,
   builder.perform(ir::Procedure::kSettleStores, 0, {});
 }
 
-void GradientFrame::enter(Ex unit) {
-  block = unit;
+void GradientFrame::enter(Ex the_unit) {
+  block = unit = the_unit;
   if (cuda()) {
     thread = builder.let("thread", builder.where(ir::Place::kThread));
     warp = builder.let("warp", builder.where(ir::Place::kWarp));
     lane = builder.let("lane", builder.where(ir::Place::kLane));
+  }
+  if (chunks) {
+    chunk = builder.let("chunk", unit % *chunks);
+    block = builder.let("whole_block", unit / *chunks);
   }
   batch = builder.let("batch", block / heads);
   head = builder.let("head", block % heads);

@@ -86,10 +86,12 @@ class GradientFrame {
   std::optional<ir::Ex> gamma;
   ir::Ex token_base, token_stride;
   ir::Ex block, head, batch;
-  ir::Ex warp, lane, thread;  // cuda only
+  ir::Ex warp, lane, thread;     // cuda only
+  std::optional<ir::Ex> chunks;  // of a head's tokens, where a block has one of them
+  ir::Ex unit, chunk;            // then: which of all, and which of its head
 
  private:
-  void enter(ir::Ex unit);
+  void enter(ir::Ex the_unit);
   void declare_side(GradientSide& side);
 
   SequenceArrays sequences_;  // with varlen

@@ -43,7 +43,7 @@ struct TensorSplit {
   int warps = 4;
 };
 
-// How a prefill of first order is cut into chunks that are worked on side by side.
+// How first order is cut into chunks that are worked on side by side.
 struct ScanSplit {
   int chunk_tokens = 64;
 };
@@ -68,10 +68,10 @@ struct KernelSpec {
   bool dense_outputs = false;  // A = {i} and B = {1..i-1}, for every row
   // A = {i-w+1..i} as far as that lies in 1..i and B is empty, for every row and this w; else 0.
   std::int64_t input_window = 0;
-  bool long_rows = false;      // of B; cpu prefill, given weights: worth going through by windows
+  bool long_rows = false;  // of B; cpu prefill, given weights: worth going through by windows
   std::optional<Staging> staging{};  // cuda prefill: the staged schedule instead of the simple one
   std::optional<TensorSplit> tensor{};  // cuda prefill, of some kinds: on tensor cores
-  std::optional<ScanSplit> scan{};      // cuda prefill, first order: several launches over chunks
+  std::optional<ScanSplit> scan{};      // cuda, first order: several launches over chunks
   bool varlen = false;                  // sequences have lengths and starts of their own
   int page_rows = 0;             // decode with varlen: slots of a page, a power of two; 0: no pages
   bool state_gradients = false;  // backward goes on from a state, and passes gradients through it
@@ -95,14 +95,18 @@ ir::Kernel decode(const KernelSpec& spec);
 // prefill on cuda where spec.staging says how.
 ir::Kernel staged_prefill(const KernelSpec& spec);
 ir::Kernel staged_tiles(const KernelSpec& spec);
-// The launches of a prefill on cuda where spec.scan says how, in order. Blocks of
-// chunks have a thread for each channel.
+// The launches of a prefill on cuda where spec.scan says how, in order. Blocks of chunks have a
+// thread for each channel.
 constexpr int scan_warps(const KernelSpec& spec) { return (spec.head_dim + 31) / 32; }
 struct Step {
   ir::Kernel kernel;
   std::vector<std::string> grid;
 };
 std::vector<Step> scan(const KernelSpec& spec);
+// Of a backward without states.
+std::vector<Step> scan_backward(const KernelSpec& spec);
+// What either goes over chunks with, from the first to the last or backward.
+ir::Kernel scan_chain(const KernelSpec& spec, bool backward);
 // Both on cpu, where they are other kernels altogether.
 ir::Kernel cpu_prefill(const KernelSpec& spec);
 ir::Kernel cpu_decode(const KernelSpec& spec);

@@ -66,8 +66,10 @@ class Launch {
   }
 
   // In rounds of so many chunks a warp: each warp goes over its own from zero first, and again from
-  // what the warps before it come to. Every warp has all channels.
-  ir::Kernel chain() {
+  // what the warps before it come to. Every warp has all channels. Backward the last chunk is the
+  // first one, and nothing is before it.
+  ir::Kernel chain(bool backward) {
+    backward_ = backward;
     frame_.each_block([&] {
       const int dim = spec_.head_dim, warps = frame_.warps;
       const MemoryId ends = builder_.array("ends", Type::kF32, warps * dim, true);
@@ -132,6 +134,7 @@ class Launch {
   // What channels had before the first token.
   void begin_with_state(MemoryId carry) {
     frame_.each_channel([&](Ex, Ex index) { builder_.store(carry, index, builder_.f32(0)); });
+    if (backward_) return;
     builder_.when(frame_.start > 0, [&] {
       const Location from = frame_.locate_in_state(frame_.b, frame_.start);
       frame_.each_channel(
@@ -188,7 +191,8 @@ class Launch {
 
   void each_chunk(Ex first, Ex size, const std::function<void(Ex, Ex, Ex)>& body) {
     builder_.loop("c", builder_.i64(0), size, [&](Ex c) {
-      const Ex unit = builder_.let("unit", frame_.block * chunks_ + (first + c));
+      const Ex chunk = backward_ ? chunks_ - 1 - (first + c) : first + c;
+      const Ex unit = builder_.let("unit", frame_.block * chunks_ + chunk);
       frame_.each_channel([&](Ex d, Ex index) { body(unit, d, index); });
     });
   }
@@ -224,17 +228,21 @@ class Launch {
   MemoryId carry_, product_;
   MemoryId decays_, weights_;  // of a chunk, where all channels have the same
   Ex chunks_, first_, size_;
+  bool backward_ = false;
 };
 
 }  // namespace
+
+ir::Kernel scan_chain(const KernelSpec& spec, bool backward) {
+  return Launch(spec, "chain", false, Access::kReadWrite, Access::kRead).chain(backward);
+}
 
 std::vector<Step> scan(const KernelSpec& spec) {
   const std::vector<std::string> by_head = {"batch", "heads"};
   const std::vector<std::string> by_chunk = {"batch", "heads", "chunks"};
   std::vector<Step> steps;
   steps.push_back({Launch(spec, "sums", true, Access::kWrite, Access::kWrite).sums(), by_chunk});
-  steps.push_back(
-      {Launch(spec, "chain", false, Access::kReadWrite, Access::kRead).chain(), by_head});
+  steps.push_back({scan_chain(spec, false), by_head});
   steps.push_back({Launch(spec, "rows", true, Access::kRead, Access::kRead).rows(), by_chunk});
   return steps;
 }

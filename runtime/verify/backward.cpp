@@ -56,7 +56,17 @@ class BackwardCheck {
     // A cpu kernel has one thread and takes the blocks of a launch in turn.
     const bool alone = context_.manifest.target == "cpu" && scenario.batch * scenario.heads == 1;
     const std::vector<ThreadOrder> orders = afford(work_of(scenario), alone ? kOneOrder : wanted);
-    if (orders.empty()) return false;
+    return !orders.empty() && play(scenario, orders, profile);
+  }
+  // What nothing else shows, whatever it takes.
+  bool must_run(const Scenario& scenario) {
+    if (scenario.tokens >= context_.rows.n() || ledger_.saturated()) return false;
+    return play(scenario, kOneOrder);
+  }
+
+ private:
+  bool play(const Scenario& scenario, const std::vector<ThreadOrder>& orders,
+            KernelProfile* profile = nullptr) {
     const Result<Work> prepared = prepare(scenario);
     if (!prepared) {
       ledger_.failed(Duty::kState, scenario.tokens,
@@ -86,7 +96,6 @@ class BackwardCheck {
     return !ledger_.saturated();
   }
 
- private:
   std::vector<ThreadOrder> afford(std::int64_t work, const std::vector<ThreadOrder>& wanted) {
     for (const std::vector<ThreadOrder>& orders : {wanted, kOneOrder}) {
       const std::int64_t cost = work * static_cast<std::int64_t>(orders.size());
@@ -338,6 +347,12 @@ void check_backward(const VerifyContext& context, const KernelUnderTest& backwar
     check.run({.tokens = typical, .fill = Fill::kOneHuge}, kOneOrder);
   }
   check.run({.tokens = 21, .batch = 2, .heads = 3, .spare = 1}, kAllOrders);
+  for (const std::int64_t tokens : chunked_lengths_alone(backward.entry())) {
+    const std::int64_t heads = tokens <= 4 * backward.entry().chunk_tokens ? 2 : 1;
+    const Scenario scenario{.tokens = tokens, .heads = heads, .fill = Fill::kLasting};
+    if (check.must_run(scenario) || ledger.saturated()) continue;
+    ledger.undecided(Duty::kValues, fmt::format("{} tokens in chunks could not be run", tokens));
+  }
   check.run({.tokens = 9, .heads = 2, .spare = kManySlots}, kOneOrder);
   if (context.weights != WeightMode::kLinear) {
     check.run({.tokens = 90, .batch = 2, .heads = 2}, kOneOrder);

@@ -99,13 +99,14 @@ Result<SolvedGradients> solve_between(const VerifyContext& context, const Sizes&
 }
 
 Result<FieldBuffers> bind(const KernelEntry& entry, const SolvedGradients& solved) {
+  const Sizes sizes = solved.problem.sizes.in_chunks(entry);
   FieldBuffers buffers;
   for (const Argument& argument : entry.arguments) {
     if (argument.kind != ArgumentKind::kBuffer) continue;
     const std::string& name = argument.name;
     std::int64_t count = 1;
     for (const std::string& extent : argument.shape) {
-      const Result<std::int64_t> value = solved.problem.sizes.extent(extent);
+      const Result<std::int64_t> value = sizes.extent(extent);
       if (!value) return value.error();
       count *= *value;
     }
@@ -128,7 +129,7 @@ Result<FieldBuffers> bind(const KernelEntry& entry, const SolvedGradients& solve
       return Error{fmt::format("buffer '{}' is unknown, or declared with another shape", name)};
     }
     const bool initial = name.rfind("initial_", 0) == 0 || name.rfind("dinitial_", 0) == 0;
-    if (initial && solved.problem.sizes.start == 0) continue;  // a null pointer
+    if (initial && sizes.start == 0) continue;  // a null pointer
     buffers.emplace(name, std::move(buffer));
   }
   return buffers;
@@ -231,6 +232,16 @@ class BackwardAlgebra {
     const int orders = 2 * work <= budget_ ? 2 : 1;
     if (orders * work > budget_) return ledger_.skipped(scenario.tokens);
     budget_ -= orders * work;
+    play(scenario, orders);
+  }
+  // What nothing else shows, whatever it takes; false where it cannot be.
+  bool must_run(const Scenario& scenario) {
+    if (scenario.tokens >= context_.rows.n() || ledger_.rejected()) return false;
+    play(scenario, 1);
+    return true;
+  }
+
+  void play(const Scenario& scenario, int orders) {
     const Result<Work> made =
         prepare(context_, kernel_.entry(), scenario,
                 context_.options.seed + 7919 * static_cast<std::uint64_t>(++problems_));
@@ -395,6 +406,10 @@ void check_backward_algebra(const VerifyContext& context, const KernelUnderTest&
                                        {.tokens = 130},
                                        {.tokens = 66}}) {
     check.run(scenario);
+  }
+  for (const std::int64_t tokens : chunked_lengths_alone(backward.entry())) {
+    if (check.must_run({.tokens = tokens}) || ledger.rejected()) continue;
+    ledger.undecided(Duty::kIdentity, fmt::format("{} tokens in chunks could not be run", tokens));
   }
   if (context.manifest.varlen) check.run({.tokens = 50, .batch = 4, .heads = 2});
   if (takes_state(backward.entry())) {

@@ -29,7 +29,7 @@ bool inputs_alone_do(const Rows& rows, std::int64_t tokens);
 // Whether a decode takes as many tokens as a launch says.
 bool takes_several(const KernelEntry& entry);
 
-// Sequences, from the first token on or after a few, in which a prefill that cuts tokens into
+// Sequences, from the first token on or after a few, in which an operation that cuts tokens into
 // chunks has one, two, some and very many of them, the last one whole or not. What crosses chunks
 // is seen only there, so nothing is decided where one of them cannot be run; none for other
 // kernels.
@@ -38,6 +38,8 @@ struct ChunkedLength {
   std::int64_t tokens = 1;  // of the launch
 };
 std::vector<ChunkedLength> chunked_lengths(const KernelEntry& entry);
+// Those that begin with the first token.
+std::vector<std::int64_t> chunked_lengths_alone(const KernelEntry& entry);
 
 void check_prefill(const VerifyContext& context, const KernelUnderTest& prefill, Ledger& ledger,
                    std::vector<KernelProfile>& profiles);

@@ -4,51 +4,14 @@
 // twice are not, nor are manifests whose steps do not fit together.
 #include <algorithm>
 
-#include "codegen/generate.hpp"
 #include "patterns/ast_print.hpp"
-#include "runtime/verify/plan.hpp"
-#include "runtime/verify/verify.hpp"
-#include "tests/unit/runtime/reference/reference_test_support.hpp"
-#include "tests/unit/runtime/verify/explain_report.hpp"
+#include "tests/unit/runtime/verify/scan_edits.hpp"
 
 namespace heddle {
 namespace {
 
+using namespace test::scan;
 using test::explain;
-
-constexpr const char* kPattern = "linear_recurrence";
-constexpr std::int64_t kRows = 2200;  // of more chunks than a chain goes over at a time
-
-VerifyOptions quick() {
-  VerifyOptions options;
-  options.sizes = {1, 2, 63, 200};
-  options.work_budget = 1'000'000;
-  options.algebraic_budget = 300'000;
-  return options;
-}
-
-Artifact generated(WeightKind weights, ElementType dtype, int head_dim,
-                   std::vector<std::string> ops = {"prefill"}) {
-  GenerateOptions options;
-  options.ops = std::move(ops);
-  options.target = ir::Target::kCuda;
-  options.head_dim = head_dim;
-  options.dtype = dtype;
-  options.exact_to = kRows;
-  options.weights = weights;
-  options.schedule = "scan";
-  options.plan_heads = 1;
-  Result<Artifact> artifact = generate(test::builtin(kPattern), options);
-  INFO((artifact ? "" : artifact.error().message));
-  REQUIRE(artifact.ok());
-  REQUIRE(artifact->manifest.kernels[0].chunk_tokens == 32);
-  return *std::move(artifact);
-}
-
-bool rejected_by(const VerifyReport& report, const std::string& layer) {
-  return std::any_of(report.failures.begin(), report.failures.end(),
-                     [&](const VerifyFailure& failure) { return failure.layer == layer; });
-}
 
 TEST_CASE("a scan over chunks is verified, with the decode that goes on from it") {
   struct Kind {
@@ -79,32 +42,6 @@ TEST_CASE("a scan over chunks is verified, with the decode that goes on from it"
     const std::string symbol = profile.symbol;
     CHECK(launches ==
           std::vector<std::string>{symbol + "_sums", symbol + "_chain", symbol + "_rows"});
-  }
-}
-
-struct Edit {
-  const char* step;
-  const char* from;
-  const char* to;
-  bool of_values = true;  // the algebraic layer, which watches no accesses, has to see it, too
-};
-
-void reject(const Artifact& artifact, const std::vector<Edit>& edits) {
-  const Rows rows = test::builtin_rows(kPattern, kRows);
-  VerifyOptions options = quick();
-  options.stop_early = true;
-  for (const Edit& edit : edits) {
-    INFO(edit.step << ": " << edit.from << " -> " << edit.to);
-    const std::string file = std::string(kPattern) + "_prefill_" + edit.step + ".cu";
-    std::map<std::string, std::string> files = artifact.files;
-    const std::size_t at = files.at(file).find(edit.from);
-    REQUIRE(at != std::string::npos);
-    files[file].replace(at, std::string(edit.from).size(), edit.to);
-    const VerifyReport report = verify(artifact.manifest, files, rows, options);
-    INFO(explain(report));
-    CHECK(report.verdict == KernelVerdict::kRejected);
-    CHECK(rejected_by(report, "emulated"));
-    if (edit.of_values) CHECK(rejected_by(report, "algebraic"));
   }
 }
 
