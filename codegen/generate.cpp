@@ -389,13 +389,13 @@ class Generator {
     // Backward goes over chunks where prefill does; else there is but one schedule of it.
     spec.staging.reset();
     spec.tensor.reset();
+    if (spec.scan) artifact_.remarks.push_back("backward has the scan schedule; " + choice.why);
     return std::nullopt;
   }
   static bool has_scan_backward(const schedule::KernelSpec& spec) {
     const bool by_coefficients =
         spec.weights == WeightKind::kGiven || spec.weights == WeightKind::kGated;
-    return spec.first_order && by_coefficients && !spec.varlen && !spec.state_gradients &&
-           spec.dtype != ElementType::kF16;
+    return spec.first_order && by_coefficients && !spec.varlen && spec.dtype != ElementType::kF16;
   }
 
   void describe(const schedule::KernelSpec& spec, const schedule::Choice& choice,

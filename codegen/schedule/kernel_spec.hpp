@@ -103,10 +103,7 @@ struct Step {
   std::vector<std::string> grid;
 };
 std::vector<Step> scan(const KernelSpec& spec);
-// Of a backward without states.
 std::vector<Step> scan_backward(const KernelSpec& spec);
-// What either goes over chunks with, from the first to the last or backward.
-ir::Kernel scan_chain(const KernelSpec& spec, bool backward);
 // Both on cpu, where they are other kernels altogether.
 ir::Kernel cpu_prefill(const KernelSpec& spec);
 ir::Kernel cpu_decode(const KernelSpec& spec);

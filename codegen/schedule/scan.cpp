@@ -8,6 +8,7 @@
 #include "codegen/schedule/cache.hpp"
 #include "codegen/schedule/coefficients.hpp"
 #include "codegen/schedule/frame.hpp"
+#include "codegen/schedule/scan_chain.hpp"
 
 namespace heddle::schedule {
 
@@ -29,16 +30,10 @@ class Launch {
       : spec_(spec),
         warps_(by_chunk ? scan_warps(spec) : kChainWarps),
         builder_(spec.symbol + "_" + name, spec.target, 32 * warps_),
-        frame_(builder_, spec, /*decode=*/false) {
+        frame_(builder_, spec, /*decode=*/false),
+        scratch_(builder_, spec, carries, products) {
     frame_.warps = warps_;
-    std::vector<std::string> shape = {"batch", "heads", "chunks"};
-    const std::string dim = std::to_string(spec.head_dim);
-    if (!spec.by_channel()) product_ = real("scratch_product", products, shape);
-    shape.push_back(dim);
-    if (spec.by_channel()) product_ = real("scratch_product", products, shape);
-    carry_ = real("scratch_carry", carries, shape);
-    chunks_ = builder_.size("chunks");
-    if (by_chunk) frame_.chunks = chunks_;
+    if (by_chunk) frame_.chunks = scratch_.chunks;
   }
 
   ir::Kernel sums() {
@@ -53,63 +48,23 @@ class Launch {
           builder_.assign(sum, decay * sum + input_of(r, token, d));
           builder_.assign(product, decay * product);
         });
-        builder_.store(carry_, carry_at(frame_.unit) + d, sum);
+        builder_.store(scratch_.carry, carry_at(frame_.unit) + d, sum);
         if (spec_.by_channel()) {
-          builder_.store(product_, carry_at(frame_.unit) + d, product);
+          builder_.store(scratch_.product, carry_at(frame_.unit) + d, product);
         } else {
           builder_.when(equal(d, builder_.i64(0)),
-                        [&] { builder_.store(product_, frame_.unit, product); });
+                        [&] { builder_.store(scratch_.product, frame_.unit, product); });
         }
       });
     });
     return builder_.take();
   }
 
-  // In rounds of so many chunks a warp: each warp goes over its own from zero first, and again from
-  // what the warps before it come to. Every warp has all channels. Backward the last chunk is the
-  // first one, and nothing is before it.
-  ir::Kernel chain(bool backward) {
-    backward_ = backward;
+  ir::Kernel chain() {
     frame_.each_block([&] {
-      const int dim = spec_.head_dim, warps = frame_.warps;
-      const MemoryId ends = builder_.array("ends", Type::kF32, warps * dim, true);
-      const MemoryId factors = builder_.array("factors", Type::kF32, warps * dim, true);
-      const MemoryId carry = builder_.array("carry", Type::kF32, frame_.owned());
-      const MemoryId own = builder_.array("own", Type::kF32, frame_.owned());
-      const MemoryId product = builder_.array("product", Type::kF32, frame_.owned());
-      begin_with_state(carry);
-      builder_.loop(
-          "round", builder_.i64(0), chunks_, builder_.i64(warps * kWarpChunks), LoopKind::kSerial,
-          [&](Ex round) {
-            const Ex first = builder_.let("first", round + frame_.warp * kWarpChunks);
-            const Ex size = builder_.let(
-                "size",
-                builder_.call(Helper::kMinimum, {builder_.i64(kWarpChunks), chunks_ - first}));
-            frame_.each_channel([&](Ex, Ex index) {
-              builder_.store(own, index, builder_.f32(0));
-              builder_.store(product, index, builder_.f32(1));
-            });
-            each_chunk(first, size, [&](Ex unit, Ex d, Ex index) {
-              const Ex factor = builder_.let("factor", product_of(unit, d));
-              builder_.store(
-                  own, index,
-                  factor * builder_.load(own, index) + builder_.load(carry_, carry_at(unit) + d));
-              builder_.store(product, index, factor * builder_.load(product, index));
-            });
-            frame_.each_channel([&](Ex d, Ex index) {
-              builder_.store(ends, frame_.warp * dim + d, builder_.load(own, index));
-              builder_.store(factors, frame_.warp * dim + d, builder_.load(product, index));
-            });
-            builder_.barrier();
-            join(ends, factors, carry, own);
-            builder_.comment("each chunk's sum gives way to what the chunk begins with");
-            each_chunk(first, size, [&](Ex unit, Ex d, Ex index) {
-              const Ex end = builder_.let("end", builder_.load(carry_, carry_at(unit) + d));
-              builder_.store(carry_, carry_at(unit) + d, builder_.load(own, index));
-              builder_.store(own, index, product_of(unit, d) * builder_.load(own, index) + end);
-            });
-            builder_.barrier();
-          });
+      ScanChain chain(builder_, spec_, scratch_, ScanDirection::kForward);
+      chain.run(frame_.block, frame_.warp, frame_.lane,
+                [&](MemoryId carry) { begin_with_state(carry); });
     });
     return builder_.take();
   }
@@ -118,14 +73,15 @@ class Launch {
     frame_.each_block([&] {
       enter_chunk();
       each_channel([&](Ex d) {
-        const Var sum = builder_.variable("sum", builder_.load(carry_, carry_at(frame_.unit) + d));
+        const Var sum =
+            builder_.variable("sum", builder_.load(scratch_.carry, carry_at(frame_.unit) + d));
         each_token([&](Ex r, Ex token) {
           builder_.assign(sum, decay_of(r, token, d) * sum + input_of(r, token, d));
           builder_.store(frame_.y, frame_.token_at(token) + d, sum);
         });
       });
       builder_.barrier();
-      builder_.when(equal(frame_.chunk, chunks_ - 1), [&] { write_final_state(frame_); });
+      builder_.when(equal(frame_.chunk, scratch_.chunks - 1), [&] { write_final_state(frame_); });
     });
     return builder_.take();
   }
@@ -134,31 +90,11 @@ class Launch {
   // What channels had before the first token.
   void begin_with_state(MemoryId carry) {
     frame_.each_channel([&](Ex, Ex index) { builder_.store(carry, index, builder_.f32(0)); });
-    if (backward_) return;
     builder_.when(frame_.start > 0, [&] {
       const Location from = frame_.locate_in_state(frame_.b, frame_.start);
       frame_.each_channel(
           [&](Ex d, Ex index) { builder_.store(carry, index, frame_.load(from, from.value, d)); });
     });
-  }
-
-  // Over what the warps came to: `own` is what this one begins with, and `carry` what the next
-  // round does.
-  void join(MemoryId ends, MemoryId factors, MemoryId carry, MemoryId own) {
-    builder_.loop("other", builder_.i64(0), builder_.i64(frame_.warps), [&](Ex other) {
-      frame_.each_channel([&](Ex d, Ex index) {
-        builder_.when(equal(other, frame_.warp),
-                      [&] { builder_.store(own, index, builder_.load(carry, index)); });
-        const Ex at = builder_.let("at", other * spec_.head_dim + d);
-        builder_.store(
-            carry, index,
-            builder_.load(factors, at) * builder_.load(carry, index) + builder_.load(ends, at));
-      });
-    });
-  }
-
-  MemoryId real(const char* name, Access access, const std::vector<std::string>& shape) {
-    return builder_.buffer(name, ElementType::kF32, access, shape);
   }
 
   void enter_chunk() {
@@ -189,18 +125,6 @@ class Launch {
                   [&](Ex r) { body(r, builder_.let("token", first_ + r)); });
   }
 
-  void each_chunk(Ex first, Ex size, const std::function<void(Ex, Ex, Ex)>& body) {
-    builder_.loop("c", builder_.i64(0), size, [&](Ex c) {
-      const Ex chunk = backward_ ? chunks_ - 1 - (first + c) : first + c;
-      const Ex unit = builder_.let("unit", frame_.block * chunks_ + chunk);
-      frame_.each_channel([&](Ex d, Ex index) { body(unit, d, index); });
-    });
-  }
-  // What a chunk multiplies what it begins with by.
-  Ex product_of(Ex unit, Ex d) {
-    return builder_.load(product_, spec_.by_channel() ? carry_at(unit) + d : unit);
-  }
-
   Ex carry_at(Ex unit) const { return unit * spec_.head_dim; }
   Ex coefficient(const SideFrame& side, Ex token, Ex d) {
     const Ex at = coefficient_row(spec_, frame_.row_at(token), side.width);
@@ -225,24 +149,20 @@ class Launch {
   int warps_;
   Builder builder_;
   Frame frame_;
-  MemoryId carry_, product_;
+  ScanScratch scratch_;
   MemoryId decays_, weights_;  // of a chunk, where all channels have the same
-  Ex chunks_, first_, size_;
-  bool backward_ = false;
+  Ex first_, size_;
 };
 
 }  // namespace
-
-ir::Kernel scan_chain(const KernelSpec& spec, bool backward) {
-  return Launch(spec, "chain", false, Access::kReadWrite, Access::kRead).chain(backward);
-}
 
 std::vector<Step> scan(const KernelSpec& spec) {
   const std::vector<std::string> by_head = {"batch", "heads"};
   const std::vector<std::string> by_chunk = {"batch", "heads", "chunks"};
   std::vector<Step> steps;
   steps.push_back({Launch(spec, "sums", true, Access::kWrite, Access::kWrite).sums(), by_chunk});
-  steps.push_back({scan_chain(spec, false), by_head});
+  steps.push_back(
+      {Launch(spec, "chain", false, Access::kReadWrite, Access::kRead).chain(), by_head});
   steps.push_back({Launch(spec, "rows", true, Access::kRead, Access::kRead).rows(), by_chunk});
   return steps;
 }

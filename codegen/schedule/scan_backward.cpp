@@ -2,9 +2,14 @@
 // Backward of first order as a scan over chunks of tokens on cuda: lambda_i = dy_i + b_{i+1}
 // lambda_{i+1}, the same recurrence from the last token to the first, and then each row's gradients
 // of its own: dx_i = a_i lambda_i, da_i = <lambda_i, x_i>, db_i = <lambda_i, y_{i-1}>, where gated
-// weights take products by channel instead of sums. A thread has a channel.
+// weights take products by channel instead of sums. Behind the last token stands the gradient of
+// the final state, and what the first one multiplies it by goes to the initial state. A thread has
+// a channel.
+#include "codegen/schedule/cache.hpp"
 #include "codegen/schedule/coefficients.hpp"
+#include "codegen/schedule/frame.hpp"
 #include "codegen/schedule/gradient_frame.hpp"
+#include "codegen/schedule/scan_chain.hpp"
 
 namespace heddle::schedule {
 
@@ -19,21 +24,17 @@ using ir::Var;
 
 namespace {
 
-// A launch with a block for each chunk; arguments that it does without are dropped later.
-class ChunkLaunch {
+// One of the launches. Each declares the same arguments; those it does without are dropped later.
+class BackwardLaunch {
  public:
-  ChunkLaunch(const KernelSpec& spec, const std::string& name, Access handed_on)
+  BackwardLaunch(const KernelSpec& spec, const std::string& name, bool by_chunk, Access carries,
+                 Access products)
       : spec_(spec),
-        warps_(scan_warps(spec)),
+        warps_(by_chunk ? scan_warps(spec) : kChainWarps),
         builder_(spec.symbol + "_" + name, spec.target, 32 * warps_),
-        frame_(builder_, spec) {
-    std::vector<std::string> shape = {"batch", "heads", "chunks"};
-    const std::string dim = std::to_string(spec.head_dim);
-    if (!spec.by_channel()) product_ = real("scratch_product", handed_on, shape);
-    shape.push_back(dim);
-    if (spec.by_channel()) product_ = real("scratch_product", handed_on, shape);
-    carry_ = real("scratch_carry", handed_on, shape);
-    frame_.chunks = builder_.size("chunks");
+        frame_(builder_, spec),
+        scratch_(builder_, spec, carries, products) {
+    if (by_chunk) frame_.chunks = scratch_.chunks;
   }
 
   ir::Kernel sums() {
@@ -49,11 +50,22 @@ class ChunkLaunch {
           builder_.assign(sum, decay * sum + dy_of(token, d));
           builder_.assign(product, decay * product);
         });
-        builder_.store(carry_, carry_at() + d, sum);
-        if (spec_.by_channel()) return builder_.store(product_, carry_at() + d, product);
+        builder_.store(scratch_.carry, carry_at() + d, sum);
+        if (spec_.by_channel()) {
+          return builder_.store(scratch_.product, carry_at() + d, product);
+        }
         builder_.when(equal(d, builder_.i64(0)),
-                      [&] { builder_.store(product_, frame_.unit, product); });
+                      [&] { builder_.store(scratch_.product, frame_.unit, product); });
       });
+    });
+    return builder_.take();
+  }
+
+  ir::Kernel chain() {
+    frame_.each_block([&] {
+      ScanChain chain(builder_, spec_, scratch_, ScanDirection::kBackward);
+      chain.run(frame_.block, frame_.warp, frame_.lane,
+                [&](MemoryId carry) { begin_with_final_state(carry); });
     });
     return builder_.take();
   }
@@ -66,17 +78,20 @@ class ChunkLaunch {
         fetch("weights", weights_, [&](Ex token) { return coefficient(frame_.a, token, {}); });
         builder_.barrier();
       }
+      if (frame_.handed_on()) find_initial_state();
       each_channel([&](Ex d) {
-        const Var lambda = builder_.variable("lambda", builder_.load(carry_, carry_at() + d));
+        const Var lambda =
+            builder_.variable("lambda", builder_.load(scratch_.carry, carry_at() + d));
         each_token_down([&](Ex r, Ex token) {
           builder_.assign(lambda, decay_of(r, token, d) * lambda + dy_of(token, d));
           const Ex weight =
               spec_.by_channel() ? coefficient(frame_.a, token, d) : builder_.load(weights_, r);
-          const Ex at = builder_.let("at", frame_.token_at(token) + d);
-          builder_.store(frame_.dx, at, weight * lambda);
-          if (spec_.by_channel()) return gated_slopes(token, d, lambda, at);
-          builder_.store(frame_.lambda, at, lambda);
+          const Ex at = builder_.let("at", frame_.token_at(token));
+          builder_.store(frame_.dx, at + d, weight * lambda);
+          if (spec_.by_channel()) return gated_slopes(token, at, d, lambda);
+          builder_.store(frame_.lambda, at + d, lambda);
         });
+        if (frame_.handed_on()) leave_initial_state(d, lambda);
       });
       if (!spec_.by_channel()) given_slopes();
     });
@@ -84,10 +99,6 @@ class ChunkLaunch {
   }
 
  private:
-  MemoryId real(const char* name, Access access, const std::vector<std::string>& shape) {
-    return builder_.buffer(name, ElementType::kF32, access, shape);
-  }
-
   void enter_chunk() {
     const Ex length = builder_.i64(spec_.scan->chunk_tokens);
     first_ = builder_.let("first", frame_.chunk * length);
@@ -111,6 +122,9 @@ class ChunkLaunch {
     if (spec_.head_dim % 32 == 0) return body(d);
     builder_.when(d < spec_.head_dim, [&] { body(d); });
   }
+  void each_of_lane(const std::function<void(Ex, Ex)>& body) {
+    each_channel_of_lane(builder_, spec_, frame_.lane, body);
+  }
   void each_token_down(const std::function<void(Ex, Ex)>& body) {
     builder_.loop("done", builder_.i64(0), size_, [&](Ex done) {
       const Ex r = builder_.let("r", size_ - 1 - done);
@@ -124,39 +138,98 @@ class ChunkLaunch {
     const Ex at = frame_.coefficients_at(side, token);
     return builder_.load(side.coefficients, spec_.by_channel() ? at + d : at);
   }
-  // What the next token multiplies this one's output by; behind the last one there is none.
+  // What the next token multiplies this one's output by. Behind the last one there is nothing, or a
+  // state that has this output as it is.
   Ex decay_at(Ex token, Ex d) {
     return builder_.select(token + 1 < frame_.tokens, coefficient(frame_.b, token + 1, d),
-                           builder_.f32(0));
+                           builder_.f32(frame_.handed_on() ? 1 : 0));
   }
   Ex decay_of(Ex r, Ex token, Ex d) {
     return spec_.by_channel() ? decay_at(token, d) : builder_.load(decays_, r);
   }
-  // Does for the entry of a row what `body` says, and returns how many it has; only the first row
-  // reads no output.
-  Ex each_entry(const GradientSide& side, Ex token, const std::function<void()>& body) {
+
+  // ---- states -----------------------------------------------------------------------------------
+
+  void begin_with_final_state(MemoryId carry) {
+    each_of_lane([&](Ex, Ex index) { builder_.store(carry, index, builder_.f32(0)); });
+    if (!frame_.handed_on()) return;
+    const StateGradients& state = frame_.b.state;
+    builder_.loop("slot", builder_.i64(0), state.slots, [&](Ex slot) {
+      const Ex p = builder_.load(state.final_pos, state.pos_base + slot);
+      builder_.when(equal(p, frame_.length), [&] {
+        const Ex from = builder_.let("handed_at", frame_.slot_at(state, slot));
+        each_of_lane([&](Ex d, Ex index) {
+          builder_.store(carry, index,
+                         builder_.load(carry, index) + builder_.load(state.dfinal_val, from + d));
+        });
+      });
+    });
+  }
+
+  // The slot of the position before the launch.
+  void find_initial_state() {
+    const StateGradients& state = frame_.b.state;
+    const Var found = builder_.variable("held", builder_.i64(-1));
+    builder_.when(frame_.start > 0, [&] {
+      builder_.assign(found, find_on_cuda(builder_, frame_.lane, state.pos, state.pos_base,
+                                          state.slots, frame_.start) -
+                                 1);
+    });
+    held_ = found;
+  }
+  // By the block of the first chunk, whose lambda is then that of the first token.
+  void leave_initial_state(Ex d, Ex lambda) {
+    const StateGradients& state = frame_.b.state;
+    builder_.when(both(equal(frame_.chunk, builder_.i64(0)), frame_.start > 0), [&] {
+      const Ex decay = builder_.let(
+          "decay", builder_.select(frame_.tokens > 0, coefficient(frame_.b, builder_.i64(0), d),
+                                   builder_.f32(1)));
+      builder_.loop("slot", builder_.i64(0), state.slots, [&](Ex slot) {
+        builder_.store(state.dinitial_val, frame_.slot_at(state, slot) + d,
+                       builder_.select(equal(slot, held_), decay * lambda, builder_.f32(0)));
+      });
+    });
+  }
+
+  // ---- gradients of coefficients ----------------------------------------------------------------
+
+  // `body(values, from)` for the entry of a row, which reads `values` from element `from` on;
+  // returns how many entries there are: the first row of a sequence reads no output.
+  Ex each_entry(const GradientSide& side, Ex token, Ex at,
+                const std::function<void(MemoryId, Ex)>& body) {
     if (side.side == Side::kA) {
-      body();
+      body(side.value, at);
       return builder_.i64(1);
     }
     const Var entries = builder_.variable("entries", builder_.i64(0));
-    builder_.when(token > 0, [&] {
-      body();
+    const auto entry = [&](MemoryId values, Ex from) {
+      body(values, from);
       builder_.assign(entries, builder_.i64(1));
+    };
+    if (!frame_.handed_on()) {
+      builder_.when(token > 0, [&] { entry(side.value, at - frame_.token_stride); });
+      return entries;
+    }
+    builder_.when(frame_.start + token > 0, [&] {
+      const Ex before = builder_.let("before", equal(token, builder_.i64(0)));
+      const Ex held = builder_.call(Helper::kMaximum, {held_, builder_.i64(0)});
+      const Var from = builder_.variable("from", at - frame_.token_stride);
+      builder_.when(before, [&] { builder_.assign(from, frame_.slot_at(side.state, held)); });
+      entry(builder_.choose("values", before, side.state.val, side.value), from);
     });
     return entries;
   }
 
-  // Of channel d, which lies at `at` in the token's row.
-  void gated_slopes(Ex token, Ex d, Ex lambda, Ex at) {
+  // Of channel d of a token whose row begins at `at`.
+  void gated_slopes(Ex token, Ex at, Ex d, Ex lambda) {
     for (const GradientSide* side : {&frame_.a, &frame_.b}) {
       const Ex first = builder_.let("coef_at", frame_.coefficients_at(*side, token));
       const auto store = [&](Ex entry, Ex value) {
         builder_.store(side->dcoefficients, first + coefficient_entry(spec_, entry) + d, value);
       };
-      const Ex from = side->side == Side::kA ? at : at - frame_.token_stride;
-      const Ex entries = each_entry(
-          *side, token, [&] { store(builder_.i64(0), lambda * builder_.load(side->value, from)); });
+      const Ex entries = each_entry(*side, token, at, [&](MemoryId values, Ex from) {
+        store(builder_.i64(0), lambda * builder_.load(values, from + d));
+      });
       builder_.loop("rest", entries, side->width, [&](Ex rest) { store(rest, builder_.f32(0)); });
     }
   }
@@ -168,15 +241,14 @@ class ChunkLaunch {
     builder_.loop("r", frame_.warp, size_, builder_.i64(warps_), LoopKind::kSerial, [&](Ex r) {
       const Ex token = builder_.let("token", first_ + r);
       const Ex at = builder_.let("at", frame_.token_at(token));
-      const MemoryId own = builder_.array("own", Type::kF32, lane_parts());
+      const MemoryId own = builder_.array("own", Type::kF32, channels_of_lane(spec_));
       each_of_lane([&](Ex d, Ex index) {
         builder_.store(own, index, builder_.load(frame_.lambda, at + d));
       });
       for (const GradientSide* side : {&frame_.a, &frame_.b}) {
         const Ex first = builder_.let("coef_at", frame_.coefficients_at(*side, token));
-        const Ex from = side->side == Side::kA ? at : at - frame_.token_stride;
-        const Ex entries = each_entry(*side, token, [&] {
-          const Ex slope = dot(own, side->value, from);
+        const Ex entries = each_entry(*side, token, at, [&](MemoryId values, Ex from) {
+          const Ex slope = dot(own, values, from);
           builder_.when(equal(frame_.lane, builder_.i64(0)),
                         [&] { builder_.store(side->dcoefficients, first, slope); });
         });
@@ -186,16 +258,6 @@ class ChunkLaunch {
       }
     });
   }
-  // body(channel, index) for the channels of this lane, every warp having all of them.
-  void each_of_lane(const std::function<void(Ex, Ex)>& body) {
-    builder_.loop("part", builder_.i64(0), builder_.i64(lane_parts()), builder_.i64(1),
-                  LoopKind::kUnrolled, [&](Ex part) {
-                    const Ex d = builder_.let("d", frame_.lane + part * 32);
-                    if (spec_.head_dim % 32 == 0) return body(d, part);
-                    builder_.when(d < spec_.head_dim, [&] { body(d, part); });
-                  });
-  }
-  int lane_parts() const { return (spec_.head_dim + 31) / 32; }
   // <own, values from `from` on>, in every lane of the warp.
   Ex dot(MemoryId own, MemoryId values, Ex from) {
     const Var product = builder_.variable("product", builder_.f32(0));
@@ -210,9 +272,10 @@ class ChunkLaunch {
   int warps_;
   Builder builder_;
   GradientFrame frame_;
-  MemoryId carry_, product_;
+  ScanScratch scratch_;
   MemoryId decays_, weights_;  // of a chunk, where all channels have the same
   Ex first_, size_;
+  Ex held_;  // the slot of the initial state, -1 where there is none
 };
 
 }  // namespace
@@ -221,9 +284,12 @@ std::vector<Step> scan_backward(const KernelSpec& spec) {
   const std::vector<std::string> by_head = {"batch", "heads"};
   const std::vector<std::string> by_chunk = {"batch", "heads", "chunks"};
   std::vector<Step> steps;
-  steps.push_back({ChunkLaunch(spec, "sums", Access::kWrite).sums(), by_chunk});
-  steps.push_back({scan_chain(spec, true), by_head});
-  steps.push_back({ChunkLaunch(spec, "rows", Access::kRead).rows(), by_chunk});
+  steps.push_back(
+      {BackwardLaunch(spec, "sums", true, Access::kWrite, Access::kWrite).sums(), by_chunk});
+  steps.push_back(
+      {BackwardLaunch(spec, "chain", false, Access::kReadWrite, Access::kRead).chain(), by_head});
+  steps.push_back(
+      {BackwardLaunch(spec, "rows", true, Access::kRead, Access::kRead).rows(), by_chunk});
   return steps;
 }
 

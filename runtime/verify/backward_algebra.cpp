@@ -407,9 +407,13 @@ void check_backward_algebra(const VerifyContext& context, const KernelUnderTest&
                                        {.tokens = 66}}) {
     check.run(scenario);
   }
-  for (const std::int64_t tokens : chunked_lengths_alone(backward.entry())) {
-    if (check.must_run({.tokens = tokens}) || ledger.rejected()) continue;
-    ledger.undecided(Duty::kIdentity, fmt::format("{} tokens in chunks could not be run", tokens));
+  for (const ChunkedLength& length : chunked_lengths(backward.entry())) {
+    if (length.start > 0 && !takes_state(backward.entry())) continue;
+    const Scenario scenario{
+        .tokens = length.start + length.tokens, .start = length.start, .spare = length.start % 2};
+    if (check.must_run(scenario) || ledger.rejected()) continue;
+    ledger.undecided(Duty::kIdentity,
+                     fmt::format("{} tokens in chunks could not be run", length.tokens));
   }
   if (context.manifest.varlen) check.run({.tokens = 50, .batch = 4, .heads = 2});
   if (takes_state(backward.entry())) {

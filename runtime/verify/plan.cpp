@@ -307,14 +307,6 @@ std::vector<ChunkedLength> chunked_lengths(const KernelEntry& entry) {
   return lengths;
 }
 
-std::vector<std::int64_t> chunked_lengths_alone(const KernelEntry& entry) {
-  std::vector<std::int64_t> alone;
-  for (const ChunkedLength& length : chunked_lengths(entry)) {
-    if (length.start == 0) alone.push_back(length.tokens);
-  }
-  return alone;
-}
-
 void check_prefill(const VerifyContext& context, const KernelUnderTest& prefill, Ledger& ledger,
                    std::vector<KernelProfile>& profiles) {
   Planner planner(context, ledger);

@@ -38,8 +38,6 @@ struct ChunkedLength {
   std::int64_t tokens = 1;  // of the launch
 };
 std::vector<ChunkedLength> chunked_lengths(const KernelEntry& entry);
-// Those that begin with the first token.
-std::vector<std::int64_t> chunked_lengths_alone(const KernelEntry& entry);
 
 void check_prefill(const VerifyContext& context, const KernelUnderTest& prefill, Ledger& ledger,
                    std::vector<KernelProfile>& profiles);

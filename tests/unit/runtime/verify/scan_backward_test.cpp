@@ -21,33 +21,31 @@ TEST_CASE("backward over chunks is verified") {
                            Kind{WeightKind::kGiven, ElementType::kBF16, 96},
                            Kind{WeightKind::kGated, ElementType::kF32, 5},
                            Kind{WeightKind::kGated, ElementType::kBF16, 33}}) {
-    const Artifact artifact =
-        generated(kind.weights, kind.dtype, kind.head_dim, {"backward", "prefill"});
-    REQUIRE(artifact.manifest.kernels[0].steps.size() == 3);
-    const VerifyReport report =
-        verify(artifact.manifest, artifact.files, test::builtin_rows(kPattern, kRows), quick());
-    INFO(name_of(kind.weights) << ", " << kind.head_dim << ": " << explain(report));
-    CHECK(report.verdict == KernelVerdict::kVerified);
+    for (const bool states : {false, true}) {
+      const Artifact artifact =
+          generated(kind.weights, kind.dtype, kind.head_dim, {"backward", "prefill"}, states);
+      REQUIRE(artifact.manifest.kernels[0].steps.size() == 3);
+      const VerifyReport report =
+          verify(artifact.manifest, artifact.files, test::builtin_rows(kPattern, kRows), quick());
+      INFO(name_of(kind.weights) << ", " << kind.head_dim << ", states " << states << ": "
+                                 << explain(report));
+      CHECK(report.verdict == KernelVerdict::kVerified);
+    }
   }
 }
 
-TEST_CASE("backward without a scan of its own is one launch") {
+TEST_CASE("backward goes over chunks where prefill is expected to be faster so") {
   GenerateOptions options;
   options.ops = {"backward"};
   options.target = ir::Target::kCuda;
   options.weights = WeightKind::kGiven;
-  options.schedule = "scan";
-  options.state_gradients = true;
-  Result<Artifact> artifact = generate(test::builtin(kPattern), options);
-  REQUIRE(artifact.ok());
-  CHECK(artifact->manifest.kernels[0].steps.empty());
-  // Over many heads one launch has enough to do.
-  options.state_gradients = false;
   options.schedule = "auto";
-  options.plan_heads = 4096;
-  artifact = generate(test::builtin(kPattern), options);
-  REQUIRE(artifact.ok());
-  CHECK(artifact->manifest.kernels[0].steps.empty());
+  for (const auto& [heads, launches] : {std::pair{1, 3}, std::pair{4096, 0}}) {
+    options.plan_heads = heads;
+    const Result<Artifact> artifact = generate(test::builtin(kPattern), options);
+    REQUIRE(artifact.ok());
+    CHECK(static_cast<int>(artifact->manifest.kernels[0].steps.size()) == launches);
+  }
 }
 
 TEST_CASE("sums of chunks from their ends that are not what they should be are rejected") {
@@ -87,20 +85,33 @@ TEST_CASE("gradients of rows that begin with something else, or of other rows, a
            "scratch_carry[minimum(block + 1, chunks - 1) * 8 + thread]", false},
           {"rows", "size - 1 - done", "done"},
           {"rows", "weights[r] * lambda", "lambda"},
-          {"rows", "scratch_lambda[at] = lambda", "scratch_lambda[at] = dx[at]"},
+          {"rows", "scratch_lambda[at + thread] = lambda",
+           "scratch_lambda[at + thread] = dy[at + thread]"},
           {"rows", "y[at - token_stride + d]", "y[at + d]"},
           {"rows", "if (token > 0)", "if (r > 0)"},
           {"rows", "if (token > 0)", "if (token > 1)"},
           {"rows", "entries = 1", "entries = 0", false},
           {"rows", "Index r = warp", "Index r = warp + 1", false},
           {"rows", "rest = 1 + lane", "rest = lane", false}});
+  // States that are not what lies on either side.
+  const Artifact between = generated(WeightKind::kGiven, ElementType::kF32, 8, {"backward"}, true);
+  reject(between,
+         {{"sums", ": 1.0f", ": 0.0f"},
+          {"chain", "== length", "== length - 1"},
+          {"chain", "carry[part] + dfinal_b_val", "dfinal_b_val[handed_at + d] + dfinal_b_val"},
+          {"rows", "chunk == 0 && start > 0", "chunk == chunks - 1 && start > 0", false},
+          {"rows", "slot == held", "slot >= held"},
+          {"rows", "decay * lambda", "lambda"},
+          {"rows", "found - 1", "0"},
+          {"rows", "start + token > 0", "token > 0"},
+          {"rows", "before = token == 0", "before = token <= 1", false}});
   // One warp would find what it has written itself.
   const Artifact wide = generated(WeightKind::kGiven, ElementType::kF32, 40, {"backward"});
   reject(wide, {{"rows", "__syncthreads();\n  // a warp", "// a warp", false}});
   reject(generated(WeightKind::kGated, ElementType::kF32, 5, {"backward"}),
          {{"sums", "scratch_product[block * 5 + thread]", "scratch_product[block * 5]", false},
-          {"rows", "lambda * x[at]", "lambda * y[at]"},
-          {"rows", "y[at - token_stride]", "y[at]"}});
+          {"rows", "lambda * x[at + thread]", "lambda * y[at + thread]"},
+          {"rows", "y[at - token_stride + thread]", "y[at + thread]"}});
 }
 
 }  // namespace

@@ -29,7 +29,8 @@ inline VerifyOptions quick() {
 }
 
 inline Artifact generated(WeightKind weights, ElementType dtype, int head_dim,
-                          std::vector<std::string> ops = {"prefill"}) {
+                          std::vector<std::string> ops = {"prefill"},
+                          bool state_gradients = false) {
   GenerateOptions options;
   options.ops = std::move(ops);
   options.target = ir::Target::kCuda;
@@ -38,6 +39,7 @@ inline Artifact generated(WeightKind weights, ElementType dtype, int head_dim,
   options.exact_to = kRows;
   options.weights = weights;
   options.schedule = "scan";
+  options.state_gradients = state_gradients;
   options.plan_heads = 1;
   Result<Artifact> artifact = generate(test::builtin(kPattern), options);
   INFO((artifact ? "" : artifact.error().message));
