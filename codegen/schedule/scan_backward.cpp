@@ -166,56 +166,70 @@ class BackwardLaunch {
     });
   }
 
-  // The slot of the position before the launch.
+  // One more than the slot of the position before the launch, 0 where there is none.
   void find_initial_state() {
     const StateGradients& state = frame_.b.state;
-    const Var found = builder_.variable("held", builder_.i64(-1));
+    const Var found = builder_.variable("found_before", builder_.i64(0));
     builder_.when(frame_.start > 0, [&] {
       builder_.assign(found, find_on_cuda(builder_, frame_.lane, state.pos, state.pos_base,
-                                          state.slots, frame_.start) -
-                                 1);
+                                          state.slots, frame_.start));
     });
-    held_ = found;
+    found_ = found;
   }
   // By the block of the first chunk, whose lambda is then that of the first token.
   void leave_initial_state(Ex d, Ex lambda) {
     const StateGradients& state = frame_.b.state;
-    builder_.when(both(equal(frame_.chunk, builder_.i64(0)), frame_.start > 0), [&] {
-      const Ex decay = builder_.let(
-          "decay", builder_.select(frame_.tokens > 0, coefficient(frame_.b, builder_.i64(0), d),
-                                   builder_.f32(1)));
-      builder_.loop("slot", builder_.i64(0), state.slots, [&](Ex slot) {
-        builder_.store(state.dinitial_val, frame_.slot_at(state, slot) + d,
-                       builder_.select(equal(slot, held_), decay * lambda, builder_.f32(0)));
+    builder_.when(frame_.start > 0, [&] {
+      builder_.when(equal(frame_.chunk, builder_.i64(0)), [&] {
+        const Ex decay = builder_.let(
+            "decay", builder_.select(frame_.tokens > 0, coefficient(frame_.b, builder_.i64(0), d),
+                                     builder_.f32(1)));
+        builder_.loop("slot", builder_.i64(0), state.slots, [&](Ex slot) {
+          builder_.store(state.dinitial_val, frame_.slot_at(state, slot) + d,
+                         builder_.select(equal(slot + 1, found_), decay * lambda, builder_.f32(0)));
+        });
       });
     });
   }
 
   // ---- gradients of coefficients ----------------------------------------------------------------
 
-  // `body(values, from)` for the entry of a row, which reads `values` from element `from` on;
-  // returns how many entries there are: the first row of a sequence reads no output.
+  // What the entry of a row reads: `values` from element `from` on, or zero where it is not held.
+  struct Source {
+    MemoryId values;
+    Ex from;
+    std::optional<Ex> held = {};
+  };
+  Ex load(const Source& source, Ex d) {
+    const Ex there = builder_.load(source.values, source.from + d);
+    return source.held ? builder_.select(*source.held, there, builder_.f32(0)) : there;
+  }
+  // Does what `body` says for the entry of a row, and returns how many there are: the first row of
+  // a sequence reads no output.
   Ex each_entry(const GradientSide& side, Ex token, Ex at,
-                const std::function<void(MemoryId, Ex)>& body) {
+                const std::function<void(const Source&)>& body) {
     if (side.side == Side::kA) {
-      body(side.value, at);
+      body({side.value, at});
       return builder_.i64(1);
     }
     const Var entries = builder_.variable("entries", builder_.i64(0));
-    const auto entry = [&](MemoryId values, Ex from) {
-      body(values, from);
+    const auto entry = [&](const Source& source) {
+      body(source);
       builder_.assign(entries, builder_.i64(1));
     };
     if (!frame_.handed_on()) {
-      builder_.when(token > 0, [&] { entry(side.value, at - frame_.token_stride); });
+      builder_.when(token > 0, [&] { entry({side.value, at - frame_.token_stride}); });
       return entries;
     }
     builder_.when(frame_.start + token > 0, [&] {
       const Ex before = builder_.let("before", equal(token, builder_.i64(0)));
-      const Ex held = builder_.call(Helper::kMaximum, {held_, builder_.i64(0)});
       const Var from = builder_.variable("from", at - frame_.token_stride);
-      builder_.when(before, [&] { builder_.assign(from, frame_.slot_at(side.state, held)); });
-      entry(builder_.choose("values", before, side.state.val, side.value), from);
+      const Var held = builder_.variable("held", builder_.truth(true));
+      builder_.when(before, [&] {
+        builder_.assign(from, frame_.slot_at(side.state, found_ - 1));
+        builder_.assign(held, found_ > 0);
+      });
+      entry({builder_.choose("values", before, side.state.val, side.value), from, held});
     });
     return entries;
   }
@@ -227,8 +241,8 @@ class BackwardLaunch {
       const auto store = [&](Ex entry, Ex value) {
         builder_.store(side->dcoefficients, first + coefficient_entry(spec_, entry) + d, value);
       };
-      const Ex entries = each_entry(*side, token, at, [&](MemoryId values, Ex from) {
-        store(builder_.i64(0), lambda * builder_.load(values, from + d));
+      const Ex entries = each_entry(*side, token, at, [&](const Source& source) {
+        store(builder_.i64(0), lambda * load(source, d));
       });
       builder_.loop("rest", entries, side->width, [&](Ex rest) { store(rest, builder_.f32(0)); });
     }
@@ -247,8 +261,8 @@ class BackwardLaunch {
       });
       for (const GradientSide* side : {&frame_.a, &frame_.b}) {
         const Ex first = builder_.let("coef_at", frame_.coefficients_at(*side, token));
-        const Ex entries = each_entry(*side, token, at, [&](MemoryId values, Ex from) {
-          const Ex slope = dot(own, values, from);
+        const Ex entries = each_entry(*side, token, at, [&](const Source& source) {
+          const Ex slope = dot(own, source);
           builder_.when(equal(frame_.lane, builder_.i64(0)),
                         [&] { builder_.store(side->dcoefficients, first, slope); });
         });
@@ -258,12 +272,11 @@ class BackwardLaunch {
       }
     });
   }
-  // <own, values from `from` on>, in every lane of the warp.
-  Ex dot(MemoryId own, MemoryId values, Ex from) {
+  // <own, what is read>, in every lane of the warp.
+  Ex dot(MemoryId own, const Source& source) {
     const Var product = builder_.variable("product", builder_.f32(0));
     each_of_lane([&](Ex d, Ex index) {
-      builder_.assign(product,
-                      Ex(product) + builder_.load(own, index) * builder_.load(values, from + d));
+      builder_.assign(product, Ex(product) + builder_.load(own, index) * load(source, d));
     });
     return builder_.let("slope", builder_.reduce(ReduceOperator::kSum, product));
   }
@@ -275,7 +288,7 @@ class BackwardLaunch {
   ScanScratch scratch_;
   MemoryId decays_, weights_;  // of a chunk, where all channels have the same
   Ex first_, size_;
-  Ex held_;  // the slot of the initial state, -1 where there is none
+  Ex found_;  // with states
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 
+#include "codegen/verify/free_slots.hpp"
 #include "codegen/verify/instances.hpp"
 #include "codegen/verify/shapes.hpp"
 
@@ -155,7 +156,7 @@ BoundsResult check_bounds(const Lifted& lifted, const KernelEntry& entry, const 
     ++result.accesses;
     const auto digits = digits_of(access);
     const auto start = launch.sizes.find("start");
-    if (name_of(lifted, access.memory).rfind("initial_", 0) == 0 && start != launch.sizes.end() &&
+    if (is_of_state_before(name_of(lifted, access.memory)) && start != launch.sizes.end() &&
         !bounds.shown(access, facts.term(Polynomial::atom(start->second)) >= 1)) {
       result.findings.push_back({"bounds", false,
                                  "it is not proved that this state before the first token, which "

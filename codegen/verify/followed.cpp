@@ -20,6 +20,7 @@ bool splits_warps_evenly(const Manifest& manifest, const KernelEntry& entry, int
 }  // namespace
 
 bool goes_on(const KernelEntry& entry) {
+  if (entry.schedule == "scan") return false;
   const char* const size = entry.op == "decode"     ? "new_tokens"
                            : entry.op == "backward" ? "start"
                                                     : nullptr;

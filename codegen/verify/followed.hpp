@@ -10,7 +10,8 @@
 
 namespace heddle {
 
-// Decode of several tokens, and backward between two states: no proofs are looked for.
+// Decode of several tokens, and backward between two states but over chunks: no proofs are looked
+// for.
 bool goes_on(const KernelEntry& entry);
 
 // What stands in such a kernel that the layer does not follow, so that its being undecided says

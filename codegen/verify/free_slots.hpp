@@ -8,6 +8,11 @@
 
 namespace heddle::verify {
 
+// What a launch is given of the state before it, or leaves for it, where there is a token before.
+inline bool is_of_state_before(const std::string& name) {
+  return name.rfind("initial_", 0) == 0 || name.rfind("dinitial_", 0) == 0;
+}
+
 // What holds the positions of slots, and their contents: initial_ or cache_ of a side.
 bool holds_positions(const std::string& buffer);
 struct SlotBuffer {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 
+#include "codegen/verify/free_slots.hpp"
 #include "codegen/verify/instances.hpp"
 #include "codegen/verify/shapes.hpp"
 #include "codegen/verify/witness.hpp"
@@ -110,6 +111,10 @@ class Outputs {
       known.push_back(place.back() < facts_.term(extents[axis]));
     }
     choose_blocks(writes, blocks, known);
+    if (const auto start = launch_.sizes.find("start");
+        is_of_state_before(name) && start != launch_.sizes.end()) {
+      known.push_back(facts_.term(Polynomial::atom(start->second)) >= 1);
+    }
     append(known, facts_.context(nullptr, known));
     append(known, facts_.context(nullptr, place));
     const Common fixed = [](const Atom& atom) {

@@ -113,6 +113,10 @@ class Run {
     return entry_.chunk_tokens == 0 && starts_with(argument.name, "scratch_");
   }
 
+  bool is_missing(const Argument& argument) const {
+    return is_of_state_before(argument.name) && of("start") == 0;
+  }
+
   MemoryRecord buffer(const Argument& argument) {
     const bool scratch = means_nothing(argument);
     MemoryRecord::Options options;
@@ -123,7 +127,7 @@ class Run {
     // A gradient may be summed up where it is to stand.
     options.written_once =
         argument.access == heddle::Access::kWrite && !scratch && entry_.op != "backward";
-    options.missing = starts_with(argument.name, "initial_") && of("start") == 0;
+    options.missing = is_missing(argument);
     MemoryRecord record(options);
     const auto kept = state_.find(argument.name.substr(argument.name.find('_') + 1));
     const bool stateful =
@@ -218,7 +222,7 @@ class Run {
   std::optional<Violation> incomplete(const Memories& buffers) const {
     for (const Argument& argument : entry_.arguments) {
       if (argument.kind != ArgumentKind::kBuffer || argument.access != heddle::Access::kWrite ||
-          means_nothing(argument)) {
+          means_nothing(argument) || is_missing(argument)) {
         continue;
       }
       const auto index = buffers.at(argument.name).unwritten();

@@ -131,10 +131,11 @@ TEST_CASE("the kernels of all built-in patterns compile for every architecture")
     for (const auto& [dtype, head_dim] :
          {std::pair{ElementType::kBF16, 64}, std::pair{ElementType::kF32, 256}}) {
       GenerateOptions options = options_for(dtype);
-      options.ops = {"prefill"};
+      options.ops = {"prefill", "backward"};
       options.weights = weights;
       options.schedule = "scan";
       options.head_dim = head_dim;
+      options.state_gradients = head_dim == 64;
       add(all, *find_builtin("linear_recurrence"), options,
           {std::begin(kArchitectures), std::end(kArchitectures)});
       CHECK(all.back().entry.schedule == "scan");

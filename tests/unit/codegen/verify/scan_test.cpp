@@ -8,12 +8,14 @@ namespace {
 
 using test::told;
 
-Artifact scan_of(int head_dim, ElementType dtype = ElementType::kF32) {
-  GenerateOptions options = test::cuda_given("prefill");
+Artifact scan_of(int head_dim, ElementType dtype = ElementType::kF32,
+                 const std::string& op = "prefill", bool states = false) {
+  GenerateOptions options = test::cuda_given(op);
   options.head_dim = head_dim;
   options.dtype = dtype;
   options.schedule = "scan";
   options.plan_heads = 1;
+  options.state_gradients = states;
   Artifact artifact = test::artifact_of(test::builtin("linear_recurrence"), options);
   REQUIRE(artifact.manifest.kernels[0].steps.size() == 3);
   REQUIRE(artifact.manifest.kernels[0].chunk_tokens == 32);
@@ -29,11 +31,14 @@ TEST_CASE("every step of a scan is proved for every launch") {
   for (const auto& [head_dim, dtype] :
        {std::pair{5, ElementType::kF32}, std::pair{64, ElementType::kF32},
         std::pair{200, ElementType::kBF16}}) {
-    const Artifact artifact = scan_of(head_dim, dtype);
-    for (const KernelEntry& step : artifact.manifest.kernels[0].steps) {
-      const StaticReport report = report_of(artifact, step, artifact.files.at(step.file));
-      INFO(step.symbol << ", " << head_dim << "\n" << told(report));
-      CHECK(report.verdict == StaticVerdict::kVerified);
+    for (const char* const op : {"prefill", "backward", "backward between states"}) {
+      const bool states = std::string(op) == "backward between states";
+      const Artifact artifact = scan_of(head_dim, dtype, states ? "backward" : op, states);
+      for (const KernelEntry& step : artifact.manifest.kernels[0].steps) {
+        const StaticReport report = report_of(artifact, step, artifact.files.at(step.file));
+        INFO(op << ", " << step.symbol << ", " << head_dim << "\n" << told(report));
+        CHECK(report.verdict == StaticVerdict::kVerified);
+      }
     }
   }
 }
@@ -45,35 +50,8 @@ struct StepBreak {
 };
 
 // With launches replayed on numbers, and by the proofs alone.
-TEST_CASE("broken steps of a scan are not verified") {
-  const Artifact artifact = scan_of(40);
-  for (const StepBreak& each : {
-           StepBreak{0, "minimum(32, tokens - first)", "32"},
-           StepBreak{0, "if (thread == 0)", "if (thread <= 1)"},
-           StepBreak{0, "if (thread == 0)", "if (thread == 0 && chunk > 0)"},
-           StepBreak{0, "thread < 40", "thread < 39"},
-           StepBreak{1, "minimum(4, chunks - first)", "4"},
-           StepBreak{1, "warp * 4", "warp * 3"},
-           StepBreak{1, "initial_b_val[at + d]", "initial_b_val[at + d + 1]"},
-           StepBreak{1, "block * chunks + (first", "(block + 1) * chunks + (first"},
-           StepBreak{1, "other * 40 + d", "other * 41 + d"},
-           StepBreak{1, "__syncthreads();\n    for", "for"},
-           StepBreak{1, "__syncthreads();\n  }\n}", "}\n}"},
-           StepBreak{2, "minimum(32, tokens - first)", "tokens - first"},
-           StepBreak{2, "minimum(32, tokens - first)", "minimum(31, tokens - first)"},
-           StepBreak{2, "chunk * 32", "chunk * 16"},
-           StepBreak{2, "chunk * 32", "chunk * 33"},
-           StepBreak{2, "chunk == chunks - 1", "chunk == 0"},
-           StepBreak{2, "chunk == chunks - 1", "chunk == chunks"},
-           StepBreak{2, "chunk == chunks - 1", "chunk >= chunks - 2"},
-           StepBreak{2, "chunk == chunks - 1", "chunk == chunks - 2"},
-           StepBreak{0, "__syncthreads();", ""},
-           StepBreak{0, "r = thread; r < size", "r = thread; r < size - 1"},
-           StepBreak{0, "r = thread; r < size", "r = thread + 1; r < size"},
-           StepBreak{0, "float decay = decays[r]", "float decay = decays[r + 1]"},
-           StepBreak{2, "__syncthreads();", ""},
-           StepBreak{2, "__syncthreads();\n  if (chunk", "if (chunk"},
-       }) {
+void refuse(const Artifact& artifact, const std::vector<StepBreak>& breaks) {
+  for (const StepBreak& each : breaks) {
     const KernelEntry& step = artifact.manifest.kernels[0].steps[each.step];
     std::string text = artifact.files.at(step.file);
     const std::size_t at = text.find(each.old);
@@ -87,6 +65,64 @@ TEST_CASE("broken steps of a scan are not verified") {
       CHECK(report.verdict != StaticVerdict::kVerified);
     }
   }
+}
+
+TEST_CASE("broken steps of a scan are not verified") {
+  refuse(scan_of(40),
+         {
+             StepBreak{0, "minimum(32, tokens - first)", "32"},
+             StepBreak{0, "if (thread == 0)", "if (thread <= 1)"},
+             StepBreak{0, "if (thread == 0)", "if (thread == 0 && chunk > 0)"},
+             StepBreak{0, "thread < 40", "thread < 39"},
+             StepBreak{1, "minimum(4, chunks - first)", "4"},
+             StepBreak{1, "warp * 4", "warp * 3"},
+             StepBreak{1, "initial_b_val[at + d]", "initial_b_val[at + d + 1]"},
+             StepBreak{1, "block * chunks + (first", "(block + 1) * chunks + (first"},
+             StepBreak{1, "other * 40 + d", "other * 41 + d"},
+             StepBreak{1, "__syncthreads();\n    for", "for"},
+             StepBreak{1, "__syncthreads();\n  }\n}", "}\n}"},
+             StepBreak{2, "minimum(32, tokens - first)", "tokens - first"},
+             StepBreak{2, "minimum(32, tokens - first)", "minimum(31, tokens - first)"},
+             StepBreak{2, "chunk * 32", "chunk * 16"},
+             StepBreak{2, "chunk * 32", "chunk * 33"},
+             StepBreak{2, "chunk == chunks - 1", "chunk == 0"},
+             StepBreak{2, "chunk == chunks - 1", "chunk == chunks"},
+             StepBreak{2, "chunk == chunks - 1", "chunk >= chunks - 2"},
+             StepBreak{2, "chunk == chunks - 1", "chunk == chunks - 2"},
+             StepBreak{0, "__syncthreads();", ""},
+             StepBreak{0, "r = thread; r < size", "r = thread; r < size - 1"},
+             StepBreak{0, "r = thread; r < size", "r = thread + 1; r < size"},
+             StepBreak{0, "float decay = decays[r]", "float decay = decays[r + 1]"},
+             StepBreak{2, "__syncthreads();", ""},
+             StepBreak{2, "__syncthreads();\n  if (chunk", "if (chunk"},
+         });
+}
+
+TEST_CASE("broken steps of a scan backwards are not verified") {
+  refuse(scan_of(40, ElementType::kF32, "backward"),
+         {{0, "token + 1 < tokens", "token < tokens"},
+          {0, "size - 1 - done", "size - done"},
+          {0, "__syncthreads();", ""},
+          {1, "chunks - 1 - (first + c)", "chunks - (first + c)"},
+          {2, "size - 1 - done", "size - 2 - done"},
+          {2, "__syncthreads();\n  // a warp", "// a warp"},
+          {2, "Index r = warp", "Index r = warp + 1"},
+          {2, "r += 2", "r += 3"},
+          {2, "r += 2", "r += 1"},
+          {2, "if (token > 0)", "if (token >= 0)"},
+          {2, "entries = 1", "entries = 0"},
+          {2, "rest = entries + lane", "rest = 1 + lane"},
+          {2, "rest += 32", "rest += 33"},
+          {2, "if (lane == 0)", "if (lane <= 1)"}});
+  refuse(scan_of(40, ElementType::kF32, "backward", true),
+         {{1, "slot < slots_b", "slot <= slots_b"},
+          {2, "chunk == 0", "chunk == 1"},
+          {2, "chunk == 0", "chunk <= 1"},
+          {2, "if (start > 0) {\n      if", "if (start >= 0) {\n      if"},
+          {2, "slot = 0; slot < slots_b", "slot = 1; slot < slots_b"},
+          {2, "candidate + 1", "candidate + 2"},
+          {2, "start + token > 0", "start + token >= 0"},
+          {2, "before = token == 0", "before = token < 0"}});
 }
 
 TEST_CASE("chunks of another length than the text's are not verified") {
