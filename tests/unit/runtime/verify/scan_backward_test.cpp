@@ -99,10 +99,11 @@ TEST_CASE("gradients of rows that begin with something else, or of other rows, a
          {{"sums", ": 1.0f", ": 0.0f"},
           {"chain", "== length", "== length - 1"},
           {"chain", "carry[part] + dfinal_b_val", "dfinal_b_val[handed_at + d] + dfinal_b_val"},
-          {"rows", "chunk == 0 && start > 0", "chunk == chunks - 1 && start > 0", false},
-          {"rows", "slot == held", "slot >= held"},
+          {"rows", "chunk == 0", "chunk == chunks - 1"},
+          {"rows", "slot + 1 == found_before", "slot + 1 >= found_before"},
           {"rows", "decay * lambda", "lambda"},
-          {"rows", "found - 1", "0"},
+          {"rows", "found_before = found", "found_before = 1"},
+          {"rows", "found_before - 1", "found_before", false},
           {"rows", "start + token > 0", "token > 0"},
           {"rows", "before = token == 0", "before = token <= 1", false}});
   // One warp would find what it has written itself.
