@@ -237,7 +237,7 @@ std::vector<Subject> subjects() {
        ElementType::kF32,
        40,
        "scan",
-       {"prefill"}},
+       {"prefill", "backward"}},
       {"attention",
        ir::Target::kCuda,
        WeightKind::kSoftmax,

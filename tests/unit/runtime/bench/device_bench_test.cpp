@@ -226,8 +226,9 @@ TEST_CASE_METHOD(Fixture, "a sample is several launches and every decode has a s
 }
 
 TEST_CASE_METHOD(Fixture, "an operation of several launches is timed as a whole") {
+  const std::string op = GENERATE("prefill", "backward");
   GenerateOptions asked;
-  asked.ops = {"prefill"};
+  asked.ops = {op};
   asked.target = ir::Target::kCuda;
   asked.head_dim = 8;
   asked.weights = WeightKind::kGiven;
@@ -240,7 +241,7 @@ TEST_CASE_METHOD(Fixture, "an operation of several launches is timed as a whole"
   const KernelEntry& scan = manifest.kernels.front();
   options.tokens = 3 * scan.chunk_tokens + 5;
   rows = test::builtin_rows("linear_recurrence", options.tokens + 1);
-  const auto result = timed("prefill");
+  const auto result = timed(op);
   if (!result) FAIL(result.error().message);
   const BenchRow& ours = result->front();
   INFO(ours.remark);
@@ -257,7 +258,7 @@ TEST_CASE_METHOD(Fixture, "an operation of several launches is timed as a whole"
   device().launches.clear();
   LaunchValues values;
   values.sizes = {{"batch", 1}, {"tokens", 40}, {"heads", 1}, {"start", 0}, {"slots_b", 0}};
-  const auto refused = (*loaded)->bind("prefill", values);
+  const auto refused = (*loaded)->bind(op, values);
   REQUIRE_FALSE(refused.ok());
   CHECK(device().launches.empty());
   values.sizes["chunks"] = 7;
