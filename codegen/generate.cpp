@@ -320,11 +320,6 @@ class Generator {
     }
     if (spec.weights != WeightKind::kLinear) return std::nullopt;
     if (spec.page_rows > 0) return Error{"a matrix state is not kept in pages"};
-    if (spec.state_gradients && asked_for("backward")) {
-      return Error{
-          "gradients of a matrix state are not handed on: backward of linear weights takes whole "
-          "sequences"};
-    }
     if (!spec.first_order) {
       return Error{
           "linear weights need A = diagonal and B = { i - 1 : i >= 2 }: a matrix state "

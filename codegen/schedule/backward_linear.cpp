@@ -3,6 +3,8 @@
 // G_i = q_i dy_i^T + gate_{i+1} G_{i+1}, the gradient of S_i:
 //   dq_i = S_i dy_i = gate_i S_{i-1} dy_i + k_i <x_i, dy_i>,  dk_i = G_i x_i,  dx_i = G_i^T k_i,
 //   dgate_i = <G_i, S_{i-1}>.
+// Between states, S_0 is the initial one and the gradient of the final one stands behind G_n; what
+// comes before G_1 goes to the initial one.
 // States cannot be run backwards, since a gate may be 0. A first pass keeps one state every
 // state_dim tokens; then the segments between them, from the last to the first, are run once more
 // with all their states kept, and G goes back through them. On cuda a thread owns a row of the
@@ -52,9 +54,16 @@ class LinearGradients {
     segment_ = builder.buffer(
         "scratch_segment", ElementType::kF32, Access::kWrite,
         {"batch", "heads", std::to_string(states_), std::to_string(states_), std::to_string(dim_)});
+    if (spec.state_gradients) {
+      const std::vector<std::string> state = {"batch", "heads", std::to_string(states_), dim};
+      initial_ = builder.buffer("initial_state", ElementType::kF32, Access::kRead, state);
+      dfinal_ = builder.buffer("dfinal_state", ElementType::kF32, Access::kRead, state);
+      dinitial_ = builder.buffer("dinitial_state", ElementType::kF32, Access::kWrite, state);
+    }
     if (spec.varlen) sequences_ = declare_sequences(builder, true, false);
     tokens_ = all_tokens_ = builder.size("tokens");
     heads_ = builder.size("heads");
+    if (spec.state_gradients) start_ = builder.size("start");
     if (spec.varlen) longest_ = builder.size("longest");
   }
 
@@ -85,6 +94,7 @@ class LinearGradients {
     }
     kept_at_ = builder_.let("kept_at", before * dim_);
     segment_at_ = builder_.let("segment_at", block * (states_ * states_ * dim_));
+    if (spec_.state_gradients) state_at_ = builder_.let("state_at", block * (states_ * dim_));
   }
 
   Ex row_of(Ex token) {
@@ -156,10 +166,31 @@ class LinearGradients {
           const Ex from = builder_.let("from", kept(c) + s * dim_);
           each_channel([&](Ex d) { builder_.store(row, at + d, builder_.load(kept_, from + d)); });
         },
-        [&] { clear(row, at); });
+        [&] { begin_state(row, at, s); });
   }
   void clear(MemoryId row, Ex at) {
     each_channel([&](Ex d) { builder_.store(row, at + d, builder_.f32(0)); });
+  }
+  // Row s of the state before the first token, and of the gradient of the one behind the last.
+  void begin_state(MemoryId row, Ex at, Ex s) {
+    if (!spec_.state_gradients) return clear(row, at);
+    builder_.when(
+        start_ > 0, [&] { take(initial_, row, at, s); }, [&] { clear(row, at); });
+  }
+  void begin_slope(MemoryId row, Ex at, Ex s) {
+    spec_.state_gradients ? take(dfinal_, row, at, s) : clear(row, at);
+  }
+  void take(MemoryId states, MemoryId row, Ex at, Ex s) {
+    const Ex from = builder_.let("from", state_at_ + s * dim_);
+    each_channel([&](Ex d) { builder_.store(row, at + d, builder_.load(states, from + d)); });
+  }
+  // What is left of the gradient in front of the first token.
+  void leave_slope(MemoryId row, Ex at, Ex s) {
+    if (!spec_.state_gradients) return;
+    builder_.when(start_ > 0, [&] {
+      const Ex to = builder_.let("to", state_at_ + s * dim_);
+      each_channel([&](Ex d) { builder_.store(dinitial_, to + d, builder_.load(row, at + d)); });
+    });
   }
   void leave(MemoryId row, Ex at, Ex s, Ex r) {
     const Ex to = builder_.let("to", before(r) + s * dim_);
@@ -204,7 +235,7 @@ class LinearGradients {
     const auto row_at = [&](Ex s) { return s * dim_; };
     const MemoryId state = builder_.array("state", Type::kF32, states_ * dim_);
     builder_.comment("keep the state before every segment");
-    each_row([&](Ex s) { clear(state, row_at(s)); });
+    each_row([&](Ex s) { begin_state(state, row_at(s), s); });
     builder_.loop("token", builder_.i64(0), tokens_, [&](Ex token) {
       const Places place = places(token);
       each_row([&](Ex s) {
@@ -214,7 +245,7 @@ class LinearGradients {
       });
     });
     const MemoryId slope = builder_.array("slope", Type::kF32, states_ * dim_);  // G
-    each_row([&](Ex s) { clear(slope, row_at(s)); });
+    each_row([&](Ex s) { begin_slope(slope, row_at(s), s); });
     const MemoryId sums = builder_.array("sums", Type::kF32, dim_);
     builder_.comment("segment by segment: its states once more, then its gradients");
     each_segment_down([&](Ex c, Ex first, Ex size) {
@@ -245,6 +276,8 @@ class LinearGradients {
         builder_.store(dgate_, place.token, overlap);
       });
     });
+    if (!spec_.state_gradients) return;
+    each_row([&](Ex s) { leave_slope(slope, row_at(s), s); });
   }
 
   // ---- cuda -----------------------------------------------------------------------------------
@@ -262,8 +295,8 @@ class LinearGradients {
     const MemoryId overlaps = builder_.array("overlaps", Type::kF32, states_ * warps, true);
     builder_.comment("one thread per row: keep the state before every segment");
     builder_.when(owns, [&] {
-      clear(state, zero);
-      clear(slope, zero);
+      begin_state(state, zero, thread_);
+      begin_slope(slope, zero, thread_);
       const Ex length = builder_.i64(states_);
       builder_.loop("begin", zero, tokens_, length, LoopKind::kSerial, [&](Ex begin) {
         builder_.when(begin > 0, [&] { keep(state, zero, thread_, begin / length); });
@@ -305,13 +338,19 @@ class LinearGradients {
       });
       builder_.barrier();
     });
+    if (!spec_.state_gradients) return;
+    builder_.when(owns, [&] { leave_slope(slope, zero, thread_); });
   }
 
   // dx of one channel, with its column of G.
   void channel_back() {
     builder_.comment("one thread per channel: dx, with a column of the gradient of the states");
     const MemoryId column = builder_.array("column", Type::kF32, states_);
-    each_row([&](Ex s) { builder_.store(column, s, builder_.f32(0)); });
+    each_row([&](Ex s) {
+      builder_.store(column, s,
+                     spec_.state_gradients ? builder_.load(dfinal_, state_at_ + s * dim_ + thread_)
+                                           : builder_.f32(0));
+    });
     each_token_down(tokens_, [&](Ex token) {
       const Places place = places(token);
       const Ex change = builder_.let("change", builder_.load(dy_, place.value + thread_));
@@ -335,6 +374,8 @@ class LinearGradients {
   SequenceArrays sequences_;  // with varlen
   Ex all_tokens_, longest_;   // of the launch
   Ex tokens_, heads_;  // of the launch; with varlen, once a block is entered, of its sequence
+  MemoryId initial_, dfinal_, dinitial_;  // between states
+  Ex start_, state_at_;                   // likewise
   Ex batch_, head_, first_token_, kept_at_, segment_at_;
   Ex thread_;  // cuda only
 };

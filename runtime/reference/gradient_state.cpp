@@ -47,7 +47,11 @@ Result<GradientState> GradientState::draw(const Problem& problem, const Rows& ro
     if (!needed) return needed.error();
     *slots = *needed + (layout->retention == CacheRetention::kNone ? 0 : layouts.spare);
   }
-  const StateSource source{problem, rows, layouts.cache_a, layouts.cache_b, output, {}};
+  const bool matrix = problem.weights == WeightMode::kLinear;
+  const StateSource source{
+      problem,         rows,
+      layouts.cache_a, layouts.cache_b,
+      output,          matrix ? reference_state(problem, layouts.start) : std::vector<double>{}};
   const auto state = [&](std::int64_t tokens, std::uint64_t own_seed) {
     return make_state(source, tokens, drawn.launch.slots_a, drawn.launch.slots_b, own_seed);
   };
@@ -66,6 +70,14 @@ Result<GradientState> GradientState::draw(const Problem& problem, const Rows& ro
     drawn.buffers.emplace("initial_" + name, std::move(buffer));
   }
   RandomSource random(seed + 2);
+  if (matrix) {
+    HostBuffer& gradient = drawn.buffers.at("dfinal_state");
+    for (std::int64_t e = 0; e < gradient.count(); ++e) {
+      gradient.set(e, random.normal());
+      drawn.handed["dstate"].push_back(gradient.get(e));
+    }
+    return drawn;
+  }
   const bool keyed = problem.weights == WeightMode::kSoftmax;
   for (const auto& [side, layout, slots] : layouts_of) {
     const auto positions = [&, name = std::string(side) + "_pos"](const char* when) {
@@ -96,6 +108,12 @@ Result<GradientState> GradientState::draw(const Problem& problem, const Rows& ro
 HeadState GradientState::of_head(const Sizes& sizes, std::int64_t batch, std::int64_t head) const {
   HeadState own;
   own.start = start;
+  if (const auto matrices = handed.find("dstate"); matrices != handed.end()) {
+    const std::int64_t cells = sizes.state_dim * sizes.head_dim;
+    const auto from = matrices->second.begin() + (batch * sizes.heads + head) * cells;
+    own.dstate.assign(from, from + cells);
+    return own;
+  }
   const auto part = [&](const char* name) {
     std::vector<double> values;
     const auto found = handed.find(name);

@@ -17,7 +17,8 @@
 namespace heddle {
 
 // Gradients of numbers of any kind, by name. By position, [batch, tokens, heads, head_dim], those
-// of what a state keeps are "dx" and "dk" of side a, "dy" and "dk_b" of side b.
+// of what a state keeps are "dx" and "dk" of side a, "dy" and "dk_b" of side b. Matrix states have
+// none of these.
 template <typename T>
 using GradientsByName = std::map<std::string, std::vector<T>>;
 
@@ -82,7 +83,9 @@ struct GradientState {
   Sizes launch;         // tokens behind the start, and slots
   HostBuffers buffers;  // by their whole names
   std::vector<StateRows> sides;
-  GradientsByName<double> handed;  // the gradients of the final state by position
+  // The gradients of the final state by position or, as "dstate", of matrices, [batch, heads,
+  // state_dim, head_dim].
+  GradientsByName<double> handed;
 
   // `output` is y of all tokens. Gradients of free slots stay poisoned.
   static Result<GradientState> draw(const Problem& problem, const Rows& rows,

@@ -142,7 +142,8 @@ class RowsBackward {
   HeadGradients gradients_;
 };
 
-HeadGradients linear_gradients(const HeadInputs& inputs, const std::vector<double>& dy) {
+HeadGradients linear_gradients(const HeadInputs& inputs, const std::vector<double>& dy,
+                               const HeadState& between) {
   const std::int64_t n = inputs.tokens;
   const Matrix q = matrix_of(inputs.q, n, inputs.query_dim);
   const Matrix k = matrix_of(inputs.k, n, inputs.query_dim);
@@ -155,11 +156,11 @@ HeadGradients linear_gradients(const HeadInputs& inputs, const std::vector<doubl
   }
   HeadGradients gradients;
   gradients.dgate.resize(static_cast<std::size_t>(n));
-  Matrix dq(n, inputs.query_dim);
-  Matrix dk(n, inputs.query_dim);
-  Matrix dx(n, inputs.head_dim);
+  Matrix dq = Matrix::Zero(n, inputs.query_dim), dk = dq;
+  Matrix dx = Matrix::Zero(n, inputs.head_dim);
   Matrix g = Matrix::Zero(inputs.query_dim, inputs.head_dim);
-  for (std::int64_t i = n - 1; i >= 0; --i) {
+  if (!between.dstate.empty()) g = matrix_of(between.dstate, inputs.query_dim, inputs.head_dim);
+  for (std::int64_t i = n - 1; i >= between.start; --i) {
     const auto at = static_cast<std::size_t>(i);
     g += q.row(i).transpose() * out.row(i);
     dq.row(i) = states[at + 1] * out.row(i).transpose();
@@ -171,6 +172,7 @@ HeadGradients linear_gradients(const HeadInputs& inputs, const std::vector<doubl
   gradients.dx = values_of(dx);
   gradients.dq = values_of(dq);
   gradients.dk = values_of(dk);
+  gradients.dstate = values_of(g);
   return gradients;
 }
 
@@ -179,8 +181,7 @@ HeadGradients linear_gradients(const HeadInputs& inputs, const std::vector<doubl
 HeadGradients reference_gradients(const HeadInputs& inputs, const Rows& rows,
                                   const std::vector<double>& dy, const HeadState* state) {
   if (inputs.weights == WeightMode::kLinear) {
-    assert_that(state == nullptr, "gradients of matrix states are not passed on");
-    return linear_gradients(inputs, dy);
+    return linear_gradients(inputs, dy, state == nullptr ? HeadState{} : *state);
   }
   return RowsBackward(inputs, rows, dy, false, state).run();
 }
@@ -194,7 +195,9 @@ HeadGradients gradient_magnitudes(const HeadInputs& inputs, const Rows& rows,
   for (std::vector<double>* values : {&positive.q, &positive.k, &positive.x, &positive.gate}) {
     *values = absolute(std::move(*values));
   }
-  return linear_gradients(positive, absolute(dy));
+  HeadState between = state == nullptr ? HeadState{} : *state;
+  between.dstate = absolute(std::move(between.dstate));
+  return linear_gradients(positive, absolute(dy), between);
 }
 
 }  // namespace heddle

@@ -252,6 +252,7 @@ Problem make_problem(const ProblemOptions& options, const Rows& rows) {
   // Slow and fast decay side by side; 1 keeps everything, 0 forgets everything.
   fill_with(problem.inputs.at("gate"), [&](auto) {
     const std::int64_t kind = random.below(8);
+    if (options.fill == Fill::kLasting) return random.uniform(0.98, 1.0);
     return kind == 0 ? 1.0 : kind == 1 ? 0.0 : random.uniform(0.5, 1.0);
   });
   return problem;

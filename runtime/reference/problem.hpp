@@ -136,8 +136,9 @@ struct Sizes {
 // kOneHuge         the key of one token, huge_token, gives logits of 10^4 against 1 elsewhere: that
 //                  overflows unless the maximum is subtracted; with coefficients, now positive, its
 //                  x is huge
-// kLasting         coefficients of B come to nearly all of their row, so that what was long ago
-//                  still counts
+// kLasting         coefficients of B come to nearly all of their row, and gates to nearly 1, so
+// that
+//                  what was long ago still counts
 enum class Fill { kNormal, kLargeLogits, kEqualLogits, kOneHuge, kLasting };
 const char* name_of(Fill fill);
 

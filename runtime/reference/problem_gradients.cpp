@@ -69,7 +69,12 @@ void expect_gradients(GradientProblem& solved, const Rows& rows, int threads,
     solved.expected[gradient.name].resize(count);
     solved.magnitude[gradient.name].resize(count);
   }
-  if (state != nullptr) {
+  const bool matrix = problem.weights == WeightMode::kLinear;
+  if (state != nullptr && matrix && state->start > 0) {
+    for (auto* gradients : {&solved.expected, &solved.magnitude}) {
+      (*gradients)["dinitial_state"].resize(state->handed.at("dstate").size());
+    }
+  } else if (state != nullptr && !matrix) {
     for (const NamedGradient& gradient : kOfState) {
       if (gradient.member == &HeadGradients::dk_b && !state->keyed()) continue;
       const auto count = static_cast<std::size_t>(dy.count());
@@ -108,6 +113,13 @@ void expect_gradients(GradientProblem& solved, const Rows& rows, int threads,
       };
       for (const NamedGradient& gradient : kGradients) keep(gradient);
       for (const NamedGradient& gradient : kOfState) keep(gradient);
+      for (const auto& [all, of_state] : {std::pair(&solved.expected, &gradients.dstate),
+                                          std::pair(&solved.magnitude, &magnitudes.dstate)}) {
+        const auto initial = all->find("dinitial_state");
+        if (initial == all->end()) continue;
+        const auto cells = static_cast<std::int64_t>(of_state->size());
+        std::copy(of_state->begin(), of_state->end(), initial->second.begin() + bh * cells);
+      }
     }
   };
   std::vector<std::thread> helpers;

@@ -64,14 +64,16 @@ struct HeadGradients {
   std::vector<double> dy, dk_b;
   std::vector<double> dcoef_a, dcoef_b;  // for given, as the coefficients; 0 beyond a row's end
   std::vector<double> dgate;             // for linear
+  std::vector<double> dstate;            // of the matrix state that a linear launch begins with
 };
 // A state in between: the first `start` tokens are numbers that are given, inputs and outputs
 // alike, and whatever is kept of a token after the last one has a gradient of its own, by its
 // input, its output, and its key as A and as B keep it, [tokens, head_dim] each. `dy` is 0 up to
-// `start`.
+// `start`. Of linear weights a matrix is kept instead, [state_dim, head_dim].
 struct HeadState {
   std::int64_t start = 0;
   std::vector<double> dx, dy, dk, dk_b;
+  std::vector<double> dstate;
 };
 HeadGradients reference_gradients(const HeadInputs& inputs, const Rows& rows,
                                   const std::vector<double>& dy, const HeadState* state = nullptr);

@@ -417,6 +417,12 @@ void check_backward_algebra(const VerifyContext& context, const KernelUnderTest&
   }
   if (context.manifest.varlen) check.run({.tokens = 50, .batch = 4, .heads = 2});
   if (takes_state(backward.entry())) {
+    // The states that are kept come from the initial one.
+    const bool matrix = context.weights == WeightMode::kLinear;
+    if (matrix && !check.must_run({.tokens = context.manifest.state_dim + 2, .start = 1}) &&
+        !ledger.rejected()) {
+      ledger.undecided(Duty::kIdentity, "no launch keeps a state that comes from another one");
+    }
     for (const Scenario& scenario : std::initializer_list<Scenario>{
              {.tokens = 2, .start = 1, .batch = 2, .heads = 2},
              {.tokens = 20, .start = 9, .batch = 2, .heads = 2, .spare = 1},

@@ -38,6 +38,13 @@ Result<FieldGradientState> FieldGradientState::draw(const Manifest& manifest, co
       drawn.buffers.emplace(prefix + name, gradient);
     }
   }
+  if (problem.weights == WeightMode::kLinear) {
+    for (FieldElement& number : drawn.buffers.at("dfinal_state").numbers) {
+      number = {random() % kFieldP, kFieldPoison.exponent};
+      drawn.state.handed["dstate"].push_back(number.value);
+    }
+    return drawn;
+  }
   for (const bool outputs : {false, true}) {
     const std::string side = outputs ? "b" : "a";
     const auto positions = [&](const FieldSession& session) {

@@ -119,11 +119,15 @@ class Head {
         y_.push_back(y[at(t, c, sizes().head_dim)]);
         const std::size_t place = at(t, c, sizes().head_dim);
         lambda_.push_back(t < start_ ? 0 : dy[place]);
-        if (state != nullptr) {
+        if (state != nullptr && state->handed.count("dy") > 0) {
           lambda_.back() = add_p(lambda_.back(), state->handed.at("dy")[place]);
         }
       }
     }
+    if (state == nullptr || state->handed.count("dstate") == 0) return;
+    const auto cells = static_cast<std::ptrdiff_t>(sizes().state_dim * sizes().head_dim);
+    const auto from = state->handed.at("dstate").begin() + (batch * sizes().heads + head) * cells;
+    later_.assign(from, from + cells);
   }
 
   // Rows above i are done, so lambda_i, the gradient of y_i by all later rows, is complete.
@@ -156,8 +160,9 @@ class Head {
       states.emplace_back();
       for (const Tape::Node node : step.state) states.back().push_back(tape.value(node));
     }
-    std::vector<Word> later(cells, 0);  // the gradient of the state after the token at hand
-    for (std::int64_t t = sizes().tokens; t-- > 0;) {
+    std::vector<Word> later = later_;  // the gradient of the state after the token at hand
+    later.resize(cells, 0);
+    for (std::int64_t t = sizes().tokens; t-- > start_;) {
       Tape tape;
       std::vector<Word> before(cells, 0);
       const LinearStep step =
@@ -167,6 +172,11 @@ class Head {
       tape.back(seeds);
       later = std::move(before);
     }
+    const auto initial = gradients_.find("dinitial_state");
+    if (initial == gradients_.end()) return;
+    std::copy(later.begin(), later.end(),
+              initial->second.begin() +
+                  (batch_ * sizes().heads + head_) * static_cast<std::ptrdiff_t>(cells));
   }
 
  private:
@@ -301,6 +311,7 @@ class Head {
   std::int64_t head_;
   std::int64_t start_ = 0;
   std::vector<Word> y_, lambda_;  // [tokens, head_dim]
+  std::vector<Word> later_;       // what is given of the final matrix, if anything
 };
 
 }  // namespace
@@ -320,7 +331,11 @@ FieldGradients all_gradients(const FieldProblem& problem, const Rows& rows,
   }
   FieldGradients gradients;
   for (const auto& [name, numbers] : problem.inputs) gradients["d" + name].resize(numbers.size());
-  if (state != nullptr) {
+  if (state != nullptr && problem.weights == WeightMode::kLinear) {
+    if (state->start > 0) {
+      gradients["dinitial_state"].resize(state->handed.at("dstate").size());
+    }
+  } else if (state != nullptr) {
     gradients["dy"].resize(dy.size());
     for (const auto& [name, handed] : state->handed) {
       if (name != "dy") gradients[name] = handed;

@@ -24,7 +24,8 @@ FieldGradients field_gradients(const FieldProblem& problem, const Rows& rows,
 
 // The same for tokens behind `start`, as those before it were handed over as numbers, and what is
 // kept of each token has gradients of its own by position, named as GradientsByName says; of all
-// tokens, and so are the results. `dy` means nothing up to `start`. Not for linear weights.
+// tokens, and so are the results. `dy` means nothing up to `start`. Linear weights have the final
+// matrices' as "dstate", and give those of the initial ones as "dinitial_state".
 struct FieldState {
   std::int64_t start = 0;
   FieldGradients handed;
