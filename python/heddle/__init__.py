@@ -35,10 +35,7 @@ def compile(pattern, *, weights=None, head_dim=64, dtype="f32", parameters=None,
     max_tokens  the longest sequence that exact cache sizes are wanted for, beyond the program's own choice
 
     PatternError says what the program says; kernels that are not verified are never returned."""
-    linear = weights == "linear"
     text = canonical_text(pattern, name, parameters)
-    if weights is None:
-        linear = _is_linear(text)
     if ops is None:
         ops = ("prefill", "decode", "backward")
     for op in ops:
@@ -51,7 +48,7 @@ def compile(pattern, *, weights=None, head_dim=64, dtype="f32", parameters=None,
     if max_tokens is not None:
         options += ["-n", str(max_tokens)]
     if state_gradients is None:
-        state_gradients = "backward" in ops and not linear and not varlen
+        state_gradients = "backward" in ops and not varlen
     if state_gradients:
         options += ["--state"]
     if varlen:
@@ -64,8 +61,3 @@ def open(folder, *, device=0):
     """The kernels that `heddle generate` left in a folder; RefusedError where they are not verified."""
     place = os.path.abspath(folder)
     return kernel_of(f"{place}@{device}" if device else place)
-
-
-def _is_linear(text):
-    """Whether that is the pattern's own kind of weights."""
-    return any(line.split("#")[0].split()[:1] == ["weights"] and "linear" in line for line in text.splitlines())

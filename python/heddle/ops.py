@@ -143,8 +143,7 @@ def _keep(ctx, inputs, output):
     if "backward" not in it.ops:
         raise RuntimeError("heddle: the artifact has no backward kernel: compile it with ops that name \"backward\"")
     if ctx.start > 0 and not it.has_state_gradients:
-        raise RuntimeError("heddle: gradients through an initial state are not for "
-                           f"{'linear weights' if it.weights == 'linear' else 'an artifact without state gradients'}")
+        raise RuntimeError("heddle: gradients through an initial state are not for an artifact without state gradients")
     finals = [t for name, t in zip(it.state_names, output[1:]) if name.endswith("_pos")]
     ctx.count = (len(given), len(initial))
     ctx.save_for_backward(*given, *initial, output[0], offsets, *finals)

@@ -28,10 +28,10 @@ SUBJECTS = {
 
 class Subject:
     def __init__(self, name):
-        pattern, options = SUBJECTS[name]
+        self.pattern, self.options = SUBJECTS[name]
         self.name = name
-        self.kernel = heddle.compile(pattern, head_dim=8, **options)
-        self.rows = heddle.rows(pattern, 48, parameters=options.get("parameters"))
+        self.kernel = heddle.compile(self.pattern, head_dim=8, **self.options)
+        self.rows = heddle.rows(self.pattern, 48, parameters=self.options.get("parameters"))
         # Relative errors: what rounding of the storage type leaves, in outputs and in gradients.
         self.tolerance, self.gradient_tolerance = (2e-6, 2e-5) if self.kernel.dtype == torch.float32 else (6e-3, 2e-2)
 

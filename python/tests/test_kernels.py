@@ -109,15 +109,7 @@ def test_parts_with_states_are_the_whole(subject):
 
 def test_gradients_pass_through_states(subject):
     inputs = subject.inputs(TOKENS)
-    if not subject.kernel.has_state_gradients:
-        assert subject.kernel.weights == "linear"
-        one = differentiable(part(inputs, 0, 20))
-        y, state = subject.kernel.prefill(**one, output_final_state=True)
-        with pytest.raises(RuntimeError, match="no gradients of states"):
-            (y.sum() + state.tensors[0].sum()).backward()
-        with pytest.raises(RuntimeError, match="initial state"):
-            subject.kernel.prefill(**differentiable(part(inputs, 20, TOKENS)), initial_state=state)
-        return
+    assert subject.kernel.has_state_gradients
     whole = differentiable(inputs)
     subject.kernel.prefill(**whole)[0].square().sum().backward()
     chained, outputs, state = differentiable(inputs), [], None
@@ -127,6 +119,18 @@ def test_gradients_pass_through_states(subject):
     torch.cat(outputs, 1).square().sum().backward()
     for name in inputs:
         assert relative_error(chained[name].grad, whole[name].grad) < subject.gradient_tolerance, name
+
+
+@pytest.mark.parametrize("name", ["given", "linear"])
+def test_gradients_that_would_be_lost_are_an_error(subject_named, name):
+    subject = subject_named(name)
+    inputs = subject.inputs(TOKENS)
+    kernel = heddle.compile(subject.pattern, head_dim=8, state_gradients=False, **subject.options)
+    y, state = kernel.prefill(**differentiable(part(inputs, 0, 20)), output_final_state=True)
+    with pytest.raises(RuntimeError, match="no gradients of states"):
+        (y.sum() + state.tensors[-1].sum()).backward()
+    with pytest.raises(RuntimeError, match="initial state"):
+        kernel.prefill(**differentiable(part(inputs, 20, TOKENS)), initial_state=state)
 
 
 def test_threads_do_not_change_a_result(subject):

@@ -23,20 +23,12 @@ def test_opcheck(subject_named, name):
     subject = subject_named(name)
     kernel, inputs = subject.kernel, without_nan(subject.inputs(6, batch=1, heads=2))
     arguments = op_arguments(subject, inputs, slots=kernel.slots(6))
-    if kernel.has_state_gradients:
-        torch.library.opcheck(torch.ops.heddle.prefill, arguments)
-    else:  # the loss that opcheck differentiates is one of all outputs, the state among them: refused
-        torch.library.opcheck(torch.ops.heddle.prefill, arguments,
-                              test_utils=("test_schema", "test_autograd_registration", "test_faketensor"))
-        plain = {name: tensor.detach() for name, tensor in inputs.items()}
-        torch.library.opcheck(torch.ops.heddle.prefill, op_arguments(subject, plain, slots=kernel.slots(6)))
+    torch.library.opcheck(torch.ops.heddle.prefill, arguments)
     with torch.no_grad():
         _, state = kernel.prefill(**inputs, output_final_state=True)
         grown = kernel.grown(state, 12)
-        if kernel.has_state_gradients:
-            leaves = [t.requires_grad_() if t.is_floating_point() else t for t in grown.tensors]
-            torch.library.opcheck(torch.ops.heddle.prefill,
-                                  op_arguments(subject, inputs, leaves, 6, kernel.slots(12)))
+        leaves = [t.requires_grad_() if t.is_floating_point() else t for t in grown.tensors]
+        torch.library.opcheck(torch.ops.heddle.prefill, op_arguments(subject, inputs, leaves, 6, kernel.slots(12)))
         one = {name: tensor[:, :1].detach() for name, tensor in inputs.items()}
         cache = [tensor.detach() for tensor in kernel.grown(state, 7).tensors]
         torch.library.opcheck(torch.ops.heddle.decode,

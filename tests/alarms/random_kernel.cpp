@@ -156,7 +156,12 @@ RandomKernel random_kernel(std::uint64_t number) {
     kernel.form = draw_form(draw, options);
     const bool prefill_on_cuda = options.target == ir::Target::kCuda && options.ops[0] == "prefill";
     if (prefill_on_cuda && kind % 2 == 0) options.schedule = draw.one_of({"staged", "auto"});
-    if (prefill_on_cuda && draw.below(3) == 0 && !options.varlen) {
+    // Of backward that is a scan.
+    const bool by_coefficients =
+        options.weights == WeightKind::kGiven || options.weights == WeightKind::kGated;
+    const bool scans = options.target == ir::Target::kCuda && options.ops[0] == "backward" &&
+                       by_coefficients && draw.below(3) == 0;
+    if ((scans || (prefill_on_cuda && draw.below(3) == 0)) && !options.varlen) {
       draw_special(draw, options, a, b);
     } else if (kind < 2) {
       options.state_dim = static_cast<int>(1 + draw.below(40));
