@@ -31,7 +31,8 @@ class Launch {
         warps_(by_chunk ? scan_warps(spec) : kChainWarps),
         builder_(spec.symbol + "_" + name, spec.target, 32 * warps_),
         frame_(builder_, spec, /*decode=*/false),
-        scratch_(builder_, spec, carries, products) {
+        scratch_(builder_, spec, carries, products),
+        chunk_(builder_, spec, ScanDirection::kForward) {
     frame_.warps = warps_;
     if (by_chunk) frame_.chunks = scratch_.chunks;
   }
@@ -39,23 +40,9 @@ class Launch {
   ir::Kernel sums() {
     frame_.each_block([&] {
       enter_chunk();
-      builder_.comment("from zero: the last output, and the product of what each multiplies");
-      each_channel([&](Ex d) {
-        const Var sum = builder_.variable("sum", builder_.f32(0));
-        const Var product = builder_.variable("product", builder_.f32(1));
-        each_token([&](Ex r, Ex token) {
-          const Ex decay = builder_.let("decay", decay_of(r, token, d));
-          builder_.assign(sum, decay * sum + input_of(r, token, d));
-          builder_.assign(product, decay * product);
-        });
-        builder_.store(scratch_.carry, carry_at(frame_.unit) + d, sum);
-        if (spec_.by_channel()) {
-          builder_.store(scratch_.product, carry_at(frame_.unit) + d, product);
-        } else {
-          builder_.when(equal(d, builder_.i64(0)),
-                        [&] { builder_.store(scratch_.product, frame_.unit, product); });
-        }
-      });
+      chunk_.sum_up(
+          scratch_, [&](Ex r, Ex token, Ex d) { return decay_of(r, token, d); },
+          [&](Ex r, Ex token, Ex d) { return input_of(r, token, d); });
     });
     return builder_.take();
   }
@@ -72,10 +59,9 @@ class Launch {
   ir::Kernel rows() {
     frame_.each_block([&] {
       enter_chunk();
-      each_channel([&](Ex d) {
-        const Var sum =
-            builder_.variable("sum", builder_.load(scratch_.carry, carry_at(frame_.unit) + d));
-        each_token([&](Ex r, Ex token) {
+      chunk_.each_channel([&](Ex d) {
+        const Var sum = builder_.variable("sum", chunk_.begins_with(scratch_, d));
+        chunk_.each_token([&](Ex r, Ex token) {
           builder_.assign(sum, decay_of(r, token, d) * sum + input_of(r, token, d));
           builder_.store(frame_.y, frame_.token_at(token) + d, sum);
         });
@@ -98,34 +84,15 @@ class Launch {
   }
 
   void enter_chunk() {
-    const Ex length = builder_.i64(spec_.scan->chunk_tokens);
-    first_ = builder_.let("first", frame_.chunk * length);
-    size_ = builder_.let("size", builder_.call(Helper::kMinimum, {length, frame_.tokens - first_}));
-    if (!spec_.by_channel()) fetch_coefficients();
-  }
-  // What all channels of a token have in common is asked for by one thread, for the whole block.
-  void fetch_coefficients() {
-    decays_ = builder_.array("decays", Type::kF32, spec_.scan->chunk_tokens, true);
-    weights_ = builder_.array("weights", Type::kF32, spec_.scan->chunk_tokens, true);
-    builder_.loop("r", frame_.thread, size_, builder_.i64(32 * warps_), LoopKind::kSerial,
-                  [&](Ex r) {
-                    const Ex token = builder_.let("token", first_ + r);
-                    builder_.store(decays_, r, decay_at(token, {}));
-                    builder_.store(weights_, r, coefficient(frame_.a, token, {}));
-                  });
-    builder_.barrier();
-  }
-  void each_channel(const std::function<void(Ex)>& body) {
-    const Ex d = frame_.thread;
-    if (spec_.head_dim % 32 == 0) return body(d);
-    builder_.when(d < spec_.head_dim, [&] { body(d); });
-  }
-  void each_token(const std::function<void(Ex, Ex)>& body) {
-    builder_.loop("r", builder_.i64(0), size_,
-                  [&](Ex r) { body(r, builder_.let("token", first_ + r)); });
+    chunk_.enter(frame_.unit, frame_.chunk, frame_.tokens, frame_.thread);
+    if (spec_.by_channel()) return;
+    const std::vector<MemoryId> fetched =
+        chunk_.fetch({{"decays", [&](Ex token) { return decay_at(token, {}); }},
+                      {"weights", [&](Ex token) { return coefficient(frame_.a, token, {}); }}});
+    decays_ = fetched[0];
+    weights_ = fetched[1];
   }
 
-  Ex carry_at(Ex unit) const { return unit * spec_.head_dim; }
   Ex coefficient(const SideFrame& side, Ex token, Ex d) {
     const Ex at = coefficient_row(spec_, frame_.row_at(token), side.width);
     return builder_.load(side.coefficients, spec_.by_channel() ? at + d : at);
@@ -150,8 +117,8 @@ class Launch {
   Builder builder_;
   Frame frame_;
   ScanScratch scratch_;
+  ScanChunk chunk_;
   MemoryId decays_, weights_;  // of a chunk, where all channels have the same
-  Ex first_, size_;
 };
 
 }  // namespace

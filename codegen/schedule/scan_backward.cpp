@@ -33,30 +33,18 @@ class BackwardLaunch {
         warps_(by_chunk ? scan_warps(spec) : kChainWarps),
         builder_(spec.symbol + "_" + name, spec.target, 32 * warps_),
         frame_(builder_, spec),
-        scratch_(builder_, spec, carries, products) {
+        scratch_(builder_, spec, carries, products),
+        chunk_(builder_, spec, ScanDirection::kBackward) {
     if (by_chunk) frame_.chunks = scratch_.chunks;
   }
 
   ir::Kernel sums() {
     frame_.each_block([&] {
-      enter_chunk();
-      if (!spec_.by_channel()) fetch_decays();
-      builder_.comment("from zero: the first lambda, and the product of what each multiplies");
-      each_channel([&](Ex d) {
-        const Var sum = builder_.variable("sum", builder_.f32(0));
-        const Var product = builder_.variable("product", builder_.f32(1));
-        each_token_down([&](Ex r, Ex token) {
-          const Ex decay = builder_.let("decay", decay_of(r, token, d));
-          builder_.assign(sum, decay * sum + dy_of(token, d));
-          builder_.assign(product, decay * product);
-        });
-        builder_.store(scratch_.carry, carry_at() + d, sum);
-        if (spec_.by_channel()) {
-          return builder_.store(scratch_.product, carry_at() + d, product);
-        }
-        builder_.when(equal(d, builder_.i64(0)),
-                      [&] { builder_.store(scratch_.product, frame_.unit, product); });
-      });
+      chunk_.enter(frame_.unit, frame_.chunk, frame_.tokens, frame_.thread);
+      if (!spec_.by_channel()) decays_ = chunk_.fetch({decays()})[0];
+      chunk_.sum_up(
+          scratch_, [&](Ex r, Ex token, Ex d) { return decay_of(r, token, d); },
+          [&](Ex, Ex token, Ex d) { return dy_of(token, d); });
     });
     return builder_.take();
   }
@@ -72,17 +60,17 @@ class BackwardLaunch {
 
   ir::Kernel rows() {
     frame_.each_block([&] {
-      enter_chunk();
+      chunk_.enter(frame_.unit, frame_.chunk, frame_.tokens, frame_.thread);
       if (!spec_.by_channel()) {
-        fetch_decays();
-        fetch("weights", weights_, [&](Ex token) { return coefficient(frame_.a, token, {}); });
-        builder_.barrier();
+        const std::vector<MemoryId> fetched = chunk_.fetch(
+            {decays(), {"weights", [&](Ex token) { return coefficient(frame_.a, token, {}); }}});
+        decays_ = fetched[0];
+        weights_ = fetched[1];
       }
       if (frame_.handed_on()) find_initial_state();
-      each_channel([&](Ex d) {
-        const Var lambda =
-            builder_.variable("lambda", builder_.load(scratch_.carry, carry_at() + d));
-        each_token_down([&](Ex r, Ex token) {
+      chunk_.each_channel([&](Ex d) {
+        const Var lambda = builder_.variable("lambda", chunk_.begins_with(scratch_, d));
+        chunk_.each_token([&](Ex r, Ex token) {
           builder_.assign(lambda, decay_of(r, token, d) * lambda + dy_of(token, d));
           const Ex weight =
               spec_.by_channel() ? coefficient(frame_.a, token, d) : builder_.load(weights_, r);
@@ -99,40 +87,12 @@ class BackwardLaunch {
   }
 
  private:
-  void enter_chunk() {
-    const Ex length = builder_.i64(spec_.scan->chunk_tokens);
-    first_ = builder_.let("first", frame_.chunk * length);
-    size_ = builder_.let("size", builder_.call(Helper::kMinimum, {length, frame_.tokens - first_}));
-  }
-  // What all channels of a token have in common is asked for by one thread, for the whole block.
-  void fetch(const char* name, MemoryId& memory, const std::function<Ex(Ex)>& value) {
-    memory = builder_.array(name, Type::kF32, spec_.scan->chunk_tokens, true);
-    builder_.loop("r", frame_.thread, size_, builder_.i64(32 * warps_), LoopKind::kSerial,
-                  [&](Ex r) {
-                    const Ex token = builder_.let("token", first_ + r);
-                    builder_.store(memory, r, value(token));
-                  });
-  }
-  void fetch_decays() {
-    fetch("decays", decays_, [&](Ex token) { return decay_at(token, {}); });
-    builder_.barrier();
-  }
-  void each_channel(const std::function<void(Ex)>& body) {
-    const Ex d = frame_.thread;
-    if (spec_.head_dim % 32 == 0) return body(d);
-    builder_.when(d < spec_.head_dim, [&] { body(d); });
+  ScanChunk::Value decays() {
+    return {"decays", [&](Ex token) { return decay_at(token, {}); }};
   }
   void each_of_lane(const std::function<void(Ex, Ex)>& body) {
     each_channel_of_lane(builder_, spec_, frame_.lane, body);
   }
-  void each_token_down(const std::function<void(Ex, Ex)>& body) {
-    builder_.loop("done", builder_.i64(0), size_, [&](Ex done) {
-      const Ex r = builder_.let("r", size_ - 1 - done);
-      body(r, builder_.let("token", first_ + r));
-    });
-  }
-
-  Ex carry_at() const { return frame_.unit * spec_.head_dim; }
   Ex dy_of(Ex token, Ex d) { return builder_.load(frame_.dy, frame_.token_at(token) + d); }
   Ex coefficient(const GradientSide& side, Ex token, Ex d) {
     const Ex at = frame_.coefficients_at(side, token);
@@ -252,25 +212,27 @@ class BackwardLaunch {
   void given_slopes() {
     builder_.barrier();
     builder_.comment("a warp per row: the gradients of its coefficients");
-    builder_.loop("r", frame_.warp, size_, builder_.i64(warps_), LoopKind::kSerial, [&](Ex r) {
-      const Ex token = builder_.let("token", first_ + r);
-      const Ex at = builder_.let("at", frame_.token_at(token));
-      const MemoryId own = builder_.array("own", Type::kF32, channels_of_lane(spec_));
-      each_of_lane([&](Ex d, Ex index) {
-        builder_.store(own, index, builder_.load(frame_.lambda, at + d));
-      });
-      for (const GradientSide* side : {&frame_.a, &frame_.b}) {
-        const Ex first = builder_.let("coef_at", frame_.coefficients_at(*side, token));
-        const Ex entries = each_entry(*side, token, at, [&](const Source& source) {
-          const Ex slope = dot(own, source);
-          builder_.when(equal(frame_.lane, builder_.i64(0)),
-                        [&] { builder_.store(side->dcoefficients, first, slope); });
+    builder_.loop(
+        "r", frame_.warp, chunk_.size(), builder_.i64(warps_), LoopKind::kSerial, [&](Ex r) {
+          const Ex token = builder_.let("token", chunk_.first() + r);
+          const Ex at = builder_.let("at", frame_.token_at(token));
+          const MemoryId own = builder_.array("own", Type::kF32, channels_of_lane(spec_));
+          each_of_lane([&](Ex d, Ex index) {
+            builder_.store(own, index, builder_.load(frame_.lambda, at + d));
+          });
+          for (const GradientSide* side : {&frame_.a, &frame_.b}) {
+            const Ex first = builder_.let("coef_at", frame_.coefficients_at(*side, token));
+            const Ex entries = each_entry(*side, token, at, [&](const Source& source) {
+              const Ex slope = dot(own, source);
+              builder_.when(equal(frame_.lane, builder_.i64(0)),
+                            [&] { builder_.store(side->dcoefficients, first, slope); });
+            });
+            builder_.loop("rest", entries + frame_.lane, side->width, builder_.i64(32),
+                          LoopKind::kSerial, [&](Ex rest) {
+                            builder_.store(side->dcoefficients, first + rest, builder_.f32(0));
+                          });
+          }
         });
-        builder_.loop(
-            "rest", entries + frame_.lane, side->width, builder_.i64(32), LoopKind::kSerial,
-            [&](Ex rest) { builder_.store(side->dcoefficients, first + rest, builder_.f32(0)); });
-      }
-    });
   }
   // <own, what is read>, in every lane of the warp.
   Ex dot(MemoryId own, const Source& source) {
@@ -286,9 +248,9 @@ class BackwardLaunch {
   Builder builder_;
   GradientFrame frame_;
   ScanScratch scratch_;
+  ScanChunk chunk_;
   MemoryId decays_, weights_;  // of a chunk, where all channels have the same
-  Ex first_, size_;
-  Ex found_;  // with states
+  Ex found_;                   // with states
 };
 
 }  // namespace

@@ -12,6 +12,7 @@ using ir::Helper;
 using ir::LoopKind;
 using ir::MemoryId;
 using ir::Type;
+using ir::Var;
 
 ScanScratch::ScanScratch(Builder& builder, const KernelSpec& spec, Access carries,
                          Access products) {
@@ -33,6 +34,68 @@ void each_channel_of_lane(Builder& builder, const KernelSpec& spec, Ex lane,
                  if (spec.head_dim % 32 == 0) return body(d, part);
                  builder.when(d < spec.head_dim, [&] { body(d, part); });
                });
+}
+
+void ScanChunk::enter(Ex unit, Ex chunk, Ex tokens, Ex thread) {
+  unit_ = unit;
+  thread_ = thread;
+  const Ex length = builder_.i64(spec_.scan->chunk_tokens);
+  first_ = builder_.let("first", chunk * length);
+  size_ = builder_.let("size", builder_.call(Helper::kMinimum, {length, tokens - first_}));
+}
+
+std::vector<MemoryId> ScanChunk::fetch(const std::vector<Value>& values) {
+  std::vector<MemoryId> fetched;
+  for (const auto& [name, value] : values) {
+    fetched.push_back(builder_.array(name, Type::kF32, spec_.scan->chunk_tokens, true));
+  }
+  builder_.loop("r", thread_, size_, builder_.i64(32 * scan_warps(spec_)), LoopKind::kSerial,
+                [&](Ex r) {
+                  const Ex token = builder_.let("token", first_ + r);
+                  for (std::size_t i = 0; i < values.size(); ++i) {
+                    builder_.store(fetched[i], r, values[i].second(token));
+                  }
+                });
+  builder_.barrier();
+  return fetched;
+}
+
+void ScanChunk::each_channel(const std::function<void(Ex)>& body) {
+  if (spec_.head_dim % 32 == 0) return body(thread_);
+  builder_.when(thread_ < spec_.head_dim, [&] { body(thread_); });
+}
+
+void ScanChunk::each_token(const std::function<void(Ex, Ex)>& body) {
+  if (direction_ == ScanDirection::kForward) {
+    return builder_.loop("r", builder_.i64(0), size_,
+                         [&](Ex r) { body(r, builder_.let("token", first_ + r)); });
+  }
+  builder_.loop("done", builder_.i64(0), size_, [&](Ex done) {
+    const Ex r = builder_.let("r", size_ - 1 - done);
+    body(r, builder_.let("token", first_ + r));
+  });
+}
+
+void ScanChunk::sum_up(const ScanScratch& scratch, const Of& decay_of, const Of& added) {
+  builder_.comment("from zero: what the chunk comes to, and the product of what it multiplies by");
+  each_channel([&](Ex d) {
+    const Var sum = builder_.variable("sum", builder_.f32(0));
+    const Var product = builder_.variable("product", builder_.f32(1));
+    each_token([&](Ex r, Ex token) {
+      const Ex decay = builder_.let("decay", decay_of(r, token, d));
+      builder_.assign(sum, decay * sum + added(r, token, d));
+      builder_.assign(product, decay * product);
+    });
+    const Ex at = unit_ * spec_.head_dim + d;
+    builder_.store(scratch.carry, at, sum);
+    if (spec_.by_channel()) return builder_.store(scratch.product, at, product);
+    builder_.when(equal(d, builder_.i64(0)),
+                  [&] { builder_.store(scratch.product, unit_, product); });
+  });
+}
+
+Ex ScanChunk::begins_with(const ScanScratch& scratch, Ex d) {
+  return builder_.load(scratch.carry, unit_ * spec_.head_dim + d);
 }
 
 void ScanChain::run(Ex block, Ex warp, Ex lane, const std::function<void(MemoryId)>& begin) {
