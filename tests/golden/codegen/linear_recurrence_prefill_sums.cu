@@ -43,7 +43,7 @@ linear_recurrence_prefill_sums(
     weights[r] = coef_a[((batch * tokens + token) * heads + head) * width_a];
   }
   __syncthreads();
-  // from zero: the last output, and the product of what each multiplies
+  // from zero: what the chunk comes to, and the product of what it multiplies by
   float sum = 0.0f;
   float product = 1.0f;
   for (Index r = 0; r < size; ++r) {
