@@ -28,6 +28,7 @@ PARTS = {
     "analyzer/measures": ["analyzer/rules/"],
     "analyzer/draw": ["analyzer/measures/graph_vertex.hpp"],
     "analyzer/audit": ["analyzer/certificate/"],
+    "analyzer/coq": ["analyzer/certificate/verdict.hpp"],
     "analyzer/evidence": ["analyzer/certificate/", "analyzer/audit/arithmetic.hpp"],
     "analyzer/proof": ["analyzer/certificate/", "analyzer/evidence/evidence.hpp", "analyzer/measures/", "analyzer/rules/",
                        "analyzer/smt/"],

@@ -6,6 +6,8 @@ build=$1 source=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cmake --install "$build" --prefix "$work/installed" >/dev/null
+# What files of `heddle prove --coq` are checked against.
+test -f "$work/installed/share/heddle/theorems/patterns.v" && test -f "$work/installed/share/heddle/theorems/_CoqProject"
 for example in embed stream_text from_c; do
   cmake -S "$source/examples/$example" -B "$work/$example" -G Ninja -DCMAKE_BUILD_TYPE=Release \
     -DCMAKE_PREFIX_PATH="$work/installed" >/dev/null
