@@ -10,7 +10,8 @@ packages=(
   z3 graphviz librsvg2-bin
 )
 if [[ "${1:-}" == --tests ]]; then
-  # coq checks analyzer/theorems. It is large (250 MB to download, 1 GB on disk); without it that one test skips.
+  # coq checks analyzer/theorems and what prove --coq writes. It is large (250 MB to download, 1 GB on disk);
+  # without it these two tests skip.
   packages+=(catch2 librapidcheck-dev cvc5 coq python3 python3-venv libxml2-utils)
 fi
 
