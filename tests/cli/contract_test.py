@@ -341,7 +341,7 @@ class Kernels(Workspace):
         for name in ("initial_b_pos", "final_b_pos", "dfinal_b_val", "dinitial_b_key", "start"):
             self.assertIn(name, names["backward"])
         self.assertIn("new_tokens", names["decode"])
-        for wrong, why in ((["linear_attention", "--state"], "gradients of a matrix state"),
+        for wrong, why in ((["linear_attention", "--state", "--varlen"], "sequences of one length"),
                            (["log_cached", "--state", "--varlen"], "sequences of one length"),
                            (["log_cached", "--state", "--op", "prefill"], "by backward"),
                            (["log_cached", "--several", "--op", "backward"], "for decode")):
