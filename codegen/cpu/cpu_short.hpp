@@ -121,6 +121,10 @@ inline void short_rows(T* y, const T* x, Index stride, float* ring, Index row, I
 
 // Rows of a run are worked on together; what each of them reads by one step are rows side by side.
 constexpr Index kRunRows = 16;
+// As alike_rows, of one run.
+inline Index alike_run(const Index* steps, Index size, Index most, Index i, Index rows) {
+  return alike_rows(steps, size, most, i, rows < kRunRows ? rows : kRunRows);
+}
 
 // score = <row, other>, and those of eight rows, in the same order.
 template <int kWidth>

@@ -8,9 +8,9 @@
 
 namespace heddle {
 
-// Rows are counted from the last one of a sequence. lambda and outputs stand in rings, `ring` rows
-// long, which the rows of a run follow on in, lambda as far back and outputs as far ahead as steps
-// reach; what stands in the first kRunRows rows stands behind the last one once more, so that a run
+// Rows are counted from the last one of a sequence. lambda and outputs, with softmax queries and
+// keys, stand in rings, `ring` rows long, which the rows of a run follow on in, lambda and queries
+// as far back and outputs and keys as far ahead as steps reach; what stands in the first kRunRows rows stands behind the last one once more, so that a run
 // of rows is side by side from wherever it begins. A run ends with the ring.
 constexpr Index kRunAhead = 24;  // the caller's rows are asked for that many rows before
 

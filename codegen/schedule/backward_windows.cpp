@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Backward on the cpu where every row reads its own input and the same distances back of outputs,
-// weighed by softmax, or many of them: one (batch, head) after the other, its rows packed side by
-// side, tiles of them from the last to the first. A tile gathers what rows behind it push to it,
-// window by window; what its rows push to near ones follows row by row. Softmax weights are
-// computed again, a tile at a time. Every sum has one order.
+// Backward on the cpu where every row reads its own input and many outputs, the same distances
+// back: one (batch, head) after the other, its rows packed side by side, tiles of them from the last
+// to the first. A tile gathers what rows behind it push to it, window by window; what its rows push
+// to near ones follows row by row. Softmax weights are computed again, a tile at a time. Every sum
+// has one order.
 #include "codegen/schedule/backward.hpp"
 #include "codegen/schedule/cpu_sizes.hpp"
 #include "codegen/schedule/row_list.hpp"

@@ -23,7 +23,6 @@ namespace {
 // what they read of each other stays in the first cache.
 constexpr std::int64_t kTile = 512;
 constexpr std::int64_t kTilePart = 64;
-constexpr std::int64_t kRunRows = 16;  // of cpu_short.hpp
 
 class CpuPrefill {
  public:
@@ -302,9 +301,8 @@ class CpuPrefill {
     const Ex here = builder_.let("here", rows_.place(i));
     rows_.list_steps(b_, i);
     const ir::VectorPlace steps = {b_.steps, builder_.i64(0)};
-    const Ex left = minimum(builder_.i64(kRunRows), frame_.tokens - token);
-    const Ex rows =
-        builder_.invoke_let("rows", Type::kI64, "alike_rows", {steps, b_.size, b_.most, i, left});
+    const Ex rows = builder_.invoke_let("rows", Type::kI64, "alike_run",
+                                        {steps, b_.size, b_.most, i, frame_.tokens - token});
     builder_.invoke(
         "weighed_rows<" + std::to_string(channels_) + ">",
         {ir::VectorPlace{frame_.y, at, true}, ir::VectorPlace{frame_.x, at},

@@ -68,7 +68,7 @@ struct KernelSpec {
   bool dense_outputs = false;  // A = {i} and B = {1..i-1}, for every row
   // A = {i-w+1..i} as far as that lies in 1..i and B is empty, for every row and this w; else 0.
   std::int64_t input_window = 0;
-  bool long_rows = false;  // of B; cpu prefill, given weights: worth going through by windows
+  bool long_rows = false;            // of B, on cpu: worth going through by windows
   std::optional<Staging> staging{};  // cuda prefill: the staged schedule instead of the simple one
   std::optional<TensorSplit> tensor{};  // cuda prefill, of some kinds: on tensor cores
   std::optional<ScanSplit> scan{};      // cuda, first order: several launches over chunks

@@ -6,7 +6,6 @@
 #include <map>
 #include <mutex>
 #include <regex>
-#include <set>
 #include <utility>
 
 #include "runtime/emulator/device/texts.hpp"
@@ -67,37 +66,23 @@ std::string with_dynamic_shared(const std::string& text, bool& found) {
   return found ? std::regex_replace(text, declaration, "HEDDLE_DYNAMIC_SHARED($1, $2);") : text;
 }
 
-// The line of a text, comments and strings aside, that has what the compiler does not instrument.
-std::optional<int> unwatched_line(const std::string& text) {
-  static const std::set<std::string> kAssembly = {"asm", "__asm", "__asm__"};
-  const auto is_of_word = [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; };
-  const auto after = [&](const std::string& end, std::size_t from) {
-    const std::size_t found = text.find(end, from);
-    return found == std::string::npos ? text.size() : found + end.size();
+// An include of a text to which these words mean nothing: there is no assembly, and attributes that
+// switch instrumentation off are unknown, so that they do nothing.
+std::string include_watched(const std::string& file) {
+  std::string taken, given_back;
+  const auto take = [&](const std::string& word, const char* meaning) {
+    taken += "#define " + word + " " + meaning + "\n";
+    given_back += "#undef " + word + "\n";
   };
-  std::size_t at = 0;
-  const auto line = [&] { return 1 + static_cast<int>(std::count(&text[0], &text[at], '\n')); };
-  while (at < text.size()) {
-    if (text.compare(at, 2, "//") == 0) {
-      at = after("\n", at);
-    } else if (text.compare(at, 2, "/*") == 0) {
-      at = after("*/", at + 2);
-    } else if (text[at] == '"') {
-      for (++at; at < text.size() && text[at] != '"'; ++at) at += text[at] == '\\' ? 1 : 0;
-      ++at;
-    } else if (is_of_word(static_cast<unsigned char>(text[at]))) {
-      std::size_t end = at;
-      while (end < text.size() && is_of_word(static_cast<unsigned char>(text[end]))) ++end;
-      const std::string word = text.substr(at, end - at);
-      if (kAssembly.count(word) != 0 || word.find("no_sanitize") != std::string::npos) {
-        return line();
-      }
-      at = end;
-    } else {
-      ++at;
-    }
+  for (const char* const word : {"asm", "__asm", "__asm__"}) {
+    take(word, "assembly_cannot_be_watched");
   }
-  return std::nullopt;
+  for (const std::string word :
+       {"no_sanitize", "no_sanitize_thread", "no_sanitize_undefined", "no_sanitize_coverage"}) {
+    take(word, "heddle_unknown");
+    take("__" + word + "__", "heddle_unknown");
+  }
+  return taken + "#include \"" + file + "\"\n" + given_back;
 }
 
 // The hooks are the same for every kernel of a kind: an object file that is made once.
@@ -121,10 +106,6 @@ Result<CompileRequest> compilation_of(const KernelText& kernel) {
   request.files["bridge.hpp"] = texts::bridge;
   request.files["kernel_entry.hpp"] = kernel_entry_text;
   request.files["watched_copies.hpp"] = texts::watched_copies;
-  if (const auto line = unwatched_line(kernel.text)) {
-    return Error{kernel.file + ":" + std::to_string(*line) +
-                 ": assembly, and code that asks not to be instrumented, cannot be watched"};
-  }
   std::string main = "#include \"bridge.hpp\"\n#include \"watched_copies.hpp\"\n";
   // The standard headers that a cpu text may include have to be over before float changes.
   if (kernel.dialect == Dialect::kCpu) {
@@ -140,7 +121,7 @@ Result<CompileRequest> compilation_of(const KernelText& kernel) {
     request.files["emulated_device.hpp"] = texts::emulated_device;
     main += "#include \"emulated_device.hpp\"\n";
   }
-  main += "#include \"" + kernel.file + "\"\n#include \"kernel_entry.hpp\"\nHEDDLE_KERNEL_ENTRY(" +
+  main += include_watched(kernel.file) + "#include \"kernel_entry.hpp\"\nHEDDLE_KERNEL_ENTRY(" +
           kernel.symbol + ")\n";
   request.files["emulated_main.cpp"] = main;
   if (request.files.count(kernel.file) != 0) {

@@ -160,6 +160,23 @@ TEST_CASE("block copies of a constant size are accesses like others") {
   CHECK(has(findings("std::memcpy(y, x, 96); y[0] = y[24];"), FindingKind::kUninitialisedRead));
 }
 
+TEST_CASE("a text cannot ask not to be watched") {
+  std::vector<float> y(4);
+  Launch launch;
+  launch.buffers = {buffer("y", y, Access::kWrite)};
+  launch.arguments = {BufferArgument{0}};
+  for (const char* const attribute :
+       {"__attribute__((no_sanitize(\"thread\")))", "__attribute__((no_sanitize_thread))",
+        "[[gnu::no_sanitize(\"thread\", \"undefined\")]]",
+        "__attribute__((__no_sanitize_thread__))"}) {
+    INFO(attribute);
+    const std::string text = std::string(attribute) +
+                             " void store(float* y, int at) { y[at] = 1.0f; }\n"
+                             "extern \"C\" __global__ void k(float* y) { store(y, 4); }";
+    CHECK(has(run(text, launch), FindingKind::kOutOfBounds));
+  }
+}
+
 TEST_CASE("working memory is bounded, and holds nothing each time it is asked for") {
   std::vector<float> y(4);
   Launch launch;
