@@ -9,7 +9,11 @@
 
 namespace heddle {
 
+// Which products the sums of evidence may have: of any facts, or those alone that the script
+// has, which is decided soon.
+enum class Products { kOfFacts, kOfTheScript };
+
 // Nothing where none is found within a fixed amount of work.
-std::string find_evidence(const Obligation& obligation);
+std::string find_evidence(const Obligation& obligation, Products products = Products::kOfFacts);
 
 }  // namespace heddle

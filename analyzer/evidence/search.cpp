@@ -27,8 +27,11 @@ using evidence::Rational;
 using evidence::Simplex;
 using Kind = Formula::Kind;
 
-constexpr int kMostNodes = 1500;
-constexpr std::size_t kMostTried = 80000;
+struct Effort {
+  int nodes;
+  std::size_t tried;  // sums and products that are looked at
+};
+constexpr Effort kLong{1500, 80000}, kShort{150, 2000};
 constexpr int kDeepest = 60, kMostCuts = 10;
 constexpr int kMostTimes = 6;           // an equation, in a rounded sum
 constexpr std::size_t kMostFacts = 90;  // whose pairs are multiplied
@@ -50,13 +53,16 @@ void collect_monomials(const Formula& formula, std::set<Monomial>& monomials) {
 
 class Search {
  public:
-  explicit Search(Refutation& arithmetic) : arithmetic_(arithmetic) {
+  Search(Refutation& arithmetic, Products products)
+      : arithmetic_(arithmetic), effort_(products == Products::kOfFacts ? kLong : kShort) {
     for (const Formula& fact : arithmetic.assumed().facts) collect_monomials(fact, known_);
     for (const Formula& any : arithmetic.assumed().disjunctions) collect_monomials(any, known_);
-    nonlinear_ = std::any_of(known_.begin(), known_.end(),
-                             [](const Monomial& monomial) { return monomial.size() > 1; });
-    cubic_ = std::any_of(known_.begin(), known_.end(),
-                         [](const Monomial& monomial) { return monomial.size() > 2; });
+    const auto is_known_of = [&](std::size_t degree) {
+      return std::any_of(known_.begin(), known_.end(),
+                         [&](const Monomial& monomial) { return monomial.size() >= degree; });
+    };
+    nonlinear_ = products == Products::kOfFacts && is_known_of(2);
+    cubic_ = nonlinear_ && is_known_of(3);
     add(arithmetic.assumed());
   }
 
@@ -169,7 +175,9 @@ class Search {
   }
 
   // ---- proofs
-  bool spent() const { return nodes_ > kMostNodes || simplex_.exhausted() || tried_ > kMostTried; }
+  bool spent() const {
+    return nodes_ > effort_.nodes || simplex_.exhausted() || tried_ > effort_.tried;
+  }
 
   ProofPtr refute(int depth) {
     ++nodes_;
@@ -273,7 +281,7 @@ class Search {
   }
 
   bool familiar(const Polynomial& value, bool wide) const {
-    if (++tried_ > kMostTried) return false;
+    if (++tried_ > effort_.tried) return false;
     return std::all_of(value.begin(), value.end(), [&](const auto& term) {
       return term.first.size() <= (wide ? 2 : 1) || known_.count(term.first) > 0;
     });
@@ -402,7 +410,7 @@ class Search {
 
   // t + floor(c / g), where the point makes it negative.
   std::optional<Polynomial> rounded(const Polynomial& fact) const {
-    if (++tried_ > kMostTried) return std::nullopt;
+    if (++tried_ > effort_.tried) return std::nullopt;
     Formula tight{Kind::kAll, {}, {{Kind::kAtLeastZero, fact, {}}}};
     Assumed assumed;
     assumed.add(tight);
@@ -468,6 +476,7 @@ class Search {
   }
 
   Refutation& arithmetic_;
+  const Effort effort_;
   Simplex simplex_;
   std::map<Monomial, int> variables_;
   std::map<Polynomial, int> rows_;
@@ -479,16 +488,16 @@ class Search {
   bool nonlinear_ = false, cubic_ = false;
   int nodes_ = 0, cuts_ = 0;
   std::size_t products_ = 0;
-  mutable std::size_t tried_ = 0;  // sums and products that were looked at
+  mutable std::size_t tried_ = 0;
 };
 
 }  // namespace
 
-std::string find_evidence(const Obligation& obligation) {
+std::string find_evidence(const Obligation& obligation, Products products) {
   const Result<auditing::Script> script = auditing::read_script(obligation);
   if (!script.ok()) return "";
   Result<Refutation> arithmetic = Refutation::of(*script);
-  return arithmetic.ok() ? Search(*arithmetic).find() : "";
+  return arithmetic.ok() ? Search(*arithmetic, products).find() : "";
 }
 
 }  // namespace heddle

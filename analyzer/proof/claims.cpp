@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "analyzer/proof/count_hints.hpp"
 #include "analyzer/proof/measure_terms.hpp"
 #include "analyzer/proof/reach.hpp"
 #include "patterns/ast_print.hpp"
@@ -143,7 +144,7 @@ ClaimAttempt prove_bound(const Structure& structure, const Claim& claim,
                                                            : equal(left, right);
   });
   const std::string text = print(claim);
-  Attempt attempt = query.prove("claim: " + text, text + quantifier(names), goal);
+  Attempt attempt = prove_steadily(query, "claim: " + text, text + quantifier(names), goal);
   return settle(structure, query, std::move(attempt), terms, names, {});
 }
 

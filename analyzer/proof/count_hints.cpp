@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "analyzer/proof/count_hints.hpp"
 
+#include <functional>
 #include <optional>
+
+#include "analyzer/evidence/evidence.hpp"
 
 namespace heddle::proof {
 
@@ -89,7 +92,53 @@ void hint_at_logarithm(Query& query) {
   }
 }
 
+using Hint = std::function<void(Query&)>;
+
+// What compares each count with each root: one alternative after the other.
+std::vector<Hint> comparisons(const Query& query) {
+  std::vector<Hint> hints;
+  const auto order = [&](const Term& a, const Term& b, int degree) {
+    hints.push_back([=](Query& to) { order_powers(to, a, b, degree); });
+  };
+  for (const auto& [root, degree] : query.roots()) {
+    for (const auto& [count, progression] : query.counts()) {
+      const Term last = count - 1, above = root + 1;
+      for (const int more : {1, 2}) order(root + more, last, degree);
+      for (const int more : {1, 2}) order(count + more, root, degree);
+      for (const auto& [a, b] : query.factors()) {
+        hints.push_back([=, a = a, b = b, root = root, degree = degree](Query& to) {
+          order_powers(to, above, last, degree);
+          to.order_products(a, root - 1, b, above);
+        });
+      }
+    }
+  }
+  return hints;
+}
+
+bool is_a_sum(const Obligation& step) {
+  return !find_evidence(step, Products::kOfTheScript).empty();
+}
+
 }  // namespace
+
+Attempt prove_steadily(Query& query, const std::string& name, const std::string& statement,
+                       const Term& goal) {
+  const std::vector<Hint> hints = comparisons(query);
+  if (hints.empty() || query.refused()) return query.prove(name, statement, goal);
+  const Attempt plain = Query(query).prove(name, statement, goal);
+  if (plain.proved() && !is_a_sum(plain.obligation)) {
+    for (const Hint& hint : hints) {
+      Query trial = query;
+      hint(trial);
+      if (!is_a_sum(trial.step(name, statement, goal))) continue;
+      hint(query);
+      break;
+    }
+  }
+  Attempt steady = query.prove(name, statement, goal);
+  return steady.proved() ? steady : plain;
+}
 
 bool hint_at_counts(Query& query, const GrowthClass& growth, const Term& g, const Integer& c,
                     Direction direction) {

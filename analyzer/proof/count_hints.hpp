@@ -14,4 +14,9 @@ namespace heddle::proof {
 bool hint_at_counts(Query& query, const GrowthClass& growth, const Term& g, const Integer& c,
                     Direction direction);
 
+// As query.prove(). Where counts and roots meet, the solver's luck with its seed decides whether it
+// finds the products of its proof; the step then gets those that leave nothing but sums to find.
+Attempt prove_steadily(Query& query, const std::string& name, const std::string& statement,
+                       const Term& goal);
+
 }  // namespace heddle::proof

@@ -164,6 +164,7 @@ Term Query::floor_of_sqrt(const Term& operand) {
     return {x->sign() < 0 ? Integer(0) : integer_sqrt(*x)};
   });
   known_values_.emplace(key, root);
+  rooted(root, 2);
   assume(implies(operand >= 0, conjunction({root >= 0, root * root <= operand,
                                             operand < (root + 1) * (root + 1)})),
          fmt::format("{} is the floor of a square root", root.name()));

@@ -41,6 +41,7 @@ Term root_of(Query& query, const Term& i, int q) {
     below = below * root;
     above = above * (root + 1);
   }
+  query.rooted(root, q);
   query.assume(implies(i >= 1, conjunction({root >= 1, below <= i, i < above})),
                fmt::format("{} is the floor of a root of degree {}", root.name(), q));
   return root;
@@ -164,7 +165,7 @@ std::optional<Proved> prove_with(const Structure& structure, MeasureKind measure
           : fmt::format("g(i) <= {} {} for i >= {}, g of {}", c.to_string(), name, start,
                         heddle::to_string(growth));
   const Term goal = direction == Direction::kAtMost ? *value <= Term(c) * g : g <= Term(c) * *value;
-  Attempt attempt = query.prove("growth: " + statement, statement, goal);
+  Attempt attempt = prove_steadily(query, "growth: " + statement, statement, goal);
   if (!attempt.proved()) return std::nullopt;
   std::set<std::string> lemmas = query.lemmas();
   lemmas.insert(terms.lemmas().begin(), terms.lemmas().end());

@@ -397,6 +397,7 @@ std::optional<Term> MeasureTerms::congestion(Query& query, const Term& n) {
   exact_ = false;
   const Term load = query.fresh("congestion", up_to(n));
   rules_.insert("capacity law: congestion(n) * cache(n) >= n when A is diagonal");
+  query.factored(load, cached);
   query.assume(implies(n >= 1, conjunction({load >= 1, load <= n, load * cached >= n})),
                "capacity law");
   if (refined() && structure_.b.model.kind == RowModel::Kind::kDistances) {

@@ -301,6 +301,23 @@ void Query::add_lemma_instances() {
   }
 }
 
+Term Query::with_needs(const Term& goal) {
+  add_lemma_instances();
+  std::vector<Term> goals = take_needs();
+  goals.push_back(goal);
+  return conjunction(goals);
+}
+
+Obligation Query::step(const std::string& name, const std::string& statement, const Term& goal) {
+  const Term whole = with_needs(goal);
+  Obligation step;
+  step.name = name;
+  step.statement = statement;
+  step.script = script_.refutation_text(statement, whole);
+  step.companion = script_.hypotheses_text(statement);
+  return step;
+}
+
 Attempt Query::prove(const std::string& name, const std::string& statement, const Term& goal) {
   Attempt attempt;
   attempt.obligation.name = name;
@@ -309,10 +326,7 @@ Attempt Query::prove(const std::string& name, const std::string& statement, cons
     attempt.reason = refusal_;
     return attempt;
   }
-  add_lemma_instances();
-  std::vector<Term> goals = take_needs();
-  goals.push_back(goal);
-  const Term whole = conjunction(goals);
+  const Term whole = with_needs(goal);
   if (auto model =
           counter_model(*knowledge_.evaluator, {free_, defined_, script_.hypotheses(), whole})) {
     attempt.answer = Answer::kSat;

@@ -78,6 +78,12 @@ class Query {
     counts_.emplace_back(count, progression);
   }
   const std::vector<std::pair<Term, Progression>>& counts() const { return counts_; }
+  // Remembers that `root` is the floor of a root of this degree.
+  void rooted(const Term& root, int degree) { roots_.emplace_back(root, degree); }
+  const std::vector<std::pair<Term, int>>& roots() const { return roots_; }
+  // Remembers that something is at most a * b.
+  void factored(const Term& a, const Term& b) { factors_.emplace_back(a, b); }
+  const std::vector<std::pair<Term, Term>>& factors() const { return factors_; }
 
   // Adds instances of lemmas that plain proofs do without.
   void refine() { refined_ = true; }
@@ -96,6 +102,8 @@ class Query {
   // Tries to prove `goal` from the hypotheses. The model of an answer kSat may be a small one that
   // was found without the solver.
   Attempt prove(const std::string& name, const std::string& statement, const Term& goal);
+  // The step that prove() would ask the solver.
+  Obligation step(const std::string& name, const std::string& statement, const Term& goal);
   // Names of the lemmas about functions that the hypotheses rest on.
   const std::set<std::string>& lemmas() const { return lemmas_; }
   const Knowledge& knowledge() const { return knowledge_; }
@@ -110,6 +118,7 @@ class Query {
   Term floor_of_sqrt(const Term& operand);
   Term floor_of_log2(const Term& operand);
   Term bits_of(BuiltinFunction function, const Term& operand);
+  Term with_needs(const Term& goal);
   void add_lemma_instances();
   void add_function_instances(const FunctionDefinition& function, const Term& argument);
   void add_power_instances(const Integer& base, const Term& exponent);
@@ -132,6 +141,8 @@ class Query {
   std::map<Integer, std::vector<Term>> power_arguments_;
   std::vector<Integer> landmarks_;
   std::vector<std::pair<Term, Progression>> counts_;
+  std::vector<std::pair<Term, int>> roots_;
+  std::vector<std::pair<Term, Term>> factors_;
   bool refined_ = false;
 };
 
