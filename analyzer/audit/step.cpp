@@ -189,7 +189,11 @@ Term Step::encode(const Expression& expression, const Scope& scope) {
       [&](const Apply& node) {
         const Term argument = encode(*node.argument, scope);
         need(fill("(<= 0 ?a)", {{"?a", argument}}));
-        return apply(*pattern_->function(node.function), argument);
+        if (const FunctionDefinition* f = pattern_->function(node.function)) {
+          return apply(*f, argument);
+        }
+        fail("the function " + node.function + " has no meaning here");
+        return Term{"0", {}};
       },
       [&](const Negate& node) {
         return fill("(- 0 ?a)", {{"?a", encode(*node.operand, scope)}});

@@ -821,6 +821,29 @@ TEST_CASE("tampered certificates are rejected") {
   }
 }
 
+TEST_CASE("a bound in a step's name may use what the pattern has, and nothing else") {
+  const Pattern pattern = builtin("sqrt_cached");
+  const Certificate good = certify(pattern, prove_and_derive(pattern));
+  const std::string descent = "descent: ";
+  for (const char* const bound :
+       {"g(i - j) + 1", "log2(i - v) + 1", "log2(time(i)) + 1", "log2() + 1"}) {
+    Certificate forged = good;
+    int renamed = 0;
+    for (CertifiedClaim& claim : forged.derived) {
+      for (RuleApplication& link : claim.derivation) {
+        for (std::string& name : link.obligations) {
+          if (name.find(descent) != 0) continue;
+          name = descent + bound;
+          ++renamed;
+        }
+      }
+    }
+    INFO(bound);
+    CHECK(renamed > 0);
+    CHECK(audit(to_json_text(forged), quick()).verdict == AuditVerdict::kRejected);
+  }
+}
+
 TEST_CASE("a false claim under a correct hash is caught by its goal") {
   Certificate forged = certificate_of(builtin("sqrt_cached"));
   replace(forged.source, "time(i) <= sqrt(i) + 2", "time(i) <= sqrt(i) + 1");
