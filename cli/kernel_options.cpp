@@ -31,9 +31,8 @@ void add_kernel_options(Command& command, KernelOptions& options) {
       .option("--schedule", options.schedule,
               "of prefill on cuda: simple, staged (out of shared memory), tensor (linear weights, "
               "dense rows and windows of inputs, in bf16 and f16), scan (over chunks of tokens, "
-              "for given and "
-              "gated weights of first "
-              "order), or auto, what the cost model expects to be faster")
+              "for first order with given and gated weights, and with linear ones in bf16 and "
+              "f16), or auto, what the cost model expects to be faster")
       .one_of({"auto", "simple", "staged", "tensor", "scan"})
       .with_default();
   std::vector<std::string> architectures;

@@ -266,6 +266,11 @@ class Generator {
     return std::nullopt;
   }
 
+  std::int64_t shared_limit() const {
+    return options_.shared_limit > 0 ? options_.shared_limit
+                                     : find_architecture(options_.architecture)->shared_limit;
+  }
+
   bool asked_for(const std::string& op) const {
     return std::find(options_.ops.begin(), options_.ops.end(), op) != options_.ops.end();
   }
@@ -314,11 +319,18 @@ class Generator {
           "gated weights have the simple schedule and for first order a scan: each channel has "
           "coefficients of its own, which no two rows or channels share"};
     }
+    if (spec.weights == WeightKind::kLinear) {
+      if (const auto error = check_matrix_state(spec)) return error;
+    }
     if (options_.schedule == "scan" && spec.target == ir::Target::kCuda && asked_for("prefill")) {
-      const auto plan = schedule::plan_scan(spec, 1, 1, *find_architecture(options_.architecture));
+      const auto plan = schedule::plan_scan(spec, 1, 1, *find_architecture(options_.architecture),
+                                            shared_limit());
       if (!plan) return plan.error();
     }
-    if (spec.weights != WeightKind::kLinear) return std::nullopt;
+    return std::nullopt;
+  }
+
+  std::optional<Error> check_matrix_state(schedule::KernelSpec& spec) const {
     if (spec.page_rows > 0) return Error{"a matrix state is not kept in pages"};
     if (!spec.first_order) {
       return Error{
@@ -377,8 +389,7 @@ class Generator {
     how.heads = options_.plan_heads;
     how.limits.slots = steps.empty() ? 0 : steps.back().second;
     if (options_.schedule != "simple") limit_lists(how.limits);
-    how.limits.shared_bytes =
-        options_.shared_limit > 0 ? options_.shared_limit : how.architecture->shared_limit;
+    how.limits.shared_bytes = shared_limit();
     schedule::Choice choice = schedule::choose_prefill(spec, *rows, how);
     if (op == "prefill") return choice;
     // Backward goes over chunks where prefill does; else there is but one schedule of it.
@@ -398,7 +409,7 @@ class Generator {
     entry.schedule = choice.schedule;
     // What is predicted is a launch of one sequence that begins with its first token.
     if (!spec.varlen) entry.prediction = choice.prediction;
-    describe_shared_memory(spec, entry);
+    if (entry.steps.empty()) describe_shared_memory(spec, entry);
     if (entry.chunk_tokens > 0) artifact_.manifest.format = 3;
     if (options_.schedule == "simple") return;
     std::string remark = entry.op + " has the " + choice.schedule + " schedule";
@@ -482,13 +493,19 @@ class Generator {
     all.symbol = spec.symbol;
     all.schedule = "scan";
     all.chunk_tokens = spec.scan->chunk_tokens;
-    for (schedule::Step& step :
-         op == "backward" ? schedule::scan_backward(spec) : schedule::scan(spec)) {
-      all.steps.push_back(one_launch(std::move(step.kernel), spec, op, "device_prelude.cuh", true));
+    for (schedule::Step& step : op == "backward" ? schedule::scan_backward(spec)
+                                : spec.tensor    ? schedule::matrix_scan(spec)
+                                                 : schedule::scan(spec)) {
+      const auto& arrays = step.kernel.arrays;
+      const bool products = std::any_of(arrays.begin(), arrays.end(),
+                                        [](const ir::Array& array) { return array.dynamic; });
+      all.steps.push_back(one_launch(std::move(step.kernel), spec, op,
+                                     products ? "tensor_prelude.cuh" : "device_prelude.cuh", true));
       KernelEntry& entry = all.steps.back();
       entry.grid = std::move(step.grid);
-      entry.schedule = all.schedule;
+      entry.schedule = products ? "tensor" : all.schedule;
       entry.chunk_tokens = all.chunk_tokens;
+      if (products) describe_shared_memory(spec, entry);
       for (const Argument& argument : entry.arguments) {
         const bool known =
             std::any_of(all.arguments.begin(), all.arguments.end(),
@@ -512,8 +529,12 @@ class Generator {
       add_include("device_prelude.cuh", device_prelude());
       const auto any = [&](const char* schedule) {
         const auto& kernels = artifact_.manifest.kernels;
-        return std::any_of(kernels.begin(), kernels.end(),
-                           [&](const KernelEntry& entry) { return entry.schedule == schedule; });
+        return std::any_of(kernels.begin(), kernels.end(), [&](const KernelEntry& entry) {
+          const auto launches = launches_of(entry);
+          return std::any_of(
+              launches.begin(), launches.end(),
+              [&](const KernelEntry* const launch) { return launch->schedule == schedule; });
+        });
       };
       if (any("staged") || any("tensor")) add_include("staging_prelude.cuh", staging_prelude());
       if (any("tensor")) add_include("tensor_prelude.cuh", tensor_prelude());

@@ -23,9 +23,9 @@ struct GenerateOptions {
   int state_dim = 0;                      // linear weights: instead of the pattern's own
   // Of prefill on cuda: "simple"; "staged", out of shared memory, where the pattern has such a
   // schedule; "tensor", on tensor cores, for linear weights and softmax over dense rows, in bf16
-  // and f16; "scan", over chunks of tokens side by side, for given and gated weights of first
-  // order; or "auto", what the cost model expects to be faster on `architecture`, which is what the
-  // command line asks for unless told otherwise. `shared_limit` is what a block may have of shared
+  // and f16; "scan", over chunks of tokens side by side, for first order with given and gated
+  // weights, and with linear ones where "tensor" is possible; or "auto", what the cost model expects
+  // to be faster on `architecture`, which is what the command line asks for unless told otherwise. `shared_limit` is what a block may have of shared
   // memory (0: all that the architecture has), and its parts are sized for sequences of
   // `plan_tokens`, which says nothing of the lengths that may be launched.
   std::string schedule = "simple";

@@ -369,9 +369,14 @@ void read_steps(ObjectReader& reader, KernelEntry& kernel) {
     KernelEntry& read = kernel.steps.emplace_back();
     read_launch(step, read);
     read_arguments(step, read);
-    step.finish();
     read.op = kernel.op;
     read.schedule = "scan";
+    if (step.has("schedule")) {
+      read.schedule = step.text(
+          "schedule", [](const std::string& text) { return text == "tensor"; }, "tensor");
+      read_staging(step.object("staging"), read);
+    }
+    step.finish();
     read.chunk_tokens = kernel.chunk_tokens;
   });
 }

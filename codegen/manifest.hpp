@@ -142,7 +142,8 @@ struct KernelEntry {
   // `symbol` is then the operation's name and `arguments` are those of all steps; file, grid and
   // threads are the steps' own. A scratch buffer is written completely by the first step that takes
   // it (access write) before others read or update it; of the rest a step takes what it reads, or
-  // what it alone writes.
+  // what it alone writes. The schedule of a step is "scan", or "tensor" with shared rows of its
+  // own.
   std::vector<KernelEntry> steps = {};
   std::int64_t chunk_tokens = 0;  // of a scan and its steps, and of a kernel whose grid has chunks
 };

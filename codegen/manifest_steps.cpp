@@ -55,8 +55,7 @@ std::string fault_of_steps(const KernelEntry& kernel) {
   std::map<std::string, std::vector<Access>> uses;
   std::set<std::string> taken;
   for (const KernelEntry& step : kernel.steps) {
-    if (!step.steps.empty() || !step.shared_rows.empty())
-      return "has a step that is no plain kernel";
+    if (!step.steps.empty()) return "has a step that has steps";
     if (step.op != kernel.op || step.chunk_tokens != kernel.chunk_tokens) {
       return "has a step of another operation";
     }

@@ -60,6 +60,18 @@ Json launch_json(const KernelEntry& kernel) {
           {"threads", kernel.threads}, {"shared_bytes", kernel.shared_bytes}};
 }
 
+Json staging_json(const KernelEntry& kernel) {
+  Json rows = Json::array();
+  for (const SharedRows& one : kernel.shared_rows) {
+    rows.push_back({{"size", one.size},
+                    {"most", one.most},
+                    {"multiple", one.multiple},
+                    {"row_bytes", one.row_bytes}});
+    if (!one.slots.empty()) rows.back()["slots"] = one.slots;
+  }
+  return {{"alignment", kernel.alignment}, {"shared_rows", std::move(rows)}};
+}
+
 Json kernel_json(const KernelEntry& kernel) {
   Json json = {{"op", kernel.op}};
   if (kernel.steps.empty()) {
@@ -71,6 +83,10 @@ Json kernel_json(const KernelEntry& kernel) {
     for (const KernelEntry& step : kernel.steps) {
       json["steps"].push_back(launch_json(step));
       json["steps"].back()["arguments"] = arguments_json(step);
+      if (step.schedule != kernel.schedule) {
+        json["steps"].back()["schedule"] = step.schedule;
+        json["steps"].back()["staging"] = staging_json(step);
+      }
     }
   }
   json["schedule"] = kernel.schedule;
@@ -80,15 +96,7 @@ Json kernel_json(const KernelEntry& kernel) {
                           {"flops", kernel.prediction.flops}};
   }
   if (kernel.schedule == "staged" || kernel.schedule == "tensor") {
-    Json rows = Json::array();
-    for (const SharedRows& one : kernel.shared_rows) {
-      rows.push_back({{"size", one.size},
-                      {"most", one.most},
-                      {"multiple", one.multiple},
-                      {"row_bytes", one.row_bytes}});
-      if (!one.slots.empty()) rows.back()["slots"] = one.slots;
-    }
-    json["staging"] = {{"alignment", kernel.alignment}, {"shared_rows", std::move(rows)}};
+    json["staging"] = staging_json(kernel);
   }
   json["arguments"] = arguments_json(kernel);
   return json;

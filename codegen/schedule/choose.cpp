@@ -107,6 +107,7 @@ Choice choose_whole(KernelSpec& spec, const Rows& rows, const ChooseOptions& opt
   if (best != nullptr) {
     choice.schedule = best->schedule;
     choice.prediction = best->cost->prediction;
+    choice.tensor_flops = best->cost->tensor_flops;
     spec.staging = best->staging;
     spec.tensor = best->tensor;
     if (has_simple_prefill(spec)) remark("simple comes to " + in_words(simple.prediction));
@@ -127,13 +128,19 @@ double microseconds_of(const KernelSpec& spec, const Rows& rows, const Choice& c
   const std::int64_t floor = minimum_bytes(spec, rows);
   const std::int64_t channels = (spec.head_dim + 31) / 32;
   const std::int64_t warps = spec.staging        ? spec.staging->warps
+                             : spec.tensor       ? spec.tensor->warps
                              : spec.by_channel() ? std::min<std::int64_t>(channels, 4)
                                                  : 4;
   return Architecture::kLaunchMicroseconds +
          gpu.microseconds(options.heads * floor, options.heads * choice.prediction.bytes,
-                          options.heads * choice.prediction.flops, 0) /
+                          options.heads * (choice.prediction.flops - choice.tensor_flops),
+                          options.heads * choice.tensor_flops) /
              gpu.share(options.heads * warps);
 }
+
+// How long a scan may take of the time of one launch: how much of a GPU a few heads leave idle is a
+// guess, and a scan moves more.
+constexpr double kWorthAScan = 0.75;
 
 std::string in_microseconds(double time) { return std::to_string(std::llround(time)) + " us"; }
 
@@ -144,7 +151,8 @@ Choice choose_prefill(KernelSpec& spec, const Rows& rows, const ChooseOptions& o
   spec.tensor.reset();
   spec.scan.reset();
   const bool forced = options.schedule == "scan";
-  const Result<ScanPlan> scan = plan_scan(spec, rows.n() - 1, options.heads, *options.architecture);
+  const Result<ScanPlan> scan = plan_scan(spec, rows.n() - 1, options.heads, *options.architecture,
+                                          options.limits.shared_bytes);
   assert_that(scan.ok() || !forced, "a scan was asked for where there is none");
   ChooseOptions others = options;
   if (forced) others.schedule = "auto";
@@ -156,13 +164,14 @@ Choice choose_prefill(KernelSpec& spec, const Rows& rows, const ChooseOptions& o
                             "take " +
                             in_microseconds(scan->microseconds) + ", " + choice.schedule + " " +
                             in_microseconds(whole);
-  if (!forced && whole <= scan->microseconds) {
+  if (!forced && kWorthAScan * whole <= scan->microseconds) {
     choice.why += (choice.why.empty() ? "" : "; ") + times;
     return choice;
   }
   spec.staging.reset();
+  spec.tensor = scan->tensor;
   spec.scan = scan->split;
-  return {"scan", scan->prediction, times};
+  return {"scan", scan->prediction, 0, times};
 }
 
 }  // namespace heddle::schedule

@@ -21,6 +21,7 @@ struct ChooseOptions {
 struct Choice {
   std::string schedule = "simple";  // or "staged", "tensor", "scan"
   Prediction prediction;
+  std::int64_t tensor_flops = 0;  // among those of the prediction, of one launch
   std::string why;  // half a sentence: the other schedules' bytes and flops, or what excludes them
 };
 

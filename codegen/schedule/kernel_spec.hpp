@@ -71,8 +71,9 @@ struct KernelSpec {
   bool long_rows = false;            // of B, on cpu: worth going through by windows
   std::optional<Staging> staging{};  // cuda prefill: the staged schedule instead of the simple one
   std::optional<TensorSplit> tensor{};  // cuda prefill, of some kinds: on tensor cores
-  std::optional<ScanSplit> scan{};      // cuda, first order: several launches over chunks
-  bool varlen = false;                  // sequences have lengths and starts of their own
+  // cuda, first order: several launches over chunks; of matrix states with `tensor`.
+  std::optional<ScanSplit> scan{};
+  bool varlen = false;           // sequences have lengths and starts of their own
   int page_rows = 0;             // decode with varlen: slots of a page, a power of two; 0: no pages
   bool state_gradients = false;  // backward goes on from a state, and passes gradients through it
   bool several_tokens = false;   // decode takes as many tokens as a launch says, in turn
@@ -103,6 +104,7 @@ struct Step {
   std::vector<std::string> grid;
 };
 std::vector<Step> scan(const KernelSpec& spec);
+std::vector<Step> matrix_scan(const KernelSpec& spec);  // with linear weights
 std::vector<Step> scan_backward(const KernelSpec& spec);
 // Both on cpu, where they are other kernels altogether.
 ir::Kernel cpu_prefill(const KernelSpec& spec);

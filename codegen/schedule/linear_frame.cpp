@@ -42,18 +42,30 @@ LinearFrame::LinearFrame(ir::Builder& the_builder, const KernelSpec& the_spec, b
 }
 
 void LinearFrame::enter(Ex block) {
+  unit = block;
+  if (chunks) {
+    chunk = builder.let("chunk", unit % *chunks);
+    block = builder.let("whole_block", unit / *chunks);
+  }
   batch = builder.let("batch", block / heads);
   head = builder.let("head", block % heads);
   state_at = builder.let("state_at", block * (spec.state_dim * spec.head_dim));
+  if (chunks) {
+    const Ex length = builder.i64(spec.scan->chunk_tokens);
+    const Ex first = builder.let("first_token", chunk * length);
+    row_base_ = batch * all_tokens_ + first;
+    tokens = builder.let("chunk_tokens",
+                         builder.call(ir::Helper::kMinimum, {length, all_tokens_ - first}));
+    return;
+  }
+  row_base_ = batch * tokens;
   if (!behind_each_other()) return;
   start = own_start(builder, sequences_, batch, most_before_);
   const OwnTokens own = own_tokens(builder, sequences_, batch, all_tokens_, longest_ - start);
-  first_token_ = own.first;
+  row_base_ = own.first;
   tokens = own.count;
 }
 
-Ex LinearFrame::row_of(Ex token) const {
-  return ((behind_each_other() ? first_token_ : batch * tokens) + token) * heads + head;
-}
+Ex LinearFrame::row_of(Ex token) const { return (row_base_ + token) * heads + head; }
 
 }  // namespace heddle::schedule

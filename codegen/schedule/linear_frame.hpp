@@ -3,6 +3,9 @@
 // state of one (batch, head) lie in them.
 #pragma once
 
+#include <optional>
+#include <string>
+
 #include "codegen/ir/builder.hpp"
 #include "codegen/schedule/kernel_spec.hpp"
 #include "codegen/schedule/sequences.hpp"
@@ -14,7 +17,8 @@ class LinearFrame {
   // Declares the arguments; `decode` selects cache_state and a single token.
   LinearFrame(ir::Builder& builder, const KernelSpec& spec, bool decode);
 
-  // Defines what depends on the block.
+  // Defines what depends on the block, which has a chunk of its head's tokens where `chunks` says
+  // so.
   void enter(ir::Ex block);
 
   // The number of a token among all rows of one channel-free argument, such as `gate`.
@@ -25,16 +29,18 @@ class LinearFrame {
   const KernelSpec& spec;
   bool decode;
   ir::MemoryId q, k, x, gate, y, before, after;
-  // Of the launch; with varlen, once a block is entered, of its sequence.
+  // Of the launch; once a block is entered, of its sequence with varlen, or of its chunk.
   ir::Ex tokens, start;
   ir::Ex heads, batch, head, state_at;
+  std::optional<ir::Ex> chunks;  // of a head
+  ir::Ex unit, chunk;            // of all heads' chunks, and of one head's
 
  private:
   bool behind_each_other() const { return spec.varlen && !decode; }
 
   SequenceArrays sequences_;  // with varlen
   ir::Ex longest_, most_before_, all_tokens_;
-  ir::Ex first_token_;
+  ir::Ex row_base_;  // of the first of `tokens`
 };
 
 }  // namespace heddle::schedule

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "codegen/schedule/tensor_plan.hpp"
+
 namespace heddle::schedule {
 namespace {
 
@@ -12,21 +14,57 @@ struct Load {
   std::int64_t bytes = 0;  // bytes through the second cache
   std::int64_t flops = 0;
   std::int64_t warps = 0;
+  std::int64_t tensor_flops = 0;
 };
 
 double time_of(const Load& load, std::int64_t heads, const Architecture& architecture) {
   return Architecture::kLaunchMicroseconds +
-         architecture.microseconds(heads * load.floor, heads * load.bytes, heads * load.flops, 0) /
+         architecture.microseconds(heads * load.floor, heads * load.bytes, heads * load.flops,
+                                   heads * load.tensor_flops) /
              architecture.share(heads * load.warps);
+}
+
+std::int64_t chunks_of(std::int64_t tokens, const ScanSplit& split) {
+  return std::max<std::int64_t>((tokens + split.chunk_tokens - 1) / split.chunk_tokens, 1);
+}
+
+// With linear weights; spec.tensor says how.
+ScanPlan plan_matrix_scan(const KernelSpec& spec, ScanSplit split, std::int64_t tokens,
+                          std::int64_t heads, const Architecture& architecture) {
+  const std::int64_t chunks = chunks_of(tokens, split), warps = chunks * spec.tensor->warps;
+  const std::int64_t state = std::int64_t{spec.state_dim} * spec.head_dim, carries = chunks * state;
+  const auto load_of = [&](const Cost& cost, std::int64_t scratch) {
+    return Load{cost.prediction.bytes, cost.prediction.bytes + scratch,
+                cost.prediction.flops - cost.tensor_flops, warps, cost.tensor_flops};
+  };
+  // The product of all gates, a multiplication for each of its own chunks.
+  const std::int64_t own = (tokens + kTensorChunk - 1) / kTensorChunk;
+  const Cost of_state = tensor_cost_of_state(spec, tokens);
+  Load sums = load_of(of_state, 4 * (carries + chunks));
+  sums.flops += own * 32 * spec.tensor->warps;
+  const Load chain{0, 4 * (3 * carries + state), 2 * carries, state / 32};
+  const Load rows = load_of(tensor_cost(spec, tokens), 4 * carries);
+  ScanPlan plan;
+  plan.split = split;
+  plan.tensor = spec.tensor;
+  plan.prediction.tokens = tokens;
+  for (const Load& load : {sums, chain, rows}) {
+    plan.prediction.bytes += load.bytes;
+    plan.prediction.flops += load.flops + load.tensor_flops;
+    plan.microseconds += time_of(load, heads, architecture);
+  }
+  return plan;
 }
 
 }  // namespace
 
 ScanPlan plan_scan(const KernelSpec& spec, ScanSplit split, std::int64_t tokens, std::int64_t heads,
                    const Architecture& architecture) {
+  if (spec.weights == WeightKind::kLinear) {
+    return plan_matrix_scan(spec, split, tokens, heads, architecture);
+  }
   const std::int64_t dim = spec.head_dim, element = static_cast<std::int64_t>(size_of(spec.dtype));
-  const std::int64_t chunks =
-      std::max<std::int64_t>((tokens + split.chunk_tokens - 1) / split.chunk_tokens, 1);
+  const std::int64_t chunks = chunks_of(tokens, split);
   const std::int64_t warps = scan_warps(spec);
   constexpr int kRound = kChainWarps * kWarpChunks;
   const std::int64_t rounds = (chunks + kRound - 1) / kRound;
@@ -58,17 +96,26 @@ ScanPlan plan_scan(const KernelSpec& spec, ScanSplit split, std::int64_t tokens,
 }
 
 Result<ScanPlan> plan_scan(const KernelSpec& spec, std::int64_t tokens, std::int64_t heads,
-                           const Architecture& architecture) {
+                           const Architecture& architecture, std::int64_t shared_bytes) {
   if (!spec.first_order || spec.weights == WeightKind::kSoftmax) {
     return Error{
-        "a scan over chunks needs A = diagonal, B = { i - 1 : i >= 2 }, and given or gated "
+        "a scan over chunks needs A = diagonal, B = { i - 1 : i >= 2 }, and given, gated or linear "
         "weights"};
   }
-  if (spec.weights == WeightKind::kLinear) return Error{"there is no scan of matrix states"};
   if (spec.varlen) return Error{"there is no scan of sequences with lengths of their own"};
+  KernelSpec split = spec;
+  int shortest = 32, longest = 128;
+  if (spec.weights == WeightKind::kLinear) {
+    const Result<TensorPlan> plan = plan_tensor(spec, tokens, shared_bytes);
+    if (!plan)
+      return Error{"a scan of matrix states is done on tensor cores: " + plan.error().message};
+    split.tensor = plan->split;
+    shortest = kTensorChunk;
+    longest = 16 * kTensorChunk;
+  }
   std::optional<ScanPlan> best;
-  for (int length = 32; length <= 128; length *= 2) {
-    const ScanPlan plan = plan_scan(spec, ScanSplit{length}, tokens, heads, architecture);
+  for (int length = shortest; length <= longest; length *= 2) {
+    const ScanPlan plan = plan_scan(split, ScanSplit{length}, tokens, heads, architecture);
     if (!best || plan.microseconds < best->microseconds) best = plan;
   }
   return *best;

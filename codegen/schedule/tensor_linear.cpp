@@ -5,7 +5,9 @@
 //   Y = E (Q S) + (D . Q K^T) X    and afterwards    S := E_last S + K^T diag(D_last) X,
 // which are four products of small matrices. Every gate is allowed, also 0: no D is a quotient. A
 // block owns one (batch, head); the state stays in registers, in f32, and is rounded for Q S only.
-#include "codegen/schedule/linear_frame.hpp"
+// Of a scan a block has some of the chunks: first from a state of zero and for the state alone,
+// then from the one that they begin with.
+#include "codegen/schedule/matrix_scan.hpp"
 #include "codegen/schedule/row_vectors.hpp"
 #include "codegen/schedule/tensor_plan.hpp"
 
@@ -25,8 +27,10 @@ constexpr int kVector = 8;  // elements of sixteen bytes
 
 class TensorLinear {
  public:
-  explicit TensorLinear(LinearFrame& frame)
-      : frame_(frame),
+  TensorLinear(LinearFrame& frame, LinearPart part, const MatrixScratch* scratch)
+      : part_(part),
+        scratch_(scratch),
+        frame_(frame),
         builder_(frame.builder),
         spec_(frame.spec),
         layout_(frame.spec),
@@ -45,19 +49,31 @@ class TensorLinear {
     row_tile_ = builder_.let("row_tile", warp % (kTensorChunk / 16));
     part_at_ = builder_.let("part_at", warp / (kTensorChunk / 16) * (8 * shares_.output_tiles));
     state_ = builder_.array("state", Type::kF32, shares_.units_of_warp * unit_sums());
-    outputs_ = builder_.array("outputs", Type::kF32, 4 * shares_.output_tiles);
+    if (has_outputs()) {
+      outputs_ = builder_.array("outputs", Type::kF32, 4 * shares_.output_tiles);
+    }
+    const Var product = builder_.variable("product", builder_.f32(1));  // of all gates
     open_state();
     builder_.loop("first", builder_.i64(0), frame_.tokens, builder_.i64(kTensorChunk),
-                  LoopKind::kSerial, [&](Ex first) { chunk(first); });
-    builder_.comment("the state after the last token");
-    each_unit([&](Ex sums, Ex row, Ex column) {
-      builder_.invoke(function("store_sums", shares_.state_tiles),
-                      {VectorPlace{frame_.after, frame_.state(row, column), true},
-                       builder_.i64(dim_), VectorPlace{state_, sums}});
-    });
+                  LoopKind::kSerial, [&](Ex first) {
+                    chunk(first);
+                    builder_.assign(product, Ex(product) * left_);
+                  });
+    if (part_ == LinearPart::kWhole) {
+      builder_.comment("the state after the last token");
+      store_state([&](Ex row, Ex column) {
+        return VectorPlace{frame_.after, frame_.state(row, column), true};
+      });
+    } else if (part_ == LinearPart::kSums) {
+      builder_.comment("what the chunks come to from zero, and what they multiply a state by");
+      store_state([&](Ex row, Ex column) { return carried(row, column, true); });
+      builder_.when(equal(thread_, builder_.i64(0)),
+                    [&] { builder_.store(scratch_->product, frame_.unit, product); });
+    }
   }
 
  private:
+  bool has_outputs() const { return part_ != LinearPart::kSums; }
   int unit_sums() const { return 4 * shares_.state_tiles; }
   static std::string function(const char* name, int tiles) {
     return std::string(name) + "<" + std::to_string(tiles) + ">";
@@ -87,15 +103,35 @@ class TensorLinear {
                   [&](Ex e) { builder_.store(sums, e, value(e)); });
   }
 
+  // Of the state of this block's chunks.
+  VectorPlace carried(Ex row, Ex column, bool written) const {
+    return {scratch_->carry, frame_.unit * (rows_ * dim_) + row * dim_ + column, written};
+  }
+
   void open_state() {
     each_sum(state_, shares_.units_of_warp * unit_sums(), [&](Ex) { return builder_.f32(0); });
-    builder_.when(frame_.start > 0, [&] {
-      each_unit([&](Ex sums, Ex row, Ex column) {
-        builder_.invoke(
-            function("load_sums", shares_.state_tiles),
-            {VectorPlace{state_, sums, true}, VectorPlace{frame_.before, frame_.state(row, column)},
-             builder_.i64(dim_)});
+    if (part_ == LinearPart::kRows) {
+      load_state([&](Ex row, Ex column) { return carried(row, column, false); });
+    } else if (part_ == LinearPart::kWhole) {
+      builder_.when(frame_.start > 0, [&] {
+        load_state([&](Ex row, Ex column) {
+          return VectorPlace{frame_.before, frame_.state(row, column)};
+        });
       });
+    }
+  }
+
+  using Place = std::function<VectorPlace(Ex row, Ex column)>;
+  void load_state(const Place& from) {
+    each_unit([&](Ex sums, Ex row, Ex column) {
+      builder_.invoke(function("load_sums", shares_.state_tiles),
+                      {VectorPlace{state_, sums, true}, from(row, column), builder_.i64(dim_)});
+    });
+  }
+  void store_state(const Place& to) {
+    each_unit([&](Ex sums, Ex row, Ex column) {
+      builder_.invoke(function("store_sums", shares_.state_tiles),
+                      {to(row, column), builder_.i64(dim_), VectorPlace{state_, sums}});
     });
   }
 
@@ -107,9 +143,10 @@ class TensorLinear {
     builder_.barrier();
     decays();
     builder_.barrier();
-    outputs();
+    if (has_outputs()) outputs();
     keep_state_up();
     builder_.barrier();
+    if (!has_outputs()) return;
     builder_.comment("outputs go out where values came in, in whole vectors");
     builder_.invoke(
         function("store_sums", shares_.output_tiles),
@@ -122,7 +159,7 @@ class TensorLinear {
                       {VectorPlace{frame_.y, frame_.row_of(first + row) * dim_ + d, true},
                        VectorPlace{staged_, row * layout_.value_stride + d + layout_.values_at}});
     });
-    builder_.barrier();
+    // Into these places the next chunk's values are brought by the very threads that emptied them.
   }
 
   static std::string copy() { return "copy_elements<" + std::to_string(kVector) + ">"; }
@@ -149,7 +186,7 @@ class TensorLinear {
             });
       });
     };
-    rows(frame_.q, rows_, 0, layout_.key_stride);
+    if (has_outputs()) rows(frame_.q, rows_, 0, layout_.key_stride);
     rows(frame_.k, rows_, layout_.keys_at, layout_.key_stride);
     rows(frame_.x, dim_, layout_.values_at, layout_.value_stride);
     builder_.when(thread_ < kTensorChunk, [&] {
@@ -159,6 +196,7 @@ class TensorLinear {
       });
       builder_.store(reals_, thread_ + TensorLayout::kGatesAt, gate);
     });
+    if (!has_outputs()) return;
     builder_.comment("the state before the chunk, rounded");
     each_unit([&](Ex sums, Ex row, Ex column) {
       builder_.invoke(
@@ -168,7 +206,7 @@ class TensorLinear {
     });
   }
 
-  // One thread a column of D, and one for E.
+  // One thread a column of D, and one for E; without outputs the last row of both will do.
   void decays() {
     const auto gate = [&](Ex i) { return builder_.load(reals_, i + TensorLayout::kGatesAt); };
     const Ex j = thread_;
@@ -176,16 +214,22 @@ class TensorLinear {
       const Var decay = builder_.variable("decay", builder_.f32(1));
       builder_.loop("i", builder_.i64(0), builder_.i64(kTensorChunk), [&](Ex i) {
         builder_.when(i > j, [&] { builder_.assign(decay, Ex(decay) * gate(i)); });
+        if (!has_outputs()) return;
         builder_.store(reals_, i * TensorLayout::kDecayStride + j,
                        builder_.select(i < j, builder_.f32(0), decay));
       });
+      if (has_outputs()) return;
+      builder_.store(reals_, j + (kTensorChunk - 1) * TensorLayout::kDecayStride, decay);
     });
     builder_.when(equal(j, builder_.i64(kTensorChunk)), [&] {
       const Var entering = builder_.variable("entering", builder_.f32(1));
       builder_.loop("i", builder_.i64(0), builder_.i64(kTensorChunk), [&](Ex i) {
         builder_.assign(entering, Ex(entering) * gate(i));
+        if (!has_outputs()) return;
         builder_.store(reals_, i + TensorLayout::kEnteringAt, entering);
       });
+      if (has_outputs()) return;
+      builder_.store(reals_, builder_.i64(TensorLayout::kEnteringAt + kTensorChunk - 1), entering);
     });
   }
 
@@ -226,10 +270,10 @@ class TensorLinear {
 
   void keep_state_up() {
     builder_.comment("the state after the chunk");
-    const Ex left = builder_.let(
+    left_ = builder_.let(
         "left", builder_.load(reals_, builder_.i64(TensorLayout::kEnteringAt + kTensorChunk - 1)));
     each_sum(state_, shares_.units_of_warp * unit_sums(),
-             [&](Ex e) { return builder_.load(state_, e) * left; });
+             [&](Ex e) { return builder_.load(state_, e) * left_; });
     each_unit([&](Ex sums, Ex row, Ex column) {
       builder_.invoke(
           product("multiply_columns_by_columns", shares_.state_tiles, kTensorChunk),
@@ -240,6 +284,8 @@ class TensorLinear {
     });
   }
 
+  LinearPart part_;
+  const MatrixScratch* scratch_;
   LinearFrame& frame_;
   Builder& builder_;
   const KernelSpec& spec_;
@@ -248,6 +294,7 @@ class TensorLinear {
   int dim_, rows_;
   MemoryId staged_, reals_, state_, outputs_;
   Ex thread_, warp_, row_tile_, part_at_;
+  Ex left_;  // of the state before a chunk, after it
 };
 
 }  // namespace
@@ -255,7 +302,18 @@ class TensorLinear {
 ir::Kernel tensor_linear(const KernelSpec& spec) {
   Builder builder(spec.symbol, spec.target, 32 * spec.tensor->warps);
   LinearFrame frame(builder, spec, /*decode=*/false);
-  TensorLinear(frame).run();
+  TensorLinear(frame, LinearPart::kWhole, nullptr).run();
+  return builder.take();
+}
+
+ir::Kernel tensor_linear_part(const KernelSpec& spec, LinearPart part) {
+  const bool sums = part == LinearPart::kSums;
+  Builder builder(spec.symbol + (sums ? "_sums" : "_rows"), spec.target, 32 * spec.tensor->warps);
+  LinearFrame frame(builder, spec, /*decode=*/false);
+  const MatrixScratch scratch(builder, spec, sums ? Access::kWrite : Access::kRead,
+                              sums ? Access::kWrite : Access::kRead);
+  frame.chunks = scratch.chunks;
+  TensorLinear(frame, part, &scratch).run();
   return builder.take();
 }
 

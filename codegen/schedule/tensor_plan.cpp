@@ -9,31 +9,48 @@ namespace {
 // Of the sums that a thread keeps for the outputs, and for the state.
 constexpr std::int64_t kMostSums = 64;
 
-Cost cost_of(const KernelSpec& spec, std::int64_t tokens) {
-  const TensorShares shares(spec);
-  const std::int64_t dim = spec.head_dim, rows = spec.state_dim;
-  const std::int64_t chunks = (tokens + kTensorChunk - 1) / kTensorChunk;
-  constexpr std::int64_t kProduct = 2 * 16 * 16 * 8;
-  constexpr std::int64_t kRowTiles = kTensorChunk / 16;
-  constexpr std::int64_t kSquares = kRowTiles * (kRowTiles + 1) / 2;  // 16 x 16, below the diagonal
-  Cost cost;
-  // Scores, once for each part of the channels; what they weigh; the state read, and kept up with
-  // keys in two parts.
-  cost.tensor_flops = chunks * kProduct *
-                      (shares.parts * kSquares * 2 * (rows / 16) + kSquares * (dim / 8) +
-                       3 * kRowTiles * (rows / 16) * (dim / 8));
-  // The decays; scores and outputs times theirs; the weights of keys; the state times its own.
-  const std::int64_t others = kTensorChunk * (kTensorChunk - 1) / 2 + kTensorChunk +
-                              shares.parts * kSquares * 256 + kTensorChunk * dim +
-                              2 * kTensorChunk * rows * shares.state_parts + rows * dim;
-  cost.prediction.tokens = tokens;
-  cost.prediction.flops = cost.tensor_flops + chunks * others;
-  const auto element = static_cast<std::int64_t>(size_of(spec.dtype));
-  cost.prediction.bytes = tokens * (2 * (rows + dim) * element + 4) + rows * dim * 4;
-  return cost;
+constexpr std::int64_t kProduct = 2 * 16 * 16 * 8;
+constexpr std::int64_t kRowTiles = kTensorChunk / 16;
+
+std::int64_t bytes_of_element(const KernelSpec& spec) {
+  return static_cast<std::int64_t>(size_of(spec.dtype));
 }
 
 }  // namespace
+
+Cost tensor_cost_of_state(const KernelSpec& spec, std::int64_t tokens) {
+  const TensorShares shares(spec);
+  const std::int64_t dim = spec.head_dim, rows = spec.state_dim;
+  const std::int64_t chunks = (tokens + kTensorChunk - 1) / kTensorChunk;
+  Cost cost;
+  // Keys come in two parts.
+  cost.tensor_flops = chunks * kProduct * 2 * kRowTiles * (rows / 16) * (dim / 8);
+  // The decays; the weights of keys; the state times its own.
+  const std::int64_t others = kTensorChunk * (kTensorChunk - 1) / 2 + kTensorChunk +
+                              2 * kTensorChunk * rows * shares.state_parts + rows * dim;
+  cost.prediction.tokens = tokens;
+  cost.prediction.flops = cost.tensor_flops + chunks * others;
+  cost.prediction.bytes = tokens * ((rows + dim) * bytes_of_element(spec) + 4);
+  return cost;
+}
+
+Cost tensor_cost(const KernelSpec& spec, std::int64_t tokens) {
+  const TensorShares shares(spec);
+  const std::int64_t dim = spec.head_dim, rows = spec.state_dim;
+  const std::int64_t chunks = (tokens + kTensorChunk - 1) / kTensorChunk;
+  constexpr std::int64_t kSquares = kRowTiles * (kRowTiles + 1) / 2;  // 16 x 16, below the diagonal
+  Cost cost = tensor_cost_of_state(spec, tokens);
+  // Scores, once for each part of the channels; what they weigh; the state read.
+  const std::int64_t products = chunks * kProduct *
+                                (shares.parts * kSquares * 2 * (rows / 16) + kSquares * (dim / 8) +
+                                 kRowTiles * (rows / 16) * (dim / 8));
+  // Scores and outputs times their decays.
+  const std::int64_t others = chunks * (shares.parts * kSquares * 256 + kTensorChunk * dim);
+  cost.tensor_flops += products;
+  cost.prediction.flops += products + others;
+  cost.prediction.bytes += tokens * (rows + dim) * bytes_of_element(spec);
+  return cost;
+}
 
 TensorLayout::TensorLayout(const KernelSpec& spec)
     : key_stride(spec.state_dim + 8), value_stride(spec.head_dim + 8) {
@@ -70,7 +87,9 @@ Result<TensorPlan> plan_tensor(KernelSpec spec, std::int64_t tokens, std::int64_
     const TensorShares shares(spec);
     if (shares.output_tiles * 4 > kMostSums) continue;
     if (shares.units_of_warp * shares.state_tiles * 4 > kMostSums) continue;
-    return TensorPlan{*spec.tensor, cost_of(spec, tokens)};
+    Cost cost = tensor_cost(spec, tokens);
+    cost.prediction.bytes += std::int64_t{spec.state_dim} * spec.head_dim * 4;
+    return TensorPlan{*spec.tensor, cost};
   }
   return Error{"the state does not fit into the registers of a block"};
 }

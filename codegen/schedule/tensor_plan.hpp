@@ -43,6 +43,11 @@ struct TensorPlan {
   Cost cost;
 };
 
+// Of a head's tokens, from a state on that is in registers: for the state after them alone, and for
+// their rows as well.
+Cost tensor_cost_of_state(const KernelSpec& spec, std::int64_t tokens);
+Cost tensor_cost(const KernelSpec& spec, std::int64_t tokens);
+
 // For launches of so many tokens. Fails where the sizes or the type do not fit.
 Result<TensorPlan> plan_tensor(KernelSpec spec, std::int64_t tokens, std::int64_t shared_bytes);
 

@@ -44,6 +44,7 @@ class Maker {
     columns(contract.width_b, "width_b");
     for (const SharedRows& rows : entry_.shared_rows) shared(rows);
     chunks();
+    products_with_chunks();
     return std::move(launch_);
   }
 
@@ -174,8 +175,13 @@ class Maker {
     facts_.add(count >= 1);
     facts_.add(count * length >= all);
     facts_.add(disjunction({equal(count, 1), (count - Term(1)) * length < all}));
-    // A product with chunks is bounded by the smallest buffer that has them rather than by one of
-    // tokens, which are many times as many.
+  }
+
+  // A product with chunks is bounded by the smallest buffer that has them rather than by one of
+  // tokens, which are many times as many.
+  void products_with_chunks() {
+    const auto size = launch_.sizes.find("chunks");
+    if (size == launch_.sizes.end()) return;
     const auto has_chunks = [&](const Monomial& product) {
       return std::count(product.begin(), product.end(), size->second) != 0;
     };

@@ -302,8 +302,11 @@ std::vector<ChunkedLength> chunked_lengths(const KernelEntry& entry) {
                                         {1, chunk + 1},     {0, chunk},     {3, 3 * chunk},
                                         {chunk + 2, chunk}};
   // A step may go over so many chunks at a time: then there is what it hands on to the next ones.
-  constexpr std::int64_t kAtATime = 64;
-  if (!entry.steps.empty()) lengths.push_back({0, (kAtATime + 1) * chunk + 7});
+  const bool matrices =
+      std::any_of(entry.steps.begin(), entry.steps.end(),
+                  [](const KernelEntry& step) { return step.schedule == "tensor"; });
+  const std::int64_t at_a_time = matrices ? 8 : 64;
+  if (!entry.steps.empty()) lengths.push_back({0, (at_a_time + 1) * chunk + 7});
   return lengths;
 }
 

@@ -135,6 +135,23 @@ TEST_CASE("a scan asks for what the cost model says") {
   }
 }
 
+// Of one chunk of products each, with a rest, and of several.
+TEST_CASE("a scan of matrix states asks for what the cost model says") {
+  for (const auto& [head_dim, state_dim, heads, tokens] :
+       {std::tuple{64, 64, 1, 300}, std::tuple{32, 80, 1, 700}, std::tuple{64, 16, 40, 1100}}) {
+    INFO(head_dim << ", " << state_dim << ", " << tokens);
+    GenerateOptions options = staged(tokens, WeightKind::kLinear, ElementType::kBF16);
+    options.schedule = "scan";
+    options.plan_heads = heads;
+    options.head_dim = head_dim;
+    options.state_dim = state_dim;
+    const Count found = counted("linear_attention", options, tokens, true);
+    check_predicted(found);
+    if (head_dim == 64) CHECK(found.conflicts_per_request() < 0.05);
+    CHECK(found.of_the_sectors() > 0.99);
+  }
+}
+
 // A whole number of chunks, and a rest.
 TEST_CASE("linear prefill on tensor cores asks for every row once") {
   for (const std::int64_t tokens : {256, 300}) {

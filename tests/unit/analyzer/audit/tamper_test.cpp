@@ -497,7 +497,12 @@ TEST_CASE("tampering with what a certificate says is rejected") {
         Certificate forged = original;
         if (!tamper(forged, random) || meaning_of(forged) == meaning_of(original)) continue;
         INFO(what << " of " << original.pattern << ", round " << round);
-        CHECK(outcome_of(to_json_text(forged)) == Outcome::kRejected);
+        const std::string sealed = to_json_text(forged);
+        if (outcome_of(sealed) != Outcome::kRejected) {
+          // Without a step that was known but not used there is still a proof of the same claims.
+          CHECK(std::string(what) == "a step deleted");
+          CHECK(audit(sealed, {}).verdict == AuditReport::Verdict::kAccepted);
+        }
         ++tried[what];
         break;
       }

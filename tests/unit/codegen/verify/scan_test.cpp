@@ -43,6 +43,34 @@ TEST_CASE("every step of a scan is proved for every launch") {
   }
 }
 
+Artifact matrix_scan_of(int head_dim, int state_dim, std::int64_t heads = 1) {
+  GenerateOptions options = test::cuda_given("prefill");
+  options.weights = WeightKind::kLinear;
+  options.head_dim = head_dim;
+  options.state_dim = state_dim;
+  options.dtype = ElementType::kBF16;
+  options.schedule = "scan";
+  options.plan_heads = heads;
+  Artifact artifact = test::artifact_of(test::builtin("linear_attention"), options);
+  REQUIRE(artifact.manifest.kernels[0].steps.size() == 3);
+  return artifact;
+}
+
+// Chunks of a scan that are one chunk of products, and several.
+TEST_CASE("every step of a scan of matrix states is proved for every launch") {
+  for (const auto& [head_dim, state_dim, heads] :
+       {std::tuple{64, 64, 1}, std::tuple{48, 16, 1}, std::tuple{32, 128, 100}}) {
+    const Artifact artifact = matrix_scan_of(head_dim, state_dim, heads);
+    CHECK((artifact.manifest.kernels[0].chunk_tokens > 64) == (heads > 1));
+    for (const KernelEntry& step : artifact.manifest.kernels[0].steps) {
+      const StaticReport report =
+          report_of(artifact, step, artifact.files.at(step.file), test::proofs_only());
+      INFO(step.symbol << ", " << head_dim << ", " << state_dim << "\n" << told(report));
+      CHECK(report.verdict == StaticVerdict::kVerified);
+    }
+  }
+}
+
 struct StepBreak {
   int step;
   const char* old;
@@ -123,6 +151,29 @@ TEST_CASE("broken steps of a scan backwards are not verified") {
           {2, "candidate + 1", "candidate + 2"},
           {2, "start + token > 0", "start + token >= 0"},
           {2, "before = token == 0", "before = token < 0"}});
+}
+
+TEST_CASE("broken steps of a scan of matrix states are not verified") {
+  refuse(matrix_scan_of(32, 16),
+         {{0, "minimum(64, tokens - first_token)", "64"},
+          {0, "block * 512", "block * 511"},
+          {0, "block * 512", "whole_block * 512"},
+          {0, "if (thread == 0)", "if (thread <= 1)"},
+          {0, "if (thread == 0)", "if (thread == 0 && chunk > 0)"},
+          {0, "__syncthreads();\n    if (thread < 64)", "if (thread < 64)"},
+          {1, "first + e < chunks", "first + e <= chunks"},
+          {1, "block / 16", "block / 15"},
+          {1, "block % 16", "block % 15"},
+          {1, "unit * 512 + s * 32", "unit * 512 + s * 31"},
+          {1, "whole_block * 512", "block * 512"},
+          {2, "minimum(64, tokens - first_token)", "64"},
+          {2, "chunk * 64", "chunk * 63"},
+          {2, "block * 512", "block * 513"},
+          {2, "__syncthreads();\n    for (Index piece", "for (Index piece"}});
+  // Where a block has several chunks of products.
+  refuse(matrix_scan_of(32, 16, 100),
+         {{0, "__syncthreads();\n    product", "product"},
+          {2, "__syncthreads();\n    for (Index piece", "for (Index piece"}});
 }
 
 TEST_CASE("chunks of another length than the text's are not verified") {

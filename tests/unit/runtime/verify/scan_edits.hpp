@@ -48,6 +48,24 @@ inline Artifact generated(WeightKind weights, ElementType dtype, int head_dim,
   return *std::move(artifact);
 }
 
+// Of matrix states: chunks of 64 tokens, which the chain takes eight at a time.
+inline Artifact generated_of_matrices(std::vector<std::string> ops = {"prefill"}) {
+  GenerateOptions options;
+  options.ops = std::move(ops);
+  options.target = ir::Target::kCuda;
+  options.head_dim = 16;
+  options.state_dim = 16;
+  options.dtype = ElementType::kBF16;
+  options.weights = WeightKind::kLinear;
+  options.schedule = "scan";
+  options.plan_heads = 1;
+  Result<Artifact> artifact = generate(test::builtin(kPattern), options);
+  INFO((artifact ? "" : artifact.error().message));
+  REQUIRE(artifact.ok());
+  REQUIRE(artifact->manifest.kernels[0].chunk_tokens == 64);
+  return *std::move(artifact);
+}
+
 inline bool rejected_by(const VerifyReport& report, const std::string& layer) {
   return std::any_of(report.failures.begin(), report.failures.end(),
                      [&](const VerifyFailure& failure) { return failure.layer == layer; });

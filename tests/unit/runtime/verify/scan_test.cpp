@@ -131,6 +131,41 @@ TEST_CASE("gated scans keep the products of channels apart") {
           {"sums", "product = decay * product", "product = r > 0 ? decay * product : product"}});
 }
 
+TEST_CASE("a scan of matrix states is verified, with the decode that goes on from it") {
+  const Artifact artifact = generated_of_matrices({"prefill", "decode"});
+  const VerifyReport report =
+      verify(artifact.manifest, artifact.files, test::builtin_rows(kPattern, kRows), quick());
+  INFO(explain(report));
+  CHECK(report.verdict == KernelVerdict::kVerified);
+}
+
+TEST_CASE("a scan of matrix states that mistakes chunks, states or gates is rejected") {
+  reject(generated_of_matrices(),
+         {{"sums", "product *= left", "product *= 1.0f"},
+          {"sums", "product = 1.0f", "product = 0.0f"},
+          {"sums", "chunk * 64", "maximum(chunk - 1, 0) * 64"},
+          {"sums", "chunk * 64", "chunk * 63"},
+          {"sums", "gate_here = gate[", "gate_here = 0.5f + 0.0f * gate["},
+          {"sums", "minimum(64, tokens - first_token)", "64", false},
+          {"sums", "if (thread == 0)", "if (thread == 0 && chunk > 0)"},
+          {"sums", "entering *= decays", "entering = decays"},
+          {"sums", "i > thread", "i > thread + 1"},
+          {"sums", "__syncthreads();\n    if (thread < 64)", "if (thread < 64)", false},
+          {"chain", "products[e] * state", "state"},
+          {"chain", "* state + ends[e]", "* state"},
+          {"chain", "start > 0", "start > 4"},
+          {"chain", "first < chunks", "first < minimum(chunks, 8)"},
+          {"chain", "first += 8", "first += 7"},
+          {"chain", "first += 8", "first += 9"},
+          {"chain", "scratch_product[unit]", "scratch_product[whole_block * chunks]"},
+          {"chain", "s * 16 + d] = state", "s * 16 + d] = ends[e]"},
+          {"chain", "initial_state[state_at", "initial_state[0", false},
+          {"rows", "scratch_carry + block", "scratch_carry + whole_block * chunks"},
+          {"rows", "chunk * 64", "minimum(chunk, 1) * 64", false},
+          {"rows", "minimum(64, tokens - first_token)", "tokens - first_token", false},
+          {"rows", "i > thread", "i > thread + 1"}});
+}
+
 TEST_CASE("steps in another order, other chunks and other accesses are rejected") {
   const Artifact artifact = generated(WeightKind::kGiven, ElementType::kF32, 8);
   const Rows rows = test::builtin_rows(kPattern, kRows);
