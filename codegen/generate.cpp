@@ -368,7 +368,12 @@ class Generator {
     spec.tensor.reset();
     spec.scan.reset();
     const bool backward = op == "backward" && spec.target == ir::Target::kCuda;
-    if (op != "prefill" && !(backward && has_scan_backward(spec))) return std::nullopt;
+    if (op != "prefill" && !(backward && has_scan_backward(spec))) {
+      if (backward && options_.schedule == "scan") {
+        artifact_.remarks.push_back("backward has the simple schedule: there is no scan of it");
+      }
+      return std::nullopt;
+    }
     if (spec.target != ir::Target::kCuda) {
       if (options_.schedule != "auto" && options_.schedule != "simple") {
         artifact_.remarks.push_back(op + " has the simple schedule: only cuda has another one");

@@ -115,6 +115,10 @@ void draw_special(Draw& draw, GenerateOptions& options, std::string& a, std::str
     return;
   }
   options.schedule = "tensor";
+  if (options.weights == WeightKind::kLinear && draw.below(2) == 0) {
+    options.schedule = "scan";
+    options.plan_heads = 1;
+  }
   options.dtype = draw.one_of({ElementType::kBF16, ElementType::kF16});
   options.head_dim = static_cast<int>(16 * (1 + draw.below(8)));
   if (options.weights == WeightKind::kLinear) {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// heddle_counters [-n TOKENS] [--schedule auto|simple|staged|tensor] [--dtype f32|bf16|f16]
+// heddle_counters [-n TOKENS] [--schedule auto|simple|staged|tensor|scan] [--dtype f32|bf16|f16]
 //                 [--weights softmax|given|gated|linear] [--shared BYTES] [--no-flops] [--verify]
 //                 [--text] [PATTERN...]
 // prints a line of a Markdown table for each kernel; --document prints all of
 // docs/measurements/cuda_counters.md.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
@@ -38,23 +39,29 @@ GenerateOptions options_for(const Choice& choice) {
   options.weights = choice.weights;
   options.dtype = choice.dtype;
   options.plan_tokens = choice.tokens;
+  if (choice.schedule == "scan") options.plan_heads = 1;
   if (choice.shared > 0) options.shared_limit = choice.shared;
   return options;
 }
 
-// Registers and spilled bytes of a thread, as the device's assembler counts them.
+// Registers and spilled bytes of a thread, as the device's assembler counts them; the most of all
+// launches.
 std::string resources_of(const Pattern& pattern, const GenerateOptions& options) {
   static const Result<Nvrtc> compiler = Nvrtc::open();
   const Result<Artifact> artifact = generate(pattern, options);
   if (!compiler || !artifact) return "- | -";
-  const KernelEntry& entry = artifact->manifest.kernels.front();
-  std::map<std::string, std::string> includes = artifact->files;
-  includes.erase(entry.file);
-  const auto code =
-      compiler->compile(entry.file, artifact->files.at(entry.file), includes, "sm_90");
-  if (!code) return code.error().message;
-  const KernelResources& found = code->resources.at(entry.symbol);
-  return fmt::format("{} | {}", found.registers, found.spill_loads + found.spill_stores);
+  std::int64_t registers = 0, spilled = 0;
+  for (const KernelEntry* const launched : launches_of(artifact->manifest.kernels.front())) {
+    std::map<std::string, std::string> includes = artifact->files;
+    includes.erase(launched->file);
+    const auto code =
+        compiler->compile(launched->file, artifact->files.at(launched->file), includes, "sm_90");
+    if (!code) return code.error().message;
+    const KernelResources& found = code->resources.at(launched->symbol);
+    registers = std::max<std::int64_t>(registers, found.registers);
+    spilled = std::max<std::int64_t>(spilled, found.spill_loads + found.spill_stores);
+  }
+  return fmt::format("{} | {}", registers, spilled);
 }
 
 std::string percent(double part) { return fmt::format("{:.2f}%", 100 * part); }
@@ -176,6 +183,11 @@ void print_document() {
       print_line(std::string(pattern.name), choice);
     }
   }
+  fmt::print("\n## scans, as they are planned for one head\n\n");
+  print_head();
+  print_line("linear_recurrence", {1024, "scan", WeightKind::kGiven, ElementType::kF32, false});
+  print_line("linear_recurrence", {1024, "scan", WeightKind::kGated, ElementType::kF32, false});
+  print_line("linear_attention", {1024, "scan", WeightKind::kLinear, ElementType::kBF16, true});
 }
 
 int run(const std::vector<std::string>& arguments) {

@@ -26,7 +26,7 @@
 namespace heddle::mutants {
 namespace {
 
-constexpr std::int64_t kRows = 2064;  // as far as the verifier's own lengths go
+constexpr std::int64_t kRows = 2100;  // as far as the verifier's own lengths go, those of chains
 constexpr unsigned kPatience = 120;   // seconds for one mutant in one plan
 
 Pattern resolved(const BuiltinPattern& builtin) {
@@ -168,8 +168,9 @@ std::vector<Subject> subjects_of(const Kind& kind) {
   options.state_gradients = kind.state_gradients;
   options.several_tokens = kind.several_tokens;
   if (kind.weights == WeightKind::kLinear) {
-    options.state_dim = options.schedule == "tensor" ? 16 : 6;
+    options.state_dim = options.schedule == "simple" ? 6 : 16;
   }
+  if (options.schedule == "scan") options.plan_heads = 1;  // the shortest chunks
   const BuiltinPattern* builtin = find_builtin(kind.pattern);
   assert_that(builtin != nullptr, "a built-in pattern");
   const Pattern pattern = resolved(*builtin);
@@ -258,6 +259,13 @@ std::vector<Subject> subjects() {
        ElementType::kBF16,
        64,
        "tensor",
+       {"prefill"}},
+      {"linear_attention",
+       ir::Target::kCuda,
+       WeightKind::kLinear,
+       ElementType::kBF16,
+       16,
+       "scan",
        {"prefill"}},
       {.pattern = "sqrt_cached",
        .target = ir::Target::kCuda,
