@@ -60,6 +60,8 @@ template <int kNumber>
 struct Floats {
   static constexpr int kCount = kNumber;
   typedef float Register __attribute__((vector_size(4 * kNumber), aligned(4), may_alias));
+  // As a template's argument Register would lose that it may lie anywhere.
+  typedef float Value __attribute__((vector_size(4 * kNumber)));
   Register lane;
 };
 
@@ -110,7 +112,7 @@ HEDDLE_INLINE void raise_to(Floats<kCount>& most, const Floats<kCount>& lanes) {
 // As exponential, which a compiler does not vectorise by itself.
 template <int kCount>
 HEDDLE_INLINE void exponentials(Floats<kCount>& lanes) {
-  typedef typename Floats<kCount>::Register Real;
+  typedef typename Floats<kCount>::Value Real;
   typedef int Whole __attribute__((vector_size(4 * kCount)));
   const Real x = lanes.lane, least = Real{} - 87.0f;
   const Real bounded = x > least ? x : least;
