@@ -20,7 +20,7 @@ void add_kernel_options(Command& command, KernelOptions& options) {
       .called("D")
       .between(1, 256)
       .with_default();
-  command.option("--dtype", options.dtype, "storage type: f32, bf16, or on cuda f16")
+  command.option("--dtype", options.dtype, "storage type: f32, bf16 or f16")
       .one_of({"f32", "bf16", "f16"})
       .with_default();
   command

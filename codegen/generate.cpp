@@ -213,9 +213,6 @@ class Generator {
  private:
   std::optional<Error> check_options() const {
     if (options_.dtype == ElementType::kI32) return Error{"kernels store reals, not i32"};
-    if (options_.dtype == ElementType::kF16 && options_.target != ir::Target::kCuda) {
-      return Error{"f16 kernels exist on cuda only"};
-    }
     if (options_.head_dim < 1 || options_.head_dim > 256) {
       return Error{"the head dimension must lie in 1..256"};
     }
@@ -406,7 +403,7 @@ class Generator {
   static bool has_scan_backward(const schedule::KernelSpec& spec) {
     const bool by_coefficients =
         spec.weights == WeightKind::kGiven || spec.weights == WeightKind::kGated;
-    return spec.first_order && by_coefficients && !spec.varlen && spec.dtype != ElementType::kF16;
+    return spec.first_order && by_coefficients && !spec.varlen;
   }
 
   void describe(const schedule::KernelSpec& spec, const schedule::Choice& choice,
@@ -435,13 +432,6 @@ class Generator {
     spec.symbol = pattern_.name() + "_" + op + (spec.slices > 1 ? "_slices" : "");
     const std::optional<schedule::Choice> choice = choose(spec, op);
     const bool staged = spec.staging || spec.tensor;
-    // What a simple prefill keeps of a chunk and what backward sums are rounded in registers.
-    const bool rounds =
-        op == "backward" || (op == "prefill" && !schedule::has_simple_prefill(spec));
-    if (spec.dtype == ElementType::kF16 && spec.weights != WeightKind::kLinear && rounds &&
-        !staged && !spec.scan) {
-      return Error{op + " in f16 has no simple schedule: there are staged prefill and decode"};
-    }
     KernelEntry entry;
     if (spec.scan) {
       entry = several_launches(spec, op);
@@ -555,7 +545,8 @@ class Generator {
           "thread; " +
           "of " + std::to_string(kSlices) +
           " *\n// batch * heads where a kernel works on slices.\n"
-          "#pragma once\n\n#include \"cpu_prelude.hpp\"\n\nusing heddle::bf16;\n" +
+          "#pragma once\n\n#include \"cpu_prelude.hpp\"\n\nusing heddle::" +
+          (options_.dtype == ElementType::kF16 ? "f16" : "bf16") + ";\n" +
           declarations_;
       for (const auto& [side, layout] : {std::pair{"a", &artifact_.manifest.cache_a},
                                          std::pair{"b", &artifact_.manifest.cache_b}}) {

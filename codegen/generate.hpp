@@ -18,7 +18,7 @@ struct GenerateOptions {
   std::vector<std::string> ops = {"prefill", "decode"};
   ir::Target target = ir::Target::kCpu;
   int head_dim = 64;                      // 1..256
-  ElementType dtype = ElementType::kF32;  // kF32, kBF16, or on cuda kF16
+  ElementType dtype = ElementType::kF32;  // kF32, kBF16 or kF16
   std::optional<WeightKind> weights;      // instead of the pattern's own
   int state_dim = 0;                      // linear weights: instead of the pattern's own
   // Of prefill on cuda: "simple"; "staged", out of shared memory, where the pattern has such a

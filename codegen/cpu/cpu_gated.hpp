@@ -17,7 +17,7 @@ inline void mix_gated_rows(float* __restrict__ mixed, const W* __restrict__ weig
                            Index count) {
   for (Index e = count; e-- > 0;) {
     const float* const row = rows + steps[e] * padded(kChannels);
-    const W* const gates = weights + e * kChannels;
+    const auto gates = readable<kChannels>(weights + e * kChannels);
     for (int d = 0; d < kChannels; ++d) mixed[d] += to_float(gates[d]) * row[d];
   }
 }
@@ -25,7 +25,9 @@ inline void mix_gated_rows(float* __restrict__ mixed, const W* __restrict__ weig
 template <int kChannels, typename T, typename W>
 inline void scale_gated_row(float* __restrict__ to, const T* __restrict__ from,
                             const W* __restrict__ weights) {
-  for (int d = 0; d < kChannels; ++d) to[d] = to_float(weights[d]) * to_float(from[d]);
+  const auto gates = readable<kChannels>(weights);
+  const auto row = readable<kChannels>(from);
+  for (int d = 0; d < kChannels; ++d) to[d] = to_float(gates[d]) * to_float(row[d]);
   for (int d = kChannels; d < padded(kChannels); ++d) to[d] = 0.0f;
 }
 
@@ -40,7 +42,7 @@ inline void push_gated_rows(float* sums, const float* row, const W* weights, con
   for (int d = 0; d < kChannels; ++d) own[d] = row[d];
   for (Index e = 0; e < count; ++e) {
     float* __restrict__ const to = sums + steps[e] * padded(kChannels);
-    const W* const gates = weights + e * kChannels;
+    const auto gates = readable<kChannels>(weights + e * kChannels);
     for (int d = 0; d < kChannels; ++d) to[d] += to_float(gates[d]) * own[d];
   }
 }
@@ -53,7 +55,7 @@ inline void slope_gated_rows(T* __restrict__ slopes, const float* __restrict__ l
                              Index count, Index width) {
   for (Index e = 0; e < count; ++e, slopes += kChannels) {
     const float* const row = rows + steps[e] * padded(kChannels);
-    for (int d = 0; d < kChannels; ++d) store_real(slopes + d, lambda[d] * row[d]);
+    store_each<kChannels>(slopes, [&](int d) { return lambda[d] * row[d]; });
   }
   for (Index e = count; e < width; ++e, slopes += kChannels) clear_row<kChannels>(slopes);
 }
@@ -65,9 +67,11 @@ inline void own_gated_input(T* dx, T* __restrict__ slopes, const float* __restri
                             const T* __restrict__ x, const T* __restrict__ weights, Index width,
                             bool around) {
   float row[padded(kChannels)];
-  for (int d = 0; d < kChannels; ++d) row[d] = to_float(weights[d]) * lambda[d];
+  const auto gates = readable<kChannels>(weights);
+  for (int d = 0; d < kChannels; ++d) row[d] = to_float(gates[d]) * lambda[d];
   send_row<kChannels>(dx, row, around);
-  for (int d = 0; d < kChannels; ++d) store_real(slopes + d, lambda[d] * to_float(x[d]));
+  const auto input = readable<kChannels>(x);
+  store_each<kChannels>(slopes, [&](int d) { return lambda[d] * to_float(input[d]); });
   for (Index e = 1; e < width; ++e) clear_row<kChannels>(slopes + e * kChannels);
 }
 

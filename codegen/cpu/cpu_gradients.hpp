@@ -9,7 +9,9 @@ namespace heddle {
 
 // sum of x[d] * y[d] over d < kLength, in eight partial sums.
 template <int kLength, typename X, typename Y>
-inline float dot(const X* x, const Y* y) {
+inline float dot(const X* first, const Y* second) {
+  const auto x = readable<kLength>(first);
+  const auto y = readable<kLength>(second);
   constexpr int kParts = 8;
   constexpr int kWhole = kLength / kParts * kParts;
   float partial[kParts] = {};

@@ -17,8 +17,10 @@
 
 #define HEDDLE_FUNCTION inline
 
-#include "codegen/cpu/cpu_lanes.hpp"
 #include "codegen/prelude/scalars.hpp"
+
+#include "codegen/cpu/cpu_lanes.hpp"
+#include "codegen/cpu/cpu_narrow.hpp"
 
 namespace heddle {
 
@@ -150,7 +152,7 @@ inline void mix_windows(float* mixed, Index count, const W* weights, Index strid
     float* to = packed + r * kWindows;
     Index e = 0;
     for (; e + kWindows <= steps_count; e += kWindows, to += column) {
-      for (int i = 0; i < kWindows; ++i) to[i] = to_float(row[e + i]);
+      widen_row<static_cast<int>(kWindows)>(to, row + e);
     }
     for (; e < steps_count; ++e) *to++ = to_float(row[e]);
   }
@@ -258,9 +260,6 @@ inline void score_rows(float* scores, const float* query, const float* rows, con
   if (e < count) score_group<1, kWidth>(scores + e, query, rows, steps + e);
 }
 
-inline void store_real(float* place, float value) { *place = value; }
-inline void store_real(bf16* place, float value) { *place = to_bf16(value); }
-
 // scores[r * stride + e] = <queries[r], rows[r + steps[e]]> for `count` rows r, the first of which
 // has `before` rows before it; zero behind the last step of a row, up to `width`.
 template <int kWidth, typename T>
@@ -272,7 +271,7 @@ inline void score_windows(T* scores, Index stride, Index width, Index count, con
     for (Index r = 0; r < count; ++r) {
       float sums[8];
       score_rows<kWidth>(sums, queries + r * kWidth, rows + r * kWidth, steps + e, 8);
-      for (Index i = 0; i < 8; ++i) store_real(scores + r * stride + e + i, sums[i]);
+      narrow_row<8>(scores + r * stride + e, sums);
     }
   }
   for (Index r = 0; r < count; ++r) {
@@ -403,8 +402,8 @@ inline bool stream_row(float*, const float*) {
 }
 inline void settle_stores() {}
 #endif
-template <int kChannels>
-inline bool stream_row(bf16*, const float*) {
+template <int kChannels, typename T>
+inline bool stream_row(T*, const float*) {
   return false;
 }
 
@@ -438,13 +437,14 @@ HEDDLE_INLINE void ask_for_callers_rows(const T* y, const T* x, Index stride) {
 // A row of the caller's into one of floats.
 template <int kChannels, typename T>
 inline void keep_row(float* __restrict__ to, const T* __restrict__ from) {
-  for (int d = 0; d < kChannels; ++d) to[d] = to_float(from[d]);
+  widen_row<kChannels>(to, from);
   for (int d = kChannels; d < padded(kChannels); ++d) to[d] = 0.0f;
 }
 // ... times a weight.
 template <int kChannels, typename T>
 inline void scale_row(float* __restrict__ to, const T* __restrict__ from, float weight) {
-  for (int d = 0; d < kChannels; ++d) to[d] = weight * to_float(from[d]);
+  const auto row = readable<kChannels>(from);
+  for (int d = 0; d < kChannels; ++d) to[d] = weight * to_float(row[d]);
   for (int d = kChannels; d < padded(kChannels); ++d) to[d] = 0.0f;
 }
 template <int kWidth>
@@ -455,7 +455,7 @@ inline void zero_row(float* to) {
 template <int kChannels, typename T>
 inline void send_row(T* __restrict__ to, const float* __restrict__ from, bool around) {
   if (around && stream_row<kChannels>(to, from)) return;
-  for (int d = 0; d < kChannels; ++d) store_real(to + d, from[d]);
+  narrow_row<kChannels>(to, from);
 }
 template <int kChannels, typename T>
 inline void copy_row(T* __restrict__ to, const T* __restrict__ from) {
@@ -463,7 +463,9 @@ inline void copy_row(T* __restrict__ to, const T* __restrict__ from) {
 }
 template <int kChannels, typename T>
 inline void clear_row(T* to) {
-  for (int d = 0; d < kChannels; ++d) store_real(to + d, 0.0f);
+  T zero;
+  store_real(&zero, 0.0f);
+  for (int d = 0; d < kChannels; ++d) to[d] = zero;
 }
 // A finished row: `mixed` times `factor` goes to the caller, and to `kept` what a reader of that
 // would find.
@@ -471,9 +473,7 @@ template <int kChannels, typename T>
 inline void close_row(T* y, float* kept, const float* mixed, float factor, bool around) {
   float row[padded(kChannels)];
   for (int d = 0; d < padded(kChannels); ++d) row[d] = mixed[d] * factor;
-  if (sizeof(T) < sizeof(float)) {
-    for (int d = 0; d < padded(kChannels); ++d) row[d] = rounded_to_bf16(row[d]);
-  }
+  round_row<T>(row, padded(kChannels));
   for (int d = 0; d < padded(kChannels); ++d) kept[d] = row[d];
   send_row<kChannels>(y, row, around);
 }

@@ -371,10 +371,7 @@ inline void weighed_rows(T* y, const T* x, const T* q, const T* k, Index stride,
       outputs, outputs, kWidth, steps_within_run(steps, size, rows), size, rows,
       [&](Index e) { return outputs + steps[e] * kWidth; },
       [&](Index e) { return weights + (e + 1) * kRunRows; },
-      [](Index, float* row, int count) {
-        for (int d = 0; sizeof(T) < sizeof(float) && d < count; ++d)
-          row[d] = rounded_to_bf16(row[d]);
-      });
+      [](Index, float* row, int count) { round_row<T>(row, count); });
   for (Index r = 0; r < rows; ++r) {
     send_row<kChannels>(y + r * stride, outputs + r * kWidth, around);
   }

@@ -85,7 +85,8 @@ enum class Helper {
   kPopcount,     // x >= 0
   kLowbit,       // x != 0
   kExponential,  // of f32
-  kRoundToBf16   // of f32: what a bf16 store followed by a load gives
+  kRoundToBf16,  // of f32: what a bf16 store followed by a load gives
+  kRoundToF16    // the same of f16
 };
 bool is_comparison(BinaryOperator op);
 enum class ReduceOperator { kSum, kMaximum };

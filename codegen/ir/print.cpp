@@ -71,6 +71,8 @@ const char* spelling(Helper helper) {
       return "expf";
     case Helper::kRoundToBf16:
       return "rounded_to_bf16";
+    case Helper::kRoundToF16:
+      return "rounded_to_f16";
   }
   unreachable("helper");
 }

@@ -86,6 +86,17 @@ HEDDLE_FUNCTION bf16 to_bf16(float x) {
 struct f16 {
   unsigned short bits;
 };
+#if defined(__F16C__) && defined(__GNUC__) && !defined(__CUDACC__) && !defined(HEDDLE_PLAIN_LANES)
+#define HEDDLE_CONVERTS_F16  // the processor does, and rounds as below
+HEDDLE_FUNCTION float to_float(f16 x) {
+  typedef short Halves __attribute__((vector_size(16)));
+  return __builtin_ia32_vcvtph2ps(Halves{static_cast<short>(x.bits)})[0];
+}
+HEDDLE_FUNCTION f16 to_f16(float x) {
+  typedef float Reals __attribute__((vector_size(16)));
+  return {static_cast<unsigned short>(__builtin_ia32_vcvtps2ph(Reals{x}, 0)[0])};
+}
+#else
 // Five bits of exponent where a float has eight: scaled by 2^112, which is exact below one, too.
 HEDDLE_FUNCTION float to_float(f16 x) {
   const unsigned magnitude = x.bits & 0x7fffu;
@@ -120,6 +131,7 @@ HEDDLE_FUNCTION f16 to_f16(float x) {
   result.bits = static_cast<unsigned short>(sign | magnitude);
   return result;
 }
+#endif
 #else
 // Verification over a finite field, where `float` is another type and storing does not round.
 struct bf16 {
@@ -134,5 +146,6 @@ HEDDLE_FUNCTION float to_float(f16 x) { return x.value; }
 HEDDLE_FUNCTION f16 to_f16(float x) { return {x}; }
 #endif
 HEDDLE_FUNCTION float rounded_to_bf16(float x) { return to_float(to_bf16(x)); }
+HEDDLE_FUNCTION float rounded_to_f16(float x) { return to_float(to_f16(x)); }
 
 }  // namespace heddle

@@ -65,15 +65,6 @@ std::vector<Alternative> alternatives(const KernelSpec& spec, const Rows& rows,
   return all;
 }
 
-}  // namespace
-
-bool has_simple_prefill(const KernelSpec& spec) {
-  return spec.dtype != ElementType::kF16 || spec.weights == WeightKind::kLinear ||
-         spec.by_channel();
-}
-
-namespace {
-
 // The schedule that was asked for where it fits, else the fastest; the simple one where none is
 // faster.
 Choice choose_whole(KernelSpec& spec, const Rows& rows, const ChooseOptions& options) {
@@ -98,7 +89,7 @@ Choice choose_whole(KernelSpec& spec, const Rows& rows, const ChooseOptions& opt
     const bool faster =
         best != nullptr
             ? options.schedule != best->schedule && time(*other.cost) < time(*best->cost)
-            : !has_simple_prefill(spec) || time(*other.cost) < time(simple);
+            : time(*other.cost) < time(simple);
     if (asked_for || faster) best = &other;
   }
   const auto remark = [&](const std::string& words) {
@@ -110,7 +101,7 @@ Choice choose_whole(KernelSpec& spec, const Rows& rows, const ChooseOptions& opt
     choice.tensor_flops = best->cost->tensor_flops;
     spec.staging = best->staging;
     spec.tensor = best->tensor;
-    if (has_simple_prefill(spec)) remark("simple comes to " + in_words(simple.prediction));
+    remark("simple comes to " + in_words(simple.prediction));
   }
   for (const Alternative& other : others) {
     if (&other == best) continue;

@@ -25,9 +25,6 @@ struct Choice {
   std::string why;  // half a sentence: the other schedules' bytes and flops, or what excludes them
 };
 
-// Whether there is a simple prefill: one that keeps a chunk rounded in registers cannot in f16.
-bool has_simple_prefill(const KernelSpec& spec);
-
 // For launches of rows.n() - 1 tokens. Sets spec.staging, spec.tensor or spec.scan where the
 // schedule is so. A scan that was asked for and cannot be is an error of the caller's.
 Choice choose_prefill(KernelSpec& spec, const Rows& rows, const ChooseOptions& options);

@@ -288,7 +288,9 @@ void Frame::each_channel(const std::function<void(Ex, Ex)>& body) {
 }
 
 Ex Frame::rounded(Ex value) const {
-  return spec.dtype == ElementType::kBF16 ? builder.call(Helper::kRoundToBf16, {value}) : value;
+  if (spec.dtype == ElementType::kBF16) return builder.call(Helper::kRoundToBf16, {value});
+  if (spec.dtype == ElementType::kF16) return builder.call(Helper::kRoundToF16, {value});
+  return value;
 }
 
 }  // namespace heddle::schedule

@@ -175,6 +175,7 @@ Symbolic Execution::call(ir::ValueId id, const ir::Call& node) {
     }
     case Helper::kExponential:
     case Helper::kRoundToBf16:
+    case Helper::kRoundToF16:
       break;
   }
   unreachable("a helper on reals");

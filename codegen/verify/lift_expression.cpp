@@ -38,7 +38,8 @@ const std::map<std::string, HelperShape>& helpers() {
       {"popcount", {Helper::kPopcount, 1, false}},
       {"lowbit", {Helper::kLowbit, 1, false}},
       {"expf", {Helper::kExponential, 1, true}},
-      {"rounded_to_bf16", {Helper::kRoundToBf16, 1, true}}};
+      {"rounded_to_bf16", {Helper::kRoundToBf16, 1, true}},
+      {"rounded_to_f16", {Helper::kRoundToF16, 1, true}}};
   return table;
 }
 

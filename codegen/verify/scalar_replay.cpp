@@ -126,14 +126,28 @@ std::optional<std::int64_t> replayed(Helper helper, std::int64_t x, std::int64_t
       return x & -x;
     case Helper::kExponential:
     case Helper::kRoundToBf16:
+    case Helper::kRoundToF16:
       break;
   }
   unreachable("a helper on integers");
 }
 
+namespace {
+
+// The nearest multiple of the last bit that f16 has there, ties to even; infinite past 65504.
+float rounded_to_f16(float x) {
+  if (x == 0.0f || !std::isfinite(x)) return x;
+  const int exponent = std::max(std::ilogb(x), -14);
+  const float rounded = std::ldexp(std::nearbyint(std::ldexp(x, 10 - exponent)), exponent - 10);
+  return std::fabs(rounded) > 65504.0f ? std::copysign(HUGE_VALF, x) : rounded;
+}
+
+}  // namespace
+
 float replayed(Helper helper, float x, float y) {
   if (helper == Helper::kMaximum) return std::max(x, y);
   if (helper == Helper::kExponential) return std::exp(x);
+  if (helper == Helper::kRoundToF16) return rounded_to_f16(x);
   assert_that(helper == Helper::kRoundToBf16, "a helper on reals");
   std::uint32_t bits = 0;
   std::memcpy(&bits, &x, sizeof bits);

@@ -109,6 +109,8 @@ double longest_vector(const HostBuffer& buffer) {
 constexpr double kLargeLogit =
     120.0;  // e^-120 is 0 in float: rows of such alone need their maximum
 constexpr double kHugeLogit = 1e4;
+// f16 ends at 65504, and gradients are sums of up to 256 products with an input.
+constexpr double huge_input(ElementType type) { return type == ElementType::kF16 ? 1e2 : 1e4; }
 
 // q and k such that scale q_i.k_j is what `fill` promises. scale is 1 / sqrt(d).
 double fill_queries_and_keys(Problem& problem, Fill fill, std::int64_t huge_token,
@@ -234,7 +236,7 @@ Problem make_problem(const ProblemOptions& options, const Rows& rows) {
         if (row / s.heads % s.tokens + 1 != huge_token) continue;
         // All channels alike, since errors are judged by the scale of their row.
         for (std::int64_t e = row * s.head_dim; e < (row + 1) * s.head_dim; ++e) {
-          x.set(e, kHugeLogit * x.get(e));
+          x.set(e, huge_input(options.dtype) * x.get(e));
         }
       }
     }

@@ -135,7 +135,7 @@ struct Sizes {
 // kEqualLogits     all logits equal; coefficients all equal
 // kOneHuge         the key of one token, huge_token, gives logits of 10^4 against 1 elsewhere: that
 //                  overflows unless the maximum is subtracted; with coefficients, now positive, its
-//                  x is huge
+//                  x is huge, as far as f16 goes
 // kLasting         coefficients of B come to nearly all of their row, and gates to nearly 1, so
 // that
 //                  what was long ago still counts

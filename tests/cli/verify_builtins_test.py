@@ -6,9 +6,9 @@ Usage: verify_builtins_test.py HEDDLE [--all] [--only REGEX] [--part I/K] [--jou
 
 Each pattern goes through prefill and decode on both targets and backward on one, with softmax weights
 on one target and given weights on the other (linear attention with its own), in one dtype each,
-arranged so that every target, weights and dtype come up together with four patterns; every third goes
-through all three with gated weights on one target as well; lengths go up to 257. --all is the whole
-matrix, one kernel at a time at every length that `verify` knows, with its seconds, where no line of a CUDA
+arranged so that every target, weights and either of f32 and bf16 come up together with four patterns; every
+third goes through all three with gated weights on one target as well, and every fourth in f16; lengths go up
+to 257. --all is the whole matrix, one kernel at a time at every length that `verify` knows, with its seconds, where no line of a CUDA
 kernel of softmax or given weights may be left that no run comes to, but those named below; REGEX picks from it
 by "PATTERN TARGET WEIGHTS DTYPE OP"; FILE keeps what is done, so that a run goes on where the last one stopped, after at most 13
 minutes."""
@@ -41,7 +41,7 @@ NEVER_RUN = (
 
 
 def sample(patterns):
-    """(pattern, target, weights, dtype, ops, n): two runs for each pattern."""
+    """(pattern, target, weights, dtype, ops, n): two runs or three for each pattern."""
     dtypes = ("f32", "bf16")
     for index, pattern in enumerate(patterns):
         for turn, target in enumerate(("cuda", "cpu")):
@@ -55,13 +55,16 @@ def sample(patterns):
         if index % 3 == 0 and pattern != "linear_attention":
             third = index // 3
             yield pattern, ("cuda", "cpu")[third % 2], "gated", dtypes[third // 2 % 2], OPS, LONGEST
+        if index % 4 == 1:
+            fourth = index // 4
+            yield pattern, ("cuda", "cpu")[fourth % 2], ("given", "softmax")[fourth // 2], "f16", OPS, LONGEST
 
 
 def matrix(patterns):
     for pattern in patterns:
         own = pattern == "linear_attention"
         for weights in ("linear",) if own else ("softmax", "given", "gated"):
-            for dtype in ("f32", "bf16"):
+            for dtype in ("f32", "bf16", "f16"):
                 for target in ("cuda", "cpu"):
                     for op in OPS:
                         yield pattern, target, weights, dtype, (op,), None

@@ -87,14 +87,17 @@ TEST_CASE("softmax kernels agree with float64 on every built-in pattern") {
   check_all_ways(cases, kShapes, 0.5f, 2e-5);
 }
 
-TEST_CASE("softmax kernels in bf16, with an uneven split of weight between inputs and outputs") {
+TEST_CASE("softmax kernels in bf16 and f16, with an uneven split between inputs and outputs") {
   GenerateOptions options;
   options.head_dim = 33;
-  options.dtype = ElementType::kBF16;
   options.weights = WeightKind::kSoftmax;
-  const std::vector<Case> cases =
-      cases_of({"chacal", "local_attention", "log_cached", "sqrt_recurrence"}, options);
-  check_all_ways(cases, {{1, 2, 2}, {2, 2, 63}}, 0.9f, 3e-2);
+  for (const auto& [dtype, tolerance] :
+       {std::pair(ElementType::kBF16, 3e-2), std::pair(ElementType::kF16, 4e-3)}) {
+    options.dtype = dtype;
+    const std::vector<Case> cases =
+        cases_of({"chacal", "local_attention", "log_cached", "sqrt_recurrence"}, options);
+    check_all_ways(cases, {{1, 2, 2}, {2, 2, 63}}, 0.9f, tolerance);
+  }
 }
 
 TEST_CASE("given-weight kernels agree with float64 on every built-in pattern") {
@@ -115,6 +118,9 @@ TEST_CASE("gated kernels agree with float64 on every built-in pattern") {
   options.dtype = ElementType::kBF16;
   check_all_ways(cases_of({"linear_recurrence", "chacal", "log_cached"}, options), {{2, 2, 63}},
                  0.5f, 3e-2);
+  options.dtype = ElementType::kF16;
+  check_all_ways(cases_of({"linear_recurrence", "chacal", "log_cached"}, options), {{2, 2, 63}},
+                 0.5f, 4e-3);
 }
 
 TEST_CASE("given-weight kernels of whole lanes work on slices as well") {

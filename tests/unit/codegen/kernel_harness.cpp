@@ -33,6 +33,34 @@ std::uint16_t to_bf16(float value) {
   return down < up || (down == up && below % 2 == 0) ? below : above;
 }
 
+float from_f16(std::uint16_t bits) {
+  const int exponent = bits >> 10 & 31, fraction = bits & 1023;
+  const float magnitude = exponent == 0    ? std::ldexp(static_cast<float>(fraction), -24)
+                          : exponent == 31 ? std::numeric_limits<float>::infinity()
+                                           : std::ldexp(1024.0f + fraction, exponent - 25);
+  return (bits & 0x8000) != 0 ? -magnitude : magnitude;
+}
+// The same; beyond 65504 it is that.
+std::uint16_t to_f16(float value) {
+  std::uint16_t below = 0;  // the greatest that is no greater than |value|
+  for (int bit = 0x4000; bit > 0; bit /= 2) {
+    const auto further = static_cast<std::uint16_t>(below | bit);
+    if (further <= 0x7bff && from_f16(further) <= std::fabs(value)) below = further;
+  }
+  const auto above = static_cast<std::uint16_t>(below + 1);
+  const float down = std::fabs(value) - from_f16(below), up = from_f16(above) - std::fabs(value);
+  const std::uint16_t nearest = down < up || (down == up && below % 2 == 0) ? below : above;
+  return static_cast<std::uint16_t>(nearest | (std::signbit(value) ? 0x8000 : 0));
+}
+
+bool is_narrow(ElementType type) { return type == ElementType::kBF16 || type == ElementType::kF16; }
+float widened(ElementType type, std::uint16_t bits) {
+  return type == ElementType::kBF16 ? from_bf16(bits) : from_f16(bits);
+}
+std::uint16_t narrowed(ElementType type, float value) {
+  return type == ElementType::kBF16 ? to_bf16(value) : to_f16(value);
+}
+
 Pattern resolved(const Source& source) {
   Diagnostics diagnostics;
   std::vector<PatternSyntax> list = parse(source, diagnostics);
@@ -51,6 +79,7 @@ std::string trampoline(const KernelEntry& kernel) {
     if (argument.kind == ArgumentKind::kBuffer) {
       const char* type = argument.type == ElementType::kI32    ? "int"
                          : argument.type == ElementType::kBF16 ? "heddle::bf16"
+                         : argument.type == ElementType::kF16  ? "heddle::f16"
                                                                : "float";
       text += std::string("static_cast<") + type + "*>(" + place + "), ";
     } else {
@@ -147,7 +176,6 @@ Session::Session(const Pattern& pattern, const Artifact& artifact, const HostLib
     width_[1] = std::max(width_[1], count_of(evaluator.row(Side::kB, i)->positions));
   }
   Random random(seed);
-  const bool bf16 = manifest.dtype == ElementType::kBF16;
   for (const Argument& argument : manifest.kernels[0].arguments) {
     const bool sequence = argument.kind == ArgumentKind::kBuffer &&
                           argument.access == Access::kRead &&
@@ -163,8 +191,8 @@ Session::Session(const Pattern& pattern, const Artifact& artifact, const HostLib
       if (argument.name == "q") value *= 4;  // scores that matter
       if (argument.name.rfind("coef_", 0) == 0) value *= 0.2f;
       if (argument.name == "gate") value = 0.5f + 0.5f * value;
-      values.push_back(bf16 && argument.type == ElementType::kBF16 ? from_bf16(to_bf16(value))
-                                                                   : value);
+      const ElementType type = argument.type;
+      values.push_back(is_narrow(type) ? widened(type, narrowed(type, value)) : value);
     }
   }
   y_.resize(static_cast<std::size_t>(shape.batch) * shape.tokens * shape.heads * manifest.head_dim);
@@ -313,8 +341,10 @@ void Session::launch(const KernelEntry& kernel, int count) {
           const float value =
               input->second[row * static_cast<std::size_t>(b * shape_.tokens + done_) + e];
           const std::size_t to = row * static_cast<std::size_t>(b * count) + e;
-          const std::uint16_t narrow = to_bf16(value);
-          if (argument.type == ElementType::kBF16) std::memcpy(&buffer.bytes[to * 2], &narrow, 2);
+          if (is_narrow(argument.type)) {
+            const std::uint16_t narrow = narrowed(argument.type, value);
+            std::memcpy(&buffer.bytes[to * 2], &narrow, 2);
+          }
           if (argument.type == ElementType::kF32) std::memcpy(&buffer.bytes[to * 4], &value, 4);
         }
       }
@@ -354,7 +384,7 @@ void Session::launch(const KernelEntry& kernel, int count) {
               std::memcpy(&value, &buffer.bytes[from * 4], 4);
             } else {
               std::memcpy(&narrow, &buffer.bytes[from * 2], 2);
-              value = from_bf16(narrow);
+              value = widened(argument.type, narrow);
             }
             y_[element(b, done_ + t, h, d)] = value;
           }

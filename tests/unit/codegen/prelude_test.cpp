@@ -107,6 +107,68 @@ TEST_CASE("f16 rounds to the nearest, ties to even, and keeps every f16") {
   CHECK(widened(0x0001) == 0x1p-24F);
   CHECK(rounded(65519.0F) == 65504.0F);
   CHECK(std::isinf(rounded(65520.0F)));
+  CHECK(rounded_to_f16(1.0F + 0x1p-11F) == 1.0F);
+}
+
+// Every f16 with its neighbours among floats and the middle between it and the next one.
+std::vector<float> reals_about_f16() {
+  std::vector<float> reals;
+  for (unsigned bits = 0; bits < 65535; ++bits) {
+    f16 low, high;
+    low.bits = static_cast<unsigned short>(bits);
+    high.bits = static_cast<unsigned short>(bits + 1);
+    const float value = to_float(low);
+    for (const float real : {value, std::nextafter(value, 1e9F), std::nextafter(value, -1e9F),
+                             value + (to_float(high) - value) / 2}) {
+      reals.push_back(real);
+    }
+  }
+  return reals;
+}
+template <int kCount, typename T>
+void check_rows(const std::vector<float>& reals) {
+  const auto same = [](float x, float y) {
+    return std::isnan(x) ? std::isnan(y) : x == y && std::signbit(x) == std::signbit(y);
+  };
+  for (std::size_t at = 0; at + kCount + kLanes < reals.size(); at += kCount) {
+    const float* const from = reals.data() + at;
+    T stored[kCount + 1], each[kCount + 1];
+    float wide[kCount + 1], rounded[padded(kCount)];
+    store_real(&stored[kCount], -7.0f);
+    store_real(&each[kCount], -7.0f);
+    wide[kCount] = -7.0f;
+    narrow_row<kCount>(stored, from);
+    store_each<kCount>(each, [&](int d) { return from[d]; });
+    widen_row<kCount>(wide, stored);
+    std::copy(from, from + padded(kCount), rounded);
+    round_row<T>(rounded, padded(kCount));
+    const auto row = readable<kCount>(stored);
+    for (int d = 0; d < padded(kCount); ++d) {
+      T one;
+      store_real(&one, from[d]);
+      const float exact = to_float(one);
+      if (!same(rounded[d], exact)) FAIL("round_row of " << from[d]);
+      if (d >= kCount) continue;
+      if (!same(wide[d], exact)) FAIL("widen_row or narrow_row of " << from[d]);
+      if (!same(to_float(each[d]), exact)) FAIL("store_each of " << from[d]);
+      if (!same(to_float(row[d]), exact)) FAIL("readable of " << from[d]);
+    }
+    if (to_float(stored[kCount]) != -7.0f || to_float(each[kCount]) != -7.0f) FAIL("beyond a row");
+    if (wide[kCount] != -7.0f) FAIL("beyond a row of floats");
+  }
+}
+TEST_CASE("rows are stored and read as their elements are") {
+  const std::vector<float> reals = reals_about_f16();
+  check_rows<64, f16>(reals);
+  check_rows<19, f16>(reals);
+  check_rows<3, f16>(reals);
+  check_rows<19, bf16>(reals);
+  check_rows<19, float>(reals);
+  f16 none[5];
+  for (f16& value : none) value = to_f16(3.0f);
+  clear_row<4>(none);
+  CHECK(to_float(none[3]) == 0.0f);
+  CHECK(to_float(none[4]) == 3.0f);
 }
 
 TEST_CASE("a dot product of any length is the sum of its products") {
@@ -428,6 +490,7 @@ TEST_CASE("gradients of short rows come run by run, out of rings") {
     check_runs<72, float>(steps, 131);
     check_runs<30, float>(steps, 131);
     check_runs<64, bf16>(steps, 150);
+    check_runs<64, f16>(steps, 150);
     check_runs<264, float>(steps, 115);
   }
 }
@@ -463,13 +526,17 @@ TEST_CASE("a closed row goes to the caller, and to later rows as they would read
     y[19] = -7.0f;
     close_row<19>(y, kept, mixed, 3.0f, around);
     bf16 narrow[19];
-    float rounded[24];
+    f16 half[19];
+    float rounded[24], rounded_half[24];
     close_row<19>(narrow, rounded, mixed, 3.0f, around);
+    close_row<19>(half, rounded_half, mixed, 3.0f, around);
     for (int d = 0; d < 24; ++d) {
       const float exact = mixed[d] * 3.0f;
       if (kept[d] != exact || rounded[d] != rounded_to_bf16(exact)) FAIL("channel " << d);
+      if (rounded_half[d] != rounded_to_f16(exact)) FAIL("channel " << d << " in f16");
       if (d >= 19) continue;
       if (y[d] != exact || to_float(narrow[d]) != rounded[d]) FAIL("channel " << d << " of y");
+      if (to_float(half[d]) != rounded_half[d]) FAIL("channel " << d << " of y in f16");
     }
     CHECK(y[19] == -7.0f);
   }

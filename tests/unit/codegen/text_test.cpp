@@ -148,12 +148,6 @@ TEST_CASE("what has no schedule is refused") {
     CHECK(artifact.error().message.find(because) != std::string::npos);
   };
   GenerateOptions options;
-  options.dtype = ElementType::kF16;
-  refuses(options, "f16 kernels exist on cuda only");
-  options.target = ir::Target::kCuda;
-  options.ops = {"backward"};
-  refuses(options, "backward in f16 has no simple schedule");
-  options = {};
   options.head_dim = 257;
   refuses(options, "1..256");
   options = {};
@@ -163,11 +157,6 @@ TEST_CASE("what has no schedule is refused") {
   options.weights = WeightKind::kGated;
   options.schedule = "staged";
   refuses(options, "gated weights have the simple schedule and for first order a scan");
-  options.schedule = "auto";
-  options.dtype = ElementType::kF16;
-  options.target = ir::Target::kCuda;
-  options.ops = {"backward"};
-  refuses(options, "backward in f16");
   options = {};
   options.weights = WeightKind::kLinear;
   refuses(options, "A = diagonal and B = { i - 1 : i >= 2 }");
