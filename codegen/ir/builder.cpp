@@ -376,6 +376,8 @@ ProcedureFacts facts_of(Procedure procedure) {
       return {"mix_group", "wrirs", true, true};
     case Procedure::kMixNear:
       return {"mix_near", "wrrsi", true, true};
+    case Procedure::kMatrixRows:
+      return {"matrix_rows", "wrrrriwii", true, false};
   }
   unreachable("procedure");
 }

@@ -243,7 +243,8 @@ enum class Procedure {
   kLatticeGroup,      // lattice, rows -> i64
   kLatticeSlot,       // lattice, row of the group -> i64
   kMixGroup,          // mixed, weights, their stride, rows, lattice
-  kMixNear            // mixed, weights, rows, lattice, row of the group
+  kMixNear,           // mixed, weights, rows, lattice, row of the group
+  kMatrixRows         // y, x, q, k, gate, heads, state, its rows, rows
 };
 struct Address {  // outputs + index
   MemoryId memory;

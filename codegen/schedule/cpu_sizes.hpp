@@ -15,5 +15,7 @@ inline constexpr std::int64_t kRowsAhead = 16;
 
 // As in the prelude: the most rows of a lattice that are taken together.
 inline constexpr int kLatticeGroup = 4;
+// ... and of a head with a matrix state.
+inline constexpr int kMatrixRows = 16;
 
 }  // namespace heddle::schedule

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Matrix states with scalar gates: S_i = gate_i S_{i-1} + k_i x_i^T and y_i = q_i^T S_i. On cuda
-// one thread owns a channel, that is a column of the state; on cpu the channels are vectorised.
+// one thread owns a channel, that is a column of the state; on cpu prefill takes rows by runs, and
+// decode has the channels vectorised.
+#include "codegen/schedule/cpu_sizes.hpp"
 #include "codegen/schedule/linear_frame.hpp"
 
 namespace heddle::schedule {
@@ -24,7 +26,7 @@ class Linear {
       builder_.loop("block", builder_.where(ir::Place::kFirstBlock),
                     builder_.where(ir::Place::kLastBlock), [&](Ex block) {
                       frame_.enter(block);
-                      cpu();
+                      decode_ ? cpu_token() : cpu_runs();
                     });
       return;
     }
@@ -54,8 +56,45 @@ class Linear {
         [&](Ex s) { builder_.store(frame_.after, frame_.state(s, d), builder_.load(column, s)); });
   }
 
-  // All channels, row of the state by row, with the state on the stack.
-  void cpu() {
+  // A run of rows at a time, with the state on the stack.
+  void cpu_runs() {
+    const int dim = spec_.head_dim, width = ir::padded_channels(dim);
+    const MemoryId states = builder_.array("states", Type::kF32, spec_.state_dim * width);
+    const auto row_of_state = [&](Ex s) { return builder_.at(states, s * width); };
+    each_row([&](Ex s) {
+      builder_.when(
+          frame_.start > 0,
+          [&] {
+            builder_.perform(
+                ir::Procedure::kKeepRow, dim,
+                {row_of_state(s), builder_.at(frame_.before, frame_.state(s, builder_.i64(0)))});
+          },
+          [&] { builder_.perform(ir::Procedure::kZeroRow, dim, {row_of_state(s)}); });
+    });
+    builder_.loop("first", builder_.i64(0), frame_.tokens, builder_.i64(kMatrixRows),
+                  LoopKind::kSerial, [&](Ex first) {
+                    const Ex rows = builder_.let(
+                        "rows", builder_.call(ir::Helper::kMinimum,
+                                              {builder_.i64(kMatrixRows), frame_.tokens - first}));
+                    const Ex row = builder_.let("row", frame_.row_of(first));
+                    const Ex key_at = builder_.let("key_at", row * spec_.state_dim);
+                    const Ex x_at = builder_.let("x_at", row * dim);
+                    builder_.perform(
+                        ir::Procedure::kMatrixRows, dim,
+                        {builder_.at(frame_.y, x_at), builder_.at(frame_.x, x_at),
+                         builder_.at(frame_.q, key_at), builder_.at(frame_.k, key_at),
+                         builder_.at(frame_.gate, row), frame_.heads.id(), builder_.at(states),
+                         builder_.i64(spec_.state_dim).id(), rows.id()});
+                  });
+    each_row([&](Ex s) {
+      each_channel([&](Ex d) {
+        builder_.store(frame_.after, frame_.state(s, d), builder_.load(states, s * width + d));
+      });
+    });
+  }
+
+  // All channels of one token, or of several in turn, row of the state by row.
+  void cpu_token() {
     const MemoryId states = builder_.array("states", Type::kF32, spec_.state_dim * spec_.head_dim);
     const auto private_at = [&](Ex s, Ex d) { return s * spec_.head_dim + d; };
     each_row([&](Ex s) {

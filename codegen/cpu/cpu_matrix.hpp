@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+// Matrix states on cpu, S_i = gate_i S_{i-1} + k_i x_i^T and y_i = q_i^T S_i, by runs of rows: with
+// D_ij = gate_{j+1} ... gate_i, S the state before the run and E_i the product of the gates up to
+// row i,
+//   Y = E (Q S) + (D . Q K^T) X    and afterwards    S := E_last S + K^T diag(D_last) X,
+// so that a number of the state is loaded once for several rows. Every gate is allowed, also 0: no
+// D is a quotient. Part of the prelude's text, at its end.
+#pragma once
+
+#include "codegen/cpu/cpu_prelude.hpp"
+
+namespace heddle {
+
+constexpr int kMatrixRows = 16;
+constexpr int kMostStateRows = 256;
+
+// Vectors of channels that are worked on at once, and rows: a register for each pair.
+constexpr int kMatrixVectors = kMostLanes > kLanes ? 4 : 2;
+constexpr int kMatrixGroup = 4;
+
+// decays[i * kMatrixRows + j] = D_ij, 0 for j > i; entering[i] = E_i. Behind the last row as if all
+// gates were 1.
+inline void matrix_decays(float* decays, float* entering, const float* gate, Index stride,
+                          Index rows) {
+  float row[kMatrixRows];
+  for (float& value : row) value = 0.0f;
+  float all = 1.0f;
+  for (int i = 0; i < kMatrixRows; ++i) {
+    const float here = i < rows ? gate[i * stride] : 1.0f;
+    for (float& value : row) value = value * here;
+    row[i] = 1.0f;
+    all = all * here;
+    entering[i] = all;
+    for (int j = 0; j < kMatrixRows; ++j) decays[i * kMatrixRows + j] = row[j];
+  }
+}
+
+// scores[i * kMatrixRows + j] = D_ij <q_i, k_j>; column s of `keys` has number s of all keys.
+inline void matrix_scores(float* scores, const float* queries, const float* keys,
+                          const float* decays, Index state_dim) {
+  using Row = Floats<kMostLanes>;
+  constexpr int kParts = kMatrixRows / kMostLanes;
+  for (int first = 0; first < kMatrixRows; first += kMatrixGroup) {
+    Row sums[kMatrixGroup][kParts];
+    for (int i = 0; i < kMatrixGroup; ++i) {
+      for (int part = 0; part < kParts; ++part) clear(sums[i][part]);
+    }
+    for (Index s = 0; s < state_dim; ++s) {
+#pragma GCC unroll 8
+      for (int part = 0; part < kParts; ++part) {
+        Row column;
+        load(column, keys + s * kMatrixRows + part * kMostLanes);
+#pragma GCC unroll 8
+        for (int i = 0; i < kMatrixGroup; ++i) {
+          add_product(sums[i][part], queries[(first + i) * state_dim + s], column);
+        }
+      }
+    }
+    for (int i = 0; i < kMatrixGroup; ++i) {
+      for (int part = 0; part < kParts; ++part) {
+        const int at = (first + i) * kMatrixRows + part * kMostLanes;
+        Row factors;
+        load(factors, decays + at);
+        scale(sums[i][part], factors);
+        store(scores + at, sums[i][part]);
+      }
+    }
+  }
+}
+
+// outputs = E (Q S) + scores X, for kVectors vectors of channels.
+template <int kVectors, int kWidth>
+HEDDLE_INLINE void matrix_outputs(float* outputs, const float* queries, const float* scores,
+                                  const float* entering, const float* inputs, const float* state,
+                                  Index state_dim) {
+  for (int first = 0; first < kMatrixRows; first += kMatrixGroup) {
+    RowLanes<kWidth> sums[kMatrixGroup][kVectors];
+    const auto add_row = [&](const float* row, const float* weights, Index apart) {
+      RowLanes<kWidth> values[kVectors];
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) load(values[v], row + v * kRowLanes<kWidth>);
+#pragma GCC unroll 8
+      for (int i = 0; i < kMatrixGroup; ++i) {
+        const float weight = weights[i * apart];
+#pragma GCC unroll 8
+        for (int v = 0; v < kVectors; ++v) add_product(sums[i][v], weight, values[v]);
+      }
+    };
+    for (int i = 0; i < kMatrixGroup; ++i) {
+      for (int v = 0; v < kVectors; ++v) clear(sums[i][v]);
+    }
+    for (Index s = 0; s < state_dim; ++s) {
+      add_row(state + s * kWidth, queries + first * state_dim + s, state_dim);
+    }
+    for (int i = 0; i < kMatrixGroup; ++i) {
+      for (int v = 0; v < kVectors; ++v) scale(sums[i][v], entering[first + i]);
+    }
+    for (int j = 0; j < first + kMatrixGroup; ++j) {
+      add_row(inputs + j * kWidth, scores + first * kMatrixRows + j, kMatrixRows);
+    }
+    for (int i = 0; i < kMatrixGroup; ++i) {
+      for (int v = 0; v < kVectors; ++v) {
+        store(outputs + (first + i) * kWidth + v * kRowLanes<kWidth>, sums[i][v]);
+      }
+    }
+  }
+}
+
+// kRows rows of the state, whose weights stand in `keys`: S := left S + sum of weights times
+// inputs.
+template <int kRows, int kVectors, int kWidth>
+HEDDLE_INLINE void matrix_state_rows(float* state, const float* keys, float left,
+                                     const float* inputs) {
+  RowLanes<kWidth> sums[kRows][kVectors];
+  for (int s = 0; s < kRows; ++s) {
+    for (int v = 0; v < kVectors; ++v) {
+      load(sums[s][v], state + s * kWidth + v * kRowLanes<kWidth>);
+      scale(sums[s][v], left);
+    }
+  }
+  for (int j = 0; j < kMatrixRows; ++j) {
+    RowLanes<kWidth> values[kVectors];
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) load(values[v], inputs + j * kWidth + v * kRowLanes<kWidth>);
+#pragma GCC unroll 8
+    for (int s = 0; s < kRows; ++s) {
+      const float weight = keys[s * kMatrixRows + j];
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) add_product(sums[s][v], weight, values[v]);
+    }
+  }
+  for (int s = 0; s < kRows; ++s) {
+    for (int v = 0; v < kVectors; ++v) {
+      store(state + s * kWidth + v * kRowLanes<kWidth>, sums[s][v]);
+    }
+  }
+}
+
+// Both for kVectors vectors of channels.
+template <int kVectors, int kWidth>
+inline void matrix_channels(float* outputs, float* state, const float* queries, const float* keys,
+                            const float* scores, const float* entering, const float* inputs,
+                            Index state_dim) {
+  matrix_outputs<kVectors, kWidth>(outputs, queries, scores, entering, inputs, state, state_dim);
+  const float left = entering[kMatrixRows - 1];
+  const Index whole = state_dim / kMatrixGroup * kMatrixGroup;
+  for (Index s = 0; s < whole; s += kMatrixGroup) {
+    matrix_state_rows<kMatrixGroup, kVectors, kWidth>(state + s * kWidth, keys + s * kMatrixRows,
+                                                      left, inputs);
+  }
+  for (Index s = whole; s < state_dim; ++s) {
+    matrix_state_rows<1, kVectors, kWidth>(state + s * kWidth, keys + s * kMatrixRows, left,
+                                           inputs);
+  }
+}
+
+// `rows` rows, at most kMatrixRows, of one head of `heads` from the state on, whose rows are
+// padded: y, and the state after them.
+template <int kChannels, typename T>
+inline void matrix_rows(T* y, const T* x, const T* q, const T* k, const float* gate, Index heads,
+                        float* state, Index state_dim, Index rows) {
+  constexpr int kWidth = padded(kChannels);
+  float inputs[kMatrixRows * kWidth], outputs[kMatrixRows * kWidth];
+  float queries[kMatrixRows * kMostStateRows], keys[kMatrixRows * kMostStateRows];
+  float decays[kMatrixRows * kMatrixRows], scores[kMatrixRows * kMatrixRows];
+  float entering[kMatrixRows];
+  for (Index r = 0; r < kMatrixRows; ++r) {
+    if (r < rows) {
+      prefetch_row<kChannels>(x + (r + kMatrixRows) * heads * kChannels);
+      keep_row<kChannels>(inputs + r * kWidth, x + r * heads * kChannels);
+    } else {
+      zero_row<kWidth>(inputs + r * kWidth);
+    }
+    const Index at = (r < rows ? r : rows - 1) * heads * state_dim;
+    for (Index s = 0; s < state_dim; ++s) queries[r * state_dim + s] = to_float(q[at + s]);
+    for (Index s = 0; s < state_dim; ++s) keys[s * kMatrixRows + r] = to_float(k[at + s]);
+  }
+  matrix_decays(decays, entering, gate, heads, rows);
+  matrix_scores(scores, queries, keys, decays, state_dim);
+  const float* const last = decays + (kMatrixRows - 1) * kMatrixRows;
+  for (Index s = 0; s < state_dim; ++s) {
+    for (int j = 0; j < kMatrixRows; ++j) keys[s * kMatrixRows + j] *= last[j];
+  }
+  constexpr int kVectors = kWidth / kRowLanes<kWidth>;
+  constexpr int kWhole = kVectors / kMatrixVectors;
+  constexpr int kPart = kMatrixVectors * kRowLanes<kWidth>;
+  for (int part = 0; part < kWhole; ++part) {
+    matrix_channels<kMatrixVectors, kWidth>(outputs + part * kPart, state + part * kPart, queries,
+                                            keys, scores, entering, inputs + part * kPart,
+                                            state_dim);
+  }
+  if constexpr (kVectors % kMatrixVectors != 0) {
+    matrix_channels<kVectors % kMatrixVectors, kWidth>(
+        outputs + kWhole * kPart, state + kWhole * kPart, queries, keys, scores, entering,
+        inputs + kWhole * kPart, state_dim);
+  }
+  for (Index r = 0; r < rows; ++r) {
+    send_row<kChannels>(y + r * heads * kChannels, outputs + r * kWidth, false);
+  }
+}
+
+}  // namespace heddle
