@@ -13,6 +13,7 @@
 #include "codegen/rows/row_shape.hpp"
 #include "codegen/rows/width.hpp"
 #include "codegen/schedule/choose.hpp"
+#include "codegen/schedule/gradient_plan.hpp"
 #include "codegen/schedule/kernel_spec.hpp"
 #include "codegen/schedule/scan_plan.hpp"
 #include "codegen/shared_memory.hpp"
@@ -366,7 +367,9 @@ class Generator {
     spec.scan.reset();
     const bool backward = op == "backward" && spec.target == ir::Target::kCuda;
     if (op != "prefill" && !(backward && has_scan_backward(spec))) {
-      if (backward && options_.schedule == "scan") {
+      if (backward && spec.weights == WeightKind::kLinear) {
+        choose_gradients(spec);
+      } else if (backward && options_.schedule == "scan") {
         artifact_.remarks.push_back("backward has the simple schedule: there is no scan of it");
       }
       return std::nullopt;
@@ -399,6 +402,17 @@ class Generator {
     spec.tensor.reset();
     if (spec.scan) artifact_.remarks.push_back("backward has the scan schedule; " + choice.why);
     return std::nullopt;
+  }
+  // Of matrix states: over chunks on tensor cores wherever that is possible.
+  void choose_gradients(schedule::KernelSpec& spec) {
+    if (options_.schedule == "simple") return;
+    const Result<schedule::TensorSplit> split = schedule::plan_gradients(spec, shared_limit());
+    if (split) {
+      spec.tensor = *split;
+      spec.scan = schedule::ScanSplit{schedule::kTensorChunk};
+    } else {
+      artifact_.remarks.push_back("backward has the simple schedule: " + split.error().message);
+    }
   }
   static bool has_scan_backward(const schedule::KernelSpec& spec) {
     const bool by_coefficients =
@@ -488,9 +502,11 @@ class Generator {
     all.symbol = spec.symbol;
     all.schedule = "scan";
     all.chunk_tokens = spec.scan->chunk_tokens;
-    for (schedule::Step& step : op == "backward" ? schedule::scan_backward(spec)
-                                : spec.tensor    ? schedule::matrix_scan(spec)
-                                                 : schedule::scan(spec)) {
+    for (schedule::Step& step :
+         op == "backward" && spec.tensor ? schedule::matrix_scan_backward(spec)
+         : op == "backward"              ? schedule::scan_backward(spec)
+         : spec.tensor                   ? schedule::matrix_scan(spec)
+                                         : schedule::scan(spec)) {
       const auto& arrays = step.kernel.arrays;
       const bool products = std::any_of(arrays.begin(), arrays.end(),
                                         [](const ir::Array& array) { return array.dynamic; });
@@ -500,7 +516,7 @@ class Generator {
       entry.grid = std::move(step.grid);
       entry.schedule = products ? "tensor" : all.schedule;
       entry.chunk_tokens = all.chunk_tokens;
-      if (products) describe_shared_memory(spec, entry);
+      if (products) describe_shared_memory(spec, entry, step.gradients);
       for (const Argument& argument : entry.arguments) {
         const bool known =
             std::any_of(all.arguments.begin(), all.arguments.end(),

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "codegen/schedule/attention_plan.hpp"
+#include "codegen/schedule/gradient_plan.hpp"
 #include "codegen/schedule/recurrence_plan.hpp"
 #include "codegen/schedule/tensor_plan.hpp"
 
@@ -45,6 +46,17 @@ void describe_linear(const schedule::KernelSpec& spec, KernelEntry& entry) {
                        {"tile_rows", kChunk, kChunk, Layout::kReals / kChunk * 4}};
 }
 
+void describe_gradients(const schedule::KernelSpec& spec, KernelEntry& entry) {
+  const schedule::GradientLayout layout(spec);
+  const std::int64_t element = bytes_of_element(spec);
+  const std::int64_t values = 2 * (kChunk + spec.state_dim);
+  entry.alignment = 16;
+  entry.shared_rows = {
+      {"key_rows", kChunk, kChunk, 2 * layout.key_stride * element},
+      {"value_rows", values, values, layout.value_stride * element},
+      {"tile_rows", kChunk, kChunk, layout.out_stride * element + layout.reals / kChunk * 4}};
+}
+
 void describe_staging(const schedule::KernelSpec& spec, const schedule::Staging& staging,
                       KernelEntry& entry) {
   const std::int64_t row = spec.head_dim * bytes_of_element(spec);
@@ -70,7 +82,8 @@ void describe_staging(const schedule::KernelSpec& spec, const schedule::Staging&
 
 }  // namespace
 
-void describe_shared_memory(const schedule::KernelSpec& spec, KernelEntry& entry) {
+void describe_shared_memory(const schedule::KernelSpec& spec, KernelEntry& entry, bool gradients) {
+  if (gradients) return describe_gradients(spec, entry);
   if (spec.staging) return describe_staging(spec, *spec.staging, entry);
   if (!spec.tensor) return;
   entry.alignment = 16;

@@ -8,7 +8,8 @@
 
 namespace heddle {
 
-// Nothing where the kernel is neither staged nor on tensor cores.
-void describe_shared_memory(const schedule::KernelSpec& spec, KernelEntry& entry);
+// Nothing where the kernel is neither staged nor on tensor cores. `gradients`: of rows backward.
+void describe_shared_memory(const schedule::KernelSpec& spec, KernelEntry& entry,
+                            bool gradients = false);
 
 }  // namespace heddle

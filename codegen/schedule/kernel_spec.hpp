@@ -102,9 +102,11 @@ constexpr int scan_warps(const KernelSpec& spec) { return (spec.head_dim + 31) /
 struct Step {
   ir::Kernel kernel;
   std::vector<std::string> grid;
+  bool gradients = false;  // of rows on tensor cores, with a layout of their own
 };
 std::vector<Step> scan(const KernelSpec& spec);
 std::vector<Step> matrix_scan(const KernelSpec& spec);  // with linear weights
+std::vector<Step> matrix_scan_backward(const KernelSpec& spec);
 std::vector<Step> scan_backward(const KernelSpec& spec);
 // Both on cpu, where they are other kernels altogether.
 ir::Kernel cpu_prefill(const KernelSpec& spec);

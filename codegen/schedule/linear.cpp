@@ -161,7 +161,7 @@ ir::Kernel linear(const KernelSpec& spec, bool decode) {
   // Threads in whole warps; the last ones may own no channel.
   const int threads = spec.target == ir::Target::kCuda ? (spec.head_dim + 31) / 32 * 32 : 1;
   Builder builder(spec.symbol, spec.target, threads);
-  LinearFrame frame(builder, spec, decode);
+  LinearFrame frame(builder, spec, decode ? LinearUse::kDecode : LinearUse::kPrefill);
   Linear(frame).run();
   return builder.take();
 }

@@ -5,40 +5,61 @@ namespace heddle::schedule {
 
 using ir::Ex;
 
-LinearFrame::LinearFrame(ir::Builder& the_builder, const KernelSpec& the_spec, bool is_decode)
-    : builder(the_builder), spec(the_spec), decode(is_decode) {
-  const bool several = decode && spec.several_tokens;
+LinearFrame::LinearFrame(ir::Builder& the_builder, const KernelSpec& the_spec, LinearUse use)
+    : builder(the_builder), spec(the_spec), decode(use == LinearUse::kDecode) {
+  const bool several = decode && spec.several_tokens, backward = use == LinearUse::kBackward;
   const char* const count = several ? "new_tokens" : decode ? "1" : "tokens";
   std::vector<std::string> by_row = {"batch", count, "heads"};
   if (behind_each_other()) by_row.erase(by_row.begin());
-  const auto of = [&](const std::string& last) {
+  const auto of = [&](int last) {
     std::vector<std::string> shape = by_row;
-    shape.push_back(last);
+    shape.push_back(std::to_string(last));
     return shape;
   };
-  const std::string dim = std::to_string(spec.head_dim);
-  const std::string rows = std::to_string(spec.state_dim);
-  q = builder.buffer("q", spec.dtype, Access::kRead, of(rows));
-  k = builder.buffer("k", spec.dtype, Access::kRead, of(rows));
-  x = builder.buffer("x", spec.dtype, Access::kRead, of(dim));
+  const std::vector<std::string> by_key = of(spec.state_dim), by_value = of(spec.head_dim);
+  q = builder.buffer("q", spec.dtype, Access::kRead, by_key);
+  k = builder.buffer("k", spec.dtype, Access::kRead, by_key);
+  x = builder.buffer("x", spec.dtype, Access::kRead, by_value);
   gate = builder.buffer("gate", ElementType::kF32, Access::kRead, by_row);
-  y = builder.buffer("y", spec.dtype, Access::kWrite, of(dim));
-  const std::vector<std::string> shape = {"batch", "heads", rows, dim};
-  if (decode) {
-    before = after = builder.buffer("cache_state", ElementType::kF32, Access::kReadWrite, shape);
+  if (backward) {
+    dy = builder.buffer("dy", spec.dtype, Access::kRead, by_value);
+    dq = builder.buffer("dq", spec.dtype, Access::kWrite, by_key);
+    dk = builder.buffer("dk", spec.dtype, Access::kWrite, by_key);
+    dx = builder.buffer("dx", spec.dtype, Access::kWrite, by_value);
+    dgate = builder.buffer("dgate", ElementType::kF32, Access::kWrite, by_row);
   } else {
-    before = builder.buffer("initial_state", ElementType::kF32, Access::kRead, shape);
-    after = builder.buffer("final_state", ElementType::kF32, Access::kWrite, shape);
-    if (spec.varlen) sequences_ = declare_sequences(builder, true, true);
-    tokens = builder.size("tokens");
+    y = builder.buffer("y", spec.dtype, Access::kWrite, by_value);
   }
+  declare_states(use);
+  if (!decode && spec.varlen) sequences_ = declare_sequences(builder, true, !backward);
+  if (!decode) tokens = builder.size("tokens");
   if (several) tokens = builder.size("new_tokens");
   heads = builder.size("heads");
-  if (!decode) start = builder.size("start");
+  if (use == LinearUse::kPrefill || (backward && spec.state_gradients)) {
+    start = builder.size("start");
+  }
   if (behind_each_other()) longest_ = builder.size("longest");
   if (decode && !several) tokens = builder.i64(1);
   most_before_ = start;
   all_tokens_ = tokens;
+}
+
+void LinearFrame::declare_states(LinearUse use) {
+  const std::vector<std::string> shape = {"batch", "heads", std::to_string(spec.state_dim),
+                                          std::to_string(spec.head_dim)};
+  const auto state = [&](const char* name, Access access) {
+    return builder.buffer(name, ElementType::kF32, access, shape);
+  };
+  if (use == LinearUse::kDecode) {
+    before = after = state("cache_state", Access::kReadWrite);
+  } else if (use == LinearUse::kPrefill) {
+    before = state("initial_state", Access::kRead);
+    after = state("final_state", Access::kWrite);
+  } else if (spec.state_gradients) {
+    before = state("initial_state", Access::kRead);
+    dafter = state("dfinal_state", Access::kRead);
+    dbefore = state("dinitial_state", Access::kWrite);
+  }
 }
 
 void LinearFrame::enter(Ex block) {

@@ -12,10 +12,12 @@
 
 namespace heddle::schedule {
 
+enum class LinearUse { kPrefill, kDecode, kBackward };  // decode: cache_state and a single token
+
 class LinearFrame {
  public:
-  // Declares the arguments; `decode` selects cache_state and a single token.
-  LinearFrame(ir::Builder& builder, const KernelSpec& spec, bool decode);
+  // Declares the arguments.
+  LinearFrame(ir::Builder& builder, const KernelSpec& spec, LinearUse use);
 
   // Defines what depends on the block, which has a chunk of its head's tokens where `chunks` says
   // so.
@@ -29,6 +31,8 @@ class LinearFrame {
   const KernelSpec& spec;
   bool decode;
   ir::MemoryId q, k, x, gate, y, before, after;
+  ir::MemoryId dy, dq, dk, dx, dgate;  // of backward
+  ir::MemoryId dbefore, dafter;        // likewise, with state_gradients, as `before` and `start`
   // Of the launch; once a block is entered, of its sequence with varlen, or of its chunk.
   ir::Ex tokens, start;
   ir::Ex heads, batch, head, state_at;
@@ -37,6 +41,7 @@ class LinearFrame {
 
  private:
   bool behind_each_other() const { return spec.varlen && !decode; }
+  void declare_states(LinearUse use);
 
   SequenceArrays sequences_;  // with varlen
   ir::Ex longest_, most_before_, all_tokens_;

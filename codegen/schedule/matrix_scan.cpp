@@ -21,11 +21,12 @@ constexpr int kAhead = 8;  // chunks that are asked for before they are needed
 
 class Chain {
  public:
-  explicit Chain(const KernelSpec& spec)
+  Chain(const KernelSpec& spec, LinearUse use)
       : spec_(spec),
+        use_(use),
         builder_(spec.symbol + "_chain", spec.target, (spec.head_dim + 31) / 32 * 32),
-        frame_(builder_, spec, /*decode=*/false),
-        scratch_(builder_, spec, Access::kReadWrite, Access::kRead) {}
+        frame_(builder_, spec, use),
+        scratch_(builder_, spec, use, Access::kReadWrite, Access::kRead) {}
 
   ir::Kernel run() {
     const Ex block = builder_.let("block", builder_.where(ir::Place::kBlock));
@@ -33,77 +34,119 @@ class Chain {
     head_ = builder_.let("whole_block", block / spec_.state_dim);
     frame_.enter(head_);
     const Ex s = builder_.let("s", block % spec_.state_dim);
+    const auto number = [&] {
+      forward(s, d);
+      if (use_ == LinearUse::kBackward) backward(s, d);
+    };
     if (spec_.head_dim % 32 == 0) {
-      number(s, d);
+      number();
     } else {
-      builder_.when(d < spec_.head_dim, [&] { number(s, d); });
+      builder_.when(d < spec_.head_dim, number);
     }
     return builder_.take();
   }
 
  private:
-  // Over all chunks.
-  void number(Ex s, Ex d) {
+  bool has_states() const { return use_ == LinearUse::kPrefill || spec_.state_gradients; }
+
+  void forward(Ex s, Ex d) {
     const Var state = builder_.variable("state", builder_.f32(0));
-    builder_.when(frame_.start > 0, [&] {
-      builder_.assign(state, builder_.load(frame_.before, frame_.state(s, d)));
-    });
+    if (has_states()) {
+      builder_.when(frame_.start > 0, [&] {
+        builder_.assign(state, builder_.load(frame_.before, frame_.state(s, d)));
+      });
+    }
+    builder_.comment("each chunk's state gives way to the one that the chunk begins with");
+    go_over(scratch_.carry, state, s, d, [](Ex taken) { return taken; });
+    if (use_ == LinearUse::kPrefill) builder_.store(frame_.after, frame_.state(s, d), state);
+  }
+
+  void backward(Ex s, Ex d) {
+    const Var slope = builder_.variable("slope", builder_.f32(0));
+    if (has_states()) builder_.assign(slope, builder_.load(frame_.dafter, frame_.state(s, d)));
+    builder_.comment("what a chunk adds gives way to the gradient of the state behind it");
+    go_over(scratch_.slope, slope, s, d, [&](Ex taken) { return scratch_.chunks - 1 - taken; });
+    if (!has_states()) return;
+    builder_.when(frame_.start > 0,
+                  [&] { builder_.store(frame_.dbefore, frame_.state(s, d), slope); });
+  }
+
+  // value := product of the chunk * value + what stands there, where the old value goes; of all
+  // chunks, in the order that `chunk_of` says.
+  void go_over(MemoryId scratch, Var value, Ex s, Ex d, const std::function<Ex(Ex)>& chunk_of) {
     const MemoryId ends = builder_.array("ends", Type::kF32, kAhead);
     const MemoryId products = builder_.array("products", Type::kF32, kAhead);
-    const auto carried = [&](Ex unit) {
+    const auto at = [&](Ex unit) {
       return unit * (spec_.state_dim * spec_.head_dim) + s * spec_.head_dim + d;
     };
     builder_.loop(
         "first", builder_.i64(0), scratch_.chunks, builder_.i64(kAhead), LoopKind::kSerial,
         [&](Ex first) {
-          each(first, [&](Ex e, Ex unit) {
-            builder_.store(ends, e, builder_.load(scratch_.carry, carried(unit)));
+          const auto each = [&](const std::function<void(Ex, Ex)>& body) {
+            builder_.loop("e", builder_.i64(0), builder_.i64(kAhead), builder_.i64(1),
+                          LoopKind::kUnrolled, [&](Ex e) {
+                            builder_.when(first + e < scratch_.chunks, [&] {
+                              body(e, builder_.let("unit", head_ * scratch_.chunks +
+                                                               chunk_of(first + e)));
+                            });
+                          });
+          };
+          each([&](Ex e, Ex unit) {
+            builder_.store(ends, e, builder_.load(scratch, at(unit)));
             builder_.store(products, e, builder_.load(scratch_.product, unit));
           });
-          builder_.comment("each chunk's state gives way to the one that the chunk begins with");
-          each(first, [&](Ex e, Ex unit) {
-            builder_.store(scratch_.carry, carried(unit), state);
-            builder_.assign(state, builder_.load(products, e) * state + builder_.load(ends, e));
+          each([&](Ex e, Ex unit) {
+            builder_.store(scratch, at(unit), value);
+            builder_.assign(value, builder_.load(products, e) * value + builder_.load(ends, e));
           });
         });
-    builder_.store(frame_.after, frame_.state(s, d), state);
-  }
-
-  // body(e, unit) for chunk e of those from `first` on that are taken together.
-  void each(Ex first, const std::function<void(Ex, Ex)>& body) {
-    builder_.loop("e", builder_.i64(0), builder_.i64(kAhead), builder_.i64(1), LoopKind::kUnrolled,
-                  [&](Ex e) {
-                    builder_.when(first + e < scratch_.chunks, [&] {
-                      body(e, builder_.let("unit", head_ * scratch_.chunks + (first + e)));
-                    });
-                  });
   }
 
   const KernelSpec& spec_;
+  LinearUse use_;
   Builder builder_;
   LinearFrame frame_;
   MatrixScratch scratch_;
   Ex head_;
 };
 
+std::vector<std::string> by_row_of_state(const KernelSpec& spec) {
+  return {"batch", "heads", std::to_string(spec.state_dim)};
+}
+
 }  // namespace
 
-MatrixScratch::MatrixScratch(Builder& builder, const KernelSpec& spec, Access carries,
-                             Access products) {
-  const std::string rows = std::to_string(spec.state_dim), dim = std::to_string(spec.head_dim);
-  product =
-      builder.buffer("scratch_product", ElementType::kF32, products, {"batch", "heads", "chunks"});
-  carry = builder.buffer("scratch_carry", ElementType::kF32, carries,
-                         {"batch", "heads", "chunks", rows, dim});
+MatrixScratch::MatrixScratch(Builder& builder, const KernelSpec& spec, LinearUse use,
+                             Access carries, Access products) {
+  const std::vector<std::string> by_chunk = {"batch", "heads", "chunks"};
+  std::vector<std::string> shape = by_chunk;
+  for (const int extent : {spec.state_dim, spec.head_dim}) shape.push_back(std::to_string(extent));
+  product = builder.buffer("scratch_product", ElementType::kF32, products, by_chunk);
+  carry = builder.buffer("scratch_carry", ElementType::kF32, carries, shape);
+  if (use == LinearUse::kBackward) {
+    slope = builder.buffer("scratch_slope", ElementType::kF32, carries, shape);
+  }
   chunks = builder.size("chunks");
 }
 
 std::vector<Step> matrix_scan(const KernelSpec& spec) {
+  constexpr LinearUse kUse = LinearUse::kPrefill;
   const std::vector<std::string> by_chunk = {"batch", "heads", "chunks"};
   std::vector<Step> steps;
-  steps.push_back({tensor_linear_part(spec, LinearPart::kSums), by_chunk});
-  steps.push_back({Chain(spec).run(), {"batch", "heads", std::to_string(spec.state_dim)}});
-  steps.push_back({tensor_linear_part(spec, LinearPart::kRows), by_chunk});
+  steps.push_back({tensor_linear_part(spec, LinearPart::kSums, kUse), by_chunk});
+  steps.push_back({Chain(spec, kUse).run(), by_row_of_state(spec)});
+  steps.push_back({tensor_linear_part(spec, LinearPart::kRows, kUse), by_chunk});
+  return steps;
+}
+
+std::vector<Step> matrix_scan_backward(const KernelSpec& spec) {
+  constexpr LinearUse kUse = LinearUse::kBackward;
+  const std::vector<std::string> by_chunk = {"batch", "heads", "chunks"};
+  std::vector<Step> steps;
+  steps.push_back({tensor_linear_part(spec, LinearPart::kSums, kUse), by_chunk});
+  steps.push_back({tensor_linear_part(spec, LinearPart::kSlopes, kUse), by_chunk});
+  steps.push_back({Chain(spec, kUse).run(), by_row_of_state(spec)});
+  steps.push_back({tensor_gradients(spec), by_chunk, /*gradients=*/true});
   return steps;
 }
 

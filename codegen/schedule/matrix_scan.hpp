@@ -6,22 +6,29 @@
 
 namespace heddle::schedule {
 
-// Of every chunk of a scan: the state that it comes to from zero, which the chain turns into the
-// one it begins with, and the product of its gates.
+// Of every chunk of a scan: the state that it comes to from zero, which the chain turns into the one
+// it begins with, and the product of its gates. Backward also the gradient of the state behind it,
+// which the chain makes of what the chunk itself adds in front.
 struct MatrixScratch {
-  ir::MemoryId carry, product;
+  ir::MemoryId carry, product, slope;
   ir::Ex chunks;  // of a head
 
-  MatrixScratch(ir::Builder& builder, const KernelSpec& spec, Access carries, Access products);
+  MatrixScratch(ir::Builder& builder, const KernelSpec& spec, LinearUse use, Access carries,
+                Access products);
 };
 
+constexpr int kPiece = 8;  // elements of sixteen bytes, which are moved at once
+
 enum class LinearPart {
-  kWhole,  // a head, in one launch
-  kSums,   // chunks of a scan: their state from zero
-  kRows,   // chunks of a scan: their rows, once it is known what state they begin with
+  kWhole,   // a head, in one launch
+  kSums,    // chunks of a scan: their state from zero
+  kSlopes,  // ... backward: what they add to the gradient of the state in front of them
+  kRows,    // ... their rows, once it is known what state they begin with
 };
 
 // On tensor cores, a block a chunk of the scan.
-ir::Kernel tensor_linear_part(const KernelSpec& spec, LinearPart part);
+ir::Kernel tensor_linear_part(const KernelSpec& spec, LinearPart part, LinearUse use);
+// The rows' gradients, for chunks of kTensorChunk tokens.
+ir::Kernel tensor_gradients(const KernelSpec& spec);
 
 }  // namespace heddle::schedule

@@ -23,8 +23,6 @@ using ir::VectorPlace;
 
 namespace {
 
-constexpr int kVector = 8;  // elements of sixteen bytes
-
 class TensorLinear {
  public:
   TensorLinear(LinearFrame& frame, LinearPart part, const MatrixScratch* scratch)
@@ -64,16 +62,19 @@ class TensorLinear {
       store_state([&](Ex row, Ex column) {
         return VectorPlace{frame_.after, frame_.state(row, column), true};
       });
-    } else if (part_ == LinearPart::kSums) {
+    } else if (part_ != LinearPart::kRows) {
       builder_.comment("what the chunks come to from zero, and what they multiply a state by");
       store_state([&](Ex row, Ex column) { return carried(row, column, true); });
+      if (part_ == LinearPart::kSlopes) return;
       builder_.when(equal(thread_, builder_.i64(0)),
                     [&] { builder_.store(scratch_->product, frame_.unit, product); });
     }
   }
 
  private:
-  bool has_outputs() const { return part_ != LinearPart::kSums; }
+  bool has_outputs() const { return part_ == LinearPart::kWhole || part_ == LinearPart::kRows; }
+  // Of a slope rows have queries for keys, and what comes from behind for values.
+  bool is_slope() const { return part_ == LinearPart::kSlopes; }
   int unit_sums() const { return 4 * shares_.state_tiles; }
   static std::string function(const char* name, int tiles) {
     return std::string(name) + "<" + std::to_string(tiles) + ">";
@@ -105,7 +106,8 @@ class TensorLinear {
 
   // Of the state of this block's chunks.
   VectorPlace carried(Ex row, Ex column, bool written) const {
-    return {scratch_->carry, frame_.unit * (rows_ * dim_) + row * dim_ + column, written};
+    return {is_slope() ? scratch_->slope : scratch_->carry,
+            frame_.unit * (rows_ * dim_) + row * dim_ + column, written};
   }
 
   void open_state() {
@@ -162,10 +164,10 @@ class TensorLinear {
     // Into these places the next chunk's values are brought by the very threads that emptied them.
   }
 
-  static std::string copy() { return "copy_elements<" + std::to_string(kVector) + ">"; }
+  static std::string copy() { return "copy_elements<" + std::to_string(kPiece) + ">"; }
 
   void each_piece(int width, Ex count, const std::function<void(Ex, Ex)>& body) {
-    each_vector(builder_, thread_, 32 * spec_.tensor->warps, count, {width, kVector}, body);
+    each_vector(builder_, thread_, 32 * spec_.tensor->warps, count, {width, kPiece}, body);
   }
 
   // The chunk's rows; those beyond the last token are zero and their gates one, so that nothing
@@ -181,14 +183,14 @@ class TensorLinear {
                                        VectorPlace{from, frame_.row_of(first + row) * width + d}});
             },
             [&] {
-              builder_.invoke("clear_elements<" + std::to_string(kVector) + ">",
+              builder_.invoke("clear_elements<" + std::to_string(kPiece) + ">",
                               {VectorPlace{staged_, to, true}});
             });
       });
     };
     if (has_outputs()) rows(frame_.q, rows_, 0, layout_.key_stride);
-    rows(frame_.k, rows_, layout_.keys_at, layout_.key_stride);
-    rows(frame_.x, dim_, layout_.values_at, layout_.value_stride);
+    rows(is_slope() ? frame_.q : frame_.k, rows_, layout_.keys_at, layout_.key_stride);
+    rows(is_slope() ? frame_.dy : frame_.x, dim_, layout_.values_at, layout_.value_stride);
     builder_.when(thread_ < kTensorChunk, [&] {
       const Var gate = builder_.variable("gate_here", builder_.f32(1));
       builder_.when(thread_ < size, [&] {
@@ -206,11 +208,12 @@ class TensorLinear {
     });
   }
 
-  // One thread a column of D, and one for E; without outputs the last row of both will do.
+  // One thread a column of D, and one for E. Without outputs the last row of both will do, and of
+  // a slope E.
   void decays() {
     const auto gate = [&](Ex i) { return builder_.load(reals_, i + TensorLayout::kGatesAt); };
     const Ex j = thread_;
-    builder_.when(j < kTensorChunk, [&] {
+    const auto column = [&] {
       const Var decay = builder_.variable("decay", builder_.f32(1));
       builder_.loop("i", builder_.i64(0), builder_.i64(kTensorChunk), [&](Ex i) {
         builder_.when(i > j, [&] { builder_.assign(decay, Ex(decay) * gate(i)); });
@@ -220,15 +223,16 @@ class TensorLinear {
       });
       if (has_outputs()) return;
       builder_.store(reals_, j + (kTensorChunk - 1) * TensorLayout::kDecayStride, decay);
-    });
+    };
+    if (!is_slope()) builder_.when(j < kTensorChunk, column);
     builder_.when(equal(j, builder_.i64(kTensorChunk)), [&] {
       const Var entering = builder_.variable("entering", builder_.f32(1));
       builder_.loop("i", builder_.i64(0), builder_.i64(kTensorChunk), [&](Ex i) {
         builder_.assign(entering, Ex(entering) * gate(i));
-        if (!has_outputs()) return;
+        if (part_ == LinearPart::kSums) return;
         builder_.store(reals_, i + TensorLayout::kEnteringAt, entering);
       });
-      if (has_outputs()) return;
+      if (part_ != LinearPart::kSums) return;
       builder_.store(reals_, builder_.i64(TensorLayout::kEnteringAt + kTensorChunk - 1), entering);
     });
   }
@@ -279,7 +283,9 @@ class TensorLinear {
           product("multiply_columns_by_columns", shares_.state_tiles, kTensorChunk),
           {VectorPlace{state_, sums, true}, VectorPlace{staged_, row + layout_.keys_at},
            builder_.i64(layout_.key_stride),
-           VectorPlace{reals_, builder_.i64((kTensorChunk - 1) * TensorLayout::kDecayStride)},
+           VectorPlace{reals_,
+                       builder_.i64(is_slope() ? TensorLayout::kEnteringAt
+                                               : (kTensorChunk - 1) * TensorLayout::kDecayStride)},
            VectorPlace{staged_, column + layout_.values_at}, builder_.i64(layout_.value_stride)});
     });
   }
@@ -301,17 +307,18 @@ class TensorLinear {
 
 ir::Kernel tensor_linear(const KernelSpec& spec) {
   Builder builder(spec.symbol, spec.target, 32 * spec.tensor->warps);
-  LinearFrame frame(builder, spec, /*decode=*/false);
+  LinearFrame frame(builder, spec, LinearUse::kPrefill);
   TensorLinear(frame, LinearPart::kWhole, nullptr).run();
   return builder.take();
 }
 
-ir::Kernel tensor_linear_part(const KernelSpec& spec, LinearPart part) {
-  const bool sums = part == LinearPart::kSums;
-  Builder builder(spec.symbol + (sums ? "_sums" : "_rows"), spec.target, 32 * spec.tensor->warps);
-  LinearFrame frame(builder, spec, /*decode=*/false);
-  const MatrixScratch scratch(builder, spec, sums ? Access::kWrite : Access::kRead,
-                              sums ? Access::kWrite : Access::kRead);
+ir::Kernel tensor_linear_part(const KernelSpec& spec, LinearPart part, LinearUse use) {
+  const bool rows = part == LinearPart::kRows;
+  const char* const name = rows ? "_rows" : part == LinearPart::kSums ? "_sums" : "_slopes";
+  Builder builder(spec.symbol + name, spec.target, 32 * spec.tensor->warps);
+  LinearFrame frame(builder, spec, use);
+  const Access access = rows ? Access::kRead : Access::kWrite;
+  const MatrixScratch scratch(builder, spec, use, access, access);
   frame.chunks = scratch.chunks;
   TensorLinear(frame, part, &scratch).run();
   return builder.take();
