@@ -562,8 +562,7 @@ class Generator {
           "of " + std::to_string(kSlices) +
           " *\n// batch * heads where a kernel works on slices.\n"
           "#pragma once\n\n#include \"cpu_prelude.hpp\"\n\nusing heddle::" +
-          (options_.dtype == ElementType::kF16 ? "f16" : "bf16") + ";\n" +
-          declarations_;
+          (options_.dtype == ElementType::kF16 ? "f16" : "bf16") + ";\n" + declarations_;
       for (const auto& [side, layout] : {std::pair{"a", &artifact_.manifest.cache_a},
                                          std::pair{"b", &artifact_.manifest.cache_b}}) {
         if (layout->retention != CacheRetention::kNextRow) continue;

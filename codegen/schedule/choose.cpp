@@ -86,10 +86,9 @@ Choice choose_whole(KernelSpec& spec, const Rows& rows, const ChooseOptions& opt
   for (const Alternative& other : others) {
     if (!other.cost) continue;
     const bool asked_for = options.schedule == other.schedule;
-    const bool faster =
-        best != nullptr
-            ? options.schedule != best->schedule && time(*other.cost) < time(*best->cost)
-            : time(*other.cost) < time(simple);
+    const bool faster = best != nullptr ? options.schedule != best->schedule &&
+                                              time(*other.cost) < time(*best->cost)
+                                        : time(*other.cost) < time(simple);
     if (asked_for || faster) best = &other;
   }
   const auto remark = [&](const std::string& words) {

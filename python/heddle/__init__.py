@@ -26,7 +26,7 @@ def compile(pattern, *, weights=None, head_dim=64, dtype="f32", parameters=None,
 
     pattern     a built-in name, a *.heddle file, or the text itself; `name` picks one of several in a file
     weights     "softmax", "given", "gated" or "linear", instead of the pattern's own
-    dtype       "f32", "bf16", on cuda "f16", or the torch.dtype
+    dtype       "f32", "bf16", "f16", or the torch.dtype
     parameters  {name: value} of the pattern
     target      "cpu" or "cuda"; `device` is the index of a cuda device
     ops         kernels to generate, each of which has to be verified; all there are

@@ -43,7 +43,7 @@ Result<GradientProblem> solve_gradients(const ProblemOptions& options, const Row
 // magnitude's norm counts as that.
 Agreement compare_gradient(const GradientProblem& solved, const std::string& name,
                            const HostBuffer& result);
-// 1e-5 in f32, 1e-2 in bf16 and 1.5e-3 in f16 over the whole array, plus what an uncertain logit
+// 1e-5 in f32, 1e-2 in bf16 and 1e-3 in f16 over the whole array, plus what an uncertain logit
 // costs.
 Tolerance gradient_tolerance(ElementType type, double largest_logit);
 

@@ -148,7 +148,7 @@ RandomKernel random_kernel(std::uint64_t number) {
     GenerateOptions options;
     options.ops = {draw.one_of({"prefill", "decode", "backward"})};
     options.target = draw.one_of({ir::Target::kCuda, ir::Target::kCpu});
-    options.dtype = draw.one_of({ElementType::kF32, ElementType::kBF16});
+    options.dtype = draw.one_of({ElementType::kF32, ElementType::kBF16, ElementType::kF16});
     options.head_dim = static_cast<int>(1 + draw.below(draw.below(4) == 0 ? 80 : 24));
     options.exact_to = kRows;
     const std::int64_t kind = draw.below(12);

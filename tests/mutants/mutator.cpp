@@ -114,7 +114,7 @@ class Mutator {
         }
         if (name >= tokens.size() || !is_name(tokens[name])) continue;
         const Declared declared{static_cast<int>(l), indentation(lines_[l], tokens)};
-        if (pointer && (type == "float" || type == "bf16")) {
+        if (pointer && (type == "float" || type == "bf16" || type == "f16")) {
           pointers_.emplace(tokens[name].text, declared);
         } else if (!pointer && type == "float") {
           reals_.emplace(tokens[name].text, declared);
@@ -200,7 +200,7 @@ class Mutator {
   bool is_plain_statement() const {
     static const std::set<std::string> kNo = {"const", "Index", "float", "bool",   "int",
                                               "for",   "if",    "while", "return", "__shared__",
-                                              "}",     "bf16",  "std"};
+                                              "}",     "bf16",  "f16",   "std"};
     return tokens_.back().text == ";" && kNo.count(tokens_[0].text) == 0;
   }
 
@@ -358,7 +358,8 @@ class Mutator {
   }
 
   static bool is_type(const std::string& text) {
-    return text == "float" || text == "bf16" || text == "int" || text == "const" || text == "T";
+    static const std::set<std::string> kTypes = {"float", "bf16", "f16", "int", "const", "T"};
+    return kTypes.count(text) > 0;
   }
   bool is_declaration(std::size_t bracket) const {
     return bracket >= 2 && is_type(tokens_[bracket - 2].text);

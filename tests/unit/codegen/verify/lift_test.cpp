@@ -91,6 +91,21 @@ TEST_CASE("kernels of f16 read back to themselves, and bf16 is no f16") {
   }
 }
 
+TEST_CASE("kernels that keep f16 rounded in registers read back to themselves") {
+  GenerateOptions options = cuda(WeightKind::kGiven, ElementType::kF16, 40);
+  options.ops = {"prefill", "backward"};
+  options.exact_to = 1024;
+  const Artifact artifact = artifact_of(builtin("log_cached"), options);
+  for (const KernelEntry& entry : artifact.manifest.kernels) {
+    const std::string& text = artifact.files.at(entry.file);
+    const Result<verify::Lifted> lifted = verify::lift(text, entry);
+    INFO(entry.file << ": " << (lifted ? "" : lifted.error().message));
+    REQUIRE(lifted.ok());
+    CHECK(from_kernel(ir::print(lifted->kernel)) == from_kernel(text));
+    CHECK((text.find("rounded_to_f16(") != std::string::npos) == (entry.op == "prefill"));
+  }
+}
+
 TEST_CASE("what is no kernel of heddle is refused with its place") {
   const Artifact artifact =
       artifact_of(builtin("sqrt_cached"), cuda(WeightKind::kSoftmax, ElementType::kF32, 64));

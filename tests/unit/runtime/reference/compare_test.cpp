@@ -212,6 +212,18 @@ TEST_CASE("rounding to storage passes and everything larger does not") {
   }
 }
 
+TEST_CASE("a rounding to fewer bits than are stored does not pass") {
+  RandomSource random(10);
+  std::vector<double> reference(4096);
+  for (double& value : reference) value = random.normal();
+  const HostBuffer coarse = stored(ElementType::kBF16, reference);
+  CHECK(compare(coarse, reference, 64).within(tolerance_for(ElementType::kBF16)));
+  CHECK_FALSE(compare(coarse, reference, 64).within(tolerance_for(ElementType::kF16)));
+  const HostBuffer fine = stored(ElementType::kF16, reference);
+  CHECK(compare(fine, reference, 64).within(tolerance_for(ElementType::kF16)));
+  CHECK_FALSE(compare(fine, reference, 64).within(tolerance_for(ElementType::kF32)));
+}
+
 TEST_CASE("NaN, infinity and poison never pass") {
   const std::vector<double> reference(128, 1.0);
   const HostBuffer good = stored(ElementType::kF32, reference);

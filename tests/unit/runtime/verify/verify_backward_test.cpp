@@ -72,6 +72,9 @@ TEST_CASE("generated backward kernels of every kind are verified") {
       {"linear_attention", ir::Target::kCpu, WeightKind::kLinear, ElementType::kBF16, 5},
       {"linear_attention", ir::Target::kCuda, WeightKind::kLinear, ElementType::kF32, 8},
       {"linear_recurrence", ir::Target::kCuda, WeightKind::kSoftmax, ElementType::kF32, 70},
+      {"log_recurrence", ir::Target::kCpu, WeightKind::kGiven, ElementType::kF16, 12},
+      {"fibonacci_cached", ir::Target::kCuda, WeightKind::kSoftmax, ElementType::kF16, 8},
+      {"linear_attention", ir::Target::kCpu, WeightKind::kLinear, ElementType::kF16, 8},
   };
   for (const Kind& kind : kinds) {
     const Artifact artifact =

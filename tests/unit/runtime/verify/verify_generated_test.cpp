@@ -59,6 +59,9 @@ TEST_CASE("generated kernels of every kind are verified") {
       {"local_attention", ir::Target::kCuda, WeightKind::kGated, ElementType::kBF16, 5},
       {"log_cached", ir::Target::kCuda, WeightKind::kGated, ElementType::kF16, 40},
       {"log_cached", ir::Target::kCpu, WeightKind::kGated, ElementType::kBF16, 12},
+      {"log_recurrence", ir::Target::kCpu, WeightKind::kGiven, ElementType::kF16, 12},
+      {"sqrt_cached", ir::Target::kCpu, WeightKind::kSoftmax, ElementType::kF16, 8},
+      {"sqrt_recurrence", ir::Target::kCuda, WeightKind::kGiven, ElementType::kF16, 8},
   };
   for (const Kind& kind : kinds) {
     const Artifact artifact =
@@ -93,6 +96,39 @@ VerifyReport verify_mutant(const Artifact& artifact, const KernelEntry& kernel,
   VerifyOptions options = quick();
   options.stop_early = true;
   return verify(only, files, rows, options);
+}
+
+TEST_CASE("f16 that was rounded to bf16 on its way is rejected") {
+  const std::string before = "word.value = x;\n  const unsigned sign";
+  const std::string after = "word.value = to_float(to_bf16(x));\n  const unsigned sign";
+  for (const auto& [target, op, weights] :
+       {std::tuple{ir::Target::kCpu, "prefill", WeightKind::kGiven},
+        std::tuple{ir::Target::kCpu, "backward", WeightKind::kSoftmax},
+        std::tuple{ir::Target::kCuda, "decode", WeightKind::kGiven}}) {
+    GenerateOptions asked;
+    asked.ops = {op};
+    asked.target = target;
+    asked.dtype = ElementType::kF16;
+    asked.head_dim = 8;
+    asked.weights = weights;
+    asked.exact_to = kRows;
+    Result<Artifact> artifact = generate(test::builtin("local_attention"), asked);
+    REQUIRE(artifact.ok());
+    const bool cuda = target == ir::Target::kCuda;
+    std::string& prelude = artifact->files.at(cuda ? "device_prelude.cuh" : "cpu_prelude.hpp");
+    const std::size_t at = prelude.find(before);
+    REQUIRE(at != std::string::npos);
+    prelude.replace(at, before.size(), after);
+    VerifyOptions options = quick();
+    options.algebraic = false;
+    options.stop_early = true;
+    const VerifyReport report = verify(artifact->manifest, artifact->files,
+                                       test::builtin_rows("local_attention", kRows), options);
+    INFO(op << ", " << name_of(weights) << ": " << explain(report));
+    CHECK(report.verdict == KernelVerdict::kRejected);
+    REQUIRE_FALSE(report.failures.empty());
+    CHECK(report.failures[0].kind == "wrong_result");
+  }
 }
 
 // Entries beyond the 319 that a list has room for are there from token 16,448 on.
