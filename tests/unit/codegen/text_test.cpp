@@ -70,6 +70,7 @@ TEST_CASE("golden kernel texts") {
         "scan");
   check("linear_recurrence", ir::Target::kCpu, ElementType::kF32, "backward", WeightKind::kGated);
   check("log_cached", ir::Target::kCuda, ElementType::kBF16, "backward");
+  check("order_k_recurrence", ir::Target::kCuda, ElementType::kF16, "prefill", WeightKind::kGiven);
   check("attention", ir::Target::kCuda, ElementType::kBF16, "prefill", {}, "auto");
   check("dense_recurrence", ir::Target::kCuda, ElementType::kBF16, "prefill", {}, "auto");
   check("log_recurrence", ir::Target::kCpu, ElementType::kF32, "backward", WeightKind::kGiven);
