@@ -35,41 +35,50 @@ inline void matrix_decays(float* decays, float* entering, const float* gate, Ind
   }
 }
 
-// scores[i * kMatrixRows + j] = D_ij <q_i, k_j>; column s of `keys` has number s of all keys.
-inline void matrix_scores(float* scores, const float* queries, const float* keys,
-                          const float* decays, Index state_dim) {
-  using Row = Floats<kMostLanes>;
-  constexpr int kParts = kMatrixRows / kMostLanes;
-  for (int first = 0; first < kMatrixRows; first += kMatrixGroup) {
-    Row sums[kMatrixGroup][kParts];
-    for (int i = 0; i < kMatrixGroup; ++i) {
-      for (int part = 0; part < kParts; ++part) clear(sums[i][part]);
-    }
-    for (Index s = 0; s < state_dim; ++s) {
+// A row of scores, and rows that are summed at once.
+using MatrixLanes = Floats<kMostLanes>;
+constexpr int kMatrixParts = kMatrixRows / kMostLanes;
+constexpr int kScoreGroup = kMostLanes / 2;
+
+// sums[i] += the sum over d of rows[i * stride + d] * row d of `columns`.
+HEDDLE_INLINE void add_scores(MatrixLanes (*sums)[kMatrixParts], const float* rows, Index stride,
+                              const float* columns, Index count) {
+  for (Index d = 0; d < count; ++d) {
 #pragma GCC unroll 8
-      for (int part = 0; part < kParts; ++part) {
-        Row column;
-        load(column, keys + s * kMatrixRows + part * kMostLanes);
+    for (int part = 0; part < kMatrixParts; ++part) {
+      MatrixLanes column;
+      load(column, columns + d * kMatrixRows + part * kMostLanes);
 #pragma GCC unroll 8
-        for (int i = 0; i < kMatrixGroup; ++i) {
-          add_product(sums[i][part], queries[(first + i) * state_dim + s], column);
-        }
-      }
-    }
-    for (int i = 0; i < kMatrixGroup; ++i) {
-      for (int part = 0; part < kParts; ++part) {
-        const int at = (first + i) * kMatrixRows + part * kMostLanes;
-        Row factors;
-        load(factors, decays + at);
-        scale(sums[i][part], factors);
-        store(scores + at, sums[i][part]);
-      }
+      for (int i = 0; i < kScoreGroup; ++i)
+        add_product(sums[i][part], rows[i * stride + d], column);
     }
   }
 }
 
+// scores[i * kMatrixRows + j] = <q_i, k_j>; column s of `keys` has number s of all keys.
+inline void matrix_scores(float* scores, const float* queries, const float* keys, Index state_dim) {
+  for (int first = 0; first < kMatrixRows; first += kScoreGroup) {
+    MatrixLanes sums[kScoreGroup][kMatrixParts];
+    for (int i = 0; i < kScoreGroup; ++i) {
+      for (int part = 0; part < kMatrixParts; ++part) clear(sums[i][part]);
+    }
+    add_scores(sums, queries + first * state_dim, state_dim, keys, state_dim);
+    for (int i = 0; i < kScoreGroup; ++i) {
+      for (int part = 0; part < kMatrixParts; ++part) {
+        store(scores + (first + i) * kMatrixRows + part * kMostLanes, sums[i][part]);
+      }
+    }
+  }
+}
+inline void matrix_decayed(float* weights, const float* scores, const float* decays) {
+  for (int at = 0; at < kMatrixRows * kMatrixRows; ++at) weights[at] = scores[at] * decays[at];
+}
+
+// Of which rows of the run an output has a part: those up to its own, or those from its own on.
+enum class MatrixSide { kEarlier, kLater };
+
 // outputs = E (Q S) + scores X, for kVectors vectors of channels.
-template <int kVectors, int kWidth>
+template <MatrixSide kSide, int kVectors, int kWidth>
 HEDDLE_INLINE void matrix_outputs(float* outputs, const float* queries, const float* scores,
                                   const float* entering, const float* inputs, const float* state,
                                   Index state_dim) {
@@ -95,7 +104,9 @@ HEDDLE_INLINE void matrix_outputs(float* outputs, const float* queries, const fl
     for (int i = 0; i < kMatrixGroup; ++i) {
       for (int v = 0; v < kVectors; ++v) scale(sums[i][v], entering[first + i]);
     }
-    for (int j = 0; j < first + kMatrixGroup; ++j) {
+    const int begin = kSide == MatrixSide::kEarlier ? 0 : first;
+    const int end = kSide == MatrixSide::kEarlier ? first + kMatrixGroup : kMatrixRows;
+    for (int j = begin; j < end; ++j) {
       add_row(inputs + j * kWidth, scores + first * kMatrixRows + j, kMatrixRows);
     }
     for (int i = 0; i < kMatrixGroup; ++i) {
@@ -136,13 +147,10 @@ HEDDLE_INLINE void matrix_state_rows(float* state, const float* keys, float left
   }
 }
 
-// Both for kVectors vectors of channels.
+// All rows of the state, for kVectors vectors of channels.
 template <int kVectors, int kWidth>
-inline void matrix_channels(float* outputs, float* state, const float* queries, const float* keys,
-                            const float* scores, const float* entering, const float* inputs,
-                            Index state_dim) {
-  matrix_outputs<kVectors, kWidth>(outputs, queries, scores, entering, inputs, state, state_dim);
-  const float left = entering[kMatrixRows - 1];
+HEDDLE_INLINE void matrix_state(float* state, const float* keys, float left, const float* inputs,
+                                Index state_dim) {
   const Index whole = state_dim / kMatrixGroup * kMatrixGroup;
   for (Index s = 0; s < whole; s += kMatrixGroup) {
     matrix_state_rows<kMatrixGroup, kVectors, kWidth>(state + s * kWidth, keys + s * kMatrixRows,
@@ -151,6 +159,25 @@ inline void matrix_channels(float* outputs, float* state, const float* queries, 
   for (Index s = whole; s < state_dim; ++s) {
     matrix_state_rows<1, kVectors, kWidth>(state + s * kWidth, keys + s * kMatrixRows, left,
                                            inputs);
+  }
+}
+
+// part(number of vectors, first channel) for all channels of a row.
+template <int kWidth, typename Part>
+HEDDLE_INLINE void matrix_parts(const Part& part) {
+  constexpr int kVectors = kWidth / kRowLanes<kWidth>;
+  constexpr int kWhole = kVectors / kMatrixVectors * kMatrixVectors;
+  for (int v = 0; v < kWhole; v += kMatrixVectors) {
+    part(std::integral_constant<int, kMatrixVectors>(), v * kRowLanes<kWidth>);
+  }
+  if constexpr (kWhole < kVectors) {
+    part(std::integral_constant<int, kVectors - kWhole>(), kWhole * kRowLanes<kWidth>);
+  }
+}
+
+inline void scale_columns(float* columns, const float* factors, Index count) {
+  for (Index s = 0; s < count; ++s) {
+    for (int j = 0; j < kMatrixRows; ++j) columns[s * kMatrixRows + j] *= factors[j];
   }
 }
 
@@ -176,24 +203,16 @@ inline void matrix_rows(T* y, const T* x, const T* q, const T* k, const float* g
     for (Index s = 0; s < state_dim; ++s) keys[s * kMatrixRows + r] = to_float(k[at + s]);
   }
   matrix_decays(decays, entering, gate, heads, rows);
-  matrix_scores(scores, queries, keys, decays, state_dim);
-  const float* const last = decays + (kMatrixRows - 1) * kMatrixRows;
-  for (Index s = 0; s < state_dim; ++s) {
-    for (int j = 0; j < kMatrixRows; ++j) keys[s * kMatrixRows + j] *= last[j];
-  }
-  constexpr int kVectors = kWidth / kRowLanes<kWidth>;
-  constexpr int kWhole = kVectors / kMatrixVectors;
-  constexpr int kPart = kMatrixVectors * kRowLanes<kWidth>;
-  for (int part = 0; part < kWhole; ++part) {
-    matrix_channels<kMatrixVectors, kWidth>(outputs + part * kPart, state + part * kPart, queries,
-                                            keys, scores, entering, inputs + part * kPart,
-                                            state_dim);
-  }
-  if constexpr (kVectors % kMatrixVectors != 0) {
-    matrix_channels<kVectors % kMatrixVectors, kWidth>(
-        outputs + kWhole * kPart, state + kWhole * kPart, queries, keys, scores, entering,
-        inputs + kWhole * kPart, state_dim);
-  }
+  matrix_scores(scores, queries, keys, state_dim);
+  matrix_decayed(scores, scores, decays);
+  scale_columns(keys, decays + (kMatrixRows - 1) * kMatrixRows, state_dim);
+  matrix_parts<kWidth>([&](auto vectors, int at) {
+    constexpr int kVectors = decltype(vectors)::value;
+    matrix_outputs<MatrixSide::kEarlier, kVectors, kWidth>(outputs + at, queries, scores, entering,
+                                                           inputs + at, state + at, state_dim);
+    matrix_state<kVectors, kWidth>(state + at, keys, entering[kMatrixRows - 1], inputs + at,
+                                   state_dim);
+  });
   for (Index r = 0; r < rows; ++r) {
     send_row<kChannels>(y + r * heads * kChannels, outputs + r * kWidth, false);
   }

@@ -7,11 +7,12 @@
 // comes before G_1 goes to the initial one.
 // States cannot be run backwards, since a gate may be 0. A first pass keeps one state every
 // state_dim tokens; then the segments between them, from the last to the first, are run once more
-// with all their states kept, and G goes back through them. On cuda a thread owns a row of the
-// states, and for dx, which sums over rows, a channel of G.
+// with their states kept, and G goes back through them: on cpu by runs of rows, on cuda row by row,
+// where a thread owns a row of the states, and for dx, which sums over rows, a channel of G.
 #include <string>
 
 #include "codegen/schedule/backward.hpp"
+#include "codegen/schedule/cpu_sizes.hpp"
 #include "codegen/schedule/sequences.hpp"
 
 namespace heddle::schedule {
@@ -23,6 +24,7 @@ using ir::LoopKind;
 using ir::MemoryId;
 using ir::Type;
 using ir::Var;
+using ir::VectorPlace;
 
 namespace {
 
@@ -114,7 +116,7 @@ class LinearGradients {
   }
   // The state before the first token of segment c >= 1.
   Ex kept(Ex c) { return kept_at_ + (c - 1) * (states_ * dim_); }
-  // The state before token r of the segment at hand.
+  // The state before row r of the segment at hand, on cpu before run r.
   Ex before(Ex r) { return segment_at_ + r * (states_ * dim_); }
 
   void each_row(const std::function<void(Ex)>& body) {
@@ -140,7 +142,7 @@ class LinearGradients {
     });
   }
 
-  // Both run one row of the states, which lies in `row` from `at` on, over one token.
+  // Runs one row of the states, which lies in `row` from `at` on, over one token.
   void step(MemoryId row, Ex at, Ex s, const Places& place) {
     const Ex key = builder_.let("key", builder_.load(k_, place.key + s));
     each_channel([&](Ex d) {
@@ -149,39 +151,34 @@ class LinearGradients {
           place.gate * builder_.load(row, at + d) + key * builder_.load(x_, place.value + d));
     });
   }
-  // The first pass: leaves the state before every segment but the first.
-  void keep_if_due(MemoryId row, Ex at, Ex s, Ex token) {
-    const Ex next = builder_.let("next", token + 1);
-    builder_.when(both(equal(next % builder_.i64(states_), builder_.i64(0)), next < tokens_),
-                  [&] { keep(row, at, s, next / builder_.i64(states_)); });
-  }
+  // The first pass leaves the state before every segment but the first.
   void keep(MemoryId row, Ex at, Ex s, Ex c) {
     const Ex to = builder_.let("to", kept(c) + s * dim_);
     each_channel([&](Ex d) { builder_.store(kept_, to + d, builder_.load(row, at + d)); });
   }
   void start_segment(MemoryId row, Ex at, Ex s, Ex c) {
     builder_.when(
-        c > 0,
-        [&] {
-          const Ex from = builder_.let("from", kept(c) + s * dim_);
-          each_channel([&](Ex d) { builder_.store(row, at + d, builder_.load(kept_, from + d)); });
-        },
-        [&] { begin_state(row, at, s); });
+        c > 0, [&] { take(kept_, kept(c), row, at, s); }, [&] { begin_state(row, at, s); });
   }
   void clear(MemoryId row, Ex at) {
+    if (!cuda()) return builder_.perform(ir::Procedure::kZeroRow, dim_, {builder_.at(row, at)});
     each_channel([&](Ex d) { builder_.store(row, at + d, builder_.f32(0)); });
   }
   // Row s of the state before the first token, and of the gradient of the one behind the last.
   void begin_state(MemoryId row, Ex at, Ex s) {
     if (!spec_.state_gradients) return clear(row, at);
     builder_.when(
-        start_ > 0, [&] { take(initial_, row, at, s); }, [&] { clear(row, at); });
+        start_ > 0, [&] { take(initial_, state_at_, row, at, s); }, [&] { clear(row, at); });
   }
   void begin_slope(MemoryId row, Ex at, Ex s) {
-    spec_.state_gradients ? take(dfinal_, row, at, s) : clear(row, at);
+    spec_.state_gradients ? take(dfinal_, state_at_, row, at, s) : clear(row, at);
   }
-  void take(MemoryId states, MemoryId row, Ex at, Ex s) {
-    const Ex from = builder_.let("from", state_at_ + s * dim_);
+  void take(MemoryId states, Ex state_at, MemoryId row, Ex at, Ex s) {
+    const Ex from = builder_.let("from", state_at + s * dim_);
+    if (!cuda()) {
+      return builder_.perform(ir::Procedure::kKeepRow, dim_,
+                              {builder_.at(row, at), builder_.at(states, from)});
+    }
     each_channel([&](Ex d) { builder_.store(row, at + d, builder_.load(states, from + d)); });
   }
   // What is left of the gradient in front of the first token.
@@ -218,10 +215,6 @@ class LinearGradients {
   }
   // <a, b> over the channels, in this thread.
   Ex product(const std::string& name, MemoryId a, Ex a_at, MemoryId b, Ex b_at) {
-    if (!cuda()) {
-      return builder_.invoke_let(name, Type::kF32, "dot<" + std::to_string(dim_) + ">",
-                                 {ir::VectorPlace{a, a_at}, ir::VectorPlace{b, b_at}});
-    }
     const Var sum = builder_.variable(name, builder_.f32(0));
     each_channel([&](Ex d) {
       builder_.assign(sum, Ex(sum) + builder_.load(a, a_at + d) * builder_.load(b, b_at + d));
@@ -232,53 +225,87 @@ class LinearGradients {
   // ---- cpu ------------------------------------------------------------------------------------
 
   void on_cpu() {
-    const auto row_at = [&](Ex s) { return s * dim_; };
-    const MemoryId state = builder_.array("state", Type::kF32, states_ * dim_);
+    const MemoryId state = padded_state("state");
+    const MemoryId slope = padded_state("slope");  // G
+    const Ex length = builder_.i64(segment_runs() * kMatrixRows);
+    const Ex count =
+        builder_.let("segments", builder_.call(Helper::kCeilDivide, {tokens_, length}));
     builder_.comment("keep the state before every segment");
     each_row([&](Ex s) { begin_state(state, row_at(s), s); });
-    builder_.loop("token", builder_.i64(0), tokens_, [&](Ex token) {
-      const Places place = places(token);
-      each_row([&](Ex s) {
-        const Ex at = builder_.let("at", row_at(s));
-        step(state, at, s, place);
-        keep_if_due(state, at, s, token);
-      });
+    builder_.loop("c", builder_.i64(1), count, [&](Ex c) {
+      const Ex first = builder_.let("first", (c - 1) * length);
+      each_run(builder_.i64(segment_runs()), [&](Ex run) { advance(state, first, run); });
+      each_row([&](Ex s) { keep(state, row_at(s), s, c); });
     });
-    const MemoryId slope = builder_.array("slope", Type::kF32, states_ * dim_);  // G
     each_row([&](Ex s) { begin_slope(slope, row_at(s), s); });
-    const MemoryId sums = builder_.array("sums", Type::kF32, dim_);
     builder_.comment("segment by segment: its states once more, then its gradients");
-    each_segment_down([&](Ex c, Ex first, Ex size) {
-      each_row([&](Ex s) { start_segment(state, row_at(s), s, c); });
-      builder_.loop("r", builder_.i64(0), size, [&](Ex r) {
-        const Places place = places(first + r);
-        each_row([&](Ex s) {
-          const Ex at = builder_.let("at", row_at(s));
-          leave(state, at, s, r);
-          step(state, at, s, place);
-        });
-      });
-      each_token_down(size, [&](Ex r) {
-        const Places place = places(first + r);
-        const Ex value_dot_dy = product("value_dot_dy", x_, place.value, dy_, place.value);
-        const Var overlap = builder_.variable("dgate_value", builder_.f32(0));
-        clear(sums, builder_.i64(0));
-        each_row([&](Ex s) {
-          const Ex at = builder_.let("at", row_at(s));
-          builder_.assign(overlap, Ex(overlap) + row_back(slope, at, s, r, place, value_dot_dy));
-          const Ex key = builder_.let("key", builder_.load(k_, place.key + s));
-          each_channel([&](Ex d) {
-            builder_.store(sums, d, builder_.load(sums, d) + key * builder_.load(slope, at + d));
-          });
-          decay_row(slope, at, place);
-        });
-        each_channel([&](Ex d) { builder_.store(dx_, place.value + d, builder_.load(sums, d)); });
-        builder_.store(dgate_, place.token, overlap);
-      });
+    builder_.loop("later", builder_.i64(0), count, [&](Ex later) {
+      segment_back(state, slope, builder_.let("segment", count - 1 - later), length);
     });
     if (!spec_.state_gradients) return;
     each_row([&](Ex s) { leave_slope(slope, row_at(s), s); });
   }
+
+  void segment_back(MemoryId state, MemoryId slope, Ex c, Ex length) {
+    const Ex rows = builder_.i64(kMatrixRows);
+    const Ex first = builder_.let("first", c * length);
+    const Ex size =
+        builder_.let("size", builder_.call(Helper::kMinimum, {length, tokens_ - first}));
+    const Ex runs = builder_.let("runs", builder_.call(Helper::kCeilDivide, {size, rows}));
+    each_row([&](Ex s) { start_segment(state, row_at(s), s, c); });
+    each_run(runs - 1, [&](Ex run) {
+      each_row([&](Ex s) { leave(state, row_at(s), s, run); });
+      advance(state, first, run);
+    });
+    each_run(runs, [&](Ex done) {
+      const Ex run = builder_.let("back", runs - 1 - done);
+      builder_.when(done > 0, [&] {
+        each_row([&](Ex s) { take(segment_, before(run), state, row_at(s), s); });
+      });
+      const Ex left = size - run * kMatrixRows;
+      run_back(state, slope, builder_.let("row", row_of(first + run * kMatrixRows)),
+               builder_.call(Helper::kMinimum, {rows, left}));
+    });
+  }
+
+  void each_run(Ex count, const std::function<void(Ex)>& body) {
+    builder_.loop("run", builder_.i64(0), count, body);
+  }
+  // Segments of whole runs, of at least as many rows as a state has.
+  int segment_runs() const { return (states_ + kMatrixRows - 1) / kMatrixRows; }
+
+  void advance(MemoryId state, Ex first, Ex run) {
+    const Ex row = builder_.let("row", row_of(first + run * kMatrixRows));
+    builder_.invoke("matrix_advance" + sizes(),
+                    {whole(state), VectorPlace{x_, row * dim_}, VectorPlace{k_, row * states_},
+                     VectorPlace{gate_, row}, heads_});
+  }
+  void run_back(MemoryId state, MemoryId slope, Ex row, Ex rows) {
+    const Ex key_at = builder_.let("key_at", row * states_);
+    const Ex value_at = builder_.let("value_at", row * dim_);
+    builder_.invoke(
+        "matrix_back" + sizes(),
+        {VectorPlace{dq_, key_at, true}, VectorPlace{dk_, key_at, true},
+         VectorPlace{dx_, value_at, true}, VectorPlace{dgate_, row, true}, VectorPlace{q_, key_at},
+         VectorPlace{k_, key_at}, VectorPlace{x_, value_at}, VectorPlace{dy_, value_at},
+         VectorPlace{gate_, row}, heads_, VectorPlace{state, builder_.i64(0)}, whole(slope), rows});
+  }
+  std::string sizes() const {
+    return "<" + std::to_string(dim_) + ", " + std::to_string(states_) + ">";
+  }
+
+  // A state of whole vectors of rows and channels: those behind the last stay zero.
+  MemoryId padded_state(const std::string& name) {
+    const int rows = ir::padded_channels(states_);
+    const MemoryId state = builder_.array(name, Type::kF32, rows * ir::padded_channels(dim_));
+    if (states_ < rows) {
+      builder_.loop("s", builder_.i64(states_), builder_.i64(rows),
+                    [&](Ex s) { clear(state, row_at(s)); });
+    }
+    return state;
+  }
+  Ex row_at(Ex s) { return s * ir::padded_channels(dim_); }
+  VectorPlace whole(MemoryId memory) { return {memory, builder_.i64(0), true}; }
 
   // ---- cuda -----------------------------------------------------------------------------------
 

@@ -495,6 +495,123 @@ TEST_CASE("gradients of short rows come run by run, out of rings") {
   }
 }
 
+// A head of two through its matrix states, run by run, against the recurrences themselves. All
+// numbers are small integers.
+template <int kChannels, int kStates, typename T>
+void check_matrix_runs(Index tokens) {
+  constexpr int kWidth = padded(kChannels), kDepth = padded(kStates);
+  constexpr Index kHeads = 2, kKeys = kHeads * kStates, kValues = kHeads * kChannels;
+  const auto make = [](Index count, int factor) {
+    std::vector<T> values(static_cast<std::size_t>(count));
+    for (std::size_t at = 0; at < values.size(); ++at) {
+      store_real(&values[at], static_cast<float>(static_cast<int>(at) * factor % 23 % 3 - 1));
+    }
+    return values;
+  };
+  const std::vector<T> q = make(tokens * kKeys, 31), k = make(tokens * kKeys, 17);
+  const std::vector<T> x = make(tokens * kValues, 13), dy = make(tokens * kValues, 29);
+  std::vector<float> gate(static_cast<std::size_t>(tokens * kHeads), 1.0f);
+  for (Index t = 0; t < tokens; ++t) {
+    gate[static_cast<std::size_t>(t * kHeads)] = t == 5 || t == 21 ? 0.0f
+                                                 : t % 3 == 1      ? -1.0f
+                                                                   : 1.0f;
+  }
+  T unwritten;
+  store_real(&unwritten, -7.0f);
+  std::vector<T> dq(q.size(), unwritten), dk(k.size(), unwritten), dx(x.size(), unwritten);
+  std::vector<float> dgate(gate.size(), -7.0f);
+  using State = std::vector<float>;
+  const auto at = [](Index s, Index d) { return static_cast<std::size_t>(s * kWidth + d); };
+  State state(kDepth * kWidth, 0.0f), slope = state;
+  for (Index s = 0; s < kStates; ++s) {
+    for (Index d = 0; d < kChannels; ++d) {
+      state[at(s, d)] = static_cast<float>((s * 7 + d) % 3 - 1);
+      slope[at(s, d)] = static_cast<float>((s + d * 5) % 5 - 2);
+    }
+  }
+  State before = state, behind = slope;  // of the recurrences
+  const auto element = [](const std::vector<T>& all, Index row, Index width, Index column) {
+    return to_float(all[static_cast<std::size_t>(row * kHeads * width + column)]);
+  };
+  const auto gate_of = [&](Index t) { return gate[static_cast<std::size_t>(t * kHeads)]; };
+  std::vector<State> states;  // before each token
+  for (Index t = 0; t < tokens; ++t) {
+    states.push_back(before);
+    for (Index s = 0; s < kStates; ++s) {
+      for (Index d = 0; d < kChannels; ++d) {
+        float& here = before[at(s, d)];
+        here = gate_of(t) * here + element(k, t, kStates, s) * element(x, t, kChannels, d);
+      }
+    }
+  }
+
+  std::vector<State> kept;  // before each run
+  for (Index first = 0; first < tokens; first += kMatrixRows) {
+    kept.push_back(state);
+    if (state != states[static_cast<std::size_t>(first)]) FAIL("the state before " << first);
+    if (first + kMatrixRows > tokens) break;
+    matrix_advance<kChannels, kStates>(state.data(), x.data() + first * kValues,
+                                       k.data() + first * kKeys, gate.data() + first * kHeads,
+                                       kHeads);
+  }
+  for (Index first = (tokens - 1) / kMatrixRows * kMatrixRows; first >= 0; first -= kMatrixRows) {
+    const Index keys = first * kKeys, values = first * kValues, gates = first * kHeads;
+    matrix_back<kChannels, kStates>(
+        dq.data() + keys, dk.data() + keys, dx.data() + values, dgate.data() + gates,
+        q.data() + keys, k.data() + keys, x.data() + values, dy.data() + values,
+        gate.data() + gates, kHeads, kept[static_cast<std::size_t>(first / kMatrixRows)].data(),
+        slope.data(), std::min<Index>(kMatrixRows, tokens - first));
+  }
+
+  const auto rounded = [](float value) {
+    T stored;
+    store_real(&stored, value);
+    return to_float(stored);
+  };
+  for (Index t = tokens - 1; t >= 0; --t) {
+    const State& last = states[static_cast<std::size_t>(t)];
+    std::vector<float> reads(kStates), writes(kStates), outputs(kChannels);
+    float overlap = 0.0f;
+    for (Index s = 0; s < kStates; ++s) {
+      const float query = element(q, t, kStates, s), key = element(k, t, kStates, s);
+      for (Index d = 0; d < kChannels; ++d) {
+        const float value = element(x, t, kChannels, d), change = element(dy, t, kChannels, d);
+        float& here = behind[at(s, d)];
+        here += query * change;
+        reads[static_cast<std::size_t>(s)] += (gate_of(t) * last[at(s, d)] + key * value) * change;
+        writes[static_cast<std::size_t>(s)] += here * value;
+        outputs[static_cast<std::size_t>(d)] += here * key;
+        overlap += here * last[at(s, d)];
+        here *= gate_of(t);
+      }
+    }
+    for (Index s = 0; s < kStates; ++s) {
+      if (element(dq, t, kStates, s) != rounded(reads[static_cast<std::size_t>(s)]))
+        FAIL("dq " << t);
+      if (element(dk, t, kStates, s) != rounded(writes[static_cast<std::size_t>(s)]))
+        FAIL("dk " << t);
+      if (element(dq, t, kStates, s + kStates) != -7.0f) FAIL("dq of another head " << t);
+      if (element(dk, t, kStates, s + kStates) != -7.0f) FAIL("dk of another head " << t);
+    }
+    for (Index d = 0; d < kChannels; ++d) {
+      if (element(dx, t, kChannels, d) != rounded(outputs[static_cast<std::size_t>(d)]))
+        FAIL("dx " << t);
+      if (element(dx, t, kChannels, d + kChannels) != -7.0f) FAIL("dx of another head " << t);
+    }
+    if (dgate[static_cast<std::size_t>(t * kHeads)] != overlap) FAIL("dgate " << t);
+    if (dgate[static_cast<std::size_t>(t * kHeads + 1)] != -7.0f) FAIL("dgate of another head");
+  }
+  CHECK(slope == behind);
+}
+TEST_CASE("gradients of matrix states come run by run, whatever the gates") {
+  check_matrix_runs<64, 64, float>(43);
+  check_matrix_runs<48, 16, bf16>(48);
+  check_matrix_runs<3, 5, float>(7);
+  check_matrix_runs<33, 7, f16>(43);
+  check_matrix_runs<100, 30, bf16>(33);
+  check_matrix_runs<8, 72, float>(50);
+}
+
 TEST_CASE("scores become softmax weights of two kinds") {
   for (const Index count : {0, 1, 5, 8, 13, 16, 40}) {
     for (const Index first : {Index(0), Index(1), count / 2, count}) {
