@@ -43,7 +43,12 @@ ScanPlan plan_matrix_scan(const KernelSpec& spec, ScanSplit split, std::int64_t 
   Load sums = load_of(of_state, 4 * (carries + chunks));
   sums.flops += own * 32 * spec.tensor->warps;
   const Load chain{0, 4 * (3 * carries + state), 2 * carries, state / 32};
-  const Load rows = load_of(tensor_cost(spec, tokens), 4 * carries);
+  Load rows = load_of(tensor_cost(spec, tokens), 4 * carries);
+  // Nobody needs the state after a block's last rows.
+  const Cost update = tensor_cost_of_update(spec);
+  const std::int64_t last = tokens > 0 ? chunks : 0;
+  rows.flops -= last * (update.prediction.flops - update.tensor_flops);
+  rows.tensor_flops -= last * update.tensor_flops;
   ScanPlan plan;
   plan.split = split;
   plan.tensor = spec.tensor;

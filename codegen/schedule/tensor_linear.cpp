@@ -55,7 +55,9 @@ class TensorLinear {
     builder_.loop("first", builder_.i64(0), frame_.tokens, builder_.i64(kTensorChunk),
                   LoopKind::kSerial, [&](Ex first) {
                     chunk(first);
-                    builder_.assign(product, Ex(product) * left_);
+                    if (part_ == LinearPart::kSums) {
+                      builder_.assign(product, Ex(product) * left_);
+                    }
                   });
     if (part_ == LinearPart::kWhole) {
       builder_.comment("the state after the last token");
@@ -146,7 +148,11 @@ class TensorLinear {
     decays();
     builder_.barrier();
     if (has_outputs()) outputs();
-    keep_state_up();
+    if (part_ != LinearPart::kRows) {
+      keep_state_up();
+    } else if (spec_.scan->chunk_tokens > kTensorChunk) {
+      builder_.when(first + kTensorChunk < frame_.tokens, [&] { keep_state_up(); });
+    }
     builder_.barrier();
     if (!has_outputs()) return;
     builder_.comment("outputs go out where values came in, in whole vectors");

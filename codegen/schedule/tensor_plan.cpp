@@ -18,18 +18,27 @@ std::int64_t bytes_of_element(const KernelSpec& spec) {
 
 }  // namespace
 
-Cost tensor_cost_of_state(const KernelSpec& spec, std::int64_t tokens) {
+Cost tensor_cost_of_update(const KernelSpec& spec) {
   const TensorShares shares(spec);
   const std::int64_t dim = spec.head_dim, rows = spec.state_dim;
-  const std::int64_t chunks = (tokens + kTensorChunk - 1) / kTensorChunk;
   Cost cost;
   // Keys come in two parts.
-  cost.tensor_flops = chunks * kProduct * 2 * kRowTiles * (rows / 16) * (dim / 8);
-  // The decays; the weights of keys; the state times its own.
-  const std::int64_t others = kTensorChunk * (kTensorChunk - 1) / 2 + kTensorChunk +
-                              2 * kTensorChunk * rows * shares.state_parts + rows * dim;
+  cost.tensor_flops = kProduct * 2 * kRowTiles * (rows / 16) * (dim / 8);
+  // The weights of keys; the state times its own.
+  cost.prediction.flops =
+      cost.tensor_flops + 2 * kTensorChunk * rows * shares.state_parts + rows * dim;
+  return cost;
+}
+
+Cost tensor_cost_of_state(const KernelSpec& spec, std::int64_t tokens) {
+  const std::int64_t dim = spec.head_dim, rows = spec.state_dim;
+  const std::int64_t chunks = (tokens + kTensorChunk - 1) / kTensorChunk;
+  const Cost update = tensor_cost_of_update(spec);
+  Cost cost;
+  cost.tensor_flops = chunks * update.tensor_flops;
+  constexpr std::int64_t kDecays = kTensorChunk * (kTensorChunk - 1) / 2 + kTensorChunk;
   cost.prediction.tokens = tokens;
-  cost.prediction.flops = cost.tensor_flops + chunks * others;
+  cost.prediction.flops = chunks * (update.prediction.flops + kDecays);
   cost.prediction.bytes = tokens * ((rows + dim) * bytes_of_element(spec) + 4);
   return cost;
 }

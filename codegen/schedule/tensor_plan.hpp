@@ -46,6 +46,8 @@ struct TensorPlan {
 // Of a head's tokens, from a state on that is in registers: for the state after them alone, and for
 // their rows as well.
 Cost tensor_cost_of_state(const KernelSpec& spec, std::int64_t tokens);
+// Of a chunk, to make the state after it of the one before it.
+Cost tensor_cost_of_update(const KernelSpec& spec);
 Cost tensor_cost(const KernelSpec& spec, std::int64_t tokens);
 
 // For launches of so many tokens. Fails where the sizes or the type do not fit.

@@ -40,10 +40,6 @@ const Argument kArguments[] = {
      R"(.* : 1\.0f;)",
      "before the first row of a sequence stands zero, whatever it is multiplied by",
      R"(.* scan .*)"},
-    {"drop_barrier", R"(__syncthreads\(\);)", R"()",
-     "a thread brings the next chunk's values to where it fetched outputs from, and nothing else "
-     "that the next chunk writes was read behind the barrier before",
-     R"(linear_attention prefill cuda linear bf16 tensor)", R"(^\s*\}\n\s*// the state after)"},
     {"reversed_threads", R"(if \(thread == 64\) \{)", ".*",
      "another thread, but exactly one, goes over what all wait for", R"(.* tensor)",
      R"(entering = 1\.0f;)"},
@@ -242,7 +238,7 @@ const Argument kArguments[] = {
      R"(dinitial_b_key\[from \+ d\] = dinitial_b_val\[from \+ d\] \+ .*)",
      "both are zero before a state's gradients are handed over", R"(.* state)",
      R"(\+ dfinal_b_key\[handed_at \+ d\];)"},
-    {"(ir_)?guard_always|confused_index", R"(if \(held_2\) \{|held(_\d)? = found(_\d)? > 0;)",
+    {"(ir_)?guard_always|confused_index", R"(if \(held(_\d)?\) \{|held(_\d)? = found(_\d)? > 0;)",
      R"(if \(true\) \{|held(_\d)? = heads > 0;)",
      "a state holds what rows read, so that a search finds it"},
     {R"(ir_loop_\w+)", R"(for \(Index part = 0; part < 2; \+\+part\) \{)", ".*",
@@ -380,7 +376,7 @@ const Argument kArguments[] = {
     {"ir_statements_swapped", R"(keep_row<40>\(live_keys \+ slot_at, k \+ at\);)",
      R"(close_row<40>\(.*)", "keys and outputs are rows of their own"},
     // Which warp, thread or lane does a piece of work that is the same for all of them.
-    {"off_by_one_constant", R"(Index turn(_\d)? = 0;)", R"(Index turn(_\d)? = 1;)",
+    {"off_by_one_constant|ir_wrong_integer", R"(Index turn(_\d)? = 0;)", R"(Index turn(_\d)? = 1;)",
      "the turn begins with another of the warps, and an entry adds the same whichever takes it"},
     {"drop_statement", R"(turn(_\d)? = \(turn(_\d)? \+ 1\) % 4;)", "",
      "one warp takes all entries, each of which adds the same whichever of them takes it"},
