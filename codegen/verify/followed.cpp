@@ -37,7 +37,10 @@ std::optional<std::string> not_followed(const Manifest& manifest, const KernelEn
   }
   if (manifest.varlen) return "sequences with lengths of their own";
   if (manifest.weights == "gated") return "weights of channels of their own, in some rows";
-  if (entry.op != "prefill" || entry.schedule == "simple") return std::nullopt;
+  if (entry.op == "backward" && entry.schedule == "tensor") {
+    return "gradients of matrix states of all sizes on tensor cores";
+  }
+  if (entry.schedule == "simple") return std::nullopt;
   if (entry.schedule == "scan") {
     for (const KernelEntry& step : entry.steps) {
       if (step.schedule == "scan") continue;
@@ -45,6 +48,7 @@ std::optional<std::string> not_followed(const Manifest& manifest, const KernelEn
     }
     return std::nullopt;
   }
+  if (entry.op != "prefill") return std::nullopt;
   // Of matrix states keys have rows, too; in turns, not all places of the decays are found.
   const bool keys = manifest.weights == "linear";
   if (!splits_warps_evenly(manifest, entry, manifest.head_dim, !keys) ||

@@ -43,8 +43,10 @@ TEST_CASE("every step of a scan is proved for every launch") {
   }
 }
 
-Artifact matrix_scan_of(int head_dim, int state_dim, std::int64_t heads = 1) {
-  GenerateOptions options = test::cuda_given("prefill");
+Artifact matrix_scan_of(int head_dim, int state_dim, std::int64_t heads = 1,
+                        const std::string& op = "prefill", bool states = false) {
+  GenerateOptions options = test::cuda_given(op);
+  options.state_gradients = states;
   options.weights = WeightKind::kLinear;
   options.head_dim = head_dim;
   options.state_dim = state_dim;
@@ -52,8 +54,19 @@ Artifact matrix_scan_of(int head_dim, int state_dim, std::int64_t heads = 1) {
   options.schedule = "scan";
   options.plan_heads = heads;
   Artifact artifact = test::artifact_of(test::builtin("linear_attention"), options);
-  REQUIRE(artifact.manifest.kernels[0].steps.size() == 3);
+  REQUIRE(artifact.manifest.kernels[0].steps.size() == (op == "prefill" ? 3 : 4));
   return artifact;
+}
+
+void check_proved(const Artifact& artifact) {
+  for (const KernelEntry& step : artifact.manifest.kernels[0].steps) {
+    const StaticReport report =
+        report_of(artifact, step, artifact.files.at(step.file), test::proofs_only());
+    INFO(step.symbol << ", " << artifact.manifest.head_dim << ", " << artifact.manifest.state_dim
+                     << "\n"
+                     << told(report));
+    CHECK(report.verdict == StaticVerdict::kVerified);
+  }
 }
 
 // Chunks of a scan that are one chunk of products, and several.
@@ -62,13 +75,12 @@ TEST_CASE("every step of a scan of matrix states is proved for every launch") {
        {std::tuple{64, 64, 1}, std::tuple{48, 16, 1}, std::tuple{32, 128, 100}}) {
     const Artifact artifact = matrix_scan_of(head_dim, state_dim, heads);
     CHECK((artifact.manifest.kernels[0].chunk_tokens > 64) == (heads > 1));
-    for (const KernelEntry& step : artifact.manifest.kernels[0].steps) {
-      const StaticReport report =
-          report_of(artifact, step, artifact.files.at(step.file), test::proofs_only());
-      INFO(step.symbol << ", " << head_dim << ", " << state_dim << "\n" << told(report));
-      CHECK(report.verdict == StaticVerdict::kVerified);
-    }
+    check_proved(artifact);
   }
+}
+
+TEST_CASE("every step of a scan back through matrix states is proved for every launch") {
+  check_proved(matrix_scan_of(64, 64, 1, "backward", true));
 }
 
 struct StepBreak {
@@ -174,6 +186,20 @@ TEST_CASE("broken steps of a scan of matrix states are not verified") {
   refuse(matrix_scan_of(32, 16, 100),
          {{0, "__syncthreads();\n    product", "product"},
           {2, "__syncthreads();\n    for (Index piece", "for (Index piece"}});
+}
+
+TEST_CASE("broken steps of a scan back through matrix states are not verified") {
+  refuse(matrix_scan_of(16, 16, 1, "backward", true),
+         {{1, "minimum(64, tokens - first_token)", "64"},
+          {1, "block * 256", "block * 255"},
+          {2, "chunks - 1 - (first + e)", "chunks - (first + e)"},
+          {2, "dinitial_state[state_at", "dinitial_state[16 + state_at"},
+          {3, "minimum(64, tokens - first_token)", "64"},
+          {3, "row < chunk_tokens", "row <= chunk_tokens"},
+          {3, "__syncthreads();\n  if (thread < 64)", "if (thread < 64)"},
+          {3, "near < row_tile + 1", "near < row_tile"},
+          {3, "if (thread < chunk_tokens) {\n    float sum", "if (thread < 64) {\n    float sum"},
+          {3, "row = thread; row < 65", "row = 0; row < 65"}});
 }
 
 TEST_CASE("chunks of another length than the text's are not verified") {

@@ -115,5 +115,37 @@ TEST_CASE("gradients of rows that begin with something else, or of other rows, a
           {"rows", "y[at - token_stride + thread]", "y[at + thread]"}});
 }
 
+TEST_CASE("backward of matrix states over chunks is verified, also between states") {
+  for (const bool states : {false, true}) {
+    const Artifact artifact = generated_of_matrices({"backward"}, states);
+    REQUIRE(artifact.manifest.kernels[0].steps.size() == 4);
+    const VerifyReport report =
+        verify(artifact.manifest, artifact.files, test::builtin_rows(kPattern, kRows), quick());
+    INFO(explain(report));
+    CHECK(report.verdict == KernelVerdict::kVerified);
+  }
+}
+
+TEST_CASE("backward of matrix states that mistakes chunks, states or gates is rejected") {
+  reject(generated_of_matrices({"backward"}, true),
+         {{"sums", "product *= left", "product *= 1.0f"},
+          {"slopes", "entering *= decays", "entering = decays"},
+          {"slopes", "24, decays + 4672", "24, decays + 4608"},
+          {"slopes", "scratch_slope + block", "scratch_slope + whole_block * chunks", false},
+          {"chain", "chunks - 1 - (first + e)", "(first + e)"},
+          {"chain", "products_2[e] * slope", "slope"},
+          {"chain", "slope = dfinal_state[", "slope = 0.0f * dfinal_state["},
+          {"chain", "state = initial_state[", "state = 0.0f * initial_state["},
+          {"rows", "i > thread", "i > thread + 1"},
+          {"rows", "scores[e] * others[e]", "scores[e] + others[e]"},
+          {"rows", "near = row_tile; near < 4", "near = row_tile; near < row_tile + 1"},
+          {"rows", "near < row_tile + 1", "near < maximum(row_tile, 1)"},
+          {"rows", "overlap += ", "overlap = "},
+          {"rows", "reads = next", "reads = reads"},
+          {"rows", "thread < 65", "thread < 64"},
+          {"rows", "row = thread; row < 65", "row = thread; row < 64"},
+          {"rows", "scratch_slope + states_at", "scratch_carry + states_at"}});
+}
+
 }  // namespace
 }  // namespace heddle

@@ -49,8 +49,10 @@ inline Artifact generated(WeightKind weights, ElementType dtype, int head_dim,
 }
 
 // Of matrix states: chunks of 64 tokens, which the chain takes eight at a time.
-inline Artifact generated_of_matrices(std::vector<std::string> ops = {"prefill"}) {
+inline Artifact generated_of_matrices(std::vector<std::string> ops = {"prefill"},
+                                      bool state_gradients = false) {
   GenerateOptions options;
+  options.state_gradients = state_gradients;
   options.ops = std::move(ops);
   options.target = ir::Target::kCuda;
   options.head_dim = 16;
