@@ -152,10 +152,11 @@ TEST_CASE("the kernels of all built-in patterns compile for every architecture")
       add(all, *find_builtin(name), options, {"sm_90"});
     }
   }
-  // Gradients through states, and decode of several tokens.
+  // Gradients through states, and decode of several tokens, in either narrow type.
   for (const char* name : {"sqrt_cached", "log_recurrence", "chacal"}) {
     for (const WeightKind weights : {WeightKind::kSoftmax, WeightKind::kGiven}) {
-      GenerateOptions options = options_for(ElementType::kBF16);
+      const bool softmax = weights == WeightKind::kSoftmax;
+      GenerateOptions options = options_for(softmax ? ElementType::kBF16 : ElementType::kF16);
       options.ops = {"backward", "decode"};
       options.weights = weights;
       options.state_gradients = options.several_tokens = true;

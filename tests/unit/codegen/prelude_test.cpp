@@ -606,6 +606,7 @@ void check_matrix_runs(Index tokens) {
 TEST_CASE("gradients of matrix states come run by run, whatever the gates") {
   check_matrix_runs<64, 64, float>(43);
   check_matrix_runs<48, 16, bf16>(48);
+  check_matrix_runs<48, 16, f16>(33);
   check_matrix_runs<3, 5, float>(7);
   check_matrix_runs<33, 7, f16>(43);
   check_matrix_runs<100, 30, bf16>(33);
