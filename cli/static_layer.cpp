@@ -49,6 +49,10 @@ StaticLayer::StaticLayer(const Artifact& artifact) : manifest_(artifact.manifest
     }
     // Kernels do not depend on each other: one thread each.
     for (const KernelEntry* const launched : launches_of(entry)) {
+      if (too_long_to_follow(manifest_, *launched)) {
+        left_out_.push_back("no static proofs of " + *not_followed(manifest_, *launched));
+        continue;
+      }
       launched_.push_back({launched,
                            entry.op + (entry.steps.empty() ? "" : ", " + launched->symbol),
                            std::async(std::launch::async, [&artifact, launched] {

@@ -9,6 +9,7 @@
 // state_dim tokens; then the segments between them, from the last to the first, are run once more
 // with their states kept, and G goes back through them: on cpu by runs of rows, on cuda row by row,
 // where a thread owns a row of the states, and for dx, which sums over rows, a channel of G.
+#include <algorithm>
 #include <string>
 
 #include "codegen/schedule/backward.hpp"
@@ -27,6 +28,11 @@ using ir::Var;
 using ir::VectorPlace;
 
 namespace {
+
+// A thread per row and per channel, in whole warps.
+int threads_of(const KernelSpec& spec) {
+  return (std::max(spec.state_dim, spec.head_dim) + 31) / 32 * 32;
+}
 
 class LinearGradients {
  public:
@@ -318,7 +324,7 @@ class LinearGradients {
     const Ex owns = builder_.let("owns", thread_ < states_);
     const MemoryId state = builder_.array("state", Type::kF32, dim_);
     const MemoryId slope = builder_.array("slope", Type::kF32, dim_);  // G
-    const int warps = (states_ + 31) / 32;
+    const int warps = threads_of(spec_) / 32;  // those without a row add nothing
     const MemoryId overlaps = builder_.array("overlaps", Type::kF32, states_ * warps, true);
     builder_.comment("one thread per row: keep the state before every segment");
     builder_.when(owns, [&] {
@@ -352,8 +358,7 @@ class LinearGradients {
           decay_row(slope, zero, place);
         });
         const Ex sum = builder_.let("sum", builder_.reduce(ir::ReduceOperator::kSum, part));
-        builder_.when(both(equal(lane, zero), warp < warps),
-                      [&] { builder_.store(overlaps, r * warps + warp, sum); });
+        builder_.when(equal(lane, zero), [&] { builder_.store(overlaps, r * warps + warp, sum); });
       });
       builder_.barrier();
       builder_.when(thread_ < size, [&] {
@@ -410,10 +415,8 @@ class LinearGradients {
 }  // namespace
 
 ir::Kernel backward_linear(const KernelSpec& spec) {
-  // A thread per row and per channel, in whole warps; segments are as long as there are rows.
-  const int owners = spec.state_dim > spec.head_dim ? spec.state_dim : spec.head_dim;
-  const int threads = spec.target == ir::Target::kCuda ? (owners + 31) / 32 * 32 : 1;
-  Builder builder(spec.symbol, spec.target, threads);
+  const bool cuda = spec.target == ir::Target::kCuda;
+  Builder builder(spec.symbol, spec.target, cuda ? threads_of(spec) : 1);
   LinearGradients(builder, spec).run();
   return builder.take();
 }

@@ -17,16 +17,25 @@ bool splits_warps_evenly(const Manifest& manifest, const KernelEntry& entry, int
   return together <= 32 && (together == vectors || (in_turns && together * entry.alignment >= 32));
 }
 
+bool takes(const KernelEntry& entry, const char* name) {
+  return std::any_of(entry.arguments.begin(), entry.arguments.end(),
+                     [&](const Argument& argument) { return argument.name == name; });
+}
+
 }  // namespace
+
+bool too_long_to_follow(const Manifest& manifest, const KernelEntry& entry) {
+  const bool gradients =
+      entry.op == "backward" && entry.schedule == "tensor" && takes(entry, "dgate");
+  return gradients && (manifest.head_dim != 64 || manifest.state_dim != 64);
+}
 
 bool goes_on(const KernelEntry& entry) {
   if (entry.schedule == "scan") return false;
   const char* const size = entry.op == "decode"     ? "new_tokens"
                            : entry.op == "backward" ? "start"
                                                     : nullptr;
-  return size != nullptr &&
-         std::any_of(entry.arguments.begin(), entry.arguments.end(),
-                     [&](const Argument& argument) { return argument.name == size; });
+  return size != nullptr && takes(entry, size);
 }
 
 std::optional<std::string> not_followed(const Manifest& manifest, const KernelEntry& entry) {
@@ -37,10 +46,15 @@ std::optional<std::string> not_followed(const Manifest& manifest, const KernelEn
   }
   if (manifest.varlen) return "sequences with lengths of their own";
   if (manifest.weights == "gated") return "weights of channels of their own, in some rows";
-  if (entry.op == "backward" && entry.schedule == "tensor") {
-    return "gradients of matrix states of all sizes on tensor cores";
+  if (too_long_to_follow(manifest, entry)) {
+    return "gradients of matrix states on tensor cores but of 64 by 64";
   }
-  if (entry.schedule == "simple") return std::nullopt;
+  if (entry.schedule == "simple") {
+    // A row that only some threads of one warp of several have is not found.
+    const bool few = manifest.weights == "linear" && manifest.state_dim <= 32;
+    if (entry.op != "backward" || !few || manifest.head_dim <= 32) return std::nullopt;
+    return "gradients of matrix states of 32 rows at most and more channels";
+  }
   if (entry.schedule == "scan") {
     for (const KernelEntry& step : entry.steps) {
       if (step.schedule == "scan") continue;
@@ -48,7 +62,7 @@ std::optional<std::string> not_followed(const Manifest& manifest, const KernelEn
     }
     return std::nullopt;
   }
-  if (entry.op != "prefill") return std::nullopt;
+  if (entry.op != "prefill" && entry.schedule != "tensor") return std::nullopt;
   // Of matrix states keys have rows, too; in turns, not all places of the decays are found.
   const bool keys = manifest.weights == "linear";
   if (!splits_warps_evenly(manifest, entry, manifest.head_dim, !keys) ||
