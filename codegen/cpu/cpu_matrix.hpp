@@ -35,7 +35,7 @@ inline void matrix_decays(float* decays, float* entering, const float* gate, Ind
   }
 }
 
-// A row of scores, and rows that are summed at once.
+// Scores are vectors over the rows of a run, so many of them summed at once.
 using MatrixLanes = Floats<kMostLanes>;
 constexpr int kMatrixParts = kMatrixRows / kMostLanes;
 constexpr int kScoreGroup = kMostLanes / 2;
@@ -70,11 +70,12 @@ inline void matrix_scores(float* scores, const float* queries, const float* keys
     }
   }
 }
+// weights = D . scores, in any order of rows and columns.
 inline void matrix_decayed(float* weights, const float* scores, const float* decays) {
   for (int at = 0; at < kMatrixRows * kMatrixRows; ++at) weights[at] = scores[at] * decays[at];
 }
 
-// Of which rows of the run an output has a part: those up to its own, or those from its own on.
+// The rows of a run that an output has a part of: those up to its own, or those from its own on.
 enum class MatrixSide { kEarlier, kLater };
 
 // outputs = E (Q S) + scores X, for kVectors vectors of channels.
@@ -175,6 +176,7 @@ HEDDLE_INLINE void matrix_parts(const Part& part) {
   }
 }
 
+// Number j of every column times factors[j].
 inline void scale_columns(float* columns, const float* factors, Index count) {
   for (Index s = 0; s < count; ++s) {
     for (int j = 0; j < kMatrixRows; ++j) columns[s * kMatrixRows + j] *= factors[j];

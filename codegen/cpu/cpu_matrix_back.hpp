@@ -167,7 +167,7 @@ inline float matrix_overlap(const float* first, const float* second) {
 }
 
 // later[i * kMatrixRows + t] = D_ti, and likewise of the products <k_i, q_t> and <x_i, dy_t>;
-// reads[t], `writes` and `behind` are what R_0[t], the R after R_0, and R_0 begin with.
+// reads[t] = R_0[t], writes[i] = <k_i, H x_i> and behind = R_0.
 inline void matrix_gates(float* dgate, const float* gate, Index stride, Index rows,
                          const float* later, const float* key_products, const float* input_products,
                          const float* leaving, const float* reads, const float* writes,

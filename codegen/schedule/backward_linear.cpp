@@ -6,9 +6,10 @@
 // Between states, S_0 is the initial one and the gradient of the final one stands behind G_n; what
 // comes before G_1 goes to the initial one.
 // States cannot be run backwards, since a gate may be 0. A first pass keeps one state every
-// state_dim tokens; then the segments between them, from the last to the first, are run once more
-// with their states kept, and G goes back through them: on cpu by runs of rows, on cuda row by row,
-// where a thread owns a row of the states, and for dx, which sums over rows, a channel of G.
+// state_dim tokens, on cpu the next multiple of a run; then the segments between them, from the
+// last to the first, are run once more with their states kept, and G goes back through them: on cpu
+// by runs of rows, on cuda row by row, where a thread owns a row of the states, and for dx, which
+// sums over rows, a channel of G.
 #include <algorithm>
 #include <string>
 
@@ -253,12 +254,15 @@ class LinearGradients {
   }
 
   void segment_back(MemoryId state, MemoryId slope, Ex c, Ex length) {
-    const Ex rows = builder_.i64(kMatrixRows);
     const Ex first = builder_.let("first", c * length);
     const Ex size =
         builder_.let("size", builder_.call(Helper::kMinimum, {length, tokens_ - first}));
-    const Ex runs = builder_.let("runs", builder_.call(Helper::kCeilDivide, {size, rows}));
     each_row([&](Ex s) { start_segment(state, row_at(s), s, c); });
+    if (segment_runs() == 1) {
+      return run_back(state, slope, builder_.let("row", row_of(first)), size);
+    }
+    const Ex rows = builder_.i64(kMatrixRows);
+    const Ex runs = builder_.let("runs", builder_.call(Helper::kCeilDivide, {size, rows}));
     each_run(runs - 1, [&](Ex run) {
       each_row([&](Ex s) { leave(state, row_at(s), s, run); });
       advance(state, first, run);

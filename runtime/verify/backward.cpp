@@ -321,6 +321,12 @@ bool takes_state(const KernelEntry& entry) {
                      [](const Argument& argument) { return argument.name == "start"; });
 }
 
+std::int64_t kept_stretch(const Manifest& manifest) {
+  constexpr std::int64_t kRun = 16;
+  const std::int64_t rows = std::max(manifest.state_dim, 1);
+  return manifest.target == "cpu" ? (rows + kRun - 1) / kRun * kRun : rows;
+}
+
 void check_backward(const VerifyContext& context, const KernelUnderTest& backward, Ledger& ledger,
                     std::vector<KernelProfile>& profiles) {
   // Sums are written more than once; that all gradients are there is part of their values.
@@ -335,10 +341,12 @@ void check_backward(const VerifyContext& context, const KernelUnderTest& backwar
   // What is kept of several heads for many tokens lies side by side.
   if (context.weights == WeightMode::kLinear) {
     ledger.not_applicable(Duty::kExtremes);
-    // One beyond whole stretches of tokens, before each of which a state is kept, and more of them
-    // than a head has channels: one head's states would lie in the next one's if they were closer.
-    const std::int64_t stretch = std::max(context.manifest.state_dim, 1);
-    const std::int64_t whole = (context.manifest.head_dim + stretch - 1) / stretch * stretch;
+    // One beyond whole stretches of tokens, before each of which a state is kept, and more rows of
+    // them than a head has channels: one head's states would lie in the next one's if they were
+    // closer.
+    const std::int64_t stretch = kept_stretch(context.manifest);
+    const std::int64_t state_dim = std::max(context.manifest.state_dim, 1);
+    const std::int64_t whole = (context.manifest.head_dim + state_dim - 1) / state_dim * stretch;
     check.run({.tokens = std::min(whole + 1, context.rows.n() - 1), .heads = 2}, kOneOrder);
     // The states that are kept come from the initial one.
     const Scenario kept{.tokens = stretch + 2, .start = 1, .fill = Fill::kLasting};

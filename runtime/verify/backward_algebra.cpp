@@ -419,7 +419,7 @@ void check_backward_algebra(const VerifyContext& context, const KernelUnderTest&
   if (takes_state(backward.entry())) {
     // The states that are kept come from the initial one.
     const bool matrix = context.weights == WeightMode::kLinear;
-    if (matrix && !check.must_run({.tokens = context.manifest.state_dim + 2, .start = 1}) &&
+    if (matrix && !check.must_run({.tokens = kept_stretch(context.manifest) + 2, .start = 1}) &&
         !ledger.rejected()) {
       ledger.undecided(Duty::kIdentity, "no launch keeps a state that comes from another one");
     }

@@ -369,8 +369,6 @@ const Argument kArguments[] = {
      R"(\w+_cached decode cpu .*)"},
     {"ir_statements_swapped", R"(send_row<40>\(final_b_val \+ .*\);)", R"(final_b_pos\[.*\] = .*;)",
      "positions and values of a state are arrays of their own"},
-    {"ir_statements_swapped", R"(#pragma GCC ivdep)", R"(dgate\[row\] = dgate_value;)",
-     "sums of channels and the gate's gradient are numbers of their own"},
     {"ir_statements_swapped", R"(dcoef_a\[coef_at_2\] = slope;)", R"(for \(Index rest = 1; .*)",
      "the loop stores behind the place of the other"},
     {"ir_statements_swapped", R"(keep_row<40>\(live_keys \+ slot_at, k \+ at\);)",

@@ -218,8 +218,8 @@ TEST_CASE("kernels that lose a gradient of a matrix state are rejected") {
                  {"= dfinal_state[state_at + s * 9 + thread]", "= 0.0f"},
                  {"dfinal_state[state_at + s * 9", "dfinal_state[state_at + (6 - s) * 9"}});
     check_edits(cpu, layer,
-                {{"= dfinal_state[from + c]", "= 0.0f"},
-                 {"= initial_state[from + c]", "= 0.0f"},
+                {{"keep_row<8>(slope + s * 8, dfinal_state + from)", "zero_row<8>(slope + s * 8)"},
+                 {"keep_row<8>(state + s * 8, initial_state + from)", "zero_row<8>(state + s * 8)"},
                  {"dinitial_state[to + c] =", "dinitial_state[to + c] = 2.0f *"}});
   }
 }
