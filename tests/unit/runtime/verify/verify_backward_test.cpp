@@ -9,6 +9,7 @@
 #include "runtime/verify/verify.hpp"
 #include "tests/unit/runtime/reference/reference_test_support.hpp"
 #include "tests/unit/runtime/verify/explain_report.hpp"
+#include "tests/unit/runtime/verify/reject_edits.hpp"
 
 namespace heddle {
 namespace {
@@ -84,6 +85,28 @@ TEST_CASE("generated backward kernels of every kind are verified") {
     INFO(kind.pattern << ", " << name_of(kind.weights) << ": " << explain(report));
     CHECK(report.verdict == KernelVerdict::kVerified);
     CHECK(report.profiles.size() == 1);
+  }
+}
+
+TEST_CASE("segments of several runs are verified, and not with a run's state from elsewhere") {
+  GenerateOptions options;
+  options.ops = {"backward"};
+  options.target = ir::Target::kCpu;
+  options.head_dim = 4;
+  options.state_dim = 40;
+  options.exact_to = kRows;
+  const Result<Artifact> artifact = generate(test::builtin("linear_attention"), options);
+  REQUIRE(artifact.ok());
+  const Rows rows = test::builtin_rows("linear_attention", kRows);
+  const VerifyReport report = verify(artifact->manifest, artifact->files, rows, quick());
+  INFO(explain(report));
+  CHECK(report.verdict == KernelVerdict::kVerified);
+  for (const Layer layer : {Layer::kEmulated, Layer::kAlgebraic}) {
+    test::reject_edits(*artifact, rows, quick(), layer,
+                       {{"runs - 1 - run", "run"},
+                        {"run < runs - 1", "run < runs - 2"},
+                        {"minimum(16, size - back * 16)", "16"},
+                        {"segment_at + back * 160", "segment_at"}});
   }
 }
 
