@@ -85,12 +85,15 @@ HEDDLE_INLINE void matrix_outputs(float* outputs, const float* queries, const fl
                                   Index state_dim) {
   for (int first = 0; first < kMatrixRows; first += kMatrixGroup) {
     RowLanes<kWidth> sums[kMatrixGroup][kVectors];
-    const auto add_row = [&](const float* row, const float* weights, Index apart) {
+    // To rows from..to of the group.
+    const auto add_row = [&](const float* row, const float* weights, Index apart, int from = 0,
+                             int to = kMatrixGroup) {
       RowLanes<kWidth> values[kVectors];
 #pragma GCC unroll 8
       for (int v = 0; v < kVectors; ++v) load(values[v], row + v * kRowLanes<kWidth>);
 #pragma GCC unroll 8
       for (int i = 0; i < kMatrixGroup; ++i) {
+        if (i < from || i >= to) continue;
         const float weight = weights[i * apart];
 #pragma GCC unroll 8
         for (int v = 0; v < kVectors; ++v) add_product(sums[i][v], weight, values[v]);
@@ -105,10 +108,16 @@ HEDDLE_INLINE void matrix_outputs(float* outputs, const float* queries, const fl
     for (int i = 0; i < kMatrixGroup; ++i) {
       for (int v = 0; v < kVectors; ++v) scale(sums[i][v], entering[first + i]);
     }
-    const int begin = kSide == MatrixSide::kEarlier ? 0 : first;
-    const int end = kSide == MatrixSide::kEarlier ? first + kMatrixGroup : kMatrixRows;
+    constexpr bool kEarlier = kSide == MatrixSide::kEarlier;
+    const int begin = kEarlier ? 0 : first + kMatrixGroup, end = kEarlier ? first : kMatrixRows;
     for (int j = begin; j < end; ++j) {
       add_row(inputs + j * kWidth, scores + first * kMatrixRows + j, kMatrixRows);
+    }
+    // Of the group itself by name: what an input that is no number is times zero is none either.
+#pragma GCC unroll 8
+    for (int j = 0; j < kMatrixGroup; ++j) {
+      add_row(inputs + (first + j) * kWidth, scores + first * kMatrixRows + first + j, kMatrixRows,
+              kEarlier ? j : 0, kEarlier ? kMatrixGroup : j + 1);
     }
     for (int i = 0; i < kMatrixGroup; ++i) {
       for (int v = 0; v < kVectors; ++v) {

@@ -603,6 +603,26 @@ void check_matrix_runs(Index tokens) {
   }
   CHECK(slope == behind);
 }
+// Rows behind the end of a sequence may hold anything.
+TEST_CASE("what is no number in a row of matrix states stays out of the rows before it") {
+  constexpr int kChannels = 24, kStates = 5;
+  for (Index bad = 0; bad < kMatrixRows; ++bad) {
+    std::vector<float> x(kMatrixRows * kChannels, 1.0f), y(x.size());
+    std::vector<float> q(kMatrixRows * kStates, 0.5f), k = q, gate(kMatrixRows, 0.5f);
+    std::vector<float> state(kStates * kChannels, 0.0f);
+    const float none = std::numeric_limits<float>::quiet_NaN();
+    std::fill_n(x.begin() + bad * kChannels, kChannels, none);
+    std::fill_n(k.begin() + bad * kStates, kStates, std::numeric_limits<float>::infinity());
+    std::fill_n(q.begin() + bad * kStates, kStates, none);
+    gate[static_cast<std::size_t>(bad)] = none;
+    matrix_rows<kChannels>(y.data(), x.data(), q.data(), k.data(), gate.data(), 1, state.data(),
+                           kStates, kMatrixRows);
+    for (Index at = 0; at < bad * kChannels; ++at) {
+      CHECK(std::isfinite(y[static_cast<std::size_t>(at)]));
+    }
+  }
+}
+
 TEST_CASE("gradients of matrix states come run by run, whatever the gates") {
   check_matrix_runs<64, 64, float>(43);
   check_matrix_runs<48, 16, bf16>(48);

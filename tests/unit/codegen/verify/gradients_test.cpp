@@ -43,7 +43,7 @@ TEST_CASE("no backward kernel that mistakes a segment of states is verified") {
                     {"segments - 1 - later", "segments - 2 - later"},
                     {"size - 1 - done", "size - done"},
                     {"size - 1 - done", "size - 2 - done"},
-                    {"lane == 0 && warp < 2", "lane == 0 && warp < 1"},
+                    {"if (lane == 0) {", "if (lane == 0 && warp < 1) {"},
                     {"overlaps[back * 2 + warp]", "overlaps[back * 2]"},
                     {"thread < size", "thread + 1 < size"},
                     {"    __syncthreads();\n    if (thread <", "    if (thread <"}},
