@@ -6,9 +6,9 @@
 
 namespace heddle::schedule {
 
-// Of every chunk of a scan: the state that it comes to from zero, which the chain turns into the one
-// it begins with, and the product of its gates. Backward also the gradient of the state behind it,
-// which the chain makes of what the chunk itself adds in front.
+// Of every chunk of a scan: the state that it comes to from zero, which the chain turns into the
+// one it begins with, and the product of its gates. Backward also the gradient of the state behind
+// it, which the chain makes of what the chunk itself adds in front.
 struct MatrixScratch {
   ir::MemoryId carry, product, slope;
   ir::Ex chunks;  // of a head
@@ -25,6 +25,16 @@ enum class LinearPart {
   kSlopes,  // ... backward: what they add to the gradient of the state in front of them
   kRows,    // ... their rows, once it is known what state they begin with
 };
+
+// Rows of a chunk in shared memory, of the kernel's type: place, stride and width in elements.
+struct StagedRows {
+  std::int64_t at, stride;
+  int width;
+};
+// Brings kTensorChunk rows of the block's, from token `first` on; those behind the first `size` are
+// zero, so that nothing else has to know of them.
+void bring_rows(LinearFrame& frame, ir::MemoryId staged, ir::Ex thread, int threads,
+                ir::MemoryId from, const StagedRows& to, ir::Ex first, ir::Ex size);
 
 // On tensor cores, a block a chunk of the scan.
 ir::Kernel tensor_linear_part(const KernelSpec& spec, LinearPart part, LinearUse use);

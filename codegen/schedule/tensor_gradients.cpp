@@ -80,11 +80,7 @@ class TensorGradients {
  private:
   static constexpr int kThreads = 32 * kGradientWarps;
 
-  // Rows of the chunk in shared memory.
-  struct Region {
-    std::int64_t at, stride;
-    int width;
-  };
+  using Region = StagedRows;
   // out = factors (own M) + (D . own other^T) gathered, where M is a state, or its transpose; the
   // other rows are the earlier ones, or the later ones.
   struct Mix {
@@ -120,19 +116,7 @@ class TensorGradients {
   // The chunk's rows, zero beyond the last token, where gates are one; and both states, rounded.
   void bring() {
     const auto rows = [&](MemoryId from, const Region& to) {
-      each_piece(to.width, builder_.i64(kTensorChunk), [&](Ex row, Ex d) {
-        const Ex place = builder_.let("to", row * to.stride + d + to.at);
-        builder_.when(
-            row < frame_.tokens,
-            [&] {
-              builder_.invoke(copy(), {VectorPlace{staged_, place, true},
-                                       VectorPlace{from, frame_.row_of(row) * to.width + d}});
-            },
-            [&] {
-              builder_.invoke("clear_elements<" + std::to_string(kPiece) + ">",
-                              {VectorPlace{staged_, place, true}});
-            });
-      });
+      bring_rows(frame_, staged_, thread_, kThreads, from, to, builder_.i64(0), frame_.tokens);
     };
     rows(frame_.q, {0, layout_.key_stride, rows_});
     rows(frame_.k, {layout_.keys_at, layout_.key_stride, rows_});

@@ -180,19 +180,8 @@ class TensorLinear {
   // else has to know of them.
   void bring(Ex first, Ex size) {
     const auto rows = [&](MemoryId from, int width, std::int64_t at, std::int64_t stride) {
-      each_piece(width, builder_.i64(kTensorChunk), [&](Ex row, Ex d) {
-        const Ex to = builder_.let("to", row * stride + d + at);
-        builder_.when(
-            row < size,
-            [&] {
-              builder_.invoke(copy(), {VectorPlace{staged_, to, true},
-                                       VectorPlace{from, frame_.row_of(first + row) * width + d}});
-            },
-            [&] {
-              builder_.invoke("clear_elements<" + std::to_string(kPiece) + ">",
-                              {VectorPlace{staged_, to, true}});
-            });
-      });
+      bring_rows(frame_, staged_, thread_, 32 * spec_.tensor->warps, from, {at, stride, width},
+                 first, size);
     };
     if (has_outputs()) rows(frame_.q, rows_, 0, layout_.key_stride);
     rows(is_slope() ? frame_.q : frame_.k, rows_, layout_.keys_at, layout_.key_stride);
@@ -310,6 +299,26 @@ class TensorLinear {
 };
 
 }  // namespace
+
+void bring_rows(LinearFrame& frame, MemoryId staged, Ex thread, int threads, MemoryId from,
+                const StagedRows& to, Ex first, Ex size) {
+  Builder& builder = frame.builder;
+  const std::string pieces = "<" + std::to_string(kPiece) + ">";
+  each_vector(builder, thread, threads, builder.i64(kTensorChunk), {to.width, kPiece},
+              [&](Ex row, Ex d) {
+                const Ex place = builder.let("to", row * to.stride + d + to.at);
+                builder.when(
+                    row < size,
+                    [&] {
+                      builder.invoke("copy_elements" + pieces,
+                                     {VectorPlace{staged, place, true},
+                                      VectorPlace{from, frame.row_of(first + row) * to.width + d}});
+                    },
+                    [&] {
+                      builder.invoke("clear_elements" + pieces, {VectorPlace{staged, place, true}});
+                    });
+              });
+}
 
 ir::Kernel tensor_linear(const KernelSpec& spec) {
   Builder builder(spec.symbol, spec.target, 32 * spec.tensor->warps);
