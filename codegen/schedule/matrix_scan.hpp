@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the launches of a scan over matrix states have in common: the scratch that they hand on.
+// The launches of a scan over matrix states: the scratch that they hand on, how a chunk's rows come
+// into shared memory, and the kernels on tensor cores that they are made of.
 #pragma once
 
 #include "codegen/schedule/linear_frame.hpp"
