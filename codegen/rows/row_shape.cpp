@@ -26,12 +26,50 @@ bool is_one(const Expression& expression) {
   return literal != nullptr && literal->value == Integer(1);
 }
 
-// Clipping to 1..i or 1..i-1 is itself a condition on the distance.
-bool is_shifted(const Leaf& leaf) {
-  if (const SpanLeaf* span = std::get_if<SpanLeaf>(&leaf)) {
-    return span->conditions.empty() && is_shifted(*span->high) &&
-           (is_one(*span->low) || is_shifted(*span->low));
+// i - c says c, i itself 0.
+std::optional<Integer> constant_step(const Expression& expression) {
+  if (is_row(expression)) return Integer(0);
+  if (!is_shifted(expression)) return std::nullopt;
+  const Literal* step = std::get_if<Literal>(&std::get<Arithmetic>(expression.node).right->node);
+  return step == nullptr ? std::nullopt : std::optional(step->value);
+}
+
+// Whether every row that reaches as far back as `step` meets the condition: i >= c or i > c - 1
+// with c at most step + 1, either way round.
+bool met_by_reach(const Condition& condition, const Integer& step) {
+  const Comparison* comparison = std::get_if<Comparison>(&condition.node);
+  if (comparison == nullptr) return false;
+  const auto bounds = [&](const Expression& row, const Expression& bound, bool strict) {
+    const Literal* least = std::get_if<Literal>(&bound.node);
+    return is_row(row) && least != nullptr &&
+           least->value + Integer(strict ? 1 : 0) <= step + Integer(1);
+  };
+  switch (comparison->op) {
+    case ComparisonOperator::kGreaterEqual:
+    case ComparisonOperator::kGreater:
+      return bounds(*comparison->left, *comparison->right,
+                    comparison->op == ComparisonOperator::kGreater);
+    case ComparisonOperator::kLessEqual:
+    case ComparisonOperator::kLess:
+      return bounds(*comparison->right, *comparison->left,
+                    comparison->op == ComparisonOperator::kLess);
+    default:
+      return false;
   }
+}
+
+// Clipping to 1..i or 1..i-1 is itself a condition on the distance, and makes those idle that only
+// ask for it.
+bool is_shifted(const SpanLeaf& span) {
+  if (!is_shifted(*span.high)) return false;
+  const std::optional<Integer> nearest = constant_step(*span.high);
+  const bool idle =
+      std::all_of(span.conditions.begin(), span.conditions.end(),
+                  [&](const ConditionPtr& c) { return nearest && met_by_reach(*c, *nearest); });
+  return idle && (is_one(*span.low) || is_shifted(*span.low));
+}
+bool is_shifted(const Leaf& leaf) {
+  if (const SpanLeaf* span = std::get_if<SpanLeaf>(&leaf)) return is_shifted(*span);
   const StreamLeaf* stream = std::get_if<StreamLeaf>(&leaf);
   // An element that needs no clipping is i - x, taken while x < i.
   return stream != nullptr && !stream->clip && stream->filters.empty() && stream->last == nullptr &&

@@ -6,11 +6,13 @@
 #include <cstdlib>
 #include <fstream>
 #include <random>
+#include <set>
 
 #include "codegen/ir/print.hpp"
 #include "codegen/ir/validate.hpp"
 #include "codegen/prelude/prelude.hpp"
 #include "codegen/rows/emit_row.hpp"
+#include "codegen/rows/row_shape.hpp"
 #include "patterns/builtin_patterns.hpp"
 #include "tests/catch.hpp"
 #include "tests/unit/codegen/kernel_harness.hpp"
@@ -217,6 +219,49 @@ TEST_CASE("walks of random set expressions are their rows") {
     probes.add(on(side, set), side);
   }
   probes.check();
+}
+
+TEST_CASE("a condition that only keeps positions in the row leaves it a shifted one") {
+  const auto shape = [](Side side, const std::string& set) {
+    const Pattern pattern = on(side, set);
+    const Result<rows::RowPlan> plan = rows::plan_row(pattern, side);
+    INFO(set);
+    REQUIRE(plan.ok());
+    const rows::RowShape found = rows::shape_of(*plan);
+    if (found != rows::RowShape::kShifted) return found;
+    // Whatever is called so has to be: the rows are those of the last one, cut off.
+    const auto steps = [&](std::int64_t i) {
+      std::set<std::int64_t> steps;
+      const IntervalList positions = Evaluator(pattern).row(side, i)->positions;
+      for (std::int64_t p = 1; p <= i; ++p) {
+        if (contains(positions, p)) steps.insert(i - p);
+      }
+      return steps;
+    };
+    const std::set<std::int64_t> longest = steps(kRows);
+    for (std::int64_t i = 1; i < kRows; ++i) {
+      std::set<std::int64_t> cut;
+      for (const std::int64_t step : longest) {
+        if (step < i) cut.insert(step);
+      }
+      INFO("row " << i);
+      CHECK(steps(i) == cut);
+    }
+    return found;
+  };
+  using rows::RowShape;
+  for (const char* set : {"{ i - 1 : i >= 2 }", "{ i - 1 : i > 1 }", "{ i - 1 : 2 <= i }",
+                          "{ i - 5 : i >= 6, 1 < i }", "{ i - 2 : 2 < i } | { i - 7 : i > 7 }"}) {
+    CHECK(shape(Side::kB, set) == RowShape::kShifted);
+    CHECK(shape(Side::kA, set) == RowShape::kShifted);
+  }
+  for (const char* set :
+       {"{ i - 1 : i >= 3 }", "{ i - 1 : i > 2 }", "{ i - 1 : 3 <= i }",
+        "{ i - 5 : i >= 6, i <= 40 }", "{ i - 5 : i >= 6, i != 7 }",
+        "{ i - 1 : i >= 2, i mod 2 = 0 }", "{ i - 1 : i >= 2 } | { i - 2 : i >= 4 }"}) {
+    CHECK(shape(Side::kB, set) == RowShape::kWalked);
+  }
+  for (const std::string& set : kSets) shape(Side::kB, set);
 }
 
 TEST_CASE("rows that no kernel can walk are refused with the reason") {
