@@ -21,7 +21,7 @@ namespace {
 // Together the inputs should not fit a large last-level cache; the oracle needs some flops per set.
 constexpr double kCacheBytes = 64e6;
 constexpr double kOracleFlops = 8e9;
-constexpr int kMostSets = 8;
+constexpr int kMostSets = 16;
 // On a device: one is short next to the clock's steps and to what its first launch costs.
 constexpr int kLaunchesPerSample = 8;
 
@@ -100,13 +100,18 @@ class Bench {
 
  private:
   int automatic_sets(WeightMode weights) const {
-    const double channels = static_cast<double>(sizes_.batch * sizes_.heads * sizes_.head_dim);
+    const double heads = static_cast<double>(sizes_.batch * sizes_.heads);
+    const double channels = heads * static_cast<double>(sizes_.head_dim);
     const double tokens = static_cast<double>(sizes_.tokens);
-    const double bytes = 4.0 * channels * tokens * static_cast<double>(size_of(manifest_.dtype));
     double entries = 0.0;
     for (std::int64_t i = 1; i <= sizes_.tokens; ++i) {
       entries += static_cast<double>(rows_.a.size(i) + rows_.b.size(i));
     }
+    // x and y beside q and k, or beside coefficients.
+    const double given = weights == WeightMode::kGiven ? entries * heads : 0.0;
+    const double arrays = weights == WeightMode::kGiven ? 2.0 : 4.0;
+    const double bytes =
+        (arrays * channels * tokens + given) * static_cast<double>(size_of(manifest_.dtype));
     if (weights == WeightMode::kLinear) entries = static_cast<double>(sizes_.state_dim) * tokens;
     // A gradient takes five multiply-adds an entry and channel, and is made with its magnitude.
     const double flops = (backward_ ? 32.0 : 4.0) * channels * entries;

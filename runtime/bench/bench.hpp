@@ -83,8 +83,8 @@ struct BenchRow {
 };
 
 // The kernel's row first, then the baselines' (for a prefill or backward) or the references of
-// `device`, which is null when the kernel runs on this processor. On a device one sample is several
-// launches, one after another. `rows` must reach options.tokens.
+// `device`, which is null when the kernel runs on this processor. One sample is several launches,
+// one after another, here as many as take a moment. `rows` must reach options.tokens.
 Result<std::vector<BenchRow>> bench(const Manifest& manifest, const KernelEntry& entry,
                                     const Rows& rows, const BenchOptions& options,
                                     const LaunchFactory& factory,

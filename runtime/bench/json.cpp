@@ -22,7 +22,7 @@ std::string bench_json(const MachineFacts& machine, const std::vector<BenchRow>&
     result["gb_per_s"] = rate(row.gb_per_s);
     result["gflop_per_s"] = rate(row.gflop_per_s);
     result["max_rel_error"] = row.max_rel_error ? Json(*row.max_rel_error) : Json(nullptr);
-    result["runs"] = timing.runs;
+    result["samples"] = timing.samples;
     if (!row.remark.empty()) result["reason"] = row.remark;
     results.push_back(std::move(result));
   }

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cmath>
 #include <fstream>
+#include <limits>
 #include <thread>
 
 #include "patterns/result.hpp"
@@ -21,11 +22,44 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double milliseconds_of(const std::function<void(int)>& run, int input_set) {
-  const Clock::time_point begin = Clock::now();
-  run(input_set);
-  return std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
-}
+// Takes samples of one contestant.
+class Sampler {
+ public:
+  Sampler(const Contestant& contestant, const TimingOptions& options)
+      : contestant_(contestant), options_(options) {}
+
+  // Milliseconds of one run each.
+  double sample(int runs) {
+    if (contestant_.before) {
+      for (int i = 0; i < runs; ++i) contestant_.before(set(i));
+    }
+    double elapsed = 0.0;
+    if (contestant_.run_timed) {
+      for (int i = 0; i < runs; ++i) elapsed += contestant_.run_timed(set(i));
+    } else {
+      const Clock::time_point begin = Clock::now();
+      for (int i = 0; i < runs; ++i) contestant_.run(set(i));
+      elapsed = std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
+    }
+    next_ = set(runs);
+    shortest_ = std::min(shortest_, elapsed / runs);
+    return elapsed / runs;
+  }
+
+  // As many as make a sample, judged by the shortest so far.
+  int runs_for_sample() const {
+    const double wanted = std::ceil(options_.sample_ms / std::max(shortest_, 1e-6));
+    return static_cast<int>(std::clamp(wanted, 1.0, static_cast<double>(options_.input_sets)));
+  }
+
+ private:
+  int set(int ahead) const { return (next_ + ahead) % options_.input_sets; }
+
+  const Contestant& contestant_;
+  const TimingOptions& options_;
+  int next_ = 0;
+  double shortest_ = std::numeric_limits<double>::infinity();
+};
 
 // The q-quantile of sorted samples, linear between the two nearest.
 double quantile(const std::vector<double>& sorted, double q) {
@@ -59,22 +93,21 @@ std::vector<Timing> measure_interleaved(const std::vector<Contestant>& contestan
                                         const TimingOptions& options) {
   assert_that(options.input_sets >= 1 && options.min_rounds >= 1, "there is something to measure");
   const std::size_t count = contestants.size();
+  std::vector<Sampler> samplers;
+  for (const Contestant& contestant : contestants) samplers.emplace_back(contestant, options);
   std::vector<std::vector<double>> samples(count);
   double timed_ms = 0.0;
   for (int round = -options.warmup_rounds; round < options.max_rounds; ++round) {
     if (round >= options.min_rounds && timed_ms > 1e3 * options.budget_seconds) break;
-    const int set = (round + options.warmup_rounds) % options.input_sets;
     for (std::size_t turn = 0; turn < count; ++turn) {
       // Rotated, so that nobody always runs in the same neighbour's warm or ruined cache.
       const std::size_t who =
           (turn + static_cast<std::size_t>(round + options.warmup_rounds)) % count;
-      const Contestant& contestant = contestants[who];
-      if (contestant.before) contestant.before(set);
-      const double elapsed =
-          contestant.run_timed ? contestant.run_timed(set) : milliseconds_of(contestant.run, set);
+      const int runs = round < 0 ? 1 : samplers[who].runs_for_sample();
+      const double elapsed = samplers[who].sample(runs);
       if (round < 0) continue;
       samples[who].push_back(elapsed);
-      timed_ms += elapsed;
+      timed_ms += elapsed * runs;
     }
   }
   std::vector<Timing> timings;

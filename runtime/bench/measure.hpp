@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fair timing: contestants run interleaved in one process on rotating inputs after a warm-up, and
-// what is reported is the median with its spread, next to the facts of the machine.
+// Fair timing: contestants take turns in one process on rotating inputs after a warm-up, and what
+// is reported is the median with its spread, next to the facts of the machine.
 #pragma once
 
 #include <cstdint>
@@ -10,12 +10,12 @@
 
 namespace heddle {
 
-// Milliseconds. Percentiles interpolate between neighbours.
+// Milliseconds of one run. Percentiles interpolate between neighbours.
 struct Timing {
   double median_ms = 0.0;
   double p10_ms = 0.0;
   double p90_ms = 0.0;
-  std::int64_t runs = 0;
+  std::int64_t samples = 0;
 };
 // Of at least one sample.
 Timing summarize(std::vector<double> milliseconds);
@@ -36,10 +36,14 @@ struct TimingOptions {
   int min_rounds = 5;
   int max_rounds = 100;
   double budget_seconds = 2.0;  // of timed work, all contestants together
+  // What a sample takes at least: as many runs one after another as that needs, each on the input
+  // set after the last, at most all of them. A run that is short is seen as part of a program that
+  // goes on, beyond the clock's steps and the waking of threads.
+  double sample_ms = 2.0;
 };
 
-// Each round times every contestant once, in rotating order, on the round's input set; a round is
-// kept only when it is complete, so all contestants have equally many runs.
+// Each round takes a sample of every contestant, in rotating order; a round is kept only when it is
+// complete, so all contestants have equally many samples.
 std::vector<Timing> measure_interleaved(const std::vector<Contestant>& contestants,
                                         const TimingOptions& options);
 

@@ -187,7 +187,7 @@ TEST_CASE_METHOD(Fixture, "a right kernel on a device is timed by the device's c
     REQUIRE(copy.timing.has_value());
     CHECK(copy.timing->median_ms == Approx(4096e-6));
     CHECK(copy.gb_per_s == Approx(2 * 4096 / (1e6 * 4096e-6)));
-    CHECK(copy.timing->runs == ours.timing->runs);
+    CHECK(copy.timing->samples == ours.timing->samples);
 
     const auto json = nlohmann::json::parse(bench_json(machine_facts(), *result));
     CHECK(json["results"][1]["gb_per_s"].is_null());
@@ -218,7 +218,7 @@ TEST_CASE_METHOD(Fixture, "a sample is several launches and every decode has a s
     if (!result) FAIL(result.error().message);
     INFO(entry.op << ": " << result->front().remark);
     REQUIRE(result->front().timing.has_value());
-    const auto samples = result->front().timing->runs + 2;  // and the warm-up
+    const auto samples = result->front().timing->samples + 2;  // and the warm-up
     CHECK(device().launches.at(entry.symbol) == 8 * samples);
     CHECK(device().launches.at("heddle_empty") == 8 * samples);
   }

@@ -15,7 +15,7 @@ TEST_CASE("a summary is the median and the tenth and ninetieth percentile") {
   CHECK(eleven.median_ms == 6.0);
   CHECK(eleven.p10_ms == 2.0);
   CHECK(eleven.p90_ms == 10.0);
-  CHECK(eleven.runs == 11);
+  CHECK(eleven.samples == 11);
   const Timing two = summarize({4.0, 2.0});
   CHECK(two.median_ms == 3.0);
   CHECK(two.p10_ms == Approx(2.2));
@@ -35,6 +35,7 @@ TEST_CASE("contestants take turns on the same input, in rotating order") {
   options.warmup_rounds = 1;
   options.min_rounds = 4;
   options.max_rounds = 4;
+  options.sample_ms = 0.0;
   const std::vector<Timing> timings = measure_interleaved(contestants, options);
   const std::vector<std::pair<char, int>> expected = {{'a', 0}, {'b', 0}, {'b', 1}, {'a', 1},
                                                       {'a', 2}, {'b', 2}, {'b', 0}, {'a', 0},
@@ -42,8 +43,30 @@ TEST_CASE("contestants take turns on the same input, in rotating order") {
   CHECK(log == expected);
   CHECK(prepared.size() == 5);
   REQUIRE(timings.size() == 2);
-  CHECK(timings[0].runs == 4);
-  CHECK(timings[1].runs == 4);
+  CHECK(timings[0].samples == 4);
+  CHECK(timings[1].samples == 4);
+}
+
+TEST_CASE("a sample of short runs is several, on one input set after another") {
+  using namespace std::chrono_literals;
+  std::vector<int> prepared;
+  std::vector<int> run;
+  const std::vector<Contestant> contestants = {
+      {"short", [&](int set) { run.push_back(set); }, [&](int set) { prepared.push_back(set); }},
+      {"long", [](int) { std::this_thread::sleep_for(2ms); }, {}},
+  };
+  TimingOptions options;
+  options.input_sets = 3;
+  options.warmup_rounds = 1;
+  options.min_rounds = 2;
+  options.max_rounds = 2;
+  options.sample_ms = 2.0;
+  const std::vector<Timing> timings = measure_interleaved(contestants, options);
+  CHECK(run == std::vector<int>{0, 1, 2, 0, 1, 2, 0});
+  CHECK(prepared == run);
+  CHECK(timings[0].samples == 2);
+  CHECK(timings[0].median_ms < 1.0);   // of one run, not of three
+  CHECK(timings[1].median_ms >= 2.0);  // alone in its sample
 }
 
 TEST_CASE("only the run is timed, the budget ends the rounds, the slower one is slower") {
@@ -62,7 +85,7 @@ TEST_CASE("only the run is timed, the budget ends the rounds, the slower one is 
   CHECK(timings[0].median_ms < 2.0);
   CHECK(timings[1].median_ms >= 4.0);
   CHECK(rounds <= 7);
-  CHECK(timings[0].runs == timings[1].runs);
+  CHECK(timings[0].samples == timings[1].samples);
 }
 
 TEST_CASE("the machine is named") {
