@@ -126,6 +126,31 @@ inline Index alike_run(const Index* steps, Index size, Index most, Index i, Inde
   return alike_rows(steps, size, most, i, rows < kRunRows ? rows : kRunRows);
 }
 
+// Rows of runs stand in a ring, in which they follow one another; a run ends with it. Its first
+// kRunRows rows stand behind the last one once more, so that a run of rows is side by side from
+// wherever it begins.
+
+// `slot` is less than a ring before or behind it.
+HEDDLE_INLINE Index ring_place(Index slot, Index ring) {
+  return slot < 0 ? slot + ring : slot < ring ? slot : slot - ring;
+}
+// Rows of the ring where no step is longer than `longest`, and with those that stand there twice.
+inline Index run_ring(Index longest) { return longest + kRunRows; }
+inline Index run_ring_rows(Index longest) { return run_ring(longest) + kRunRows; }
+// `count` channels of the row in place `slot`, once more where it is one of the first.
+template <int kWidth>
+HEDDLE_INLINE void repeat_lanes(float* row, Index ring, Index slot, int count) {
+  for (int d = 0; slot < kRunRows && d < count; d += kRowLanes<kWidth>) {
+    RowLanes<kWidth> lanes;
+    load(lanes, row + d);
+    store(row + ring * kWidth + d, lanes);
+  }
+}
+template <int kWidth>
+HEDDLE_INLINE void repeat_row(float* values, Index ring, Index slot) {
+  repeat_lanes<kWidth>(values + slot * kWidth, ring, slot, kWidth);
+}
+
 // score = <row, other>, and those of eight rows, in the same order.
 template <int kWidth>
 HEDDLE_INLINE float score_across(const float* row, const float* other) {
@@ -346,34 +371,40 @@ HEDDLE_INLINE Index steps_within_run(const Index* steps, Index count, Index rows
   return near;
 }
 
-// `rows` rows, at most kRunRows, that read `size` outputs each. Outputs and keys stand side by
-// side, those of the rows from `outputs` and `keys` on. Callers' rows lie `stride` behind one
-// another.
+// `rows` rows, at most kRunRows, that read `size` outputs each. Outputs and keys stand in rings,
+// those of the rows from `slot` on. Callers' rows lie `stride` behind one another.
 template <int kChannels, typename T>
 inline void weighed_rows(T* y, const T* x, const T* q, const T* k, Index stride, float* outputs,
-                         float* keys, float* weights, const Index* steps, Index size, Index rows,
-                         float scale_of_scores, float factor_own, float factor_rest, bool around) {
+                         float* keys, Index ring, Index slot, float* weights, const Index* steps,
+                         Index size, Index rows, float scale_of_scores, float factor_own,
+                         float factor_rest, bool around) {
   constexpr int kWidth = padded(kChannels);
+  float* const own = outputs + slot * kWidth;
+  const auto row_of = [&](Index e) { return ring_place(slot + steps[e], ring) * kWidth; };
   float queries[kRunRows * kWidth];
   for (Index r = 0; r < rows; ++r) {
     prefetch_row<kChannels>(q + (r + kCallersAhead) * stride);
     prefetch_row<kChannels>(k + (r + kCallersAhead) * stride);
     keep_row<kChannels>(queries + r * kWidth, q + r * stride);
-    keep_row<kChannels>(keys + r * kWidth, k + r * stride);
+    keep_row<kChannels>(keys + (slot + r) * kWidth, k + r * stride);
+    repeat_row<kWidth>(keys, ring, slot + r);
   }
-  weigh_run<kWidth>(weights, queries, keys, size, rows, scale_of_scores, factor_own, factor_rest,
-                    [&](Index e) { return keys + steps[e] * kWidth; });
+  weigh_run<kWidth>(weights, queries, keys + slot * kWidth, size, rows, scale_of_scores, factor_own,
+                    factor_rest, [&](Index e) { return keys + row_of(e); });
   for (Index r = 0; r < rows; ++r) {
     ask_for_callers_rows<kChannels>(y + r * stride, x + r * stride, stride);
-    scale_row<kChannels>(outputs + r * kWidth, x + r * stride, weights[r]);
+    scale_row<kChannels>(own + r * kWidth, x + r * stride, weights[r]);
   }
   gather_run<kWidth>(
-      outputs, outputs, kWidth, steps_within_run(steps, size, rows), size, rows,
-      [&](Index e) { return outputs + steps[e] * kWidth; },
+      own, own, kWidth, steps_within_run(steps, size, rows), size, rows,
+      [&](Index e) { return outputs + row_of(e); },
       [&](Index e) { return weights + (e + 1) * kRunRows; },
-      [](Index, float* row, int count) { round_row<T>(row, count); });
+      [&](Index r, float* row, int count) {
+        round_row<T>(row, count);
+        repeat_lanes<kWidth>(row, ring, slot + r, count);
+      });
   for (Index r = 0; r < rows; ++r) {
-    send_row<kChannels>(y + r * stride, outputs + r * kWidth, around);
+    send_row<kChannels>(y + r * stride, own + r * kWidth, around);
   }
 }
 

@@ -9,18 +9,10 @@
 namespace heddle {
 
 // Rows are counted from the last one of a sequence. lambda and outputs, with softmax queries and
-// keys, stand in rings, `ring` rows long, which the rows of a run follow on in, lambda and queries
-// as far back and outputs and keys as far ahead as steps reach; what stands in the first kRunRows rows stands behind the last one once more, so that a run
-// of rows is side by side from wherever it begins. A run ends with the ring.
+// keys, stand in rings, which the rows of a run follow on in, lambda and queries as far back and
+// outputs and keys as far ahead as steps reach.
 constexpr Index kRunAhead = 24;  // the caller's rows are asked for that many rows before
 
-// `slot` is less than a ring before or behind it.
-HEDDLE_INLINE Index ring_place(Index slot, Index ring) {
-  return slot < 0 ? slot + ring : slot < ring ? slot : slot - ring;
-}
-// Rows of the ring where no step is longer than `longest`.
-inline Index run_ring(Index longest) { return longest + kRunRows; }
-inline Index run_ring_rows(Index longest) { return run_ring(longest) + kRunRows; }
 // From the weights of one step to those of the next: of one row, they lie in different sets of a
 // cache.
 inline Index run_column(Index tokens) {
@@ -47,7 +39,7 @@ inline void keep_run(float* values, Index ring, Index slot, const T* from, Index
     prefetch_row<kChannels>(from - kRunAhead * stride);
     const Index place = ring_place(slot + r, ring);
     keep_row<kChannels>(values + place * kWidth, from);
-    if (place < kRunRows) keep_row<kChannels>(values + (place + ring) * kWidth, from);
+    repeat_row<kWidth>(values, ring, place);
   }
 }
 
@@ -74,13 +66,7 @@ inline void lambda_run(float* lambda, Index ring, Index slot, const T* dy, Index
         own, start, start_stride, steps_within_run(steps, later, rows), later, rows,
         [&](Index e) { return lambda + ring_place(slot + steps[e], ring) * kWidth; },
         [&](Index e) { return columns + e * column + steps[e]; },
-        [&](Index r, float* row, int count) {
-          RowLanes<kWidth> lanes;
-          for (int d = 0; slot + r < kRunRows && d < count; d += kRowLanes<kWidth>) {
-            load(lanes, row + d);
-            store(row + ring * kWidth + d, lanes);
-          }
-        });
+        [&](Index r, float* row, int count) { repeat_lanes<kWidth>(row, ring, slot + r, count); });
   };
   if constexpr (std::is_same<T, float>::value && kChannels == kWidth) {
     all(dy, -stride);

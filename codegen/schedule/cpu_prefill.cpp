@@ -52,7 +52,11 @@ class CpuPrefill {
       packed_ = builder_.reserve("packed", Type::kF32, extent);
     }
     if (frame_.softmax()) {
-      if (rows_.by_position()) keys_ = builder_.reserve("keys", Type::kF32, rows_.length * width_);
+      if (rows_.by_runs()) {
+        keys_ = b_.keys;
+      } else if (rows_.by_position()) {
+        keys_ = builder_.reserve("keys", Type::kF32, rows_.length * width_);
+      }
       if (by_windows()) {
         queries_ = builder_.reserve("queries", Type::kF32, builder_.i64(tile_rows() * width_));
         entries_ = builder_.let("entries", b_.most + 1);
@@ -298,18 +302,19 @@ class CpuPrefill {
     const Ex token = builder_.let("token", next);
     const Ex i = builder_.let("i", frame_.start + token + 1);
     const Ex at = builder_.let("at", frame_.token_at(token));
-    const Ex here = builder_.let("here", rows_.place(i));
+    const Ex slot = builder_.let("slot", rows_.row_of(b_, i));
     rows_.list_steps(b_, i);
     const ir::VectorPlace steps = {b_.steps, builder_.i64(0)};
-    const Ex rows = builder_.invoke_let("rows", Type::kI64, "alike_run",
-                                        {steps, b_.size, b_.most, i, frame_.tokens - token});
-    builder_.invoke(
-        "weighed_rows<" + std::to_string(channels_) + ">",
-        {ir::VectorPlace{frame_.y, at, true}, ir::VectorPlace{frame_.x, at},
-         ir::VectorPlace{frame_.q, at}, ir::VectorPlace{frame_.k, at}, frame_.token_stride,
-         ir::VectorPlace{b_.values, here, true}, ir::VectorPlace{keys_, here, true},
-         ir::VectorPlace{weights_, builder_.i64(0), true}, steps, b_.size, rows, frame_.scale,
-         factor_of_inputs(), factor_of_outputs(), rows_.around});
+    const Ex left = minimum(frame_.tokens - token, *b_.ring - slot);
+    const Ex rows =
+        builder_.invoke_let("rows", Type::kI64, "alike_run", {steps, b_.size, b_.most, i, left});
+    builder_.invoke("weighed_rows<" + std::to_string(channels_) + ">",
+                    {ir::VectorPlace{frame_.y, at, true}, ir::VectorPlace{frame_.x, at},
+                     ir::VectorPlace{frame_.q, at}, ir::VectorPlace{frame_.k, at},
+                     frame_.token_stride, ir::VectorPlace{b_.values, builder_.i64(0), true},
+                     ir::VectorPlace{keys_, builder_.i64(0), true}, *b_.ring, slot,
+                     ir::VectorPlace{weights_, builder_.i64(0), true}, steps, b_.size, rows,
+                     frame_.scale, factor_of_inputs(), factor_of_outputs(), rows_.around});
     builder_.assign(next, token + rows);
   }
 

@@ -48,6 +48,7 @@ void CpuRows::prepare(SideRows& side) {
       return prepare_lattice(side);
     case RowShape::kShifted:
       if (by_short_rows()) return prepare_ring(side, plan);
+      if (by_runs()) return prepare_rings_of_runs(side, plan);
       lists.list_shifted(side, plan, length, letter);
       break;
     case RowShape::kWalked:
@@ -57,17 +58,35 @@ void CpuRows::prepare(SideRows& side) {
   side.values = builder.reserve(letter == "a" ? "inputs" : "outputs", Type::kF32, length * width);
 }
 
-void CpuRows::prepare_ring(SideRows& side, const rows::RowPlan& plan) {
-  // Those of the row after the last, too, where the final state holds its outputs.
+// Those of the row after the last, too, where the final state holds its outputs.
+void CpuRows::list_steps_for_ring(SideRows& side, const rows::RowPlan& plan) {
   const bool next_row = side.frame->keep == CacheRetention::kNextRow;
   lists.list_shifted(side, plan, next_row ? builder.let("row_after", length + 1) : length,
                      side.letter());
+}
+
+// Of a power of two of rows.
+void CpuRows::prepare_ring(SideRows& side, const rows::RowPlan& plan) {
+  list_steps_for_ring(side, plan);
   builder.comment("rows of the ring that outputs stand in: no step is longer");
   const Var ring = builder.variable("ring", builder.i64(1));
   builder.repeat_while(both(side.most > 0, ring + builder.load(side.steps, side.most - 1) < 0),
                        [&] { builder.assign(ring, Ex(ring) * 2); });
   side.ring = ring;
   side.values = builder.reserve("outputs", Type::kF32, *side.ring * width);
+}
+
+void CpuRows::prepare_rings_of_runs(SideRows& side, const rows::RowPlan& plan) {
+  list_steps_for_ring(side, plan);
+  builder.comment("rings that outputs and keys stand in");
+  const Var longest = builder.variable("longest", builder.i64(0));
+  builder.when(side.most > 0, [&] {
+    builder.assign(longest, builder.i64(0) - builder.load(side.steps, side.most - 1));
+  });
+  side.ring = builder.invoke_let("ring", Type::kI64, "run_ring", {longest});
+  const Ex rows = builder.invoke_let("ring_rows", Type::kI64, "run_ring_rows", {longest});
+  side.values = builder.reserve("outputs", Type::kF32, rows * width);
+  side.keys = builder.reserve("keys", Type::kF32, rows * width);
 }
 
 void CpuRows::prepare_lattice(SideRows& side) {
@@ -81,11 +100,14 @@ void CpuRows::prepare_lattice(SideRows& side) {
 
 // ---- state ----------------------------------------------------------------------------------
 
-void CpuRows::copy_in(SideRows& side, Ex to, Ex slot) {
+void CpuRows::copy_in(SideRows& side, Ex row, Ex slot) {
   const Ex from = builder.let("from", frame.slot_at(*side.frame, slot));
   const auto keep = [&](MemoryId target, MemoryId source) {
     builder.perform(Procedure::kKeepRow, channels,
-                    {builder.at(target, to), builder.at(source, from)});
+                    {builder.at(target, row * width), builder.at(source, from)});
+    if (!by_runs()) return;
+    builder.invoke("repeat_row<" + std::to_string(width) + ">",
+                   {ir::VectorPlace{target, builder.i64(0), true}, *side.ring, row});
   };
   if (frame.softmax()) keep(side.keys, side.frame->before.key);
   keep(side.values, side.frame->before.val);
@@ -99,17 +121,21 @@ void CpuRows::copy_out(SideRows& side, Ex slot, Ex from) {
   if (frame.softmax()) send(side.frame->after.key, side.keys);
   send(side.frame->after.val, side.values);
 }
-// What the ring no longer holds: from the state before, or from this launch's outputs.
+// What the ring no longer holds: from the state before, or from this launch's outputs and keys.
 void CpuRows::copy_over(SideRows& side, Ex slot) {
-  const Ex to = builder.let("to", frame.slot_at(*side.frame, slot));
-  const auto copy = [&](MemoryId source, Ex from) {
-    builder.invoke(
-        "copy_row<" + std::to_string(channels) + ">",
-        {ir::VectorPlace{side.frame->after.val, to, true}, ir::VectorPlace{source, from}});
+  const SideFrame& kept = *side.frame;
+  const Ex to = builder.let("to", frame.slot_at(kept, slot));
+  const auto copy = [&](MemoryId keys, MemoryId values, Ex from) {
+    const auto row = [&](MemoryId target, MemoryId source) {
+      builder.invoke("copy_row<" + std::to_string(channels) + ">",
+                     {ir::VectorPlace{target, to, true}, ir::VectorPlace{source, from}});
+    };
+    if (frame.softmax()) row(kept.after.key, keys);
+    row(kept.after.val, values);
   };
   builder.when(
-      slot < frame.start, [&] { copy(side.frame->before.val, to); },
-      [&] { copy(frame.y, frame.token_at(slot - frame.start)); });
+      slot < frame.start, [&] { copy(kept.before.key, kept.before.val, to); },
+      [&] { copy(frame.k, frame.y, builder.let("from", frame.token_at(slot - frame.start))); });
 }
 void CpuRows::clear_out(SideRows& side, Ex slot) {
   const Ex to = builder.let("to", frame.slot_at(*side.frame, slot));
@@ -129,7 +155,7 @@ void CpuRows::bring_state(SideRows& side) {
       const Ex positions = lists.lattice_positions(side);
       builder.loop("e", builder.i64(0), lists.lattice_size(side), [&](Ex e) {
         const Ex p = builder.let("p", builder.load(side.lattice, positions + e));
-        copy_in(side, e * width, frame.slot_of(*side.frame, side.frame->before, p).number);
+        copy_in(side, e, frame.slot_of(*side.frame, side.frame->before, p).number);
       });
     });
   }
@@ -138,13 +164,13 @@ void CpuRows::bring_state(SideRows& side) {
         side.ring ? builder.call(ir::Helper::kMaximum, {builder.i64(0), frame.start - *side.ring})
                   : builder.i64(0);
     return builder.loop("slot", first, frame.start,
-                        [&](Ex slot) { copy_in(side, place(side, slot + 1), slot); });
+                        [&](Ex slot) { copy_in(side, row_of(side, slot + 1), slot); });
   }
   builder.when(frame.start > 0, [&] {
     builder.loop("slot", builder.i64(0), side.frame->slots, [&](Ex slot) {
       const Ex p =
           builder.let("p", builder.load(side.frame->before.pos, side.frame->pos_base + slot));
-      builder.when(both(p >= 1, p <= frame.start), [&] { copy_in(side, place(side, p), slot); });
+      builder.when(both(p >= 1, p <= frame.start), [&] { copy_in(side, row_of(side, p), slot); });
     });
   });
 }

@@ -19,7 +19,7 @@ struct SideRows : RowList {
   ir::MemoryId keys;
   ir::MemoryId weights;  // of this row
   ir::Ex weights_at;
-  std::optional<ir::Ex> ring;  // rows by position modulo this, a power of two
+  std::optional<ir::Ex> ring;  // rows by position modulo this
 
   std::string letter() const { return frame->side == Side::kA ? "a" : "b"; }
 };
@@ -47,12 +47,14 @@ class CpuRows {
     return a.shape == rows::RowShape::kItself && b.shape == rows::RowShape::kShifted &&
            !frame.softmax() && !frame.spec.by_channel() && !frame.spec.long_rows;
   }
-  // ... and softmax weights, which runs of them have before their outputs.
+  // ... and softmax weights, which runs of them have before their outputs; keys in a ring as well.
   bool by_runs() const;
   ir::Ex place(ir::Ex position) { return (position - 1) * width; }
-  ir::Ex place(const SideRows& side, ir::Ex position) {
-    return side.ring ? (position - 1) % *side.ring * width : place(position);
+  // Which row of the side's memory a position has, and where that row begins.
+  ir::Ex row_of(const SideRows& side, ir::Ex position) {
+    return side.ring ? (position - 1) % *side.ring : position - 1;
   }
+  ir::Ex place(const SideRows& side, ir::Ex position) { return row_of(side, position) * width; }
 
   ir::Builder& builder;
   Frame frame;
@@ -65,9 +67,11 @@ class CpuRows {
   ir::Ex around;
 
  private:
+  void list_steps_for_ring(SideRows& side, const rows::RowPlan& plan);
   void prepare_ring(SideRows& side, const rows::RowPlan& plan);
+  void prepare_rings_of_runs(SideRows& side, const rows::RowPlan& plan);
   void prepare_lattice(SideRows& side);
-  void copy_in(SideRows& side, ir::Ex to, ir::Ex slot);
+  void copy_in(SideRows& side, ir::Ex row, ir::Ex slot);
   void copy_out(SideRows& side, ir::Ex slot, ir::Ex from);
   void copy_over(SideRows& side, ir::Ex slot);
   void clear_out(SideRows& side, ir::Ex slot);

@@ -28,7 +28,16 @@ extern "C" void linear_recurrence_backward(
   const Index all_rows = tokens * 64;
   Index itself[1];
   itself[0] = 0;
+  // how far back the outputs lie that a row reads
   Index* const steps_b = reserve<Index>(0, tokens);
+  Index most_b = 0;
+  if (tokens >= 2) {
+    const Index p = tokens - 1;
+    if (p >= 1 && p <= tokens - 1) {
+      steps_b[most_b] = p - tokens;
+      most_b += 1;
+    }
+  }
   float* const outputs = reserve<float>(1, all_rows);
   float* const lambda = reserve<float>(2, all_rows);
   for (Index block = first_block; block < last_block; ++block) {
@@ -36,6 +45,7 @@ extern "C" void linear_recurrence_backward(
     const Index head = block % heads;
     const Index token_stride = heads * 64;
     const Index token_base = (batch * tokens * heads + head) * 64;
+    Index size_b = most_b;
     for (Index token = 0; token < tokens; ++token) {
       const Index at = token_base + token * token_stride;
       const Index here = token * 64;
@@ -53,13 +63,8 @@ extern "C" void linear_recurrence_backward(
       const Index later = at - token_stride * 16;
       prefetch_row<64>(x + later);
       ask_for_page_before(dx + at, token_stride);
-      Index size_b = 0;
-      if (i >= 2) {
-        const Index p = i - 1;
-        if (p >= 1 && p <= i - 1) {
-          steps_b[size_b] = p - i;
-          size_b += 1;
-        }
+      while (size_b > 0 && steps_b[size_b - 1] + i < 1) {
+        size_b -= 1;
       }
       const Index coef_at = ((batch * tokens + token) * heads + head) * width_a * 64;
       own_gated_input<64>(dx + at, dcoef_a + coef_at, lambda + here, x + at, coef_a + coef_at, width_a, around);

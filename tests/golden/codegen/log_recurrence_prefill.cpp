@@ -78,7 +78,8 @@ extern "C" void log_recurrence_prefill(
         if (slot < start) {
           copy_row<64>(final_b_val + to, initial_b_val + to);
         } else {
-          copy_row<64>(final_b_val + to, y + token_base + (slot - start) * token_stride);
+          const Index from = token_base + (slot - start) * token_stride;
+          copy_row<64>(final_b_val + to, y + from);
         }
       } else {
         const Index to = slot_base_b + slot * token_stride;
