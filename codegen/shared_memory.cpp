@@ -54,7 +54,8 @@ void describe_gradients(const schedule::KernelSpec& spec, KernelEntry& entry) {
   entry.shared_rows = {
       {"key_rows", kChunk, kChunk, 2 * layout.key_stride * element},
       {"value_rows", values, values, layout.value_stride * element},
-      {"tile_rows", kChunk, kChunk, layout.out_stride * element + layout.reals / kChunk * 4}};
+      {"tile_rows", kChunk, kChunk,
+       layout.out_stride * element + schedule::GradientLayout::kReals / kChunk * 4}};
 }
 
 void describe_staging(const schedule::KernelSpec& spec, const schedule::Staging& staging,

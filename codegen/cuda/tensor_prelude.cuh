@@ -326,6 +326,30 @@ __device__ inline void scale_sums(float* sums, const float* factors, Index strid
     sums[2 * half + 1] *= factor.element[1];
   }
 }
+// C[m][n] *= factors[n stride + m].
+template <int kTiles>
+__device__ inline void scale_sums_across(float* sums, const float* factors, Index stride) {
+#pragma unroll
+  for (int e = 0; e < 4 * kTiles; ++e) {
+    const int row = fragment_row() + e / 2 % 2 * 8, column = fragment_column() + e % 2 + e / 4 * 8;
+    sums[e] *= factors[column * stride + row];
+  }
+}
+// totals[h] is the lane's share of the sum over n of C[m][n] rows[m stride + n], m = g + 8 h.
+template <int kTiles, typename T>
+__device__ inline void dot_rows(float* totals, const float* sums, const T* rows, Index stride) {
+#pragma unroll
+  for (int half = 0; half < 2; ++half) {
+    const T* const row = rows + (fragment_row() + half * 8) * stride + fragment_column();
+    totals[half] = 0.0f;
+#pragma unroll
+    for (int tile = 0; tile < kTiles; ++tile) {
+      const Pair<T> pair = load_pair(row + tile * 8);
+      totals[half] += sums[4 * tile + 2 * half] * to_float(pair.element[0]);
+      totals[half] += sums[4 * tile + 2 * half + 1] * to_float(pair.element[1]);
+    }
+  }
+}
 // C[m][n] *= factors[m].
 template <int kTiles>
 __device__ inline void scale_rows(float* sums, const float* factors) {

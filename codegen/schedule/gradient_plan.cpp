@@ -18,9 +18,7 @@ GradientLayout::GradientLayout(const KernelSpec& spec)
   slope_at = state_at + spec.state_dim * value_stride;
   out_at = slope_at + spec.state_dim * value_stride;
   reals_at = out_at + kTensorChunk * out_stride;
-  product_stride = spec.state_dim + 8;
-  reals = kProductsAt + kTensorChunk * product_stride;
-  bytes = reals_at * static_cast<std::int64_t>(size_of(spec.dtype)) + reals * 4;
+  bytes = reals_at * static_cast<std::int64_t>(size_of(spec.dtype)) + kReals * 4;
 }
 
 Result<TensorSplit> plan_gradients(const KernelSpec& spec, std::int64_t shared_bytes) {

@@ -19,18 +19,16 @@ struct GradientLayout {
   // goes out.
   std::int64_t keys_at, values_at, changes_at, state_at, slope_at, out_at, reals_at;
 
-  // Among the floats: D, its transpose, and scores times scores of values, with a row more for what
-  // stands behind the chunk.
-  static constexpr std::int64_t kTransposedAt = kTensorChunk * kDecayStride;
-  static constexpr std::int64_t kOverlapsAt = 2 * kTransposedAt;
-  // Numbers of a row each: the gates, E, and what reads the state before the chunk; parts of a sum.
+  // Among the floats: D, and scores times scores of values, with a row more for what stands behind
+  // the chunk.
+  static constexpr std::int64_t kOverlapsAt = kTensorChunk * kDecayStride;
+  // Numbers of a row each: the gates, E, and what reads the state before the chunk; parts of sums.
   static constexpr std::int64_t kGatesAt = kOverlapsAt + (kTensorChunk + 8) * kDecayStride;
   static constexpr std::int64_t kEnteringAt = kGatesAt + kTensorChunk;
   static constexpr std::int64_t kReadsAt = kEnteringAt + kTensorChunk;
   static constexpr std::int64_t kPartsAt = kReadsAt + 2 * kTensorChunk;
-  // What a product with the state comes to, row by row.
-  static constexpr std::int64_t kProductsAt = kPartsAt + 2 * kTensorChunk;
-  std::int64_t product_stride, reals, bytes;
+  static constexpr std::int64_t kReals = kPartsAt + 4 * kTensorChunk;
+  std::int64_t bytes;
 };
 
 constexpr int kGradientWarps = kTensorChunk / 16;  // sixteen rows each

@@ -9,6 +9,7 @@
 // behind the chunk is a row more, with <k_i, H x_i> and <H, S>. Every gate is allowed, also 0.
 #include <algorithm>
 #include <functional>
+#include <optional>
 
 #include "codegen/schedule/gradient_plan.hpp"
 #include "codegen/schedule/matrix_scan.hpp"
@@ -46,6 +47,7 @@ class TensorGradients {
     frame_.enter(builder_.let("block", builder_.where(ir::Place::kBlock)));
     thread_ = builder_.let("thread", builder_.where(ir::Place::kThread));
     row_tile_ = builder_.let("row_tile", builder_.where(ir::Place::kWarp));
+    lane_ = builder_.let("lane", builder_.where(ir::Place::kLane));
     sums_ = builder_.array("sums", Type::kF32, std::max(dim_, rows_) / 2);
     bring();
     builder_.barrier();
@@ -57,20 +59,20 @@ class TensorGradients {
     const Region values{layout_.values_at, layout_.value_stride, dim_};
     const Region changes{layout_.changes_at, layout_.value_stride, dim_};
     builder_.comment("gradients of queries");
-    mix({changes, values, keys, layout_.state_at, true, GradientLayout::kEnteringAt, false});
+    mix({changes, values, keys, layout_.state_at, queries, GradientLayout::kEnteringAt, false});
     builder_.barrier();
     send(frame_.dq, rows_);
-    products_of(queries, GradientLayout::kReadsAt);
+    add_parts(GradientLayout::kReadsAt);
     builder_.barrier();
     builder_.comment("of keys");
     constexpr std::int64_t kLeaving = (kTensorChunk - 1) * GradientLayout::kDecayStride;
-    mix({values, changes, queries, layout_.slope_at, true, kLeaving, true});
+    mix({values, changes, queries, layout_.slope_at, keys, kLeaving, true});
     builder_.barrier();
     send(frame_.dk, rows_);
-    products_of(keys, GradientLayout::kOverlapsAt + kTensorChunk * GradientLayout::kDecayStride);
+    add_parts(GradientLayout::kOverlapsAt + kTensorChunk * GradientLayout::kDecayStride);
     builder_.barrier();
     builder_.comment("of inputs");
-    mix({keys, queries, changes, layout_.slope_at, false, kLeaving, true});
+    mix({keys, queries, changes, layout_.slope_at, std::nullopt, kLeaving, true});
     builder_.barrier();
     send(frame_.dx, dim_);
     gates();
@@ -81,12 +83,12 @@ class TensorGradients {
   static constexpr int kThreads = 32 * kGradientWarps;
 
   using Region = StagedRows;
-  // out = factors (own M) + (D . own other^T) gathered, where M is a state, or its transpose; the
-  // other rows are the earlier ones, or the later ones.
+  // out = factors (own M) + (D . own other^T) gathered; the other rows are the earlier ones, or the
+  // later ones. M is a state, or its transpose where each row of it overlaps with one of these.
   struct Mix {
     Region own, other, gathered;
     std::int64_t state_at;
-    bool across;  // the product is with rows of the state, and is kept
+    std::optional<Region> overlapped;
     std::int64_t factors_at;
     bool later;
   };
@@ -177,8 +179,6 @@ class TensorGradients {
         builder_.when(i > j, [&] { builder_.assign(decay, Ex(decay) * gate(i)); });
         const Ex here = builder_.let("here", builder_.select(i < j, builder_.f32(0), decay));
         builder_.store(reals_, i * GradientLayout::kDecayStride + j, here);
-        builder_.store(reals_, j * GradientLayout::kDecayStride + i + GradientLayout::kTransposedAt,
-                       here);
       });
     });
     builder_.when(equal(j, chunk), [&] {
@@ -228,17 +228,11 @@ class TensorGradients {
     const int width = mix.gathered.width, tiles = width / 8;
     each_sum(sums_, width / 2, [&](Ex) { return builder_.f32(0); });
     builder_.invoke(
-        product(mix.across ? "multiply_rows_by_rows" : "multiply_rows_by_columns", tiles,
+        product(mix.overlapped ? "multiply_rows_by_rows" : "multiply_rows_by_columns", tiles,
                 mix.own.width),
         {sums(), staged(mix.own, first_row()), stride(mix.own),
          VectorPlace{staged_, builder_.i64(mix.state_at)}, builder_.i64(layout_.value_stride)});
-    if (mix.across) {
-      builder_.invoke(
-          function("store_sums", tiles),
-          {VectorPlace{reals_, first_row() * layout_.product_stride + GradientLayout::kProductsAt,
-                       true},
-           builder_.i64(layout_.product_stride), VectorPlace{sums_, builder_.i64(0)}});
-    }
+    if (mix.overlapped) overlap_of(*mix.overlapped, tiles);
     builder_.invoke(function("scale_rows", tiles),
                     {sums(), VectorPlace{reals_, first_row() + mix.factors_at}});
     const MemoryId scores = builder_.array("scores", Type::kF32, 8);
@@ -246,12 +240,12 @@ class TensorGradients {
     const Ex end = mix.later ? builder_.i64(kTensorChunk / kRowTile) : row_tile_ + 1;
     builder_.loop("near", begin, end, [&](Ex near) {
       score(scores, mix.own, mix.other, near);
-      builder_.invoke(
-          function("scale_sums", 2),
-          {VectorPlace{scores, builder_.i64(0), true},
-           VectorPlace{reals_, first_row() * GradientLayout::kDecayStride + near * kRowTile +
-                                   (mix.later ? GradientLayout::kTransposedAt : 0)},
-           builder_.i64(GradientLayout::kDecayStride)});
+      const Ex from = mix.later ? near * kRowTile : first_row();
+      const Ex to = mix.later ? first_row() : near * kRowTile;
+      builder_.invoke(function(mix.later ? "scale_sums_across" : "scale_sums", 2),
+                      {VectorPlace{scores, builder_.i64(0), true},
+                       VectorPlace{reals_, from * GradientLayout::kDecayStride + to},
+                       builder_.i64(GradientLayout::kDecayStride)});
       builder_.invoke(function("multiply_sums_by_columns", tiles),
                       {sums(), VectorPlace{scores, builder_.i64(0)},
                        staged(mix.gathered, near * kRowTile), stride(mix.gathered)});
@@ -269,17 +263,24 @@ class TensorGradients {
     });
   }
 
-  // Of each row of the region, times the product with a state that was kept for it.
-  void products_of(const Region& region, std::int64_t to) {
+  // Of the warp's rows; the four lanes that have one leave a part each.
+  void overlap_of(const Region& rows, int tiles) {
+    const MemoryId parts = builder_.array("parts", Type::kF32, 2);
+    builder_.invoke(function("dot_rows", tiles),
+                    {VectorPlace{parts, builder_.i64(0), true}, VectorPlace{sums_, builder_.i64(0)},
+                     staged(rows, first_row()), stride(rows)});
+    for (const int half : {0, 1}) {
+      builder_.store(reals_,
+                     row_tile_ * (4 * kRowTile) + lane_ + (32 * half + GradientLayout::kPartsAt),
+                     builder_.load(parts, builder_.i64(half)));
+    }
+  }
+  void add_parts(std::int64_t to) {
     builder_.when(thread_ < kTensorChunk, [&] {
-      const Var sum = builder_.variable("sum", builder_.f32(0));
-      builder_.loop("s", builder_.i64(0), builder_.i64(rows_), [&](Ex s) {
-        builder_.assign(sum,
-                        Ex(sum) + builder_.load(staged_, thread_ * region.stride + s + region.at) *
-                                      builder_.load(reals_, thread_ * layout_.product_stride + s +
-                                                                GradientLayout::kProductsAt));
-      });
-      builder_.store(reals_, thread_ + to, sum);
+      const auto part = [&](int number) {
+        return builder_.load(reals_, thread_ * 4 + (GradientLayout::kPartsAt + number));
+      };
+      builder_.store(reals_, thread_ + to, part(0) + part(1) + part(2) + part(3));
     });
   }
 
@@ -321,7 +322,7 @@ class TensorGradients {
   LinearFrame frame_;
   MatrixScratch scratch_;
   MemoryId staged_, reals_, sums_;
-  Ex thread_, row_tile_;
+  Ex thread_, row_tile_, lane_;
 };
 
 }  // namespace

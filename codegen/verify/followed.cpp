@@ -27,7 +27,7 @@ bool takes(const KernelEntry& entry, const char* name) {
 bool too_long_to_follow(const Manifest& manifest, const KernelEntry& entry) {
   const bool gradients =
       entry.op == "backward" && entry.schedule == "tensor" && takes(entry, "dgate");
-  return gradients && (manifest.head_dim != 64 || manifest.state_dim != 64);
+  return gradients && manifest.head_dim != manifest.state_dim;
 }
 
 bool goes_on(const KernelEntry& entry) {
@@ -47,7 +47,7 @@ std::optional<std::string> not_followed(const Manifest& manifest, const KernelEn
   if (manifest.varlen) return "sequences with lengths of their own";
   if (manifest.weights == "gated") return "weights of channels of their own, in some rows";
   if (too_long_to_follow(manifest, entry)) {
-    return "gradients of matrix states on tensor cores but of 64 by 64";
+    return "gradients of matrix states that are not square, on tensor cores";
   }
   if (entry.schedule == "simple") {
     // A row that only some threads of one warp of several have is not found.

@@ -66,6 +66,24 @@ class HelperCall {
       expansion_.loop(2, [&](Number e) { again(places[0], sum + e); });
     });
   }
+  void scale_sums_across() {
+    each_pair([&](Number row, Number column, Number sum) {
+      expansion_.loop(2, [&](Number e) {
+        expansion_.look_at(expansion_.load(places[1], (column + e) * index(0) + row));
+        again(places[0], sum + e);
+      });
+    });
+  }
+  void dot_rows() {
+    each_pair([&](Number row, Number column, Number sum) {
+      expansion_.loop(2,
+                      [&](Number e) { expansion_.look_at(expansion_.load(places[1], sum + e)); });
+      load_pair(shifted(places[2], row * index(0) + column));
+    });
+    expansion_.loop(2, [&](Number half) {
+      expansion_.store(places[0], half, expansion_.load(places[1], half * 2));
+    });
+  }
   void store_sums() {
     each_pair([&](Number row, Number column, Number sum) {
       const VectorAt to = shifted(places[0], row * index(0) + column);
@@ -242,7 +260,9 @@ const std::map<std::string, HelperRule>& rules() {
       {"multiply_columns_by_columns",
        {kTensor, 2, "Smifmi", &HelperCall::multiply_columns_by_columns}},
       {"scale_sums", {kTensor, 1, "Sfi", &HelperCall::scale_sums}},
+      {"scale_sums_across", {kTensor, 1, "Sfi", &HelperCall::scale_sums_across}},
       {"scale_rows", {kTensor, 1, "Sf", &HelperCall::scale_rows}},
+      {"dot_rows", {kTensor, 1, "Ssmi", &HelperCall::dot_rows}},
       {"store_sums", {kTensor, 1, "wis", &HelperCall::store_sums}},
       {"load_sums", {kTensor, 1, "Sfi", &HelperCall::load_sums}},
       {"mask_scores", {kSoftmax, 1, "Si", &HelperCall::mask_scores}},

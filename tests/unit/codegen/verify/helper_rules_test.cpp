@@ -198,8 +198,8 @@ TEST_CASE("the rules of helpers name what the helpers touch") {
         "multiply_rows_by_columns<3, 32>(sums, staged + 16, 72, staged + 1600, 40);",
         "multiply_columns_by_columns<3, 32>(sums, staged + 16, 40, reals + 5, staged + 1600, 72);",
         "multiply_sums_by_columns<3>(sums, sums + 4, staged + 24, 72);",
-        "scale_sums<3>(sums, reals + 6, 26);", "scale_rows<3>(sums, reals + 5);",
-        "load_sums<3>(sums, reals + 2, 30);"}) {
+        "scale_sums<3>(sums, reals + 6, 26);", "scale_sums_across<3>(sums, reals + 6, 26);",
+        "scale_rows<3>(sums, reals + 5);", "load_sums<3>(sums, reals + 2, 30);"}) {
     INFO(call);
     Touched touched = by_rule(call);
     const std::set<std::int64_t>& halves = touched.read["staged"];
@@ -213,6 +213,16 @@ TEST_CASE("the rules of helpers name what the helpers touch") {
     REQUIRE(halves.size() + floats.size() > 0);
     if (!halves.empty()) CHECK_FALSE(own.fine(without_last(halves), floats));
     if (!floats.empty()) CHECK_FALSE(own.fine(halves, without_last(floats)));
+  }
+  {
+    const std::string call = "dot_rows<3>(sums, sums, staged + 16, 72);";
+    Touched touched = by_rule(call);
+    const std::set<std::int64_t>& halves = touched.read["staged"];
+    CHECK(touched.read["sums"] == all(kSums));
+    CHECK(touched.written["sums"] == all(2));
+    OwnText own(call);
+    CHECK(own.fine(halves, {}));
+    CHECK_FALSE(own.fine(without_last(halves), {}));
   }
   for (const char* call :
        {"store_sums<3>(staged + 16, 40, sums);", "store_sums<3>(reals + 4, 30, sums);"}) {
