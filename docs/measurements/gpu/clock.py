@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Times contestants side by side. On a device by events around replays of CUDA graphs, on the CPU of a rehearsal by the
+clock on the wall; in turns, so that a clock that changes changes it for all."""
+
+import statistics
+import time
+
+import torch
+
+MOST_ROUNDS, LEAST_ROUNDS = 60, 5
+AHEAD_CYCLES = 200_000  # that the device waits before a timing, so that the next launches are there when it goes on
+
+
+class Contestant:
+    """`launches`: one call for each set of inputs, giving its outputs (a tensor or several). `before`: brings back what
+    launches change, outside of what is timed. `per`: how many units of the result one pass over all launches is."""
+
+    def __init__(self, name, launches, same=None, note="", check=None, before=None):
+        self.name, self.launches, self.same, self.note = name, launches, same, note
+        self.check, self.before, self.per = check, before, len(launches)
+        self.outputs, self.times, self.how = [], [], ""
+
+    def tensors(self, i):
+        """The outputs of launch i."""
+        output = self.outputs[i]
+        return list(output) if isinstance(output, (tuple, list)) else [output]
+
+    def run(self):
+        self.outputs = [launch() for launch in self.launches]
+
+    def poison(self):
+        """So that what is not written is seen."""
+        for i in range(len(self.outputs)):
+            for tensor in self.tensors(i):
+                if tensor is not None and tensor.is_floating_point():
+                    tensor.detach().fill_(float("nan"))
+
+
+class WallClock:
+    """The CPU's, for rehearsals."""
+    how = "wall clock"
+
+    def prepare(self, contestant):
+        contestant.run()
+        contestant.how = self.how
+
+    def once(self, contestant):
+        if contestant.before:
+            contestant.before()
+        begin = time.perf_counter()
+        contestant.run()
+        return 1e3 * (time.perf_counter() - begin)
+
+    def settle(self):
+        pass
+
+
+class DeviceClock:
+    """One graph holds a pass over all sets; where capture fails, the same calls without a graph, which is noted."""
+
+    def __init__(self):
+        self.graphs = {}
+        self.events = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+
+    def prepare(self, contestant):
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            for _ in range(2):
+                if contestant.before:
+                    contestant.before()
+                contestant.run()
+        torch.cuda.synchronize()
+        contestant.outputs = []
+        torch.cuda.empty_cache()
+        graph = torch.cuda.CUDAGraph()
+        try:
+            with torch.cuda.graph(graph):
+                contestant.run()
+            self.graphs[contestant], contestant.how = graph, "graph replay"
+        except RuntimeError as problem:
+            torch.cuda.synchronize()
+            contestant.run()
+            contestant.how = "events, no graph: " + str(problem).splitlines()[0][:120]
+        # A replay uploads the graph the first time.
+        self.once(contestant)
+
+    def once(self, contestant):
+        begin, end = self.events
+        if contestant.before:
+            contestant.before()
+        graph = self.graphs.get(contestant)
+        torch.cuda._sleep(AHEAD_CYCLES)
+        begin.record()
+        if graph is not None:
+            graph.replay()
+        else:
+            contestant.run()
+        end.record()
+        end.synchronize()
+        return begin.elapsed_time(end)
+
+    def settle(self):
+        torch.cuda.synchronize()
+
+
+def contest(clock, contestants, seconds):
+    """Times all that can be prepared; who cannot gets a note and no times. Outputs are poisoned before, and what the
+    last round wrote is left for the check."""
+    ready = []
+    for contestant in contestants:
+        try:
+            clock.prepare(contestant)
+            contestant.poison()
+            ready.append(contestant)
+        except torch.cuda.OutOfMemoryError:
+            contestant.note, contestant.outputs = "no memory for it", []
+        except Exception as problem:  # a peer's trouble is no one else's
+            contestant.note, contestant.outputs = f"{type(problem).__name__}: {problem}"[:300], []
+    end = time.perf_counter() + seconds * max(len(ready), 1)
+    while ready and (len(ready[0].times) < LEAST_ROUNDS or time.perf_counter() < end):
+        for contestant in ready:
+            contestant.times.append(clock.once(contestant) / contestant.per)
+        if len(ready[0].times) >= MOST_ROUNDS:
+            break
+    clock.settle()
+    return ready
+
+
+def statistics_of(times):
+    """{median, p10, p90, rounds} in milliseconds of a launch."""
+    ordered = sorted(times)
+
+    def at(share):
+        return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+    return {"median_ms": statistics.median(ordered), "p10_ms": at(0.1), "p90_ms": at(0.9), "rounds": len(ordered)}
