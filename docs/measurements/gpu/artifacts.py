@@ -108,7 +108,7 @@ def prediction(cell, setting, rows):
     floor = targets.floor_bytes(cell, setting, rows)
     flops = targets.floor_flops(cell, setting, rows)
     expected = {"floor_bytes": floor, "bytes": floor, "flops": flops, "by": "floor",
-                "ms": max(1e3 * floor / targets.COPY_BYTES_A_SECOND, 1e3 * flops / targets.TENSOR_FLOPS_A_SECOND)}
+                "ms": targets.LAUNCH_MS + 1e3 * max(floor / targets.COPY_BYTES_A_SECOND, flops / targets.TENSOR_FLOPS_A_SECOND)}
     if cell.op != "forward" or setting.target != "cuda":
         return expected
     wanted = wanted_for(cell, setting)

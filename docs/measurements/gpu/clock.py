@@ -7,23 +7,27 @@ import time
 
 import torch
 
-MOST_ROUNDS, LEAST_ROUNDS = 60, 5
+MOST_ROUNDS, LEAST_ROUNDS = 60, 3
 AHEAD_CYCLES = 200_000  # that the device waits before a timing, so that the next launches are there when it goes on
 
 
 class Contestant:
     """`launches`: one call for each set of inputs, giving its outputs (a tensor or several). `before`: brings back what
-    launches change, outside of what is timed. `per`: how many units of the result one pass over all launches is."""
+    launches change, outside of what is timed. `graph`: False for what is known not to be captured."""
 
-    def __init__(self, name, launches, same=None, note="", check=None, before=None):
+    def __init__(self, name, launches, same=None, note="", check=None, before=None, graph=True):
         self.name, self.launches, self.same, self.note = name, launches, same, note
-        self.check, self.before, self.per = check, before, len(launches)
+        self.check, self.before, self.graph = check, before, graph
         self.outputs, self.times, self.how = [], [], ""
 
     def tensors(self, i):
         """The outputs of launch i."""
         output = self.outputs[i]
         return list(output) if isinstance(output, (tuple, list)) else [output]
+
+    def spent(self):
+        """Seconds in what was timed."""
+        return 1e-3 * sum(self.times) * len(self.launches)
 
     def run(self):
         self.outputs = [launch() for launch in self.launches]
@@ -32,13 +36,14 @@ class Contestant:
         """So that what is not written is seen."""
         for i in range(len(self.outputs)):
             for tensor in self.tensors(i):
-                if tensor is not None and tensor.is_floating_point():
-                    tensor.detach().fill_(float("nan"))
+                if tensor is not None:
+                    tensor.detach().fill_(float("nan") if tensor.is_floating_point() else 0)
 
 
 class WallClock:
     """The CPU's, for rehearsals."""
     how = "wall clock"
+    broken = False
 
     def prepare(self, contestant):
         contestant.run()
@@ -56,9 +61,11 @@ class WallClock:
 
 
 class DeviceClock:
-    """One graph holds a pass over all sets; where capture fails, the same calls without a graph, which is noted."""
+    """One graph holds a pass over all sets; where capture fails, the same calls without a graph, which is noted. The
+    allocator may not be what it was behind such a failure: `broken` says that this process should end with its cell."""
 
     def __init__(self):
+        self.broken = False
         self.graphs = {}
         self.events = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
 
@@ -73,17 +80,22 @@ class DeviceClock:
         torch.cuda.synchronize()
         contestant.outputs = []
         torch.cuda.empty_cache()
+        if contestant.graph:
+            self.capture(contestant)
+        else:
+            contestant.how = "events, no graph"
+        # A replay uploads the graph the first time.
+        self.once(contestant)
+
+    def capture(self, contestant):
         graph = torch.cuda.CUDAGraph()
         try:
             with torch.cuda.graph(graph):
                 contestant.run()
             self.graphs[contestant], contestant.how = graph, "graph replay"
         except RuntimeError as problem:
-            torch.cuda.synchronize()
-            contestant.run()
+            self.broken = True
             contestant.how = "events, no graph: " + str(problem).splitlines()[0][:120]
-        # A replay uploads the graph the first time.
-        self.once(contestant)
 
     def once(self, contestant):
         begin, end = self.events
@@ -117,12 +129,11 @@ def contest(clock, contestants, seconds):
             contestant.note, contestant.outputs = "no memory for it", []
         except Exception as problem:  # a peer's trouble is no one else's
             contestant.note, contestant.outputs = f"{type(problem).__name__}: {problem}"[:300], []
-    end = time.perf_counter() + seconds * max(len(ready), 1)
-    while ready and (len(ready[0].times) < LEAST_ROUNDS or time.perf_counter() < end):
-        for contestant in ready:
-            contestant.times.append(clock.once(contestant) / contestant.per)
-        if len(ready[0].times) >= MOST_ROUNDS:
-            break
+    for _ in range(MOST_ROUNDS):
+        # Slow ones stop early, so that they do not take the time of all.
+        going = [each for each in ready if len(each.times) < LEAST_ROUNDS or each.spent() < seconds]
+        for contestant in going:
+            contestant.times.append(clock.once(contestant) / len(contestant.launches))
     clock.settle()
     return ready
 

@@ -51,8 +51,9 @@ def with_torch(options, output):
         return NO_DEVICE
     if options.worker:
         return work(chosen, setting, store, output, options.worker)
+    until = time.time() + options.seconds
     prepare(chosen, setting, store)
-    return supervise(chosen, setting, output, options)
+    return supervise(chosen, setting, output, options, until)
 
 
 def default_folder():
@@ -124,7 +125,7 @@ def work(chosen, setting, store, output, until):
         document["cells"].append(record)
         write(output, document)
         print(one_line(record), file=sys.stderr, flush=True)
-        if setting.target == "cuda" and not device_is_well():
+        if record.get("end_process") or setting.target == "cuda" and not device_is_well():
             return 1
     return 0
 
@@ -145,11 +146,10 @@ def device_is_well():
         return False
 
 
-def supervise(chosen, setting, output, options):
+def supervise(chosen, setting, output, options, until):
     """Starts the process that measures, again where it ended early or was held up, until all cells have a record."""
     from . import measure
 
-    until = time.time() + options.seconds
     output.parent.mkdir(parents=True, exist_ok=True)
     write(output, {"rehearsal": options.rehearse, "setting": asdict(setting), "machine": None, "begun": None,
                    "seconds": options.seconds, "cells": []})
@@ -169,7 +169,7 @@ def supervise(chosen, setting, output, options):
             document["cells"].append({**measure.blank(cell), "remark": stopped or f"the process ended with {process.returncode}"})
             document["begun"] = None
             write(output, document)
-        elif len(document["cells"]) == before and process.returncode != 0:
+        elif len(document["cells"]) == before:
             print(f"measure_cuda: the process that measures ended with {process.returncode}", file=sys.stderr)
             return 1
     document = read(output)

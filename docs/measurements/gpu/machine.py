@@ -10,8 +10,8 @@ import subprocess
 import torch
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-_CLOCKS = ("clocks.sm", "clocks.mem", "clocks.max.sm", "temperature.gpu", "power.draw", "pstate",
-           "clocks_throttle_reasons.active")
+_CLOCKS = ("clocks.sm", "clocks.mem", "clocks.max.sm", "temperature.gpu", "power.draw", "pstate")
+_ACTIVE = ("clocks_event_reasons.active", "clocks_throttle_reasons.active")  # the name has changed
 # Bits of the reasons why a clock is lower; 1 is an idle device.
 _REASONS = {0x2: "application clocks", 0x4: "power cap", 0x8: "hardware slowdown", 0x10: "sync boost",
             0x20: "thermal, software", 0x40: "thermal, hardware", 0x80: "power brake"}
@@ -90,13 +90,19 @@ def clocks(setting):
     """{query: value} and the reasons of a lower clock; None where nvidia-smi does not say."""
     if setting.target != "cuda":
         return None
-    line = _first_line("nvidia-smi", "--query-gpu=" + ",".join(_CLOCKS), "--format=csv,noheader", "-i", _index())
-    if line is None:
-        return None
-    found = dict(zip(_CLOCKS, (value.strip() for value in line.split(","))))
+    for active in _ACTIVE:
+        names = (*_CLOCKS, active)
+        line = _first_line("nvidia-smi", "--query-gpu=" + ",".join(names), "--format=csv,noheader", "-i", _index())
+        if line is not None:
+            found = dict(zip(names, (value.strip() for value in line.split(","))))
+            found["lower because of"] = reasons_of(found[active])
+            return found
+    return None
+
+
+def reasons_of(mask):
     try:
-        active = int(found[_CLOCKS[-1]], 16)
-        found["lower because of"] = [reason for bit, reason in _REASONS.items() if active & bit]
+        bits = int(mask, 16)
     except ValueError:
-        pass
-    return found
+        return []
+    return [reason for bit, reason in _REASONS.items() if bits & bit]

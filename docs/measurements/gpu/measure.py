@@ -15,7 +15,7 @@ from .scene import Scene
 def blank(cell):
     """What a record of a cell that was not measured says."""
     return {"cell": cell.name, "op": cell.op, "pattern": cell.pattern, "weights": cell.weights, "n": cell.n,
-            "batch": cell.batch, "heads": cell.heads, "contestants": [], "missing": []}
+            "batch": cell.batch, "heads": cell.heads, "beside": cell.beside, "contestants": [], "missing": []}
 
 
 def measure(cell, setting, store):
@@ -57,6 +57,7 @@ def side_by_side(cell, setting, store, record):
     contestants = [*scene.contestants, *others]
     clock = DeviceClock() if setting.target == "cuda" else WallClock()
     ready = contest(clock, contestants, setting.seconds_a_cell)
+    record["end_process"] = clock.broken
     for contestant in contestants:
         record["contestants"].append(judged(contestant, scene, contestant in ready))
 

@@ -38,6 +38,7 @@ def gradient(kernel, x, seed):
 
 
 def sets_for(bytes_a_set, cache_bytes, free_bytes):
-    """So many that eight times the cache lies between two uses of one; one where memory has no room for more."""
-    wanted = max(2, -(-8 * cache_bytes // max(bytes_a_set, 1)))
+    """So many that eight times the cache lies between two uses of one, two at least; one where it alone is many times the
+    cache, or memory has no room for more."""
+    wanted = 1 if bytes_a_set > 32 * cache_bytes else max(2, -(-8 * cache_bytes // max(bytes_a_set, 1)))
     return int(max(1, min(wanted, MOST_SETS, free_bytes // max(bytes_a_set, 1))))

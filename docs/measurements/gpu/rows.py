@@ -36,7 +36,7 @@ class Rows:
     def __init__(self, pattern, n, device="cpu"):
         self.pattern, self.n, self.device = pattern, n, device
         self.kind, self.sequence = LAWS[pattern]
-        self.dense = self.kind == "dense"
+        self.dense, self._made = self.kind == "dense", None
         self.steps = self._steps()
         counts = self._counts()
         self.entries = n + sum(counts)
@@ -67,6 +67,11 @@ class Rows:
 
     def columns(self):
         """(positions, which rows have one) of the columns of B, nearest first: of sparse rows."""
+        if self._made is None:
+            self._made = list(self._columns())
+        return self._made
+
+    def _columns(self):
         last = None
         # As the language counts: from 1.
         numbers = torch.arange(1, self.n + 1, device=self.device)

@@ -42,15 +42,21 @@ def remark_of(cell):
     return "; ".join(words).replace("|", "/").replace("\n", " ")
 
 
+def schedule_of(cell):
+    op = {"forward": "prefill"}.get(cell["op"], cell["op"])
+    return cell.get("schedule", {}).get(op) or "-"
+
+
 def measured_rows(cells):
-    for cell in cells:
+    for cell in filter(lambda cell: not cell["beside"], cells):
         ms, expected = median(cell), cell.get("expected") or {}
         line = line_of(cell, "heddle")
         spread = f"{figure(line.get('p10_ms'))}..{figure(line.get('p90_ms'))}" if ms is not None else "-"
         share = ratio(median(cell, "copy"), ms)
         yield [f"`{cell['pattern']}`", cell["weights"], f"{cell['batch']} x {cell['heads']}", f"{cell['n']:,}",
                figure(ms), spread, "-" if share is None else f"{100 * share:.0f}%", figure(expected.get("ms")),
-               figure(ratio(ms, expected.get("ms"))), "-" if line.get("error") is None else f"{line['error']:.0e}",
+               figure(ratio(ms, expected.get("ms"))), schedule_of(cell),
+               "-" if line.get("error") is None else f"{line['error']:.0e}",
                remark_of(cell)]
 
 
@@ -82,6 +88,8 @@ def target_rows(cells):
     """A row for each target and cell that it is about; without a time it is neither met nor missed."""
     for target in TARGETS:
         for cell in filter(target.fits, cells):
+            if cell["beside"]:
+                continue
             value = value_of(target, cell)
             # A target that names a peer which is not there says nothing.
             if value is None and target.value not in ("ms", "cached-ms"):
@@ -141,7 +149,7 @@ def markdown(run):
         if own:
             lines += ["", f"## {title}", ""]
             lines += table(["pattern", "weights", "batch x heads", "n", "heddle, ms", "p10..p90", "of a copy's speed",
-                            "expected, ms", "measured / expected", "error", "remark"], measured_rows(own))
+                            "expected, ms", "measured / expected", "schedule", "error", "remark"], measured_rows(own))
     lines += ["", "## Beside others", "",
               "*same*: computes the same function. What does not is an anchor and no rival.", ""]
     lines += table(["pattern", "op", "n", "who", "same", "ms", "over heddle's", "error", "remark"], peer_rows(cells))
