@@ -54,10 +54,10 @@ def by_rows(rows, weights, part, dx, scale, dtype):
         transposed.index_add_(1, position, term)
         lengths.index_add_(1, position, term.norm(dim=-1))
     solved(multipliers, part["dy"], transposed, lengths, dtype)
-    products = [multipliers * x] + [torch.where(there[:, None], multipliers * y[:, position], 0.0)
-                                    for position, there in rows.columns()]
-    if weights != "gated":
-        products = [product.sum(-1) for product in products]
+    total = (lambda product: product) if weights == "gated" else (lambda product: product.sum(-1))
+    products = [total(multipliers * x)]
+    for position, there in rows.columns():
+        products.append(total(torch.where(there[:, None], multipliers * y[:, position], 0.0)))
     if weights != "softmax":
         return {"coef_a": torch.stack(products[:1], 2), "coef_b": torch.stack(products[1:], 2)}
     factors = torch.cat([a, *b], -1)
