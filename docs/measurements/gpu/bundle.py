@@ -33,7 +33,8 @@ for library in {libraries}; do
   "$python" -c "import ctypes, sys; ctypes.CDLL(sys.argv[1])" "$library" 2>/dev/null || ln -s "$here/lib/$library" "$lacking/"
 done
 export LD_LIBRARY_PATH="$lacking${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}"
-export HEDDLE="$here/bin/heddle" HEDDLE_LIBRARY="$here/lib/libheddle_runtime.so" PYTHONPATH="$here/python"
+export HEDDLE="$here/bin/heddle" HEDDLE_LIBRARY="$here/lib/libheddle_runtime.so" PYTHONPATH="$here/python${{PYTHONPATH:+:$PYTHONPATH}}"
+chmod +x "$here/bin/heddle" "$here/bin/heddle.program"
 "$python" "$here/docs/measurements/measure_cuda.py" --artifacts "$here/artifacts" "$@"
 code=$?
 rm -r "$lacking"

@@ -91,8 +91,8 @@ def target_rows(cells):
             if cell["beside"]:
                 continue
             value = value_of(target, cell)
-            # A target that names a peer which is not there says nothing.
-            if value is None and target.value not in ("ms", "cached-ms"):
+            # A peer that is not there says nothing of heddle.
+            if value is None and median(cell) is not None:
                 continue
             met = "not measured" if value is None else \
                 "met" if (value >= target.limit if target.at_least else value <= target.limit) else "missed"
