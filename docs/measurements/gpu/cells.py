@@ -89,6 +89,8 @@ def _cells(lengths, batch, heads, long):
         yield from (of("backward", pattern, "softmax", n) for pattern in SPARSE)
     yield of("backward", "dense_recurrence", "softmax", short)
     yield from (Cell("forward", pattern, "softmax", middle, batch, heads, "flex") for pattern in SPARSE)
+    for n in longer[1:]:
+        yield from (of("forward", pattern, "softmax", n) for pattern in LATTICES)
 
 
 def device_cells():
