@@ -241,11 +241,6 @@ class Generator {
         (options_.page_rows & (options_.page_rows - 1)) != 0) {
       return Error{"a page has a power of two of slots, 4096 at most"};
     }
-    if (options_.state_gradients && options_.varlen && asked_for("backward")) {
-      return Error{
-          "gradients of a state are those of sequences of one length: with lengths of their own, "
-          "backward takes whole sequences"};
-    }
     if (options_.ops.empty()) return Error{"no operation was asked for"};
     if (options_.state_gradients && !asked_for("backward")) {
       return Error{"gradients of a state are handed on by backward, which was not asked for"};

@@ -62,7 +62,8 @@
 //            neither read nor written.
 //   starts   [batch] i32, read: the tokens of each sequence that were processed already
 //   start    the most of these, or for decode any bound on them; where it is 0, `starts` may be
-//            missing like initial_*
+//            missing like initial_*. Backward takes both where it lies between states; of a
+//            sequence that begins with the launch initial_* is not read, and dinitial_* is 0.
 //   longest  the most tokens that a sequence has after the launch, those before included; at least
 //            `start`. Of decode it is start + 1.
 // Decode of a matrix state is the same at every position and takes none of these.

@@ -236,7 +236,7 @@ class RowsBackward {
   }
 
   void leave_state() {
-    builder_.when(frame_.start > 0, [&] {
+    builder_.when(frame_.most_before > 0, [&] {
       for (SideLists* side : {&a_, &b_}) {
         const StateGradients& state = side->side->state;
         if (!state.cached()) continue;

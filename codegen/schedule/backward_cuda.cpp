@@ -142,7 +142,7 @@ class CudaRows {
     for (const GradientSide* side : {&frame_.a, &frame_.b}) {
       const StateGradients& state = side->state;
       if (!state.cached()) continue;
-      builder_.when(frame_.start > 0, [&] {
+      builder_.when(frame_.most_before > 0, [&] {
         builder_.loop("slot", builder_.i64(0), state.slots, [&](Ex slot) {
           const Ex at = builder_.let("at", frame_.slot_at(state, slot));
           each_owned([&](Ex d, Ex) {

@@ -11,6 +11,7 @@
 // by runs of rows, on cuda row by row, where a thread owns a row of the states, and for dx, which
 // sums over rows, a channel of G.
 #include <algorithm>
+#include <functional>
 #include <string>
 
 #include "codegen/schedule/backward.hpp"
@@ -69,10 +70,10 @@ class LinearGradients {
       dfinal_ = builder.buffer("dfinal_state", ElementType::kF32, Access::kRead, state);
       dinitial_ = builder.buffer("dinitial_state", ElementType::kF32, Access::kWrite, state);
     }
-    if (spec.varlen) sequences_ = declare_sequences(builder, true, false);
+    if (spec.varlen) sequences_ = declare_sequences(builder, true, spec.state_gradients);
     tokens_ = all_tokens_ = builder.size("tokens");
     heads_ = builder.size("heads");
-    if (spec.state_gradients) start_ = builder.size("start");
+    if (spec.state_gradients) start_ = most_before_ = builder.size("start");
     if (spec.varlen) longest_ = builder.size("longest");
   }
 
@@ -96,7 +97,12 @@ class LinearGradients {
     head_ = builder_.let("head", block % heads_);
     Ex before = block * tokens_;  // rows of scratch_states that belong to other blocks
     if (spec_.varlen) {
-      const OwnTokens own = own_tokens(builder_, sequences_, batch_, all_tokens_, longest_);
+      Ex room = longest_;
+      if (spec_.state_gradients) {
+        start_ = own_start(builder_, sequences_, batch_, most_before_);
+        room = longest_ - start_;
+      }
+      const OwnTokens own = own_tokens(builder_, sequences_, batch_, all_tokens_, room);
       first_token_ = own.first;
       tokens_ = own.count;
       before = first_token_ * heads_ + head_ * tokens_;
@@ -188,12 +194,17 @@ class LinearGradients {
     }
     each_channel([&](Ex d) { builder_.store(row, at + d, builder_.load(states, from + d)); });
   }
-  // What is left of the gradient in front of the first token.
+  // What is left of the gradient in front of the first token: none where no token came before.
   void leave_slope(MemoryId row, Ex at, Ex s) {
     if (!spec_.state_gradients) return;
-    builder_.when(start_ > 0, [&] {
+    builder_.when(most_before_ > 0, [&] {
       const Ex to = builder_.let("to", state_at_ + s * dim_);
-      each_channel([&](Ex d) { builder_.store(dinitial_, to + d, builder_.load(row, at + d)); });
+      const auto leave = [&](const std::function<Ex(Ex)>& value) {
+        each_channel([&](Ex d) { builder_.store(dinitial_, to + d, value(d)); });
+      };
+      const auto slope = [&] { leave([&](Ex d) { return builder_.load(row, at + d); }); };
+      if (!spec_.varlen) return slope();
+      builder_.when(start_ > 0, slope, [&] { leave([&](Ex) { return builder_.f32(0); }); });
     });
   }
   void leave(MemoryId row, Ex at, Ex s, Ex r) {
@@ -411,7 +422,7 @@ class LinearGradients {
   Ex all_tokens_, longest_;   // of the launch
   Ex tokens_, heads_;  // of the launch; with varlen, once a block is entered, of its sequence
   MemoryId initial_, dfinal_, dinitial_;  // between states
-  Ex start_, state_at_;                   // likewise
+  Ex start_, most_before_, state_at_;     // likewise; of `tokens_` and of the launch
   Ex batch_, head_, first_token_, kept_at_, segment_at_;
   Ex thread_;  // cuda only
 };

@@ -83,12 +83,12 @@ GradientFrame::GradientFrame(Builder& the_builder, const KernelSpec& the_spec)
   for (GradientSide* side : {&a, &b}) {
     side->state = declare_state_gradients(builder, spec, side->side);
   }
-  if (spec.varlen) sequences_ = declare_sequences(builder, true, false);
+  if (spec.varlen) sequences_ = declare_sequences(builder, true, handed_on());
   tokens = builder.size("tokens");
   heads = builder.size("heads");
   if (spec.varlen) longest_ = builder.size("longest");
   all_tokens_ = tokens;
-  if (handed_on()) start = builder.size("start");
+  if (handed_on()) start = most_before = builder.size("start");
   for (GradientSide* side : {&a, &b}) {
     if (!side->state.cached()) continue;
     side->state.slots = builder.size(side->side == Side::kA ? "slots_a" : "slots_b");
@@ -126,10 +126,13 @@ void GradientFrame::each_sequence(const std::function<void()>& prepare,
   if (!spec.varlen) prepare();
   each_block([&] {
     if (!spec.varlen) return sequence();
-    builder.when(tokens > 0, [&] {
+    const auto by_itself = [&] {
       prepare();
       sequence();
-    });
+    };
+    // Gradients of a state pass through a sequence without tokens.
+    if (handed_on()) return by_itself();
+    builder.when(tokens > 0, by_itself);
   });
   builder.perform(ir::Procedure::kSettleStores, 0, {});
 }
@@ -149,7 +152,9 @@ void GradientFrame::enter(Ex the_unit) {
   head = builder.let("head", block % heads);
   token_stride = builder.let("token_stride", heads * spec.head_dim);
   if (spec.varlen) {
-    const OwnTokens own = own_tokens(builder, sequences_, batch, all_tokens_, longest_);
+    if (handed_on()) start = own_start(builder, sequences_, batch, most_before);
+    const OwnTokens own = own_tokens(builder, sequences_, batch, all_tokens_,
+                                     handed_on() ? longest_ - start : longest_);
     first_token_ = own.first;
     tokens = own.count;
   }

@@ -35,7 +35,8 @@ class GradientFrame {
   // As in a forward kernel: the block of a cuda launch, or each block of a cpu launch's range.
   void each_block(const std::function<void()>& body);
   // On cpu: `prepare` makes lists and memory for one length, which all sequences have in common or,
-  // with varlen, each for itself; `sequence` is one of them. Stores are settled at the end.
+  // with varlen, each for itself; `sequence` is one of them, which has tokens or a state. Stores
+  // are settled at the end.
   void each_sequence(const std::function<void()>& prepare, const std::function<void()>& sequence);
   // Element offset of channel 0 of this head at token 0, 1, ...
   ir::Ex token_at(ir::Ex token) const { return token_base + token * token_stride; }
@@ -81,8 +82,10 @@ class GradientFrame {
   GradientSide a, b;
   ir::Ex tokens;  // of the launch; with varlen, within each_block, of the block's sequence
   ir::Ex heads, scale;
-  // Positions before the launch, and with those in it; start is 0 but where states are handed on.
-  ir::Ex start, length;
+  // Positions before the launch, and with those in it; start is 0 but where states are handed on,
+  // and within each_block that of the block's sequence. Where `most_before`, the launch's, is 0,
+  // there is no initial state.
+  ir::Ex start, length, most_before;
   std::optional<ir::Ex> gamma;
   ir::Ex token_base, token_stride;
   ir::Ex block, head, batch;

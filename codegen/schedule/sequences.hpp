@@ -11,7 +11,7 @@ namespace heddle::schedule {
 
 struct SequenceArrays {
   ir::MemoryId offsets;  // not of decode, where every sequence has one token
-  ir::MemoryId starts;   // not of backward
+  ir::MemoryId starts;   // of backward between states only
 };
 SequenceArrays declare_sequences(ir::Builder& builder, bool offsets, bool starts);
 

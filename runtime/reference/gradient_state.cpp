@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/reference/gradient_state.hpp"
 
+#include <algorithm>
 #include <tuple>
 
 namespace heddle {
@@ -43,7 +44,8 @@ Result<GradientState> GradientState::draw(const Problem& problem, const Rows& ro
       {"a", &layouts.cache_a, &drawn.launch.slots_a},
       {"b", &layouts.cache_b, &drawn.launch.slots_b}};
   for (const auto& [side, layout, slots] : layouts_of) {
-    const Result<std::int64_t> needed = layout->slots(problem.sizes.tokens);
+    const Result<std::int64_t> needed =
+        layout->slots(std::max(problem.sizes.tokens, layouts.longest));
     if (!needed) return needed.error();
     *slots = *needed + (layout->retention == CacheRetention::kNone ? 0 : layouts.spare);
   }

@@ -44,8 +44,9 @@ StateRows state_rows(const std::string& side, CacheRetention keep, const Sizes& 
 // Of numbers by token, [batch, tokens, ...], those of tokens behind `start`.
 template <typename T>
 std::vector<T> launched_part(const std::vector<T>& numbers, const Sizes& all, std::int64_t start) {
-  const auto row = static_cast<std::int64_t>(numbers.size()) / (all.batch * all.tokens);
   std::vector<T> kept;
+  if (all.tokens == 0) return kept;
+  const auto row = static_cast<std::int64_t>(numbers.size()) / (all.batch * all.tokens);
   for (std::int64_t b = 0; b < all.batch; ++b) {
     const auto first = numbers.begin() + b * all.tokens * row;
     kept.insert(kept.end(), first + start * row, first + all.tokens * row);

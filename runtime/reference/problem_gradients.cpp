@@ -29,6 +29,7 @@ constexpr NamedGradient kOfState[] = {{"dy", &HeadGradients::dy}, {"dk_b", &Head
 // Into [batch, tokens, heads, ...] from one head's [tokens, ...].
 void place(const Sizes& s, std::int64_t b, std::int64_t h, const std::vector<double>& head,
            std::vector<double>& all) {
+  if (s.tokens == 0) return;
   const auto last = static_cast<std::int64_t>(head.size()) / s.tokens;
   for (std::int64_t t = 0; t < s.tokens; ++t) {
     std::copy_n(head.begin() + t * last, last,

@@ -28,12 +28,14 @@ struct GradientProblem {
 GradientProblem solve_gradients(const ProblemOptions& options, const Rows& rows, int threads = 1);
 
 // Tokens start + 1 .. options.sizes.tokens between two states, of which the final one has a normal
-// gradient; with `spare` slots more than are needed. Fails where a layout cannot say how many.
+// gradient; with `spare` slots more than sequences of `longest` tokens need, or of these ones where
+// it is less. Fails where a layout cannot say how many.
 struct StateLayouts {
   const CacheLayout& cache_a;
   const CacheLayout& cache_b;
   std::int64_t start = 0;
   std::int64_t spare = 0;
+  std::int64_t longest = 0;
 };
 Result<GradientProblem> solve_gradients(const ProblemOptions& options, const Rows& rows,
                                         const StateLayouts& layouts);

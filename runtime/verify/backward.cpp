@@ -32,13 +32,31 @@ struct Scenario {
   std::int64_t spare = 0;  // slots, and columns of coefficients, more than needed
 };
 
-// What one launch works on: a problem, or with varlen one for each sequence that has tokens.
+// What one launch works on: a problem, or with varlen one for each sequence that has tokens, and
+// for those without where a state passes through.
 struct Work {
   std::vector<GradientProblem> problems;
   Sizes sizes;
   VarlenLayout layout;  // varlen only
 };
 using Results = std::vector<HostBuffers>;  // of each problem
+
+bool is_initial(const std::string& name) {
+  return name.rfind("initial_", 0) == 0 || name.rfind("dinitial_", 0) == 0;
+}
+
+// Of a sequence that begins here, in a launch of others that go on: nobody reads what it has for an
+// initial state, whose gradient is none.
+void begins_here(GradientProblem& solved) {
+  for (auto& [name, buffer] : solved.state) {
+    if (!is_initial(name)) continue;
+    if (buffer.type() != ElementType::kI32) buffer.poison();
+    if (name[0] != 'd') continue;
+    for (auto* gradients : {&solved.expected, &solved.magnitude}) {
+      (*gradients)[name].assign(static_cast<std::size_t>(buffer.count()), 0.0);
+    }
+  }
+}
 
 class BackwardCheck {
  public:
@@ -149,32 +167,36 @@ class BackwardCheck {
   Result<Work> prepare(const Scenario& scenario) {
     ProblemOptions options = options_of(scenario);
     Work work;
-    if (takes_state(kernel_.entry())) {
-      Result<GradientProblem> solved =
-          solve_gradients(options, context_.rows,
-                          StateLayouts{context_.manifest.cache_a, context_.manifest.cache_b,
-                                       scenario.start, scenario.spare});
+    if (!context_.manifest.varlen) {
+      Result<GradientProblem> solved = solve(options, scenario, scenario.start);
       if (!solved) return solved.error();
       work.sizes = solved->launch;
       work.problems.push_back(*std::move(solved));
       return work;
     }
-    if (!context_.manifest.varlen) {
-      work.problems.push_back(solve_gradients(options, context_.rows));
-      work.sizes = work.problems.front().problem.sizes;
-      return work;
-    }
     RandomSource random(options.seed + 1);
-    const std::vector<std::int64_t> starts(static_cast<std::size_t>(scenario.batch), 0);
-    work.layout = VarlenLayout::draw(scenario.tokens, starts, false, random);
+    work.layout =
+        VarlenLayout::draw_backward(scenario.batch, scenario.start, scenario.tokens, random);
+    const std::vector<std::int64_t>& starts = work.layout.starts;
     options.sizes.batch = 1;
-    for (const std::int64_t count : work.layout.counts) {
+    for (std::size_t b = 0; b < starts.size(); ++b) {
       options.seed += 100;
-      options.sizes.tokens = count;
-      if (count > 0) work.problems.push_back(solve_gradients(options, context_.rows));
+      options.sizes.tokens = starts[b] + work.layout.counts[b];
+      if (work.layout.counts[b] == 0 && !takes_state(kernel_.entry())) continue;
+      Result<GradientProblem> solved = solve(options, scenario, starts[b]);
+      if (!solved) return solved.error();
+      if (starts[b] == 0 && scenario.start > 0) begins_here(*solved);
+      work.problems.push_back(*std::move(solved));
     }
-    work.sizes = launch_sizes(work.layout, kernel_.entry(), work.problems.front().problem.sizes);
+    work.sizes = launch_sizes(work.layout, kernel_.entry(), work.problems.front().launch);
     return work;
+  }
+  Result<GradientProblem> solve(const ProblemOptions& options, const Scenario& scenario,
+                                std::int64_t start) const {
+    if (!takes_state(kernel_.entry())) return solve_gradients(options, context_.rows);
+    return solve_gradients(options, context_.rows,
+                           StateLayouts{context_.manifest.cache_a, context_.manifest.cache_b, start,
+                                        scenario.spare, scenario.tokens});
   }
 
   Result<HostBuffers> bind(const Work& work, Results& parts) const {
@@ -186,8 +208,11 @@ class BackwardCheck {
     parts.clear();
     for (const GradientProblem& solved : work.problems) {
       Result<HostBuffers> bound =
-          bind_buffers(of_one_sequence(entry), solved.problem, solved.problem.sizes, {});
+          bind_buffers(of_one_sequence(entry), solved.problem, solved.launch, solved.state);
       if (!bound) return bound;
+      for (const auto& [name, buffer] : solved.state) {
+        if (is_initial(name) && work.sizes.start > 0) bound->emplace(name, buffer);
+      }
       parts.push_back(*std::move(bound));
     }
     return join(entry, work.layout, work.sizes, parts);
@@ -348,8 +373,11 @@ void check_backward(const VerifyContext& context, const KernelUnderTest& backwar
     const std::int64_t state_dim = std::max(context.manifest.state_dim, 1);
     const std::int64_t whole = (context.manifest.head_dim + state_dim - 1) / state_dim * stretch;
     check.run({.tokens = std::min(whole + 1, context.rows.n() - 1), .heads = 2}, kOneOrder);
-    // The states that are kept come from the initial one.
-    const Scenario kept{.tokens = stretch + 2, .start = 1, .fill = Fill::kLasting};
+    // The states that are kept come from the initial one, and with varlen from none.
+    const Scenario kept{.tokens = stretch + 2,
+                        .start = 1,
+                        .batch = context.manifest.varlen ? 2 : 1,
+                        .fill = Fill::kLasting};
     if (takes_state(backward.entry()) && !check.must_run(kept) && !ledger.saturated()) {
       ledger.undecided(Duty::kContinues, "no launch keeps a state that comes from another one");
     }
@@ -392,6 +420,10 @@ void check_backward(const VerifyContext& context, const KernelUnderTest& backwar
   if (context.manifest.varlen) {
     check.run({.tokens = 100, .batch = 4}, kTwoOrders);
     check.run({.tokens = 40, .batch = 5, .heads = 2}, kOneOrder);
+  }
+  if (context.manifest.varlen && takes_state(backward.entry())) {
+    check.run({.tokens = 30, .start = 17, .batch = 5, .heads = 2, .spare = 1}, kTwoOrders);
+    check.run({.tokens = 60, .start = 12, .batch = 4}, kOneOrder);
   }
   if (context.weights == WeightMode::kSoftmax) {
     if (inputs_alone_do(context.rows, 20)) check.run({.tokens = 20, .gamma = 0.0F}, kOneOrder);

@@ -60,45 +60,66 @@ Outputs draw_outputs(const VerifyContext& context, SolvedGradients& solved, std:
 }
 
 // With the scalars of `like`, where given: a launch has one of each.
+FieldProblem draw_problem(const VerifyContext& context, const Sizes& sizes, std::uint64_t seed,
+                          const FieldProblem* like) {
+  FieldProblem problem = make_field_problem(context.weights, sizes, context.rows, seed);
+  if (like == nullptr) return problem;
+  problem.scale = like->scale;
+  problem.gamma = like->gamma;
+  return problem;
+}
+
 SolvedGradients solve(const VerifyContext& context, const Sizes& sizes, std::uint64_t seed,
-                      const FieldProblem* like = nullptr) {
+                      const FieldProblem* like) {
   SolvedGradients solved;
-  solved.problem = make_field_problem(context.weights, sizes, context.rows, seed);
-  if (like != nullptr) {
-    solved.problem.scale = like->scale;
-    solved.problem.gamma = like->gamma;
-  }
+  solved.problem = draw_problem(context, sizes, seed, like);
   const Outputs outputs = draw_outputs(context, solved, seed);
   solved.expected = field_gradients(solved.problem, context.rows, outputs.y, outputs.dy);
   return solved;
 }
 
-// What a launch between two states works on: its own tokens.
+// What a launch between two states works on: its own tokens, those behind `start`.
 Result<SolvedGradients> solve_between(const VerifyContext& context, const Sizes& sizes,
-                                      const Scenario& scenario, std::uint64_t seed) {
+                                      std::int64_t start, const Scenario& scenario,
+                                      std::uint64_t seed, const FieldProblem* like) {
   SolvedGradients solved;
-  solved.problem = make_field_problem(context.weights, sizes, context.rows, seed);
+  solved.problem = draw_problem(context, sizes, seed, like);
   const Sizes all = solved.problem.sizes;
   const Outputs outputs = draw_outputs(context, solved, seed);
   Result<FieldGradientState> state =
-      FieldGradientState::draw(context.manifest, context.rows, solved.problem, outputs.y,
-                               scenario.start, scenario.spare, seed + 5555);
+      FieldGradientState::draw(context.manifest, context.rows, solved.problem, outputs.y, start,
+                               scenario.spare, scenario.tokens, seed + 5555);
   if (!state) return state.error();
   solved.expected =
       field_gradients(solved.problem, context.rows, outputs.y, outputs.dy, state->state);
-  hand_back(state->sides, all, scenario.start, solved.expected);
+  hand_back(state->sides, all, start, solved.expected);
   solved.state = std::move(state->buffers);
   solved.problem.sizes = state->launch;
   for (auto& [name, numbers] : solved.problem.inputs) {
-    numbers = launched_part(numbers, all, scenario.start);
+    numbers = launched_part(numbers, all, start);
   }
   for (auto* numbers : {&solved.y, &solved.dy}) {
-    *numbers = launched_part(*numbers, all, scenario.start);
+    *numbers = launched_part(*numbers, all, start);
   }
   return solved;
 }
 
-Result<FieldBuffers> bind(const KernelEntry& entry, const SolvedGradients& solved) {
+bool is_initial(const std::string& name) {
+  return name.rfind("initial_", 0) == 0 || name.rfind("dinitial_", 0) == 0;
+}
+
+// Of a sequence that begins here, in a launch of others that go on: nobody reads what it has for an
+// initial state, whose gradient is none.
+void begins_here(SolvedGradients& solved) {
+  for (auto& [name, buffer] : solved.state) {
+    if (!is_initial(name) || buffer.integers) continue;
+    std::fill(buffer.numbers.begin(), buffer.numbers.end(), kFieldPoison);
+    if (name[0] == 'd') solved.expected[name].assign(buffer.count(), 0);
+  }
+}
+
+// `before`: an initial state, too, where no token came before.
+Result<FieldBuffers> bind(const KernelEntry& entry, const SolvedGradients& solved, bool before) {
   const Sizes sizes = solved.problem.sizes.in_chunks(entry);
   FieldBuffers buffers;
   for (const Argument& argument : entry.arguments) {
@@ -128,14 +149,14 @@ Result<FieldBuffers> bind(const KernelEntry& entry, const SolvedGradients& solve
         (expected != solved.expected.end() && expected->second.size() != size)) {
       return Error{fmt::format("buffer '{}' is unknown, or declared with another shape", name)};
     }
-    const bool initial = name.rfind("initial_", 0) == 0 || name.rfind("dinitial_", 0) == 0;
-    if (initial && sizes.start == 0) continue;  // a null pointer
+    if (is_initial(name) && !before) continue;  // a null pointer
     buffers.emplace(name, std::move(buffer));
   }
   return buffers;
 }
 
-// What one launch works on: a problem, or with varlen one for each sequence that has tokens.
+// What one launch works on: a problem, or with varlen one for each sequence that has tokens, and
+// for those without where a state passes through.
 struct Work {
   std::vector<SolvedGradients> problems;
   Sizes sizes;
@@ -147,29 +168,33 @@ Result<Work> prepare(const VerifyContext& context, const KernelEntry& entry,
                      const Scenario& scenario, std::uint64_t seed) {
   Work work;
   Sizes sizes = sizes_of(context, scenario);
-  if (takes_state(entry)) {
-    Result<SolvedGradients> solved = solve_between(context, sizes, scenario, seed);
-    if (!solved) return solved.error();
-    work.sizes = solved->problem.sizes;
-    work.problems.push_back(*std::move(solved));
-    return work;
-  }
+  const bool between = takes_state(entry);
+  const auto solved = [&](std::int64_t start) -> Result<SolvedGradients> {
+    const FieldProblem* const like =
+        work.problems.empty() ? nullptr : &work.problems.front().problem;
+    if (!between) return solve(context, sizes, seed, like);
+    return solve_between(context, sizes, start, scenario, seed, like);
+  };
   if (!context.manifest.varlen) {
-    work.problems.push_back(solve(context, sizes, seed));
-    work.sizes = work.problems.front().problem.sizes;
+    Result<SolvedGradients> one = solved(scenario.start);
+    if (!one) return one.error();
+    work.sizes = one->problem.sizes;
+    work.problems.push_back(*std::move(one));
     return work;
   }
   RandomSource random(seed);
-  const std::vector<std::int64_t> starts(static_cast<std::size_t>(scenario.batch), 0);
-  work.layout = VarlenLayout::draw(scenario.tokens, starts, false, random);
+  work.layout =
+      VarlenLayout::draw_backward(scenario.batch, scenario.start, scenario.tokens, random);
+  const std::vector<std::int64_t>& starts = work.layout.starts;
   sizes.batch = 1;
-  for (const std::int64_t count : work.layout.counts) {
-    if (count == 0) continue;
-    sizes.tokens = count;
+  for (std::size_t b = 0; b < starts.size(); ++b) {
+    if (work.layout.counts[b] == 0 && !between) continue;
+    sizes.tokens = starts[b] + work.layout.counts[b];
     seed += 100;
-    const FieldProblem* const like =
-        work.problems.empty() ? nullptr : &work.problems.front().problem;
-    work.problems.push_back(solve(context, sizes, seed, like));
+    Result<SolvedGradients> one = solved(starts[b]);
+    if (!one) return one.error();
+    if (starts[b] == 0 && scenario.start > 0) begins_here(*one);
+    work.problems.push_back(*std::move(one));
     // The first one is the longest, and columns are the same for all.
     sizes.width_a = work.problems.front().problem.sizes.width_a;
     sizes.width_b = work.problems.front().problem.sizes.width_b;
@@ -180,10 +205,11 @@ Result<Work> prepare(const VerifyContext& context, const KernelEntry& entry,
 
 Result<FieldBuffers> bind(const VerifyContext& context, const KernelEntry& entry, const Work& work,
                           Results& parts) {
-  if (!context.manifest.varlen) return bind(entry, work.problems.front());
+  const bool before = work.sizes.start > 0;
+  if (!context.manifest.varlen) return bind(entry, work.problems.front(), before);
   parts.clear();
   for (const SolvedGradients& solved : work.problems) {
-    Result<FieldBuffers> bound = bind(of_one_sequence(entry), solved);
+    Result<FieldBuffers> bound = bind(of_one_sequence(entry), solved, before);
     if (!bound) return bound;
     parts.push_back(*std::move(bound));
   }
@@ -415,12 +441,19 @@ void check_backward_algebra(const VerifyContext& context, const KernelUnderTest&
     ledger.undecided(Duty::kIdentity,
                      fmt::format("{} tokens in chunks could not be run", length.tokens));
   }
-  if (context.manifest.varlen) check.run({.tokens = 50, .batch = 4, .heads = 2});
+  if (context.manifest.varlen) {
+    check.run({.tokens = 50, .batch = 4, .heads = 2});
+    if (takes_state(backward.entry())) {
+      check.run({.tokens = 25, .start = 14, .batch = 5, .heads = 2, .spare = 1});
+    }
+  }
   if (takes_state(backward.entry())) {
-    // The states that are kept come from the initial one.
+    // The states that are kept come from the initial one, and with varlen from none.
     const bool matrix = context.weights == WeightMode::kLinear;
-    if (matrix && !check.must_run({.tokens = kept_stretch(context.manifest) + 2, .start = 1}) &&
-        !ledger.rejected()) {
+    const Scenario kept{.tokens = kept_stretch(context.manifest) + 2,
+                        .start = 1,
+                        .batch = context.manifest.varlen ? 2 : 1};
+    if (matrix && !check.must_run(kept) && !ledger.rejected()) {
       ledger.undecided(Duty::kIdentity, "no launch keeps a state that comes from another one");
     }
     for (const Scenario& scenario : std::initializer_list<Scenario>{

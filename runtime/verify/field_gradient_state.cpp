@@ -12,15 +12,15 @@ Result<FieldGradientState> FieldGradientState::draw(const Manifest& manifest, co
                                                     const FieldProblem& problem,
                                                     const std::vector<std::uint64_t>& y,
                                                     std::int64_t start, std::int64_t spare,
-                                                    std::uint64_t seed) {
+                                                    std::int64_t longest, std::uint64_t seed) {
   const auto solved = std::make_shared<const SolvedFieldProblem>(SolvedFieldProblem{problem, y});
   const std::int64_t tokens = problem.sizes.tokens;
   // Sequences as forward launches have them: their states are what this lies between.
   const Result<FieldSession> initial =
-      FieldSession::begin(manifest, rows, solved, start, spare, seed);
+      FieldSession::begin(manifest, rows, solved, start, spare, seed, longest);
   if (!initial) return initial.error();
   const Result<FieldSession> left =
-      FieldSession::begin(manifest, rows, solved, tokens, spare, seed + 1);
+      FieldSession::begin(manifest, rows, solved, tokens, spare, seed + 1, longest);
   if (!left) return left.error();
   FieldGradientState drawn;
   drawn.state.start = start;

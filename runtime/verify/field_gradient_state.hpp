@@ -19,11 +19,13 @@ struct FieldGradientState {
       buffers;  // by their whole names; dinitial_* is poison, as are gradients of free slots
   std::vector<StateRows> sides;
 
-  // `y` is of all tokens.
+  // `y` is of all tokens. There are `spare` slots more than needed, for `longest` tokens where the
+  // problem has fewer.
   static Result<FieldGradientState> draw(const Manifest& manifest, const Rows& rows,
                                          const FieldProblem& problem,
                                          const std::vector<std::uint64_t>& y, std::int64_t start,
-                                         std::int64_t spare, std::uint64_t seed);
+                                         std::int64_t spare, std::int64_t longest,
+                                         std::uint64_t seed);
 };
 
 }  // namespace heddle

@@ -50,13 +50,13 @@ const char* verb(std::uint64_t value) {
 
 Result<FieldSession> FieldSession::begin(const Manifest& manifest, const Rows& rows,
                                          std::shared_ptr<const SolvedFieldProblem> solved,
-                                         std::int64_t start, std::int64_t spare,
-                                         std::uint64_t seed) {
+                                         std::int64_t start, std::int64_t spare, std::uint64_t seed,
+                                         std::int64_t longest) {
   FieldSession session(manifest, rows, std::move(solved));
   session.sizes_ = session.solved_->problem.sizes;
   for (const auto& [layout, slots] : {std::pair(&manifest.cache_a, &session.sizes_.slots_a),
                                       std::pair(&manifest.cache_b, &session.sizes_.slots_b)}) {
-    const Result<std::int64_t> needed = layout->slots(session.sizes_.tokens);
+    const Result<std::int64_t> needed = layout->slots(std::max(session.sizes_.tokens, longest));
     if (!needed) return needed.error();
     *slots = *needed + (layout->retention == CacheRetention::kNone ? 0 : spare);
   }

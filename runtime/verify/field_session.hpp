@@ -34,11 +34,13 @@ class FieldCourse {
 
 class FieldSession : public FieldCourse {
  public:
-  // The definition's state after `start` tokens, with `spare` cache slots more than needed. Fails
-  // when the manifest cannot say how many that is.
+  // The definition's state after `start` tokens, with `spare` cache slots more than needed, for
+  // `longest` tokens where the problem has fewer. Fails when the manifest cannot say how many that
+  // is.
   static Result<FieldSession> begin(const Manifest& manifest, const Rows& rows,
                                     std::shared_ptr<const SolvedFieldProblem> solved,
-                                    std::int64_t start, std::int64_t spare, std::uint64_t seed);
+                                    std::int64_t start, std::int64_t spare, std::uint64_t seed,
+                                    std::int64_t longest = 0);
 
   bool advance(const KernelUnderTest& kernel, std::int64_t count, std::int64_t work,
                Ledger& ledger) override;

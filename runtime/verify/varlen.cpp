@@ -259,6 +259,17 @@ VarlenLayout VarlenLayout::draw(std::int64_t count, const std::vector<std::int64
   return layout;
 }
 
+VarlenLayout VarlenLayout::draw_backward(std::int64_t sequences, std::int64_t start,
+                                         std::int64_t end, RandomSource& random) {
+  std::vector<std::int64_t> starts(static_cast<std::size_t>(sequences), 0);
+  if (start == 0) return draw(end, starts, false, random);
+  starts[0] = start;
+  for (std::size_t b = 2; b < starts.size(); ++b) starts[b] = random.below(start + 1);
+  VarlenLayout layout = draw(end - start, starts, false, random);
+  if (sequences > 1) layout.counts[1] = end;
+  return layout;
+}
+
 std::string VarlenLayout::describe() const {
   return fmt::format("{} tokens after {}", fmt::join(counts, "+"), fmt::join(starts, ", "));
 }

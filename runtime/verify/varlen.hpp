@@ -29,6 +29,10 @@ struct VarlenLayout {
   // than did, as a launch is that is to be made again and again with other starts.
   static VarlenLayout draw(std::int64_t count, const std::vector<std::int64_t>& starts, bool decode,
                            RandomSource& random, std::int64_t room = 0);
+  // Of backward: the first sequence has tokens from `start` to `end`. Where that is behind a state,
+  // the second one begins in the launch and is as long.
+  static VarlenLayout draw_backward(std::int64_t sequences, std::int64_t start, std::int64_t end,
+                                    RandomSource& random);
   std::string describe() const;  // "tokens 3+0+17 after 5, 0, 2"
 };
 

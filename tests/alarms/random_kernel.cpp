@@ -101,6 +101,10 @@ std::string draw_form(Draw& draw, GenerateOptions& options) {
     return ", with states";
   }
   options.varlen = true;
+  if (options.ops[0] == "backward" && draw.below(2) == 0) {
+    options.state_gradients = true;
+    return ", varlen, with states";
+  }
   if (options.ops[0] != "decode") return ", varlen";
   options.page_rows = draw.one_of({0, 1, 4, 16});
   return ", varlen, pages of " + std::to_string(options.page_rows);

@@ -341,9 +341,15 @@ class Kernels(Workspace):
         for name in ("initial_b_pos", "final_b_pos", "dfinal_b_val", "dinitial_b_key", "start"):
             self.assertIn(name, names["backward"])
         self.assertIn("new_tokens", names["decode"])
-        for wrong, why in ((["linear_attention", "--state", "--varlen"], "sequences of one length"),
-                           (["log_cached", "--state", "--varlen"], "sequences of one length"),
-                           (["log_cached", "--state", "--op", "prefill"], "by backward"),
+        run = heddle("generate", "log_cached", "--op", "backward", "--state", "--varlen", "--target", "cuda",
+                     "--head-dim", 8, "-o", self.path / "lengths")
+        self.assertEqual(run.returncode, 0, run.stderr)
+        manifest = json.loads((self.path / "lengths" / "manifest.json").read_text())
+        self.assertEqual((manifest["format"], manifest["lengths"], manifest["verdict"]), (2, "varlen", "verified"))
+        names = [argument["name"] for argument in manifest["kernels"][0]["arguments"]]
+        for name in ("offsets", "starts", "longest", "dfinal_b_val", "dinitial_b_key", "start"):
+            self.assertIn(name, names)
+        for wrong, why in ((["log_cached", "--state", "--op", "prefill"], "by backward"),
                            (["log_cached", "--several", "--op", "backward"], "for decode")):
             run = heddle("generate", *wrong, "--no-verify", "-o", self.path / "none")
             self.assertEqual(run.returncode, 2, wrong)

@@ -7,8 +7,8 @@ Usage: verify_builtins_test.py HEDDLE [--all] [--only REGEX] [--part I/K] [--jou
 Each pattern goes through prefill and decode on both targets and backward on one, with softmax weights
 on one target and given weights on the other (linear attention with its own), in one dtype each,
 arranged so that every target, weights and either of f32 and bf16 come up together with four patterns; every
-third goes through all three with gated weights on one target as well, and every fourth in f16; lengths go up
-to 257. --all is the whole matrix, one kernel at a time at every length that `verify` knows, with its seconds, where no line of a CUDA
+third goes through all three with gated weights on one target as well, and every fourth in f16; every fifth goes
+backward between the states of sequences of different lengths; lengths go up to 257. --all is the whole matrix, one kernel at a time at every length that `verify` knows, with its seconds, where no line of a CUDA
 kernel of softmax or given weights may be left that no run comes to, but those named below; REGEX picks from it
 by "PATTERN TARGET WEIGHTS DTYPE OP"; FILE keeps what is done, so that a run goes on where the last one stopped, after at most 13
 minutes."""
@@ -41,7 +41,7 @@ NEVER_RUN = (
 
 
 def sample(patterns):
-    """(pattern, target, weights, dtype, ops, n): two runs or three for each pattern."""
+    """(pattern, target, weights, dtype, ops, n), or with flags behind: two runs or more for each pattern."""
     dtypes = ("f32", "bf16")
     for index, pattern in enumerate(patterns):
         for turn, target in enumerate(("cuda", "cpu")):
@@ -58,6 +58,11 @@ def sample(patterns):
         if index % 4 == 1:
             fourth = index // 4
             yield pattern, ("cuda", "cpu")[fourth % 2], ("given", "softmax")[fourth // 2], "f16", OPS, LONGEST
+        if index % 5 == 0:
+            fifth = index // 5
+            weights = "linear" if pattern == "linear_attention" else ("softmax", "given", "gated")[fifth % 3]
+            yield (pattern, ("cpu", "cuda")[fifth % 2], weights, dtypes[fifth % 2], ("backward",), LONGEST,
+                   "--varlen", "--state")
 
 
 def matrix(patterns):
@@ -70,11 +75,16 @@ def matrix(patterns):
                         yield pattern, target, weights, dtype, (op,), None
 
 
-def verify(heddle, pattern, target, weights, dtype, ops, n):
+def kernel_of(pattern, target, weights, dtype, ops, _, *flags):
+    return [pattern, target, weights, dtype, " ".join((",".join(ops), *flags))]
+
+
+def verify(heddle, pattern, target, weights, dtype, ops, n, *flags):
     command = [heddle, "verify", pattern, "--target", target, "--weights", weights, "--dtype", dtype]
     command += ["--op", ",".join(ops), "--json", "--again"]
     if n:
         command += ["-n", str(n)]
+    command += flags
     begin = time.monotonic()
     run = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     seconds = time.monotonic() - begin
@@ -85,7 +95,7 @@ def verify(heddle, pattern, target, weights, dtype, ops, n):
     known = any(re.fullmatch(each, f"{pattern} {weights} {','.join(ops)}") for each in NEVER_RUN)
     if good and unreached and not n and target == "cuda" and weights in ("softmax", "given") and not known:
         good, why = False, f"no run comes to lines {unreached}"
-    return {"kernel": [pattern, target, weights, dtype, ",".join(ops)], "verdict": report["verdict"],
+    return {"kernel": kernel_of(pattern, target, weights, dtype, ops, n, *flags), "verdict": report["verdict"],
             "seconds": round(seconds, 1), "layers": sorted({o["layer"] for o in report.get("obligations", [])}),
             "verified": good, "why": why, "unreached": unreached}
 
@@ -102,7 +112,7 @@ def main():
     patterns = [entry["name"] for entry in json.loads(listed.stdout)["patterns"]]
     assert len(patterns) >= 16, patterns
     runs = list(matrix(patterns) if options.all else sample(patterns))
-    runs = [run for run in runs if re.search(options.only, " ".join((*run[:4], ",".join(run[4]))))]
+    runs = [run for run in runs if re.search(options.only, " ".join(kernel_of(*run)))]
     mine, parts = (int(number) for number in options.part.split("/"))
     known = []
     if options.journal and os.path.exists(options.journal):
@@ -111,7 +121,7 @@ def main():
     done = {tuple(entry["kernel"]) for entry in known}
     results, begin, left = list(known), time.monotonic(), 0
     for run in runs[mine::parts]:
-        if (*run[:4], ",".join(run[4])) in done:
+        if tuple(kernel_of(*run)) in done:
             continue
         if options.all and time.monotonic() - begin > SECONDS:
             left += 1

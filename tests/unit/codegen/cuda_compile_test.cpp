@@ -161,6 +161,10 @@ TEST_CASE("the kernels of all built-in patterns compile for every architecture")
       options.weights = weights;
       options.state_gradients = options.several_tokens = true;
       add(all, *find_builtin(name), options, {"sm_90"});
+      options.ops = {"backward"};
+      options.varlen = true;
+      options.several_tokens = false;
+      add(all, *find_builtin(name), options, {"sm_90"});
     }
   }
   // Tensor cores: the largest sums that a thread may keep, and both types.

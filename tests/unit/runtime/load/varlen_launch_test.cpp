@@ -25,7 +25,7 @@ using Array = std::vector<float>;
 using Arrays = std::map<std::string, Array>;
 
 KernelArtifact artifact_of(const std::string& pattern, WeightKind weights, bool varlen,
-                           int page_rows = 0, bool several = false) {
+                           int page_rows = 0, bool several = false, bool states = false) {
   GenerateOptions options;
   options.ops = {"prefill", "decode", "backward"};
   options.head_dim = kDim;
@@ -34,6 +34,7 @@ KernelArtifact artifact_of(const std::string& pattern, WeightKind weights, bool 
   options.varlen = varlen;
   options.page_rows = page_rows;
   options.several_tokens = several;
+  options.state_gradients = states;
   const Result<Artifact> artifact = generate(test::builtin(pattern), options);
   REQUIRE(artifact.ok());
   LoadOptions trusting;
@@ -233,6 +234,70 @@ void check_like_alone(const std::string& pattern, WeightKind weights) {
 TEST_CASE("sequences of different lengths get together what they get alone") {
   check_like_alone("sqrt_cached", WeightKind::kSoftmax);
   check_like_alone("log_recurrence", WeightKind::kGiven);
+}
+
+// Backward of a second launch between its states: a sequence that went on, one that begins there,
+// one that rests and one of no tokens at all.
+void check_states_like_alone(const std::string& pattern, WeightKind weights) {
+  const KernelArtifact together = artifact_of(pattern, weights, true, 0, false, true);
+  const KernelArtifact alone = artifact_of(pattern, weights, false, 0, false, true);
+  const std::vector<std::int32_t> starts = {9, 0, 21, 0};
+  const std::vector<std::int64_t> counts = {5, 17, 0, 0};
+  constexpr std::int64_t kSequences = 4;
+  Batch batch{together, kSequences};
+  INFO(pattern << ", " << name_of(weights));
+  int seed = 300;
+  const auto inputs = [&](std::int64_t tokens) {
+    Arrays arrays;
+    for (const std::string& name : kInputs) {
+      arrays[name] = drawn(tokens * width_of(name), ++seed);
+    }
+    return arrays;
+  };
+  batch.launch("prefill", {{"tokens", 30}, {"start", 0}, {"longest", kMost}}, inputs(30),
+               {0, 9, 9, 30, 30}, std::vector<std::int32_t>(kSequences, 0));
+  const Arrays before = batch.state;
+  const std::vector<std::int32_t> offsets = {0, 5, 22, 22, 22};
+  Arrays arrays = inputs(22);
+  const Arrays outputs = batch.launch(
+      "prefill", {{"tokens", 22}, {"start", 21}, {"longest", kMost}}, arrays, offsets, starts);
+  arrays["y"] = outputs.at("y");
+  for (const auto& [name, array] : before) {
+    arrays["initial_" + name] = array;
+    if (Batch::is_positions(name)) {
+      arrays["final_" + name] = batch.state.at(name);
+    } else {
+      arrays["dfinal_" + name] = drawn(static_cast<std::int64_t>(array.size()), ++seed);
+    }
+  }
+  const Arrays gradients = batch.launch(
+      "backward", {{"tokens", 22}, {"start", 21}, {"longest", kMost}}, arrays, offsets, starts);
+  for (std::size_t b = 0; b < kSequences; ++b) {
+    INFO("sequence " << b);
+    const auto of_sequence = [&](const std::string& name, const Array& array) {
+      const bool by_token = offsets.back() * width_of(name) == static_cast<int>(array.size());
+      const std::int64_t whole = static_cast<std::int64_t>(array.size()) / kSequences;
+      return by_token ? part(array, offsets[b], counts[b], width_of(name))
+                      : part(array, static_cast<std::int64_t>(b), 1, whole);
+    };
+    Arrays own;
+    for (const auto& [name, array] : arrays) own[name] = of_sequence(name, array);
+    Batch one{alone, 1};
+    const Arrays expected =
+        one.launch("backward", {{"tokens", counts[b]}, {"start", starts[b]}}, own);
+    for (const auto& [name, array] : expected) {
+      if (name[0] != 'd' || own.count(name) > 0) continue;
+      INFO(name);
+      const Array found = of_sequence(name, gradients.at(name));
+      const bool begins = name.rfind("dinitial_", 0) == 0 && starts[b] == 0;
+      CHECK(same_bits(found, begins ? Array(found.size(), 0.0F) : array));
+    }
+  }
+}
+
+TEST_CASE("between states, too, sequences get together what they get alone") {
+  check_states_like_alone("sqrt_cached", WeightKind::kSoftmax);
+  check_states_like_alone("log_recurrence", WeightKind::kGiven);
 }
 
 // A page of four slots each, shuffled, and two pages that belong to nobody.

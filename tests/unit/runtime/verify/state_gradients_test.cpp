@@ -224,14 +224,22 @@ TEST_CASE("kernels that lose a gradient of a matrix state are rejected") {
   }
 }
 
-TEST_CASE("what has no gradients of a state is refused") {
+TEST_CASE("what has no faster schedule between states says so") {
   GenerateOptions options;
   options.ops = {"backward"};
+  options.target = ir::Target::kCuda;
+  options.dtype = ElementType::kBF16;
+  options.schedule = "auto";
   options.state_gradients = true;
-  options.varlen = true;
-  const Result<Artifact> varlen = generate(test::builtin("sqrt_cached"), options);
-  REQUIRE_FALSE(varlen.ok());
-  CHECK(varlen.error().message.find("sequences of one length") != std::string::npos);
+  for (const bool varlen : {false, true}) {
+    options.varlen = varlen;
+    const Result<Artifact> artifact = generate(test::builtin("linear_attention"), options);
+    REQUIRE(artifact.ok());
+    CHECK(artifact->manifest.kernels.front().schedule == (varlen ? "simple" : "scan"));
+    std::string remarks;
+    for (const std::string& remark : artifact->remarks) remarks += remark;
+    CHECK((remarks.find("lengths of their own") != std::string::npos) == varlen);
+  }
 }
 
 }  // namespace

@@ -34,12 +34,15 @@ struct Kind {
   int head_dim;
   const char* schedule = "simple";
   int page_rows = 0;
+  bool states = false;  // backward between them, and no other operation
 };
 
 Artifact generated(const Kind& kind) {
   GenerateOptions options;
   const bool linear = kind.weights == WeightKind::kLinear;
   options.ops = {"prefill", "decode", "backward"};
+  if (kind.states) options.ops = {"backward"};
+  options.state_gradients = kind.states;
   if (linear) options.state_dim = kind.head_dim;
   options.target = kind.target;
   options.head_dim = kind.head_dim;
@@ -92,9 +95,9 @@ struct Edit {
 };
 void check_edits(ir::Target target, Layer layer, const std::vector<Edit>& edits,
                  const char* pattern = "sqrt_cached", int page_rows = 0,
-                 WeightKind weights = WeightKind::kSoftmax) {
+                 WeightKind weights = WeightKind::kSoftmax, bool states = false) {
   const Artifact artifact =
-      generated({pattern, target, weights, ElementType::kF32, 8, "simple", page_rows});
+      generated({pattern, target, weights, ElementType::kF32, 8, "simple", page_rows, states});
   const Rows rows = test::builtin_rows(pattern, kRows);
   VerifyOptions options = quick();
   options.stop_early = true;
@@ -118,6 +121,30 @@ void check_edits(ir::Target target, Layer layer, const std::vector<Edit>& edits,
       INFO(explain(report));
       CHECK(report.verdict == KernelVerdict::kRejected);
     }
+  }
+}
+
+TEST_CASE("backward of sequences of different lengths between their states is verified") {
+  using ir::Target;
+  // One of each: target, weights, retention, and of the ways to walk rows on cpu.
+  const std::vector<Kind> kinds = {
+      {"sqrt_cached", Target::kCuda, WeightKind::kSoftmax, ElementType::kF32, 8},
+      {"log_recurrence", Target::kCuda, WeightKind::kGiven, ElementType::kBF16, 8},
+      {"local_attention", Target::kCuda, WeightKind::kGated, ElementType::kF32, 8},
+      {"linear_attention", Target::kCuda, WeightKind::kLinear, ElementType::kF32, 9},
+      {"chacal", Target::kCpu, WeightKind::kSoftmax, ElementType::kF32, 8},
+      {"log_recurrence", Target::kCpu, WeightKind::kSoftmax, ElementType::kBF16, 5},
+      {"log_cached", Target::kCpu, WeightKind::kGiven, ElementType::kF32, 16},
+      {"sqrt_attention", Target::kCpu, WeightKind::kGated, ElementType::kF32, 8},
+      {"linear_attention", Target::kCpu, WeightKind::kLinear, ElementType::kBF16, 6},
+  };
+  for (Kind kind : kinds) {
+    kind.states = true;
+    const Artifact artifact = generated(kind);
+    const VerifyReport report =
+        verify(artifact.manifest, artifact.files, test::builtin_rows(kind.pattern, kRows), quick());
+    INFO(kind.pattern << ", " << name_of(kind.weights) << ": " << explain(report));
+    CHECK(report.verdict == KernelVerdict::kVerified);
   }
 }
 
@@ -186,6 +213,35 @@ TEST_CASE("backward through matrix states that mistakes one sequence for another
          {"backward", "offsets[batch + 1]", "(offsets[batch + 1] + 1)"}});
 }
 
+// Of a sequence that begins in a launch of others that go on, too: its initial state is not read,
+// and has a gradient of zero.
+TEST_CASE("backward that mistakes one sequence's state for another's is rejected") {
+  using ir::Target;
+  const auto check = [](Target target, const char* pattern, WeightKind weights,
+                        const std::vector<Edit>& edits) {
+    for (const Layer layer : {Layer::kEmulated, Layer::kAlgebraic}) {
+      check_edits(target, layer, edits, pattern, 0, weights, true);
+    }
+  };
+  check(Target::kCuda, "log_recurrence", WeightKind::kSoftmax,
+        {{"backward", "starts[batch]", "starts[0]"},
+         {"backward", "p <= own_start", "p <= start"},
+         {"backward", "if (start > 0) {\n    for", "if (own_start > 0) {\n    for"}});
+  check_edits(Target::kCuda, Layer::kEmulated,
+              {{"backward", "own_start + own_tokens", "start + own_tokens"}}, "log_recurrence", 0,
+              WeightKind::kSoftmax, true);
+  check(Target::kCpu, "log_recurrence", WeightKind::kSoftmax,
+        {{"backward", "starts[batch]", "starts[0]"},
+         {"backward", "p <= own_start", "p <= start"},
+         {"backward", "if (start > 0) {\n      for", "if (own_start > 0) {\n      for"}});
+  for (const Target target : {Target::kCuda, Target::kCpu}) {
+    check(target, "linear_attention", WeightKind::kLinear,
+          {{"backward", "starts[batch]", "starts[0]"},
+           {"backward", "if (own_start > 0)", "if (start > 0)"},
+           {"backward", "dinitial_state[to + c] = 0.0f", "dinitial_state[to + c] = 1.0f"}});
+  }
+}
+
 TEST_CASE("kernels that mistake one page for another are rejected") {
   const std::vector<Edit> edits = {{"decode", "pages_b[batch * table_b +", "pages_b[table_b +"},
                                    {"decode", "pages_b[batch * table_b +", "pages_b[batch +"},
@@ -238,7 +294,15 @@ TEST_CASE("offsets, starts and tables of any contents keep to the buffers") {
            {"sqrt_cached", Target::kCuda, WeightKind::kSoftmax, ElementType::kF32, 8, "simple", 2},
            {"sqrt_cached", Target::kCpu, WeightKind::kSoftmax, ElementType::kF32, 8, "simple", 2},
            {"linear_attention", Target::kCuda, WeightKind::kLinear, ElementType::kF32, 8},
-           {"linear_attention", Target::kCpu, WeightKind::kLinear, ElementType::kF32, 8}}) {
+           {"linear_attention", Target::kCpu, WeightKind::kLinear, ElementType::kF32, 8},
+           {"sqrt_cached", Target::kCuda, WeightKind::kSoftmax, ElementType::kF32, 8, "simple", 0,
+            true},
+           {"log_recurrence", Target::kCpu, WeightKind::kSoftmax, ElementType::kF32, 8, "simple", 0,
+            true},
+           {"linear_attention", Target::kCuda, WeightKind::kLinear, ElementType::kF32, 8, "simple",
+            0, true},
+           {"linear_attention", Target::kCpu, WeightKind::kLinear, ElementType::kF32, 8, "simple",
+            0, true}}) {
     const Artifact artifact = generated(kind);
     const Sizes sizes = {.batch = 3,
                          .tokens = 12,
