@@ -21,7 +21,7 @@ _DTYPE_NAMES = {"torch.float32": "f32", "torch.bfloat16": "bf16", "torch.float16
 
 
 def compile(pattern, *, weights=None, head_dim=64, dtype="f32", parameters=None, target="cpu", name=None, ops=None,
-            varlen=False, state_gradients=None, max_tokens=None, device=0):
+            varlen=False, several=False, state_gradients=None, max_tokens=None, device=0):
     """Generates and verifies the kernels of a pattern, or takes them out of the user's cache.
 
     pattern     a built-in name, a *.heddle file, or the text itself; `name` picks one of several in a file
@@ -31,6 +31,7 @@ def compile(pattern, *, weights=None, head_dim=64, dtype="f32", parameters=None,
     target      "cpu" or "cuda"; `device` is the index of a cuda device
     ops         kernels to generate, each of which has to be verified; all there are
     varlen      for sequences of different lengths in a batch of 1, told by cu_seqlens
+    several     decode takes as many tokens as a call has, in turn, not one
     state_gradients  backward between an initial and a final state; by default where there is such a kernel
     max_tokens  the longest sequence that exact cache sizes are wanted for, beyond the program's own choice
 
@@ -48,11 +49,13 @@ def compile(pattern, *, weights=None, head_dim=64, dtype="f32", parameters=None,
     if max_tokens is not None:
         options += ["-n", str(max_tokens)]
     if state_gradients is None:
-        state_gradients = "backward" in ops and not varlen
+        state_gradients = "backward" in ops
     if state_gradients:
         options += ["--state"]
     if varlen:
         options += ["--varlen"]
+    if several:
+        options += ["--several"]
     key = _tool.artifact(text, options)
     return kernel_of(f"{key}@{device}" if device else key)
 

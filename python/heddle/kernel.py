@@ -50,6 +50,7 @@ class Kernel:
         self.inputs = _OF_WEIGHTS[self.weights]
         self.device = torch.device("cuda", device) if self.target == "cuda" else torch.device("cpu")
         self.ops = {kernel["op"]: _Op(kernel) for kernel in manifest["kernels"]}
+        self.takes_several = "new_tokens" in self.ops.get("decode", _Op.none).sizes  # tokens a call of decode
         self.has_state_gradients = "start" in self.ops.get("backward", _Op.none).sizes
         # The arrays of a state, without initial_ or final_, in order.
         states = self.ops["prefill"].starting_with("final_") if "prefill" in self.ops else []
@@ -141,7 +142,7 @@ class Kernel:
         if x.shape[0] != 1:
             raise CallError(f"with cu_seqlens x must be [1, tokens, heads, head_dim], and is {list(x.shape)}")
 
-    def _check(self, given, tokens=None):
+    def _check(self, given, one=False):
         x = given["x"]
         if x is None or x.dim() != 4:
             raise CallError("x must be [batch, tokens, heads, head_dim]")
@@ -170,8 +171,8 @@ class Kernel:
                     want is not None and have != want for have, want in zip(tensor.shape, expected)):
                 shown = ", ".join("columns" if want is None else str(want) for want in expected)
                 raise CallError(f"{name} must be [{shown}], and is {list(tensor.shape)}")
-        if tokens is not None and length != tokens:
-            raise CallError(f"x must hold {tokens} token a call, and holds {length}")
+        if one and length != 1:
+            raise CallError(f"x must hold 1 token a call, and holds {length}: compile with several=True")
 
     def _check_state(self, state, x, batch, what):
         if (not isinstance(state.tokens, (int, torch.SymInt)) or len(state.tensors) != len(self.state_names)
@@ -228,14 +229,14 @@ class Kernel:
         return results[0], State(start + tokens, tuple(results[1:]), starts)
 
     def decode(self, x, cache, *, q=None, k=None, coef_a=None, coef_b=None, gate=None, scale=None, gamma=0.5):
-        """y of one token more: all arrays as of prefill with one token, [sequences, 1, ..] of kernels with varlen,
-        too. `cache` is a State whose tensors are changed in place and have room for it (Kernel.grown); its successor
-        is cache.after()."""
+        """y of one token more, or of kernels with several of the `tokens` next ones, in turn: all arrays as of prefill
+        with so many, [sequences, tokens, ..] of kernels with varlen, too. `cache` is a State whose tensors are changed
+        in place and have room for them (Kernel.grown); its successor is cache.after(tokens)."""
         from . import ops
 
         given = {"q": q, "k": k, "x": x, "coef_a": coef_a, "coef_b": coef_b, "gate": gate}
         self._need("decode")
-        self._check(given, tokens=1)
+        self._check(given, one=not self.takes_several)
         self._check_state(cache, x, x.shape[0], "cache")
         return ops.decode(self.key, *(given[name] for name in INPUTS), list(cache.tensors), cache.starts, cache.tokens,
                           *self._scalars(scale, gamma))

@@ -22,20 +22,20 @@ class Cache:
     def tokens(self):
         return self.state.tokens
 
-    def prepare(self):
-        """Makes room for one token more: for as many again as there are, so that this is seldom work."""
-        if self.tokens + 1 > self._room:
-            wanted = max(2 * self.tokens, 16)
+    def prepare(self, count=1):
+        """Makes room for so many tokens more: for as many again as there are, so that this is seldom work."""
+        if self.tokens + count > self._room:
+            wanted = max(2 * self.tokens, self.tokens + count, 16)
             try:
                 self.state = self.kernel.grown(self.state, wanted)
             except CallError:  # no exact sizes for so many
-                wanted = self.tokens + 1
+                wanted = self.tokens + count
                 self.state = self.kernel.grown(self.state, wanted)
             self._room = wanted
         return self.state
 
-    def advance(self):
-        self.state = self.state.after()
+    def advance(self, count=1):
+        self.state = self.state.after(count)
 
 
 class Mixer(torch.nn.Module):
@@ -67,7 +67,8 @@ class Mixer(torch.nn.Module):
 
     @torch.no_grad()
     def decode(self, x, cache, **inputs):
-        """y of one token, [batch, 1, heads, head_dim]; the cache moves on by it."""
-        y = self.kernel.decode(x, cache.prepare(), scale=self.scale, gamma=self.gamma, **inputs)
-        cache.advance()
+        """y of one token, [batch, 1, heads, head_dim], or of kernels with several of as many as there are; the cache
+        moves on by them."""
+        y = self.kernel.decode(x, cache.prepare(x.shape[1]), scale=self.scale, gamma=self.gamma, **inputs)
+        cache.advance(x.shape[1])
         return y

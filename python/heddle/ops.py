@@ -93,8 +93,8 @@ def _scratch(kernel, name_of_op, x, offsets):
 
 @torch.library.custom_op("heddle::backward", mutates_args=())
 def backward(kernel: str, q: Optional[Tensor], k: Optional[Tensor], x: Tensor, coef_a: Optional[Tensor],
-             coef_b: Optional[Tensor], gate: Optional[Tensor], offsets: Optional[Tensor], y: Tensor,
-             dy: Tensor, initial: List[Tensor], final_positions: List[Tensor], dfinal: List[Tensor],
+             coef_b: Optional[Tensor], gate: Optional[Tensor], offsets: Optional[Tensor], starts: Optional[Tensor],
+             y: Tensor, dy: Tensor, initial: List[Tensor], final_positions: List[Tensor], dfinal: List[Tensor],
              start: int, slots_a: int, slots_b: int, scale: float, gamma: float) -> List[Tensor]:
     it = kernel_of(kernel)
     inputs = tuple(map(it.plain, (q, k, x, coef_a, coef_b, gate)))
@@ -115,7 +115,7 @@ def backward(kernel: str, q: Optional[Tensor], k: Optional[Tensor], x: Tensor, c
         for i, name in enumerate(it.state_names):
             tensors["initial_" + name] = it.plain(initial[i]) if initial else None
             # A side without slots has no state; its arrays have no elements.
-            shape = it.state_shape(name, x.shape[0], x.shape[2], (slots_a, slots_b))
+            shape = it.state_shape(name, _batch(x, offsets), x.shape[2], (slots_a, slots_b))
             wanted = "final_" + name if name.endswith("_pos") else "dfinal_" + name
             source = next(positions if name.endswith("_pos") else gradients, None)
             tensors[wanted] = (_new(it, "backward", wanted, shape, x) if source is None
@@ -124,12 +124,13 @@ def backward(kernel: str, q: Optional[Tensor], k: Optional[Tensor], x: Tensor, c
                 tensors["dinitial_" + name] = None
     tensors.update(_scratch(it, "backward", x, offsets))
     tensors["offsets"], longest = _lengths(it, offsets, x.shape[1])
-    it.launch("backward", _as_arrays(it, tensors), start, scale, gamma, longest)
+    tensors["starts"] = it.plain(starts)
+    it.launch("backward", _as_arrays(it, tensors), start, scale, gamma, start + longest)
     return results
 
 
 @backward.register_fake
-def _(kernel, q, k, x, coef_a, coef_b, gate, offsets, y, dy, initial, final_positions, dfinal, start, slots_a,
+def _(kernel, q, k, x, coef_a, coef_b, gate, offsets, starts, y, dy, initial, final_positions, dfinal, start, slots_a,
       slots_b, scale, gamma):
     it = kernel_of(kernel)
     return [_new(it, "backward", name, like.shape, like)
@@ -138,7 +139,7 @@ def _(kernel, q, k, x, coef_a, coef_b, gate, offsets, y, dy, initial, final_posi
 
 def _keep(ctx, inputs, output):
     kernel, *given = inputs[:7]
-    offsets, _, initial, ctx.start, ctx.slots_a, ctx.slots_b, ctx.scale, ctx.gamma = inputs[7:]
+    offsets, starts, initial, ctx.start, ctx.slots_a, ctx.slots_b, ctx.scale, ctx.gamma = inputs[7:]
     it = ctx.kernel = kernel_of(kernel)
     if "backward" not in it.ops:
         raise RuntimeError("heddle: the artifact has no backward kernel: compile it with ops that name \"backward\"")
@@ -146,15 +147,15 @@ def _keep(ctx, inputs, output):
         raise RuntimeError("heddle: gradients through an initial state are not for an artifact without state gradients")
     finals = [t for name, t in zip(it.state_names, output[1:]) if name.endswith("_pos")]
     ctx.count = (len(given), len(initial))
-    ctx.save_for_backward(*given, *initial, output[0], offsets, *finals)
+    ctx.save_for_backward(*given, *initial, output[0], offsets, starts, *finals)
 
 
 def _differentiate(ctx, grads):
     it = ctx.kernel
     inputs, rest = ctx.saved_tensors[:ctx.count[0]], ctx.saved_tensors[ctx.count[0]:]
-    initial, (y, offsets, *positions) = list(rest[:ctx.count[1]]), rest[ctx.count[1]:]
+    initial, (y, offsets, starts, *positions) = list(rest[:ctx.count[1]]), rest[ctx.count[1]:]
     dfinal = [grad for name, grad in zip(it.state_names, grads[1:]) if not name.endswith("_pos")]
-    results = backward(it.key, *inputs, offsets, y, grads[0], initial, positions, dfinal,
+    results = backward(it.key, *inputs, offsets, starts, y, grads[0], initial, positions, dfinal,
                        ctx.start, ctx.slots_a, ctx.slots_b, ctx.scale, ctx.gamma)
     by_name = dict(zip((name for name, _ in _gradients_of(it, inputs, initial)), results))
     of_initial = [by_name["dinitial_" + name].to(tensor.dtype) if "dinitial_" + name in by_name else None

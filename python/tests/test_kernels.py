@@ -83,6 +83,20 @@ def test_decode_goes_on_where_prefill_stopped(subject):
         assert relative_error(torch.cat(outputs, 1), whole) < subject.tolerance
 
 
+def test_decode_takes_several_tokens(subject):
+    inputs = subject.inputs(TOKENS)
+    kernel = heddle.compile(subject.pattern, head_dim=8, several=True, ops=["prefill", "decode"], **subject.options)
+    assert kernel.takes_several and not subject.kernel.takes_several
+    mixer = heddle.nn.Mixer(kernel)
+    whole = heddle.nn.Mixer(subject.kernel)(**inputs)
+    one, together = mixer.empty_cache(2, 3), mixer.empty_cache(2, 3)
+    outputs = [mixer.decode(cache=together, **part(inputs, first, last)) for first, last in ((0, 1), (1, 20), (20, TOKENS))]
+    singly = [mixer.decode(cache=one, **part(inputs, i, i + 1)) for i in range(TOKENS)]
+    assert together.tokens == one.tokens == TOKENS
+    assert torch.equal(torch.cat(outputs, 1), torch.cat(singly, 1))
+    assert relative_error(torch.cat(outputs, 1), whole) < subject.tolerance
+
+
 def test_decode_leaves_the_state_it_began_with_alone(subject):
     inputs = subject.inputs(TOKENS)
     _, state = subject.kernel.prefill(**part(inputs, 0, 9), output_final_state=True)

@@ -86,15 +86,75 @@ def test_parts_with_states_are_the_whole(kernel):
                            y_second[:, second_bounds[at]:second_bounds[at + 1]]], 1)
         if last > 0:
             assert relative_error(found, whole[:, edge:edge + last]) < 2e-6
+
+
+def differentiable(inputs):
+    return {name: tensor.clone().requires_grad_() for name, tensor in inputs.items()}
+
+
+def in_parts(kernel, inputs):
+    """y of all sequences as `inputs` has them, by a chain of three launches, and the state behind the last one. The
+    first launch has no token of some sequences, and the last one none of others."""
+    cuts, state, outputs = [[0, length // 3, max(length // 3, length - 8), length] for length in LENGTHS], None, []
+    for turn in range(3):
+        part, edges = pieces(inputs, [(cut[turn], cut[turn + 1]) for cut in cuts])
+        y, state = kernel.prefill(**part, cu_seqlens=edges, initial_state=state, output_final_state=True)
+        outputs.append(y.split(edges.diff().tolist(), 1))
+    return torch.cat([y[at] for at in range(len(LENGTHS)) for y in outputs], 1), state
+
+
+def test_gradients_pass_through_states(kernel):
+    rows, inputs, edges = heddle.rows(PATTERNS[kernel.weights], max(LENGTHS)), inputs_of(kernel), bounds().tolist()
+    assert kernel.has_state_gradients
+    ours, whole, theirs = differentiable(inputs), differentiable(inputs), differentiable(inputs)
+    y, _ = in_parts(kernel, ours)
+    dy = torch.randn(y.shape, generator=torch.Generator().manual_seed(5))
+    y.backward(dy)
+    expected = torch.cat([naive(kernel.weights, rows, **{name: tensor[:, first:last] for name, tensor in theirs.items()})
+                          for first, last in zip(edges, edges[1:]) if last > first], 1)
+    assert relative_error(y, expected) < 2e-6
+    expected.backward(dy.double())
+    for name in inputs:
+        assert relative_error(ours[name].grad, theirs[name].grad) < 2e-5, name
+    # A loss of the last state: of values, whose slots may be others.
+    for one, run in ((ours, in_parts(kernel, ours)),
+                     (whole, kernel.prefill(**whole, cu_seqlens=bounds(), output_final_state=True))):
+        for tensor in one.values():
+            tensor.grad = None
+        (run[0] * dy).sum().add(run[1].tensors[-1].square().sum()).backward()
+    for name in inputs:
+        assert relative_error(ours[name].grad, whole[name].grad) < 2e-5, name
+
+
+def test_gradients_through_states_compile_as_one_graph(kernel):
+    inputs, cut = inputs_of(kernel), [(0, length // 2) for length in LENGTHS]
+    rest = [(length // 2, length) for length in LENGTHS]
+    (first, first_bounds), (second, second_bounds) = pieces(inputs, cut), pieces(inputs, rest)
+    first, second = differentiable(first), differentiable(second)
+
+    def loss(first_bounds, second_bounds):
+        _, state = kernel.prefill(**first, cu_seqlens=first_bounds, output_final_state=True, max_seqlen=15)
+        y, _ = kernel.prefill(**second, cu_seqlens=second_bounds, initial_state=state, max_seqlen=16)
+        return y.square().sum()
+
+    wanted = [*first.values(), *second.values()]
+    expected = torch.autograd.grad(loss(first_bounds, second_bounds), wanted)
+    torch._dynamo.reset()
+    compiled = torch.compile(loss, fullgraph=True, backend="aot_eager")
+    found = torch.autograd.grad(compiled(first_bounds, second_bounds), wanted)
+    assert all(torch.allclose(one, other, rtol=1e-5) for one, other in zip(found, expected))
+
+
+def test_gradients_that_would_be_lost_are_an_error():
+    kernel = heddle.compile("sqrt_cached", weights="given", head_dim=8, varlen=True, state_gradients=False)
+    part, edges = pieces(inputs_of(kernel), [(0, length // 3) for length in LENGTHS])
     # What no loss asks of a final state passes; what one asks has no kernel, and is not zero.
-    ours = {name: tensor.clone().requires_grad_() for name, tensor in first.items()}
-    y, state = kernel.prefill(**ours, cu_seqlens=first_bounds, output_final_state=True)
+    y, state = kernel.prefill(**differentiable(part), cu_seqlens=edges, output_final_state=True)
     y.sum().backward(retain_graph=True)
     with pytest.raises(RuntimeError, match="no gradients of states"):
         (y.sum() + state.tensors[-1].sum()).backward()
     with pytest.raises(RuntimeError, match="initial state"):
-        kernel.prefill(**{name: tensor.clone().requires_grad_() for name, tensor in second.items()},
-                       cu_seqlens=second_bounds, initial_state=state)
+        kernel.prefill(**differentiable(part), cu_seqlens=edges, initial_state=state)
 
 
 def test_decode_goes_on_in_each_sequence(kernel):
@@ -111,6 +171,25 @@ def test_decode_goes_on_in_each_sequence(kernel):
         y = mixer.decode(cache=cache, **{name: tensor[0, rows][:, None] for name, tensor in inputs.items()})
         for at in long:
             assert relative_error(y[at, 0], whole[0, rows[at]]) < 2e-6, (at, step)
+    assert cache.state.starts.tolist() == [last + left for _, last in cuts]
+
+
+def test_decode_takes_several_tokens_of_each_sequence(kernel):
+    inputs, edges, left = inputs_of(kernel), bounds().tolist(), 5
+    several = heddle.compile(PATTERNS[kernel.weights], weights=kernel.weights, head_dim=8, varlen=True, several=True,
+                             ops=["prefill", "decode"])
+    mixer, whole = heddle.nn.Mixer(several), heddle.nn.Mixer(kernel)(**inputs, cu_seqlens=bounds())
+    long = [at for at, length in enumerate(LENGTHS) if length >= left]
+    # The others take tokens of another sequence, which nobody reads.
+    cuts = [(0, length - left if length >= left else 0) for length in LENGTHS]
+    first, first_bounds = pieces(inputs, cuts)
+    _, cache = mixer.prefill(**first, cu_seqlens=first_bounds)
+    rows = torch.tensor([[edges[at] + cuts[at][1] + step if at in long else 0 for step in range(left)]
+                         for at in range(len(LENGTHS))])
+    for turn in (slice(0, 3), slice(3, left)):
+        y = mixer.decode(cache=cache, **{name: tensor[0, rows[:, turn]] for name, tensor in inputs.items()})
+        for at in long:
+            assert relative_error(y[at], whole[0, rows[at, turn]]) < 2e-6, at
     assert cache.state.starts.tolist() == [last + left for _, last in cuts]
 
 
