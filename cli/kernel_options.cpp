@@ -28,6 +28,11 @@ void add_kernel_options(Command& command, KernelOptions& options) {
               "softmax, given, gated or linear, instead of the pattern's own")
       .one_of({"softmax", "given", "gated", "linear"});
   command
+      .option("--state-dim", options.state_dim,
+              "rows of a matrix state, with linear weights, instead of the pattern's own")
+      .called("S")
+      .between(1, 256);
+  command
       .option("--schedule", options.schedule,
               "of prefill on cuda: simple, staged (out of shared memory), tensor (linear weights, "
               "dense rows and windows of inputs, in bf16 and f16), scan (over chunks of tokens, "
@@ -76,8 +81,10 @@ ArtifactOrCode generate_for(const LoadedPattern& loaded, const KernelOptions& op
   GenerateOptions generate_options;
   generate_options.ops =
       options.ops.empty() ? std::vector<std::string>{"prefill", "decode", "backward"} : options.ops;
+  generate_options.only_what_is_there = options.ops.empty();
   generate_options.target = target == "cuda" ? ir::Target::kCuda : ir::Target::kCpu;
   generate_options.head_dim = options.head_dim;
+  generate_options.state_dim = options.state_dim;
   generate_options.dtype = options.dtype == "bf16"  ? ElementType::kBF16
                            : options.dtype == "f16" ? ElementType::kF16
                                                     : ElementType::kF32;

@@ -30,6 +30,8 @@ constexpr std::int64_t kInspectedRows = 1024;
 constexpr std::int64_t kLongRow = 24;
 // Parts that few heads are cut into on cpu.
 constexpr int kSlices = 2;
+constexpr const char* kNoMatrixGradients =
+    "backward of matrix states is there for B = { i - 1 : i >= 2 } only";
 
 const char* target_name(ir::Target target) { return ir::name_of(target); }
 
@@ -192,12 +194,16 @@ class Generator {
     spec.dense_inputs = has_dense_inputs(pattern_);
     spec.dense_outputs = has_dense_outputs(pattern_);
     if (b->empty()) spec.input_window = rows::window_of(pattern_, *a).value_or(0);
-    if (spec.weights != WeightKind::kLinear) {
-      spec.keep_a = retention_of(pattern_, Side::kA);
+    if (spec.weights != WeightKind::kLinear) spec.keep_a = retention_of(pattern_, Side::kA);
+    if (spec.weights != WeightKind::kLinear || spec.matrix_rows()) {
       spec.keep_b = retention_of(pattern_, Side::kB);
     }
     if (const auto error = fill_manifest(spec)) return *error;
     for (const std::string& op : options_.ops) {
+      if (op == "backward" && spec.matrix_rows()) {
+        artifact_.remarks.push_back(kNoMatrixGradients);
+        continue;
+      }
       if (const auto error = add_kernel(spec, op)) return *error;
       // Softmax scores need all channels of a head.
       if (op == "prefill" && spec.target == ir::Target::kCpu &&
@@ -272,7 +278,8 @@ class Generator {
     const bool next_row =
         spec.keep_a == CacheRetention::kNextRow || spec.keep_b == CacheRetention::kNextRow;
     const std::int64_t exact_to = options_.exact_to;
-    const bool given = spec.weights == WeightKind::kGiven || spec.by_channel();
+    const bool given =
+        spec.weights == WeightKind::kGiven || spec.by_channel() || spec.matrix_rows();
     const auto counts_a = rows::entry_counts(pattern_, spec.a);
     const auto counts_b = rows::entry_counts(pattern_, spec.b);
     const bool to_the_end = next_row || (given && !(counts_a && counts_b));
@@ -325,10 +332,8 @@ class Generator {
 
   std::optional<Error> check_matrix_state(schedule::KernelSpec& spec) const {
     if (spec.page_rows > 0) return Error{"a matrix state is not kept in pages"};
-    if (!spec.first_order) {
-      return Error{
-          "linear weights need A = diagonal and B = { i - 1 : i >= 2 }: a matrix state "
-          "follows the previous token only"};
+    if (spec.matrix_rows()) {
+      if (const auto error = check_matrix_rows(spec)) return error;
     }
     spec.state_dim = options_.state_dim;
     if (spec.state_dim == 0 && pattern_.weights().state != nullptr) {
@@ -338,6 +343,23 @@ class Generator {
     }
     if (spec.state_dim < 1 || spec.state_dim > 256) {
       return Error{"linear weights need a state of 1..256 rows"};
+    }
+    return std::nullopt;
+  }
+
+  // Of other patterns than first order.
+  std::optional<Error> check_matrix_rows(const schedule::KernelSpec& spec) const {
+    if (rows::shape_of(spec.a) != rows::RowShape::kItself || spec.b.empty()) {
+      return Error{
+          "linear weights need A = diagonal and a B with entries: a matrix state takes in its own "
+          "token and earlier states"};
+    }
+    if (asked_for("backward") && !options_.only_what_is_there) return Error{kNoMatrixGradients};
+    if (spec.varlen || spec.several_tokens) {
+      return Error{
+          "matrix states of other patterns than B = { i - 1 : i >= 2 } have sequences of one "
+          "length "
+          "and decode of one token"};
     }
     return std::nullopt;
   }
@@ -360,6 +382,14 @@ class Generator {
     spec.staging.reset();
     spec.tensor.reset();
     spec.scan.reset();
+    if (spec.matrix_rows()) {
+      if (options_.schedule != "auto" && options_.schedule != "simple") {
+        artifact_.remarks.push_back(op +
+                                    " has the simple schedule: matrix states have others for "
+                                    "first order only");
+      }
+      return std::nullopt;
+    }
     const bool backward = op == "backward" && spec.target == ir::Target::kCuda;
     if (op != "prefill" && !(backward && has_scan_backward(spec))) {
       if (backward && spec.weights == WeightKind::kLinear) {
@@ -453,6 +483,7 @@ class Generator {
                             : op == "backward"     ? "cpu_gradients.hpp"
                                                    : "cpu_prelude.hpp";
       entry = one_launch(op == "backward"                      ? schedule::backward(spec)
+                         : spec.matrix_rows()                  ? schedule::matrix_rows(spec, decode)
                          : spec.weights == WeightKind::kLinear ? schedule::linear(spec, decode)
                          : decode                              ? schedule::decode(spec)
                                                                : schedule::prefill(spec),
@@ -497,11 +528,11 @@ class Generator {
     all.symbol = spec.symbol;
     all.schedule = "scan";
     all.chunk_tokens = spec.scan->chunk_tokens;
-    for (schedule::Step& step :
-         op == "backward" && spec.tensor ? schedule::matrix_scan_backward(spec)
-         : op == "backward"              ? schedule::scan_backward(spec)
-         : spec.tensor                   ? schedule::matrix_scan(spec)
-                                         : schedule::scan(spec)) {
+    for (schedule::Step& step : op == "backward" && spec.tensor
+                                    ? schedule::matrix_scan_backward(spec)
+                                : op == "backward" ? schedule::scan_backward(spec)
+                                : spec.tensor      ? schedule::matrix_scan(spec)
+                                                   : schedule::scan(spec)) {
       const auto& arrays = step.kernel.arrays;
       const bool products = std::any_of(arrays.begin(), arrays.end(),
                                         [](const ir::Array& array) { return array.dynamic; });

@@ -35,13 +35,15 @@ Frame::Frame(Builder& the_builder, const KernelSpec& the_spec, bool is_decode)
   };
   a = side_frame(Side::kA);
   b = side_frame(Side::kB);
-  if (softmax()) {
-    q = builder.buffer("q", spec.dtype, Access::kRead, shape);
-    k = builder.buffer("k", spec.dtype, Access::kRead, shape);
+  if (softmax() || spec.matrix_rows()) {
+    std::vector<std::string> keys = shape;
+    if (spec.matrix_rows()) keys.back() = std::to_string(spec.state_dim);
+    q = builder.buffer("q", spec.dtype, Access::kRead, keys);
+    k = builder.buffer("k", spec.dtype, Access::kRead, keys);
   }
   x = builder.buffer("x", spec.dtype, Access::kRead, shape);
   for (SideFrame* side : {&a, &b}) {
-    if (!softmax() && !side->plan->empty()) {
+    if (has_coefficients(*side)) {
       side->coefficients = builder.buffer("coef_" + letter(side->side), spec.dtype, Access::kRead,
                                           coefficient_shape(spec, count, side->side));
     }
@@ -50,6 +52,11 @@ Frame::Frame(Builder& the_builder, const KernelSpec& the_spec, bool is_decode)
   a.input = x;
   b.input = y;
   for (SideFrame* side : {&a, &b}) declare_cache(*side);
+  if (spec.matrix_rows() && !decode) {
+    states = builder.buffer("scratch_states", ElementType::kF32, Access::kReadWrite,
+                            {"batch", "heads", "tokens", std::to_string(spec.state_dim),
+                             std::to_string(spec.head_dim)});
+  }
   if (spec.varlen) sequences_ = declare_sequences(builder, !decode, true);
   if (!decode) tokens = builder.size("tokens");
   if (several) tokens = builder.size("new_tokens");
@@ -63,7 +70,7 @@ Frame::Frame(Builder& the_builder, const KernelSpec& the_spec, bool is_decode)
     side->pool = builder.size("pool_" + letter(side->side));
   }
   for (SideFrame* side : {&a, &b}) {
-    if (!softmax() && !side->plan->empty()) {
+    if (has_coefficients(*side)) {
       side->width = builder.size("width_" + letter(side->side));
     }
   }
@@ -91,7 +98,9 @@ CacheBuffers Frame::cache_buffers(Side side, const std::string& prefix, Access a
         builder.buffer(name + "_pos", ElementType::kI32, access, {"batch", "heads", slots});
   }
   if (softmax()) buffers.key = builder.buffer(name + "_key", spec.dtype, access, shape);
-  buffers.val = builder.buffer(name + "_val", spec.dtype, access, shape);
+  if (spec.matrix_rows()) shape.insert(shape.end() - 1, std::to_string(spec.state_dim));
+  buffers.val = builder.buffer(name + "_val", spec.matrix_rows() ? ElementType::kF32 : spec.dtype,
+                               access, shape);
   return buffers;
 }
 
@@ -136,26 +145,28 @@ void Frame::enter(Ex the_unit) {
     chunk = builder.let("chunk", unit % *chunks);
     block = builder.let("whole_block", unit / *chunks);
   }
-  // Where the channels of this block begin.
-  const auto first_channel = [this](Ex row) {
-    const Ex at = row * spec.head_dim;
-    return spec.slices > 1 ? at + slice * (spec.head_dim / spec.slices) : at;
+  // Where the channels of this block begin, of rows of so many.
+  const auto first_of = [this](Ex row, int channels) {
+    const Ex at = row * channels;
+    return spec.slices > 1 ? at + slice * (channels / spec.slices) : at;
   };
   batch = builder.let("batch", block / heads);
   head = builder.let("head", block % heads);
   token_stride = builder.let("token_stride", heads * spec.head_dim);
+  slot_stride =
+      spec.matrix_rows() ? builder.let("slot_stride", heads * spec.value_size()) : token_stride;
   if (spec.varlen) enter_sequence();
   const bool behind_each_other = spec.varlen && !decode;
-  token_base =
-      builder.let("token_base", first_channel(behind_each_other ? first_token_ * heads + head
-                                                                : batch * tokens * heads + head));
+  const Ex first_row =
+      behind_each_other ? first_token_ * heads + head : batch * tokens * heads + head;
+  token_base = builder.let("token_base", first_of(first_row, spec.head_dim));
   for (SideFrame* side : {&a, &b}) {
     if (!side->cached()) continue;
     const std::string suffix = letter(side->side);
     // The slots of a sequence lie side by side, or the pages of all sequences do.
-    side->slot_base =
-        builder.let("slot_base_" + suffix,
-                    first_channel(in_pages() ? head : batch * side->slots * heads + head));
+    side->slot_base = builder.let(
+        "slot_base_" + suffix,
+        first_of(in_pages() ? head : batch * side->slots * heads + head, spec.value_size()));
     if (side->keep == CacheRetention::kNextRow) {
       side->pos_base = builder.let("pos_base_" + suffix, block * side->slots);
     }
@@ -227,12 +238,12 @@ Location Frame::locate_in_state(const SideFrame& side, Ex p) {
 }
 
 Ex Frame::slot_at(const SideFrame& side, Ex slot) const {
-  if (!in_pages()) return side.slot_base + slot * token_stride;
+  if (!in_pages()) return side.slot_base + slot * slot_stride;
   const Ex rows = builder.i64(spec.page_rows);
   const Ex page = builder.let(
       "page", between(builder, builder.load(side.pages, batch * side.table + slot / rows),
                       builder.i64(0), side.pool - 1));
-  return side.slot_base + (page * rows + slot % rows) * token_stride;
+  return side.slot_base + (page * rows + slot % rows) * slot_stride;
 }
 
 Slot Frame::slot_of(const SideFrame& side, const CacheBuffers& cache, Ex p) {

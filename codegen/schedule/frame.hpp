@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every kernel but those of linear weights has in common: its arguments, where the rows of one
-// (batch, head) lie in them, how channels are spread over threads, and where position p of a row is
-// to be found, among this launch's tokens or in the cache.
+// What every kernel but those of gated matrix states has in common: its arguments, where the rows
+// of one (batch, head) lie in them, how channels are spread over threads, and where position p of a
+// row is to be found, among this launch's tokens or in the cache.
 #pragma once
 
 #include <functional>
@@ -108,13 +108,14 @@ class Frame {
   int warps = kWarps;  // of a block, cuda only
   bool warps_share = false;
   ir::MemoryId q, k, x, y;
+  ir::MemoryId states;  // of the launch's tokens: prefill of matrix states
   SideFrame a, b;
   // Of the launch; with varlen, within each_block, of the block's sequence. `longest`: with varlen
   // the most tokens of a sequence after a prefill.
   ir::Ex tokens, start;
   ir::Ex longest, heads, scale;
   std::optional<ir::Ex> gamma;  // only where rows may have entries of both sides
-  ir::Ex token_base, token_stride;
+  ir::Ex token_base, token_stride, slot_stride;
   ir::Ex block, head, batch;
   ir::Ex slice;                  // of a head's channels, where a launch cuts them
   std::optional<ir::Ex> chunks;  // of a head's tokens, where a block has one of them
@@ -124,6 +125,10 @@ class Frame {
  private:
   void enter(ir::Ex unit);
   void enter_sequence();
+  bool has_coefficients(const SideFrame& side) const {
+    const bool own_input = side.side == Side::kA && spec.matrix_rows();  // which is never weighed
+    return !softmax() && !side.plan->empty() && !own_input;
+  }
   CacheBuffers cache_buffers(Side side, const std::string& prefix, Access access);
   void declare_cache(SideFrame& side);
 

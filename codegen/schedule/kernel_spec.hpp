@@ -83,6 +83,10 @@ struct KernelSpec {
   CacheRetention keep(Side side) const { return side == Side::kA ? keep_a : keep_b; }
   // Each channel of an entry has a coefficient of its own: the channels are mixers of their own.
   bool by_channel() const { return weights == WeightKind::kGated; }
+  // Rows of B mix matrix states, each by coefficients of its own; first order has gates instead.
+  bool matrix_rows() const { return weights == WeightKind::kLinear && !first_order; }
+  // Of what a cache holds of a position.
+  int value_size() const { return matrix_rows() ? state_dim * head_dim : head_dim; }
 };
 
 // The channels of a slice make whole lanes, so that no two slices share one.
@@ -116,7 +120,9 @@ ir::Kernel cpu_decode(const KernelSpec& spec);
 ir::Kernel backward(const KernelSpec& spec);
 // Matrix states S_i = gate_i S_{i-1} + k_i x_i^T read out by q_i; decode is prefill of one token.
 ir::Kernel linear(const KernelSpec& spec, bool decode);
-// Its prefill where spec.tensor says how.
+// Where spec.matrix_rows(): states that rows of any pattern mix.
+ir::Kernel matrix_rows(const KernelSpec& spec, bool decode);
+// Prefill of linear() where spec.tensor says how.
 ir::Kernel tensor_linear(const KernelSpec& spec);
 // Softmax over dense inputs where spec.tensor says how; a launch has a block for each chunk of
 // tokens, sixteen to a warp.
