@@ -81,7 +81,6 @@ ArtifactOrCode generate_for(const LoadedPattern& loaded, const KernelOptions& op
   GenerateOptions generate_options;
   generate_options.ops =
       options.ops.empty() ? std::vector<std::string>{"prefill", "decode", "backward"} : options.ops;
-  generate_options.only_what_is_there = options.ops.empty();
   generate_options.target = target == "cuda" ? ir::Target::kCuda : ir::Target::kCpu;
   generate_options.head_dim = options.head_dim;
   generate_options.state_dim = options.state_dim;

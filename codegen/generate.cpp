@@ -30,8 +30,6 @@ constexpr std::int64_t kInspectedRows = 1024;
 constexpr std::int64_t kLongRow = 24;
 // Parts that few heads are cut into on cpu.
 constexpr int kSlices = 2;
-constexpr const char* kNoMatrixGradients =
-    "backward of matrix states is there for B = { i - 1 : i >= 2 } only";
 
 const char* target_name(ir::Target target) { return ir::name_of(target); }
 
@@ -200,10 +198,6 @@ class Generator {
     }
     if (const auto error = fill_manifest(spec)) return *error;
     for (const std::string& op : options_.ops) {
-      if (op == "backward" && spec.matrix_rows()) {
-        artifact_.remarks.push_back(kNoMatrixGradients);
-        continue;
-      }
       if (const auto error = add_kernel(spec, op)) return *error;
       // Softmax scores need all channels of a head.
       if (op == "prefill" && spec.target == ir::Target::kCpu &&
@@ -354,12 +348,11 @@ class Generator {
           "linear weights need A = diagonal and a B with entries: a matrix state takes in its own "
           "token and earlier states"};
     }
-    if (asked_for("backward") && !options_.only_what_is_there) return Error{kNoMatrixGradients};
-    if (spec.varlen || spec.several_tokens) {
+    if (spec.varlen || spec.several_tokens || spec.state_gradients) {
       return Error{
           "matrix states of other patterns than B = { i - 1 : i >= 2 } have sequences of one "
-          "length "
-          "and decode of one token"};
+          "length, "
+          "decode of one token and backward of whole sequences"};
     }
     return std::nullopt;
   }

@@ -16,7 +16,6 @@ namespace heddle {
 
 struct GenerateOptions {
   std::vector<std::string> ops = {"prefill", "decode"};
-  bool only_what_is_there = false;  // of these, with a remark of what is left out
   ir::Target target = ir::Target::kCpu;
   int head_dim = 64;                      // 1..256
   ElementType dtype = ElementType::kF32;  // kF32, kBF16 or kF16
