@@ -348,11 +348,11 @@ class Generator {
           "linear weights need A = diagonal and a B with entries: a matrix state takes in its own "
           "token and earlier states"};
     }
-    if (spec.varlen || spec.several_tokens || spec.state_gradients) {
+    if (spec.varlen || spec.state_gradients) {
       return Error{
           "matrix states of other patterns than B = { i - 1 : i >= 2 } have sequences of one "
           "length, "
-          "decode of one token and backward of whole sequences"};
+          "and backward of whole ones"};
     }
     return std::nullopt;
   }

@@ -211,7 +211,8 @@ ir::Kernel matrix_rows(const KernelSpec& spec, bool decode) {
   frame.warps_share = true;
   frame.each_block([&] {
     MatrixRows rows(frame, frame.states);
-    decode ? rows.decode() : rows.prefill();
+    if (!decode) return rows.prefill();
+    frame.each_new_token([&] { rows.decode(); });
   });
   return builder.take();
 }

@@ -20,12 +20,14 @@ __all__ = ["CallError", "Error", "Kernel", "MachineError", "PatternError", "Refu
 _DTYPE_NAMES = {"torch.float32": "f32", "torch.bfloat16": "bf16", "torch.float16": "f16"}
 
 
-def compile(pattern, *, weights=None, head_dim=64, dtype="f32", parameters=None, target="cpu", name=None, ops=None,
-            varlen=False, several=False, state_gradients=None, max_tokens=None, device=0):
+def compile(pattern, *, weights=None, head_dim=64, state_dim=None, dtype="f32", parameters=None, target="cpu", name=None,
+            ops=None, varlen=False, several=False, state_gradients=None, max_tokens=None, device=0, schedule=None,
+            arch=None, plan_tokens=None, plan_heads=None):
     """Generates and verifies the kernels of a pattern, or takes them out of the user's cache.
 
     pattern     a built-in name, a *.heddle file, or the text itself; `name` picks one of several in a file
     weights     "softmax", "given", "gated" or "linear", instead of the pattern's own
+    state_dim   rows of a matrix state, of linear weights, instead of the pattern's own
     dtype       "f32", "bf16", "f16", or the torch.dtype
     parameters  {name: value} of the pattern
     target      "cpu" or "cuda"; `device` is the index of a cuda device
@@ -34,6 +36,7 @@ def compile(pattern, *, weights=None, head_dim=64, dtype="f32", parameters=None,
     several     decode takes as many tokens as a call has, in turn, not one
     state_gradients  backward between an initial and a final state; by default where there is such a kernel
     max_tokens  the longest sequence that exact cache sizes are wanted for, beyond the program's own choice
+    schedule, arch, plan_tokens, plan_heads  of cuda, as `heddle generate` has them: what prefill is planned for
 
     PatternError says what the program says; kernels that are not verified are never returned."""
     text = canonical_text(pattern, name, parameters)
@@ -46,10 +49,12 @@ def compile(pattern, *, weights=None, head_dim=64, dtype="f32", parameters=None,
     options = ["--target", target, "--head-dim", str(head_dim), "--dtype", str(dtype), "--op", ",".join(ops)]
     if weights is not None:
         options += ["--weights", weights]
-    if max_tokens is not None:
-        options += ["-n", str(max_tokens)]
+    for option, value in (("--state-dim", state_dim), ("-n", max_tokens), ("--schedule", schedule), ("--arch", arch),
+                          ("--plan-tokens", plan_tokens), ("--plan-heads", plan_heads)):
+        if value is not None:
+            options += [option, str(value)]
     if state_gradients is None:
-        state_gradients = "backward" in ops
+        state_gradients = "backward" in ops and not _mixes_matrices(text, weights)
     if state_gradients:
         options += ["--state"]
     if varlen:
@@ -58,6 +63,13 @@ def compile(pattern, *, weights=None, head_dim=64, dtype="f32", parameters=None,
         options += ["--several"]
     key = _tool.artifact(text, options)
     return kernel_of(f"{key}@{device}" if device else key)
+
+
+def _mixes_matrices(text, weights):
+    """Whether rows mix matrix states, whose backward takes whole sequences only. Where the first rows do not tell, the
+    program says so."""
+    linear = weights == "linear" if weights is not None else "weights linear" in text
+    return linear and any(b != [i - 1] for i, (_, b) in enumerate(rows(text, 9), 1) if i > 1)
 
 
 def open(folder, *, device=0):

@@ -48,6 +48,9 @@ class Kernel:
         self.head_dim, self.state_dim = manifest["head_dim"], manifest["state_dim"]
         self.varlen = manifest.get("lengths") == "varlen"  # sequences have lengths of their own
         self.inputs = _OF_WEIGHTS[self.weights]
+        # Of matrix states: rows of any pattern mix them, by coefficients and not by gates.
+        if any("coef_b" in _Op(kernel).buffers for kernel in manifest["kernels"]) and self.weights == "linear":
+            self.inputs = ("q", "k", "x", "coef_b")
         self.device = torch.device("cuda", device) if self.target == "cuda" else torch.device("cpu")
         self.ops = {kernel["op"]: _Op(kernel) for kernel in manifest["kernels"]}
         self.takes_several = "new_tokens" in self.ops.get("decode", _Op.none).sizes  # tokens a call of decode
@@ -89,7 +92,7 @@ class Kernel:
 
     def columns(self, tokens):
         """(width_a, width_b): the least columns of coef_a and coef_b for sequences of so many tokens."""
-        if "coef_a" not in self.inputs:
+        if "coef_b" not in self.inputs:
             raise CallError(f"{self.weights} weights have no columns")
         return self._artifact.columns("a", tokens), self._artifact.columns("b", tokens)
 
@@ -97,14 +100,17 @@ class Kernel:
         if name == "state":
             return (batch, heads, self.state_dim, self.head_dim)
         count = slots["ab".index(name[0])]
-        return (batch, heads, count) if name.endswith("_pos") else (batch, count, heads, self.head_dim)
+        if name.endswith("_pos"):
+            return (batch, heads, count)
+        matrix = (self.state_dim,) if self.weights == "linear" else ()
+        return (batch, count, heads, *matrix, self.head_dim)
 
     def state_dtype(self, name):
         return self.ops["prefill"].dtypes["final_" + name]
 
     def grown(self, state, tokens):
         """The same state with room for so many tokens in all."""
-        if self.weights == "linear":
+        if self.state_names == ("state",):
             return state
         slots, grown = self.slots(tokens), []
         for name, tensor in zip(self.state_names, state.tensors):
@@ -196,7 +202,8 @@ class Kernel:
                 output_final_state=False, scale=None, gamma=0.5, cu_seqlens=None, max_seqlen=None):
         """(y, final state or None). x, y: [batch, tokens, heads, head_dim]; q, k: like x, or of linear weights
         [.., state_dim]; coef_a, coef_b: [batch, tokens, heads, columns], columns(n) of them at least, entry e for
-        the e-th position of a row in descending order; gated [.., columns, head_dim]; gate: [batch, tokens, heads].
+        the e-th position of a row in descending order; gated [.., columns, head_dim]; gate: [batch, tokens, heads], of
+        linear weights of first order, which with other patterns take coef_b.
         scale: of q . k, 1 / sqrt(head_dim) where it is None. gamma: the weight of earlier outputs against 1 - gamma
         of inputs; 0.5 is one softmax over both. Differentiable where the artifact has a backward kernel.
         cu_seqlens: of kernels with varlen, where sequences lie one behind the other in a batch of 1: where each begins,

@@ -24,6 +24,8 @@ SUBJECTS = {
     "gated": ("linear_recurrence", {"weights": "gated"}),
     "linear": ("linear_attention", {"weights": "linear"}),
     "linear-bf16": ("linear_attention", {"weights": "linear", "dtype": "bf16"}),
+    "matrices": ("log_recurrence", {"weights": "linear", "state_dim": 5}),
+    "matrices-bf16": ("sqrt_cached", {"weights": "linear", "state_dim": 6, "dtype": "bf16"}),
 }
 
 
@@ -51,9 +53,11 @@ class Subject:
         made["x"] = draw(*lead, kernel.head_dim)
         if "gate" in kernel.inputs:
             made["gate"] = torch.rand(*lead, generator=source)
-        if "coef_a" in kernel.inputs:
+        if "coef_b" in kernel.inputs:
             channels = (kernel.head_dim,) if kernel.weights == "gated" else ()
             for side, (name, columns) in enumerate(zip(("coef_a", "coef_b"), kernel.columns(48))):
+                if name not in kernel.inputs:
+                    continue
                 made[name] = 0.5 * draw(*lead, columns + 1, *channels)  # with a column to spare
                 for i in range(tokens):
                     made[name][:, i, :, len(self.rows[i][side]):] = float("nan")

@@ -12,9 +12,13 @@ def naive(weights, rows, x, *, q=None, k=None, coef_a=None, coef_b=None, gate=No
     x, q, k, coef_a, coef_b, gate = (None if t is None else t.double() for t in (x, q, k, coef_a, coef_b, gate))
     y = []
     if weights == "linear":
-        state = x.new_zeros(x.shape[0], x.shape[2], q.shape[3], x.shape[3])
+        states = []
         for i in range(x.shape[1]):
-            state = gate[:, i, :, None, None] * state + k[:, i, :, :, None] * x[:, i, :, None, :]
+            state = k[:, i, :, :, None] * x[:, i, :, None, :]
+            factors = [gate[:, i]] if gate is not None else [coef_b[:, i, :, e] for e in range(len(rows[i][1]))]
+            for j, factor in zip(rows[i][1], factors):
+                state = state + factor[..., None, None] * states[j - 1]
+            states.append(state)
             y.append((q[:, i, :, :, None] * state).sum(2))
         return torch.stack(y, 1)
     scale = x.shape[3] ** -0.5 if scale is None else scale
