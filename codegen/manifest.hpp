@@ -15,18 +15,24 @@
 //            coef_a, coef_b    [batch, tokens, heads, width_*]; entry e of row i belongs to
 //                              the e-th position of the row in descending order; gated:
 //                              [.., width_*, head_dim], a coefficient for each channel
-//            gate              [batch, tokens, heads], f32
+//            gate              [batch, tokens, heads], f32; linear, of first order
+//            Linear weights of other patterns have coef_b instead: S_i = k_i x_i^T and the sum of
+//            coef_b times earlier states, y_i = q_i^T S_i.
 //   output   y                 [batch, tokens, heads, head_dim]
 //   state    SIDE_pos          [batch, heads, slots_SIDE] i32: the token a slot holds, 0 when free
 //            SIDE_key          [batch, slots_SIDE, heads, head_dim], softmax only
 //            SIDE_val          [batch, slots_SIDE, heads, head_dim]: x for side a, y for side b
-//            state             [batch, heads, state_dim, head_dim] f32, linear only
+//            state             [batch, heads, state_dim, head_dim] f32, linear of first order;
+//                              of other patterns b_pos and
+//            b_val             [batch, slots_b, heads, state_dim, head_dim] f32: states
 //            prefill reads initial_NAME and writes final_NAME; decode updates cache_NAME in place.
 //            With retention kAll slot = token - 1 and there is no SIDE_pos.
 //   backward dy                [batch, tokens, heads, head_dim], read: the gradient of a loss by y
 //            dNAME             its gradient by input NAME (q, k, x, coef_a, coef_b, gate), like it,
 //                              written; dcoef_* is 0 beyond the end of a row
-//            scratch_lambda    [batch, tokens, heads, head_dim] f32, cuda: dy and later rows' part
+//            scratch_lambda    [batch, tokens, heads, head_dim] f32, cuda: dy and later rows' part;
+//                              linear but of first order: [batch, heads, tokens, state_dim,
+//                              head_dim], and scratch_states likewise, of prefill, too
 //            scratch_dk, scratch_dx     likewise, cuda: sums in f32 beside narrower gradients
 //            scratch_highest, scratch_inverse  [batch, tokens, heads] f32: of a softmax row
 //            scratch_states    [batch, heads, tokens, head_dim] f32, linear: one state in state_dim

@@ -49,6 +49,9 @@ std::optional<std::string> not_followed(const Manifest& manifest, const KernelEn
   if (too_long_to_follow(manifest, entry)) {
     return "gradients of matrix states that are not square, on tensor cores";
   }
+  if (manifest.weights == "linear" && takes(entry, "coef_b")) {
+    return "matrix states of other patterns than first order";
+  }
   if (entry.schedule == "simple") {
     // A row that only some threads of one warp of several have is not found.
     const bool few = manifest.weights == "linear" && manifest.state_dim <= 32;
