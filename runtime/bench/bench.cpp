@@ -71,7 +71,7 @@ class Bench {
   }
 
   Result<std::vector<BenchRow>> run(const LaunchFactory& factory) {
-    const Result<WeightMode> weights = parse_weight_mode(manifest_.weights);
+    const Result<WeightMode> weights = weight_mode_of(manifest_);
     if (!weights) return weights.error();
     ProblemOptions problem;
     problem.weights = *weights;

@@ -57,8 +57,9 @@ class VarlenBench {
         lengths_(bench_lengths(options)) {}
 
   Result<std::vector<BenchRow>> run() {
-    const Result<WeightMode> weights = parse_weight_mode(varlen_.manifest.weights);
+    const Result<WeightMode> weights = weight_mode_of(varlen_.manifest);
     if (!weights) return weights.error();
+    if (*weights == WeightMode::kMatrix) return Error{"matrix states have one length for all"};
     ProblemOptions problem;
     problem.weights = *weights;
     problem.dtype = problem.coefficient_dtype = varlen_.manifest.dtype;

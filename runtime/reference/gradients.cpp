@@ -176,6 +176,44 @@ HeadGradients linear_gradients(const HeadInputs& inputs, const std::vector<doubl
   return gradients;
 }
 
+HeadGradients matrix_gradients(const HeadInputs& inputs, const Rows& rows,
+                               const std::vector<double>& dy) {
+  const std::int64_t n = inputs.tokens, rank = inputs.query_dim;
+  const Matrix q = matrix_of(inputs.q, n, rank), k = matrix_of(inputs.k, n, rank);
+  const Matrix all_dy = matrix_of(dy, n, inputs.head_dim);
+  Matrix dq = Matrix::Zero(n, rank), dk = dq, dx = Matrix::Zero(n, inputs.head_dim);
+  HeadGradients gradients;
+  gradients.dcoef_b.resize(inputs.coef_b.size());
+  by_columns(inputs, [&](std::int64_t first, const HeadInputs& some) {
+    const std::int64_t d = some.head_dim;
+    const auto state_at = [&](std::vector<double>& states, std::int64_t i) {
+      return Eigen::Map<Matrix>(states.data() + i * rank * d, rank, d);
+    };
+    const Matrix x = matrix_of(some.x, n, d);
+    const Matrix out = all_dy.middleCols(first, d);
+    const HeadInputs channels = by_state(some, rows);
+    std::vector<double> states = reference_head(channels, rows);
+    std::vector<double> read(states.size());  // what read-outs alone make of the gradient
+    for (std::int64_t i = 0; i < n; ++i) {
+      state_at(read, i) = q.row(i).transpose() * out.row(i);
+      dq.row(i) += state_at(states, i) * out.row(i).transpose();
+    }
+    HeadGradients of_states = RowsBackward(channels, rows, read, false, nullptr).run();
+    for (std::int64_t i = 0; i < n; ++i) {
+      const auto g = state_at(of_states.dx, i);
+      dk.row(i) += g * x.row(i).transpose();
+      dx.row(i).segment(first, d) = g.transpose() * k.row(i).transpose();
+    }
+    for (std::size_t e = 0; e < gradients.dcoef_b.size(); ++e) {
+      gradients.dcoef_b[e] += of_states.dcoef_b[e];
+    }
+  });
+  gradients.dx = values_of(dx);
+  gradients.dq = values_of(dq);
+  gradients.dk = values_of(dk);
+  return gradients;
+}
+
 }  // namespace
 
 HeadGradients reference_gradients(const HeadInputs& inputs, const Rows& rows,
@@ -183,17 +221,25 @@ HeadGradients reference_gradients(const HeadInputs& inputs, const Rows& rows,
   if (inputs.weights == WeightMode::kLinear) {
     return linear_gradients(inputs, dy, state == nullptr ? HeadState{} : *state);
   }
+  if (inputs.weights == WeightMode::kMatrix) {
+    assert_that(state == nullptr, "a whole sequence");
+    return matrix_gradients(inputs, rows, dy);
+  }
   return RowsBackward(inputs, rows, dy, false, state).run();
 }
 
 HeadGradients gradient_magnitudes(const HeadInputs& inputs, const Rows& rows,
                                   const std::vector<double>& dy, const HeadState* state) {
-  if (inputs.weights != WeightMode::kLinear) {
+  if (inputs.weights == WeightMode::kSoftmax || inputs.weights == WeightMode::kGiven) {
     return RowsBackward(inputs, rows, dy, true, state).run();
   }
   HeadInputs positive = inputs;
-  for (std::vector<double>* values : {&positive.q, &positive.k, &positive.x, &positive.gate}) {
+  for (std::vector<double>* values :
+       {&positive.q, &positive.k, &positive.x, &positive.gate, &positive.coef_b}) {
     *values = absolute(std::move(*values));
+  }
+  if (inputs.weights == WeightMode::kMatrix) {
+    return matrix_gradients(positive, rows, absolute(dy));
   }
   HeadState between = state == nullptr ? HeadState{} : *state;
   between.dstate = absolute(std::move(between.dstate));

@@ -25,12 +25,18 @@ std::int64_t RandomSource::below(std::int64_t exclusive) {
 
 // ---- instances --------------------------------------------------------------------------------
 
-Result<WeightMode> parse_weight_mode(std::string_view name) {
+Result<WeightMode> weight_mode_of(const Manifest& manifest) {
+  const std::string& name = manifest.weights;
   if (name == "softmax") return WeightMode::kSoftmax;
   if (name == "given") return WeightMode::kGiven;
   if (name == "gated") return WeightMode::kGated;
-  if (name == "linear") return WeightMode::kLinear;
-  return Error{"weights '" + std::string(name) + "' have no reference"};
+  if (name != "linear") return Error{"weights '" + name + "' have no reference"};
+  const bool any_pattern =
+      std::any_of(manifest.kernels.begin(), manifest.kernels.end(), [](const KernelEntry& kernel) {
+        return std::any_of(kernel.arguments.begin(), kernel.arguments.end(),
+                           [](const Argument& argument) { return argument.name == "coef_b"; });
+      });
+  return any_pattern ? WeightMode::kMatrix : WeightMode::kLinear;
 }
 
 Result<std::int64_t> Sizes::extent(std::string_view name) const {
@@ -158,9 +164,9 @@ double fill_queries_and_keys(Problem& problem, Fill fill, std::int64_t huge_toke
 }
 
 // Rows of A and B together get absolute sum 1 in every channel that has coefficients of its own, so
-// that no product of B's can grow.
+// that no product of B's can grow. Where A has none, its share of the sum is left out.
 void fill_coefficients(Problem& problem, const Rows& rows, Fill fill, RandomSource& random) {
-  HostBuffer& a = problem.inputs.at("coef_a");
+  const auto a = problem.inputs.find("coef_a");
   HostBuffer& b = problem.inputs.at("coef_b");
   const Sizes& s = problem.sizes;
   const std::int64_t channels = coefficients_of_entry(problem.weights, s.head_dim);
@@ -180,14 +186,29 @@ void fill_coefficients(Problem& problem, const Rows& rows, Fill fill, RandomSour
       for (auto of_b = drawn.begin() + rows.a.size(i); of_b != drawn.end(); ++of_b) *of_b *= 200.0;
     }
     for (const double value : drawn) sum += std::fabs(value);
-    for (std::int64_t e = 0; e < rows.a.size(i); ++e) {
-      a.set((row * s.width_a + e) * channels + channel, drawn[static_cast<std::size_t>(e)] / sum);
+    for (std::int64_t e = 0; a != problem.inputs.end() && e < rows.a.size(i); ++e) {
+      a->second.set((row * s.width_a + e) * channels + channel,
+                    drawn[static_cast<std::size_t>(e)] / sum);
     }
     for (std::int64_t e = 0; e < rows.b.size(i); ++e) {
       b.set((row * s.width_b + e) * channels + channel,
             drawn[static_cast<std::size_t>(rows.a.size(i) + e)] / sum);
     }
   }
+}
+
+void add_coefficients(Problem& problem, const ProblemOptions& options, const Rows& rows,
+                      RandomSource& random) {
+  Sizes& s = problem.sizes;
+  const auto add = [&](const char* name, const RowTable& table, std::int64_t& width) {
+    width = std::max(width, widest_row(table, s.tokens));
+    std::vector<std::int64_t> shape = {s.batch, s.tokens, s.heads, width};
+    if (options.weights == WeightMode::kGated) shape.push_back(s.head_dim);
+    problem.inputs.emplace(name, HostBuffer(options.coefficient_dtype, std::move(shape)));
+  };
+  if (options.weights != WeightMode::kMatrix) add("coef_a", rows.a, s.width_a);
+  add("coef_b", rows.b, s.width_b);
+  fill_coefficients(problem, rows, options.fill, random);
 }
 
 }  // namespace
@@ -216,21 +237,14 @@ Problem make_problem(const ProblemOptions& options, const Rows& rows) {
   const auto add = [&](const char* name, ElementType type, std::int64_t last) {
     problem.inputs.emplace(name, HostBuffer(type, {s.batch, s.tokens, s.heads, last}));
   };
-  const std::int64_t query_dim = options.weights == WeightMode::kLinear ? s.state_dim : s.head_dim;
+  const std::int64_t query_dim = has_states(options.weights) ? s.state_dim : s.head_dim;
   problem.scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(query_dim)));
   add("x", options.dtype, s.head_dim);
   HostBuffer& x = problem.inputs.at("x");
   fill_with(x, [&](auto) { return random.normal(); });
 
   if (has_coefficients(options.weights)) {
-    s.width_a = std::max(s.width_a, widest_row(rows.a, s.tokens));
-    s.width_b = std::max(s.width_b, widest_row(rows.b, s.tokens));
-    for (const auto& [name, width] : {std::pair{"coef_a", s.width_a}, {"coef_b", s.width_b}}) {
-      std::vector<std::int64_t> shape = {s.batch, s.tokens, s.heads, width};
-      if (options.weights == WeightMode::kGated) shape.push_back(s.head_dim);
-      problem.inputs.emplace(name, HostBuffer(options.coefficient_dtype, std::move(shape)));
-    }
-    fill_coefficients(problem, rows, options.fill, random);
+    add_coefficients(problem, options, rows, random);
     if (options.fill == Fill::kOneHuge) {
       for (std::int64_t row = 0; row < s.batch * s.tokens * s.heads; ++row) {
         if (row / s.heads % s.tokens + 1 != huge_token) continue;
@@ -240,7 +254,7 @@ Problem make_problem(const ProblemOptions& options, const Rows& rows) {
         }
       }
     }
-    return problem;
+    if (options.weights != WeightMode::kMatrix) return problem;
   }
   add("q", options.dtype, query_dim);
   add("k", options.dtype, query_dim);
@@ -250,6 +264,7 @@ Problem make_problem(const ProblemOptions& options, const Rows& rows) {
   }
   fill_with(problem.inputs.at("q"), [&](auto) { return random.normal(); });
   fill_with(problem.inputs.at("k"), [&](auto) { return random.normal() * problem.scale; });
+  if (options.weights == WeightMode::kMatrix) return problem;
   problem.inputs.emplace("gate", HostBuffer(ElementType::kF32, {s.batch, s.tokens, s.heads}));
   // Slow and fast decay side by side; 1 keeps everything, 0 forgets everything.
   fill_with(problem.inputs.at("gate"), [&](auto) {

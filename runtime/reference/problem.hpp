@@ -93,12 +93,20 @@ class RandomSource {
 
 // ---- instances --------------------------------------------------------------------------------
 
-enum class WeightMode { kSoftmax, kGiven, kGated, kLinear };
-// "softmax", "given", "gated" or "linear", as a manifest spells them.
-Result<WeightMode> parse_weight_mode(std::string_view name);
-// Rows are weighed by arrays, with one coefficient for an entry or, gated, one for each channel.
+// kLinear  first order: one matrix state, which a gate a token decays
+// kMatrix  any other B: linear weights as well, with a state for every token and a coefficient for
+//          every one that its row reads: S_i = k_i x_i^T + sum of b_ij S_j, y_i = q_i^T S_i
+enum class WeightMode { kSoftmax, kGiven, kGated, kLinear, kMatrix };
+// Linear weights are of any pattern where a kernel takes coefficients.
+Result<WeightMode> weight_mode_of(const Manifest& manifest);
+// q and k are of the state's rows, x and y of its columns.
+inline bool has_states(WeightMode mode) {
+  return mode == WeightMode::kLinear || mode == WeightMode::kMatrix;
+}
+// Rows are weighed by arrays, with one coefficient for an entry or, gated, one for each channel; of
+// kMatrix those of B alone are, A's entries weigh 1.
 inline bool has_coefficients(WeightMode mode) {
-  return mode == WeightMode::kGiven || mode == WeightMode::kGated;
+  return mode == WeightMode::kGiven || mode == WeightMode::kGated || mode == WeightMode::kMatrix;
 }
 inline std::int64_t coefficients_of_entry(WeightMode mode, std::int64_t head_dim) {
   return mode == WeightMode::kGated ? head_dim : 1;
@@ -181,9 +189,10 @@ std::vector<std::int64_t> live_positions(CacheRetention retention, const RowTabl
 
 // The state after `tokens` tokens, as a prefix would have left it: SIDE_pos, SIDE_key, SIDE_val or
 // `state`, without the initial_/final_/cache_ prefix. `y` and `state` are the float64 results of
-// the prefix for all tokens of the problem; they are rounded to the storage type here. Slots are
-// taken in an order drawn from `seed` where the layout leaves it open; free slots stay poisoned.
-// Fails when the slots cannot hold what is live.
+// the prefix for all tokens of the problem (of kMatrix, whose slots of B hold states: the states of
+// the live positions); they are rounded to the storage type here. Slots are taken in an order drawn
+// from `seed` where the layout leaves it open; free slots stay poisoned. Fails when the slots
+// cannot hold what is live.
 struct StateSource {
   const Problem& problem;
   const Rows& rows;

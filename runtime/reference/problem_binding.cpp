@@ -41,7 +41,7 @@ std::optional<HostBuffer> buffer_for(const std::string& name, const Problem& pro
 
 // Of an entry.
 std::int64_t coefficient_bytes(const Problem& problem) {
-  return static_cast<std::int64_t>(size_of(problem.inputs.at("coef_a").type())) *
+  return static_cast<std::int64_t>(size_of(problem.inputs.at("coef_b").type())) *
          coefficients_of_entry(problem.weights, problem.sizes.head_dim);
 }
 
@@ -85,8 +85,9 @@ Result<HostBuffers> bind_buffers(const KernelEntry& entry, const Problem& proble
 
 DefinitionWork definition_work(const Problem& problem, const Rows& rows, const Sizes& sizes,
                                bool decode) {
-  std::int64_t entries = 0;
+  std::int64_t entries = 0, outputs = 0;
   for (std::int64_t i = sizes.start + 1; i <= sizes.start + sizes.tokens; ++i) {
+    outputs += rows.b.size(i);
     entries += rows.a.size(i) + rows.b.size(i);
   }
   const auto s = static_cast<std::int64_t>(size_of(problem.dtype));
@@ -107,13 +108,21 @@ DefinitionWork definition_work(const Problem& problem, const Rows& rows, const S
       const std::int64_t tokens = n * (2 * (sizes.state_dim + d) * s + 4);
       return {heads * (tokens + (decode ? 2 : 1) * state), heads * n * 5 * sizes.state_dim * d};
     }
+    case WeightMode::kMatrix: {
+      const std::int64_t state = sizes.state_dim * d;
+      const std::int64_t tokens = n * 2 * (sizes.state_dim + d) * s;
+      const std::int64_t held = decode ? (outputs + n) * 4 * state : 0;
+      return {heads * (tokens + outputs * coefficient_bytes(problem) + held),
+              heads * 2 * state * (outputs + 2 * n)};
+    }
   }
   unreachable("weights");
 }
 
 DefinitionWork backward_work(const Problem& problem, const Rows& rows, const Sizes& sizes) {
-  std::int64_t entries = 0;
+  std::int64_t entries = 0, outputs = 0;
   for (std::int64_t i = sizes.start + 1; i <= sizes.start + sizes.tokens; ++i) {
+    outputs += rows.b.size(i);
     entries += rows.a.size(i) + rows.b.size(i);
   }
   const auto s = static_cast<std::int64_t>(size_of(problem.dtype));
@@ -131,6 +140,11 @@ DefinitionWork backward_work(const Problem& problem, const Rows& rows, const Siz
     case WeightMode::kLinear: {
       const std::int64_t tokens = n * ((4 * sizes.state_dim + 3 * d) * s + 8);
       return {heads * tokens, heads * n * 14 * sizes.state_dim * d};
+    }
+    case WeightMode::kMatrix: {
+      const std::int64_t coefficients = 2 * outputs * coefficient_bytes(problem);
+      return {heads * (n * (4 * sizes.state_dim + 3 * d) * s + coefficients),
+              heads * 2 * sizes.state_dim * d * (3 * outputs + 5 * n)};
     }
   }
   unreachable("weights");

@@ -18,7 +18,8 @@ Result<HostBuffers> bind_buffers(const KernelEntry& entry, const Problem& proble
 
 // Bytes that every implementation has to move for these tokens, and the flops of the definition.
 // Forward: q, k, x and y once each (coefficients in place of q and k where they are given); a
-// decode step reads a key and a value per entry. Flops count a multiply-add twice and no exp.
+// decode step reads a key and a value per entry, or, of matrix states, a state, and writes its own.
+// Flops count a multiply-add twice and no exp.
 struct DefinitionWork {
   std::int64_t bytes = 0;
   std::int64_t flops = 0;
@@ -29,7 +30,8 @@ DefinitionWork definition_work(const Problem& problem, const Rows& rows, const S
 // written once each (coefficients and their gradients in place of q, k, dq and dk where they are
 // given). An entry of a row takes five multiply-adds a channel under softmax weights, two where
 // they are given; a linear state is made once more, and read for dq and dgate, its gradient made
-// and read twice.
+// and read twice; matrix states are made once more, too, of three multiply-adds an entry with their
+// gradients and those of coefficients, and of five a token.
 DefinitionWork backward_work(const Problem& problem, const Rows& rows, const Sizes& sizes);
 
 }  // namespace heddle

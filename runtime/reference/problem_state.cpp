@@ -50,24 +50,40 @@ void add_side(const StateSource& source, const CacheLayout& layout, const RowTab
   };
 
   const bool keyed = problem.weights == WeightMode::kSoftmax;
+  const bool matrices = outputs && problem.weights == WeightMode::kMatrix;
+  const std::int64_t elements = matrices ? s.state_dim * s.head_dim : s.head_dim;
   HostBuffer pos(ElementType::kI32, {s.batch, s.heads, slots});
   HostBuffer key(problem.dtype, {s.batch, slots, s.heads, s.head_dim});
-  HostBuffer val(problem.dtype, {s.batch, slots, s.heads, s.head_dim});
+  HostBuffer val =
+      matrices ? HostBuffer(ElementType::kF32, {s.batch, slots, s.heads, s.state_dim, s.head_dim})
+               : HostBuffer(problem.dtype, {s.batch, slots, s.heads, s.head_dim});
+  const auto kept = static_cast<std::int64_t>(live.size());
+  assert_that(!matrices || static_cast<std::int64_t>(source.state.size()) ==
+                               s.batch * kept * s.heads * elements,
+              "a state for every live position");
+  const auto value = [&](std::int64_t b, std::int64_t h, std::int64_t e, std::int64_t c) {
+    if (matrices) {
+      return source.state[static_cast<std::size_t>(((b * kept + e) * s.heads + h) * elements + c)];
+    }
+    const std::int64_t token = live[static_cast<std::size_t>(e)] - 1;
+    const std::int64_t from = ((b * s.tokens + token) * s.heads + h) * s.head_dim + c;
+    return outputs ? source.y[static_cast<std::size_t>(from)] : problem.inputs.at("x").get(from);
+  };
   for (std::int64_t b = 0; b < s.batch; ++b) {
     for (std::int64_t h = 0; h < s.heads; ++h) {
       shuffle();
       for (std::int64_t slot = 0; slot < slots; ++slot) {
         pos.set((b * s.heads + h) * slots + slot, 0.0);
       }
-      for (std::size_t e = 0; e < live.size(); ++e) {
-        const std::int64_t slot = slot_of[e];
-        pos.set((b * s.heads + h) * slots + slot, static_cast<double>(live[e]));
-        const std::int64_t to = ((b * slots + slot) * s.heads + h) * s.head_dim;
-        const std::int64_t from = ((b * s.tokens + live[e] - 1) * s.heads + h) * s.head_dim;
-        for (std::int64_t c = 0; c < s.head_dim; ++c) {
+      for (std::int64_t e = 0; e < kept; ++e) {
+        const std::int64_t slot = slot_of[static_cast<std::size_t>(e)];
+        const std::int64_t position = live[static_cast<std::size_t>(e)];
+        pos.set((b * s.heads + h) * slots + slot, static_cast<double>(position));
+        const std::int64_t to = ((b * slots + slot) * s.heads + h) * elements;
+        const std::int64_t from = ((b * s.tokens + position - 1) * s.heads + h) * s.head_dim;
+        for (std::int64_t c = 0; c < elements; ++c) {
           if (keyed) key.set(to + c, problem.inputs.at("k").get(from + c));
-          val.set(to + c, outputs ? source.y[static_cast<std::size_t>(from + c)]
-                                  : problem.inputs.at("x").get(from + c));
+          val.set(to + c, value(b, h, e, c));
         }
       }
     }

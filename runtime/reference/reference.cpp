@@ -90,7 +90,7 @@ HeadInputs head_inputs(const Problem& problem, std::int64_t batch, std::int64_t 
   inputs.weights = problem.weights;
   inputs.tokens = s.tokens;
   inputs.head_dim = s.head_dim;
-  inputs.query_dim = problem.weights == WeightMode::kLinear ? s.state_dim : s.head_dim;
+  inputs.query_dim = has_states(problem.weights) ? s.state_dim : s.head_dim;
   inputs.width_a = s.width_a;
   inputs.width_b = s.width_b;
   inputs.scale = problem.scale;
@@ -118,7 +118,7 @@ RowCoefficients row_coefficients(const HeadInputs& inputs, const Rows& rows, std
     return {given_coefficients(inputs.coef_a, inputs.width_a, rows.a.size(i), i),
             given_coefficients(inputs.coef_b, inputs.width_b, rows.b.size(i), i)};
   }
-  assert_that(inputs.weights == WeightMode::kSoftmax, "linear weights have no coefficient rows");
+  assert_that(inputs.weights == WeightMode::kSoftmax, "states have no coefficient rows");
   // The side's weight joins the exponent: (1 - gamma) exp(s) = exp(s + log(1 - gamma)).
   RowCoefficients row{logits(inputs, rows.a, i, std::log(1.0 - inputs.gamma)),
                       logits(inputs, rows.b, i, std::log(inputs.gamma))};
@@ -135,9 +135,79 @@ RowCoefficients row_coefficients(const HeadInputs& inputs, const Rows& rows, std
   return row;
 }
 
+HeadInputs by_state(const HeadInputs& inputs, const Rows& rows) {
+  assert_that(inputs.weights == WeightMode::kMatrix, "matrix states");
+  HeadInputs channels = inputs;
+  channels.weights = WeightMode::kGiven;
+  channels.head_dim = inputs.query_dim * inputs.head_dim;
+  channels.query_dim = channels.head_dim;
+  channels.x.resize(static_cast<std::size_t>(inputs.tokens * channels.head_dim));
+  const MatrixView k = view(inputs.k, inputs.tokens, inputs.query_dim);
+  const MatrixView x = view(inputs.x, inputs.tokens, inputs.head_dim);
+  for (std::int64_t i = 0; i < inputs.tokens; ++i) {
+    Eigen::Map<Matrix>(channels.x.data() + i * channels.head_dim, inputs.query_dim,
+                       inputs.head_dim) = k.row(i).transpose() * x.row(i);
+  }
+  for (std::int64_t i = 1; i <= inputs.tokens; ++i) {
+    channels.width_a = std::max(channels.width_a, rows.a.size(i));
+  }
+  channels.coef_a.assign(static_cast<std::size_t>(inputs.tokens * channels.width_a), 1.0);
+  channels.q.clear();
+  channels.k.clear();
+  return channels;
+}
+
+void by_columns(const HeadInputs& inputs,
+                const std::function<void(std::int64_t, const HeadInputs&)>& solve) {
+  constexpr std::int64_t kRoom = std::int64_t{1} << 22;
+  const std::int64_t d = inputs.head_dim;
+  const std::int64_t at_once =
+      std::clamp(kRoom / (inputs.tokens * inputs.query_dim), std::int64_t{1}, d);
+  HeadInputs some = inputs;
+  for (std::int64_t first = 0; first < d; first += at_once) {
+    some.head_dim = std::min(at_once, d - first);
+    some.x.clear();
+    for (std::int64_t i = 0; i < inputs.tokens; ++i) {
+      const auto row = inputs.x.begin() + i * d + first;
+      some.x.insert(some.x.end(), row, row + some.head_dim);
+    }
+    solve(first, some);
+  }
+}
+
+namespace {
+
+std::vector<double> matrix_head(const HeadInputs& inputs, const Rows& rows,
+                                std::vector<double>* state, const std::vector<std::int64_t>& kept) {
+  const std::int64_t d = inputs.head_dim, rank = inputs.query_dim;
+  const MatrixView q = view(inputs.q, inputs.tokens, rank);
+  std::vector<double> y(inputs.x.size());
+  if (state != nullptr) state->assign(kept.size() * static_cast<std::size_t>(rank * d), 0.0);
+  by_columns(inputs, [&](std::int64_t first, const HeadInputs& some) {
+    const std::int64_t count = some.head_dim;
+    const std::vector<double> states = reference_head(by_state(some, rows), rows);
+    const auto after = [&](std::int64_t i) {
+      return MatrixView(states.data() + (i - 1) * rank * count, rank, count);
+    };
+    for (std::int64_t i = 1; i <= inputs.tokens; ++i) {
+      MutableVectorView(y.data() + (i - 1) * d + first, count) =
+          after(i).transpose() * q.row(i - 1).transpose();
+    }
+    for (std::size_t e = 0; state != nullptr && e < kept.size(); ++e) {
+      Eigen::Map<Matrix>(state->data() + static_cast<std::int64_t>(e) * rank * d, rank, d)
+          .middleCols(first, count) = after(kept[e]);
+    }
+  });
+  return y;
+}
+
+}  // namespace
+
 std::vector<double> reference_head(const HeadInputs& inputs, const Rows& rows,
-                                   std::vector<double>* final_state) {
-  if (inputs.weights == WeightMode::kLinear) return linear_head(inputs, final_state);
+                                   std::vector<double>* state,
+                                   const std::vector<std::int64_t>& kept) {
+  if (inputs.weights == WeightMode::kLinear) return linear_head(inputs, state);
+  if (inputs.weights == WeightMode::kMatrix) return matrix_head(inputs, rows, state, kept);
   const std::int64_t d = inputs.head_dim;
   const MatrixView x = view(inputs.x, inputs.tokens, d);
   std::vector<double> y(inputs.x.size());
@@ -151,7 +221,8 @@ std::vector<double> reference_head(const HeadInputs& inputs, const Rows& rows,
   return y;
 }
 
-ReferenceOutput reference_output(const Problem& problem, const Rows& rows, int threads) {
+ReferenceOutput reference_output(const Problem& problem, const Rows& rows, int threads,
+                                 const std::vector<std::int64_t>& kept) {
   if (problem.weights == WeightMode::kGated) {
     return reference_output(by_channel(problem), rows, threads);
   }
@@ -159,9 +230,12 @@ ReferenceOutput reference_output(const Problem& problem, const Rows& rows, int t
   assert_that(rows.n() >= s.tokens, "rows reach the problem's last token");
   ReferenceOutput output;
   output.y.resize(static_cast<std::size_t>(s.batch * s.tokens * s.heads * s.head_dim));
-  const bool linear = problem.weights == WeightMode::kLinear;
+  // Of every head.
+  const std::int64_t states = problem.weights == WeightMode::kLinear   ? 1
+                              : problem.weights == WeightMode::kMatrix ? std::ssize(kept)
+                                                                       : 0;
   const std::int64_t state_size = s.state_dim * s.head_dim;
-  if (linear) output.state.resize(static_cast<std::size_t>(s.batch * s.heads * state_size));
+  output.state.resize(static_cast<std::size_t>(s.batch * s.heads * states * state_size));
 
   std::atomic<std::int64_t> next{0};
   const auto work = [&] {
@@ -169,12 +243,15 @@ ReferenceOutput reference_output(const Problem& problem, const Rows& rows, int t
       const std::int64_t b = bh / s.heads;
       const std::int64_t h = bh % s.heads;
       std::vector<double> state;
-      const std::vector<double> y = reference_head(head_inputs(problem, b, h), rows, &state);
+      const std::vector<double> y = reference_head(head_inputs(problem, b, h), rows, &state, kept);
       for (std::int64_t t = 0; t < s.tokens; ++t) {
         std::copy_n(y.begin() + t * s.head_dim, s.head_dim,
                     output.y.begin() + ((b * s.tokens + t) * s.heads + h) * s.head_dim);
       }
-      if (linear) std::copy(state.begin(), state.end(), output.state.begin() + bh * state_size);
+      for (std::int64_t e = 0; e < states; ++e) {
+        std::copy_n(state.begin() + e * state_size, state_size,
+                    output.state.begin() + ((b * states + e) * s.heads + h) * state_size);
+      }
     }
   };
   std::vector<std::thread> helpers;

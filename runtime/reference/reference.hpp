@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "patterns/materialize.hpp"
@@ -17,7 +18,7 @@ struct HeadInputs {
   WeightMode weights = WeightMode::kSoftmax;  // not kGated: see by_channel.hpp
   std::int64_t tokens = 0;
   std::int64_t head_dim = 0;
-  std::int64_t query_dim = 0;  // of q and k: head_dim, or state_dim for linear
+  std::int64_t query_dim = 0;  // of q and k: head_dim, or state_dim for linear and matrix
   std::int64_t width_a = 0;
   std::int64_t width_b = 0;
   double scale = 1.0;
@@ -37,18 +38,32 @@ struct RowCoefficients {
 };
 RowCoefficients row_coefficients(const HeadInputs& inputs, const Rows& rows, std::int64_t i);
 
+// What matrix states mean: given weights on state_dim * head_dim channels, the elements of a state
+// row by row, with k_i x_i^T for x_i and 1 for every entry of A; its outputs are the states.
+HeadInputs by_state(const HeadInputs& inputs, const Rows& rows);
+// The columns of a state have nothing to do with each other. Runs solve(first, inputs) on as many
+// at once, from `first` on, as have room for the states after all tokens; their x is these
+// columns'.
+void by_columns(const HeadInputs& inputs,
+                const std::function<void(std::int64_t, const HeadInputs&)>& solve);
+
 // y of one head, [tokens, head_dim]. For linear weights, state_i = k_i x_i^T + gate_i state_(i-1)
-// and y_i = q_i^T state_i; the final state goes to *final_state, [state_dim, head_dim], if given.
+// and y_i = q_i^T state_i; the final state goes to *state, [state_dim, head_dim], if given. For
+// matrix states, y_i = q_i^T state_i, and those of the tokens `kept` go there,
+// [kept, state_dim, head_dim].
 std::vector<double> reference_head(const HeadInputs& inputs, const Rows& rows,
-                                   std::vector<double>* final_state = nullptr);
+                                   std::vector<double>* state = nullptr,
+                                   const std::vector<std::int64_t>& kept = {});
 
 struct ReferenceOutput {
   std::vector<double> y;  // [batch, tokens, heads, head_dim]
-  std::vector<double>
-      state;  // linear only: after the last token, [batch, heads, state_dim, head_dim]
+  // linear: after the last token, [batch, heads, state_dim, head_dim]; matrix: after each of
+  // `kept`, [batch, kept, heads, state_dim, head_dim]
+  std::vector<double> state;
 };
 // All heads, spread over `threads` threads.
-ReferenceOutput reference_output(const Problem& problem, const Rows& rows, int threads = 1);
+ReferenceOutput reference_output(const Problem& problem, const Rows& rows, int threads = 1,
+                                 const std::vector<std::int64_t>& kept = {});
 
 // The linear state after the first `tokens` tokens, [batch, heads, state_dim, head_dim].
 std::vector<double> reference_state(const Problem& problem, std::int64_t tokens);
@@ -56,15 +71,17 @@ std::vector<double> reference_state(const Problem& problem, std::int64_t tokens)
 // The gradients of sum(dy * y) for one head. With lambda = (I - B)^-T dy: dx = A^T lambda,
 // dA_ij = lambda_i . x_j, dB_ij = lambda_i . y_j. For linear weights, with
 // G_i = q_i dy_i^T + gate_(i+1) G_(i+1), the gradient of state_i: dq_i = state_i dy_i,
-// dk_i = G_i x_i, dx_i = G_i^T k_i, dgate_i = <G_i, state_(i-1)>.
+// dk_i = G_i x_i, dx_i = G_i^T k_i, dgate_i = <G_i, state_(i-1)>. For matrix states the same, with
+// lambda of by_state for G where q_i dy_i^T is its dy, and dB of by_state.
 struct HeadGradients {
-  std::vector<double> dx, dq, dk;  // dq and dk for softmax and linear
+  std::vector<double> dx, dq, dk;  // dq and dk for softmax, linear and matrix
   // Of tokens that were there before: what is named dx and dk by their inputs, as A reads them, and
   // these by their outputs and by their keys as B reads them.
   std::vector<double> dy, dk_b;
-  std::vector<double> dcoef_a, dcoef_b;  // for given, as the coefficients; 0 beyond a row's end
-  std::vector<double> dgate;             // for linear
-  std::vector<double> dstate;            // of the matrix state that a linear launch begins with
+  // For given, and dcoef_b for matrix, as the coefficients; 0 beyond a row's end.
+  std::vector<double> dcoef_a, dcoef_b;
+  std::vector<double> dgate;   // for linear
+  std::vector<double> dstate;  // of the matrix state that a linear launch begins with
 };
 // A state in between: the first `start` tokens are numbers that are given, inputs and outputs
 // alike, and whatever is kept of a token after the last one has a gradient of its own, by its

@@ -119,14 +119,12 @@ class Planner {
   // With the scalars of `like`, where given: a launch has one of each.
   std::shared_ptr<const SolvedFieldProblem> solve(const Sizes& sizes, std::uint64_t seed,
                                                   const FieldProblem* like) const {
-    auto solved = std::make_shared<SolvedFieldProblem>();
-    solved->problem = make_field_problem(context_.weights, sizes, context_.rows, seed);
+    FieldProblem problem = make_field_problem(context_.weights, sizes, context_.rows, seed);
     if (like != nullptr) {
-      solved->problem.scale = like->scale;
-      solved->problem.gamma = like->gamma;
+      problem.scale = like->scale;
+      problem.gamma = like->gamma;
     }
-    solved->y = field_output(solved->problem, context_.rows);
-    return solved;
+    return solve_problem(std::move(problem), context_.rows);
   }
   // In two runs, with the numbers and the threads in another order each.
   std::int64_t work_of(const Scenario& scenario) const {
@@ -261,9 +259,9 @@ void count_operations(const VerifyContext& context, const KernelUnderTest& kerne
               .heads = profile.heads,
               .head_dim = context.manifest.head_dim,
               .state_dim = context.manifest.state_dim};
-  auto solved = std::make_shared<SolvedFieldProblem>();
-  solved->problem = make_field_problem(context.weights, sizes, context.rows, context.options.seed);
-  solved->y = field_output(solved->problem, context.rows);  // a decode reads earlier outputs
+  // With its outputs, since a decode reads earlier ones.
+  auto solved = solve_problem(
+      make_field_problem(context.weights, sizes, context.rows, context.options.seed), context.rows);
   const Result<FieldSession> session = FieldSession::begin(
       context.manifest, context.rows, std::move(solved), profile.start, 0, context.options.seed);
   if (!session) return;

@@ -130,7 +130,9 @@ class BackwardCheck {
     for (std::int64_t i = scenario.start + 1; i <= scenario.tokens; ++i) {
       entries += context_.rows.a.size(i) + context_.rows.b.size(i);
     }
-    const std::int64_t d = context_.manifest.head_dim;
+    const bool matrices = context_.weights == WeightMode::kMatrix;
+    const std::int64_t d =
+        context_.manifest.head_dim * (matrices ? context_.manifest.state_dim : 1);
     const std::int64_t per_token =
         context_.weights == WeightMode::kLinear ? 16 * context_.manifest.state_dim * d : 24 * d;
     return scenario.batch * scenario.heads * (8 * d * entries + per_token * scenario.tokens);
@@ -364,8 +366,8 @@ void check_backward(const VerifyContext& context, const KernelUnderTest& backwar
   }
   const std::int64_t typical = std::min(kTypical, context.rows.n() - 1);
   // What is kept of several heads for many tokens lies side by side.
+  if (has_states(context.weights)) ledger.not_applicable(Duty::kExtremes);
   if (context.weights == WeightMode::kLinear) {
-    ledger.not_applicable(Duty::kExtremes);
     // One beyond whole stretches of tokens, before each of which a state is kept, and more rows of
     // them than a head has channels: one head's states would lie in the next one's if they were
     // closer.
@@ -381,7 +383,7 @@ void check_backward(const VerifyContext& context, const KernelUnderTest& backwar
     if (takes_state(backward.entry()) && !check.must_run(kept) && !ledger.saturated()) {
       ledger.undecided(Duty::kContinues, "no launch keeps a state that comes from another one");
     }
-  } else {
+  } else if (context.weights != WeightMode::kMatrix) {
     if (context.weights == WeightMode::kSoftmax) {
       check.run({.tokens = typical, .fill = Fill::kLargeLogits}, kOneOrder);
     }

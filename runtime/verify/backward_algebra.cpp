@@ -319,7 +319,9 @@ class BackwardAlgebra {
     for (std::int64_t i = scenario.start + 1; i <= scenario.tokens; ++i) {
       entries += context_.rows.a.size(i) + context_.rows.b.size(i);
     }
-    const std::int64_t d = context_.manifest.head_dim;
+    const bool matrices = context_.weights == WeightMode::kMatrix;
+    const std::int64_t d =
+        context_.manifest.head_dim * (matrices ? context_.manifest.state_dim : 1);
     const std::int64_t per_token =
         context_.weights == WeightMode::kLinear ? 16 * context_.manifest.state_dim * d : 24 * d;
     return scenario.batch * scenario.heads * (8 * d * entries + per_token * scenario.tokens);

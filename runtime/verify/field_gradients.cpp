@@ -314,9 +314,77 @@ class Head {
   std::vector<Word> later_;       // what is given of the final matrix, if anything
 };
 
-}  // namespace
+// Gradients of matrix states: by_state in the middle, and on both sides of it the rows that are
+// read out and the products that go in.
+class MatrixRows {
+ public:
+  explicit MatrixRows(const FieldProblem& problem)
+      : problem_(problem), rank_(problem.sizes.state_dim), d_(problem.sizes.head_dim) {}
 
-namespace {
+  FieldGradients gradients(const Rows& rows, const std::vector<Word>& y,
+                           const std::vector<Word>& dy) {
+    for (const auto& [name, numbers] : problem_.inputs) {
+      gradients_["d" + name].resize(numbers.size());
+    }
+    const FieldProblem channels = by_state(problem_, rows);
+    const std::vector<Word> states = field_output(channels, rows);
+    std::vector<Word> slopes(states.size(), 0);
+    const std::size_t tokens = states.size() / cells();
+    for (std::size_t row = 0; row < tokens; ++row) read_out(row, states, y, dy, slopes);
+    FieldGradients of_states = field_gradients(channels, rows, states, slopes);
+    for (std::size_t row = 0; row < tokens; ++row) take_in(row, of_states.at("dx"));
+    gradients_["dcoef_b"] = std::move(of_states.at("dcoef_b"));
+    return std::move(gradients_);
+  }
+
+ private:
+  std::size_t cells() const { return static_cast<std::size_t>(rank_ * d_); }
+  std::vector<Tape::Node> vector(Tape& tape, const std::string& name, std::size_t row,
+                                 std::int64_t width) {
+    std::vector<Tape::Node> nodes;
+    const std::size_t first = row * static_cast<std::size_t>(width);
+    for (std::size_t e = first; e < first + static_cast<std::size_t>(width); ++e) {
+      nodes.push_back(tape.leaf(problem_.inputs.at(name)[e], &gradients_.at("d" + name)[e]));
+    }
+    return nodes;
+  }
+
+  // y = q^T state
+  void read_out(std::size_t row, const std::vector<Word>& states, const std::vector<Word>& y,
+                const std::vector<Word>& dy, std::vector<Word>& slopes) {
+    Tape tape;
+    const std::vector<Tape::Node> query = vector(tape, "q", row, rank_);
+    std::vector<Tape::Products> read(static_cast<std::size_t>(d_));
+    for (std::size_t cell = 0; cell < cells(); ++cell) {
+      const std::size_t place = row * cells() + cell;
+      const Tape::Node element = tape.leaf({states[place], kFieldPoison.exponent}, &slopes[place]);
+      read[cell % read.size()].emplace_back(query[cell / read.size()], element);
+    }
+    std::vector<std::pair<Tape::Node, Word>> seeds;
+    for (std::size_t c = 0; c < read.size(); ++c) {
+      const Tape::Node out = tape.sum_of_products(read[c]);
+      assert_that(tape.value(out) == y[row * read.size() + c], "the definition, taken apart");
+      seeds.emplace_back(out, dy[row * read.size() + c]);
+    }
+    tape.back(seeds);
+  }
+  // The input of by_state: k x^T.
+  void take_in(std::size_t row, const std::vector<Word>& slopes) {
+    Tape tape;
+    const std::vector<Tape::Node> key = vector(tape, "k", row, rank_);
+    const std::vector<Tape::Node> value = vector(tape, "x", row, d_);
+    std::vector<std::pair<Tape::Node, Word>> seeds;
+    for (std::size_t cell = 0; cell < cells(); ++cell) {
+      seeds.emplace_back(tape.product(key[cell / value.size()], value[cell % value.size()]),
+                         slopes[row * cells() + cell]);
+    }
+    tape.back(seeds);
+  }
+
+  const FieldProblem& problem_;
+  std::int64_t rank_, d_;
+  FieldGradients gradients_;
+};
 
 FieldGradients all_gradients(const FieldProblem& problem, const Rows& rows,
                              const std::vector<Word>& y, const std::vector<Word>& dy,
@@ -328,6 +396,10 @@ FieldGradients all_gradients(const FieldProblem& problem, const Rows& rows,
       gradients.at(name) = from_channels(gradients.at(name), width, problem.sizes.head_dim);
     }
     return gradients;
+  }
+  if (problem.weights == WeightMode::kMatrix) {
+    assert_that(state == nullptr, "a whole sequence");
+    return MatrixRows(problem).gradients(rows, y, dy);
   }
   FieldGradients gradients;
   for (const auto& [name, numbers] : problem.inputs) gradients["d" + name].resize(numbers.size());
@@ -371,7 +443,8 @@ FieldGradients field_gradients(const FieldProblem& problem, const Rows& rows,
 std::int64_t field_gradient_degree(WeightMode weights, std::int64_t tokens) {
   // softmax: y and lambda are of degree 2 n + 1 over the product of all totals, of degree 2 n; a
   // slope multiplies the two, and adds a weight over a total, the scale and a key. given: lambda
-  // and y meet. linear: the gates of all tokens, with q and dy and with k and x.
+  // and y meet. linear, matrix: the gates or coefficients of all tokens, with q and dy and with k
+  // and x.
   return weights == WeightMode::kSoftmax ? 8 * tokens + 8 : 2 * tokens + 4;
 }
 

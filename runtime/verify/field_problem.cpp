@@ -144,15 +144,16 @@ FieldProblem make_field_problem(WeightMode weights, const Sizes& sizes, const Ro
     return numbers;
   };
   add("x", s.head_dim);
-  if (!has_coefficients(weights)) {
-    const std::int64_t width = weights == WeightMode::kLinear ? s.state_dim : s.head_dim;
+  if (!has_coefficients(weights) || weights == WeightMode::kMatrix) {
+    const std::int64_t width = has_states(weights) ? s.state_dim : s.head_dim;
     add("q", width);
     add("k", width);
     if (weights == WeightMode::kLinear) add("gate", 1);
-    return problem;
   }
+  if (!has_coefficients(weights)) return problem;
   for (const auto& [name, table, width] :
        {std::tuple("coef_a", &rows.a, &s.width_a), std::tuple("coef_b", &rows.b, &s.width_b)}) {
+    if (weights == WeightMode::kMatrix && table == &rows.a) continue;
     for (std::int64_t i = 1; i <= s.tokens; ++i) *width = std::max(*width, table->size(i));
     const std::int64_t of_entry = coefficients_of_entry(weights, s.head_dim);
     const std::int64_t of_row = *width * of_entry;
@@ -178,8 +179,57 @@ FieldProblem by_channel(const FieldProblem& problem) {
   return channels;
 }
 
+FieldProblem by_state(const FieldProblem& problem, const Rows& rows) {
+  assert_that(problem.weights == WeightMode::kMatrix, "matrix states");
+  const std::int64_t rank = problem.sizes.state_dim, d = problem.sizes.head_dim;
+  FieldProblem channels = problem;
+  channels.weights = WeightMode::kGiven;
+  Sizes& s = channels.sizes;
+  s.head_dim = rank * d;
+  s.width_a = 0;
+  for (std::int64_t i = 1; i <= s.tokens; ++i) s.width_a = std::max(s.width_a, rows.a.size(i));
+  const std::vector<FieldElement>& k = problem.inputs.at("k");
+  const std::vector<FieldElement>& x = problem.inputs.at("x");
+  std::vector<FieldElement>& products = channels.inputs.at("x");
+  products.clear();
+  for (std::int64_t row = 0; row < s.batch * s.tokens * s.heads; ++row) {
+    for (std::int64_t e = 0; e < rank * d; ++e) {
+      const Word of_key = k[static_cast<std::size_t>(row * rank + e / d)].value;
+      const Word of_input = x[static_cast<std::size_t>(row * d + e % d)].value;
+      products.push_back({multiply_p(of_key, of_input), kFieldPoison.exponent});
+    }
+  }
+  channels.inputs.erase("q");
+  channels.inputs.erase("k");
+  channels.inputs["coef_a"].assign(
+      static_cast<std::size_t>(s.batch * s.tokens * s.heads * s.width_a),
+      FieldElement{1, kFieldPoison.exponent});
+  return channels;
+}
+
+std::vector<std::uint64_t> field_states(const FieldProblem& problem, const Rows& rows) {
+  return field_output(by_state(problem, rows), rows);
+}
+
+std::vector<std::uint64_t> read_states(const FieldProblem& problem,
+                                       const std::vector<std::uint64_t>& states) {
+  const std::int64_t rank = problem.sizes.state_dim, d = problem.sizes.head_dim;
+  const std::vector<FieldElement>& q = problem.inputs.at("q");
+  std::vector<Word> y(states.size() / static_cast<std::size_t>(rank), 0);
+  for (std::size_t at = 0; at < states.size(); ++at) {
+    const auto element = static_cast<std::int64_t>(at);
+    const std::int64_t row = element / d;  // of all states
+    Word& sum = y[static_cast<std::size_t>(row / rank * d + element % d)];
+    sum = add_p(sum, multiply_p(q[static_cast<std::size_t>(row)].value, states[at]));
+  }
+  return y;
+}
+
 std::vector<std::uint64_t> field_output(const FieldProblem& problem, const Rows& rows) {
   if (problem.weights == WeightMode::kGated) return field_output(by_channel(problem), rows);
+  if (problem.weights == WeightMode::kMatrix) {
+    return read_states(problem, field_states(problem, rows));
+  }
   const Sizes& s = problem.sizes;
   std::vector<Word> all(static_cast<std::size_t>(s.batch * s.tokens * s.heads * s.head_dim));
   for (std::int64_t b = 0; b < s.batch; ++b) {
@@ -214,9 +264,9 @@ std::vector<std::uint64_t> field_state(const FieldProblem& problem, std::int64_t
 }
 
 std::int64_t field_degree(WeightMode weights, std::int64_t tokens) {
-  // given, gated: y_i adds one coefficient to an earlier y; linear: k x q and a gate for every
-  // token. softmax: every row multiplies by a weight (gamma and the exponential) and divides by a
-  // total.
+  // given, gated: y_i adds one coefficient to an earlier y; linear, matrix: k x q and a gate or a
+  // coefficient for every token. softmax: every row multiplies by a weight (gamma and the
+  // exponential) and divides by a total.
   return weights == WeightMode::kSoftmax ? 4 * tokens + 1 : tokens + 3;
 }
 

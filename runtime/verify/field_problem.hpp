@@ -31,6 +31,8 @@ FieldProblem make_field_problem(WeightMode weights, const Sizes& sizes, const Ro
 
 // As runtime/reference/by_channel.hpp does it.
 FieldProblem by_channel(const FieldProblem& problem);
+// As by_state of runtime/reference/reference.hpp does it.
+FieldProblem by_state(const FieldProblem& problem, const Rows& rows);
 
 // y modulo p, [batch, tokens, heads, head_dim], straight from the definition:
 //   softmax  y_i = (sum over A of (1 - gamma) w_ij x_j + sum over B of gamma w_ij y_j) / (sum of
@@ -38,7 +40,14 @@ FieldProblem by_channel(const FieldProblem& problem);
 //   given    y_i = sum of a_ij x_j + sum of b_ij y_j, entries in descending order of position
 //   gated    the same in each channel, with coefficients of its own
 //   linear   state_i = gate_i state_(i-1) + k_i x_i^T, y_i = q_i^T state_i
+//   matrix   state_i = sum over A of k_j x_j^T + sum of b_ij state_j, y_i = q_i^T state_i
 std::vector<std::uint64_t> field_output(const FieldProblem& problem, const Rows& rows);
+
+// Of matrix states: what field_output of by_state says they are after each token,
+// [batch, tokens, heads, state_dim, head_dim], and y from them.
+std::vector<std::uint64_t> field_states(const FieldProblem& problem, const Rows& rows);
+std::vector<std::uint64_t> read_states(const FieldProblem& problem,
+                                       const std::vector<std::uint64_t>& states);
 
 // The linear state modulo p after the first `tokens` tokens, [batch, heads, state_dim, head_dim].
 std::vector<std::uint64_t> field_state(const FieldProblem& problem, std::int64_t tokens);

@@ -46,7 +46,30 @@ const char* verb(std::uint64_t value) {
   return value < kFieldP ? "is another number than the definition's" : "comes from no input";
 }
 
+// What slots of B hold: a vector, or a state.
+struct Outputs {
+  const std::vector<std::uint64_t>& values;
+  std::int64_t elements;
+};
+Outputs outputs_of(const SolvedFieldProblem& solved) {
+  const Sizes& s = solved.problem.sizes;
+  if (solved.problem.weights != WeightMode::kMatrix) return {solved.y, s.head_dim};
+  return {solved.states, s.state_dim * s.head_dim};
+}
+
 }  // namespace
+
+std::shared_ptr<const SolvedFieldProblem> solve_problem(FieldProblem problem, const Rows& rows) {
+  auto solved = std::make_shared<SolvedFieldProblem>();
+  solved->problem = std::move(problem);
+  if (solved->problem.weights == WeightMode::kMatrix) {
+    solved->states = field_states(solved->problem, rows);
+    solved->y = read_states(solved->problem, solved->states);
+  } else {
+    solved->y = field_output(solved->problem, rows);
+  }
+  return solved;
+}
 
 Result<FieldSession> FieldSession::begin(const Manifest& manifest, const Rows& rows,
                                          std::shared_ptr<const SolvedFieldProblem> solved,
@@ -93,9 +116,11 @@ void FieldSession::fill_state(std::uint64_t seed) {
     const bool by_position = layout.retention == CacheRetention::kNextRow;
     const std::vector<std::int64_t> live =
         live_positions(layout.retention, outputs ? rows_.b : rows_.a, done_);
+    const Outputs right = outputs_of(*solved_);
+    const std::int64_t elements = outputs ? right.elements : s.head_dim;
     FieldBuffer pos = positions(s.batch * s.heads * slots);
     FieldBuffer key = numbers(s.batch * slots * s.heads * s.head_dim);
-    FieldBuffer val = key;
+    FieldBuffer val = numbers(s.batch * slots * s.heads * elements);
     std::vector<std::int64_t> slot_of(static_cast<std::size_t>(slots));
     for (std::int64_t bh = 0; bh < s.batch * s.heads; ++bh) {
       const std::int64_t b = bh / s.heads, h = bh % s.heads;
@@ -108,15 +133,15 @@ void FieldSession::fill_state(std::uint64_t seed) {
         const std::int64_t slot = slot_of[e];
         pos.positions[static_cast<std::size_t>(bh * slots + slot)] =
             static_cast<std::int32_t>(live[e]);
-        const std::int64_t to = ((b * slots + slot) * s.heads + h) * s.head_dim;
-        const std::int64_t from = ((b * s.tokens + live[e] - 1) * s.heads + h) * s.head_dim;
-        for (std::int64_t c = 0; c < s.head_dim; ++c) {
+        const std::int64_t to = ((b * slots + slot) * s.heads + h) * elements;
+        const std::int64_t from = ((b * s.tokens + live[e] - 1) * s.heads + h) * elements;
+        for (std::int64_t c = 0; c < elements; ++c) {
           const auto at = static_cast<std::size_t>(to + c);
           const auto source = static_cast<std::size_t>(from + c);
           if (problem.weights == WeightMode::kSoftmax) {
             key.numbers[at] = problem.inputs.at("k")[source];
           }
-          val.numbers[at] = outputs ? FieldElement{solved_->y[source], kFieldPoison.exponent}
+          val.numbers[at] = outputs ? FieldElement{right.values[source], kFieldPoison.exponent}
                                     : problem.inputs.at("x")[source];
         }
       }
@@ -325,6 +350,8 @@ std::string FieldSession::wrong_side(const FieldBuffers& buffers, bool outputs) 
   const char side = outputs ? 'b' : 'a';
   const std::int64_t slots = outputs ? s.slots_b : s.slots_a;
   const bool keyed = problem.weights == WeightMode::kSoftmax;
+  const Outputs right = outputs_of(*solved_);
+  const std::int64_t elements = outputs ? right.elements : s.head_dim;
   const bool by_position = layout.retention == CacheRetention::kNextRow;
   const auto find = [&](const char* name) -> const FieldBuffer* {
     for (const char* prefix : {"final_", "cache_"}) {
@@ -351,12 +378,12 @@ std::string FieldSession::wrong_side(const FieldBuffers& buffers, bool outputs) 
       if (p == 0) continue;
       held.push_back(p);
       if (!std::binary_search(live.begin(), live.end(), p)) continue;  // reported below
-      for (std::int64_t c = 0; c < s.head_dim; ++c) {
-        const auto at =
-            static_cast<std::size_t>(((b * slots + slot) * s.heads + h) * s.head_dim + c);
+      for (std::int64_t c = 0; c < elements; ++c) {
+        const auto at = static_cast<std::size_t>(((b * slots + slot) * s.heads + h) * elements + c);
         const auto from =
-            static_cast<std::size_t>(((b * s.tokens + p - 1) * s.heads + h) * s.head_dim + c);
-        const std::uint64_t value = outputs ? solved_->y[from] : problem.inputs.at("x")[from].value;
+            static_cast<std::size_t>(((b * s.tokens + p - 1) * s.heads + h) * elements + c);
+        const std::uint64_t value =
+            outputs ? right.values[from] : problem.inputs.at("x")[from].value;
         if (val->numbers[at].value != value) {
           return fmt::format("cache {}: slot {} does not hold the value of token {}", side, slot,
                              p);

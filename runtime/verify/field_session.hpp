@@ -19,7 +19,9 @@ namespace heddle {
 struct SolvedFieldProblem {
   FieldProblem problem;
   std::vector<std::uint64_t> y;
+  std::vector<std::uint64_t> states = {};  // of matrix states, as field_states has them
 };
+std::shared_ptr<const SolvedFieldProblem> solve_problem(FieldProblem problem, const Rows& rows);
 
 // As Course in session.hpp.
 class FieldCourse {

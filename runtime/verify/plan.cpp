@@ -30,8 +30,9 @@ constexpr std::int64_t kManySlots = 70;
 // and a paged cache past its first page.
 constexpr std::int64_t kLate = 600;
 // The oracle solves the whole sequence, however few tokens a launch takes of it: beyond so many
-// gates that is slow.
+// gates, or elements of the states that it keeps, that is slow.
 constexpr std::int64_t kMostGates = std::int64_t{1} << 26;
+constexpr std::int64_t kMostElements = std::int64_t{1} << 24;
 
 // Tokens (start, tokens] of a sequence, from the oracle's state after `start`.
 struct Scenario {
@@ -100,6 +101,7 @@ class Planner {
   // or none.
   std::vector<ThreadOrder> plan(const Scenario& scenario, const std::vector<ThreadOrder>& wanted) {
     if (!reachable(scenario.tokens) || gates(scenario) > kMostGates) return {};
+    if (elements(scenario) > kMostElements) return {};
     // A cpu kernel has one thread and takes the blocks of a launch in turn.
     const bool alone = context_.manifest.target == "cpu" && scenario.batch * scenario.heads == 1;
     return afford(launch_work(context_.rows, sizes(scenario), context_.weights, scenario.start,
@@ -157,6 +159,12 @@ class Planner {
     return scenario.batch * scenario.heads * scenario.tokens * context_.manifest.head_dim *
            (columns(context_.manifest.width_a) + columns(context_.manifest.width_b));
   }
+  std::int64_t elements(const Scenario& scenario) const {
+    if (context_.weights != WeightMode::kMatrix) return 0;
+    const Manifest& manifest = context_.manifest;
+    return scenario.batch * scenario.heads * scenario.tokens * manifest.state_dim *
+           manifest.head_dim;
+  }
   Sizes sizes(const Scenario& scenario) const {
     return {.batch = scenario.batch,
             .heads = scenario.heads,
@@ -186,6 +194,7 @@ std::vector<Fill> extremes(WeightMode weights) {
     case WeightMode::kGated:
       return {Fill::kEqualLogits, Fill::kOneHuge};
     case WeightMode::kLinear:
+    case WeightMode::kMatrix:
       return {};
   }
   unreachable("weights");

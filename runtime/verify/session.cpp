@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <optional>
 
 #include "runtime/reference/compare.hpp"
@@ -52,15 +53,21 @@ bool same_bits(const HostBuffer& a, std::int64_t at_a, const HostBuffer& b, std:
 
 std::shared_ptr<const SolvedProblem> solve_problem(const ProblemOptions& options,
                                                    const Rows& rows) {
-  SolvedProblem solved{make_problem(options, rows), options.fill, {}, {}};
-  solved.y = reference_output(solved.problem, rows).y;
+  SolvedProblem solved{make_problem(options, rows), options.fill, {}, {}, {}};
+  std::vector<std::int64_t> all(static_cast<std::size_t>(options.sizes.tokens));
+  std::iota(all.begin(), all.end(), 1);
+  ReferenceOutput output = reference_output(solved.problem, rows, 1, all);
+  solved.y = std::move(output.y);
+  const bool matrix = solved.problem.weights == WeightMode::kMatrix;
+  if (matrix) solved.states = std::move(output.state);
   // A row of many channels does not cancel as a whole where weights are positive, but products of
   // queries and keys have a sign for all of them.
   const bool softmax = solved.problem.weights == WeightMode::kSoftmax;
   const bool narrow = solved.problem.dtype != ElementType::kF32 &&
-                      (solved.problem.weights == WeightMode::kLinear ||
+                      (has_states(solved.problem.weights) ||
                        (softmax && solved.problem.sizes.head_dim < kManyChannels));
-  if (has_coefficients(solved.problem.weights) || narrow) {
+  // What matrix states add up is not rounded to be read again.
+  if ((has_coefficients(solved.problem.weights) && !matrix) || narrow) {
     Problem positive = solved.problem;
     for (auto& [name, buffer] : positive.inputs) {
       if (!softmax || name == "x") make_positive(buffer);
@@ -70,14 +77,30 @@ std::shared_ptr<const SolvedProblem> solve_problem(const ProblemOptions& options
   return std::make_shared<const SolvedProblem>(std::move(solved));
 }
 
+std::vector<double> SolvedProblem::states_after(const std::vector<std::int64_t>& tokens) const {
+  const Sizes& s = problem.sizes;
+  const std::int64_t token = s.heads * s.state_dim * s.head_dim;
+  std::vector<double> some;
+  for (std::int64_t b = 0; b < s.batch; ++b) {
+    for (const std::int64_t i : tokens) {
+      const auto first = states.begin() + (b * s.tokens + i - 1) * token;
+      some.insert(some.end(), first, first + token);
+    }
+  }
+  return some;
+}
+
 std::int64_t launch_work(const Rows& rows, const Sizes& sizes, WeightMode weights,
                          std::int64_t start, std::int64_t count) {
   std::int64_t entries = 0;
   for (std::int64_t i = start + 1; i <= start + count; ++i) {
     entries += rows.a.size(i) + rows.b.size(i);
   }
-  const std::int64_t per_token =
-      weights == WeightMode::kLinear ? 4 * sizes.state_dim * sizes.head_dim : 16 * sizes.head_dim;
+  const std::int64_t state = sizes.state_dim * sizes.head_dim;
+  if (weights == WeightMode::kMatrix) {
+    return sizes.batch * sizes.heads * 2 * state * (entries + 2 * count);
+  }
+  const std::int64_t per_token = weights == WeightMode::kLinear ? 4 * state : 16 * sizes.head_dim;
   return sizes.batch * sizes.heads * (2 * sizes.head_dim * entries + per_token * count);
 }
 
@@ -102,6 +125,10 @@ Result<Session> Session::begin(const Manifest& manifest, const Rows& rows,
   session.done_ = start;
   std::vector<double> matrices;
   if (problem.weights == WeightMode::kLinear) matrices = reference_state(problem, start);
+  if (problem.weights == WeightMode::kMatrix) {
+    matrices =
+        session.solved_->states_after(live_positions(manifest.cache_b.retention, rows.b, start));
+  }
   const StateSource source{problem, rows, manifest.cache_a, manifest.cache_b, session.solved_->y,
                            matrices};
   Result<HostBuffers> state = make_state(source, start, *slots_a, *slots_b, seed);
@@ -315,7 +342,31 @@ void Session::check_state(const HostBuffers& state, const std::string& where,
   check_side(state, manifest_.cache_b, rows_.b, "b", y_, where, ledger);
 }
 
-// The slots hold exactly the live positions, each once, with the bits of their key and value.
+// All at once, since a single state may be small by cancellation.
+std::string Session::wrong_states(const HostBuffer& val, const std::vector<HeldState>& held) const {
+  const std::int64_t elements = sizes_.state_dim * sizes_.head_dim;
+  const auto count = static_cast<std::int64_t>(held.size());
+  HostBuffer found(ElementType::kF32, {count, sizes_.state_dim, sizes_.head_dim});
+  std::vector<double> expected;
+  for (std::int64_t e = 0; e < count; ++e) {
+    const auto [at, from] = held[static_cast<std::size_t>(e)];
+    const std::byte* const place =
+        val.data() + static_cast<std::size_t>(at * elements) * sizeof(float);
+    const auto bytes = static_cast<std::size_t>(elements) * sizeof(float);
+    std::copy_n(place, bytes, found.data() + static_cast<std::size_t>(e) * bytes);
+    const auto first = solved_->states.begin() + from * elements;
+    expected.insert(expected.end(), first, first + elements);
+  }
+  const Agreement agreement = compare(found, expected, sizes_.head_dim);
+  if (agreement.within(tolerance_for(ElementType::kF32))) return "";
+  const auto worst = static_cast<std::size_t>(agreement.worst_element / elements);
+  return fmt::format("the state of token {} in it: {}",
+                     held[worst].second / sizes_.heads % sizes_.tokens + 1,
+                     agreement.describe(sizes_.head_dim));
+}
+
+// The slots hold exactly the live positions, each once, with the bits of their key and value, or
+// with a state that is the definition's but for rounding.
 void Session::check_side(const HostBuffers& state, const CacheLayout& layout, const RowTable& table,
                          const std::string& side, const HostBuffer& values,
                          const std::string& where, Ledger& ledger) const {
@@ -330,6 +381,8 @@ void Session::check_side(const HostBuffers& state, const CacheLayout& layout, co
     return found == state.end() ? nullptr : &found->second;
   };
   const bool keyed = solved_->problem.weights == WeightMode::kSoftmax;
+  const bool matrices = side == "b" && solved_->problem.weights == WeightMode::kMatrix;
+  std::vector<HeldState> states;
   const HostBuffer* pos = find("pos");
   const HostBuffer* key = find("key");
   const HostBuffer* val = find("val");
@@ -347,9 +400,14 @@ void Session::check_side(const HostBuffers& state, const CacheLayout& layout, co
         if (p == 0) continue;
         held.push_back(p);
         if (!std::binary_search(live.begin(), live.end(), p)) continue;  // reported below
-        const std::int64_t at = ((b * slots + slot) * sizes_.heads + h) * sizes_.head_dim;
-        const std::int64_t from =
-            ((b * sizes_.tokens + p - 1) * sizes_.heads + h) * sizes_.head_dim;
+        const std::int64_t place = (b * slots + slot) * sizes_.heads + h;
+        const std::int64_t source = (b * sizes_.tokens + p - 1) * sizes_.heads + h;
+        if (matrices) {
+          states.emplace_back(place, source);
+          continue;
+        }
+        const std::int64_t at = place * sizes_.head_dim;
+        const std::int64_t from = source * sizes_.head_dim;
         if (!same_bits(*val, at, values, from, sizes_.head_dim)) {
           return reject(
               fmt::format("cache {}: slot {} does not hold the value of token {}", side, slot, p));
@@ -368,6 +426,8 @@ void Session::check_side(const HostBuffers& state, const CacheLayout& layout, co
       }
     }
   }
+  const std::string wrong = matrices ? wrong_states(*val, states) : "";
+  if (!wrong.empty()) return reject(fmt::format("cache {}: {}", side, wrong));
   ledger.passed(Duty::kState, done_);
 }
 

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "runtime/reference/problem.hpp"
@@ -29,6 +30,11 @@ struct SolvedProblem {
   // the rounding errors it left behind. Empty for softmax of many channels, and for softmax and
   // linear weights of f32.
   std::vector<double> magnitude;
+  // Of matrix states: after each token, [batch, tokens, heads, state_dim, head_dim].
+  std::vector<double> states;
+
+  // After each of these tokens, [batch, after, heads, state_dim, head_dim].
+  std::vector<double> states_after(const std::vector<std::int64_t>& tokens) const;
 };
 std::shared_ptr<const SolvedProblem> solve_problem(const ProblemOptions& options, const Rows& rows);
 
@@ -87,6 +93,10 @@ class Session : public Course {
   void check_side(const HostBuffers& state, const CacheLayout& layout, const RowTable& table,
                   const std::string& side, const HostBuffer& values, const std::string& where,
                   Ledger& ledger) const;
+  // A place in b_val, counted in states, and one in the definition's that it should hold.
+  using HeldState = std::pair<std::int64_t, std::int64_t>;
+  // What is wrong with these; empty where nothing is.
+  std::string wrong_states(const HostBuffer& val, const std::vector<HeldState>& held) const;
   void keep_outputs(const HostBuffers& buffers, std::int64_t count);
 
   const Manifest& manifest_;

@@ -125,6 +125,10 @@ class Verification {
       chapter.ledger.undecided(duty, fmt::format("nothing checks '{}' kernels", entry.op));
       return;
     }
+    if (entry.op == "backward" && context_.weights == WeightMode::kMatrix && takes_state(entry)) {
+      chapter.ledger.undecided(duty, "nothing checks gradients between matrix states");
+      return;
+    }
     Result<KernelUnderTest> kernel = KernelUnderTest::build(
         context_.manifest, entry, files_, real ? Numbers::kReal : Numbers::kField);
     if (!kernel && real && !kernel.error().of_the_machine) {
@@ -269,9 +273,17 @@ KernelVerdict worse_of(KernelVerdict a, KernelVerdict b) {
 
 VerifyReport verify(const Manifest& manifest, const std::map<std::string, std::string>& files,
                     const Rows& rows, const VerifyOptions& options) {
-  const Result<WeightMode> weights = parse_weight_mode(manifest.weights);
+  const Result<WeightMode> weights = weight_mode_of(manifest);
   if (!weights || rows.n() < 2 || manifest.head_dim < 1) {
     const std::string why = !weights ? weights.error().message : "there are too few rows to run on";
+    return {KernelVerdict::kUnknown,
+            {{"the artifact can be run", KernelVerdict::kUnknown, why}},
+            {},
+            {}};
+  }
+  if (*weights == WeightMode::kMatrix && manifest.varlen) {
+    const char* const why =
+        "matrix states of sequences with lengths of their own have no reference";
     return {KernelVerdict::kUnknown,
             {{"the artifact can be run", KernelVerdict::kUnknown, why}},
             {},
@@ -351,7 +363,9 @@ namespace {
 // What a prefill of one batch and head from the first token on moves of the state that it hands
 // over: each slot's key and value, read and written, and the position it holds.
 std::int64_t state_bytes(const Manifest& manifest, std::int64_t tokens) {
-  const std::int64_t row = manifest.head_dim * static_cast<std::int64_t>(size_of(manifest.dtype));
+  const std::int64_t type = static_cast<std::int64_t>(
+      size_of(manifest.state_dim > 0 ? ElementType::kF32 : manifest.dtype));
+  const std::int64_t row = std::max(manifest.state_dim, 1) * manifest.head_dim * type;
   std::int64_t bytes = 0;
   for (const CacheLayout* layout : {&manifest.cache_a, &manifest.cache_b}) {
     const Result<std::int64_t> slots = layout->slots(tokens);

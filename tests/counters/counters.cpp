@@ -13,7 +13,7 @@ namespace heddle::counting {
 namespace {
 
 WeightMode mode_of(const Manifest& manifest) {
-  const Result<WeightMode> mode = parse_weight_mode(manifest.weights);
+  const Result<WeightMode> mode = weight_mode_of(manifest);
   assert_that(mode.ok(), "an artifact of heddle's");
   return *mode;
 }

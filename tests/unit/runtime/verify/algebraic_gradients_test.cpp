@@ -38,7 +38,9 @@ class Change {
   Word total() {
     for (b_ = 0; b_ < problem_.sizes.batch; ++b_) {
       for (h_ = 0; h_ < problem_.sizes.heads; ++h_) {
-        const auto y = problem_.weights == WeightMode::kLinear ? linear() : mixer();
+        const auto y = problem_.weights == WeightMode::kLinear   ? linear()
+                       : problem_.weights == WeightMode::kMatrix ? matrix()
+                                                                 : mixer();
         for (std::int64_t t = 0; t < problem_.sizes.tokens; ++t) {
           for (std::int64_t c = 0; c < problem_.sizes.head_dim; ++c) {
             const Dual value = y[static_cast<std::size_t>(t)][static_cast<std::size_t>(c)];
@@ -133,6 +135,32 @@ class Change {
     }
     return y;
   }
+  Vectors matrix() const {
+    const Sizes& s = problem_.sizes;
+    Vectors states, y;
+    for (std::int64_t t = 0; t < s.tokens; ++t) {
+      states.emplace_back(static_cast<std::size_t>(s.state_dim * s.head_dim));
+      y.emplace_back(static_cast<std::size_t>(s.head_dim));
+      for (std::int64_t r = 0; r < s.state_dim; ++r) {
+        for (std::int64_t c = 0; c < s.head_dim; ++c) {
+          const auto cell = static_cast<std::size_t>(r * s.head_dim + c);
+          Dual& sum = states.back()[cell];
+          std::int64_t entry = 0;
+          for (std::int64_t j = s.tokens - 1; j >= 0; --j) {
+            if (rows_.a.contains(t + 1, j + 1)) {
+              sum = sum + at("k", j, r, s.state_dim) * at("x", j, c, s.head_dim);
+            }
+            if (!rows_.b.contains(t + 1, j + 1)) continue;
+            sum = sum +
+                  at("coef_b", t, entry++, s.width_b) * states[static_cast<std::size_t>(j)][cell];
+          }
+          Dual& out = y.back()[static_cast<std::size_t>(c)];
+          out = out + at("q", t, r, s.state_dim) * sum;
+        }
+      }
+    }
+    return y;
+  }
 
   const FieldProblem& problem_;
   const Rows& rows_;
@@ -143,8 +171,8 @@ class Change {
 };
 
 TEST_CASE("gradients modulo p are what dual numbers give along a random direction") {
-  for (const WeightMode weights :
-       {WeightMode::kSoftmax, WeightMode::kGiven, WeightMode::kGated, WeightMode::kLinear}) {
+  for (const WeightMode weights : {WeightMode::kSoftmax, WeightMode::kGiven, WeightMode::kGated,
+                                   WeightMode::kLinear, WeightMode::kMatrix}) {
     for (std::uint64_t seed = 1; seed <= 3; ++seed) {
       const Rows rows = test::random_rows(9, 2, seed);
       const FieldProblem problem = make_field_problem(

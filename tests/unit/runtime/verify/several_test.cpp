@@ -124,7 +124,7 @@ std::int64_t bytes_of(const Artifact& artifact, const std::string& op, const Row
   const Result<KernelUnderTest> kernel = KernelUnderTest::build(manifest, *entry, artifact.files);
   REQUIRE(kernel.ok());
   ProblemOptions options;
-  options.weights = *parse_weight_mode(manifest.weights);
+  options.weights = *weight_mode_of(manifest);
   options.dtype = options.coefficient_dtype = manifest.dtype;
   options.sizes = {.batch = 1, .tokens = start + count, .heads = 1, .head_dim = manifest.head_dim};
   set_columns(options.sizes, manifest);

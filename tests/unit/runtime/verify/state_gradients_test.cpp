@@ -109,7 +109,7 @@ void check_chain(const Kind& kind, const std::vector<std::int64_t>& cuts) {
   const Result<KernelUnderTest> kernel = KernelUnderTest::build(manifest, entry, artifact.files);
   REQUIRE(kernel.ok());
   ProblemOptions options;
-  options.weights = *parse_weight_mode(manifest.weights);
+  options.weights = *weight_mode_of(manifest);
   options.dtype = options.coefficient_dtype = kind.dtype;
   options.sizes = {.batch = 2, .tokens = cuts.back(), .heads = 2, .head_dim = kind.head_dim};
   options.sizes.state_dim = manifest.state_dim;
