@@ -263,6 +263,9 @@ Result<bool> suits(const Problem& problem, const Rows& rows) {
   if (problem.weights == WeightMode::kLinear) {
     return Error{"linear weights are not one triangular solve"};
   }
+  if (problem.weights == WeightMode::kMatrix) {
+    return Error{"matrix states are read out by queries, which no solver here does"};
+  }
   assert_that(rows.n() >= problem.sizes.tokens, "rows reach the problem's last token");
   return true;
 }

@@ -32,6 +32,14 @@ ElementType coefficient_type(const KernelEntry& entry) {
   return ElementType::kF32;
 }
 
+bool is_scratch(const std::string& name) { return name.rfind("scratch_", 0) == 0; }
+// It means nothing before a launch, and may be large.
+void drop_scratch(HostBuffers& buffers) {
+  for (auto buffer = buffers.begin(); buffer != buffers.end();) {
+    buffer = is_scratch(buffer->first) ? buffers.erase(buffer) : std::next(buffer);
+  }
+}
+
 // A kernel that updates its state has done so after one run: another needs a state of its own.
 bool updates_in_place(const KernelEntry& entry) {
   return std::any_of(entry.arguments.begin(), entry.arguments.end(), [](const Argument& argument) {
@@ -110,8 +118,12 @@ class Bench {
     // x and y beside q and k, or beside coefficients.
     const double given = weights == WeightMode::kGiven ? entries * heads : 0.0;
     const double arrays = weights == WeightMode::kGiven ? 2.0 : 4.0;
-    const double bytes =
+    double bytes =
         (arrays * channels * tokens + given) * static_cast<double>(size_of(manifest_.dtype));
+    if (weights == WeightMode::kMatrix) {  // a state for every token beside them
+      entries = static_cast<double>(sizes_.state_dim) * (entries + tokens);
+      bytes += 4.0 * channels * static_cast<double>(sizes_.state_dim) * tokens;
+    }
     if (weights == WeightMode::kLinear) entries = static_cast<double>(sizes_.state_dim) * tokens;
     // A gradient takes five multiply-adds an entry and channel, and is made with its magnitude.
     const double flops = (backward_ ? 32.0 : 4.0) * channels * entries;
@@ -129,11 +141,13 @@ class Bench {
     auto set = std::make_unique<InputSet>();
     set->problem = make_problem(options, rows_);
     const Problem& problem = set->problem;
-    std::vector<double> y = reference_output(problem, rows_, options_.threads).y;
-
     Sizes sizes = problem.sizes;
     sizes.start = decode_ ? sizes.tokens - 1 : 0;
     sizes.tokens = decode_ ? 1 : sizes.tokens;
+    ReferenceOutput output =
+        reference_output(problem, rows_, options_.threads,
+                         live_positions(manifest_.cache_b.retention, rows_.b, sizes.start));
+    const std::vector<double>& y = output.y;
     const Result<std::int64_t> slots_a = manifest_.cache_a.slots(options_.tokens);
     if (!slots_a) return slots_a.error();
     const Result<std::int64_t> slots_b = manifest_.cache_b.slots(options_.tokens);
@@ -145,9 +159,10 @@ class Bench {
     };
     sizes.slots_a = wanted(manifest_.cache_a, *slots_a);
     sizes.slots_b = wanted(manifest_.cache_b, *slots_b);
-    std::vector<double> matrices;
-    if (problem.weights == WeightMode::kLinear) matrices = reference_state(problem, sizes.start);
-    const StateSource source{problem, rows_, manifest_.cache_a, manifest_.cache_b, y, matrices};
+    if (problem.weights == WeightMode::kLinear) {
+      output.state = reference_state(problem, sizes.start);
+    }
+    const StateSource source{problem, rows_, manifest_.cache_a, manifest_.cache_b, y, output.state};
     const Result<HostBuffers> state =
         make_state(source, sizes.start, sizes.slots_a, sizes.slots_b, options.seed);
     if (!state) return state.error();
@@ -163,6 +178,7 @@ class Bench {
       launch->prepared = *std::move(prepared);
       set->launches.push_back(std::move(launch));
     }
+    drop_scratch(set->pristine);
 
     const std::int64_t token = sizes.heads * sizes.head_dim;
     for (std::int64_t b = 0; b < sizes.batch; ++b) {
@@ -189,6 +205,7 @@ class Bench {
     if (!prepared) return prepared.error();
     launch->prepared = *std::move(prepared);
     set->launches.push_back(std::move(launch));
+    drop_scratch(set->pristine);
     work_ = backward_work(problem, rows_, problem.sizes);
     sets_.push_back(std::move(set));
     return true;
@@ -425,10 +442,14 @@ class Bench {
   static void restore(InputSet& set) {
     for (const std::unique_ptr<Launch>& launch : set.launches) {
       for (auto& [name, buffer] : launch->buffers) {
+        if (is_scratch(name)) {
+          buffer.poison();
+          continue;
+        }
         const HostBuffer& before = set.pristine.at(name);
         const bool gradient = name[0] == 'd' && name != "dy";
         if (gradient || name == "y" || name.rfind("final_", 0) == 0 ||
-            name.rfind("cache_", 0) == 0 || name.rfind("scratch_", 0) == 0) {
+            name.rfind("cache_", 0) == 0) {
           std::copy(before.data(), before.data() + before.bytes(), buffer.data());
         }
       }

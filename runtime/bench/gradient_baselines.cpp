@@ -270,7 +270,7 @@ class ByChannelBackward final : public GradientBaseline {
 
 Result<std::unique_ptr<GradientBaseline>> make_eigen_sparse_backward(const Problem& problem,
                                                                      const Rows& rows) {
-  if (problem.weights == WeightMode::kLinear) {
+  if (has_states(problem.weights)) {
     return Error{"linear weights are not one triangular solve"};
   }
   assert_that(rows.n() >= problem.sizes.tokens, "rows reach the problem's last token");
