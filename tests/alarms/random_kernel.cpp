@@ -173,6 +173,7 @@ RandomKernel random_kernel(std::uint64_t number) {
       draw_special(draw, options, a, b);
     } else if (kind < 2) {
       options.state_dim = static_cast<int>(1 + draw.below(40));
+      if (draw.below(2) == 0) b = draw.expression();
     } else {
       const std::int64_t sides = draw.below(4);
       if (sides == 0) a = draw.expression();

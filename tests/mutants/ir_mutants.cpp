@@ -328,7 +328,8 @@ Kernel kernel_of(const Pattern& pattern, const GenerateOptions& options, const M
   const MaterializeResult rows = materialize(pattern, 1025);
   assert_that(std::holds_alternative<Rows>(rows), "a pattern that has rows");
   spec.long_rows = std::get<Rows>(rows).b.size(1024) >= 24;
-  Kernel kernel = op == "backward"                      ? schedule::backward(spec)
+  Kernel kernel = op == "backward"     ? schedule::backward(spec)
+                  : spec.matrix_rows() ? schedule::matrix_rows(spec, op == "decode")
                   : spec.weights == WeightKind::kLinear ? schedule::linear(spec, op == "decode")
                   : op == "decode"                      ? schedule::decode(spec)
                                                         : schedule::prefill(spec);

@@ -45,8 +45,8 @@ TEST_CASE(
   for (const Edit& edit : {
            Edit{"sqrt_cached decode cuda softmax f32", "const Index lane = threadIdx.x % 32;",
                 "const Index lane = threadIdx.x % 33;"},  // one slot is looked at by no lane
-           Edit{"strided_attention decode cuda softmax f16",
-                "float highest_of_all = kLowestScore;", "float highest_of_all = 0.0f;"},
+           Edit{"strided_attention decode cuda softmax f16", "float highest_of_all = kLowestScore;",
+                "float highest_of_all = 0.0f;"},
            // A state of more rows than a block has warps, heads that lie side by side, an array
            // that only a helper touches.
            Edit{"sqrt_cached prefill cuda given f32 staged",
