@@ -453,6 +453,8 @@ Manifest read_manifest(ObjectReader reader) {
   if (has_coefficients(manifest)) {
     manifest.width_a = read_width(reader.object("width_a"));
     manifest.width_b = read_width(reader.object("width_b"));
+  } else if (linear && reader.has("width_b")) {
+    manifest.width_b = read_width(reader.object("width_b"));
   }
   std::set<std::string> symbols;
   const auto read_kernels = [&](const char* key, std::vector<KernelEntry>& kernels) {

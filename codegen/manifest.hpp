@@ -207,7 +207,9 @@ struct Manifest {
   bool varlen = false;  // sequences of a batch have lengths and starts of their own
   CacheLayout cache_a;
   CacheLayout cache_b;
-  RowWidth width_a;  // given and gated: the columns that coef_a and coef_b must have
+  // The columns that coef_a and coef_b must have: given and gated; width_b also linear where
+  // kernels take coef_b.
+  RowWidth width_a;
   RowWidth width_b;
   std::vector<KernelEntry> kernels;
   // cpu: kernels of the same operations that cut a head's channels into slices, as many as the last

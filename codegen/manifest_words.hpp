@@ -45,4 +45,9 @@ inline bool has_coefficients(const Manifest& manifest) {
   return manifest.weights == "given" || manifest.weights == "gated";
 }
 
+// Do rows mix matrix states, of which each entry of B has a coefficient?
+inline bool mixes_states(const Manifest& manifest) {
+  return manifest.weights == "linear" && manifest.width_b.stated();
+}
+
 }  // namespace heddle::words

@@ -136,6 +136,8 @@ std::string to_json(const Manifest& manifest) {
   if (has_coefficients(manifest)) {
     json["width_a"] = width_json(manifest.width_a);
     json["width_b"] = width_json(manifest.width_b);
+  } else if (mixes_states(manifest)) {
+    json["width_b"] = width_json(manifest.width_b);
   }
   json["kernels"] = std::move(kernels);
   json["sliced"] = std::move(sliced);

@@ -275,6 +275,14 @@ TEST_CASE("a manifest of given weights says how wide rows are") {
   refuses(replaced(text, std::to_string(kLongestSequence), "8"), "longest sequence");
   refuses(replaced(text, "\"most\": 17", "\"most\": -1"), "most");
   refuses(replaced(text, "\"exact_to\": 64", "\"exact_to\": 0"), "exact_to");
+  Manifest states = manifest;
+  states.weights = "linear";
+  states.state_dim = 16;
+  const Result<Manifest> mixed = parse_manifest(to_json(states));
+  REQUIRE(mixed.ok());
+  CHECK_FALSE(mixed->width_a.stated());
+  CHECK(*mixed->width_b.columns(5) == 4);
+  CHECK(to_json(*mixed) == to_json(states));
   manifest.width_a.parts[1].polynomial = {1, 0, 0};
   refuses(to_json(manifest), "what rises");
   manifest.width_a.parts = {listed};
