@@ -324,6 +324,8 @@ Kernel kernel_of(const Pattern& pattern, const GenerateOptions& options, const M
   spec.several_tokens = options.several_tokens;
   spec.keep_a = manifest.cache_a.retention;
   spec.keep_b = manifest.cache_b.retention;
+  // Linear weights of first order keep one state, others a cache of them.
+  spec.first_order = spec.weights == WeightKind::kLinear && spec.keep_b == CacheRetention::kNone;
   spec.symbol = pattern.name() + "_" + op;
   const MaterializeResult rows = materialize(pattern, 1025);
   assert_that(std::holds_alternative<Rows>(rows), "a pattern that has rows");
