@@ -91,10 +91,11 @@ class Kernel:
         return slots
 
     def columns(self, tokens):
-        """(width_a, width_b): the least columns of coef_a and coef_b for sequences of so many tokens."""
+        """(width_a, width_b): the least columns of coef_a and coef_b for sequences of so many tokens, 0 of one that the
+        kernels do not take."""
         if "coef_b" not in self.inputs:
             raise CallError(f"{self.weights} weights have no columns")
-        return self._artifact.columns("a", tokens), self._artifact.columns("b", tokens)
+        return tuple(self._artifact.columns(side, tokens) if f"coef_{side}" in self.inputs else 0 for side in "ab")
 
     def state_shape(self, name, batch, heads, slots):
         if name == "state":
