@@ -336,7 +336,8 @@ class Generator {
       spec.state_dim = static_cast<int>(state->to_int64().value_or(0));
     }
     if (spec.state_dim < 1 || spec.state_dim > 256) {
-      return Error{"linear weights need a state of 1..256 rows"};
+      return Error{
+          "linear weights need a state of 1..256 rows: the pattern says how many, or --state-dim"};
     }
     return std::nullopt;
   }

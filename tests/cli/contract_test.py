@@ -329,6 +329,29 @@ class Kernels(Workspace):
         names = [row["name"] for row in json.loads(run.stdout)["results"]]
         self.assertEqual(names, ["heddle", "heddle, padded"])
 
+    def test_matrix_states_of_any_pattern(self):
+        out = self.path / "matrices"
+        run = heddle("generate", "log_cached", "--weights", "linear", "--state-dim", 3, "--head-dim", 8,
+                     "--target", "cpu", "-o", out)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        manifest = json.loads((out / "manifest.json").read_text())
+        self.assertEqual((manifest["verdict"], manifest["weights"], manifest["state_dim"]), ("verified", "linear", 3))
+        shapes = {argument["name"]: argument["shape"] for argument in manifest["kernels"][0]["arguments"]
+                  if argument["kind"] == "buffer"}
+        self.assertEqual(shapes["final_b_val"], ["batch", "slots_b", "heads", "3", "8"])
+        self.assertIn("coef_b", shapes)
+        self.assertNotIn("gate", shapes)
+        for wrong, why in ((["log_cached"], "1..256 rows"),
+                           (["log_attention", "--state-dim", 3], "A = diagonal and a B with entries"),
+                           (["chacal", "--state-dim", 3], "A = diagonal and a B with entries"),
+                           (["log_cached", "--state-dim", 3, "--varlen"], "one length"),
+                           (["log_cached", "--state-dim", 3, "--op", "backward", "--state"], "whole ones"),
+                           (["log_cached", "--state-dim", 0], "--state-dim"),
+                           (["log_cached", "--state-dim", 257], "--state-dim")):
+            run = heddle("generate", *wrong, "--weights", "linear", "--no-verify", "-o", self.path / "none")
+            self.assertEqual(run.returncode, 2, wrong)
+            self.assertIn(why, run.stderr)
+
     def test_gradients_of_states_and_decode_of_several_tokens(self):
         out = self.path / "handed"
         run = heddle("generate", "log_cached", "--op", "backward,decode", "--state", "--several",

@@ -231,12 +231,12 @@ TEST_CASE("a condition that only keeps positions in the row leaves it a shifted 
     if (found != rows::RowShape::kShifted) return found;
     // Whatever is called so has to be: the rows are those of the last one, cut off.
     const auto steps = [&](std::int64_t i) {
-      std::set<std::int64_t> steps;
+      std::set<std::int64_t> back;
       const IntervalList positions = Evaluator(pattern).row(side, i)->positions;
       for (std::int64_t p = 1; p <= i; ++p) {
-        if (contains(positions, p)) steps.insert(i - p);
+        if (contains(positions, p)) back.insert(i - p);
       }
-      return steps;
+      return back;
     };
     const std::set<std::int64_t> longest = steps(kRows);
     for (std::int64_t i = 1; i < kRows; ++i) {
