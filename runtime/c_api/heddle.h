@@ -94,7 +94,8 @@ heddle_error* heddle_buffer_at(heddle_artifact artifact, const char* op, size_t 
 /* side is 'a' (inputs) or 'b' (earlier outputs), tokens the length of a sequence.
  * The cache slots that a state of that length needs: the size slots_a or slots_b. */
 heddle_error* heddle_slots(heddle_artifact artifact, char side, int64_t tokens, int64_t* slots);
-/* given and gated weights: the least columns of coef_a or coef_b, the size width_a or width_b. */
+/* given and gated weights, and matrix states that rows mix: the least columns of coef_a or coef_b,
+ * the size width_a or width_b. */
 heddle_error* heddle_columns(heddle_artifact artifact, char side, int64_t tokens, int64_t* columns);
 
 /* The chunks that a launch of `op` makes of so many tokens, the size `chunks` of its scratch; 0 where

@@ -249,6 +249,9 @@ std::optional<FieldBuffers> launch_in_orders(const FieldLaunch& launch, Ledger& 
 bool FieldSession::advance(const KernelUnderTest& kernel, std::int64_t count, std::int64_t work,
                            Ledger& ledger) {
   const Sizes sizes = sizes_of(count);
+  const bool matrices = solved_->problem.weights == WeightMode::kMatrix;
+  const std::int64_t slots = sizes.slots_b * sizes.state_dim * sizes.head_dim;
+  if (matrices) work += 2 * sizes.batch * sizes.heads * slots;
   const std::string where = fmt::format("{}: {} tokens after {}, batch {}, heads {}",
                                         kernel.entry().op, count, done_, sizes.batch, sizes.heads);
   std::optional<FieldBuffers> first = launch_in_orders({kernel,

@@ -98,7 +98,7 @@ std::int64_t launch_work(const Rows& rows, const Sizes& sizes, WeightMode weight
   }
   const std::int64_t state = sizes.state_dim * sizes.head_dim;
   if (weights == WeightMode::kMatrix) {
-    return sizes.batch * sizes.heads * 2 * state * (entries + 2 * count);
+    return sizes.batch * sizes.heads * 2 * state * (entries + 2 * count + sizes.slots_b);
   }
   const std::int64_t per_token = weights == WeightMode::kLinear ? 4 * state : 16 * sizes.head_dim;
   return sizes.batch * sizes.heads * (2 * sizes.head_dim * entries + per_token * count);

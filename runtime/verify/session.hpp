@@ -39,7 +39,8 @@ struct SolvedProblem {
 std::shared_ptr<const SolvedProblem> solve_problem(const ProblemOptions& options, const Rows& rows);
 
 // Estimated memory accesses of one launch on tokens (start, start + count]: two per entry and
-// channel, and what every token costs whatever its row.
+// channel, and what every token costs whatever its row; of matrix states, two per element of each,
+// and of each slot of `sizes`.
 std::int64_t launch_work(const Rows& rows, const Sizes& sizes, WeightMode weights,
                          std::int64_t start, std::int64_t count);
 

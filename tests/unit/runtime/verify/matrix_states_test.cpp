@@ -4,11 +4,14 @@
 #include <algorithm>
 #include <cmath>
 
+#include "codegen/generate.hpp"
 #include "runtime/reference/reference.hpp"
 #include "runtime/verify/field_problem.hpp"
 #include "runtime/verify/field_session.hpp"
 #include "runtime/verify/session.hpp"
 #include "tests/unit/runtime/reference/reference_test_support.hpp"
+#include "tests/unit/runtime/verify/explain_report.hpp"
+#include "tests/unit/runtime/verify/reject_edits.hpp"
 
 namespace heddle {
 namespace {
@@ -251,6 +254,65 @@ TEST_CASE("slots of matrix states hold those of the live set, in f32") {
   }
   std::sort(held.begin(), held.end());
   CHECK(held == live);
+}
+
+// ---- kernels ------------------------------------------------------------------------------------
+
+constexpr std::int64_t kRows = 300;
+
+Pattern pattern_named(const std::string& name) {
+  if (name != "near_and_strides") return test::builtin(name);
+  return test::pattern_of({name,
+                           "pattern near_and_strides {\n  A = diagonal\n"
+                           "  B = window(3) | { i - 7*t : t >= 1, 7*t < i }\n}\n"});
+}
+
+Rows rows_named(const std::string& name) {
+  MaterializeResult rows = materialize(pattern_named(name), kRows);
+  REQUIRE(std::holds_alternative<Rows>(rows));
+  return std::get<Rows>(std::move(rows));
+}
+
+Artifact generated(const std::string& name, ir::Target target, std::vector<std::string> ops,
+                   ElementType dtype = ElementType::kF32) {
+  GenerateOptions options;
+  options.ops = std::move(ops);
+  options.target = target;
+  options.dtype = dtype;
+  options.weights = WeightKind::kLinear;
+  options.head_dim = 8;
+  options.state_dim = 6;
+  options.exact_to = kRows;
+  Result<Artifact> artifact = generate(pattern_named(name), options);
+  INFO(name << ": " << (artifact ? "" : artifact.error().message));
+  REQUIRE(artifact.ok());
+  return *std::move(artifact);
+}
+
+VerifyOptions quick() {
+  VerifyOptions options;
+  options.sizes = {1, 2, 63, 257};
+  options.work_budget = 4'000'000;
+  return options;
+}
+
+TEST_CASE("generated kernels that mix matrix states are verified") {
+  using ir::Target;
+  for (const auto& [name, target, dtype] :
+       {std::tuple{"sqrt_cached", Target::kCuda, ElementType::kF32},
+        std::tuple{"log_recurrence", Target::kCuda, ElementType::kBF16},
+        std::tuple{"near_and_strides", Target::kCuda, ElementType::kF16},
+        std::tuple{"sqrt_cached", Target::kCpu, ElementType::kBF16},
+        std::tuple{"log_recurrence", Target::kCpu, ElementType::kF16},
+        std::tuple{"near_and_strides", Target::kCpu, ElementType::kF32}}) {
+    const Artifact artifact = generated(name, target, {"prefill", "decode", "backward"}, dtype);
+    CHECK(weight_mode_of(artifact.manifest).value() == WeightMode::kMatrix);
+    const VerifyReport report =
+        verify(artifact.manifest, artifact.files, rows_named(name), quick());
+    INFO(name << ": " << test::explain(report));
+    CHECK(report.verdict == KernelVerdict::kVerified);
+    CHECK(report.profiles.size() == 3);
+  }
 }
 
 TEST_CASE("linear weights are of any pattern where a kernel takes coefficients") {
