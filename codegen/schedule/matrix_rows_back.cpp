@@ -48,6 +48,8 @@ class MatrixGradients {
   }
 
  private:
+  static constexpr int kParts = 16;  // of a sum on cpu
+
   void declare() {
     const auto of = [](const std::string& last) {
       return std::vector<std::string>{"batch", "tokens", "heads", last};
@@ -190,14 +192,34 @@ class MatrixGradients {
 
   // ---- a row, all channels ----------------------------------------------------------------------
 
-  // The sum of value(e) over e < count, of which lanes take every 32nd.
+  // The sum of value(e) over e < count: lanes take every 32nd of a warp, every sixteenth on cpu.
   Ex sum_of(const std::string& name, int count, const std::function<Ex(Ex)>& value) {
     const Var sum = builder_.variable(name, builder_.f32(0));
-    builder_.loop("e", cuda_ ? lane_ : builder_.i64(0), builder_.i64(count),
-                  builder_.i64(cuda_ ? 32 : 1), LoopKind::kSerial,
-                  [&](Ex e) { builder_.assign(sum, Ex(sum) + value(e)); });
-    return cuda_ ? builder_.let(name + "_of_all", builder_.reduce(ir::ReduceOperator::kSum, sum))
-                 : Ex(sum);
+    const auto add = [&](Ex e) { builder_.assign(sum, Ex(sum) + value(e)); };
+    if (cuda_) {
+      builder_.loop("e", lane_, builder_.i64(count), builder_.i64(32), LoopKind::kSerial, add);
+      return builder_.let(name + "_of_all", builder_.reduce(ir::ReduceOperator::kSum, sum));
+    }
+    const int whole = count / kParts * kParts;
+    if (whole > 0) {
+      const MemoryId parts = builder_.array("parts", Type::kF32, kParts);
+      const auto each_part = [&](const std::function<void(Ex)>& body) {
+        builder_.loop("part", builder_.i64(0), builder_.i64(kParts), builder_.i64(1),
+                      LoopKind::kLanes, body);
+      };
+      each_part([&](Ex part) { builder_.store(parts, part, builder_.f32(0)); });
+      builder_.loop("first", builder_.i64(0), builder_.i64(whole), builder_.i64(kParts),
+                    LoopKind::kSerial, [&](Ex first) {
+                      each_part([&](Ex part) {
+                        builder_.store(parts, part,
+                                       builder_.load(parts, part) + value(first + part));
+                      });
+                    });
+      builder_.loop("part", builder_.i64(0), builder_.i64(kParts),
+                    [&](Ex part) { builder_.assign(sum, Ex(sum) + builder_.load(parts, part)); });
+    }
+    if (whole < count) builder_.loop("e", builder_.i64(whole), builder_.i64(count), add);
+    return sum;
   }
   void store_once(MemoryId to, Ex at, Ex value) {
     if (!cuda_) return builder_.store(to, at, value);
