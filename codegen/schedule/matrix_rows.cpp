@@ -164,22 +164,30 @@ class MatrixRows {
   }
   void keep(Ex p, Ex slot) {
     const Ex to = builder_.let("to", frame_.slot_at(side_, slot));
-    builder_.when(
-        p <= frame_.start,
-        [&] {
-          const Location from = frame_.locate_in_state(side_, p);
-          each_element([&](Ex s, Ex d, Ex) {
-            const Ex channel = s * dim_ + d;
-            builder_.store(side_.after.val, to + channel, frame_.load(from, from.value, channel));
-          });
-        },
-        [&] {
-          const Ex from = state_of(p - frame_.start - 1);
-          each_element([&](Ex s, Ex d, Ex) {
-            const Ex channel = s * dim_ + d;
-            builder_.store(side_.after.val, to + channel, builder_.load(states_, from + channel));
-          });
-        });
+    const Location from = locate(p);
+    each_element([&](Ex s, Ex d, Ex) {
+      const Ex element = s * dim_ + d;
+      builder_.store(side_.after.val, to + element, frame_.load(from, from.value, element));
+    });
+  }
+  // A state of this launch, or of the one before it; in one place, so that one store serves both.
+  Location locate(Ex p) {
+    const Ex cached = builder_.let("cached", p <= frame_.start);
+    const Var at =
+        builder_.variable("at", states_at_ + (p - frame_.start - 1) * builder_.i64(size_));
+    const bool by_position = frame_.cuda() && side_.keep == CacheRetention::kNextRow;
+    Location location;
+    Var held;
+    if (by_position) held = builder_.variable("held", builder_.truth(true));
+    builder_.when(cached, [&] {
+      const Slot slot = frame_.slot_of(side_, side_.before, p);
+      builder_.assign(at, frame_.slot_at(side_, slot.number));
+      if (by_position) builder_.assign(held, *slot.held);
+    });
+    location.value = builder_.choose("states", cached, side_.before.val, states_);
+    location.at = at;
+    if (by_position) location.held = held;
+    return location;
   }
   void clear(Ex slot) {
     const Ex to = builder_.let("to", frame_.slot_at(side_, slot));

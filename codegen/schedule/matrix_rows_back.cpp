@@ -130,8 +130,8 @@ class MatrixGradients {
   }
   Ex row_of(Ex token) { return builder_.let("row", row_base_ + token * heads_); }
 
-  // body(position as a token, weight, entry) of the row of a token
-  void each_entry(Ex token, Ex row, const std::function<void(Ex, Ex, Ex)>& body) {
+  // body(position as a token, weight, entry) of the row of a token; how many there are.
+  Var each_entry(Ex token, Ex row, const std::function<void(Ex, Ex, Ex)>& body) {
     const Ex at = builder_.let("coef_at", row * width_);
     const Var entry = builder_.variable("entry", builder_.i64(0));
     rows::emit_walk(builder_, spec_.pattern, spec_.b, builder_.let("i", token + 1), [&](Ex p) {
@@ -139,6 +139,7 @@ class MatrixGradients {
       body(p - 1, weight, entry);
       builder_.assign(entry, Ex(entry) + 1);
     });
+    return entry;
   }
 
   void forth(Ex token) {
@@ -221,6 +222,19 @@ class MatrixGradients {
     if (whole < count) builder_.loop("e", builder_.i64(whole), builder_.i64(count), add);
     return sum;
   }
+  // <lambda, S> of the matrices at these places.
+  Ex overlap(Ex lambda_at, Ex state_at) {
+    const auto product = [&](Ex e) {
+      return builder_.load(lambda_, lambda_at + e) * builder_.load(states_, state_at + e);
+    };
+    if (!cuda_) return sum_of("slope", rows_ * dim_, product);
+    const Var sum = builder_.variable("slope", builder_.f32(0));
+    each_row([&](Ex s) {
+      builder_.loop("d", lane_, builder_.i64(dim_), builder_.i64(32), LoopKind::kSerial,
+                    [&](Ex d) { builder_.assign(sum, Ex(sum) + product(s * dim_ + d)); });
+    });
+    return builder_.let("slope_of_all", builder_.reduce(ir::ReduceOperator::kSum, sum));
+  }
   void store_once(MemoryId to, Ex at, Ex value) {
     if (!cuda_) return builder_.store(to, at, value);
     builder_.when(equal(lane_, builder_.i64(0)), [&] { builder_.store(to, at, value); });
@@ -238,13 +252,9 @@ class MatrixGradients {
       store_once(dq_, row * rows_ + s, product("dquery", states_, dy_));
       store_once(dk_, row * rows_ + s, product("dkey", lambda_, x_));
     });
-    const Var size = builder_.variable("size", builder_.i64(0));
-    each_entry(token, row, [&](Ex earlier, Ex, Ex entry) {
+    const Var size = each_entry(token, row, [&](Ex earlier, Ex, Ex entry) {
       const Ex there = builder_.let("there", matrices_at_ + earlier * (rows_ * dim_));
-      store_once(dcoefficients_, row * width_ + entry, sum_of("slope", rows_ * dim_, [&](Ex e) {
-                   return builder_.load(lambda_, here + e) * builder_.load(states_, there + e);
-                 }));
-      builder_.assign(size, entry + 1);
+      store_once(dcoefficients_, row * width_ + entry, overlap(here, there));
     });
     builder_.loop("rest", cuda_ ? Ex(size) + lane_ : Ex(size), width_, builder_.i64(cuda_ ? 32 : 1),
                   LoopKind::kSerial, [&](Ex rest) {

@@ -37,7 +37,7 @@ class FreeSlots {
       if (!contents) continue;
       ++result_.looked_at;
       const CacheLayout& layout = contents->side == 'a' ? contract_.slots_a : contract_.slots_b;
-      const bool taken = read.digits.size() == 4 &&
+      const bool taken = read.digits.size() >= 4 &&
                          (layout.retention == CacheRetention::kAll ? below_start(read)
                                                                    : holds_token(read, *contents));
       if (taken) continue;
@@ -82,7 +82,7 @@ class FreeSlots {
              });
     });
   }
-  // Slots of [batch, slots, heads, channels] have their positions in [batch, heads, slots].
+  // Slots of [batch, slots, heads, ...] have their positions in [batch, heads, slots].
   Term is_of(const HeldSlot& told, const Access& read, char side) const {
     const Polynomial slots = launch_.extent(std::string("slots_") + side);
     const Polynomial row = read.digits[0] * launch_.extent("heads") + read.digits[2];
