@@ -435,6 +435,12 @@ void check_backward_algebra(const VerifyContext& context, const KernelUnderTest&
                                        {.tokens = 66}}) {
     check.run(scenario);
   }
+  // Of large states the budget has room for very few tokens.
+  const std::int64_t several = std::min<std::int64_t>(37, context.rows.n() - 1);
+  if (context.weights == WeightMode::kMatrix && !check.must_run({.tokens = several, .heads = 2}) &&
+      !ledger.rejected()) {
+    ledger.undecided(Duty::kIdentity, "no launch mixes the states of several tokens");
+  }
   for (const ChunkedLength& length : chunked_lengths(backward.entry())) {
     if (length.start > 0 && !takes_state(backward.entry())) continue;
     const Scenario scenario{
