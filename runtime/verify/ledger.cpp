@@ -100,7 +100,7 @@ std::vector<VerifyObligation> Ledger::obligations() const {
   std::vector<VerifyObligation> list;
   for (int d = 0; d < kDuties; ++d) {
     const Entry& e = entries_[d];
-    if (!e.applicable) continue;
+    if (!e.applicable && !e.failed) continue;  // what failed counts, asked for or not
     const auto duty = static_cast<Duty>(d);
     VerifyObligation obligation{subject_ + " " + describe(duty), KernelVerdict::kVerified, "",
                                 name_of(layer_)};

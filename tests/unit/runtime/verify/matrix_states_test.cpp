@@ -315,6 +315,105 @@ TEST_CASE("generated kernels that mix matrix states are verified") {
   }
 }
 
+// Each must die in either layer alone.
+void reject(const std::string& name, ir::Target target, const char* op,
+            const std::vector<test::TextEdit>& edits) {
+  const Artifact artifact = generated(name, target, {op});
+  for (const Layer layer : {Layer::kEmulated, Layer::kAlgebraic}) {
+    test::reject_edits(artifact, rows_named(name), quick(), layer, edits);
+  }
+}
+
+TEST_CASE("edits of prefill that mixes matrix states are rejected") {
+  reject("sqrt_cached", ir::Target::kCuda, "prefill",
+         {{"key * x[", "x["},
+          {"= k[key_at + s]", "= q[key_at + s]"},
+          {"= q[key_at + s]", "= k[key_at + s]"},
+          {"weight * scratch_states[", "scratch_states["},
+          {"weight * initial_b_val[", "initial_b_val["},
+          {"entry += 1;", ""},
+          {"while (f < i) {", "while (f + 1 < i) {"},
+          {"if (p <= start) {", "if (p < start) {"},
+          {"candidate] == p", "candidate] == p - 1"},
+          {"= candidate + 1;", "= candidate;"},
+          {"states_at = block * tokens * 48", "states_at = 0"},
+          {"heads + head) * width_b", "heads) * width_b"},
+          {"= state[s + part];", "= state[part];"},
+          {"= scratch_states[state_at + (s * 8 + d)];", "= 0.0f;"},
+          {"found > 0 ? initial_b_val[at + (s * 8 + d)] : 0.0f;", "0.0f;"},
+          {"final_b_pos[pos_base_b + used] = static_cast<int>(p)",
+           "final_b_pos[pos_base_b + used] = static_cast<int>(p + 1)"},
+          {"final_b_pos[pos_base_b + slot] = 0;", "final_b_pos[pos_base_b + slot] = 1;"},
+          {"used += 1;", ""}});
+}
+
+TEST_CASE("edits of prefill that keeps every state are rejected") {
+  reject("log_recurrence", ir::Target::kCpu, "prefill",
+         {{"key * x[", "x["},
+          {"weight * scratch_states[", "scratch_states["},
+          {"(p - start - 1) * 48", "(p - start) * 48"},
+          {"(p - 1) * slot_stride", "p * slot_stride"},
+          {"= initial_b_val[at + (s * 8 + d)];", "= 0.0f;"},
+          {"= scratch_states[state_at + (s * 8 + d)];", "= y[token_base + d];"},
+          {"slot_base_b + slot * slot_stride", "slot_base_b"},
+          {"while (f < i) {", "while (f < i && entry < 3) {"}});
+}
+
+TEST_CASE("edits of decode that mixes matrix states are rejected") {
+  for (const ir::Target target : {ir::Target::kCuda, ir::Target::kCpu}) {
+    reject("sqrt_cached", target, "decode",
+           {{"key * x[", "x["},
+            {"= k[key_at + s]", "= q[key_at + s]"},
+            {"= q[key_at + s]", "= k[key_at + s]"},
+            {"weight * cache_b_val[", "cache_b_val["},
+            {"entry += 1;", ""},
+            {"while (f < i) {", "while (f + 1 < i) {"},
+            {"ceil_div(i - f, a)", "((i - f) / a)"},
+            {"next_row = start + 2", "next_row = start + 1"},
+            {"static_cast<int>(token)", "static_cast<int>(token + 1)"},
+            {"token = start + 1", "token = start"},
+            {"if (!keep) {", "if (slot == 0) {"},
+            {"slots_b - room_b;", "0;"},
+            {"cache_b_val[to + s * 8 + d] =", "cache_b_val[to + d] ="}});
+  }
+  reject("log_recurrence", ir::Target::kCuda, "decode",
+         {{"(p - 1) * slot_stride", "p * slot_stride"}, {"while (f < i) {", "while (f < 5) {"}});
+}
+
+TEST_CASE("edits of backward through matrix states of any pattern are rejected") {
+  for (const ir::Target target : {ir::Target::kCuda, ir::Target::kCpu}) {
+    reject("log_recurrence", target, "backward",
+           {{"weight * scratch_states[", "scratch_states["},
+            {"weight * scratch_lambda[", "scratch_lambda["},
+            {"key * x[", "x["},
+            {"query * dy[", "dy["},
+            {"key * scratch_lambda[", "key * scratch_states["},
+            {"entry += 1;", ""},
+            {"while (f < i) {", "while (f + 1 < i) {"},
+            {"matrices_at + (p - 1) * 48", "matrices_at + p * 48"},
+            {"token = tokens - 1 - back", "token = back"}});
+  }
+}
+
+// Far below what f32 can tell.
+TEST_CASE("small errors of matrix states are seen over the field") {
+  const Artifact artifact = generated("sqrt_cached", ir::Target::kCpu, {"prefill"});
+  test::reject_edits(artifact, rows_named("sqrt_cached"), quick(), Layer::kAlgebraic,
+                     {{"query * state[s * 8 + d]", "query * state[s * 8 + d] * 1.0000001f"},
+                      {"= scratch_states[state_at + (s * 8 + d)]",
+                       "= scratch_states[state_at + (s * 8 + d)] + 1e-7f"}});
+}
+
+// What a state is off by shows in later tokens only, unless the state itself is looked at.
+TEST_CASE("states that are a thousandth off are rejected in every type") {
+  for (const ElementType dtype : {ElementType::kF32, ElementType::kBF16, ElementType::kF16}) {
+    const Artifact artifact = generated("sqrt_cached", ir::Target::kCpu, {"prefill"}, dtype);
+    test::reject_edits(artifact, rows_named("sqrt_cached"), quick(), Layer::kEmulated,
+                       {{"= scratch_states[state_at + (s * 8 + d)]",
+                         "= 1.001f * scratch_states[state_at + (s * 8 + d)]"}});
+  }
+}
+
 TEST_CASE("linear weights are of any pattern where a kernel takes coefficients") {
   Manifest manifest;
   manifest.weights = "linear";
