@@ -34,10 +34,12 @@ ElementType coefficient_type(const KernelEntry& entry) {
 
 bool is_scratch(const std::string& name) { return name.rfind("scratch_", 0) == 0; }
 // It means nothing before a launch, and may be large.
-void drop_scratch(HostBuffers& buffers) {
-  for (auto buffer = buffers.begin(); buffer != buffers.end();) {
-    buffer = is_scratch(buffer->first) ? buffers.erase(buffer) : std::next(buffer);
+HostBuffers without_scratch(const HostBuffers& buffers) {
+  HostBuffers rest;
+  for (const auto& [name, buffer] : buffers) {
+    if (!is_scratch(name)) rest.emplace(name, buffer);
   }
+  return rest;
 }
 
 // A kernel that updates its state has done so after one run: another needs a state of its own.
@@ -168,17 +170,16 @@ class Bench {
     if (!state) return state.error();
     Result<HostBuffers> bound = bind_buffers(entry_, problem, sizes, *state);
     if (!bound) return bound.error();
-    set->pristine = *std::move(bound);
-    for (int c = 0; c < copies; ++c) {
+    set->pristine = without_scratch(*bound);
+    for (int c = 1; c <= copies; ++c) {
       auto launch = std::make_unique<Launch>();
-      launch->buffers = set->pristine;
+      launch->buffers = c < copies ? *bound : *std::move(bound);
       Result<PreparedLaunch> prepared =
           factory({entry_, sizes, problem.scale, problem.gamma, launch->buffers});
       if (!prepared) return prepared.error();
       launch->prepared = *std::move(prepared);
       set->launches.push_back(std::move(launch));
     }
-    drop_scratch(set->pristine);
 
     const std::int64_t token = sizes.heads * sizes.head_dim;
     for (std::int64_t b = 0; b < sizes.batch; ++b) {
@@ -197,15 +198,14 @@ class Bench {
     const Problem& problem = set->problem;
     Result<HostBuffers> bound = bind_buffers(entry_, problem, problem.sizes, {});
     if (!bound) return bound.error();
-    set->pristine = *std::move(bound);
+    set->pristine = without_scratch(*bound);
     auto launch = std::make_unique<Launch>();
-    launch->buffers = set->pristine;
+    launch->buffers = *std::move(bound);
     Result<PreparedLaunch> prepared =
         factory({entry_, problem.sizes, problem.scale, problem.gamma, launch->buffers});
     if (!prepared) return prepared.error();
     launch->prepared = *std::move(prepared);
     set->launches.push_back(std::move(launch));
-    drop_scratch(set->pristine);
     work_ = backward_work(problem, rows_, problem.sizes);
     sets_.push_back(std::move(set));
     return true;
