@@ -56,11 +56,12 @@ TEST_CASE("rows without entries are zero in the baselines too") {
 
 TEST_CASE("what a baseline cannot do is refused with a reason") {
   const Rows rows = test::builtin_rows("linear_attention", 4);
-  const Problem problem = make_problem(
-      {.weights = WeightMode::kLinear, .sizes = {.tokens = 4, .head_dim = 4, .state_dim = 2}},
-      rows);
-  CHECK_FALSE(make_eigen_sparse(problem, rows).ok());
-  CHECK_FALSE(make_eigen_dense(problem, rows).ok());
+  for (const WeightMode weights : {WeightMode::kLinear, WeightMode::kMatrix}) {
+    const Problem problem = make_problem(
+        {.weights = weights, .sizes = {.tokens = 4, .head_dim = 4, .state_dim = 2}}, rows);
+    CHECK_FALSE(make_eigen_sparse(problem, rows).ok());
+    CHECK_FALSE(make_eigen_dense(problem, rows).ok());
+  }
   const Problem softmax = make_problem({.sizes = {.tokens = 4, .head_dim = 4}}, rows);
   const auto refused = make_eigen_dense(softmax, rows, 100);
   REQUIRE_FALSE(refused.ok());
