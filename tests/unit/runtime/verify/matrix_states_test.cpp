@@ -339,8 +339,8 @@ TEST_CASE("edits of prefill that mixes matrix states are rejected") {
           {"states_at = block * tokens * 48", "states_at = 0"},
           {"heads + head) * width_b", "heads) * width_b"},
           {"= state[s + part];", "= state[part];"},
-          {"= scratch_states[state_at + (s * 8 + d)];", "= 0.0f;"},
-          {"found > 0 ? initial_b_val[at + (s * 8 + d)] : 0.0f;", "0.0f;"},
+          {"held ? states[at + (s * 8 + d)] : 0.0f;", "0.0f;"},
+          {"cached ? initial_b_val : scratch_states", "scratch_states"},
           {"final_b_pos[pos_base_b + used] = static_cast<int>(p)",
            "final_b_pos[pos_base_b + used] = static_cast<int>(p + 1)"},
           {"final_b_pos[pos_base_b + slot] = 0;", "final_b_pos[pos_base_b + slot] = 1;"},
@@ -353,8 +353,8 @@ TEST_CASE("edits of prefill that keeps every state are rejected") {
           {"weight * scratch_states[", "scratch_states["},
           {"(p - start - 1) * 48", "(p - start) * 48"},
           {"(p - 1) * slot_stride", "p * slot_stride"},
-          {"= initial_b_val[at + (s * 8 + d)];", "= 0.0f;"},
-          {"= scratch_states[state_at + (s * 8 + d)];", "= y[token_base + d];"},
+          {"= states[at + (s * 8 + d)];", "= 0.0f;"},
+          {"cached ? initial_b_val : scratch_states", "initial_b_val"},
           {"slot_base_b + slot * slot_stride", "slot_base_b"},
           {"while (f < i) {", "while (f < i && entry < 3) {"}});
 }
@@ -400,8 +400,7 @@ TEST_CASE("small errors of matrix states are seen over the field") {
   const Artifact artifact = generated("sqrt_cached", ir::Target::kCpu, {"prefill"});
   test::reject_edits(artifact, rows_named("sqrt_cached"), quick(), Layer::kAlgebraic,
                      {{"query * state[s * 8 + d]", "query * state[s * 8 + d] * 1.0000001f"},
-                      {"= scratch_states[state_at + (s * 8 + d)]",
-                       "= scratch_states[state_at + (s * 8 + d)] + 1e-7f"}});
+                      {"= states[at + (s * 8 + d)]", "= states[at + (s * 8 + d)] + 1e-7f"}});
 }
 
 // What a state is off by shows in later tokens only, unless the state itself is looked at.
@@ -409,8 +408,7 @@ TEST_CASE("states that are a thousandth off are rejected in every type") {
   for (const ElementType dtype : {ElementType::kF32, ElementType::kBF16, ElementType::kF16}) {
     const Artifact artifact = generated("sqrt_cached", ir::Target::kCpu, {"prefill"}, dtype);
     test::reject_edits(artifact, rows_named("sqrt_cached"), quick(), Layer::kEmulated,
-                       {{"= scratch_states[state_at + (s * 8 + d)]",
-                         "= 1.001f * scratch_states[state_at + (s * 8 + d)]"}});
+                       {{"= states[at + (s * 8 + d)]", "= 1.001f * states[at + (s * 8 + d)]"}});
   }
 }
 
