@@ -81,20 +81,6 @@ Error outside(const RowViolation& violation) {
                violation.position.to_string() + ", which lies outside its range"};
 }
 
-// A = {i} and B = {i - 1} in one of the forms whose rows are that for every i: what a linear state
-// can follow.
-bool is_first_order(const Pattern& pattern) {
-  const std::string a = print(*pattern.set(Side::kA));
-  if (a != "diagonal" && a != "{ i }") return false;
-  const SetExpression& b = *pattern.set(Side::kB);
-  if (const auto* window = std::get_if<WindowSet>(&b.node)) {
-    const Result<Integer> width = Evaluator(pattern).evaluate(*window->width, {});
-    return width && *width == Integer(1);
-  }
-  const std::string text = print(b);
-  return text == "{ i - 1 : i >= 2 }" || text == "{ i - 1 : i > 1 }";
-}
-
 bool has_dense_inputs(const Pattern& pattern) {
   return std::holds_alternative<DenseSet>(pattern.set(Side::kA)->node) &&
          std::holds_alternative<EmptySet>(pattern.set(Side::kB)->node);
@@ -188,7 +174,7 @@ class Generator {
     spec.page_rows = options_.page_rows;
     spec.state_gradients = options_.state_gradients;
     spec.several_tokens = options_.several_tokens;
-    spec.first_order = is_first_order(pattern_);
+    spec.first_order = rows::is_first_order(pattern_, *a, *b);
     spec.dense_inputs = has_dense_inputs(pattern_);
     spec.dense_outputs = has_dense_outputs(pattern_);
     if (b->empty()) spec.input_window = rows::window_of(pattern_, *a).value_or(0);

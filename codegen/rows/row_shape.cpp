@@ -94,6 +94,19 @@ RowShape shape_of(const RowPlan& plan) {
   return shifted ? RowShape::kShifted : RowShape::kWalked;
 }
 
+bool is_first_order(const Pattern& pattern, const RowPlan& a, const RowPlan& b) {
+  if (shape_of(a) != RowShape::kItself || b.leaves.size() != 1) return false;
+  const SpanLeaf* span = std::get_if<SpanLeaf>(&b.leaves.front());
+  if (span == nullptr || !is_shifted(*span)) return false;
+  const auto one_back = [&](const Expression& position) {
+    if (is_row(position) || !is_shifted(position)) return false;
+    const Expression& step = *std::get<Arithmetic>(position.node).right;
+    const Result<Integer> value = Evaluator(pattern).evaluate(step, {});
+    return value && *value == Integer(1);
+  };
+  return one_back(*span->low) && one_back(*span->high);
+}
+
 std::optional<std::int64_t> window_of(const Pattern& pattern, const RowPlan& plan) {
   if (plan.side != Side::kA || plan.leaves.size() != 1) return std::nullopt;
   const SpanLeaf* span = std::get_if<SpanLeaf>(&plan.leaves.front());

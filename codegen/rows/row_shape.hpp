@@ -20,6 +20,9 @@ enum class RowShape {
 };
 RowShape shape_of(const RowPlan& plan);
 
+// A = {i} and B = {i - 1} as far as that lies in 1..i-1, in every row.
+bool is_first_order(const Pattern& pattern, const RowPlan& a, const RowPlan& b);
+
 // The w > 1 of {i - w + 1 .. i} as far as that lies in 1..i, in every row.
 std::optional<std::int64_t> window_of(const Pattern& pattern, const RowPlan& plan);
 

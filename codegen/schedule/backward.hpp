@@ -13,5 +13,6 @@ void backward_windows(GradientFrame& frame);
 void backward_short(GradientFrame& frame);
 ir::Kernel backward_cuda(const KernelSpec& spec);
 ir::Kernel backward_linear(const KernelSpec& spec);  // both targets
+ir::Kernel matrix_rows_back(const KernelSpec& spec);  // likewise, where spec.matrix_rows()
 
 }  // namespace heddle::schedule

@@ -122,7 +122,6 @@ ir::Kernel backward(const KernelSpec& spec);
 ir::Kernel linear(const KernelSpec& spec, bool decode);
 // Where spec.matrix_rows(): states that rows of any pattern mix.
 ir::Kernel matrix_rows(const KernelSpec& spec, bool decode);
-ir::Kernel matrix_rows_back(const KernelSpec& spec);
 // Prefill of linear() where spec.tensor says how.
 ir::Kernel tensor_linear(const KernelSpec& spec);
 // Softmax over dense inputs where spec.tensor says how; a launch has a block for each chunk of

@@ -22,11 +22,11 @@ namespace {
 
 class MatrixRows {
  public:
-  MatrixRows(Frame& frame, MemoryId states)
+  explicit MatrixRows(Frame& frame)
       : frame_(frame),
         builder_(frame.builder),
         side_(frame.b),
-        states_(states),
+        states_(frame.states),
         dim_(frame.spec.head_dim),
         size_(frame.spec.value_size()) {}
 
@@ -218,7 +218,7 @@ ir::Kernel matrix_rows(const KernelSpec& spec, bool decode) {
   Frame frame(builder, spec, decode);
   frame.warps_share = true;
   frame.each_block([&] {
-    MatrixRows rows(frame, frame.states);
+    MatrixRows rows(frame);
     if (!decode) return rows.prefill();
     frame.each_new_token([&] { rows.decode(); });
   });

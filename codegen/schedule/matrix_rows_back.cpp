@@ -152,14 +152,11 @@ class MatrixGradients {
         builder_.store(lambda_, here + s * dim_ + d, query * builder_.load(dy_, row * dim_ + d));
       });
     });
-    each_entry(token, row,
-               [&](Ex earlier, Ex weight, Ex) { move(states_, earlier, here, weight); });
+    each_entry(token, row, [&](Ex earlier, Ex weight, Ex) {
+      add(states_, builder_.let("from", matrices_at_ + earlier * (rows_ * dim_)), here, weight);
+    });
   }
-  // matrix at `to` += weight * that of a token
-  void move(MemoryId matrices, Ex token, Ex to, Ex weight) {
-    const Ex from = builder_.let("from", matrices_at_ + token * (rows_ * dim_));
-    add(matrices, from, to, weight);
-  }
+  // The matrix at `to` += weight * the one at `from`.
   void add(MemoryId matrices, Ex from, Ex to, Ex weight) {
     each_row([&](Ex s) {
       each_channel([&](Ex d, Ex) {

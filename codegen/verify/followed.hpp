@@ -19,7 +19,7 @@ bool goes_on(const KernelEntry& entry);
 // is that of a built-in pattern.
 std::optional<std::string> not_followed(const Manifest& manifest, const KernelEntry& entry);
 
-// Proofs of the launch, found or not, take minutes.
+// Proofs of the launch, found or not, take half a minute and more.
 bool too_long_to_follow(const Manifest& manifest, const KernelEntry& entry);
 
 }  // namespace heddle

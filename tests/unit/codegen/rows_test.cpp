@@ -264,6 +264,27 @@ TEST_CASE("a condition that only keeps positions in the row leaves it a shifted 
   for (const std::string& set : kSets) shape(Side::kB, set);
 }
 
+TEST_CASE("first order is known in every form that it is written in") {
+  const auto first_order = [](const std::string& a, const std::string& b) {
+    const Pattern pattern = pattern_of("pattern p(w = 1) {\n  A = " + a + "\n  B = " + b + "\n}\n");
+    const Result<rows::RowPlan> plan_a = rows::plan_row(pattern, Side::kA);
+    const Result<rows::RowPlan> plan_b = rows::plan_row(pattern, Side::kB);
+    INFO(a << ", " << b);
+    REQUIRE((plan_a.ok() && plan_b.ok()));
+    return rows::is_first_order(pattern, *plan_a, *plan_b);
+  };
+  for (const char* b : {"{ i - 1 : i >= 2 }", "{ i - 1 : i > 1 }", "{ i - 1 : 2 <= i }",
+                        "window(1)", "window(w)"}) {
+    CHECK(first_order("diagonal", b));
+    CHECK_FALSE(first_order("window(2)", b));
+  }
+  CHECK(first_order("{ i }", "window(1)"));
+  for (const char* b : {"none", "window(2)", "{ i - 1 : i >= 3 }", "{ i - 2 : i >= 3 }",
+                        "{ i - 1 : i >= 2 } | { i - 2 : i >= 3 }", "{ i - 1 : i >= 2, i != 7 }"}) {
+    CHECK_FALSE(first_order("diagonal", b));
+  }
+}
+
 TEST_CASE("rows that no kernel can walk are refused with the reason") {
   const auto refuses = [](const std::string& set, const std::string& because) {
     const Result<rows::RowPlan> plan = rows::plan_row(on(Side::kB, set), Side::kB);
