@@ -13,6 +13,7 @@
 #include "codegen/rows/row_shape.hpp"
 #include "codegen/rows/width.hpp"
 #include "codegen/schedule/choose.hpp"
+#include "codegen/schedule/gather_backward.hpp"
 #include "codegen/schedule/gradient_plan.hpp"
 #include "codegen/schedule/kernel_spec.hpp"
 #include "codegen/schedule/scan_plan.hpp"
@@ -362,6 +363,7 @@ class Generator {
     spec.staging.reset();
     spec.tensor.reset();
     spec.scan.reset();
+    spec.gather.reset();
     if (spec.matrix_rows()) {
       if (options_.schedule != "auto" && options_.schedule != "simple") {
         artifact_.remarks.push_back(op +
@@ -374,6 +376,8 @@ class Generator {
     if (op != "prefill" && !(backward && has_scan_backward(spec))) {
       if (backward && spec.weights == WeightKind::kLinear) {
         choose_gradients(spec);
+      } else if (backward && schedule::gathers(spec)) {
+        choose_gather(spec);
       } else if (backward && options_.schedule == "scan") {
         artifact_.remarks.push_back("backward has the simple schedule: there is no scan of it");
       }
@@ -405,8 +409,32 @@ class Generator {
     // Backward goes over chunks where prefill does; else there is but one schedule of it.
     spec.staging.reset();
     spec.tensor.reset();
-    if (spec.scan) artifact_.remarks.push_back("backward has the scan schedule; " + choice.why);
+    if (spec.scan) {
+      artifact_.remarks.push_back("backward has the scan schedule; " + choice.why);
+    } else if (schedule::gathers(spec)) {
+      choose_gather(spec);
+    }
     return std::nullopt;
+  }
+  // Of rows that reach the same distances back: side by side, wherever shared memory has room for
+  // the launch that cannot be.
+  void choose_gather(schedule::KernelSpec& spec) {
+    if (options_.schedule == "simple") return;
+    if (!spec.b.empty()) {
+      const MaterializeResult table = materialize(pattern_, options_.plan_tokens + 1);
+      const Rows* const rows = std::get_if<Rows>(&table);
+      schedule::StagedLimits limits;
+      limits.shared_bytes = shared_limit();
+      const Result<schedule::Staging> staging =
+          rows == nullptr ? Error{"the rows have no values up to the length planned for"}
+                          : schedule::plan_transposed(spec, *rows, limits);
+      if (!staging) {
+        artifact_.remarks.push_back("backward has the simple schedule: " + staging.error().message);
+        return;
+      }
+      spec.staging = *staging;
+    }
+    spec.gather = schedule::GatherSplit{};
   }
   // Of matrix states: over chunks on tensor cores wherever that is possible.
   void choose_gradients(schedule::KernelSpec& spec) {
@@ -452,7 +480,7 @@ class Generator {
     const std::optional<schedule::Choice> choice = choose(spec, op);
     const bool staged = spec.staging || spec.tensor;
     KernelEntry entry;
-    if (spec.scan) {
+    if (spec.scan || spec.gather) {
       entry = several_launches(spec, op);
     } else {
       const bool softmax = spec.weights == WeightKind::kSoftmax;
@@ -506,23 +534,23 @@ class Generator {
     KernelEntry all;
     all.op = op;
     all.symbol = spec.symbol;
-    all.schedule = "scan";
-    all.chunk_tokens = spec.scan->chunk_tokens;
-    for (schedule::Step& step : op == "backward" && spec.tensor
+    all.schedule = spec.gather ? "gather" : "scan";
+    all.chunk_tokens = spec.gather ? spec.gather->chunk_tokens : spec.scan->chunk_tokens;
+    for (schedule::Step& step : spec.gather ? schedule::gather_backward(spec)
+                                : op == "backward" && spec.tensor
                                     ? schedule::matrix_scan_backward(spec)
                                 : op == "backward" ? schedule::scan_backward(spec)
                                 : spec.tensor      ? schedule::matrix_scan(spec)
                                                    : schedule::scan(spec)) {
-      const auto& arrays = step.kernel.arrays;
-      const bool products = std::any_of(arrays.begin(), arrays.end(),
-                                        [](const ir::Array& array) { return array.dynamic; });
-      all.steps.push_back(one_launch(std::move(step.kernel), spec, op,
-                                     products ? "tensor_prelude.cuh" : "device_prelude.cuh", true));
+      const char* const prelude = step.schedule == "tensor"   ? "tensor_prelude.cuh"
+                                  : step.schedule == "staged" ? "staging_prelude.cuh"
+                                                              : "device_prelude.cuh";
+      all.steps.push_back(one_launch(std::move(step.kernel), spec, op, prelude, true));
       KernelEntry& entry = all.steps.back();
       entry.grid = std::move(step.grid);
-      entry.schedule = products ? "tensor" : all.schedule;
+      entry.schedule = step.schedule.empty() ? all.schedule : step.schedule;
       entry.chunk_tokens = all.chunk_tokens;
-      if (products) describe_shared_memory(spec, entry, step.gradients);
+      if (!step.schedule.empty()) describe_shared_memory(spec, entry, step.gradients);
       for (const Argument& argument : entry.arguments) {
         const bool known =
             std::any_of(all.arguments.begin(), all.arguments.end(),

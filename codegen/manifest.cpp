@@ -370,10 +370,13 @@ void read_steps(ObjectReader& reader, KernelEntry& kernel) {
     read_launch(step, read);
     read_arguments(step, read);
     read.op = kernel.op;
-    read.schedule = "scan";
     if (step.has("schedule")) {
       read.schedule = step.text(
-          "schedule", [](const std::string& text) { return text == "tensor"; }, "tensor");
+          "schedule",
+          [](const std::string& text) {
+            return one_of(text, {"staged", "tensor"});
+          },
+          "staged or tensor");
       read_staging(step.object("staging"), read);
     }
     step.finish();
@@ -399,9 +402,12 @@ KernelEntry read_kernel(ObjectReader reader) {
   kernel.schedule = reader.text(
       "schedule",
       [](const std::string& text) {
-        return one_of(text, {"simple", "staged", "tensor", "scan"});
+        return one_of(text, {"simple", "staged", "tensor", "scan", "gather"});
       },
-      "simple, staged, tensor or scan");
+      "simple, staged, tensor, scan or gather");
+  for (KernelEntry& step : kernel.steps) {
+    if (step.shared_rows.empty()) step.schedule = kernel.schedule;
+  }
   if (reader.has("prediction")) kernel.prediction = read_prediction(reader.object("prediction"));
   if (kernel.schedule == "staged" || kernel.schedule == "tensor") {
     read_staging(reader.object("staging"), kernel);

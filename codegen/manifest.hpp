@@ -140,19 +140,19 @@ struct KernelEntry {
   int threads = 1;
   std::int64_t shared_bytes = 0;  // static shared memory, for the report
   std::vector<Argument> arguments;
-  std::string schedule = "simple";  // or "staged", "tensor", "scan"
+  std::string schedule = "simple";  // or "staged", "tensor", "scan", "gather"
   Prediction prediction = {};
   // Not of a simple kernel.
   std::vector<SharedRows> shared_rows = {};
   int alignment = 0;  // bytes that the address of every buffer of reals is a multiple of
-  // A scan is several launches: these, in order, each of which begins when the one before is done.
-  // `symbol` is then the operation's name and `arguments` are those of all steps; file, grid and
-  // threads are the steps' own. A scratch buffer is written completely by the first step that takes
-  // it (access write) before others read or update it; of the rest a step takes what it reads, or
-  // what it alone writes. The schedule of a step is "scan", or "tensor" with shared rows of its
-  // own.
+  // A scan is several launches, and so is a gather: these, in order, each of which begins when the
+  // one before is done. `symbol` is then the operation's name and `arguments` are those of all
+  // steps; file, grid and threads are the steps' own. A scratch buffer is written completely by the
+  // first step that takes it (access write) before others read or update it; of the rest a step
+  // takes what it reads, or what it alone writes. The schedule of a step is that of the operation,
+  // or "staged" or "tensor" with shared rows of its own.
   std::vector<KernelEntry> steps = {};
-  std::int64_t chunk_tokens = 0;  // of a scan and its steps, and of a kernel whose grid has chunks
+  std::int64_t chunk_tokens = 0;  // of several launches, and of a kernel whose grid has chunks
 };
 // What is launched, in order: the steps, or the kernel itself.
 std::vector<const KernelEntry*> launches_of(const KernelEntry& kernel);

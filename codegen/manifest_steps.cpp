@@ -41,8 +41,10 @@ std::string fault_of_uses(const std::string& name, const std::vector<Access>& us
 }  // namespace
 
 std::string fault_of_steps(const KernelEntry& kernel) {
-  if ((kernel.schedule == "scan") != !kernel.steps.empty()) {
-    return kernel.steps.empty() ? "is a scan without steps" : "has steps and is no scan";
+  const bool several = kernel.schedule == "scan" || kernel.schedule == "gather";
+  if (several == kernel.steps.empty()) {
+    return kernel.steps.empty() ? "is several launches and has no steps"
+                                : "has steps and is one launch";
   }
   if (kernel.steps.empty()) {
     if (kernel.chunk_tokens == 0 && names_chunks(kernel)) return "has chunks of no length";

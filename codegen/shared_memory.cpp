@@ -61,6 +61,8 @@ void describe_gradients(const schedule::KernelSpec& spec, KernelEntry& entry) {
 void describe_staging(const schedule::KernelSpec& spec, const schedule::Staging& staging,
                       KernelEntry& entry) {
   const std::int64_t row = spec.head_dim * bytes_of_element(spec);
+  // Of the transposed system values are reals.
+  const std::int64_t value_row = spec.gather ? 4 * std::int64_t{spec.head_dim} : row;
   const bool keyed = spec.weights == WeightKind::kSoftmax;
   entry.alignment = static_cast<int>(std::min<std::int64_t>(row & -row, 16));
   const auto add = [&](const char* size, std::int64_t most, std::int64_t multiple,
@@ -75,7 +77,7 @@ void describe_staging(const schedule::KernelSpec& spec, const schedule::Staging&
       tiles            ? staging.value_rows
       : spec.b.empty() ? kFetched
                        : std::int64_t{schedule::kStagedChunk},
-      row);
+      value_row);
   add("live_rows", staging.live_rows, 1, keyed ? 2 * row : row, "slots_b");
   add("tile_rows", staging.tile_rows, schedule::kStagedChunk,
       (keyed ? row : 0) + 4 * std::int64_t{spec.head_dim});

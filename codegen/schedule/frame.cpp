@@ -74,14 +74,50 @@ Frame::Frame(Builder& the_builder, const KernelSpec& the_spec, bool is_decode)
       side->width = builder.size("width_" + letter(side->side));
     }
   }
-  if (softmax()) {
-    scale = builder.scalar("scale");
-    // With one side only every weight carries the same factor, which cancels.
-    if (!a.plan->empty() && !b.plan->empty()) gamma = builder.scalar("gamma");
-  }
+  if (softmax()) declare_scalars();
   if (decode && !several) tokens = builder.i64(1);
   all_tokens_ = tokens;
   most_before_ = start;
+}
+
+void Frame::declare_scalars() {
+  scale = builder.scalar("scale");
+  // With one side only every weight carries the same factor, which cancels.
+  if (!spec.a.empty() && !spec.b.empty()) gamma = builder.scalar("gamma");
+}
+
+Frame::Frame(Builder& the_builder, const KernelSpec& the_spec, Transposed)
+    : builder(the_builder), spec(the_spec), decode(false), transposed_(true) {
+  static const rows::RowPlan kNothing{Side::kA, {}, nullptr};
+  const std::vector<std::string> by_row = {"batch", "tokens", "heads"};
+  std::vector<std::string> shape = by_row;
+  shape.push_back(std::to_string(spec.head_dim));
+  a.side = Side::kA;
+  a.plan = &kNothing;
+  b.side = Side::kB;
+  b.plan = &spec.b;
+  a.keep = b.keep = CacheRetention::kNone;
+  if (softmax()) {
+    k = builder.buffer("q", spec.dtype, Access::kRead, shape);
+    q = builder.buffer("k", spec.dtype, Access::kRead, shape);
+  } else {
+    b.coefficients = builder.buffer("coef_b", spec.dtype, Access::kRead,
+                                    coefficient_shape(spec, "tokens", Side::kB));
+  }
+  a.input = x = builder.buffer("dy", spec.dtype, Access::kRead, shape);
+  b.input = y = builder.buffer("scratch_lambda", ElementType::kF32, Access::kWrite, shape);
+  if (softmax()) {
+    highest = builder.buffer("scratch_highest", ElementType::kF32, Access::kRead, by_row);
+    inverse = builder.buffer("scratch_inverse", ElementType::kF32, Access::kRead, by_row);
+  }
+  tokens = builder.size("tokens");
+  heads = builder.size("heads");
+  if (softmax()) {
+    declare_scalars();
+  } else {
+    b.width = builder.size("width_b");
+  }
+  start = builder.i64(0);
 }
 
 CacheBuffers Frame::cache_buffers(Side side, const std::string& prefix, Access access) {
@@ -152,13 +188,15 @@ void Frame::enter(Ex the_unit) {
   };
   batch = builder.let("batch", block / heads);
   head = builder.let("head", block % heads);
-  token_stride = builder.let("token_stride", heads * spec.head_dim);
+  token_stride =
+      builder.let("token_stride", transposed_ ? heads * -spec.head_dim : heads * spec.head_dim);
   slot_stride =
       spec.matrix_rows() ? builder.let("slot_stride", heads * spec.value_size()) : token_stride;
   if (spec.varlen) enter_sequence();
   const bool behind_each_other = spec.varlen && !decode;
-  const Ex first_row =
-      behind_each_other ? first_token_ * heads + head : batch * tokens * heads + head;
+  const Ex first_row = transposed_         ? ((batch + 1) * tokens - 1) * heads + head
+                       : behind_each_other ? first_token_ * heads + head
+                                           : batch * tokens * heads + head;
   token_base = builder.let("token_base", first_of(first_row, spec.head_dim));
   for (SideFrame* side : {&a, &b}) {
     if (!side->cached()) continue;
@@ -200,6 +238,7 @@ void Frame::each_new_token(const std::function<void()>& body) {
 Ex Frame::row_at(Ex token) const {
   Ex first = spec.varlen && !decode ? first_token_ : batch * tokens;
   if (turn_) first = first + *turn_;
+  if (transposed_) return (first + (tokens - 1 - token)) * heads + head;
   return (first + token) * heads + head;
 }
 

@@ -66,6 +66,11 @@ class Frame {
  public:
   // Declares the arguments; `decode` selects cache_ buffers and a single token.
   Frame(ir::Builder& builder, const KernelSpec& spec, bool decode);
+  // Of the transposed system (I - B)^T lambda = dy, where rows of B reach the same distances back:
+  // token 0 is the launch's last one, so that what reads a row of B lies where in prefill that
+  // lies which it reads. There `x` is dy, `y` lambda, and queries and keys have changed places.
+  struct Transposed {};
+  Frame(ir::Builder& builder, const KernelSpec& spec, Transposed);
 
   // Runs `body` for the block of a cuda launch, or for each block of a cpu launch's range, where
   // everything below that depends on the block is defined. Blocks do not depend on each other.
@@ -100,6 +105,9 @@ class Frame {
   bool in_pages() const { return decode && spec.page_rows > 0; }
   bool cuda() const { return spec.target == ir::Target::kCuda; }
   bool softmax() const { return spec.weights == WeightKind::kSoftmax; }
+  // A row's own scores do not say what its weights are: those that it is read with do.
+  bool transposed() const { return transposed_; }
+  ElementType value_type() const { return transposed_ ? ElementType::kF32 : spec.dtype; }
   ir::Ex rounded(ir::Ex value) const;
 
   ir::Builder& builder;
@@ -109,6 +117,9 @@ class Frame {
   bool warps_share = false;
   ir::MemoryId q, k, x, y;
   ir::MemoryId states;  // of the launch's tokens: prefill of matrix states
+  // Of the transposed system with softmax weights: by row, the highest score and one over the sum
+  // of weights.
+  ir::MemoryId highest, inverse;
   SideFrame a, b;
   // Of the launch; with varlen, within each_block, of the block's sequence. `longest`: with varlen
   // the most tokens of a sequence after a prefill.
@@ -125,6 +136,7 @@ class Frame {
  private:
   void enter(ir::Ex unit);
   void enter_sequence();
+  void declare_scalars();
   bool has_coefficients(const SideFrame& side) const {
     const bool own_input = side.side == Side::kA && spec.matrix_rows();  // which is never weighed
     return !softmax() && !side.plan->empty() && !own_input;
@@ -132,6 +144,7 @@ class Frame {
   CacheBuffers cache_buffers(Side side, const std::string& prefix, Access access);
   void declare_cache(SideFrame& side);
 
+  bool transposed_ = false;
   SequenceArrays sequences_;  // with varlen
   ir::Ex most_before_, all_tokens_;
   ir::Ex first_token_;          // of this block's sequence

@@ -24,7 +24,8 @@ bool is_row_itself(const rows::RowPlan& plan) {
 
 }  // namespace
 
-GradientFrame::GradientFrame(Builder& the_builder, const KernelSpec& the_spec)
+GradientFrame::GradientFrame(Builder& the_builder, const KernelSpec& the_spec,
+                             GradientScratch scratch)
     : builder(the_builder),
       spec(the_spec),
       own_input_only_(is_row_itself(the_spec.a)),
@@ -66,15 +67,18 @@ GradientFrame::GradientFrame(Builder& the_builder, const KernelSpec& the_spec)
                                          coefficient_shape(spec, "tokens", side->side));
   }
   if (cuda()) {
-    lambda = write("scratch_lambda", ElementType::kF32);
+    lambda = builder.buffer("scratch_lambda", ElementType::kF32, scratch.lambda, shape);
     dk_apart = narrow && softmax();
     dx_apart = narrow && !own_input_only();
     dk_sum = dk_apart ? write("scratch_dk", ElementType::kF32) : dk;
     dx_sum = dx_apart ? write("scratch_dx", ElementType::kF32) : dx;
   }
   if (softmax() && cuda()) {
-    highest = builder.buffer("scratch_highest", ElementType::kF32, Access::kWrite, by_row);
-    inverse = builder.buffer("scratch_inverse", ElementType::kF32, Access::kWrite, by_row);
+    highest = builder.buffer("scratch_highest", ElementType::kF32, scratch.weights, by_row);
+    inverse = builder.buffer("scratch_inverse", ElementType::kF32, scratch.weights, by_row);
+    if (scratch.mean) {
+      mean = builder.buffer("scratch_mean", ElementType::kF32, *scratch.mean, by_row);
+    }
   }
   a.value = x;
   a.sum = dx_sum;

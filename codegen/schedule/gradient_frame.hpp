@@ -28,9 +28,16 @@ struct GradientSide {
   StateGradients state;
 };
 
+// How a launch uses what is handed on within an operation of several.
+struct GradientScratch {
+  Access lambda = Access::kWrite;
+  Access weights = Access::kWrite;  // highest, inverse
+  std::optional<Access> mean = {};  // of each row, <lambda, y>
+};
+
 class GradientFrame {
  public:
-  GradientFrame(ir::Builder& builder, const KernelSpec& spec);
+  GradientFrame(ir::Builder& builder, const KernelSpec& spec, GradientScratch scratch = {});
 
   // As in a forward kernel: the block of a cuda launch, or each block of a cpu launch's range.
   void each_block(const std::function<void()>& body);
@@ -76,6 +83,7 @@ class GradientFrame {
   ir::MemoryId lambda;            // scratch of cuda, f32
   ir::MemoryId highest, inverse;  // scratch of cuda softmax, f32, by row: the highest score and one
                                   // over the sum of weights
+  ir::MemoryId mean;              // by row, where asked for
   ir::MemoryId dk_sum, dx_sum;    // of cuda, f32: dk and dx, or scratch beside narrower ones
   bool dk_apart = false;          // dk_sum is scratch
   bool dx_apart = false;          // dx_sum is scratch

@@ -47,6 +47,11 @@ struct TensorSplit {
 struct ScanSplit {
   int chunk_tokens = 64;
 };
+// How backward on cuda is several launches, where rows gather what others have for them: a block
+// for so many tokens in all launches but the one that solves for lambda, which has `staging`.
+struct GatherSplit {
+  int chunk_tokens = 32;
+};
 // The launch that goes over chunks has so many warps, and each of them so many chunks at a time.
 constexpr int kChainWarps = 16;
 constexpr int kWarpChunks = 4;
@@ -73,7 +78,8 @@ struct KernelSpec {
   std::optional<TensorSplit> tensor{};  // cuda prefill, of some kinds: on tensor cores
   // cuda, first order: several launches over chunks; of matrix states with `tensor`.
   std::optional<ScanSplit> scan{};
-  bool varlen = false;           // sequences have lengths and starts of their own
+  std::optional<GatherSplit> gather{};  // cuda backward, where sides reach the same distances back
+  bool varlen = false;                  // sequences have lengths and starts of their own
   int page_rows = 0;             // decode with varlen: slots of a page, a power of two; 0: no pages
   bool state_gradients = false;  // backward goes on from a state, and passes gradients through it
   bool several_tokens = false;   // decode takes as many tokens as a launch says, in turn
@@ -106,12 +112,17 @@ constexpr int scan_warps(const KernelSpec& spec) { return (spec.head_dim + 31) /
 struct Step {
   ir::Kernel kernel;
   std::vector<std::string> grid;
-  bool gradients = false;  // of rows on tensor cores, with a layout of their own
+  std::string schedule = {};  // "tensor" or "staged" where it has rows of shared memory
+  bool gradients = false;     // on tensor cores, with a layout of their own
 };
 std::vector<Step> scan(const KernelSpec& spec);
 std::vector<Step> matrix_scan(const KernelSpec& spec);  // with linear weights
 std::vector<Step> matrix_scan_backward(const KernelSpec& spec);
 std::vector<Step> scan_backward(const KernelSpec& spec);
+// The launches of a backward on cuda where spec.gather says how, in order.
+std::vector<Step> gather_backward(const KernelSpec& spec);
+// lambda = (I - B)^-T dy into scratch, f32, where rows of B reach the same distances back.
+ir::Kernel transposed_rows(const KernelSpec& spec);
 // Both on cpu, where they are other kernels altogether.
 ir::Kernel cpu_prefill(const KernelSpec& spec);
 ir::Kernel cpu_decode(const KernelSpec& spec);

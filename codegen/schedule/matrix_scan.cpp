@@ -83,13 +83,13 @@ class Chain {
         "first", builder_.i64(0), scratch_.chunks, builder_.i64(kAhead), LoopKind::kSerial,
         [&](Ex first) {
           const auto each = [&](const std::function<void(Ex, Ex)>& body) {
-            builder_.loop("e", builder_.i64(0), builder_.i64(kAhead), builder_.i64(1),
-                          LoopKind::kUnrolled, [&](Ex e) {
-                            builder_.when(first + e < scratch_.chunks, [&] {
-                              body(e, builder_.let("unit", head_ * scratch_.chunks +
-                                                               chunk_of(first + e)));
-                            });
-                          });
+            builder_.loop(
+                "e", builder_.i64(0), builder_.i64(kAhead), builder_.i64(1), LoopKind::kUnrolled,
+                [&](Ex e) {
+                  builder_.when(first + e < scratch_.chunks, [&] {
+                    body(e, builder_.let("unit", head_ * scratch_.chunks + chunk_of(first + e)));
+                  });
+                });
           };
           each([&](Ex e, Ex unit) {
             builder_.store(ends, e, builder_.load(scratch, at(unit)));
@@ -133,9 +133,9 @@ std::vector<Step> matrix_scan(const KernelSpec& spec) {
   constexpr LinearUse kUse = LinearUse::kPrefill;
   const std::vector<std::string> by_chunk = {"batch", "heads", "chunks"};
   std::vector<Step> steps;
-  steps.push_back({tensor_linear_part(spec, LinearPart::kSums, kUse), by_chunk});
+  steps.push_back({tensor_linear_part(spec, LinearPart::kSums, kUse), by_chunk, "tensor"});
   steps.push_back({Chain(spec, kUse).run(), by_row_of_state(spec)});
-  steps.push_back({tensor_linear_part(spec, LinearPart::kRows, kUse), by_chunk});
+  steps.push_back({tensor_linear_part(spec, LinearPart::kRows, kUse), by_chunk, "tensor"});
   return steps;
 }
 
@@ -143,10 +143,10 @@ std::vector<Step> matrix_scan_backward(const KernelSpec& spec) {
   constexpr LinearUse kUse = LinearUse::kBackward;
   const std::vector<std::string> by_chunk = {"batch", "heads", "chunks"};
   std::vector<Step> steps;
-  steps.push_back({tensor_linear_part(spec, LinearPart::kSums, kUse), by_chunk});
-  steps.push_back({tensor_linear_part(spec, LinearPart::kSlopes, kUse), by_chunk});
+  steps.push_back({tensor_linear_part(spec, LinearPart::kSums, kUse), by_chunk, "tensor"});
+  steps.push_back({tensor_linear_part(spec, LinearPart::kSlopes, kUse), by_chunk, "tensor"});
   steps.push_back({Chain(spec, kUse).run(), by_row_of_state(spec)});
-  steps.push_back({tensor_gradients(spec), by_chunk, /*gradients=*/true});
+  steps.push_back({tensor_gradients(spec), by_chunk, "tensor", /*gradients=*/true});
   return steps;
 }
 

@@ -21,9 +21,9 @@ Mixer::Mixer(Frame& frame, Ex token) : frame_(frame), builder_(frame.builder), t
     if (frame_.softmax()) {
       builder_.store(query_, index, builder_.load(frame_.q, query_at_ + d));
     }
-    builder_.store(mixed, index, builder_.f32(0));
+    builder_.store(mixed, index, begins_with(d));
   });
-  if (!frame_.softmax()) return;
+  if (!weighs_by_row()) return;
   highest = builder_.variable("highest", builder_.lowest_score());
   total = builder_.variable("total", builder_.f32(0));
 }
@@ -38,13 +38,23 @@ Mixer::Mixer(Frame& frame, Ex token, const Left& left)
     }
     builder_.store(mixed, index, builder_.load(left.mixed, left.mixed_at + d));
   });
-  if (!frame_.softmax()) return;
+  if (!weighs_by_row()) return;
   highest = builder_.variable("highest", left.highest);
   total = builder_.variable("total", left.total);
 }
 
+// Of a row that is only begun; token_ and query_at_ are known.
+Ex Mixer::begins_with(Ex d) {
+  if (!frame_.transposed()) return builder_.f32(0);
+  return builder_.load(frame_.x, frame_.token_at(token_) + d);
+}
+
 void Mixer::begin_side(const SideFrame& side) {
   if (frame_.softmax()) return;
+  if (frame_.transposed()) {
+    entry_ = builder_.variable("entry", builder_.i64(0));
+    return;
+  }
   const Ex row = frame_.row_at(token_);
   coefficient_base_ = builder_.let("coef_at", coefficient_row(frame_.spec, row, side.width));
   entry_ = builder_.variable("entry", builder_.i64(0));
@@ -98,7 +108,11 @@ void Mixer::take(const SideFrame& side, Ex p, const Entry& entry, const Near* ne
     return add_by_channel([&](Ex d) { return builder_.load(side.coefficients, first + d); });
   }
   if (!frame_.softmax()) {
-    Ex loaded = builder_.load(side.coefficients, coefficient_base_ + entry_);
+    // The row that reads has it, and as its entry of the same number.
+    const Ex base = frame_.transposed()
+                        ? coefficient_row(frame_.spec, frame_.row_at(p - 1), side.width)
+                        : coefficient_base_;
+    Ex loaded = builder_.load(side.coefficients, base + entry_);
     if (ask_once_) {
       const Ex mine = builder_.let(
           "mine", builder_.select(equal(frame_.lane, builder_.i64(0)), loaded, builder_.f32(0)));
@@ -114,6 +128,17 @@ void Mixer::take(const SideFrame& side, Ex p, const Entry& entry, const Near* ne
     return;
   }
   const Ex value = score(entry);
+  if (frame_.transposed()) {
+    const Ex row = builder_.let("reader", frame_.row_at(p - 1));
+    const Ex exponential =
+        builder_.call(Helper::kExponential, {value - builder_.load(frame_.highest, row)});
+    const Ex share = exponential * builder_.load(frame_.inverse, row);
+    const Ex weight = builder_.let("weight", frame_.gamma ? *frame_.gamma * share : share);
+    if (near == nullptr) return add(weight);
+    if (!near->is_near) return near->take(p, weight);
+    return builder_.when(
+        near->is_near(p), [&] { near->take(p, weight); }, [&] { add(weight); });
+  }
   builder_.when(value > highest, [&] {
     const Ex shrink =
         builder_.let("shrink", builder_.call(Helper::kExponential, {Ex(highest) - value}));
@@ -137,13 +162,13 @@ void Mixer::skip() {
 }
 
 Ex Mixer::near_weight(Ex score_or_coefficient) {
-  if (!frame_.softmax()) return score_or_coefficient;
+  if (!weighs_by_row()) return score_or_coefficient;
   const Ex exponential = builder_.call(Helper::kExponential, {score_or_coefficient - highest});
   return frame_.gamma ? *frame_.gamma * exponential : exponential;
 }
 
 void Mixer::finish() {
-  if (!frame_.softmax()) return;
+  if (!weighs_by_row()) return;
   inverse_ = builder_.let("inverse", builder_.select(Ex(total) > builder_.f32(0),
                                                      builder_.f32(1) / total, builder_.f32(0)));
 }
@@ -153,6 +178,6 @@ void Mixer::write(MemoryId y, Ex at) {
       [&](Ex d, Ex index) { builder_.store(y, at + d, normalized(builder_.load(mixed, index))); });
 }
 
-Ex Mixer::normalized(Ex value) const { return frame_.softmax() ? value * inverse_ : value; }
+Ex Mixer::normalized(Ex value) const { return weighs_by_row() ? value * inverse_ : value; }
 
 }  // namespace heddle::schedule

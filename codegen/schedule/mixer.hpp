@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The weighted sum of one row on cuda, entry by entry. Softmax weights come from a single pass: the
-// highest score so far is subtracted, and what was summed before is rescaled when it rises.
+// highest score so far is subtracted, and what was summed before is rescaled when it rises. In the
+// transposed system a row begins with its dy, and an entry is weighed as the row that reads it has
+// weighed it.
 #pragma once
 
 #include "codegen/schedule/frame.hpp"
@@ -58,10 +60,13 @@ class Mixer {
   void write(ir::MemoryId y, ir::Ex at);
 
   ir::MemoryId mixed;  // private, frame.owned() channels
-  ir::Var highest;     // softmax only
-  ir::Var total;       // softmax only
+  ir::Var highest;     // softmax only, and not transposed
+  ir::Var total;       // likewise
 
  private:
+  // Softmax, and the row is the one whose scores weights come from.
+  bool weighs_by_row() const { return frame_.softmax() && !frame_.transposed(); }
+  ir::Ex begins_with(ir::Ex d);
   ir::Ex factor(const SideFrame& side);
   ir::Ex score(const Entry& entry);
 

@@ -223,4 +223,15 @@ Result<StagedPlan> plan_staged(const KernelSpec& spec, const Rows& rows,
   return Planner(spec, rows, limits).run();
 }
 
+Result<Staging> plan_transposed(const KernelSpec& spec, const Rows& rows,
+                                const StagedLimits& limits) {
+  const rows::RowPlan nothing{Side::kA, {}, nullptr};
+  KernelSpec transposed{spec.pattern, nothing, spec.b};
+  transposed.weights = spec.weights;
+  transposed.head_dim = spec.head_dim;
+  const Result<StagedPlan> plan = plan_staged(transposed, rows, limits);
+  if (!plan) return plan.error();
+  return plan->staging;
+}
+
 }  // namespace heddle::schedule

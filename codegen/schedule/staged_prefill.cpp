@@ -44,8 +44,8 @@ class StagedPrefill {
 
  private:
   // Where nothing is rounded, what a row sums waits where its output will be.
-  bool sums_in_place() const { return frame_.spec.dtype == ElementType::kF32; }
-  MemoryId sums() const { return sums_in_place() ? rows_.staged : sums_; }
+  bool sums_in_place() const { return frame_.value_type() == ElementType::kF32; }
+  MemoryId sums() const { return sums_in_place() ? rows_.values : sums_; }
   Ex sum_at(Ex r) { return sums_in_place() ? rows_.value_at(r) : r * frame_.spec.head_dim; }
 
   void chunk(Ex first) {
@@ -112,6 +112,7 @@ class StagedPrefill {
   void take_side(Mixer& mixer, const SideFrame& side, Ex row, const std::function<void(Ex)>& body) {
     if (side.plan->empty()) return;
     builder_.comment(side.side == Side::kA ? "inputs that this row reads"
+                     : frame_.transposed() ? "rows that read this one, the nearest first"
                                            : "earlier outputs that this row reads");
     mixer.begin_side(side);
     rows::emit_walk(builder_, frame_.spec.pattern, *side.plan, row, body);
@@ -127,10 +128,10 @@ class StagedPrefill {
                       builder_.loop("c", builder_.load(near_from_, r), r, [&](Ex c) {
                         builder_.assign(
                             sum, Ex(sum) + builder_.load(near_weights_, r * kStagedChunk + c) *
-                                               builder_.load(rows_.staged, rows_.value_at(c) + d));
+                                               builder_.load(rows_.values, rows_.value_at(c) + d));
                       });
                       builder_.store(frame_.y, frame_.token_at(first_ + r) + d, sum);
-                      builder_.store(rows_.staged, rows_.value_at(r) + d, sum);
+                      builder_.store(rows_.values, rows_.value_at(r) + d, sum);
                     });
                   });
   }
@@ -147,6 +148,14 @@ class StagedPrefill {
 };
 
 }  // namespace
+
+ir::Kernel transposed_rows(const KernelSpec& spec) {
+  Builder builder(spec.symbol + "_lambda", spec.target, 32 * spec.staging->warps);
+  Frame frame(builder, spec, Frame::Transposed{});
+  frame.warps = spec.staging->warps;
+  frame.each_block([&] { StagedPrefill(frame).run(); });
+  return builder.take();
+}
 
 ir::Kernel staged_prefill(const KernelSpec& spec) {
   Builder builder(spec.symbol, spec.target, 32 * spec.staging->warps);

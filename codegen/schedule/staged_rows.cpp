@@ -26,7 +26,14 @@ StagedRows::StagedRows(Frame& frame, const SideFrame& side)
 void StagedRows::open() {
   builder_.comment(
       "shared memory: keys and values of the newest rows, then what rows to come read");
-  values_ = builder_.let("values_at", frame_.softmax() ? key_rows_ * dim_ : builder_.i64(0));
+  const Ex keys_end = frame_.softmax() ? key_rows_ * dim_ : builder_.i64(0);
+  if (frame_.value_type() == spec_.dtype) {
+    values = staged;
+    values_ = builder_.let("values_at", keys_end);
+  } else {
+    values = builder_.rest_of_dynamic_array("values", builder_.let("values_from", keys_end));
+    values_ = builder_.i64(0);
+  }
   if (frame_.softmax()) next_key_ = builder_.variable("key_base", builder_.i64(0));
   next_value_ = builder_.variable("value_base", builder_.i64(0));
   start_chunk(builder_.i64(0));
@@ -151,10 +158,11 @@ void StagedRows::begin_row() {
 }
 
 // The row that lies `behind` rows before the chunk's first one.
-void StagedRows::in_ring(Ex base, Ex rows, Ex origin, Ex behind, const Mixer::Use& use) {
+void StagedRows::in_ring(MemoryId ring, Ex base, Ex rows, Ex origin, Ex behind,
+                         const Mixer::Use& use) {
   const Ex slot = builder_.let("slot", base - behind);
   const Ex back = builder_.select(slot < 0, rows, builder_.i64(0));
-  use(staged, builder_.let("staged_at", origin + (slot + back) * dim_));
+  use(ring, builder_.let("staged_at", origin + (slot + back) * dim_));
 }
 
 Mixer::Entry StagedRows::entry(Ex p) {
@@ -167,13 +175,13 @@ Mixer::Entry StagedRows::entry(Ex p) {
     return {[=, this](const Mixer::Use& use) {
               builder_.when(
                   behind <= key_reach_,
-                  [&] { in_ring(key_base_, key_rows_, builder_.i64(0), behind, use); },
+                  [&] { in_ring(staged, key_base_, key_rows_, builder_.i64(0), behind, use); },
                   [&] { elsewhere(true, use); });
             },
             [=, this](const Mixer::Use& use) {
               builder_.when(
                   behind <= value_reach_,
-                  [&] { in_ring(value_base_, value_rows_, values_, behind, use); },
+                  [&] { in_ring(values, value_base_, value_rows_, values_, behind, use); },
                   [&] { elsewhere(false, use); });
             }};
   }

@@ -31,7 +31,8 @@ class StagedRows {
   // Channel 0 of the value of row r of this chunk.
   ir::Ex value_at(ir::Ex r) const { return values_ + (value_base_ + r) * dim_; }
 
-  ir::MemoryId staged;
+  ir::MemoryId staged;  // keys, and
+  ir::MemoryId values;  // values: the same memory, or what lies behind in it where these are reals
 
  private:
   void start_chunk(ir::Ex first);
@@ -40,7 +41,8 @@ class StagedRows {
   void copy_live(ir::Ex r, ir::Ex row);
   bool fetches_values() const { return side_.side == Side::kA; }
   bool fetches() const { return frame_.softmax() || fetches_values(); }
-  void in_ring(ir::Ex base, ir::Ex rows, ir::Ex origin, ir::Ex behind, const Mixer::Use& use);
+  void in_ring(ir::MemoryId ring, ir::Ex base, ir::Ex rows, ir::Ex origin, ir::Ex behind,
+               const Mixer::Use& use);
   bool live() const { return spec_.staging->live_rows > 0; }
 
   Frame& frame_;

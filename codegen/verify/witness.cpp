@@ -172,6 +172,7 @@ class Search {
   void solve(const Polynomial& written, const Term& place) {
     Polynomial digit = in_first_round(written);
     if (solve_backwards(digit, place)) return;
+    if (only_falls(digit)) return solve(Polynomial() - written, Term(0) - place);
     const std::map<AtomId, Polynomial> falling = from_the_end(digit);
     std::vector<std::pair<Integer, AtomId>> strides;
     Polynomial settled = digit;
@@ -307,6 +308,19 @@ class Search {
     const std::optional<Term> known = substituted(own(facts_.term(rest)), values_);
     if (known) values_.emplace(name(*falling), *known - place);
     return known.has_value();
+  }
+
+  // With every number that is ours to name, and there are several.
+  bool only_falls(const Polynomial& digit) const {
+    int falling = 0;
+    for (const auto& [monomial, coefficient] : digit.terms()) {
+      if (monomial.size() != 1 || !ours(monomial[0]) || values_.count(name(monomial[0])) != 0) {
+        continue;
+      }
+      if (coefficient.sign() > 0) return false;
+      ++falling;
+    }
+    return falling > 1;
   }
 
   // Either a place or its parts are solved for; the others follow.

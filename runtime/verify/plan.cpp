@@ -310,6 +310,7 @@ std::vector<ChunkedLength> chunked_lengths(const KernelEntry& entry) {
   std::vector<ChunkedLength> lengths = {{0, 2 * chunk + 7}, {0, 2 * chunk}, {5, 2 * chunk + 1},
                                         {1, chunk + 1},     {0, chunk},     {3, 3 * chunk},
                                         {chunk + 2, chunk}};
+  if (entry.schedule == "gather") return lengths;
   // A step may go over so many chunks at a time: then there is what it hands on to the next ones.
   const bool matrices =
       std::any_of(entry.steps.begin(), entry.steps.end(),

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+// Backward on cuda in several launches, where rows gather. What the generator writes is verified;
+// texts that solve another system, gather from other rows, or mistake weights are not.
+#include "patterns/ast_print.hpp"
+#include "tests/unit/runtime/verify/scan_edits.hpp"
+
+namespace heddle {
+namespace {
+
+using test::explain;
+using test::scan::quick;
+using test::scan::rejected_by;
+
+constexpr std::int64_t kRows = 400;
+
+struct Kind {
+  const char* pattern;
+  WeightKind weights;
+  ElementType dtype = ElementType::kF32;
+  int head_dim = 8;
+};
+
+Artifact generated(const Kind& kind, const std::string& schedule = "auto") {
+  GenerateOptions options;
+  options.ops = {"backward"};
+  options.target = ir::Target::kCuda;
+  options.head_dim = kind.head_dim;
+  options.dtype = kind.dtype;
+  options.exact_to = kRows;
+  options.weights = kind.weights;
+  options.schedule = schedule;
+  Result<Artifact> artifact = generate(test::builtin(kind.pattern), options);
+  INFO((artifact ? "" : artifact.error().message));
+  REQUIRE(artifact.ok());
+  return *std::move(artifact);
+}
+
+std::vector<std::string> steps_of(const Artifact& artifact) {
+  const KernelEntry& entry = artifact.manifest.kernels[0];
+  std::vector<std::string> names;
+  for (const KernelEntry& step : entry.steps) {
+    names.push_back(step.symbol.substr(entry.symbol.size() + 1));
+  }
+  return names;
+}
+
+struct Edit {
+  const char* step;
+  const char* from;
+  const char* to;
+  bool of_values = true;  // the algebraic layer, which watches no accesses, has to see it, too
+};
+
+void reject(const Kind& kind, const std::vector<Edit>& edits) {
+  const Artifact artifact = generated(kind);
+  const Rows rows = test::builtin_rows(kind.pattern, kRows);
+  VerifyOptions options = quick();
+  options.stop_early = true;
+  for (const Edit& edit : edits) {
+    INFO(kind.pattern << ", " << edit.step << ": " << edit.from << " -> " << edit.to);
+    const std::string file = std::string(kind.pattern) + "_backward_" + edit.step + ".cu";
+    std::map<std::string, std::string> files = artifact.files;
+    const std::size_t at = files.at(file).find(edit.from);
+    REQUIRE(at != std::string::npos);
+    files[file].replace(at, std::string(edit.from).size(), edit.to);
+    const VerifyReport report = verify(artifact.manifest, files, rows, options);
+    INFO(explain(report));
+    CHECK(report.verdict == KernelVerdict::kRejected);
+    CHECK(rejected_by(report, "emulated"));
+    if (edit.of_values) CHECK(rejected_by(report, "algebraic"));
+  }
+}
+
+TEST_CASE("backward in which rows gather is verified") {
+  for (const Kind& kind :
+       {Kind{"log_recurrence", WeightKind::kGiven}, Kind{"log_recurrence", WeightKind::kSoftmax},
+        Kind{"sqrt_recurrence", WeightKind::kSoftmax, ElementType::kBF16, 5},
+        Kind{"order_k_recurrence", WeightKind::kGiven, ElementType::kF16, 40},
+        Kind{"sqrt_attention", WeightKind::kSoftmax, ElementType::kF16, 40},
+        Kind{"local_attention", WeightKind::kGiven, ElementType::kBF16},
+        Kind{"chacal", WeightKind::kSoftmax}, Kind{"chacal", WeightKind::kGiven}}) {
+    const Artifact artifact = generated(kind);
+    CHECK(artifact.manifest.kernels[0].schedule == "gather");
+    const VerifyReport report =
+        verify(artifact.manifest, artifact.files, test::builtin_rows(kind.pattern, kRows), quick());
+    INFO(kind.pattern << ", " << name_of(kind.weights) << ": " << explain(report));
+    CHECK(report.verdict == KernelVerdict::kVerified);
+  }
+}
+
+TEST_CASE("backward has the launches that its rows need") {
+  using Names = std::vector<std::string>;
+  CHECK(steps_of(generated({"log_recurrence", WeightKind::kGiven})) == Names{"lambda", "rows"});
+  CHECK(steps_of(generated({"log_recurrence", WeightKind::kSoftmax})) ==
+        Names{"weights", "lambda", "rows", "columns"});
+  CHECK(steps_of(generated({"attention", WeightKind::kGiven})) == Names{"rows", "columns"});
+  CHECK(steps_of(generated({"attention", WeightKind::kSoftmax})) ==
+        Names{"weights", "rows", "columns"});
+  CHECK(steps_of(generated({"chacal", WeightKind::kGiven})) == Names{"lambda", "rows", "columns"});
+  // Rows that reach other distances, and who asks for one launch.
+  CHECK(steps_of(generated({"sqrt_cached", WeightKind::kGiven})).empty());
+  CHECK(steps_of(generated({"log_recurrence", WeightKind::kGated})).empty());
+  CHECK(steps_of(generated({"log_recurrence", WeightKind::kGiven}, "simple")).empty());
+}
+
+TEST_CASE("another system than the transposed one is rejected") {
+  reject(
+      {"log_recurrence", WeightKind::kGiven},
+      {{"lambda", "(batch + 1) * tokens - 1", "batch * tokens + 0", false},
+       {"lambda", "heads * -8", "heads * 8", false},
+       {"lambda", "tokens - 1 - (p - 1)", "tokens - 1 - token"},
+       {"lambda", "tokens - 1 - (p - 1)", "p - 1"},
+       {"lambda", "* width_b + entry", "* width_b + 0"},
+       {"lambda", "entry += 1", "entry += 0"},
+       {"lambda", "p > before_chunk", "p > before_chunk + 1", false},
+       {"lambda", "mixed[part] = dy[token_base + token * token_stride + d]", "mixed[part] = 0.0f"},
+       {"lambda", "lane == from", "lane == from + 1"},
+       {"lambda", "behind <= value_reach", "behind <= value_reach + 1", false},
+       {"lambda", "f * 2", "f * 3"},
+       {"lambda", "Index c = near_from[r]", "Index c = near_from[r] + 1"},
+       {"lambda", "__syncthreads();", "", false}});
+  reject(
+      {"log_recurrence", WeightKind::kSoftmax},
+      {{"lambda", "query[part] = k[query_at + d]", "query[part] = q[query_at + d]"},
+       {"lambda", "scratch_highest[reader]", "scratch_highest[(batch * tokens) * heads + head]"},
+       {"lambda", "* scratch_inverse[reader]", "* 1.0f"},
+       {"lambda", "gamma * (expf", "(1.0f - gamma) * (expf"},
+       {"lambda", "product += query[part] * q[at + d]", "product += query[part] * q[at]", false}});
+}
+
+TEST_CASE("what is gathered from other rows, or weighed otherwise, is rejected") {
+  reject({"log_recurrence", WeightKind::kGiven},
+         {{"rows", "lambda[part] * value", "lambda[part] + value"},
+          {"rows", "dcoef_a[coef_at + entry] = slope", "dcoef_a[coef_at] = 2.0f * slope"},
+          {"rows", "y[from_2 + d]", "x[from_2 + d]"},
+          {"rows", "first + warp", "first + warp + 1", false},
+          {"rows", "first + 32", "first + 31", false},
+          {"rows", "chunk * 32", "chunk * 31", false},
+          {"rows", "weight * lambda[part]", "lambda[part]"},
+          {"rows", "Index rest = entry + lane", "Index rest = lane", false}});
+  reject(
+      {"log_recurrence", WeightKind::kSoftmax},
+      {{"weights", "fmaxf(highest, score_2)", "score_2", false},
+       {"weights", "total * expf(highest - above_2)", "total"},
+       {"weights", "scratch_inverse[statistic_at] = total > 0.0f ? 1.0f / total",
+        "scratch_inverse[statistic_at] = total > 0.0f ? total"},
+       {"rows", "(change - mean)", "change"},
+       {"rows", "scratch_mean[statistic_at] = mean", "scratch_mean[statistic_at] = 0.0f"},
+       {"rows", "slope * key[part]", "slope * query[part]"},
+       {"columns", "scratch_mean[statistic_at]", "scratch_mean[(batch * tokens) * heads + head]"},
+       {"columns", "slope * query[part]", "slope * key[part]"},
+       {"columns", "own_dx[part] + weight * lambda[part]", "own_dx[part] + lambda[part]"},
+       {"columns", "tokens - p", "tokens - 1 - p", false},
+       {"columns", "value_2[part] = y[at + d]", "value_2[part] = x[at + d]"}});
+  reject({"sqrt_attention", WeightKind::kGiven},
+         {{"columns", "tokens - p", "p - 1"},
+          {"columns", "+ entry];", "+ 0];"},
+          {"columns", "entry += 1", "entry += 0"},
+          {"columns", "weight * lambda[part]", "lambda[part]"}});
+}
+
+}  // namespace
+}  // namespace heddle
