@@ -5,6 +5,7 @@
 #include "cli/commands.hpp"
 #include "cli/console.hpp"
 #include "cli/pattern_argument.hpp"
+#include "codegen/rows/row_shape.hpp"
 #include "patterns/expression.hpp"
 
 namespace heddle {
@@ -32,6 +33,12 @@ std::string text_of(const IntervalList& positions) {
   return text.empty() ? "none" : text;
 }
 
+bool is_first_order(const Pattern& pattern) {
+  const Result<rows::RowPlan> a = rows::plan_row(pattern, Side::kA);
+  const Result<rows::RowPlan> b = rows::plan_row(pattern, Side::kB);
+  return a && b && rows::is_first_order(pattern, *a, *b);
+}
+
 ExitCode show(const ShowCommandOptions& options) {
   const LoadedPattern loaded = load_pattern(options.pattern);
   if (!loaded.pattern) return loaded.code;
@@ -40,6 +47,8 @@ ExitCode show(const ShowCommandOptions& options) {
   nlohmann::ordered_json json = {{"pattern", pattern.name()},
                                  {"text", pattern.canonical_text()},
                                  {"source_sha256", pattern.sha256()},
+                                 {"weights", name_of(pattern.weights().kind)},
+                                 {"first_order", is_first_order(pattern)},
                                  {"rows", nlohmann::ordered_json::array()}};
   std::string text = options.rows.empty() ? pattern.canonical_text() : "";
   for (const std::int64_t i : options.rows) {

@@ -172,8 +172,10 @@ class Search {
   void solve(const Polynomial& written, const Term& place) {
     Polynomial digit = in_first_round(written);
     if (solve_backwards(digit, place)) return;
-    if (only_falls(digit)) return solve(Polynomial() - written, Term(0) - place);
     const std::map<AtomId, Polynomial> falling = from_the_end(digit);
+    if (only_falls(written) && falls(digit)) {
+      return solve(Polynomial() - written, Term(0) - place);
+    }
     std::vector<std::pair<Integer, AtomId>> strides;
     Polynomial settled = digit;
     const Loop* wide = nullptr;           // a loop whose step is an argument
@@ -310,17 +312,16 @@ class Search {
     return known.has_value();
   }
 
-  // With every number that is ours to name, and there are several.
-  bool only_falls(const Polynomial& digit) const {
-    int falling = 0;
-    for (const auto& [monomial, coefficient] : digit.terms()) {
-      if (monomial.size() != 1 || !ours(monomial[0]) || values_.count(name(monomial[0])) != 0) {
-        continue;
-      }
-      if (coefficient.sign() > 0) return false;
-      ++falling;
-    }
-    return falling > 1;
+  // Of numbers that are ours to name and not solved for yet: whether the digit goes down with one,
+  // and whether it goes up with none.
+  bool falls(const Polynomial& digit) const { return goes(digit, -1); }
+  bool only_falls(const Polynomial& digit) const { return falls(digit) && !goes(digit, 1); }
+  bool goes(const Polynomial& digit, int sign) const {
+    return std::any_of(digit.terms().begin(), digit.terms().end(), [&](const auto& term) {
+      const auto& [monomial, coefficient] = term;
+      return monomial.size() == 1 && coefficient.sign() == sign && ours(monomial[0]) &&
+             values_.count(name(monomial[0])) == 0;
+    });
   }
 
   // Either a place or its parts are solved for; the others follow.

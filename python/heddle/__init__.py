@@ -34,12 +34,14 @@ def compile(pattern, *, weights=None, head_dim=64, state_dim=None, dtype="f32", 
     ops         kernels to generate, each of which has to be verified; all there are
     varlen      for sequences of different lengths in a batch of 1, told by cu_seqlens
     several     decode takes as many tokens as a call has, in turn, not one
-    state_gradients  backward between an initial and a final state; by default where there is such a kernel
+    state_gradients  True: all of backward between an initial and a final state; False: none of it; by default what is
+                     between states, by a kernel of its own that is made when it is asked for
     max_tokens  the longest sequence that exact cache sizes are wanted for, beyond the program's own choice
     schedule, arch, plan_tokens, plan_heads  of cuda, as `heddle generate` has them: what prefill is planned for
 
     PatternError says what the program says; kernels that are not verified are never returned."""
-    text = canonical_text(pattern, name, parameters)
+    shown = _tool.described(pattern, name, parameters)
+    text = shown["text"]
     if ops is None:
         ops = ("prefill", "decode", "backward")
     for op in ops:
@@ -53,23 +55,23 @@ def compile(pattern, *, weights=None, head_dim=64, state_dim=None, dtype="f32", 
                           ("--plan-tokens", plan_tokens), ("--plan-heads", plan_heads)):
         if value is not None:
             options += [option, str(value)]
-    if state_gradients is None:
-        state_gradients = "backward" in ops and not _mixes_matrices(text, weights)
-    if state_gradients:
-        options += ["--state"]
     if varlen:
         options += ["--varlen"]
     if several:
         options += ["--several"]
-    key = _tool.artifact(text, options)
+    between = None
+    if state_gradients is None and "backward" in ops:
+        linear = (weights or shown["weights"]) == "linear"
+        # Matrix states of first order lose nothing by it; those of other patterns have whole sequences only.
+        state_gradients = linear and shown["first_order"]
+        if not linear:
+            at_op = options.index("--op") + 1
+            between = [option for option in options if option != "--several"] + ["--state"]
+            between[at_op] = "backward"
+    if state_gradients:
+        options += ["--state"]
+    key = _tool.artifact(text, options, between)
     return kernel_of(f"{key}@{device}" if device else key)
-
-
-def _mixes_matrices(text, weights):
-    """Whether rows mix matrix states, whose backward takes whole sequences only. Where the first rows do not tell, the
-    program says so."""
-    linear = weights == "linear" if weights is not None else "weights linear" in text
-    return linear and any(b != [i - 1] for i, (_, b) in enumerate(rows(text, 9), 1) if i > 1)
 
 
 def open(folder, *, device=0):

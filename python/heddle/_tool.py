@@ -12,6 +12,7 @@ import tempfile
 
 from ._library import Error, MachineError
 
+_BETWEEN = "between_states.json"
 _PACKAGE = pathlib.Path(__file__).resolve().parent
 
 
@@ -71,7 +72,12 @@ def _show(pattern, name, parameters, rows=()):
 
 def canonical_text(pattern, name=None, parameters=None):
     """The text that says the same as a built-in name, a file or a text, its parameters put in."""
-    return _show(pattern, name, parameters)["text"]
+    return described(pattern, name, parameters)["text"]
+
+
+def described(pattern, name=None, parameters=None):
+    """Of a pattern: its canonical "text", its own "weights", and whether it is of "first_order"."""
+    return _show(pattern, name, parameters)
 
 
 def rows(pattern, tokens, name=None, parameters=None):
@@ -82,6 +88,15 @@ def rows(pattern, tokens, name=None, parameters=None):
 
     shown = _show(pattern, name, parameters, range(1, tokens + 1))["rows"]
     return [(positions(row["A"]), positions(row["B"])) for row in shown]
+
+
+def artifact_between(folder):
+    """The key of the artifact with the gradients between states of the one in that folder; None where it has none."""
+    return artifact(**json.loads((pathlib.Path(folder) / _BETWEEN).read_text())) if has_between(folder) else None
+
+
+def has_between(folder):
+    return (pathlib.Path(folder) / _BETWEEN).exists()
 
 
 def cache_folder():
@@ -102,13 +117,14 @@ def _identity():
     return f"{os.path.realpath(found)} {status.st_size} {status.st_mtime_ns}"
 
 
-def artifact(text, options):
-    """The key of the artifact of that canonical text; generated and verified where it is not kept."""
+def artifact(text, options, between=None):
+    """The key of the artifact of that canonical text; generated and verified where it is not kept. `between`: options
+    of the one that has its gradients between states, which is made when somebody asks for them."""
     try:
         identity = _identity()
     except OSError as problem:
         raise MachineError(f"the program heddle is not there: {problem}") from None
-    key = hashlib.sha256("\0".join([text, *options, identity]).encode()).hexdigest()
+    key = hashlib.sha256("\0".join([text, *options, identity, *(between or [])]).encode()).hexdigest()
     place = artifact_place(key)
     if not (place / "manifest.json").exists():
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -117,6 +133,8 @@ def artifact(text, options):
             source.write_text(text)
             made = pathlib.Path(folder) / "artifact"
             _run("generate", str(source), *options, "-o", str(made))
+            if between is not None:
+                (made / _BETWEEN).write_text(json.dumps({"text": text, "options": between}))
             try:
                 made.rename(place)
             except OSError:  # another process was faster

@@ -54,11 +54,27 @@ class Kernel:
         self.device = torch.device("cuda", device) if self.target == "cuda" else torch.device("cpu")
         self.ops = {kernel["op"]: _Op(kernel) for kernel in manifest["kernels"]}
         self.takes_several = "new_tokens" in self.ops.get("decode", _Op.none).sizes  # tokens a call of decode
-        self.has_state_gradients = "start" in self.ops.get("backward", _Op.none).sizes
+        self.takes_states_back = "start" in self.ops.get("backward", _Op.none).sizes
+        self._folder, self._between = folder, None
         # The arrays of a state, without initial_ or final_, in order.
         states = self.ops["prefill"].starting_with("final_") if "prefill" in self.ops else []
         self.state_names = tuple(name[len("final_"):] for name in states)
         self._steps = {side: manifest[f"cache_{side}"] for side in "ab"}
+
+    @property
+    def has_state_gradients(self):
+        return self.takes_states_back or _tool.has_between(self._folder)
+
+    def between_states(self):
+        """The kernel whose backward lies between an initial and a final state, made where it is not kept; None where
+        there is none."""
+        if self.takes_states_back:
+            return self
+        if self._between is None:
+            key = _tool.artifact_between(self._folder)
+            if key is not None:
+                self._between = kernel_of(f"{key}@{self.device.index}" if self.device.index else key)
+        return self._between
 
     def __repr__(self):
         return (f"<heddle.Kernel {self.pattern}, {self.weights}, {self.manifest['dtype']}, head_dim {self.head_dim}, "

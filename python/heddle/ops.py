@@ -91,26 +91,33 @@ def _scratch(kernel, name_of_op, x, offsets):
             for name in op.starting_with("scratch_")}
 
 
+def _between_states(kernel):
+    between = kernel.between_states()
+    if between is None:
+        raise RuntimeError("heddle: this artifact has no gradients of states, and the loss is one of a final state")
+    return between
+
+
 @torch.library.custom_op("heddle::backward", mutates_args=())
 def backward(kernel: str, q: Optional[Tensor], k: Optional[Tensor], x: Tensor, coef_a: Optional[Tensor],
              coef_b: Optional[Tensor], gate: Optional[Tensor], offsets: Optional[Tensor], starts: Optional[Tensor],
              y: Tensor, dy: Tensor, initial: List[Tensor], final_positions: List[Tensor], dfinal: List[Tensor],
              start: int, slots_a: int, slots_b: int, scale: float, gamma: float) -> List[Tensor]:
-    it = kernel_of(kernel)
+    it = by = kernel_of(kernel)
+    # Asked here, where there are numbers: a compiled graph hands over zeros for what no loss reads.
+    if not it.takes_states_back and (start > 0 or any(bool(grad.any()) for grad in dfinal if grad.numel() > 0)):
+        by = _between_states(it)
     inputs = tuple(map(it.plain, (q, k, x, coef_a, coef_b, gate)))
     tensors = {name: tensor for name, tensor in zip(INPUTS, inputs) if name in it.inputs}
-    op = it.ops["backward"]
+    op = by.ops["backward"]
     tensors["dy"] = it.plain(dy).to(op.dtypes["dy"])
     if "y" in op.buffers:
         tensors["y"] = it.plain(y)
     results = []
     for name, like in _gradients_of(it, inputs, initial):
-        tensors[name] = _new(it, "backward", name, like.shape, like)
+        tensors[name] = _new(by, "backward", name, like.shape, like)
         results.append(tensors[name])
-    if not it.has_state_gradients and any(bool(gradient.any()) for gradient in dfinal):
-        # Here, where there are numbers: a compiled graph hands over zeros for what no loss reads.
-        raise RuntimeError("heddle: this artifact has no gradients of states, and the loss is one of a final state")
-    if it.has_state_gradients:
+    if by.takes_states_back:
         positions, gradients = iter(final_positions), iter(dfinal)
         for i, name in enumerate(it.state_names):
             tensors["initial_" + name] = it.plain(initial[i]) if initial else None
@@ -118,14 +125,14 @@ def backward(kernel: str, q: Optional[Tensor], k: Optional[Tensor], x: Tensor, c
             shape = it.state_shape(name, _batch(x, offsets), x.shape[2], (slots_a, slots_b))
             wanted = "final_" + name if name.endswith("_pos") else "dfinal_" + name
             source = next(positions if name.endswith("_pos") else gradients, None)
-            tensors[wanted] = (_new(it, "backward", wanted, shape, x) if source is None
+            tensors[wanted] = (_new(by, "backward", wanted, shape, x) if source is None
                                else it.plain(source).to(op.dtypes[wanted]))
             if not initial and not name.endswith("_pos"):
                 tensors["dinitial_" + name] = None
-    tensors.update(_scratch(it, "backward", x, offsets))
+    tensors.update(_scratch(by, "backward", x, offsets))
     tensors["offsets"], longest = _lengths(it, offsets, x.shape[1])
     tensors["starts"] = it.plain(starts)
-    it.launch("backward", _as_arrays(it, tensors), start, scale, gamma, start + longest)
+    by.launch("backward", _as_arrays(it, tensors), start, scale, gamma, start + longest)
     return results
 
 
@@ -133,7 +140,8 @@ def backward(kernel: str, q: Optional[Tensor], k: Optional[Tensor], x: Tensor, c
 def _(kernel, q, k, x, coef_a, coef_b, gate, offsets, starts, y, dy, initial, final_positions, dfinal, start, slots_a,
       slots_b, scale, gamma):
     it = kernel_of(kernel)
-    return [_new(it, "backward", name, like.shape, like)
+    by = _between_states(it) if initial else it
+    return [_new(by, "backward", name, like.shape, like)
             for name, like in _gradients_of(it, (q, k, x, coef_a, coef_b, gate), initial)]
 
 

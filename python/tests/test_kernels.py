@@ -137,6 +137,18 @@ def test_gradients_pass_through_states(subject):
         assert relative_error(chained[name].grad, whole[name].grad) < subject.gradient_tolerance, name
 
 
+def test_gradients_between_states_have_a_kernel_of_their_own(subject_named):
+    subject = subject_named("given")
+    inputs = subject.inputs(TOKENS)
+    kernel = heddle.compile(subject.pattern, head_dim=8, max_tokens=777, **subject.options)
+    assert kernel.has_state_gradients and not kernel.takes_states_back
+    y, state = kernel.prefill(**differentiable(part(inputs, 0, 20)), output_final_state=True)
+    y.sum().backward(retain_graph=True)
+    assert kernel._between is None
+    state.tensors[-1].sum().backward()
+    assert kernel._between.takes_states_back and tuple(kernel._between.ops) == ("backward",)
+
+
 @pytest.mark.parametrize("name", ["given", "linear"])
 def test_gradients_that_would_be_lost_are_an_error(subject_named, name):
     subject = subject_named(name)

@@ -64,7 +64,7 @@ class Scene:
 
     def _gradients(self, inputs, y, dy):
         kernel = self.kernel
-        slots = kernel.slots(inputs["x"].shape[1]) if kernel.has_state_gradients else (0, 0)
+        slots = kernel.slots(inputs["x"].shape[1]) if kernel.takes_states_back else (0, 0)
         return ops.backward(kernel.key, *(inputs.get(name) for name in problems.INPUTS), None, None, y, dy, [], [], [],
                             0, *slots, self.scale, 0.5)
 
