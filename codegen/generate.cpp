@@ -450,7 +450,7 @@ class Generator {
   static bool has_scan_backward(const schedule::KernelSpec& spec) {
     const bool by_coefficients =
         spec.weights == WeightKind::kGiven || spec.weights == WeightKind::kGated;
-    return spec.first_order && by_coefficients && !spec.varlen;
+    return spec.first_order && by_coefficients;
   }
 
   void describe(const schedule::KernelSpec& spec, const schedule::Choice& choice,

@@ -43,6 +43,7 @@
 //            several launches it is what one leaves for the next:
 //            scratch_carry     [batch, heads, chunks, head_dim] f32: what chunks end and begin with
 //            scratch_product   [batch, heads, chunks] f32, of coefficients; gated: [.., head_dim]
+//            With varlen only of the chunks that hold a sequence's own tokens, one at least.
 //            The kernel reads the
 //            inputs of a prefill of the whole sequence and its y; it takes no `start`, which must
 //            be 0, and no state. Or else it takes `start` and what the prefill of the same tokens

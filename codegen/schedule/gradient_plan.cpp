@@ -25,7 +25,6 @@ Result<TensorSplit> plan_gradients(const KernelSpec& spec, std::int64_t shared_b
   constexpr int kMost = 128;  // a thread keeps half as many sums
   const Result<TensorPlan> sums = plan_tensor(spec, 1, shared_bytes);
   if (!sums) return sums.error();
-  if (spec.varlen) return Error{"sequences have lengths of their own"};
   if (std::max(spec.head_dim, spec.state_dim) > kMost ||
       GradientLayout(spec).bytes > shared_bytes) {
     return Error{"a chunk with two states does not fit"};

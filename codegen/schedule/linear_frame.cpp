@@ -6,7 +6,10 @@ namespace heddle::schedule {
 using ir::Ex;
 
 LinearFrame::LinearFrame(ir::Builder& the_builder, const KernelSpec& the_spec, LinearUse use)
-    : builder(the_builder), spec(the_spec), decode(use == LinearUse::kDecode) {
+    : builder(the_builder),
+      spec(the_spec),
+      decode(use == LinearUse::kDecode),
+      goes_on(use == LinearUse::kPrefill || (use == LinearUse::kBackward && spec.state_gradients)) {
   const bool several = decode && spec.several_tokens, backward = use == LinearUse::kBackward;
   const char* const count = several ? "new_tokens" : decode ? "1" : "tokens";
   std::vector<std::string> by_row = {"batch", count, "heads"};
@@ -31,16 +34,13 @@ LinearFrame::LinearFrame(ir::Builder& the_builder, const KernelSpec& the_spec, L
     y = builder.buffer("y", spec.dtype, Access::kWrite, by_value);
   }
   declare_states(use);
-  if (!decode && spec.varlen) sequences_ = declare_sequences(builder, true, !backward);
+  if (!decode && spec.varlen) sequences_ = declare_sequences(builder, true, goes_on);
   if (!decode) tokens = builder.size("tokens");
   if (several) tokens = builder.size("new_tokens");
   heads = builder.size("heads");
-  if (use == LinearUse::kPrefill || (backward && spec.state_gradients)) {
-    start = builder.size("start");
-  }
+  if (goes_on) start = most_before = builder.size("start");
   if (behind_each_other()) longest_ = builder.size("longest");
   if (decode && !several) tokens = builder.i64(1);
-  most_before_ = start;
   all_tokens_ = tokens;
 }
 
@@ -71,20 +71,30 @@ void LinearFrame::enter(Ex block) {
   batch = builder.let("batch", block / heads);
   head = builder.let("head", block % heads);
   state_at = builder.let("state_at", block * (spec.state_dim * spec.head_dim));
-  if (chunks) {
-    const Ex length = builder.i64(spec.scan->chunk_tokens);
-    const Ex first = builder.let("first_token", chunk * length);
-    row_base_ = batch * all_tokens_ + first;
-    tokens = builder.let("chunk_tokens",
-                         builder.call(ir::Helper::kMinimum, {length, all_tokens_ - first}));
-    return;
-  }
   row_base_ = batch * tokens;
-  if (!behind_each_other()) return;
-  start = own_start(builder, sequences_, batch, most_before_);
-  const OwnTokens own = own_tokens(builder, sequences_, batch, all_tokens_, longest_ - start);
+  if (behind_each_other()) enter_sequence();
+  if (!chunks) return;
+  const Ex length = builder.i64(spec.scan->chunk_tokens);
+  const Ex first = builder.let("first_token", chunk * length);
+  row_base_ = row_base_ + first;
+  tokens =
+      builder.let("chunk_tokens", builder.call(ir::Helper::kMinimum, {length, tokens - first}));
+}
+
+void LinearFrame::enter_sequence() {
+  if (goes_on) start = own_start(builder, sequences_, batch, most_before);
+  const OwnTokens own =
+      own_tokens(builder, sequences_, batch, all_tokens_, goes_on ? longest_ - start : longest_);
   row_base_ = own.first;
   tokens = own.count;
+  if (spec.scan) {
+    own_chunks = schedule::own_chunks(builder, tokens, spec.scan->chunk_tokens);
+  }
+}
+
+void LinearFrame::where_own(const std::function<void()>& body) {
+  if (!chunks || !spec.varlen) return body();
+  builder.when(chunk < own_chunks, body);
 }
 
 Ex LinearFrame::row_of(Ex token) const { return (row_base_ + token) * heads + head; }

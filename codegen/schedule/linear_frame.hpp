@@ -3,6 +3,7 @@
 // state of one (batch, head) lie in them.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -23,6 +24,9 @@ class LinearFrame {
   // so.
   void enter(ir::Ex block);
 
+  // `body` for a chunk that its sequence has.
+  void where_own(const std::function<void()>& body);
+
   // The number of a token among all rows of one channel-free argument, such as `gate`.
   ir::Ex row_of(ir::Ex token) const;
   ir::Ex state(ir::Ex s, ir::Ex d) const { return state_at + s * spec.head_dim + d; }
@@ -30,6 +34,7 @@ class LinearFrame {
   ir::Builder& builder;
   const KernelSpec& spec;
   bool decode;
+  bool goes_on;  // from a state
   ir::MemoryId q, k, x, gate, y, before, after;
   ir::MemoryId dy, dq, dk, dx, dgate;  // of backward
   ir::MemoryId dbefore, dafter;        // likewise, with state_gradients, as `before` and `start`
@@ -38,13 +43,16 @@ class LinearFrame {
   ir::Ex heads, batch, head, state_at;
   std::optional<ir::Ex> chunks;  // of a head
   ir::Ex unit, chunk;            // of all heads' chunks, and of one head's
+  ir::Ex own_chunks;             // of a scan with varlen: those that the block's sequence has
+  ir::Ex most_before;            // `start` of the launch
 
  private:
   bool behind_each_other() const { return spec.varlen && !decode; }
   void declare_states(LinearUse use);
+  void enter_sequence();
 
   SequenceArrays sequences_;  // with varlen
-  ir::Ex longest_, most_before_, all_tokens_;
+  ir::Ex longest_, all_tokens_;
   ir::Ex row_base_;  // of the first of `tokens`
 };
 

@@ -33,6 +33,7 @@ class Chain {
     const Ex d = builder_.let("d", builder_.where(ir::Place::kThread));
     head_ = builder_.let("whole_block", block / spec_.state_dim);
     frame_.enter(head_);
+    own_ = spec_.varlen ? frame_.own_chunks : scratch_.chunks;
     const Ex s = builder_.let("s", block % spec_.state_dim);
     const auto number = [&] {
       forward(s, d);
@@ -47,11 +48,9 @@ class Chain {
   }
 
  private:
-  bool has_states() const { return use_ == LinearUse::kPrefill || spec_.state_gradients; }
-
   void forward(Ex s, Ex d) {
     const Var state = builder_.variable("state", builder_.f32(0));
-    if (has_states()) {
+    if (frame_.goes_on) {
       builder_.when(frame_.start > 0, [&] {
         builder_.assign(state, builder_.load(frame_.before, frame_.state(s, d)));
       });
@@ -63,12 +62,19 @@ class Chain {
 
   void backward(Ex s, Ex d) {
     const Var slope = builder_.variable("slope", builder_.f32(0));
-    if (has_states()) builder_.assign(slope, builder_.load(frame_.dafter, frame_.state(s, d)));
+    if (frame_.goes_on) builder_.assign(slope, builder_.load(frame_.dafter, frame_.state(s, d)));
     builder_.comment("what a chunk adds gives way to the gradient of the state behind it");
-    go_over(scratch_.slope, slope, s, d, [&](Ex taken) { return scratch_.chunks - 1 - taken; });
-    if (!has_states()) return;
-    builder_.when(frame_.start > 0,
-                  [&] { builder_.store(frame_.dbefore, frame_.state(s, d), slope); });
+    go_over(scratch_.slope, slope, s, d, [&](Ex taken) { return own_ - 1 - taken; });
+    if (!frame_.goes_on) return;
+    builder_.when(frame_.most_before > 0, [&] {
+      builder_.store(frame_.dbefore, frame_.state(s, d), of_initial_state(slope));
+    });
+  }
+
+  // A sequence that begins where others go on has none.
+  Ex of_initial_state(Ex slope) {
+    if (!spec_.varlen) return slope;
+    return builder_.select(frame_.start > 0, slope, builder_.f32(0));
   }
 
   // value := product of the chunk * value + what stands there, where the old value goes; of all
@@ -80,13 +86,12 @@ class Chain {
       return unit * (spec_.state_dim * spec_.head_dim) + s * spec_.head_dim + d;
     };
     builder_.loop(
-        "first", builder_.i64(0), scratch_.chunks, builder_.i64(kAhead), LoopKind::kSerial,
-        [&](Ex first) {
+        "first", builder_.i64(0), own_, builder_.i64(kAhead), LoopKind::kSerial, [&](Ex first) {
           const auto each = [&](const std::function<void(Ex, Ex)>& body) {
             builder_.loop(
                 "e", builder_.i64(0), builder_.i64(kAhead), builder_.i64(1), LoopKind::kUnrolled,
                 [&](Ex e) {
-                  builder_.when(first + e < scratch_.chunks, [&] {
+                  builder_.when(first + e < own_, [&] {
                     body(e, builder_.let("unit", head_ * scratch_.chunks + chunk_of(first + e)));
                   });
                 });
@@ -107,7 +112,7 @@ class Chain {
   Builder builder_;
   LinearFrame frame_;
   MatrixScratch scratch_;
-  Ex head_;
+  Ex head_, own_;  // the chunks of its sequence
 };
 
 std::vector<std::string> by_row_of_state(const KernelSpec& spec) {

@@ -12,7 +12,7 @@ namespace heddle::schedule {
 // it, which the chain makes of what the chunk itself adds in front.
 struct MatrixScratch {
   ir::MemoryId carry, product, slope;
-  ir::Ex chunks;  // of a head
+  ir::Ex chunks;  // of a head; with varlen a sequence has some of them, the others are left alone
 
   MatrixScratch(ir::Builder& builder, const KernelSpec& spec, LinearUse use, Access carries,
                 Access products);

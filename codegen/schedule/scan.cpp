@@ -38,8 +38,7 @@ class Launch {
   }
 
   ir::Kernel sums() {
-    frame_.each_block([&] {
-      enter_chunk();
+    each_chunk([&] {
       chunk_.sum_up(
           scratch_, [&](Ex r, Ex token, Ex d) { return decay_of(r, token, d); },
           [&](Ex r, Ex token, Ex d) { return input_of(r, token, d); });
@@ -49,6 +48,7 @@ class Launch {
 
   ir::Kernel chain() {
     frame_.each_block([&] {
+      scratch_.enter(frame_.tokens);
       ScanChain chain(builder_, spec_, scratch_, ScanDirection::kForward);
       chain.run(frame_.block, frame_.warp, frame_.lane,
                 [&](MemoryId carry) { begin_with_state(carry); });
@@ -57,8 +57,7 @@ class Launch {
   }
 
   ir::Kernel rows() {
-    frame_.each_block([&] {
-      enter_chunk();
+    each_chunk([&] {
       chunk_.each_channel([&](Ex d) {
         const Var sum = builder_.variable("sum", chunk_.begins_with(scratch_, d));
         chunk_.each_token([&](Ex r, Ex token) {
@@ -67,7 +66,7 @@ class Launch {
         });
       });
       builder_.barrier();
-      builder_.when(equal(frame_.chunk, scratch_.chunks - 1), [&] { write_final_state(frame_); });
+      builder_.when(equal(frame_.chunk, scratch_.own - 1), [&] { write_final_state(frame_); });
     });
     return builder_.take();
   }
@@ -83,6 +82,16 @@ class Launch {
     });
   }
 
+  // `body` for the chunk of a block.
+  void each_chunk(const std::function<void()>& body) {
+    frame_.each_block([&] {
+      scratch_.enter(frame_.tokens);
+      scratch_.where_own(frame_.chunk, [&] {
+        enter_chunk();
+        body();
+      });
+    });
+  }
   void enter_chunk() {
     chunk_.enter(frame_.unit, frame_.chunk, frame_.tokens, frame_.thread);
     if (spec_.by_channel()) return;

@@ -39,8 +39,7 @@ class BackwardLaunch {
   }
 
   ir::Kernel sums() {
-    frame_.each_block([&] {
-      chunk_.enter(frame_.unit, frame_.chunk, frame_.tokens, frame_.thread);
+    each_chunk([&] {
       if (!spec_.by_channel()) decays_ = chunk_.fetch({decays()})[0];
       chunk_.sum_up(
           scratch_, [&](Ex r, Ex token, Ex d) { return decay_of(r, token, d); },
@@ -51,6 +50,7 @@ class BackwardLaunch {
 
   ir::Kernel chain() {
     frame_.each_block([&] {
+      scratch_.enter(frame_.tokens);
       ScanChain chain(builder_, spec_, scratch_, ScanDirection::kBackward);
       chain.run(frame_.block, frame_.warp, frame_.lane,
                 [&](MemoryId carry) { begin_with_final_state(carry); });
@@ -59,8 +59,7 @@ class BackwardLaunch {
   }
 
   ir::Kernel rows() {
-    frame_.each_block([&] {
-      chunk_.enter(frame_.unit, frame_.chunk, frame_.tokens, frame_.thread);
+    each_chunk([&] {
       if (!spec_.by_channel()) {
         const std::vector<MemoryId> fetched = chunk_.fetch(
             {decays(), {"weights", [&](Ex token) { return coefficient(frame_.a, token, {}); }}});
@@ -87,6 +86,16 @@ class BackwardLaunch {
   }
 
  private:
+  // `body` for the chunk of a block.
+  void each_chunk(const std::function<void()>& body) {
+    frame_.each_block([&] {
+      scratch_.enter(frame_.tokens);
+      scratch_.where_own(frame_.chunk, [&] {
+        chunk_.enter(frame_.unit, frame_.chunk, frame_.tokens, frame_.thread);
+        body();
+      });
+    });
+  }
   ScanChunk::Value decays() {
     return {"decays", [&](Ex token) { return decay_at(token, {}); }};
   }
@@ -115,8 +124,8 @@ class BackwardLaunch {
     if (!frame_.handed_on()) return;
     const StateGradients& state = frame_.b.state;
     builder_.loop("slot", builder_.i64(0), state.slots, [&](Ex slot) {
-      const Ex p = builder_.load(state.final_pos, state.pos_base + slot);
-      builder_.when(equal(p, frame_.length), [&] {
+      const Ex p = builder_.let("p", builder_.load(state.final_pos, state.pos_base + slot));
+      builder_.when(both(p > 0, equal(p, frame_.length)), [&] {
         const Ex from = builder_.let("handed_at", frame_.slot_at(state, slot));
         each_of_lane([&](Ex d, Ex index) {
           builder_.store(carry, index,
@@ -136,14 +145,17 @@ class BackwardLaunch {
     });
     found_ = found;
   }
-  // By the block of the first chunk, whose lambda is then that of the first token.
+  // By the block of the first chunk, whose lambda is then that of the first token. A sequence that
+  // begins where others go on has found nothing, and no coefficient of what was before it.
   void leave_initial_state(Ex d, Ex lambda) {
     const StateGradients& state = frame_.b.state;
-    builder_.when(frame_.start > 0, [&] {
+    builder_.when(frame_.most_before > 0, [&] {
       builder_.when(equal(frame_.chunk, builder_.i64(0)), [&] {
+        const Ex goes_on =
+            spec_.varlen ? both(frame_.tokens > 0, frame_.start > 0) : frame_.tokens > 0;
         const Ex decay = builder_.let(
-            "decay", builder_.select(frame_.tokens > 0, coefficient(frame_.b, builder_.i64(0), d),
-                                     builder_.f32(1)));
+            "decay",
+            builder_.select(goes_on, coefficient(frame_.b, builder_.i64(0), d), builder_.f32(1)));
         builder_.loop("slot", builder_.i64(0), state.slots, [&](Ex slot) {
           builder_.store(state.dinitial_val, frame_.slot_at(state, slot) + d,
                          builder_.select(equal(slot + 1, found_), decay * lambda, builder_.f32(0)));

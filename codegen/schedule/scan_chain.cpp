@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "codegen/schedule/sequences.hpp"
+
 namespace heddle::schedule {
 
 using ir::Builder;
@@ -14,14 +16,23 @@ using ir::MemoryId;
 using ir::Type;
 using ir::Var;
 
-ScanScratch::ScanScratch(Builder& builder, const KernelSpec& spec, Access carries,
-                         Access products) {
+ScanScratch::ScanScratch(Builder& builder, const KernelSpec& spec, Access carries, Access products)
+    : builder_(builder), spec_(spec) {
   std::vector<std::string> by_chunk = {"batch", "heads", "chunks"}, by_channel = by_chunk;
   by_channel.push_back(std::to_string(spec.head_dim));
   product = builder.buffer("scratch_product", ElementType::kF32, products,
                            spec.by_channel() ? by_channel : by_chunk);
   carry = builder.buffer("scratch_carry", ElementType::kF32, carries, by_channel);
-  chunks = builder.size("chunks");
+  own = chunks = builder.size("chunks");
+}
+
+void ScanScratch::enter(Ex tokens) {
+  if (spec_.varlen) own = own_chunks(builder_, tokens, spec_.scan->chunk_tokens);
+}
+
+void ScanScratch::where_own(Ex chunk, const std::function<void()>& body) {
+  if (!spec_.varlen) return body();
+  builder_.when(chunk < own, body);
 }
 
 int channels_of_lane(const KernelSpec& spec) { return (spec.head_dim + 31) / 32; }
@@ -110,12 +121,12 @@ void ScanChain::run(Ex block, Ex warp, Ex lane, const std::function<void(MemoryI
   const MemoryId product = builder_.array("product", Type::kF32, own_channels);
   begin(carry);
   builder_.loop(
-      "round", builder_.i64(0), scratch_.chunks, builder_.i64(kChainWarps * kWarpChunks),
+      "round", builder_.i64(0), scratch_.own, builder_.i64(kChainWarps * kWarpChunks),
       LoopKind::kSerial, [&](Ex round) {
         const Ex first = builder_.let("first", round + warp_ * kWarpChunks);
         const Ex size = builder_.let(
             "size",
-            builder_.call(Helper::kMinimum, {builder_.i64(kWarpChunks), scratch_.chunks - first}));
+            builder_.call(Helper::kMinimum, {builder_.i64(kWarpChunks), scratch_.own - first}));
         each_channel([&](Ex, Ex index) {
           builder_.store(own, index, builder_.f32(0));
           builder_.store(product, index, builder_.f32(1));
@@ -150,7 +161,7 @@ void ScanChain::each_channel(const std::function<void(Ex, Ex)>& body) {
 void ScanChain::each_chunk(Ex first, Ex size, const std::function<void(Ex, Ex, Ex)>& body) {
   builder_.loop("c", builder_.i64(0), size, [&](Ex c) {
     const bool forward = direction_ == ScanDirection::kForward;
-    const Ex chunk = forward ? first + c : scratch_.chunks - 1 - (first + c);
+    const Ex chunk = forward ? first + c : scratch_.own - 1 - (first + c);
     const Ex unit = builder_.let("unit", block_ * scratch_.chunks + chunk);
     each_channel([&](Ex d, Ex index) { body(unit, d, index); });
   });

@@ -19,8 +19,18 @@ namespace heddle::schedule {
 struct ScanScratch {
   ir::MemoryId carry, product;
   ir::Ex chunks;  // of a head
+  ir::Ex own;     // of those, what its sequence has; the others are left alone
 
   ScanScratch(ir::Builder& builder, const KernelSpec& spec, Access carries, Access products);
+
+  // Within a block, of a sequence of so many tokens.
+  void enter(ir::Ex tokens);
+  // `body` for a chunk that its sequence has.
+  void where_own(ir::Ex chunk, const std::function<void()>& body);
+
+ private:
+  ir::Builder& builder_;
+  const KernelSpec& spec_;
 };
 
 // body(channel, index) for the channels of a lane, where every warp has all of them.

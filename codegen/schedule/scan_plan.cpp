@@ -107,7 +107,6 @@ Result<ScanPlan> plan_scan(const KernelSpec& spec, std::int64_t tokens, std::int
         "a scan over chunks needs A = diagonal, B = { i - 1 : i >= 2 }, and given, gated or linear "
         "weights"};
   }
-  if (spec.varlen) return Error{"there is no scan of sequences with lengths of their own"};
   KernelSpec split = spec;
   int shortest = 32, longest = 128;
   if (spec.weights == WeightKind::kLinear) {

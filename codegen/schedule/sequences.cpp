@@ -42,4 +42,9 @@ OwnTokens own_tokens(Builder& builder, const SequenceArrays& arrays, Ex batch, E
   return {first, builder.let("own_tokens", builder.call(Helper::kMinimum, {behind - first, room}))};
 }
 
+Ex own_chunks(Builder& builder, Ex tokens, int chunk_tokens) {
+  const Ex whole = builder.let("held_in", (tokens + (chunk_tokens - 1)) / chunk_tokens);
+  return builder.let("own_chunks", builder.call(Helper::kMaximum, {whole, builder.i64(1)}));
+}
+
 }  // namespace heddle::schedule

@@ -26,6 +26,9 @@ struct OwnTokens {
 OwnTokens own_tokens(ir::Builder& builder, const SequenceArrays& arrays, ir::Ex batch,
                      ir::Ex tokens, ir::Ex room);
 
+// Of chunks of so many tokens, those that hold the sequence's own; at least one.
+ir::Ex own_chunks(ir::Builder& builder, ir::Ex tokens, int chunk_tokens);
+
 // value, or what of low .. high is nearest to it; low <= high.
 ir::Ex between(ir::Builder& builder, ir::Ex value, ir::Ex low, ir::Ex high);
 

@@ -48,6 +48,12 @@ class TensorGradients {
     thread_ = builder_.let("thread", builder_.where(ir::Place::kThread));
     row_tile_ = builder_.let("row_tile", builder_.where(ir::Place::kWarp));
     lane_ = builder_.let("lane", builder_.where(ir::Place::kLane));
+    frame_.where_own([&] { go(); });
+    return builder_.take();
+  }
+
+ private:
+  void go() {
     sums_ = builder_.array("sums", Type::kF32, std::max(dim_, rows_) / 2);
     bring();
     builder_.barrier();
@@ -76,10 +82,8 @@ class TensorGradients {
     builder_.barrier();
     send(frame_.dx, dim_);
     gates();
-    return builder_.take();
   }
 
- private:
   static constexpr int kThreads = 32 * kGradientWarps;
 
   using Region = StagedRows;

@@ -46,6 +46,11 @@ class TensorLinear {
     warp_ = warp;
     row_tile_ = builder_.let("row_tile", warp % (kTensorChunk / 16));
     part_at_ = builder_.let("part_at", warp / (kTensorChunk / 16) * (8 * shares_.output_tiles));
+    frame_.where_own([&] { go(); });
+  }
+
+ private:
+  void go() {
     state_ = builder_.array("state", Type::kF32, shares_.units_of_warp * unit_sums());
     if (has_outputs()) {
       outputs_ = builder_.array("outputs", Type::kF32, 4 * shares_.output_tiles);
@@ -73,7 +78,6 @@ class TensorLinear {
     }
   }
 
- private:
   bool has_outputs() const { return part_ == LinearPart::kWhole || part_ == LinearPart::kRows; }
   // Of a slope rows have queries for keys, and what comes from behind for values.
   bool is_slope() const { return part_ == LinearPart::kSlopes; }

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sequences of different lengths one behind the other, next to each of them alone."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
 import heddle
+from heddle.kernel import _Op
+from heddle.ops import _scratch
 from reference import naive, relative_error
 
 LENGTHS = (7, 1, 0, 30, 13)
@@ -143,6 +147,15 @@ def test_gradients_through_states_compile_as_one_graph(kernel):
     compiled = torch.compile(loss, fullgraph=True, backend="aot_eager")
     found = torch.autograd.grad(compiled(first_bounds, second_bounds), wanted)
     assert all(torch.allclose(one, other, rtol=1e-5) for one, other in zip(found, expected))
+
+
+def test_scratch_has_chunks_for_the_longest():
+    carry = {"name": "scratch_carry", "kind": "buffer", "type": "f32", "shape": ["batch", "heads", "chunks", "4"]}
+    kernel = SimpleNamespace(ops={"prefill": _Op({"op": "prefill", "chunk_tokens": 8, "arguments": [carry]})},
+                             head_dim=4, state_dim=0)
+    x = torch.empty(1, sum(LENGTHS), 2, 4)
+    for longest, offsets, batch, chunks in ((max(LENGTHS), bounds(), 5, 4), (100, bounds(), 5, 7), (0, None, 1, 7)):
+        assert _scratch(kernel, "prefill", x, offsets, longest)["scratch_carry"].shape == (batch, 2, chunks, 4)
 
 
 def test_gradients_that_would_be_lost_are_an_error():

@@ -98,8 +98,9 @@ heddle_error* heddle_slots(heddle_artifact artifact, char side, int64_t tokens, 
  * the size width_a or width_b. */
 heddle_error* heddle_columns(heddle_artifact artifact, char side, int64_t tokens, int64_t* columns);
 
-/* The chunks that a launch of `op` makes of so many tokens, the size `chunks` of its scratch; 0 where
- * it makes none. */
+/* The chunks that a launch of `op` makes of so many tokens, the size `chunks` of its scratch; 0
+ * where it makes none. Of sequences with lengths of their own `longest` counts, where `tokens` is
+ * more. */
 heddle_error* heddle_chunks(heddle_artifact artifact, const char* op, int64_t tokens,
                             int64_t* chunks);
 

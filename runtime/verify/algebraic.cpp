@@ -190,6 +190,7 @@ void check_prefill_algebra(const VerifyContext& context, const KernelUnderTest& 
   for (const ChunkedLength& length : chunked_lengths(prefill.entry())) {
     const Scenario scenario{.tokens = length.start + length.tokens,
                             .start = length.start,
+                            .batch = length.batch,
                             .heads = length.start == 0 ? 1 : 2,
                             .spare = length.start % 2};
     const bool alone = prefill.entry().chunk_tokens == 0;  // nothing crosses blocks

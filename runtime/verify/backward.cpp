@@ -404,6 +404,7 @@ void check_backward(const VerifyContext& context, const KernelUnderTest& backwar
     const bool many = length.tokens > 4 * backward.entry().chunk_tokens;
     const Scenario scenario{.tokens = length.start + length.tokens,
                             .start = length.start,
+                            .batch = length.batch,
                             .heads = many ? 1 : 2,
                             .fill = Fill::kLasting,
                             .spare = length.start % 2};

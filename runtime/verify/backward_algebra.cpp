@@ -443,8 +443,10 @@ void check_backward_algebra(const VerifyContext& context, const KernelUnderTest&
   }
   for (const ChunkedLength& length : chunked_lengths(backward.entry())) {
     if (length.start > 0 && !takes_state(backward.entry())) continue;
-    const Scenario scenario{
-        .tokens = length.start + length.tokens, .start = length.start, .spare = length.start % 2};
+    const Scenario scenario{.tokens = length.start + length.tokens,
+                            .start = length.start,
+                            .batch = length.batch,
+                            .spare = length.start % 2};
     if (check.must_run(scenario) || ledger.rejected()) continue;
     ledger.undecided(Duty::kIdentity,
                      fmt::format("{} tokens in chunks could not be run", length.tokens));

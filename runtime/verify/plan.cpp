@@ -317,6 +317,10 @@ std::vector<ChunkedLength> chunked_lengths(const KernelEntry& entry) {
                   [](const KernelEntry& step) { return step.schedule == "tensor"; });
   const std::int64_t at_a_time = matrices ? 8 : 64;
   if (!entry.steps.empty()) lengths.push_back({0, (at_a_time + 1) * chunk + 7});
+  const bool own_lengths =
+      std::any_of(entry.arguments.begin(), entry.arguments.end(),
+                  [](const Argument& argument) { return argument.name == "longest"; });
+  for (ChunkedLength& length : lengths) length.batch = own_lengths ? 3 : 1;
   return lengths;
 }
 
@@ -331,12 +335,13 @@ void check_prefill(const VerifyContext& context, const KernelUnderTest& prefill,
   }
   planner.run(prefill, {.tokens = 21, .batch = 2, .heads = 3}, kAllOrders);
   for (const ChunkedLength& length : chunked_lengths(prefill.entry())) {
-    const Scenario scenario{.tokens = length.start + length.tokens,
-                            .start = length.start,
-                            .batch = length.start == 0 ? 1 : 2,
-                            .heads = length.tokens <= 4 * chunk_of(prefill.entry()) ? 2 : 1,
-                            .fill = Fill::kLasting,
-                            .spare = length.start % 2};
+    const Scenario scenario{
+        .tokens = length.start + length.tokens,
+        .start = length.start,
+        .batch = std::max<std::int64_t>(length.batch, length.start == 0 ? 1 : 2),
+        .heads = length.tokens <= 4 * chunk_of(prefill.entry()) ? 2 : 1,
+        .fill = Fill::kLasting,
+        .spare = length.start % 2};
     const bool alone = prefill.entry().chunk_tokens == 0;  // nothing crosses blocks
     if (planner.must_run(prefill, scenario) || alone || ledger.saturated()) continue;
     ledger.undecided(Duty::kValues,

@@ -36,6 +36,7 @@ bool takes_several(const KernelEntry& entry);
 struct ChunkedLength {
   std::int64_t start = 0;
   std::int64_t tokens = 1;  // of the launch
+  std::int64_t batch = 1;   // several with lengths of their own, most of which end in other chunks
 };
 std::vector<ChunkedLength> chunked_lengths(const KernelEntry& entry);
 

@@ -290,7 +290,7 @@ Sizes launch_sizes(const VarlenLayout& layout, const KernelEntry& entry, const S
     (a ? sizes.table_a : sizes.table_b) = table;
     (a ? sizes.pool_a : sizes.pool_b) = sizes.batch * table + kSparePages;
   }
-  return sizes;
+  return sizes.in_chunks(entry);
 }
 
 KernelEntry of_one_sequence(const KernelEntry& entry) {

@@ -169,7 +169,7 @@ RandomKernel random_kernel(std::uint64_t number) {
         options.weights == WeightKind::kGiven || options.weights == WeightKind::kGated;
     const bool scans = options.target == ir::Target::kCuda && options.ops[0] == "backward" &&
                        by_coefficients && draw.below(3) == 0;
-    if ((scans || (prefill_on_cuda && draw.below(3) == 0)) && !options.varlen) {
+    if (scans || (prefill_on_cuda && draw.below(3) == 0)) {
       draw_special(draw, options, a, b);
     } else if (kind < 2) {
       options.state_dim = static_cast<int>(1 + draw.below(40));

@@ -66,6 +66,10 @@ def sample(patterns):
                    "--varlen", "--state")
 
 
+    for weights, dtype, *sizes in (("given", "bf16"), ("gated", "f32"),
+                                   ("linear", "bf16", "--head-dim", "16", "--state-dim", "16")):
+        yield ("linear_recurrence", "cuda", weights, dtype, ("prefill", "backward"), LONGEST,
+               "--varlen", "--state", "--schedule", "scan", *sizes)
     for pattern, target, dtype in (("sqrt_cached", "cuda", "f32"), ("log_recurrence", "cpu", "bf16")):
         yield pattern, target, "linear", dtype, OPS, LONGEST, *MATRICES
 

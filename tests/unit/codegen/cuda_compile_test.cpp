@@ -152,6 +152,17 @@ TEST_CASE("the kernels of all built-in patterns compile for every architecture")
       add(all, *find_builtin(name), options, {"sm_90"});
     }
   }
+  // Over chunks, of which a short sequence has few.
+  for (const auto& [name, weights] : {std::pair{"linear_recurrence", WeightKind::kGiven},
+                                      std::pair{"linear_attention", WeightKind::kLinear}}) {
+    GenerateOptions options = options_for(ElementType::kBF16);
+    options.ops = {"prefill", "backward"};
+    options.weights = weights;
+    options.schedule = "scan";
+    options.varlen = options.state_gradients = true;
+    add(all, *find_builtin(name), options, {"sm_90"});
+    CHECK(all.back().entry.schedule == (weights == WeightKind::kLinear ? "tensor" : "scan"));
+  }
   // Gradients through states, and decode of several tokens, in either narrow type.
   for (const char* name : {"sqrt_cached", "log_recurrence", "chacal"}) {
     for (const WeightKind weights : {WeightKind::kSoftmax, WeightKind::kGiven}) {

@@ -237,7 +237,8 @@ TEST_CASE("the cost model chooses the schedule of prefill on cuda, and says why"
     REQUIRE(read.ok());
     CHECK(read->varlen);
   }
-  // Few heads leave most of a GPU idle, unless their tokens are cut into chunks.
+  // Few heads leave most of a GPU idle, unless their tokens are cut into chunks, in sequences of
+  // any lengths.
   for (const auto& [weights, heads, schedule] :
        {std::tuple{WeightKind::kGiven, 1, "scan"}, std::tuple{WeightKind::kGated, 1, "scan"},
         std::tuple{WeightKind::kGiven, 1024, "staged"},
@@ -248,11 +249,14 @@ TEST_CASE("the cost model chooses the schedule of prefill on cuda, and says why"
     options.ops = {"prefill"};
     options.weights = weights;
     options.plan_heads = heads;
-    const Artifact artifact = artifact_of(builtin("linear_recurrence"), options);
-    CHECK(artifact.manifest.kernels[0].schedule == schedule);
-    CHECK(artifact.manifest.format == (std::string(schedule) == "scan" ? 3 : 1));
-    REQUIRE(artifact.remarks.size() == 1);
-    CHECK(artifact.remarks[0].find("a scan is expected to take") != std::string::npos);
+    for (const bool varlen : {false, true}) {
+      options.varlen = varlen;
+      const Artifact artifact = artifact_of(builtin("linear_recurrence"), options);
+      CHECK(artifact.manifest.kernels[0].schedule == schedule);
+      CHECK(artifact.manifest.format == (std::string(schedule) == "scan" ? 3 : varlen ? 2 : 1));
+      REQUIRE(artifact.remarks.size() == 1);
+      CHECK(artifact.remarks[0].find("a scan is expected to take") != std::string::npos);
+    }
   }
   // A time is the sum of its parts.
   const Architecture slow{"slow", 0, 1000, 1, 1, 10}, quick{"quick", 0, 1000, 1000, 1, 10};

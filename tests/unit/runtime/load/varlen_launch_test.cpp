@@ -497,6 +497,45 @@ TEST_CASE("lengths and starts that do not fit a launch are refused") {
   CHECK(mentions(check("decode"), "a sequence of 6 tokens needs slots_b = 1"));
 }
 
+TEST_CASE("a scan has as many chunks as the longest sequence needs") {
+  GenerateOptions options;
+  options.ops = {"prefill"};
+  options.target = ir::Target::kCuda;
+  options.weights = WeightKind::kGiven;
+  options.head_dim = kDim;
+  options.exact_to = 600;
+  options.varlen = true;
+  options.schedule = "scan";
+  options.plan_heads = 1;
+  const Result<Artifact> artifact = generate(test::builtin("linear_recurrence"), options);
+  REQUIRE(artifact.ok());
+  const KernelEntry& scan = artifact->manifest.kernels.front();
+  REQUIRE(scan.chunk_tokens == 32);
+  Array array(200 * kHeads * kDim);
+  LaunchValues values;
+  values.sizes = {{"batch", 3},   {"heads", kHeads}, {"tokens", 200}, {"start", 0},
+                  {"longest", 0}, {"slots_b", 1},    {"width_a", 1},  {"width_b", 1}};
+  for (const Argument& argument : scan.arguments) {
+    if (argument.kind != ArgumentKind::kBuffer) continue;
+    values.buffers[argument.name] = {array.data(), array.size() * 4, argument.type};
+  }
+  for (const auto& [longest, chunks] : {std::pair{90, 3}, std::pair{500, 7}, std::pair{0, 1}}) {
+    values.sizes["longest"] = longest;
+    const auto launches = check_launches(artifact->manifest, scan, values);
+    INFO(longest << (launches ? "" : ": " + launches.error().message));
+    REQUIRE(launches.ok());
+    REQUIRE(launches->size() == 3);
+    CHECK((*launches)[0].blocks == 3 * kHeads * chunks);
+    CHECK((*launches)[1].blocks == 3 * kHeads);
+    CHECK((*launches)[2].blocks == 3 * kHeads * chunks);
+  }
+  values.sizes["longest"] = 90;
+  values.sizes["chunks"] = 7;
+  const auto wrong = check_launches(artifact->manifest, scan, values);
+  REQUIRE_FALSE(wrong.ok());
+  CHECK(wrong.error().message.find("the tokens make chunks = 3, not 7") != std::string::npos);
+}
+
 TEST_CASE("pages that do not fit a launch are refused") {
   GenerateOptions options;
   options.ops = {"decode"};

@@ -29,9 +29,10 @@ inline VerifyOptions quick() {
 }
 
 inline Artifact generated(WeightKind weights, ElementType dtype, int head_dim,
-                          std::vector<std::string> ops = {"prefill"},
-                          bool state_gradients = false) {
+                          std::vector<std::string> ops = {"prefill"}, bool state_gradients = false,
+                          bool varlen = false) {
   GenerateOptions options;
+  options.varlen = varlen;
   options.ops = std::move(ops);
   options.target = ir::Target::kCuda;
   options.head_dim = head_dim;
@@ -50,8 +51,9 @@ inline Artifact generated(WeightKind weights, ElementType dtype, int head_dim,
 
 // Of matrix states: chunks of 64 tokens, which the chain takes eight at a time.
 inline Artifact generated_of_matrices(std::vector<std::string> ops = {"prefill"},
-                                      bool state_gradients = false) {
+                                      bool state_gradients = false, bool varlen = false) {
   GenerateOptions options;
+  options.varlen = varlen;
   options.state_gradients = state_gradients;
   options.ops = std::move(ops);
   options.target = ir::Target::kCuda;

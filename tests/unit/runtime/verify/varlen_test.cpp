@@ -302,19 +302,29 @@ TEST_CASE("offsets, starts and tables of any contents keep to the buffers") {
            {"linear_attention", Target::kCuda, WeightKind::kLinear, ElementType::kF32, 8, "simple",
             0, true},
            {"linear_attention", Target::kCpu, WeightKind::kLinear, ElementType::kF32, 8, "simple",
+            0, true},
+           {"linear_recurrence", Target::kCuda, WeightKind::kGiven, ElementType::kF32, 8, "scan"},
+           {"linear_recurrence", Target::kCuda, WeightKind::kGated, ElementType::kF32, 8, "scan", 0,
+            true},
+           {"linear_attention", Target::kCuda, WeightKind::kLinear, ElementType::kBF16, 16, "scan"},
+           {"linear_attention", Target::kCuda, WeightKind::kLinear, ElementType::kBF16, 16, "scan",
             0, true}}) {
     const Artifact artifact = generated(kind);
-    const Sizes sizes = {.batch = 3,
-                         .tokens = 12,
-                         .heads = 2,
-                         .head_dim = 8,
-                         .state_dim = 8,
-                         .start = 5,
-                         .slots_b = 6,
-                         .longest = 9,
-                         .table_b = 3,
-                         .pool_b = 4};
+    const bool chunks = kind.schedule == std::string("scan");
+    const Sizes all = {.batch = 3,
+                       .tokens = chunks ? 200 : 12,
+                       .heads = 2,
+                       .head_dim = kind.head_dim,
+                       .state_dim = kind.head_dim,
+                       .start = 5,
+                       .slots_b = 6,
+                       .width_a = 1,
+                       .width_b = 1,
+                       .longest = chunks ? 190 : 9,
+                       .table_b = 3,
+                       .pool_b = 4};
     for (const KernelEntry& entry : artifact.manifest.kernels) {
+      const Sizes sizes = all.in_chunks(entry);
       const Result<KernelUnderTest> kernel =
           KernelUnderTest::build(artifact.manifest, entry, artifact.files, Numbers::kField);
       REQUIRE(kernel.ok());
