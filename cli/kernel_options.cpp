@@ -33,6 +33,12 @@ void add_kernel_options(Command& command, KernelOptions& options) {
       .called("S")
       .between(1, 256);
   command
+      .option("--gates", options.gates,
+              "of linear weights of first order: one for a token, or one for each row of its "
+              "matrix state, as for each key of gated linear attention")
+      .one_of({"token", "key"})
+      .with_default();
+  command
       .option("--schedule", options.schedule,
               "of prefill on cuda: simple, staged (out of shared memory), tensor (linear weights, "
               "dense rows and windows of inputs, in bf16 and f16), scan (over chunks of tokens, "
@@ -84,6 +90,7 @@ ArtifactOrCode generate_for(const LoadedPattern& loaded, const KernelOptions& op
   generate_options.target = target == "cuda" ? ir::Target::kCuda : ir::Target::kCpu;
   generate_options.head_dim = options.head_dim;
   generate_options.state_dim = options.state_dim;
+  generate_options.key_gates = options.gates == "key";
   generate_options.dtype = options.dtype == "bf16"  ? ElementType::kBF16
                            : options.dtype == "f16" ? ElementType::kF16
                                                     : ElementType::kF32;

@@ -23,7 +23,8 @@ struct KernelOptions {
   std::int64_t plan_tokens = 4096;
   std::int64_t plan_heads = 128;
   int head_dim = 64;
-  int state_dim = 0;   // 0: the pattern's own
+  int state_dim = 0;  // 0: the pattern's own
+  std::string gates = "token";
   std::int64_t n = 0;  // 0: the command's own choice
   // Plan for n tokens, to set a prediction beside a count. Elsewhere n never shapes a kernel, so
   // that what is verified and timed is what generate writes.

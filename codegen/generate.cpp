@@ -175,6 +175,7 @@ class Generator {
     spec.page_rows = options_.page_rows;
     spec.state_gradients = options_.state_gradients;
     spec.several_tokens = options_.several_tokens;
+    spec.key_gates = options_.key_gates;
     spec.first_order = rows::is_first_order(pattern_, *a, *b);
     spec.dense_inputs = has_dense_inputs(pattern_);
     spec.dense_outputs = has_dense_outputs(pattern_);
@@ -283,6 +284,7 @@ class Generator {
     manifest.dtype = spec.dtype;
     manifest.head_dim = spec.head_dim;
     manifest.state_dim = spec.state_dim;
+    manifest.key_gates = spec.key_gates;
     manifest.varlen = spec.varlen;
     if (spec.varlen) manifest.format = 2;
     manifest.cache_a = layout_of(spec.keep_a, rows.a, exact_to);
@@ -299,6 +301,11 @@ class Generator {
       return Error{
           "gated weights have the simple schedule and for first order a scan: each channel has "
           "coefficients of its own, which no two rows or channels share"};
+    }
+    if (spec.key_gates && (spec.weights != WeightKind::kLinear || spec.matrix_rows())) {
+      return Error{
+          "gates for each key are those of linear weights of first order, with A = diagonal and "
+          "B = { i - 1 : i >= 2 }"};
     }
     if (spec.weights == WeightKind::kLinear) {
       if (const auto error = check_matrix_state(spec)) return error;

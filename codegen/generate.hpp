@@ -21,13 +21,15 @@ struct GenerateOptions {
   ElementType dtype = ElementType::kF32;  // kF32, kBF16 or kF16
   std::optional<WeightKind> weights;      // instead of the pattern's own
   int state_dim = 0;                      // linear weights: instead of the pattern's own
+  bool key_gates = false;  // linear weights of first order: a gate for each row of a state
   // Of prefill on cuda: "simple"; "staged", out of shared memory, where the pattern has such a
   // schedule; "tensor", on tensor cores, for linear weights and softmax over dense rows, in bf16
   // and f16; "scan", over chunks of tokens side by side, for first order with given and gated
-  // weights, and with linear ones where "tensor" is possible; or "auto", what the cost model expects
-  // to be faster on `architecture`, which is what the command line asks for unless told otherwise. `shared_limit` is what a block may have of shared
-  // memory (0: all that the architecture has), and its parts are sized for sequences of
-  // `plan_tokens`, which says nothing of the lengths that may be launched.
+  // weights, and with linear ones where "tensor" is possible; or "auto", what the cost model
+  // expects to be faster on `architecture`, which is what the command line asks for unless told
+  // otherwise. `shared_limit` is what a block may have of shared memory (0: all that the
+  // architecture has), and its parts are sized for sequences of `plan_tokens`, which says nothing
+  // of the lengths that may be launched.
   std::string schedule = "simple";
   std::string architecture = "sm_90";
   std::int64_t shared_limit = 0;

@@ -454,12 +454,17 @@ Manifest read_manifest(ObjectReader reader) {
   const bool linear = manifest.weights == "linear";
   manifest.state_dim =
       static_cast<int>(reader.integer("state_dim", linear ? 1 : 0, linear ? 65536 : 0));
+  if (linear && reader.has("gates")) {
+    reader.text(
+        "gates", [](const std::string& text) { return text == "key"; }, "key");
+    manifest.key_gates = true;
+  }
   manifest.cache_a = read_layout(reader.object("cache_a"));
   manifest.cache_b = read_layout(reader.object("cache_b"));
   if (has_coefficients(manifest)) {
     manifest.width_a = read_width(reader.object("width_a"));
     manifest.width_b = read_width(reader.object("width_b"));
-  } else if (linear && reader.has("width_b")) {
+  } else if (linear && !manifest.key_gates && reader.has("width_b")) {
     manifest.width_b = read_width(reader.object("width_b"));
   }
   std::set<std::string> symbols;

@@ -15,7 +15,8 @@
 //            coef_a, coef_b    [batch, tokens, heads, width_*]; entry e of row i belongs to
 //                              the e-th position of the row in descending order; gated:
 //                              [.., width_*, head_dim], a coefficient for each channel
-//            gate              [batch, tokens, heads], f32; linear, of first order
+//            gate              [batch, tokens, heads], f32; linear, of first order; with
+//                              key_gates [.., state_dim]: S_i = diag(gate_i) S_{i-1} + k_i x_i^T
 //            Linear weights of other patterns have coef_b instead: S_i = k_i x_i^T and the sum of
 //            coef_b times earlier states, y_i = q_i^T S_i.
 //   output   y                 [batch, tokens, heads, head_dim]
@@ -204,8 +205,9 @@ struct Manifest {
   std::string weights;              // "softmax", "given", "gated", "linear"
   ElementType dtype = ElementType::kF32;
   int head_dim = 0;
-  int state_dim = 0;    // linear only
-  bool varlen = false;  // sequences of a batch have lengths and starts of their own
+  int state_dim = 0;       // linear only
+  bool key_gates = false;  // linear of first order: each row of a state has a gate of its own
+  bool varlen = false;     // sequences of a batch have lengths and starts of their own
   CacheLayout cache_a;
   CacheLayout cache_b;
   // The columns that coef_a and coef_b must have: given and gated; width_b also linear where

@@ -130,9 +130,10 @@ std::string to_json(const Manifest& manifest) {
                    {"weights", manifest.weights},
                    {"dtype", name_of(manifest.dtype)},
                    {"head_dim", manifest.head_dim},
-                   {"state_dim", manifest.state_dim},
-                   {"cache_a", layout_json(manifest.cache_a)},
-                   {"cache_b", layout_json(manifest.cache_b)}});
+                   {"state_dim", manifest.state_dim}});
+  if (manifest.key_gates) json["gates"] = "key";
+  json.update(
+      Json{{"cache_a", layout_json(manifest.cache_a)}, {"cache_b", layout_json(manifest.cache_b)}});
   if (has_coefficients(manifest)) {
     json["width_a"] = width_json(manifest.width_a);
     json["width_b"] = width_json(manifest.width_b);

@@ -191,5 +191,6 @@ inline void gather_windows(float* sums, const float* rows, Index count, const fl
 }  // namespace heddle
 
 #include "codegen/cpu/cpu_matrix_back.hpp"
+#include "codegen/cpu/cpu_key_gates_back.hpp"
 #include "codegen/cpu/cpu_rewind.hpp"
 #include "codegen/cpu/cpu_short_back.hpp"

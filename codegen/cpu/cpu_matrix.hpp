@@ -127,16 +127,16 @@ HEDDLE_INLINE void matrix_outputs(float* outputs, const float* queries, const fl
   }
 }
 
-// kRows rows of the state, whose weights stand in `keys`: S := left S + sum of weights times
-// inputs.
+// kRows rows of the state, whose weights stand in `keys`, and what they are times themselves in
+// `left`, one number or `apart`: S := left S + sum of weights times inputs.
 template <int kRows, int kVectors, int kWidth>
-HEDDLE_INLINE void matrix_state_rows(float* state, const float* keys, float left,
-                                     const float* inputs) {
+HEDDLE_INLINE void matrix_state_rows(float* state, const float* keys, const float* left,
+                                     Index apart, const float* inputs) {
   RowLanes<kWidth> sums[kRows][kVectors];
   for (int s = 0; s < kRows; ++s) {
     for (int v = 0; v < kVectors; ++v) {
       load(sums[s][v], state + s * kWidth + v * kRowLanes<kWidth>);
-      scale(sums[s][v], left);
+      scale(sums[s][v], left[s * apart]);
     }
   }
   for (int j = 0; j < kMatrixRows; ++j) {
@@ -159,16 +159,16 @@ HEDDLE_INLINE void matrix_state_rows(float* state, const float* keys, float left
 
 // All rows of the state, for kVectors vectors of channels.
 template <int kVectors, int kWidth>
-HEDDLE_INLINE void matrix_state(float* state, const float* keys, float left, const float* inputs,
-                                Index state_dim) {
+HEDDLE_INLINE void matrix_state(float* state, const float* keys, const float* left, Index apart,
+                                const float* inputs, Index state_dim) {
   const Index whole = state_dim / kMatrixGroup * kMatrixGroup;
   for (Index s = 0; s < whole; s += kMatrixGroup) {
     matrix_state_rows<kMatrixGroup, kVectors, kWidth>(state + s * kWidth, keys + s * kMatrixRows,
-                                                      left, inputs);
+                                                      left + s * apart, apart, inputs);
   }
   for (Index s = whole; s < state_dim; ++s) {
-    matrix_state_rows<1, kVectors, kWidth>(state + s * kWidth, keys + s * kMatrixRows, left,
-                                           inputs);
+    matrix_state_rows<1, kVectors, kWidth>(state + s * kWidth, keys + s * kMatrixRows,
+                                           left + s * apart, apart, inputs);
   }
 }
 
@@ -221,7 +221,7 @@ inline void matrix_rows(T* y, const T* x, const T* q, const T* k, const float* g
     constexpr int kVectors = decltype(vectors)::value;
     matrix_outputs<MatrixSide::kEarlier, kVectors, kWidth>(outputs + at, queries, scores, entering,
                                                            inputs + at, state + at, state_dim);
-    matrix_state<kVectors, kWidth>(state + at, keys, entering[kMatrixRows - 1], inputs + at,
+    matrix_state<kVectors, kWidth>(state + at, keys, entering + kMatrixRows - 1, 0, inputs + at,
                                    state_dim);
   });
   for (Index r = 0; r < rows; ++r) {

@@ -104,8 +104,8 @@ inline void matrix_advance(float* state, const T* x, const T* k, const float* ga
   matrix_decays(decays, entering, gate, heads, kMatrixRows);
   scale_columns(columns, decays + (kMatrixRows - 1) * kMatrixRows, kDepth);
   matrix_parts<kWidth>([&](auto vectors, int at) {
-    matrix_state<decltype(vectors)::value, kWidth>(state + at, columns, entering[kMatrixRows - 1],
-                                                   inputs + at, kDepth);
+    matrix_state<decltype(vectors)::value, kWidth>(state + at, columns, entering + kMatrixRows - 1,
+                                                   0, inputs + at, kDepth);
   });
 }
 
@@ -242,7 +242,7 @@ inline void matrix_back(T* dq, T* dk, T* dx, float* dgate, const T* q, const T* 
     constexpr int kVectors = decltype(vectors)::value;
     matrix_outputs<MatrixSide::kLater, kVectors, kWidth>(outputs + at, keys, weights, leaving,
                                                          changes + at, slope + at, kDepth);
-    matrix_state<kVectors, kWidth>(slope + at, query_columns, entering[kMatrixRows - 1],
+    matrix_state<kVectors, kWidth>(slope + at, query_columns, entering + kMatrixRows - 1, 0,
                                    changes + at, kDepth);
   });
   for (Index r = 0; r < rows; ++r) {

@@ -549,4 +549,5 @@ inline Index holds_position(const Index* list, Index count, Index p) {
 #include "codegen/cpu/cpu_gated.hpp"
 #include "codegen/cpu/cpu_lattice.hpp"
 #include "codegen/cpu/cpu_matrix.hpp"
+#include "codegen/cpu/cpu_key_gates.hpp"
 #include "codegen/cpu/cpu_short.hpp"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # cmake -DOUTPUT=... -DROOT=... -P EmbedPrelude.cmake: the preludes as string literals.
 # Headers that are part of a prelude's text, without what only an editor needs of them: licence, guard and includes.
-set(parts prelude/scalars.hpp cpu/cpu_narrow.hpp cpu/cpu_lattice.hpp cpu/cpu_matrix.hpp cpu/cpu_matrix_back.hpp cpu/cpu_short.hpp cpu/cpu_gated.hpp
+set(parts prelude/scalars.hpp cpu/cpu_narrow.hpp cpu/cpu_lattice.hpp cpu/cpu_matrix.hpp cpu/cpu_matrix_back.hpp cpu/cpu_key_gates.hpp cpu/cpu_key_gates_back.hpp cpu/cpu_short.hpp cpu/cpu_gated.hpp
     cpu/cpu_lanes.hpp cpu/cpu_rewind.hpp cpu/cpu_short_back.hpp)
 foreach(part IN LISTS parts)
   file(READ ${ROOT}/codegen/${part} ${part})

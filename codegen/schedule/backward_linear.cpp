@@ -2,7 +2,8 @@
 // Backward through matrix states. With S_i = gate_i S_{i-1} + k_i x_i^T, y_i = S_i^T q_i and
 // G_i = q_i dy_i^T + gate_{i+1} G_{i+1}, the gradient of S_i:
 //   dq_i = S_i dy_i = gate_i S_{i-1} dy_i + k_i <x_i, dy_i>,  dk_i = G_i x_i,  dx_i = G_i^T k_i,
-//   dgate_i = <G_i, S_{i-1}>.
+//   dgate_i = <G_i, S_{i-1}>,
+// or row by row where each row of a state has a gate of its own.
 // Between states, S_0 is the initial one and the gradient of the final one stands behind G_n; what
 // comes before G_1 goes to the initial one.
 // States cannot be run backwards, since a gate may be 0. A first pass keeps one state every
@@ -12,6 +13,7 @@
 // sums over rows, a channel of G.
 #include <algorithm>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "codegen/schedule/backward.hpp"
@@ -47,7 +49,7 @@ class LinearGradients {
     };
     const std::vector<std::string> keys = by_token({std::to_string(states_)});
     const std::vector<std::string> values = by_token({std::to_string(dim_)});
-    const std::vector<std::string> gates = by_token({});
+    const std::vector<std::string> gates = spec.key_gates ? keys : by_token({});
     q_ = builder.buffer("q", spec.dtype, Access::kRead, keys);
     k_ = builder.buffer("k", spec.dtype, Access::kRead, keys);
     x_ = builder.buffer("x", spec.dtype, Access::kRead, values);
@@ -117,15 +119,19 @@ class LinearGradients {
   }
 
   struct Places {
-    Ex token;  // of gate
-    Ex key;    // of q and k
-    Ex value;  // of x and dy
-    Ex gate;   // its value
+    Ex key;                  // of q, k and gates of keys
+    Ex value;                // of x and dy
+    std::optional<Ex> gate;  // of the token: its value
   };
   Places places(Ex token) {
     const Ex row = builder_.let("row", row_of(token));
-    return {row, builder_.let("key_at", row * states_), builder_.let("value_at", row * dim_),
-            builder_.let("decay", builder_.load(gate_, row))};
+    Places place{builder_.let("key_at", row * states_), builder_.let("value_at", row * dim_)};
+    if (!spec_.key_gates) place.gate = builder_.let("decay", builder_.load(gate_, row));
+    return place;
+  }
+  // Of row s of the state.
+  Ex gate(const Places& place, Ex s) {
+    return place.gate ? *place.gate : builder_.let("decay", builder_.load(gate_, place.key + s));
   }
   // The state before the first token of segment c >= 1.
   Ex kept(Ex c) { return kept_at_ + (c - 1) * (states_ * dim_); }
@@ -158,10 +164,10 @@ class LinearGradients {
   // Runs one row of the states, which lies in `row` from `at` on, over one token.
   void step(MemoryId row, Ex at, Ex s, const Places& place) {
     const Ex key = builder_.let("key", builder_.load(k_, place.key + s));
+    const Ex decay = gate(place, s);
     each_channel([&](Ex d) {
-      builder_.store(
-          row, at + d,
-          place.gate * builder_.load(row, at + d) + key * builder_.load(x_, place.value + d));
+      builder_.store(row, at + d,
+                     decay * builder_.load(row, at + d) + key * builder_.load(x_, place.value + d));
     });
   }
   // The first pass leaves the state before every segment but the first.
@@ -213,7 +219,7 @@ class LinearGradients {
   }
 
   // One row of G takes in token `place`: dk, dq and this row's part of dgate.
-  Ex row_back(MemoryId row, Ex at, Ex s, Ex r, const Places& place, Ex value_dot_dy) {
+  Ex row_back(MemoryId row, Ex at, Ex s, Ex r, const Places& place, Ex decay, Ex value_dot_dy) {
     const Ex query = builder_.let("query", builder_.load(q_, place.key + s));
     each_channel([&](Ex d) {
       builder_.store(row, at + d,
@@ -224,12 +230,11 @@ class LinearGradients {
     builder_.store(dk_, place.key + s, slope);
     const Ex read = product("read", segment_, from, dy_, place.value);
     builder_.store(dq_, place.key + s,
-                   place.gate * read + builder_.load(k_, place.key + s) * value_dot_dy);
+                   decay * read + builder_.load(k_, place.key + s) * value_dot_dy);
     return product("overlap", row, at, segment_, from);
   }
-  void decay_row(MemoryId row, Ex at, const Places& place) {
-    each_channel(
-        [&](Ex d) { builder_.store(row, at + d, place.gate * builder_.load(row, at + d)); });
+  void decay_row(MemoryId row, Ex at, Ex decay) {
+    each_channel([&](Ex d) { builder_.store(row, at + d, decay * builder_.load(row, at + d)); });
   }
   // <a, b> over the channels, in this thread.
   Ex product(const std::string& name, MemoryId a, Ex a_at, MemoryId b, Ex b_at) {
@@ -297,23 +302,26 @@ class LinearGradients {
 
   void advance(MemoryId state, Ex first, Ex run) {
     const Ex row = builder_.let("row", row_of(first + run * kMatrixRows));
-    builder_.invoke("matrix_advance" + sizes(),
+    builder_.invoke(by_runs("matrix_advance"),
                     {whole(state), VectorPlace{x_, row * dim_}, VectorPlace{k_, row * states_},
-                     VectorPlace{gate_, row}, heads_});
+                     gates(row), heads_});
   }
   void run_back(MemoryId state, MemoryId slope, Ex row, Ex rows) {
     const Ex key_at = builder_.let("key_at", row * states_);
     const Ex value_at = builder_.let("value_at", row * dim_);
-    builder_.invoke(
-        "matrix_back" + sizes(),
-        {VectorPlace{dq_, key_at, true}, VectorPlace{dk_, key_at, true},
-         VectorPlace{dx_, value_at, true}, VectorPlace{dgate_, row, true}, VectorPlace{q_, key_at},
-         VectorPlace{k_, key_at}, VectorPlace{x_, value_at}, VectorPlace{dy_, value_at},
-         VectorPlace{gate_, row}, heads_, VectorPlace{state, builder_.i64(0)}, whole(slope), rows});
+    builder_.invoke(by_runs("matrix_back"),
+                    {VectorPlace{dq_, key_at, true}, VectorPlace{dk_, key_at, true},
+                     VectorPlace{dx_, value_at, true}, VectorPlace{dgate_, gates(row).at, true},
+                     VectorPlace{q_, key_at}, VectorPlace{k_, key_at}, VectorPlace{x_, value_at},
+                     VectorPlace{dy_, value_at}, gates(row), heads_,
+                     VectorPlace{state, builder_.i64(0)}, whole(slope), rows});
   }
-  std::string sizes() const {
-    return "<" + std::to_string(dim_) + ", " + std::to_string(states_) + ">";
+  std::string by_runs(const char* function) const {
+    return std::string(function) + (spec_.key_gates ? "_by_key<" : "<") + std::to_string(dim_) +
+           ", " + std::to_string(states_) + ">";
   }
+  // Of a row, and of those behind it.
+  VectorPlace gates(Ex row) const { return {gate_, spec_.key_gates ? row * states_ : row}; }
 
   // A state of whole vectors of rows and channels: those behind the last stay zero.
   MemoryId padded_state(const std::string& name) {
@@ -340,7 +348,10 @@ class LinearGradients {
     const MemoryId state = builder_.array("state", Type::kF32, dim_);
     const MemoryId slope = builder_.array("slope", Type::kF32, dim_);  // G
     const int warps = threads_of(spec_) / 32;  // those without a row add nothing
-    const MemoryId overlaps = builder_.array("overlaps", Type::kF32, states_ * warps, true);
+    MemoryId overlaps;
+    if (!spec_.key_gates) {
+      overlaps = builder_.array("overlaps", Type::kF32, states_ * warps, true);
+    }
     builder_.comment("one thread per row: keep the state before every segment");
     builder_.when(owns, [&] {
       begin_state(state, zero, thread_);
@@ -364,13 +375,28 @@ class LinearGradients {
           step(state, zero, thread_, place);
         });
       });
+      // What is left of each row of G in front of row r, once its part of the gate is taken.
+      const auto back = [&](Ex r, const std::function<void(const Places&, Ex)>& take_part) {
+        const Places place = places(first + r);
+        const Ex decay = gate(place, thread_);
+        const Ex value_dot_dy = product("value_dot_dy", x_, place.value, dy_, place.value);
+        take_part(place, row_back(slope, zero, thread_, r, place, decay, value_dot_dy));
+        decay_row(slope, zero, decay);
+      };
+      if (spec_.key_gates) {
+        builder_.when(owns, [&] {
+          each_token_down(size, [&](Ex r) {
+            back(r, [&](const Places& place, Ex part) {
+              builder_.store(dgate_, place.key + thread_, part);
+            });
+          });
+        });
+        return;
+      }
       each_token_down(size, [&](Ex r) {
         const Var part = builder_.variable("part", builder_.f32(0));
         builder_.when(owns, [&] {
-          const Places place = places(first + r);
-          const Ex value_dot_dy = product("value_dot_dy", x_, place.value, dy_, place.value);
-          builder_.assign(part, row_back(slope, zero, thread_, r, place, value_dot_dy));
-          decay_row(slope, zero, place);
+          back(r, [&](const Places&, Ex overlap) { builder_.assign(part, overlap); });
         });
         const Ex sum = builder_.let("sum", builder_.reduce(ir::ReduceOperator::kSum, part));
         builder_.when(equal(lane, zero), [&] { builder_.store(overlaps, r * warps + warp, sum); });
@@ -406,7 +432,7 @@ class LinearGradients {
         const Ex next = builder_.let(
             "next", builder_.load(column, s) + builder_.load(q_, place.key + s) * change);
         builder_.assign(sum, Ex(sum) + builder_.load(k_, place.key + s) * next);
-        builder_.store(column, s, place.gate * next);
+        builder_.store(column, s, gate(place, s) * next);
       });
       builder_.store(dx_, place.value + thread_, sum);
     });

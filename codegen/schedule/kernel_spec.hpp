@@ -64,7 +64,8 @@ struct KernelSpec {
   ir::Target target = ir::Target::kCpu;
   ElementType dtype = ElementType::kF32;
   int head_dim = 64;
-  int state_dim = 0;  // kLinear only
+  int state_dim = 0;       // kLinear only
+  bool key_gates = false;  // likewise, first order: each row of a state has a gate of its own
   CacheRetention keep_a = CacheRetention::kNone;
   CacheRetention keep_b = CacheRetention::kNone;
   std::string symbol{};
@@ -91,6 +92,7 @@ struct KernelSpec {
   bool by_channel() const { return weights == WeightKind::kGated; }
   // Rows of B mix matrix states, each by coefficients of its own; first order has gates instead.
   bool matrix_rows() const { return weights == WeightKind::kLinear && !first_order; }
+  int gates() const { return key_gates ? state_dim : 1; }  // of a token
   // Of what a cache holds of a position.
   int value_size() const { return matrix_rows() ? state_dim * head_dim : head_dim; }
 };
@@ -130,6 +132,7 @@ ir::Kernel cpu_decode(const KernelSpec& spec);
 // state_gradients of tokens start+1 .. start+tokens, and of sum(dfinal * final state) besides.
 ir::Kernel backward(const KernelSpec& spec);
 // Matrix states S_i = gate_i S_{i-1} + k_i x_i^T read out by q_i; decode is prefill of one token.
+// With key_gates gate_i is a diagonal matrix.
 ir::Kernel linear(const KernelSpec& spec, bool decode);
 // Where spec.matrix_rows(): states that rows of any pattern mix.
 ir::Kernel matrix_rows(const KernelSpec& spec, bool decode);

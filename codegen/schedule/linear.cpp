@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Matrix states with scalar gates: S_i = gate_i S_{i-1} + k_i x_i^T and y_i = q_i^T S_i. On cuda
-// one thread owns a channel, that is a column of the state; on cpu prefill takes rows by runs, and
-// decode has the channels vectorised.
+// Matrix states with gates: S_i = gate_i S_{i-1} + k_i x_i^T and y_i = q_i^T S_i, where gate_i is a
+// number, or one for each row of the state. On cuda one thread owns a channel, that is a column of
+// the state; on cpu prefill takes rows by runs, and decode has the channels vectorised.
 #include "codegen/schedule/cpu_sizes.hpp"
 #include "codegen/schedule/linear_frame.hpp"
 
@@ -13,6 +13,7 @@ using ir::LoopKind;
 using ir::MemoryId;
 using ir::Type;
 using ir::Var;
+using ir::VectorPlace;
 
 namespace {
 
@@ -45,7 +46,7 @@ class Linear {
       const Ex value = builder_.let("value", builder_.load(frame_.x, at.x + d));
       const Var sum = builder_.variable("sum", builder_.f32(0));
       each_row([&](Ex s) {
-        const Ex next = builder_.let("next", at.gate * builder_.load(column, s) +
+        const Ex next = builder_.let("next", gate(at, s) * builder_.load(column, s) +
                                                  builder_.load(frame_.k, at.key + s) * value);
         builder_.store(column, s, next);
         builder_.assign(sum, Ex(sum) + builder_.load(frame_.q, at.key + s) * next);
@@ -71,21 +72,30 @@ class Linear {
           },
           [&] { builder_.perform(ir::Procedure::kZeroRow, dim, {row_of_state(s)}); });
     });
-    builder_.loop("first", builder_.i64(0), frame_.tokens, builder_.i64(kMatrixRows),
-                  LoopKind::kSerial, [&](Ex first) {
-                    const Ex rows = builder_.let(
-                        "rows", builder_.call(ir::Helper::kMinimum,
-                                              {builder_.i64(kMatrixRows), frame_.tokens - first}));
-                    const Ex row = builder_.let("row", frame_.row_of(first));
-                    const Ex key_at = builder_.let("key_at", row * spec_.state_dim);
-                    const Ex x_at = builder_.let("x_at", row * dim);
-                    builder_.perform(
-                        ir::Procedure::kMatrixRows, dim,
-                        {builder_.at(frame_.y, x_at), builder_.at(frame_.x, x_at),
-                         builder_.at(frame_.q, key_at), builder_.at(frame_.k, key_at),
-                         builder_.at(frame_.gate, row), frame_.heads.id(), builder_.at(states),
-                         builder_.i64(spec_.state_dim).id(), rows.id()});
-                  });
+    builder_.loop(
+        "first", builder_.i64(0), frame_.tokens, builder_.i64(kMatrixRows), LoopKind::kSerial,
+        [&](Ex first) {
+          const Ex rows = builder_.let(
+              "rows", builder_.call(ir::Helper::kMinimum,
+                                    {builder_.i64(kMatrixRows), frame_.tokens - first}));
+          const Ex row = builder_.let("row", frame_.row_of(first));
+          const Ex key_at = builder_.let("key_at", row * spec_.state_dim);
+          const Ex x_at = builder_.let("x_at", row * dim);
+          if (spec_.key_gates) {
+            builder_.invoke(
+                "matrix_rows_by_key<" + std::to_string(dim) + ">",
+                {VectorPlace{frame_.y, x_at, true}, VectorPlace{frame_.x, x_at},
+                 VectorPlace{frame_.q, key_at}, VectorPlace{frame_.k, key_at},
+                 VectorPlace{frame_.gate, key_at}, frame_.heads,
+                 VectorPlace{states, builder_.i64(0), true}, builder_.i64(spec_.state_dim), rows});
+            return;
+          }
+          builder_.perform(ir::Procedure::kMatrixRows, dim,
+                           {builder_.at(frame_.y, x_at), builder_.at(frame_.x, x_at),
+                            builder_.at(frame_.q, key_at), builder_.at(frame_.k, key_at),
+                            builder_.at(frame_.gate, row), frame_.heads.id(), builder_.at(states),
+                            builder_.i64(spec_.state_dim).id(), rows.id()});
+        });
     each_row([&](Ex s) {
       each_channel([&](Ex d) {
         builder_.store(frame_.after, frame_.state(s, d), builder_.load(states, s * width + d));
@@ -107,8 +117,9 @@ class Linear {
       each_row([&](Ex s) {
         const Ex key = builder_.let("key", builder_.load(frame_.k, at.key + s));
         const Ex query = builder_.let("query", builder_.load(frame_.q, at.key + s));
+        const Ex decay = gate(at, s);
         each_channel([&](Ex d) {
-          const Ex next = builder_.let("next", at.gate * builder_.load(states, private_at(s, d)) +
+          const Ex next = builder_.let("next", decay * builder_.load(states, private_at(s, d)) +
                                                    key * builder_.load(frame_.x, at.x + d));
           builder_.store(states, private_at(s, d), next);
           builder_.store(sums, d, builder_.load(sums, d) + query * next);
@@ -124,15 +135,19 @@ class Linear {
   }
 
   struct Places {
-    Ex key;   // of q and k
-    Ex x;     // of x and y
-    Ex gate;  // its value
+    Ex key;                  // of q, k and gates of keys
+    Ex x;                    // of x and y
+    std::optional<Ex> gate;  // of the token: its value
   };
   Places places(Ex token) {
     const Ex row = builder_.let("row", frame_.row_of(token));
-    return {builder_.let("key_at", row * spec_.state_dim),
-            builder_.let("x_at", row * spec_.head_dim),
-            builder_.let("decay", builder_.load(frame_.gate, row))};
+    Places at{builder_.let("key_at", row * spec_.state_dim),
+              builder_.let("x_at", row * spec_.head_dim)};
+    if (!spec_.key_gates) at.gate = builder_.let("decay", builder_.load(frame_.gate, row));
+    return at;
+  }
+  Ex gate(const Places& at, Ex s) {
+    return at.gate ? *at.gate : builder_.let("decay", builder_.load(frame_.gate, at.key + s));
   }
 
   // The state before token start+1: zero for a sequence that starts here.

@@ -23,13 +23,14 @@ LinearFrame::LinearFrame(ir::Builder& the_builder, const KernelSpec& the_spec, L
   q = builder.buffer("q", spec.dtype, Access::kRead, by_key);
   k = builder.buffer("k", spec.dtype, Access::kRead, by_key);
   x = builder.buffer("x", spec.dtype, Access::kRead, by_value);
-  gate = builder.buffer("gate", ElementType::kF32, Access::kRead, by_row);
+  const std::vector<std::string> gates = spec.key_gates ? by_key : by_row;
+  gate = builder.buffer("gate", ElementType::kF32, Access::kRead, gates);
   if (backward) {
     dy = builder.buffer("dy", spec.dtype, Access::kRead, by_value);
     dq = builder.buffer("dq", spec.dtype, Access::kWrite, by_key);
     dk = builder.buffer("dk", spec.dtype, Access::kWrite, by_key);
     dx = builder.buffer("dx", spec.dtype, Access::kWrite, by_value);
-    dgate = builder.buffer("dgate", ElementType::kF32, Access::kWrite, by_row);
+    dgate = builder.buffer("dgate", ElementType::kF32, Access::kWrite, gates);
   } else {
     y = builder.buffer("y", spec.dtype, Access::kWrite, by_value);
   }

@@ -27,7 +27,8 @@ class LinearFrame {
   // `body` for a chunk that its sequence has.
   void where_own(const std::function<void()>& body);
 
-  // The number of a token among all rows of one channel-free argument, such as `gate`.
+  // The number of a token among all rows of one channel-free argument, such as the gates of
+  // tokens.
   ir::Ex row_of(ir::Ex token) const;
   ir::Ex state(ir::Ex s, ir::Ex d) const { return state_at + s * spec.head_dim + d; }
 

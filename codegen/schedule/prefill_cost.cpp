@@ -11,12 +11,13 @@ std::int64_t bytes_of(const KernelSpec& spec) {
   return static_cast<std::int64_t>(size_of(spec.dtype));
 }
 
-// One thread a channel: each asks for every q and k of the token.
+// One thread a channel: each asks for every q, k and gate of the token.
 Cost simple_linear_cost(const KernelSpec& spec, std::int64_t tokens) {
   const std::int64_t threads = spec.head_dim, rows = spec.state_dim, element = bytes_of(spec);
   Cost cost;
   cost.prediction.tokens = tokens;
-  cost.prediction.bytes = threads * (tokens * (4 + 2 * rows * element + 2 * element) + rows * 4);
+  cost.prediction.bytes =
+      threads * (tokens * (4 * spec.gates() + 2 * rows * element + 2 * element) + rows * 4);
   cost.prediction.flops = threads * tokens * rows * 5;
   return cost;
 }
@@ -57,7 +58,7 @@ std::int64_t minimum_bytes(const KernelSpec& spec, const Rows& rows) {
   const std::int64_t tokens = rows.n() - 1, element = bytes_of(spec);
   const std::int64_t row = spec.head_dim * element;
   if (spec.weights == WeightKind::kLinear) {
-    return tokens * (2 * row + 2 * spec.state_dim * element + 4) +
+    return tokens * (2 * row + 2 * spec.state_dim * element + 4 * spec.gates()) +
            std::int64_t{4} * spec.state_dim * spec.head_dim;
   }
   const std::int64_t values = (spec.a.empty() ? 1 : 2) * tokens * row;

@@ -20,14 +20,15 @@ __all__ = ["CallError", "Error", "Kernel", "MachineError", "PatternError", "Refu
 _DTYPE_NAMES = {"torch.float32": "f32", "torch.bfloat16": "bf16", "torch.float16": "f16"}
 
 
-def compile(pattern, *, weights=None, head_dim=64, state_dim=None, dtype="f32", parameters=None, target="cpu", name=None,
-            ops=None, varlen=False, several=False, state_gradients=None, max_tokens=None, device=0, schedule=None,
-            arch=None, plan_tokens=None, plan_heads=None):
+def compile(pattern, *, weights=None, head_dim=64, state_dim=None, gates=None, dtype="f32", parameters=None,
+            target="cpu", name=None, ops=None, varlen=False, several=False, state_gradients=None, max_tokens=None,
+            device=0, schedule=None, arch=None, plan_tokens=None, plan_heads=None):
     """Generates and verifies the kernels of a pattern, or takes them out of the user's cache.
 
     pattern     a built-in name, a *.heddle file, or the text itself; `name` picks one of several in a file
     weights     "softmax", "given", "gated" or "linear", instead of the pattern's own
     state_dim   rows of a matrix state, of linear weights, instead of the pattern's own
+    gates       of linear weights of first order: "token", one for a token, or "key", one for each row of its state
     dtype       "f32", "bf16", "f16", or the torch.dtype
     parameters  {name: value} of the pattern
     target      "cpu" or "cuda"; `device` is the index of a cuda device
@@ -51,8 +52,8 @@ def compile(pattern, *, weights=None, head_dim=64, state_dim=None, dtype="f32", 
     options = ["--target", target, "--head-dim", str(head_dim), "--dtype", str(dtype), "--op", ",".join(ops)]
     if weights is not None:
         options += ["--weights", weights]
-    for option, value in (("--state-dim", state_dim), ("-n", max_tokens), ("--schedule", schedule), ("--arch", arch),
-                          ("--plan-tokens", plan_tokens), ("--plan-heads", plan_heads)):
+    for option, value in (("--state-dim", state_dim), ("--gates", gates), ("-n", max_tokens), ("--schedule", schedule),
+                          ("--arch", arch), ("--plan-tokens", plan_tokens), ("--plan-heads", plan_heads)):
         if value is not None:
             options += [option, str(value)]
     if varlen:

@@ -46,6 +46,7 @@ class Kernel:
         self.pattern, self.weights, self.target = manifest["pattern"], manifest["weights"], manifest["target"]
         self.dtype = DTYPES[manifest["dtype"]]
         self.head_dim, self.state_dim = manifest["head_dim"], manifest["state_dim"]
+        self.key_gates = manifest.get("gates") == "key"  # one for each row of a matrix state, not one for a token
         self.varlen = manifest.get("lengths") == "varlen"  # sequences have lengths of their own
         self.inputs = _OF_WEIGHTS[self.weights]
         # Of matrix states: rows of any pattern mix them, by coefficients and not by gates.
@@ -185,7 +186,7 @@ class Kernel:
             if tensor.device != self.device:
                 raise CallError(f"{name} is on {tensor.device}, and the kernels are for {self.device}")
             # coefficients may have columns to spare, so any number goes here
-            dims = {"x": (self.head_dim,), "gate": (), "coef_a": (None,), "coef_b": (None,)}.get(
+            dims = {"x": (self.head_dim,), "gate": (self.state_dim,) if self.key_gates else (), "coef_a": (None,), "coef_b": (None,)}.get(
                 name, (self.state_dim if self.weights == "linear" else self.head_dim,))
             if self.weights == "gated" and dims == (None,):
                 dims = (None, self.head_dim)
@@ -219,8 +220,8 @@ class Kernel:
                 output_final_state=False, scale=None, gamma=0.5, cu_seqlens=None, max_seqlen=None):
         """(y, final state or None). x, y: [batch, tokens, heads, head_dim]; q, k: like x, or of linear weights
         [.., state_dim]; coef_a, coef_b: [batch, tokens, heads, columns], columns(n) of them at least, entry e for
-        the e-th position of a row in descending order; gated [.., columns, head_dim]; gate: [batch, tokens, heads], of
-        linear weights of first order, which with other patterns take coef_b.
+        the e-th position of a row in descending order; gated [.., columns, head_dim]; gate: [batch, tokens, heads], or
+        with gates for each key [.., state_dim], of linear weights of first order, which with other patterns take coef_b.
         scale: of q . k, 1 / sqrt(head_dim) where it is None. gamma: the weight of earlier outputs against 1 - gamma
         of inputs; 0.5 is one softmax over both. Differentiable where the artifact has a backward kernel.
         cu_seqlens: of kernels with varlen, where sequences lie one behind the other in a batch of 1: where each begins,

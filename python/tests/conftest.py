@@ -24,6 +24,8 @@ SUBJECTS = {
     "gated": ("linear_recurrence", {"weights": "gated"}),
     "linear": ("linear_attention", {"weights": "linear"}),
     "linear-bf16": ("linear_attention", {"weights": "linear", "dtype": "bf16"}),
+    "key-gates": ("linear_attention", {"weights": "linear", "state_dim": 6, "gates": "key"}),
+    "key-gates-f16": ("linear_attention", {"weights": "linear", "gates": "key", "dtype": "f16"}),
     "matrices": ("log_recurrence", {"weights": "linear", "state_dim": 5}),
     "matrices-bf16": ("sqrt_cached", {"weights": "linear", "state_dim": 6, "dtype": "bf16"}),
 }
@@ -52,7 +54,7 @@ class Subject:
             made["q"], made["k"] = draw(*lead, width), draw(*lead, width)
         made["x"] = draw(*lead, kernel.head_dim)
         if "gate" in kernel.inputs:
-            made["gate"] = torch.rand(*lead, generator=source)
+            made["gate"] = torch.rand(*lead, *((width,) if kernel.key_gates else ()), generator=source)
         if "coef_b" in kernel.inputs:
             channels = (kernel.head_dim,) if kernel.weights == "gated" else ()
             for side, (name, columns) in enumerate(zip(("coef_a", "coef_b"), kernel.columns(48))):

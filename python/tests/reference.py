@@ -17,7 +17,8 @@ def naive(weights, rows, x, *, q=None, k=None, coef_a=None, coef_b=None, gate=No
             state = k[:, i, :, :, None] * x[:, i, :, None, :]
             factors = [gate[:, i]] if gate is not None else [coef_b[:, i, :, e] for e in range(len(rows[i][1]))]
             for j, factor in zip(rows[i][1], factors):
-                state = state + factor[..., None, None] * states[j - 1]
+                gates = factor[..., None] if factor.dim() == 3 else factor[..., None, None]  # of each row of a state
+                state = state + gates * states[j - 1]
             states.append(state)
             y.append((q[:, i, :, :, None] * state).sum(2))
         return torch.stack(y, 1)

@@ -17,9 +17,10 @@ LENGTHS = (7, 1, 0, 30, 13)
 PATTERNS = {"softmax": "sqrt_cached", "given": "sqrt_cached", "linear": "linear_attention"}
 
 
-@pytest.fixture(scope="module", params=PATTERNS)
+@pytest.fixture(scope="module", params=[*PATTERNS, "key gates"])
 def kernel(request):
-    return heddle.compile(PATTERNS[request.param], weights=request.param, head_dim=8, varlen=True)
+    weights, gates = ("linear", "key") if request.param == "key gates" else (request.param, None)
+    return heddle.compile(PATTERNS[weights], weights=weights, gates=gates, head_dim=8, varlen=True)
 
 
 def bounds(dtype=torch.int32):
@@ -29,7 +30,7 @@ def bounds(dtype=torch.int32):
 def inputs_of(kernel):
     source, lead = torch.Generator().manual_seed(3), (1, sum(LENGTHS), 2)
     keys = kernel.state_dim if kernel.weights == "linear" else 8
-    shapes = {"coef_a": (1,), "coef_b": (6,), "gate": (), "q": (keys,), "k": (keys,), "x": (8,)}
+    shapes = {"coef_a": (1,), "coef_b": (6,), "gate": (keys,) if kernel.key_gates else (), "q": (keys,), "k": (keys,), "x": (8,)}
     return {name: 0.5 * torch.randn(*lead, *shapes[name], generator=source) for name in kernel.inputs}
 
 
@@ -190,6 +191,7 @@ def test_decode_goes_on_in_each_sequence(kernel):
 def test_decode_takes_several_tokens_of_each_sequence(kernel):
     inputs, edges, left = inputs_of(kernel), bounds().tolist(), 5
     several = heddle.compile(PATTERNS[kernel.weights], weights=kernel.weights, head_dim=8, varlen=True, several=True,
+                             gates="key" if kernel.key_gates else None,
                              ops=["prefill", "decode"])
     mixer, whole = heddle.nn.Mixer(several), heddle.nn.Mixer(kernel)(**inputs, cu_seqlens=bounds())
     long = [at for at, length in enumerate(LENGTHS) if length >= left]

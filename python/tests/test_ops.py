@@ -7,7 +7,7 @@ import torch
 import heddle
 from heddle.kernel import INPUTS
 
-F32 = ["softmax", "given", "gated", "linear"]
+F32 = ["softmax", "given", "gated", "linear", "key-gates"]
 
 
 def op_arguments(subject, inputs, initial=(), start=0, slots=(0, 0)):
@@ -18,7 +18,7 @@ def without_nan(inputs):
     return {name: torch.nan_to_num(tensor).requires_grad_() for name, tensor in inputs.items()}
 
 
-@pytest.mark.parametrize("name", ["softmax", "gated", "linear", "given-bf16"])
+@pytest.mark.parametrize("name", ["softmax", "gated", "linear", "key-gates", "given-bf16"])
 def test_opcheck(subject_named, name):
     subject = subject_named(name)
     kernel, inputs = subject.kernel, without_nan(subject.inputs(6, batch=1, heads=2))

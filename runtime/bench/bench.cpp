@@ -77,7 +77,8 @@ class Bench {
               .tokens = options.tokens,
               .heads = options.heads,
               .head_dim = manifest.head_dim,
-              .state_dim = manifest.state_dim};
+              .state_dim = manifest.state_dim,
+              .key_gates = manifest.key_gates};
   }
 
   Result<std::vector<BenchRow>> run(const LaunchFactory& factory) {

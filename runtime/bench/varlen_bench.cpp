@@ -72,7 +72,8 @@ class VarlenBench {
                      .tokens = options_.tokens,
                      .heads = options_.heads,
                      .head_dim = varlen_.manifest.head_dim,
-                     .state_dim = varlen_.manifest.state_dim};
+                     .state_dim = varlen_.manifest.state_dim,
+                     .key_gates = varlen_.manifest.key_gates};
     set_columns(problem.sizes, varlen_.manifest);
     problem.gamma = options_.gamma;
     const double bytes = 4.0 * static_cast<double>(size_of(problem.dtype)) *

@@ -150,12 +150,15 @@ HeadGradients linear_gradients(const HeadInputs& inputs, const std::vector<doubl
   const Matrix x = matrix_of(inputs.x, n, inputs.head_dim);
   const Matrix out = matrix_of(dy, n, inputs.head_dim);
   std::vector<Matrix> states{Matrix::Zero(inputs.query_dim, inputs.head_dim)};  // before token i
+  const auto decayed = [&](const Matrix& state, std::int64_t i) -> Matrix {
+    const std::vector<double> gates = row_gates(inputs, i);
+    return Eigen::Map<const Eigen::VectorXd>(gates.data(), inputs.query_dim).asDiagonal() * state;
+  };
   for (std::int64_t i = 0; i < n; ++i) {
-    states.push_back(inputs.gate[static_cast<std::size_t>(i)] * states.back() +
-                     k.row(i).transpose() * x.row(i));
+    states.push_back(decayed(states.back(), i) + k.row(i).transpose() * x.row(i));
   }
   HeadGradients gradients;
-  gradients.dgate.resize(static_cast<std::size_t>(n));
+  gradients.dgate.resize(inputs.gate.size());
   Matrix dq = Matrix::Zero(n, inputs.query_dim), dk = dq;
   Matrix dx = Matrix::Zero(n, inputs.head_dim);
   Matrix g = Matrix::Zero(inputs.query_dim, inputs.head_dim);
@@ -166,8 +169,12 @@ HeadGradients linear_gradients(const HeadInputs& inputs, const std::vector<doubl
     dq.row(i) = states[at + 1] * out.row(i).transpose();
     dk.row(i) = g * x.row(i).transpose();
     dx.row(i) = g.transpose() * k.row(i).transpose();
-    gradients.dgate[at] = g.cwiseProduct(states[at]).sum();
-    g *= inputs.gate[at];
+    const Eigen::VectorXd of_rows = g.cwiseProduct(states[at]).rowwise().sum();
+    for (std::int64_t s = 0; s < inputs.query_dim; ++s) {
+      gradients.dgate[at * static_cast<std::size_t>(inputs.gates) +
+                      static_cast<std::size_t>(s % inputs.gates)] += of_rows[s];
+    }
+    g = decayed(g, i);
   }
   gradients.dx = values_of(dx);
   gradients.dq = values_of(dq);

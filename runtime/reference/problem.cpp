@@ -265,7 +265,9 @@ Problem make_problem(const ProblemOptions& options, const Rows& rows) {
   fill_with(problem.inputs.at("q"), [&](auto) { return random.normal(); });
   fill_with(problem.inputs.at("k"), [&](auto) { return random.normal() * problem.scale; });
   if (options.weights == WeightMode::kMatrix) return problem;
-  problem.inputs.emplace("gate", HostBuffer(ElementType::kF32, {s.batch, s.tokens, s.heads}));
+  std::vector<std::int64_t> gates = {s.batch, s.tokens, s.heads};
+  if (s.key_gates) gates.push_back(s.state_dim);
+  problem.inputs.emplace("gate", HostBuffer(ElementType::kF32, std::move(gates)));
   // Slow and fast decay side by side; 1 keeps everything, 0 forgets everything.
   fill_with(problem.inputs.at("gate"), [&](auto) {
     const std::int64_t kind = random.below(8);

@@ -93,7 +93,7 @@ class RandomSource {
 
 // ---- instances --------------------------------------------------------------------------------
 
-// kLinear  first order: one matrix state, which a gate a token decays
+// kLinear  first order: one matrix state, which a gate a token decays, or one for each of its rows
 // kMatrix  any other B: linear weights as well, with a state for every token and a coefficient for
 //          every one that its row reads: S_i = k_i x_i^T + sum of b_ij S_j, y_i = q_i^T S_i
 enum class WeightMode { kSoftmax, kGiven, kGated, kLinear, kMatrix };
@@ -119,6 +119,7 @@ struct Sizes {
   std::int64_t heads = 1;
   std::int64_t head_dim = 64;
   std::int64_t state_dim = 0;
+  bool key_gates = false;  // of first order: a gate for each row of a state, not one for all
   std::int64_t start = 0;
   std::int64_t slots_a = 0;
   std::int64_t slots_b = 0;
@@ -134,6 +135,7 @@ struct Sizes {
 
   // The value of a size by name, of batch+1, or of decimal digits.
   Result<std::int64_t> extent(std::string_view name) const;
+  std::int64_t gates() const { return key_gates ? state_dim : 1; }  // of a token
   // With the chunks that a kernel makes of so many tokens.
   Sizes in_chunks(const KernelEntry& kernel) const;
 };
@@ -154,8 +156,8 @@ struct ProblemOptions {
   WeightMode weights = WeightMode::kSoftmax;
   ElementType dtype = ElementType::kF32;
   ElementType coefficient_dtype = ElementType::kF32;  // of coef_a and coef_b
-  // batch, tokens, heads, head_dim, state_dim; columns that coefficients have at least. The rest is
-  // filled in.
+  // batch, tokens, heads, head_dim, state_dim, key_gates; columns that coefficients have at least.
+  // The rest is filled in.
   Sizes sizes;
   float gamma = 0.5F;
   Fill fill = Fill::kNormal;

@@ -105,7 +105,7 @@ DefinitionWork definition_work(const Problem& problem, const Rows& rows, const S
     }
     case WeightMode::kLinear: {
       const std::int64_t state = 4 * sizes.state_dim * d;
-      const std::int64_t tokens = n * (2 * (sizes.state_dim + d) * s + 4);
+      const std::int64_t tokens = n * (2 * (sizes.state_dim + d) * s + 4 * sizes.gates());
       return {heads * (tokens + (decode ? 2 : 1) * state), heads * n * 5 * sizes.state_dim * d};
     }
     case WeightMode::kMatrix: {
@@ -138,7 +138,7 @@ DefinitionWork backward_work(const Problem& problem, const Rows& rows, const Siz
       return {heads * (4 * n * d * s + 2 * entries * coefficient), heads * 4 * d * entries};
     }
     case WeightMode::kLinear: {
-      const std::int64_t tokens = n * ((4 * sizes.state_dim + 3 * d) * s + 8);
+      const std::int64_t tokens = n * ((4 * sizes.state_dim + 3 * d) * s + 8 * sizes.gates());
       return {heads * tokens, heads * n * 14 * sizes.state_dim * d};
     }
     case WeightMode::kMatrix: {

@@ -72,7 +72,8 @@ std::vector<double> linear_head(const HeadInputs& inputs, std::vector<double>* f
   std::vector<double> y(inputs.x.size());
   Matrix state = Matrix::Zero(inputs.query_dim, inputs.head_dim);
   for (std::int64_t i = 0; i < inputs.tokens; ++i) {
-    state *= inputs.gate[static_cast<std::size_t>(i)];
+    const std::vector<double> gates = row_gates(inputs, i);
+    state.array().colwise() *= VectorView(gates.data(), inputs.query_dim).array();
     state.noalias() += k.row(i).transpose() * x.row(i);
     MutableVectorView(y.data() + i * inputs.head_dim, inputs.head_dim) =
         state.transpose() * q.row(i).transpose();
@@ -91,6 +92,7 @@ HeadInputs head_inputs(const Problem& problem, std::int64_t batch, std::int64_t 
   inputs.tokens = s.tokens;
   inputs.head_dim = s.head_dim;
   inputs.query_dim = has_states(problem.weights) ? s.state_dim : s.head_dim;
+  inputs.gates = s.gates();
   inputs.width_a = s.width_a;
   inputs.width_b = s.width_b;
   inputs.scale = problem.scale;
@@ -109,8 +111,14 @@ HeadInputs head_inputs(const Problem& problem, std::int64_t batch, std::int64_t 
   gather("x", s.head_dim, inputs.x);
   gather("coef_a", s.width_a, inputs.coef_a);
   gather("coef_b", s.width_b, inputs.coef_b);
-  gather("gate", 1, inputs.gate);
+  gather("gate", inputs.gates, inputs.gate);
   return inputs;
+}
+
+std::vector<double> row_gates(const HeadInputs& inputs, std::int64_t i) {
+  const auto first = inputs.gate.begin() + i * inputs.gates;
+  if (inputs.gates == inputs.query_dim) return {first, first + inputs.gates};
+  return std::vector<double>(static_cast<std::size_t>(inputs.query_dim), *first);
 }
 
 RowCoefficients row_coefficients(const HeadInputs& inputs, const Rows& rows, std::int64_t i) {

@@ -19,6 +19,7 @@ struct HeadInputs {
   std::int64_t tokens = 0;
   std::int64_t head_dim = 0;
   std::int64_t query_dim = 0;  // of q and k: head_dim, or state_dim for linear and matrix
+  std::int64_t gates = 1;      // of a token: one, or for linear one for each row of the state
   std::int64_t width_a = 0;
   std::int64_t width_b = 0;
   double scale = 1.0;
@@ -47,10 +48,13 @@ HeadInputs by_state(const HeadInputs& inputs, const Rows& rows);
 void by_columns(const HeadInputs& inputs,
                 const std::function<void(std::int64_t, const HeadInputs&)>& solve);
 
+// The gates of token i, from 0, for each row of the state.
+std::vector<double> row_gates(const HeadInputs& inputs, std::int64_t i);
+
 // y of one head, [tokens, head_dim]. For linear weights, state_i = k_i x_i^T + gate_i state_(i-1)
-// and y_i = q_i^T state_i; the final state goes to *state, [state_dim, head_dim], if given. For
-// matrix states, y_i = q_i^T state_i, and those of the tokens `kept` go there,
-// [kept, state_dim, head_dim].
+// and y_i = q_i^T state_i, where gate_i is a number or a diagonal matrix; the final state goes to
+// *state, [state_dim, head_dim], if given. For matrix states, y_i = q_i^T state_i, and those of the
+// tokens `kept` go there, [kept, state_dim, head_dim].
 std::vector<double> reference_head(const HeadInputs& inputs, const Rows& rows,
                                    std::vector<double>* state = nullptr,
                                    const std::vector<std::int64_t>& kept = {});

@@ -142,7 +142,8 @@ class Planner {
     return {.batch = scenario.batch,
             .heads = scenario.heads,
             .head_dim = context_.manifest.head_dim,
-            .state_dim = context_.manifest.state_dim};
+            .state_dim = context_.manifest.state_dim,
+            .key_gates = context_.manifest.key_gates};
   }
   // How sure the identity is: see field_degree.
   std::string confidence() const {
@@ -259,7 +260,8 @@ void count_operations(const VerifyContext& context, const KernelUnderTest& kerne
               .tokens = profile.start + profile.tokens,
               .heads = profile.heads,
               .head_dim = context.manifest.head_dim,
-              .state_dim = context.manifest.state_dim};
+              .state_dim = context.manifest.state_dim,
+              .key_gates = context.manifest.key_gates};
   // With its outputs, since a decode reads earlier ones.
   auto solved = solve_problem(
       make_field_problem(context.weights, sizes, context.rows, context.options.seed), context.rows);

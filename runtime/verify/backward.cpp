@@ -152,7 +152,8 @@ class BackwardCheck {
                      .tokens = scenario.tokens,
                      .heads = scenario.heads,
                      .head_dim = context_.manifest.head_dim,
-                     .state_dim = context_.manifest.state_dim};
+                     .state_dim = context_.manifest.state_dim,
+                     .key_gates = context_.manifest.key_gates};
     set_columns(options.sizes, context_.manifest, scenario.spare);
     options.gamma = scenario.gamma;
     options.fill = scenario.fill;

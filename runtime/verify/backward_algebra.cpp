@@ -36,7 +36,8 @@ Sizes sizes_of(const VerifyContext& context, const Scenario& scenario) {
               .tokens = scenario.tokens,
               .heads = scenario.heads,
               .head_dim = context.manifest.head_dim,
-              .state_dim = context.manifest.state_dim};
+              .state_dim = context.manifest.state_dim,
+              .key_gates = context.manifest.key_gates};
   set_columns(sizes, context.manifest, scenario.spare);
   if (context.rows.a.total() == 0) sizes.width_a = 0;  // no argument of the kernel
   if (context.rows.b.total() == 0) sizes.width_b = 0;

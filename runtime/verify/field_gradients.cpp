@@ -286,7 +286,7 @@ class Head {
   // state = gate before + k x^T, y = q^T state; the gradient of `before` goes to `slope`.
   LinearStep linear_step(Tape& tape, std::int64_t t, const std::vector<Word>& before, Word* slope) {
     const std::int64_t rank = sizes().state_dim, d = sizes().head_dim;
-    const Tape::Node gate = vector(tape, "gate", t, 1).front();
+    const auto gates = vector(tape, "gate", t, sizes().gates());
     const auto key = vector(tape, "k", t, rank), value = vector(tape, "x", t, d),
                query = vector(tape, "q", t, rank);
     LinearStep step;
@@ -296,7 +296,8 @@ class Head {
         const std::size_t cell = r * value.size() + c;
         const Tape::Node earlier = tape.leaf({before[cell], kFieldPoison.exponent},
                                              slope == nullptr ? nullptr : slope + cell);
-        step.state.push_back(tape.sum_of_products({{gate, earlier}, {key[r], value[c]}}));
+        step.state.push_back(
+            tape.sum_of_products({{gates[r % gates.size()], earlier}, {key[r], value[c]}}));
         read[c].emplace_back(query[r], step.state.back());
       }
     }

@@ -107,9 +107,10 @@ std::vector<Word> linear_head(const FieldProblem& problem, const Head& head, std
   const std::int64_t rank = problem.sizes.state_dim;
   std::vector<Word> state(static_cast<std::size_t>(rank * d), 0);
   for (std::int64_t t = 0; t < tokens; ++t) {
-    const Word gate = head.at("gate", t, 0, 1).value;
     std::vector<Word> out(static_cast<std::size_t>(d), 0);
     for (std::int64_t r = 0; r < rank; ++r) {
+      const std::int64_t gates = problem.sizes.gates();
+      const Word gate = head.at("gate", t, r % gates, gates).value;
       for (std::int64_t c = 0; c < d; ++c) {
         Word& cell = state[static_cast<std::size_t>(r * d + c)];
         cell = add_p(multiply_p(gate, cell),
@@ -148,7 +149,7 @@ FieldProblem make_field_problem(WeightMode weights, const Sizes& sizes, const Ro
     const std::int64_t width = has_states(weights) ? s.state_dim : s.head_dim;
     add("q", width);
     add("k", width);
-    if (weights == WeightMode::kLinear) add("gate", 1);
+    if (weights == WeightMode::kLinear) add("gate", s.gates());
   }
   if (!has_coefficients(weights)) return problem;
   for (const auto& [name, table, width] :

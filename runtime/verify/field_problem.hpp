@@ -24,8 +24,8 @@ struct FieldProblem {
   FieldElement gamma;
   std::map<std::string, std::vector<FieldElement>> inputs;
 };
-// `sizes` gives batch, tokens, heads, head_dim and state_dim, and columns that coefficients have at
-// least; `rows` must reach its tokens.
+// `sizes` gives batch, tokens, heads, head_dim, state_dim and key_gates, and columns that
+// coefficients have at least; `rows` must reach its tokens.
 FieldProblem make_field_problem(WeightMode weights, const Sizes& sizes, const Rows& rows,
                                 std::uint64_t seed);
 
@@ -39,7 +39,9 @@ FieldProblem by_state(const FieldProblem& problem, const Rows& rows);
 //            these weights), w_ij = g^(s_ij), s_ij = scale q_i . k_j modulo q; 0 without entries
 //   given    y_i = sum of a_ij x_j + sum of b_ij y_j, entries in descending order of position
 //   gated    the same in each channel, with coefficients of its own
-//   linear   state_i = gate_i state_(i-1) + k_i x_i^T, y_i = q_i^T state_i
+//   linear   state_i = gate_i state_(i-1) + k_i x_i^T, y_i = q_i^T state_i, where gate_i is a
+//   number
+//            or, with key_gates, a diagonal matrix
 //   matrix   state_i = sum over A of k_j x_j^T + sum of b_ij state_j, y_i = q_i^T state_i
 std::vector<std::uint64_t> field_output(const FieldProblem& problem, const Rows& rows);
 

@@ -169,7 +169,8 @@ class Planner {
     return {.batch = scenario.batch,
             .heads = scenario.heads,
             .head_dim = context_.manifest.head_dim,
-            .state_dim = context_.manifest.state_dim};
+            .state_dim = context_.manifest.state_dim,
+            .key_gates = context_.manifest.key_gates};
   }
   ElementType coefficient_type() const {
     for (const KernelEntry& kernel : context_.manifest.kernels) {

@@ -329,6 +329,21 @@ class Kernels(Workspace):
         names = [row["name"] for row in json.loads(run.stdout)["results"]]
         self.assertEqual(names, ["heddle", "heddle, padded"])
 
+    def test_gates_for_each_key(self):
+        out = self.path / "keys"
+        run = heddle("generate", "linear_attention", "--gates", "key", "--state-dim", 3, "--head-dim", 8, "--target",
+                     "cpu", "-o", out)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        manifest = json.loads((out / "manifest.json").read_text())
+        self.assertEqual((manifest["verdict"], manifest["gates"]), ("verified", "key"))
+        for kernel in manifest["kernels"]:
+            shapes = {argument["name"]: argument.get("shape") for argument in kernel["arguments"]}
+            self.assertEqual(shapes["gate"][2:], ["heads", "3"])
+        for wrong in (["log_cached", "--weights", "linear", "--state-dim", 3], ["linear_recurrence"]):
+            run = heddle("generate", *wrong, "--gates", "key", "--target", "cpu", "-o", self.path / "none")
+            self.assertEqual(run.returncode, 2)
+            self.assertIn("gates for each key are those of linear weights of first order", run.stderr)
+
     def test_matrix_states_of_any_pattern(self):
         out = self.path / "matrices"
         run = heddle("generate", "log_cached", "--weights", "linear", "--state-dim", 3, "--head-dim", 8,

@@ -8,7 +8,8 @@ Each pattern goes through prefill and decode on both targets and backward on one
 on one target and given weights on the other (linear attention with its own), in one dtype each,
 arranged so that every target, weights and either of f32 and bf16 come up together with four patterns; every
 third goes through all three with gated weights on one target as well, and every fourth in f16; every fifth goes
-backward between the states of sequences of different lengths; two have matrix states; lengths go up to 257. --all is the whole matrix, one kernel at a time at every length that `verify` knows, with its seconds, where no line of a CUDA
+backward between the states of sequences of different lengths; two have matrix states, and linear attention a gate for each key
+as well; lengths go up to 257. --all is the whole matrix, one kernel at a time at every length that `verify` knows, with its seconds, where no line of a CUDA
 kernel of softmax or given weights may be left that no run comes to, but those named below; REGEX picks from it
 by "PATTERN TARGET WEIGHTS DTYPE OP"; FILE keeps what is done, so that a run goes on where the last one stopped, after at most 13
 minutes."""
@@ -24,6 +25,7 @@ import time
 OPS = ("prefill", "decode", "backward")
 LONGEST = 257
 MATRICES = ("--head-dim", "24", "--state-dim", "12")
+KEY_GATES = ("--head-dim", "24", "--gates", "key")
 SECONDS = 780
 # Kernels of softmax and given weights on cuda with lines that no run comes to, by "PATTERN WEIGHTS OP".
 NEVER_RUN = (
@@ -72,6 +74,8 @@ def sample(patterns):
                "--varlen", "--state", "--schedule", "scan", *sizes)
     for pattern, target, dtype in (("sqrt_cached", "cuda", "f32"), ("log_recurrence", "cpu", "bf16")):
         yield pattern, target, "linear", dtype, OPS, LONGEST, *MATRICES
+    for target, dtype in (("cuda", "f32"), ("cpu", "bf16")):
+        yield "linear_attention", target, "linear", dtype, OPS, LONGEST, *KEY_GATES
 
 
 def matrix(patterns):
@@ -80,6 +84,10 @@ def matrix(patterns):
             for target in ("cuda", "cpu"):
                 for op in OPS:
                     yield pattern, target, "linear", dtype, (op,), None, *MATRICES
+    for dtype in ("f32", "bf16", "f16"):
+        for target in ("cuda", "cpu"):
+            for op in OPS:
+                yield "linear_attention", target, "linear", dtype, (op,), None, *KEY_GATES
     for pattern in patterns:
         own = pattern == "linear_attention"
         for weights in ("linear",) if own else ("softmax", "given", "gated"):

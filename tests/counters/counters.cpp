@@ -63,8 +63,10 @@ Result<Prepared> prepare(const Pattern& pattern, const GenerateOptions& options,
   ProblemOptions problem_options;
   problem_options.weights = mode_of(manifest);
   problem_options.dtype = problem_options.coefficient_dtype = options.dtype;
-  problem_options.sizes = {
-      .tokens = tokens, .head_dim = manifest.head_dim, .state_dim = manifest.state_dim};
+  problem_options.sizes = {.tokens = tokens,
+                           .head_dim = manifest.head_dim,
+                           .state_dim = manifest.state_dim,
+                           .key_gates = manifest.key_gates};
   set_columns(problem_options.sizes, manifest);
   Problem problem = make_problem(problem_options, rows);
   const StateSource source{problem, rows, manifest.cache_a, manifest.cache_b, {}, {}};

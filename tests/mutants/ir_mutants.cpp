@@ -318,6 +318,7 @@ Kernel kernel_of(const Pattern& pattern, const GenerateOptions& options, const M
   spec.dtype = options.dtype;
   spec.head_dim = options.head_dim;
   spec.state_dim = manifest.state_dim;
+  spec.key_gates = manifest.key_gates;
   spec.varlen = options.varlen;
   spec.page_rows = options.page_rows;
   spec.state_gradients = options.state_gradients;

@@ -283,6 +283,15 @@ TEST_CASE("a manifest of given weights says how wide rows are") {
   CHECK_FALSE(mixed->width_a.stated());
   CHECK(*mixed->width_b.columns(5) == 4);
   CHECK(to_json(*mixed) == to_json(states));
+  CHECK_FALSE(mixed->key_gates);
+  states.key_gates = true;  // rows of states that are mixed have coefficients
+  refuses(to_json(states), "width_b");
+  states.width_b = {};
+  const Result<Manifest> keyed = parse_manifest(to_json(states));
+  REQUIRE(keyed.ok());
+  CHECK(keyed->key_gates);
+  CHECK(to_json(*keyed) == to_json(states));
+  refuses(replaced(to_json(states), "\"gates\": \"key\"", "\"gates\": \"token\""), "gates");
   manifest.width_a.parts[1].polynomial = {1, 0, 0};
   refuses(to_json(manifest), "what rises");
   manifest.width_a.parts = {listed};

@@ -496,8 +496,8 @@ TEST_CASE("gradients of short rows come run by run, out of rings") {
 }
 
 // A head of two through its matrix states, run by run, against the recurrences themselves. All
-// numbers are small integers.
-template <int kChannels, int kStates, typename T>
+// numbers are small integers. A row has a gate, or one for each row of a state.
+template <int kChannels, int kStates, typename T, bool kByKey = false>
 void check_matrix_runs(Index tokens) {
   constexpr int kWidth = padded(kChannels), kDepth = padded(kStates);
   constexpr Index kHeads = 2, kKeys = kHeads * kStates, kValues = kHeads * kChannels;
@@ -510,11 +510,16 @@ void check_matrix_runs(Index tokens) {
   };
   const std::vector<T> q = make(tokens * kKeys, 31), k = make(tokens * kKeys, 17);
   const std::vector<T> x = make(tokens * kValues, 13), dy = make(tokens * kValues, 29);
-  std::vector<float> gate(static_cast<std::size_t>(tokens * kHeads), 1.0f);
+  constexpr Index kGates = kByKey ? kStates : 1;
+  std::vector<float> gate(static_cast<std::size_t>(tokens * kHeads * kGates), 1.0f);
+  const auto gate_at = [](Index t, Index s) {
+    return static_cast<std::size_t>(t * kHeads * kGates + s % kGates);
+  };
   for (Index t = 0; t < tokens; ++t) {
-    gate[static_cast<std::size_t>(t * kHeads)] = t == 5 || t == 21 ? 0.0f
-                                                 : t % 3 == 1      ? -1.0f
-                                                                   : 1.0f;
+    for (Index s = 0; s < kGates; ++s) {
+      const Index kind = t + 2 * s;
+      gate[gate_at(t, s)] = kind == 5 || kind == 21 ? 0.0f : kind % 3 == 1 ? -1.0f : 1.0f;
+    }
   }
   T unwritten;
   store_real(&unwritten, -7.0f);
@@ -533,14 +538,14 @@ void check_matrix_runs(Index tokens) {
   const auto element = [](const std::vector<T>& all, Index row, Index width, Index column) {
     return to_float(all[static_cast<std::size_t>(row * kHeads * width + column)]);
   };
-  const auto gate_of = [&](Index t) { return gate[static_cast<std::size_t>(t * kHeads)]; };
+  const auto gate_of = [&](Index t, Index s) { return gate[gate_at(t, s)]; };
   std::vector<State> states;  // before each token
   for (Index t = 0; t < tokens; ++t) {
     states.push_back(before);
     for (Index s = 0; s < kStates; ++s) {
       for (Index d = 0; d < kChannels; ++d) {
         float& here = before[at(s, d)];
-        here = gate_of(t) * here + element(k, t, kStates, s) * element(x, t, kChannels, d);
+        here = gate_of(t, s) * here + element(k, t, kStates, s) * element(x, t, kChannels, d);
       }
     }
   }
@@ -550,17 +555,19 @@ void check_matrix_runs(Index tokens) {
     kept.push_back(state);
     if (state != states[static_cast<std::size_t>(first)]) FAIL("the state before " << first);
     if (first + kMatrixRows > tokens) break;
-    matrix_advance<kChannels, kStates>(state.data(), x.data() + first * kValues,
-                                       k.data() + first * kKeys, gate.data() + first * kHeads,
-                                       kHeads);
+    const auto advance = kByKey ? &matrix_advance_by_key<kChannels, kStates, T>
+                                : &matrix_advance<kChannels, kStates, T>;
+    advance(state.data(), x.data() + first * kValues, k.data() + first * kKeys,
+            gate.data() + first * kHeads * kGates, kHeads);
   }
   for (Index first = (tokens - 1) / kMatrixRows * kMatrixRows; first >= 0; first -= kMatrixRows) {
-    const Index keys = first * kKeys, values = first * kValues, gates = first * kHeads;
-    matrix_back<kChannels, kStates>(
-        dq.data() + keys, dk.data() + keys, dx.data() + values, dgate.data() + gates,
-        q.data() + keys, k.data() + keys, x.data() + values, dy.data() + values,
-        gate.data() + gates, kHeads, kept[static_cast<std::size_t>(first / kMatrixRows)].data(),
-        slope.data(), std::min<Index>(kMatrixRows, tokens - first));
+    const Index keys = first * kKeys, values = first * kValues, gates = first * kHeads * kGates;
+    const auto back =
+        kByKey ? &matrix_back_by_key<kChannels, kStates, T> : &matrix_back<kChannels, kStates, T>;
+    back(dq.data() + keys, dk.data() + keys, dx.data() + values, dgate.data() + gates,
+         q.data() + keys, k.data() + keys, x.data() + values, dy.data() + values,
+         gate.data() + gates, kHeads, kept[static_cast<std::size_t>(first / kMatrixRows)].data(),
+         slope.data(), std::min<Index>(kMatrixRows, tokens - first));
   }
 
   const auto rounded = [](float value) {
@@ -571,18 +578,19 @@ void check_matrix_runs(Index tokens) {
   for (Index t = tokens - 1; t >= 0; --t) {
     const State& last = states[static_cast<std::size_t>(t)];
     std::vector<float> reads(kStates), writes(kStates), outputs(kChannels);
-    float overlap = 0.0f;
+    std::vector<float> overlaps(kGates);
     for (Index s = 0; s < kStates; ++s) {
       const float query = element(q, t, kStates, s), key = element(k, t, kStates, s);
       for (Index d = 0; d < kChannels; ++d) {
         const float value = element(x, t, kChannels, d), change = element(dy, t, kChannels, d);
         float& here = behind[at(s, d)];
         here += query * change;
-        reads[static_cast<std::size_t>(s)] += (gate_of(t) * last[at(s, d)] + key * value) * change;
+        reads[static_cast<std::size_t>(s)] +=
+            (gate_of(t, s) * last[at(s, d)] + key * value) * change;
         writes[static_cast<std::size_t>(s)] += here * value;
         outputs[static_cast<std::size_t>(d)] += here * key;
-        overlap += here * last[at(s, d)];
-        here *= gate_of(t);
+        overlaps[static_cast<std::size_t>(s % kGates)] += here * last[at(s, d)];
+        here *= gate_of(t, s);
       }
     }
     for (Index s = 0; s < kStates; ++s) {
@@ -598,8 +606,10 @@ void check_matrix_runs(Index tokens) {
         FAIL("dx " << t);
       if (element(dx, t, kChannels, d + kChannels) != -7.0f) FAIL("dx of another head " << t);
     }
-    if (dgate[static_cast<std::size_t>(t * kHeads)] != overlap) FAIL("dgate " << t);
-    if (dgate[static_cast<std::size_t>(t * kHeads + 1)] != -7.0f) FAIL("dgate of another head");
+    for (Index s = 0; s < kGates; ++s) {
+      if (dgate[gate_at(t, s)] != overlaps[static_cast<std::size_t>(s)]) FAIL("dgate " << t);
+      if (dgate[gate_at(t, s) + kGates] != -7.0f) FAIL("dgate of another head");
+    }
   }
   CHECK(slope == behind);
 }
@@ -620,6 +630,15 @@ TEST_CASE("what is no number in a row of matrix states stays out of the rows bef
     for (Index at = 0; at < bad * kChannels; ++at) {
       CHECK(std::isfinite(y[static_cast<std::size_t>(at)]));
     }
+    std::vector<float> gates(q.size(), 0.5f);
+    std::fill_n(gates.begin() + bad * kStates, kStates, none);
+    std::fill(state.begin(), state.end(), 0.0f);
+    std::fill(y.begin(), y.end(), none);
+    matrix_rows_by_key<kChannels>(y.data(), x.data(), q.data(), k.data(), gates.data(), 1,
+                                  state.data(), kStates, kMatrixRows);
+    for (Index at = 0; at < bad * kChannels; ++at) {
+      CHECK(std::isfinite(y[static_cast<std::size_t>(at)]));
+    }
   }
 }
 
@@ -631,6 +650,14 @@ TEST_CASE("gradients of matrix states come run by run, whatever the gates") {
   check_matrix_runs<33, 7, f16>(43);
   check_matrix_runs<100, 30, bf16>(33);
   check_matrix_runs<8, 72, float>(50);
+}
+TEST_CASE("gradients come run by run with a gate for each key") {
+  check_matrix_runs<64, 64, float, true>(43);
+  check_matrix_runs<48, 16, bf16, true>(48);
+  check_matrix_runs<3, 5, float, true>(7);
+  check_matrix_runs<33, 7, f16, true>(43);
+  check_matrix_runs<100, 30, bf16, true>(33);
+  check_matrix_runs<8, 72, float, true>(50);
 }
 
 TEST_CASE("scores become softmax weights of two kinds") {

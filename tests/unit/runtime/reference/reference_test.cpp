@@ -53,10 +53,11 @@ MatrixXd reference_of(const HeadInputs& inputs, const Rows& rows) {
 }
 
 Problem small_problem(WeightMode weights, const Rows& rows, std::int64_t n, std::uint64_t seed,
-                      float gamma = 0.5F) {
+                      float gamma = 0.5F, bool key_gates = false) {
   ProblemOptions options;
   options.weights = weights;
-  options.sizes = {.batch = 2, .tokens = n, .heads = 3, .head_dim = 5, .state_dim = 4};
+  options.sizes = {
+      .batch = 2, .tokens = n, .heads = 3, .head_dim = 5, .state_dim = 4, .key_gates = key_gates};
   options.gamma = gamma;
   options.seed = seed;
   return make_problem(options, rows);
@@ -219,12 +220,39 @@ TEST_CASE("linear attention is its own quadratic form") {
   }
 }
 
+// Of each row of the states the matrix I - B, with the gates below its diagonal, is solved for.
+TEST_CASE("gates for each key are a triangular system for each key") {
+  const std::int64_t n = 30;
+  const Rows rows = test::builtin_rows("linear_attention", n);
+  const Problem problem = small_problem(WeightMode::kLinear, rows, n, 5, 0.5F, true);
+  for (std::int64_t head = 0; head < 3; ++head) {
+    const HeadInputs in = head_inputs(problem, 1, head);
+    std::vector<double> state;
+    const MatrixXd y = matrix_of(reference_head(in, rows, &state), 5);
+    const MatrixXd x = matrix_of(in.x, 5), gates = matrix_of(in.gate, 4);
+    MatrixXd expected = MatrixXd::Zero(n, 5), last(4, 5);
+    for (std::int64_t s = 0; s < 4; ++s) {
+      MatrixXd system = MatrixXd::Identity(n, n);
+      for (std::int64_t i = 1; i < n; ++i) system(i, i - 1) = -gates(i, s);
+      const MatrixXd inputs = matrix_of(in.k, 4).col(s).asDiagonal() * x;
+      const MatrixXd states = system.triangularView<Eigen::UnitLower>().solve(inputs);
+      expected += matrix_of(in.q, 4).col(s).asDiagonal() * states;
+      last.row(s) = states.row(n - 1);
+    }
+    CHECK((y - expected).norm() < 1e-12 * y.norm());
+    CHECK((matrix_of(state, 5) - last).norm() < 1e-12 * x.norm());
+  }
+}
+
 TEST_CASE("gradients agree with central differences") {
   const std::int64_t n = 9;
-  for (const WeightMode mode :
-       {WeightMode::kSoftmax, WeightMode::kGiven, WeightMode::kLinear, WeightMode::kMatrix}) {
+  for (const auto& [mode, key_gates] : {std::pair{WeightMode::kSoftmax, false},
+                                        {WeightMode::kGiven, false},
+                                        {WeightMode::kLinear, false},
+                                        {WeightMode::kLinear, true},
+                                        {WeightMode::kMatrix, false}}) {
     const Rows rows = test::random_rows(n, 2, 11);
-    HeadInputs in = head_inputs(small_problem(mode, rows, n, 7, 0.7F), 0, 0);
+    HeadInputs in = head_inputs(small_problem(mode, rows, n, 7, 0.7F, key_gates), 0, 0);
     RandomSource random(13);
     std::vector<double> dy(in.x.size());
     for (double& value : dy) value = random.normal();

@@ -126,8 +126,8 @@ class Change {
       for (std::int64_t r = 0; r < s.state_dim; ++r) {
         for (std::int64_t c = 0; c < s.head_dim; ++c) {
           Dual& cell = state[static_cast<std::size_t>(r * s.head_dim + c)];
-          cell =
-              at("gate", t, 0, 1) * cell + at("k", t, r, s.state_dim) * at("x", t, c, s.head_dim);
+          const Dual gate = s.key_gates ? at("gate", t, r, s.state_dim) : at("gate", t, 0, 1);
+          cell = gate * cell + at("k", t, r, s.state_dim) * at("x", t, c, s.head_dim);
           Dual& out = y.back()[static_cast<std::size_t>(c)];
           out = out + at("q", t, r, s.state_dim) * cell;
         }
@@ -171,13 +171,22 @@ class Change {
 };
 
 TEST_CASE("gradients modulo p are what dual numbers give along a random direction") {
-  for (const WeightMode weights : {WeightMode::kSoftmax, WeightMode::kGiven, WeightMode::kGated,
-                                   WeightMode::kLinear, WeightMode::kMatrix}) {
+  for (const auto& [weights, key_gates] : {std::pair{WeightMode::kSoftmax, false},
+                                           {WeightMode::kGiven, false},
+                                           {WeightMode::kGated, false},
+                                           {WeightMode::kLinear, false},
+                                           {WeightMode::kLinear, true},
+                                           {WeightMode::kMatrix, false}}) {
     for (std::uint64_t seed = 1; seed <= 3; ++seed) {
       const Rows rows = test::random_rows(9, 2, seed);
-      const FieldProblem problem = make_field_problem(
-          weights, {.batch = 2, .tokens = 9, .heads = 2, .head_dim = 3, .state_dim = 2}, rows,
-          seed);
+      const FieldProblem problem = make_field_problem(weights,
+                                                      {.batch = 2,
+                                                       .tokens = 9,
+                                                       .heads = 2,
+                                                       .head_dim = 3,
+                                                       .state_dim = 2,
+                                                       .key_gates = key_gates},
+                                                      rows, seed);
       const std::vector<Word> y = field_output(problem, rows);
       std::mt19937_64 random(seed);
       std::vector<Word> dy(y.size());
@@ -192,7 +201,7 @@ TEST_CASE("gradients modulo p are what dual numbers give along a random directio
           expected = plus(expected, times(gradients.at("d" + name)[e], direction[name][e]));
         }
       }
-      INFO(int(weights) << " " << seed);
+      INFO(int(weights) << " " << key_gates << " " << seed);
       CHECK(Change(problem, rows, direction, dy).total() == expected);
       CHECK(expected != 0);
     }
