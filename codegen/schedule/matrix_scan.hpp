@@ -4,6 +4,7 @@
 #pragma once
 
 #include "codegen/schedule/linear_frame.hpp"
+#include "codegen/schedule/row_vectors.hpp"
 
 namespace heddle::schedule {
 
@@ -18,8 +19,6 @@ struct MatrixScratch {
                 Access products);
 };
 
-constexpr int kPiece = 8;  // elements of sixteen bytes, which are moved at once
-
 enum class LinearPart {
   kWhole,   // a head, in one launch
   kSums,    // chunks of a scan: their state from zero
@@ -27,15 +26,10 @@ enum class LinearPart {
   kRows,    // ... their rows, once it is known what state they begin with
 };
 
-// Rows of a chunk in shared memory, of the kernel's type: place, stride and width in elements.
-struct StagedRows {
-  std::int64_t at, stride;
-  int width;
-};
 // Brings kTensorChunk rows of the block's, from token `first` on; those behind the first `size` are
 // zero, so that nothing else has to know of them.
 void bring_rows(LinearFrame& frame, ir::MemoryId staged, ir::Ex thread, int threads,
-                ir::MemoryId from, const StagedRows& to, ir::Ex first, ir::Ex size);
+                ir::MemoryId from, const ChunkRows& to, ir::Ex first, ir::Ex size);
 
 // On tensor cores, a block a chunk of the scan.
 ir::Kernel tensor_linear_part(const KernelSpec& spec, LinearPart part, LinearUse use);

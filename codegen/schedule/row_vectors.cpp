@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "codegen/schedule/row_vectors.hpp"
 
+#include "codegen/schedule/kernel_spec.hpp"
+
 namespace heddle::schedule {
 
 using ir::Ex;
@@ -28,6 +30,23 @@ void each_vector(ir::Builder& builder, Ex thread, int threads, Ex rows, const Ro
         builder.loop(
             "turn", builder.i64(0), builder.i64(turns), builder.i64(1), LoopKind::kUnrolled,
             [&](Ex turn) { body(row, builder.let("at_d", d + turn * (pieces * cut.vector))); });
+      });
+}
+
+void bring_rows(ir::Builder& builder, ir::MemoryId staged, Ex thread, int threads,
+                ir::MemoryId from, const ChunkRows& to, Ex size,
+                const std::function<Ex(Ex)>& place) {
+  const std::string pieces = "<" + std::to_string(kPiece) + ">";
+  each_vector(
+      builder, thread, threads, builder.i64(kTensorChunk), {to.width, kPiece}, [&](Ex row, Ex d) {
+        const ir::VectorPlace there{staged, builder.let("to", row * to.stride + d + to.at), true};
+        builder.when(
+            row < size,
+            [&] {
+              builder.invoke("copy_elements" + pieces,
+                             {there, ir::VectorPlace{from, place(row) + d}});
+            },
+            [&] { builder.invoke("clear_elements" + pieces, {there}); });
       });
 }
 

@@ -27,4 +27,17 @@ struct RowVectors {
 void each_vector(ir::Builder& builder, ir::Ex thread, int threads, ir::Ex rows,
                  const RowVectors& cut, const std::function<void(ir::Ex row, ir::Ex d)>& body);
 
+constexpr int kPiece = 8;  // elements of sixteen bytes, which are moved at once
+
+// Rows of a chunk in shared memory, of the kernel's type: place, stride and width in elements.
+struct ChunkRows {
+  std::int64_t at, stride;
+  int width;
+};
+// Brings kTensorChunk rows, each from `place(row)` of `from` on; those behind the first `size` are
+// zero, so that nothing else has to know of them.
+void bring_rows(ir::Builder& builder, ir::MemoryId staged, ir::Ex thread, int threads,
+                ir::MemoryId from, const ChunkRows& to, ir::Ex size,
+                const std::function<ir::Ex(ir::Ex row)>& place);
+
 }  // namespace heddle::schedule

@@ -86,7 +86,7 @@ class TensorGradients {
 
   static constexpr int kThreads = 32 * kGradientWarps;
 
-  using Region = StagedRows;
+  using Region = ChunkRows;
   // out = factors (own M) + (D . own other^T) gathered; the other rows are the earlier ones, or the
   // later ones. M is a state, or its transpose where each row of it overlaps with one of these.
   struct Mix {

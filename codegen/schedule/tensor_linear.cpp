@@ -305,23 +305,9 @@ class TensorLinear {
 }  // namespace
 
 void bring_rows(LinearFrame& frame, MemoryId staged, Ex thread, int threads, MemoryId from,
-                const StagedRows& to, Ex first, Ex size) {
-  Builder& builder = frame.builder;
-  const std::string pieces = "<" + std::to_string(kPiece) + ">";
-  each_vector(builder, thread, threads, builder.i64(kTensorChunk), {to.width, kPiece},
-              [&](Ex row, Ex d) {
-                const Ex place = builder.let("to", row * to.stride + d + to.at);
-                builder.when(
-                    row < size,
-                    [&] {
-                      builder.invoke("copy_elements" + pieces,
-                                     {VectorPlace{staged, place, true},
-                                      VectorPlace{from, frame.row_of(first + row) * to.width + d}});
-                    },
-                    [&] {
-                      builder.invoke("clear_elements" + pieces, {VectorPlace{staged, place, true}});
-                    });
-              });
+                const ChunkRows& to, Ex first, Ex size) {
+  bring_rows(frame.builder, staged, thread, threads, from, to, size,
+             [&](Ex row) { return frame.row_of(first + row) * to.width; });
 }
 
 ir::Kernel tensor_linear(const KernelSpec& spec) {
