@@ -371,11 +371,11 @@ class Generator {
     spec.tensor.reset();
     spec.scan.reset();
     spec.gather.reset();
-    if (spec.matrix_rows()) {
+    if (spec.matrix_rows() && (op != "prefill" || spec.target != ir::Target::kCuda)) {
       if (options_.schedule != "auto" && options_.schedule != "simple") {
         artifact_.remarks.push_back(op +
                                     " has the simple schedule: matrix states have others for "
-                                    "first order only");
+                                    "first order, and for prefill on cuda only");
       }
       return std::nullopt;
     }
@@ -504,7 +504,8 @@ class Generator {
                                                                : schedule::prefill(spec),
                          spec, op, prelude);
       entry.grid = {"batch", "heads"};
-      if (spec.slices > 1) entry.grid.push_back(std::to_string(spec.slices));
+      const int slices = spec.tensor ? spec.tensor->slices : spec.slices;
+      if (slices > 1) entry.grid.push_back(std::to_string(slices));
     }
     if (choice) describe(spec, *choice, entry);
     auto& kernels = spec.slices > 1 ? artifact_.manifest.sliced : artifact_.manifest.kernels;

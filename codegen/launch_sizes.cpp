@@ -41,6 +41,10 @@ std::vector<const KernelEntry*> launches_of(const KernelEntry& kernel) {
   return launches;
 }
 
+std::int64_t live_states_of(std::int64_t slots, std::int64_t tokens) {
+  return slots > 0 ? slots : tokens;
+}
+
 std::int64_t chunks_of(const KernelEntry& kernel, std::int64_t tokens) {
   if (kernel.chunk_tokens < 1) return 0;
   return std::max<std::int64_t>((tokens + kernel.chunk_tokens - 1) / kernel.chunk_tokens, 1);

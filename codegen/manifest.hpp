@@ -10,7 +10,9 @@
 //            of the coefficient arrays: at least what the manifest's RowWidth says); key_rows,
 //            value_rows, live_rows, tile_rows (rows of dynamic shared memory: see SharedRows, which
 //            says what a launch passes); chunks (of chunk_tokens tokens, see KernelEntry: at least
-//            one, and no more than hold all tokens or `longest`; nobody tells it)
+//            one, and no more than hold all tokens or `longest`; nobody tells it); live_states
+//            (matrix states that prefill keeps at a time: slots_b, or tokens where that is 0;
+//            nobody tells it, either)
 //   inputs   q, k, x           [batch, tokens, heads, head_dim]; linear: q, k [.., state_dim]
 //            coef_a, coef_b    [batch, tokens, heads, width_*]; entry e of row i belongs to
 //                              the e-th position of the row in descending order; gated:
@@ -33,7 +35,8 @@
 //                              written; dcoef_* is 0 beyond the end of a row
 //            scratch_lambda    [batch, tokens, heads, head_dim] f32, cuda: dy and later rows' part;
 //                              linear but of first order: [batch, heads, tokens, state_dim,
-//                              head_dim], and scratch_states likewise, of prefill, too
+//                              head_dim], and scratch_states likewise, of prefill, too; there
+//                              on tensor cores [batch, heads, 2, live_states, state_dim, head_dim]
 //            scratch_dk, scratch_dx     likewise, cuda: sums in f32 beside narrower gradients
 //            scratch_highest, scratch_inverse  [batch, tokens, heads] f32: of a softmax row
 //            scratch_states    [batch, heads, tokens, head_dim] f32, linear: one state in state_dim
@@ -160,6 +163,8 @@ struct KernelEntry {
 std::vector<const KernelEntry*> launches_of(const KernelEntry& kernel);
 // What speaks against the steps of an operation, or against there being none; empty where nothing.
 std::string fault_of_steps(const KernelEntry& kernel);
+// The size `live_states` of a launch from its slots_b and tokens.
+std::int64_t live_states_of(std::int64_t slots, std::int64_t tokens);
 // The size `chunks` of a launch; 0 where the kernel has none.
 std::int64_t chunks_of(const KernelEntry& kernel, std::int64_t tokens);
 

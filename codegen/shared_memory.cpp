@@ -6,6 +6,7 @@
 #include "codegen/schedule/attention_plan.hpp"
 #include "codegen/schedule/gradient_plan.hpp"
 #include "codegen/schedule/recurrence_plan.hpp"
+#include "codegen/schedule/states_plan.hpp"
 #include "codegen/schedule/tensor_plan.hpp"
 
 namespace heddle {
@@ -41,6 +42,15 @@ void describe_linear(const schedule::KernelSpec& spec, KernelEntry& entry) {
   using Layout = schedule::TensorLayout;
   const Layout layout(spec);
   const std::int64_t element = bytes_of_element(spec), values = kChunk + spec.state_dim;
+  entry.shared_rows = {{"key_rows", kChunk, kChunk, 2 * layout.key_stride * element},
+                       {"value_rows", values, values, layout.value_stride * element},
+                       {"tile_rows", kChunk, kChunk, Layout::kReals / kChunk * 4}};
+}
+
+void describe_states(const schedule::KernelSpec& spec, KernelEntry& entry) {
+  using Layout = schedule::StatesLayout;
+  const Layout layout(schedule::slice_of(spec));
+  const std::int64_t element = bytes_of_element(spec), values = kChunk + 2 * spec.state_dim;
   entry.shared_rows = {{"key_rows", kChunk, kChunk, 2 * layout.key_stride * element},
                        {"value_rows", values, values, layout.value_stride * element},
                        {"tile_rows", kChunk, kChunk, Layout::kReals / kChunk * 4}};
@@ -90,6 +100,7 @@ void describe_shared_memory(const schedule::KernelSpec& spec, KernelEntry& entry
   if (spec.staging) return describe_staging(spec, *spec.staging, entry);
   if (!spec.tensor) return;
   entry.alignment = 16;
+  if (spec.matrix_rows()) return describe_states(spec, entry);
   if (spec.weights == WeightKind::kLinear) return describe_linear(spec, entry);
   spec.dense_outputs ? describe_recurrence(spec, entry) : describe_attention(spec, entry);
 }

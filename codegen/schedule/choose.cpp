@@ -7,6 +7,7 @@
 #include "codegen/schedule/attention_plan.hpp"
 #include "codegen/schedule/recurrence_plan.hpp"
 #include "codegen/schedule/scan_plan.hpp"
+#include "codegen/schedule/states_plan.hpp"
 #include "codegen/schedule/tensor_plan.hpp"
 
 namespace heddle::schedule {
@@ -27,6 +28,11 @@ struct Alternative {
 
 Alternative on_tensor_cores(const KernelSpec& spec, const Rows& rows, std::int64_t shared_bytes) {
   const std::int64_t tokens = rows.n() - 1;
+  if (spec.matrix_rows()) {
+    const Result<StatesPlan> found = plan_states(spec, rows, shared_bytes);
+    if (!found) return {"tensor", found.error()};
+    return {"tensor", found->cost, std::nullopt, found->split};
+  }
   if (spec.weights == WeightKind::kLinear) {
     const Result<TensorPlan> found = plan_tensor(spec, tokens, shared_bytes);
     if (!found) return {"tensor", found.error()};

@@ -53,9 +53,10 @@ Frame::Frame(Builder& the_builder, const KernelSpec& the_spec, bool is_decode)
   b.input = y;
   for (SideFrame* side : {&a, &b}) declare_cache(*side);
   if (spec.matrix_rows() && !decode) {
-    states = builder.buffer("scratch_states", ElementType::kF32, Access::kReadWrite,
-                            {"batch", "heads", "tokens", std::to_string(spec.state_dim),
-                             std::to_string(spec.head_dim)});
+    std::vector<std::string> all = {"batch", "heads", "tokens"};
+    if (spec.tensor) all = {"batch", "heads", "2", "live_states"};
+    for (const int extent : {spec.state_dim, spec.head_dim}) all.push_back(std::to_string(extent));
+    states = builder.buffer("scratch_states", ElementType::kF32, Access::kReadWrite, all);
   }
   if (spec.varlen) sequences_ = declare_sequences(builder, !decode, true);
   if (!decode) tokens = builder.size("tokens");
@@ -74,6 +75,7 @@ Frame::Frame(Builder& the_builder, const KernelSpec& the_spec, bool is_decode)
       side->width = builder.size("width_" + letter(side->side));
     }
   }
+  if (spec.matrix_rows() && spec.tensor && !decode) live_states = builder.size("live_states");
   if (softmax()) declare_scalars();
   if (decode && !several) tokens = builder.i64(1);
   all_tokens_ = tokens;
@@ -176,6 +178,10 @@ void Frame::enter(Ex the_unit) {
   if (spec.slices > 1) {
     slice = builder.let("slice", unit % builder.i64(spec.slices));
     block = builder.let("whole_block", unit / builder.i64(spec.slices));
+  }
+  if (spec.tensor && spec.tensor->slices > 1) {
+    slice = builder.let("slice", unit % builder.i64(spec.tensor->slices));
+    block = builder.let("whole_block", unit / builder.i64(spec.tensor->slices));
   }
   if (chunks) {
     chunk = builder.let("chunk", unit % *chunks);

@@ -116,7 +116,8 @@ class Frame {
   int warps = kWarps;  // of a block, cuda only
   bool warps_share = false;
   ir::MemoryId q, k, x, y;
-  ir::MemoryId states;  // of the launch's tokens: prefill of matrix states
+  ir::MemoryId states;  // prefill of matrix states: of the launch's tokens, or twice those live
+  ir::Ex live_states;   // then: the most at a time
   // Of the transposed system with softmax weights: by row, the highest score and one over the sum
   // of weights.
   ir::MemoryId highest, inverse;
@@ -128,7 +129,7 @@ class Frame {
   std::optional<ir::Ex> gamma;  // only where rows may have entries of both sides
   ir::Ex token_base, token_stride, slot_stride;
   ir::Ex block, head, batch;
-  ir::Ex slice;                  // of a head's channels, where a launch cuts them
+  ir::Ex slice;                  // of a head's channels, where a launch cuts them, or blocks do
   std::optional<ir::Ex> chunks;  // of a head's tokens, where a block has one of them
   ir::Ex unit, chunk;            // then: which of all, and which of its head
   ir::Ex warp, lane, thread;     // cuda only

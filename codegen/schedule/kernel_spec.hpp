@@ -41,6 +41,7 @@ struct TensorSplit {
   // A multiple of four. Linear: so many fours each take a part of the channels; softmax: each warp
   // has sixteen rows of its own.
   int warps = 4;
+  int slices = 1;  // that blocks cut a head's channels into
 };
 
 // How first order is cut into chunks that are worked on side by side.
@@ -136,6 +137,9 @@ ir::Kernel backward(const KernelSpec& spec);
 ir::Kernel linear(const KernelSpec& spec, bool decode);
 // Where spec.matrix_rows(): states that rows of any pattern mix.
 ir::Kernel matrix_rows(const KernelSpec& spec, bool decode);
+// Its prefill where rows of B are nested and spec.tensor says how; a launch has a block for each
+// slice of a head.
+ir::Kernel tensor_states(const KernelSpec& spec);
 // Prefill of linear() where spec.tensor says how.
 ir::Kernel tensor_linear(const KernelSpec& spec);
 // Softmax over dense inputs where spec.tensor says how; a launch has a block for each chunk of

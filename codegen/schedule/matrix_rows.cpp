@@ -213,6 +213,7 @@ class MatrixRows {
 }  // namespace
 
 ir::Kernel matrix_rows(const KernelSpec& spec, bool decode) {
+  if (spec.tensor && !decode) return tensor_states(spec);
   const int threads = spec.target == ir::Target::kCuda ? kThreads : 1;
   Builder builder(spec.symbol, spec.target, threads);
   Frame frame(builder, spec, decode);

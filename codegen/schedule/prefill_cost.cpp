@@ -22,6 +22,19 @@ Cost simple_linear_cost(const KernelSpec& spec, std::int64_t tokens) {
   return cost;
 }
 
+// A thread has channels, and asks for every q, k and coefficient of the token.
+Cost simple_matrix_cost(const KernelSpec& spec, const Rows& rows) {
+  const std::int64_t tokens = rows.n() - 1, entries = entries_of(rows) - tokens;
+  const std::int64_t dim = spec.head_dim, depth = spec.state_dim, element = bytes_of(spec);
+  constexpr std::int64_t kThreads = 128;
+  Cost cost;
+  cost.prediction.tokens = tokens;
+  cost.prediction.bytes = tokens * (2 * kThreads * depth + (depth + 1) * dim) * element +
+                          entries * kThreads * element + (tokens + entries) * 4 * depth * dim;
+  cost.prediction.flops = (3 * tokens + 2 * entries) * depth * dim;
+  return cost;
+}
+
 // A channel is one thread's: it asks for each entry's coefficient and value once.
 Cost simple_gated_cost(const KernelSpec& spec, const Rows& rows) {
   const std::int64_t entries = entries_of(rows);
@@ -57,6 +70,9 @@ std::int64_t entries_of(const Rows& rows) {
 std::int64_t minimum_bytes(const KernelSpec& spec, const Rows& rows) {
   const std::int64_t tokens = rows.n() - 1, element = bytes_of(spec);
   const std::int64_t row = spec.head_dim * element;
+  if (spec.matrix_rows()) {
+    return tokens * 2 * (row + spec.state_dim * element) + (entries_of(rows) - tokens) * element;
+  }
   if (spec.weights == WeightKind::kLinear) {
     return tokens * (2 * row + 2 * spec.state_dim * element + 4 * spec.gates()) +
            std::int64_t{4} * spec.state_dim * spec.head_dim;
@@ -97,6 +113,7 @@ std::int64_t mixing_flops(const KernelSpec& spec, const Rows& rows, std::int64_t
 
 Cost simple_cost(const KernelSpec& spec, const Rows& rows) {
   const std::int64_t tokens = rows.n() - 1;
+  if (spec.matrix_rows()) return simple_matrix_cost(spec, rows);
   if (spec.weights == WeightKind::kLinear) return simple_linear_cost(spec, tokens);
   const std::int64_t row = spec.head_dim * bytes_of(spec);
   if (spec.by_channel()) return simple_gated_cost(spec, rows);

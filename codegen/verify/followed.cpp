@@ -49,6 +49,9 @@ std::optional<std::string> not_followed(const Manifest& manifest, const KernelEn
   if (too_long_to_follow(manifest, entry)) {
     return "gradients of matrix states that are not square, on tensor cores";
   }
+  if (takes(entry, "live_states")) {
+    return "matrix states of other patterns than first order on tensor cores";
+  }
   if (manifest.weights == "linear" && takes(entry, "coef_b")) {
     // With more, indices of states are not all shown to fit.
     constexpr std::int64_t kMost = 4096;

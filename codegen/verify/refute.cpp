@@ -87,6 +87,7 @@ class Run {
     for (const int tokens : sequence_.pieces) {
       sizes_["start"] = start;
       sizes_["tokens"] = tokens;
+      sizes_["live_states"] = live_states_of(sizes_["slots_b"], tokens);
       if (entry_.chunk_tokens > 0) sizes_["chunks"] = chunks_of(entry_, tokens);
       if (auto violation = launch(work)) return violation;
       if (work <= 0) return std::nullopt;

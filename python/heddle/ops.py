@@ -57,7 +57,7 @@ def prefill(kernel: str, q: Optional[Tensor], k: Optional[Tensor], x: Tensor, co
         tensors["initial_" + name] = it.plain(initial[i]) if initial else None
         tensors["final_" + name] = finals[i]
     tensors["offsets"], tensors["starts"] = lengths, it.plain(starts)
-    tensors.update(_scratch(it, "prefill", x, offsets, start + longest))
+    tensors.update(_scratch(it, "prefill", x, offsets, start + longest, slots_b))
     it.launch("prefill", _as_arrays(it, tensors), start, scale, gamma, start + longest)
     return [y, *finals]
 
@@ -82,11 +82,11 @@ def _batch(x, offsets):
     return x.shape[0] if offsets is None else offsets.shape[0] - 1
 
 
-def _scratch(kernel, name_of_op, x, offsets, longest):
+def _scratch(kernel, name_of_op, x, offsets, longest, slots_b):
     op = kernel.ops[name_of_op]
     in_chunks = x.shape[1] if offsets is None else min(x.shape[1], longest)
     sizes = {"batch": _batch(x, offsets), "tokens": x.shape[1], "heads": x.shape[2], "head_dim": kernel.head_dim,
-             "state_dim": kernel.state_dim, "chunks": op.chunks(in_chunks)}
+             "state_dim": kernel.state_dim, "chunks": op.chunks(in_chunks), "live_states": slots_b or x.shape[1]}
     return {name: _new(kernel, name_of_op, name,
                        [sizes[extent] if extent in sizes else int(extent) for extent in op.buffers[name]["shape"]], x)
             for name in op.starting_with("scratch_")}
@@ -132,7 +132,7 @@ def backward(kernel: str, q: Optional[Tensor], k: Optional[Tensor], x: Tensor, c
                 tensors["dinitial_" + name] = None
     tensors["offsets"], longest = _lengths(it, offsets, x.shape[1])
     tensors["starts"] = it.plain(starts)
-    tensors.update(_scratch(by, "backward", x, offsets, start + longest))
+    tensors.update(_scratch(by, "backward", x, offsets, start + longest, slots_b))
     by.launch("backward", _as_arrays(it, tensors), start, scale, gamma, start + longest)
     return results
 

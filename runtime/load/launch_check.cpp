@@ -32,6 +32,10 @@ class Sizes {
     own_["head_dim"] = manifest.head_dim;
     own_["state_dim"] = manifest.state_dim;
     const auto tokens = of("tokens");
+    const auto slots = of("slots_b");
+    if (takes(entry, "live_states") && tokens && slots) {
+      own_["live_states"] = live_states_of(*slots, *tokens);
+    }
     if (entry.chunk_tokens < 1 || !tokens) return;
     // Of each sequence, where they have lengths of their own.
     const auto longest = takes(entry, "longest") ? of("longest") : tokens;
@@ -48,7 +52,8 @@ class Sizes {
     const auto given = values_.find(name);
     if (own != own_.end()) {
       if (given != values_.end() && given->second != own->second) {
-        const char* const why = name == "chunks" ? "the tokens make" : "the kernel was made for";
+        const bool made = name == "chunks" || name == "live_states";
+        const char* const why = made ? "the launch makes" : "the kernel was made for";
         return Error{fmt::format("{} {} = {}, not {}", why, name, own->second, given->second)};
       }
       return own->second;

@@ -52,6 +52,7 @@ Result<std::int64_t> Sizes::extent(std::string_view name) const {
   if (name == "width_b") return width_b;
   if (name == "longest") return longest;
   if (name == "chunks") return chunks;
+  if (name == "live_states") return live_states_of(slots_b, tokens);
   if (name == "table_a") return table_a;
   if (name == "table_b") return table_b;
   if (name == "pool_a") return pool_a;

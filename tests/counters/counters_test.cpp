@@ -110,8 +110,10 @@ TEST_CASE("the cost model says what is counted of simple kernels") {
         std::pair{"linear_recurrence", WeightKind::kGated},
         std::pair{"sqrt_cached", WeightKind::kGated},
         std::pair{"strided_attention", WeightKind::kGated},
-        std::pair{"linear_attention", WeightKind::kLinear}}) {
+        std::pair{"linear_attention", WeightKind::kLinear},
+        std::pair{"sqrt_cached", WeightKind::kLinear}}) {
     GenerateOptions options = staged(kTokens, weights, ElementType::kBF16);
+    if (weights == WeightKind::kLinear) options.state_dim = 64;
     options.schedule = "simple";
     INFO(name << ", " << name_of(weights));
     check_predicted(counted(name, options, kTokens, true));
@@ -162,6 +164,23 @@ TEST_CASE("linear prefill on tensor cores asks for every row once") {
     CHECK(found.of_the_floor() <= 1.001);
     CHECK(found.conflicts_per_request() < 0.05);
     CHECK(found.of_the_sectors() > 0.99);
+  }
+}
+
+// Whole chunks and a rest; slices of the channels; and more states of a chunk than are made at a
+// time.
+TEST_CASE("matrix states of nested rows on tensor cores ask for what the cost model says") {
+  for (const auto& [name, head_dim, state_dim, tokens] :
+       {std::tuple{"sqrt_cached", 64, 64, 200}, std::tuple{"log_cached", 32, 144, 150},
+        std::tuple{"fibonacci_cached", 16, 16, 192}}) {
+    INFO(name << ", " << head_dim << ", " << state_dim);
+    GenerateOptions options = staged(tokens, WeightKind::kLinear, ElementType::kBF16);
+    options.schedule = "tensor";
+    options.head_dim = head_dim;
+    options.state_dim = state_dim;
+    const Count found = counted(name, options, tokens, true);
+    check_predicted(found);
+    CHECK(found.of_the_sectors() > 0.9);
   }
 }
 
