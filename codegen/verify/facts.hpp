@@ -62,6 +62,7 @@ struct Atom {
   std::optional<std::vector<int>> warp_loops;
   std::optional<Integer> low;  // numbers that it never leaves
   std::optional<Integer> high;
+  Integer step{1};  // of a loop's counter: by how much the loop's variable goes up
   std::vector<std::size_t> facts;
 };
 

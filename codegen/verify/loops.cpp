@@ -173,6 +173,7 @@ void Execution::loop(LoopText text) {
                        plain_loops_ == 0 ? Sharing::kBlock : Sharing::kThread, Nature::kCounter);
       facts_[counter].loops = loops_;
       facts_[counter].low = 0;
+      if (const auto by = step.constant()) facts_[counter].step = *by;
       // The end bounds the counter by numbers, too.
       const auto first = facts_.interval(begin);
       const auto last = facts_.interval(end);

@@ -38,8 +38,9 @@ void Execution::in_range(const Polynomial& value, const Term& when, TextPlace at
   path_ = before;
 }
 
-// Products of sizes are bounded where a buffer has at least so many elements: each factor lies
-// between 0 and another size of the buffer, and the sizes left over are at least 1.
+// Products of sizes are bounded where a buffer has at least so many elements: each factor, or so
+// many times a loop's counter as the loop goes up by, lies between 0 and another size of the
+// buffer, and the sizes left over are at least 1.
 std::vector<Term> Execution::size_lemmas(const std::vector<Term>& facts, const Term& about) {
   std::set<std::string> variables;
   collect_variables(about, variables);
@@ -52,16 +53,24 @@ std::vector<Term> Execution::size_lemmas(const std::vector<Term>& facts, const T
   const auto of_launch = [&](const Term& goal, const std::string& statement) {
     return prover_.proves(facts_.context(nullptr, {goal}), goal, statement);
   };
-  const auto within = [&](const std::string& factor, AtomId size) {
-    if (facts_[size].name == factor) return true;
+  const auto within = [&](const std::string& factor, AtomId size, const Integer& times) {
     const Term x = Term::variable(factor);
-    const Term goal = conjunction({x >= 0, x <= facts_.term(Polynomial::atom(size))});
+    const Term most = facts_.term(Polynomial::atom(size));
+    const Term goal =
+        conjunction({x >= 0, times == Integer(1) ? x <= most : Term(times) * x <= most});
     const std::string statement = factor + " lies within a size";
     const Atom& atom = facts_[facts_.find(factor)];
     if (atom.sharing != Sharing::kThread && atom.nature == Nature::kGiven) {
       return of_launch(goal, statement);
     }
     return prover_.proves(known, goal, statement);
+  };
+  // How many times the factor lies within the size, as far as is shown; 0: not at all.
+  const auto times_within = [&](const std::string& factor, AtomId size) {
+    if (facts_[size].name == factor) return Integer(1);
+    const Integer& step = facts_[facts_.find(factor)].step;
+    if (step > Integer(1) && within(factor, size, step)) return step;
+    return Integer(within(factor, size, Integer(1)) ? 1 : 0);
   };
   const auto at_least_one = [&](AtomId size) {
     const Term goal = facts_.term(Polynomial::atom(size)) >= 1;
@@ -82,19 +91,24 @@ std::vector<Term> Execution::size_lemmas(const std::vector<Term>& facts, const T
     for (const auto& [sizes, most] : launch_.bounded) {
       if (sizes.size() < factors.size()) continue;
       Monomial left = sizes;
-      const std::function<bool(std::size_t)> fits = [&](std::size_t index) {
-        if (index == factors.size()) return std::all_of(left.begin(), left.end(), at_least_one);
+      const std::function<Integer(std::size_t)> fits = [&](std::size_t index) {
+        if (index == factors.size()) {
+          return Integer(std::all_of(left.begin(), left.end(), at_least_one) ? 1 : 0);
+        }
         for (std::size_t choice = 0; choice < left.size(); ++choice) {
           const AtomId size = left[choice];
-          if (!within(factors[index], size)) continue;
+          const Integer times = times_within(factors[index], size);
+          if (times.sign() == 0) continue;
           left.erase(left.begin() + static_cast<std::ptrdiff_t>(choice));
-          if (fits(index + 1)) return true;
+          const Integer others = fits(index + 1);
+          if (others.sign() > 0) return times * others;
           left.insert(left.begin() + static_cast<std::ptrdiff_t>(choice), size);
         }
-        return false;
+        return Integer(0);
       };
-      if (!fits(0)) continue;
-      lemmas.push_back(conjunction({product >= 0, product <= Term(most)}));
+      const Integer times = fits(0);
+      if (times.sign() == 0) continue;
+      lemmas.push_back(conjunction({product >= 0, product <= Term(floor_div(most, times))}));
       break;
     }
   }
