@@ -61,6 +61,12 @@ void add_kernel_options(Command& command, KernelOptions& options) {
               "heads of all sequences of a launch, for the choice of a schedule")
       .between(1, 1 << 20)
       .with_default();
+  command
+      .option(
+          "--tile-rows", options.tile_rows,
+          "rows of a chunk of softmax on tensor cores, 64, 128 or 256, instead of what the cost "
+          "model chooses")
+      .between(64, 256);
   command.option("-n", options.n, "number of tokens").between(1, kMostRows);
   command.option("--batch", options.batch, "sequences").between(1, 4096).with_default();
   command.option("--heads", options.heads, "heads").between(1, 4096).with_default();
@@ -103,6 +109,7 @@ ArtifactOrCode generate_for(const LoadedPattern& loaded, const KernelOptions& op
   generate_options.architecture = options.architecture;
   generate_options.plan_tokens = options.plan_tokens;
   generate_options.plan_heads = options.plan_heads;
+  generate_options.tile_rows = options.tile_rows;
   if (options.plan_for_n && options.n > 0 && options.n < generate_options.plan_tokens) {
     generate_options.plan_tokens = options.n;
   }

@@ -22,6 +22,7 @@ struct KernelOptions {
   std::string architecture = "sm_90";
   std::int64_t plan_tokens = 4096;
   std::int64_t plan_heads = 128;
+  std::int64_t tile_rows = 0;  // 0: the cost model's choice
   int head_dim = 64;
   int state_dim = 0;  // 0: the pattern's own
   std::string gates = "token";

@@ -222,6 +222,10 @@ class Generator {
     if (options_.plan_heads < 1 || options_.plan_heads > (std::int64_t{1} << 20)) {
       return Error{"schedules can be chosen for 1 to 2^20 heads"};
     }
+    if (options_.tile_rows != 0 && options_.tile_rows != 64 && options_.tile_rows != 128 &&
+        options_.tile_rows != 256) {
+      return Error{"a chunk on tensor cores has 64, 128 or 256 rows"};
+    }
     if (options_.page_rows != 0 && !options_.varlen) {
       return Error{"pages belong to sequences that have starts of their own"};
     }
@@ -408,6 +412,7 @@ class Generator {
     how.schedule = options_.schedule;
     how.architecture = find_architecture(options_.architecture);
     how.heads = options_.plan_heads;
+    how.tile_rows = options_.tile_rows;
     how.limits.slots = steps.empty() ? 0 : steps.back().second;
     if (options_.schedule != "simple") limit_lists(how.limits);
     how.limits.shared_bytes = shared_limit();

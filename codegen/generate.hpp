@@ -37,6 +37,9 @@ struct GenerateOptions {
   // Heads of all sequences of a launch, as far as the choice of a schedule goes: few of them leave
   // most of a GPU idle unless their tokens are cut into chunks.
   std::int64_t plan_heads = 128;
+  // Of softmax on tensor cores, the rows of a chunk: 64, 128 or 256; 0: as many as the cost model
+  // expects to be fastest.
+  std::int64_t tile_rows = 0;
   // Sequences of a batch have lengths and starts of their own: see manifest.hpp.
   bool varlen = false;
   // With varlen: decode keeps its cache in pages of so many slots, a power of two; 0: not in pages.

@@ -21,10 +21,11 @@ std::int64_t bytes_of_element(const schedule::KernelSpec& spec) {
 void describe_recurrence(const schedule::KernelSpec& spec, KernelEntry& entry) {
   using Layout = schedule::RecurrenceLayout;
   constexpr std::int64_t kMost = Layout::kStages * kChunk;
-  const std::int64_t row = Layout(spec).stride * bytes_of_element(spec);
+  const Layout layout(spec);
+  const std::int64_t row = layout.stride * bytes_of_element(spec);
   entry.shared_rows = {{"key_rows", kMost, kMost, row},
                        {"value_rows", kMost, kMost, row},
-                       {"tile_rows", kChunk, kChunk, 3 * row}};
+                       {"tile_rows", layout.rows, layout.rows, 3 * row}};
 }
 
 void describe_attention(const schedule::KernelSpec& spec, KernelEntry& entry) {

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
+#include "codegen/architecture.hpp"
 #include "codegen/schedule/prefill_cost.hpp"
 
 namespace heddle::schedule {
@@ -29,11 +31,28 @@ struct AttentionPlan {
   Cost cost;
 };
 
+// What chunks of softmax rows on tensor cores are planned for.
+struct TileLimits {
+  const Architecture* architecture = nullptr;
+  std::int64_t heads = 1;  // of all sequences of a launch
+  std::int64_t shared_bytes = 0;
+  std::int64_t rows = 0;  // of a chunk, where somebody asks for so many; 0: the fastest
+};
+// Sixteen warps hide what each waits for; where they have registers enough, they are one block or
+// several side by side.
+constexpr int kMostTileWarps = 16;
+// Blocks on a multiprocessor; with more than 64 channels eight warps have registers enough.
+inline int tiles_side_by_side(const KernelSpec& spec) {
+  return (spec.head_dim <= 64 ? kMostTileWarps : kMostTileWarps / 2) / spec.tensor->warps;
+}
+// The warps that a chunk may have, the fewest first: with sixteen rows each and registers enough.
+std::vector<int> warps_of_tiles(const KernelSpec& spec, const TileLimits& limits);
+
 // What tensor cores ask of softmax over dense rows of either side.
 std::optional<Error> unfit_for_tensor_cores(const KernelSpec& spec);
 
 // For launches of so many tokens. Fails where the pattern, the sizes or the type do not fit.
 Result<AttentionPlan> plan_attention(KernelSpec spec, std::int64_t tokens,
-                                     std::int64_t shared_bytes);
+                                     const TileLimits& limits);
 
 }  // namespace heddle::schedule

@@ -22,8 +22,7 @@ std::string vectors(const char* name) { return on_tiles(name, kAttentionVector);
 void declare_attention(Frame& frame) {
   const KernelSpec& spec = frame.spec;
   frame.warps = spec.tensor->warps;
-  // Sixteen warps hide what each waits for; with 128 channels eight have registers enough.
-  frame.builder.side_by_side((spec.head_dim == 64 ? 16 : 8) / spec.tensor->warps);
+  frame.builder.side_by_side(tiles_side_by_side(spec));
   for (const char* size : {"key_rows", "value_rows", "tile_rows"}) frame.builder.size(size);
   frame.chunks = frame.builder.size("chunks");
 }

@@ -26,7 +26,8 @@ struct Alternative {
   std::optional<TensorSplit> tensor = std::nullopt;
 };
 
-Alternative on_tensor_cores(const KernelSpec& spec, const Rows& rows, std::int64_t shared_bytes) {
+Alternative on_tensor_cores(const KernelSpec& spec, const Rows& rows,
+                            const ChooseOptions& options) {
   const std::int64_t tokens = rows.n() - 1;
   if (spec.matrix_rows()) {
     const Result<StatesPlan> found = plan_states(spec, rows, shared_bytes);
@@ -34,16 +35,18 @@ Alternative on_tensor_cores(const KernelSpec& spec, const Rows& rows, std::int64
     return {"tensor", found->cost, std::nullopt, found->split};
   }
   if (spec.weights == WeightKind::kLinear) {
-    const Result<TensorPlan> found = plan_tensor(spec, tokens, shared_bytes);
+    const Result<TensorPlan> found = plan_tensor(spec, tokens, options.limits.shared_bytes);
     if (!found) return {"tensor", found.error()};
     return {"tensor", found->cost, std::nullopt, found->split};
   }
+  const TileLimits limits{options.architecture, options.heads, options.limits.shared_bytes,
+                          options.tile_rows};
   if (spec.dense_outputs) {
-    const Result<RecurrencePlan> found = plan_recurrence(spec, tokens, shared_bytes);
+    const Result<RecurrencePlan> found = plan_recurrence(spec, tokens, limits);
     if (!found) return {"tensor", found.error()};
     return {"tensor", found->cost, std::nullopt, found->split};
   }
-  const Result<AttentionPlan> found = plan_attention(spec, tokens, shared_bytes);
+  const Result<AttentionPlan> found = plan_attention(spec, tokens, limits);
   if (!found) return {"tensor", found.error()};
   return {"tensor", found->cost, std::nullopt, found->split};
 }
@@ -63,7 +66,7 @@ std::vector<Alternative> alternatives(const KernelSpec& spec, const Rows& rows,
   const bool matrices = (spec.dense_inputs || spec.dense_outputs || spec.input_window > 0) &&
                         spec.weights == WeightKind::kSoftmax;
   if (spec.weights == WeightKind::kLinear || matrices || options.schedule == "tensor") {
-    all.push_back(on_tensor_cores(spec, rows, options.limits.shared_bytes));
+    all.push_back(on_tensor_cores(spec, rows, options));
   }
   if (spec.weights != WeightKind::kLinear) {
     all.push_back(out_of_shared_memory(spec, rows, options.limits));

@@ -14,7 +14,8 @@ namespace heddle::schedule {
 struct ChooseOptions {
   std::string schedule = "auto";  // or one of the names below
   const Architecture* architecture = nullptr;
-  std::int64_t heads = 1;  // of all sequences of a launch: how much there is to do side by side
+  std::int64_t heads = 1;      // of all sequences of a launch: how much there is to do side by side
+  std::int64_t tile_rows = 0;  // of softmax on tensor cores; 0: what the cost model expects
   StagedLimits limits;
 };
 

@@ -5,13 +5,13 @@
 
 #include <cstdint>
 
-#include "codegen/schedule/prefill_cost.hpp"
+#include "codegen/schedule/attention_plan.hpp"
 
 namespace heddle::schedule {
 
-// In elements of the kernel's type, kTensorChunk rows each: the chunk's queries, keys and inputs,
-// which outputs take the place of, then two windows of keys and two of outputs. Apart from them, as
-// floats, what sixteen rows have summed so far and their weights for each other.
+// In elements of the kernel's type: the chunk's queries, keys and inputs, which outputs take the
+// place of, then two windows of keys and two of outputs, kTensorChunk rows each. Apart from them,
+// as floats, what sixteen rows have summed so far and their weights for each other.
 struct RecurrenceLayout {
   explicit RecurrenceLayout(const KernelSpec& spec);
 
@@ -19,6 +19,7 @@ struct RecurrenceLayout {
   static constexpr int kStages = 2;
   static constexpr int kNearStride = 24;
   static constexpr int kNear = 16 * kNearStride;
+  std::int64_t rows;    // of a chunk, whole windows
   std::int64_t stride;  // 16 n + 8, see tensor_prelude.cuh
   std::int64_t window;  // elements of one
   std::int64_t keys_at, values_at, window_keys_at, window_values_at;
@@ -33,6 +34,6 @@ struct RecurrencePlan {
 
 // For launches of so many tokens. Fails where the pattern, the sizes or the type do not fit.
 Result<RecurrencePlan> plan_recurrence(KernelSpec spec, std::int64_t tokens,
-                                       std::int64_t shared_bytes);
+                                       const TileLimits& limits);
 
 }  // namespace heddle::schedule

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Softmax over all earlier outputs and the row's own input, on tensor cores. A block owns one
-// (batch, head) and takes chunks of 64 rows, 16 to a warp, one after the other. Earlier outputs
-// come by in windows of 64 positions, as inputs do in tensor_attention.cpp. Of the chunk's own rows
+// (batch, head) and takes chunks of 64 rows or more, 16 to a warp, one after the other. Earlier
+// outputs come by in windows of 64 positions, as inputs do in tensor_attention.cpp. The chunk's own
+// rows go by windows, too: of those of a window
 //   Y = F + N Y    with F what is summed so far and N strictly below the diagonal
 // is solved sixteen rows at a time: one thread a channel substitutes them, with weights and sums in
-// f32, and then the warps below add what these outputs weigh for their rows as a product.
+// f32, and then the warps below, of later windows as well, add what these outputs weigh for their
+// rows as a product.
 #include "codegen/schedule/cache.hpp"
 #include "codegen/schedule/frame.hpp"
 #include "codegen/schedule/recurrence_plan.hpp"
@@ -26,6 +28,7 @@ namespace {
 constexpr int kVectorOfOutput = 8;  // elements of sixteen bytes
 constexpr int kWindowTiles = kTensorChunk / 8;
 constexpr int kWindowScores = 4 * kWindowTiles;
+constexpr int kWindowWarps = kTensorChunk / 16;
 
 class TensorRecurrence {
  public:
@@ -45,7 +48,7 @@ class TensorRecurrence {
     highest_ = builder_.array("highest", Type::kF32, 2);
     totals_ = builder_.array("totals", Type::kF32, 2);
     own_at_ = builder_.let("own_at", frame_.warp * (16 * layout_.stride));
-    builder_.loop("first", builder_.i64(0), frame_.tokens, builder_.i64(kTensorChunk),
+    builder_.loop("first", builder_.i64(0), frame_.tokens, builder_.i64(layout_.rows),
                   LoopKind::kSerial, [&](Ex first) { chunk(first); });
     write_final_state(frame_);
   }
@@ -81,7 +84,7 @@ class TensorRecurrence {
 
   void chunk(Ex first) {
     first_ = first;
-    size_ = builder_.let("size", builder_.call(Helper::kMinimum, {builder_.i64(kTensorChunk),
+    size_ = builder_.let("size", builder_.call(Helper::kMinimum, {builder_.i64(layout_.rows),
                                                                   frame_.tokens - first}));
     before_ = builder_.let("before", frame_.start + first);
     bring_own();
@@ -94,14 +97,26 @@ class TensorRecurrence {
                   [&](Ex window) { take(window); });
     builder_.invoke(function("await_batches", 0), {});
     builder_.barrier();
-    weigh_own();
-    solve();
+    if (one_window()) {
+      const Ex diagonal = builder_.let("diagonal", frame_.warp * 16);
+      weigh_own(builder_.i64(0), diagonal);
+      solve(builder_.i64(0), diagonal);
+    } else {
+      builder_.loop("own", builder_.i64(0), size_, builder_.i64(kTensorChunk), LoopKind::kSerial,
+                    [&](Ex own) { own_window(own); });
+    }
     write();
+  }
+  bool one_window() const { return layout_.rows == kTensorChunk; }
+  // Also where the warp's window has a row: in a chunk of one each has.
+  Ex busy(Ex condition) {
+    return one_window() ? condition
+                        : both(condition, frame_.warp / kWindowWarps * kTensorChunk < size_);
   }
 
   // Queries, keys and inputs of the chunk. Rows beyond the last token are zero.
   void bring_own() {
-    each_piece(builder_.i64(kTensorChunk), [&](Ex row, Ex d) {
+    each_piece(builder_.i64(layout_.rows), [&](Ex row, Ex d) {
       const Ex to = builder_.let("to", row * layout_.stride + d);
       const Ex key = builder_.let("key_to", to + layout_.keys_at);
       const Ex value = builder_.let("value_to", to + layout_.values_at);
@@ -165,27 +180,52 @@ class TensorRecurrence {
     builder_.invoke("close_batch", {});
     builder_.invoke(function("await_batches", RecurrenceLayout::kStages - 1), {});
     builder_.barrier();
+    if (one_window()) {
+      mix(window, stage, next);
+    } else {
+      builder_.when(frame_.warp / kWindowWarps * kTensorChunk < size_,
+                    [&] { mix(window, stage, next); });
+    }
+    builder_.barrier();
+  }
+  void mix(Ex window, Ex stage, Ex next) {
     score(builder_.let("keys_at", stage * layout_.window + layout_.window_keys_at));
     builder_.when(next > before_, [&] {
       builder_.comment("what lies behind the last position before the chunk");
       builder_.invoke(function("drop_scores", kWindowTiles), {whole(scores_), before_ - window});
     });
-    builder_.invoke(function("raise_highest", kWindowTiles, tiles_),
-                    {whole(scores_), whole(highest_), whole(totals_), whole(outputs_)});
-    builder_.invoke(function("weigh_scores", kWindowTiles),
-                    {whole(scores_), whole(highest_), whole(totals_)});
+    weigh();
     const Ex values = builder_.let("values_at", stage * layout_.window + layout_.window_values_at);
     builder_.loop("part", builder_.i64(0), builder_.i64(kTensorChunk / 16), builder_.i64(1),
                   LoopKind::kUnrolled,
                   [&](Ex part) { add(part, values + part * (16 * layout_.stride)); });
-    builder_.barrier();
+  }
+  void weigh() {
+    builder_.invoke(function("raise_highest", kWindowTiles, tiles_),
+                    {whole(scores_), whole(highest_), whole(totals_), whole(outputs_)});
+    builder_.invoke(function("weigh_scores", kWindowTiles),
+                    {whole(scores_), whole(highest_), whole(totals_)});
   }
 
-  // The weights of the chunk's own rows, the sums so far times their share of gamma, and both over
-  // the total: what is left is the system to solve.
-  void weigh_own() {
-    const Ex diagonal = builder_.let("diagonal", frame_.warp * 16);
-    score(builder_.i64(layout_.keys_at));
+  // The chunk's rows from `own` on are solved while those below them, which have weights for them
+  // by then, add their outputs.
+  void own_window(Ex own) {
+    const Ex diagonal = builder_.let("diagonal", frame_.warp * 16 - own);
+    builder_.when(
+        both(diagonal >= 0, diagonal < kTensorChunk), [&] { weigh_own(own, diagonal); },
+        [&] {
+          builder_.when(busy(diagonal > 0), [&] {
+            score(builder_.let("keys_at", own * layout_.stride + layout_.keys_at));
+            weigh();
+          });
+        });
+    solve(own, diagonal);
+  }
+
+  // The weights of the window's own rows, the sums so far times their share of gamma, and both over
+  // the total: what is left is the system to solve. `diagonal` is the warp's first row in it.
+  void weigh_own(Ex own, Ex diagonal) {
+    score(own * layout_.stride + layout_.keys_at);
     builder_.invoke(function("mask_scores", kWindowTiles), {whole(scores_), diagonal});
     builder_.invoke(function("raise_highest", kWindowTiles, tiles_),
                     {whole(scores_), whole(highest_), whole(totals_), whole(outputs_)});
@@ -201,10 +241,10 @@ class TensorRecurrence {
   }
 
   // Sixteen rows at a time. Outputs take the place of the chunk's inputs.
-  void solve() {
+  void solve(Ex own, Ex diagonal) {
     builder_.loop("part", builder_.i64(0), builder_.i64(kTensorChunk / 16), builder_.i64(1),
                   LoopKind::kUnrolled, [&](Ex part) {
-                    builder_.when(equal(frame_.warp, part), [&] {
+                    builder_.when(equal(diagonal, part * 16), [&] {
                       builder_.invoke(function("store_sums", tiles_),
                                       {whole(sums_), builder_.i64(layout_.sum_stride),
                                        VectorPlace{outputs_, builder_.i64(0)}});
@@ -213,11 +253,12 @@ class TensorRecurrence {
                                        VectorPlace{scores_, part * 8}});
                     });
                     builder_.barrier();
-                    const Ex values =
-                        builder_.let("values_at", part * (16 * layout_.stride) + layout_.values_at);
+                    const Ex values = builder_.let(
+                        "values_at",
+                        own * layout_.stride + part * (16 * layout_.stride) + layout_.values_at);
                     substitute(values);
                     builder_.barrier();
-                    builder_.when(frame_.warp > part, [&] { add(part, values); });
+                    builder_.when(busy(diagonal > part * 16), [&] { add(part, values); });
                   });
   }
   void substitute(Ex values) {
@@ -265,6 +306,9 @@ ir::Kernel tensor_recurrence(const KernelSpec& spec) {
   Builder builder(spec.symbol, spec.target, 32 * spec.tensor->warps);
   Frame frame(builder, spec, /*decode=*/false);
   frame.warps = spec.tensor->warps;
+  builder.side_by_side(tiles_side_by_side(spec));
+  // Each row's own weights take more registers than four blocks of four warps leave.
+  if (spec.head_dim == 64 && spec.tensor->warps == 4) builder.side_by_side(3);
   for (const char* size : {"key_rows", "value_rows", "tile_rows"}) builder.size(size);
   frame.each_block([&] { TensorRecurrence(frame).run(); });
   return builder.take();

@@ -22,7 +22,7 @@ _DTYPE_NAMES = {"torch.float32": "f32", "torch.bfloat16": "bf16", "torch.float16
 
 def compile(pattern, *, weights=None, head_dim=64, state_dim=None, gates=None, dtype="f32", parameters=None,
             target="cpu", name=None, ops=None, varlen=False, several=False, state_gradients=None, max_tokens=None,
-            device=0, schedule=None, arch=None, plan_tokens=None, plan_heads=None):
+            device=0, schedule=None, arch=None, plan_tokens=None, plan_heads=None, tile_rows=None):
     """Generates and verifies the kernels of a pattern, or takes them out of the user's cache.
 
     pattern     a built-in name, a *.heddle file, or the text itself; `name` picks one of several in a file
@@ -38,7 +38,8 @@ def compile(pattern, *, weights=None, head_dim=64, state_dim=None, gates=None, d
     state_gradients  True: all of backward between an initial and a final state; False: none of it; by default what is
                      between states, by a kernel of its own that is made when it is asked for
     max_tokens  the longest sequence that exact cache sizes are wanted for, beyond the program's own choice
-    schedule, arch, plan_tokens, plan_heads  of cuda, as `heddle generate` has them: what prefill is planned for
+    schedule, arch, plan_tokens, plan_heads, tile_rows  of cuda, as `heddle generate` has them: what prefill is
+                planned for
 
     PatternError says what the program says; kernels that are not verified are never returned."""
     shown = _tool.described(pattern, name, parameters)
@@ -53,7 +54,8 @@ def compile(pattern, *, weights=None, head_dim=64, state_dim=None, gates=None, d
     if weights is not None:
         options += ["--weights", weights]
     for option, value in (("--state-dim", state_dim), ("--gates", gates), ("-n", max_tokens), ("--schedule", schedule),
-                          ("--arch", arch), ("--plan-tokens", plan_tokens), ("--plan-heads", plan_heads)):
+                          ("--arch", arch), ("--plan-tokens", plan_tokens), ("--plan-heads", plan_heads),
+                          ("--tile-rows", tile_rows)):
         if value is not None:
             options += [option, str(value)]
     if varlen:

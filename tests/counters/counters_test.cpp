@@ -186,13 +186,15 @@ TEST_CASE("matrix states of nested rows on tensor cores ask for what the cost mo
 
 // Each window of keys and values once for each chunk of rows.
 TEST_CASE("attention on tensor cores asks for what the cost model says") {
-  for (const auto& [dtype, head_dim, tokens] :
-       {std::tuple{ElementType::kBF16, 64, 256}, std::tuple{ElementType::kF16, 128, 150},
-        std::tuple{ElementType::kF16, 64, 50}}) {
-    INFO(name_of(dtype) << ", " << head_dim << ", " << tokens);
+  for (const auto& [dtype, head_dim, tokens, rows] :
+       {std::tuple{ElementType::kBF16, 64, 256, 128}, std::tuple{ElementType::kBF16, 64, 290, 256},
+        std::tuple{ElementType::kF16, 128, 150, 128}, std::tuple{ElementType::kF16, 64, 50, 64},
+        std::tuple{ElementType::kBF16, 256, 90, 64}}) {
+    INFO(name_of(dtype) << ", " << head_dim << ", " << tokens << ", " << rows);
     GenerateOptions options = staged(tokens, WeightKind::kSoftmax, dtype);
     options.schedule = "tensor";
     options.head_dim = head_dim;
+    options.tile_rows = rows;
     const Count found = counted("attention", options, tokens, true);
     check_predicted(found);
     CHECK(found.conflicts_per_request() < 0.05);
@@ -220,12 +222,15 @@ TEST_CASE("attention over a window on tensor cores asks for what the cost model 
 
 // Each window of keys and earlier outputs once for each chunk.
 TEST_CASE("dense feedback on tensor cores asks for what the cost model says") {
-  for (const auto& [dtype, head_dim, tokens] :
-       {std::tuple{ElementType::kBF16, 64, 256}, std::tuple{ElementType::kF16, 128, 150}}) {
-    INFO(name_of(dtype) << ", " << head_dim << ", " << tokens);
+  for (const auto& [dtype, head_dim, tokens, rows] :
+       {std::tuple{ElementType::kBF16, 64, 256, 64}, std::tuple{ElementType::kBF16, 64, 290, 128},
+        std::tuple{ElementType::kF16, 64, 400, 256},
+        std::tuple{ElementType::kF16, 128, 150, 128}}) {
+    INFO(name_of(dtype) << ", " << head_dim << ", " << tokens << ", " << rows);
     GenerateOptions options = staged(tokens, WeightKind::kSoftmax, dtype);
     options.schedule = "tensor";
     options.head_dim = head_dim;
+    options.tile_rows = rows;
     const Count found = counted("dense_recurrence", options, tokens, true);
     check_predicted(found);
     CHECK(found.conflicts_per_request() < 0.05);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // heddle_counters [-n TOKENS] [--schedule auto|simple|staged|tensor|scan] [--dtype f32|bf16|f16]
-//                 [--weights softmax|given|gated|linear] [--shared BYTES] [--no-flops] [--verify]
-//                 [--text] [PATTERN...]
+//                 [--weights softmax|given|gated|linear] [--head-dim D] [--plan-heads H]
+//                 [--tile-rows R] [--shared BYTES] [--no-flops] [--verify] [--text] [PATTERN...]
 // prints a line of a Markdown table for each kernel; --document prints all of
 // docs/measurements/cuda_counters.md.
 #include <fmt/format.h>
@@ -29,6 +29,9 @@ struct Choice {
   ElementType dtype = ElementType::kF32;
   bool flops = true;
   std::int64_t shared = 0;  // 0: as much as a block may have
+  int head_dim = 64;
+  std::int64_t plan_heads = 128;
+  std::int64_t tile_rows = 0;  // 0: as many as are planned
 };
 
 GenerateOptions options_for(const Choice& choice) {
@@ -39,7 +42,9 @@ GenerateOptions options_for(const Choice& choice) {
   options.weights = choice.weights;
   options.dtype = choice.dtype;
   options.plan_tokens = choice.tokens;
-  if (choice.schedule == "scan") options.plan_heads = 1;
+  options.head_dim = choice.head_dim;
+  options.tile_rows = choice.tile_rows;
+  options.plan_heads = choice.schedule == "scan" ? 1 : choice.plan_heads;
   if (choice.shared > 0) options.shared_limit = choice.shared;
   return options;
 }
@@ -213,6 +218,9 @@ int run(const std::vector<std::string>& arguments) {
     }
     if (word == "-n") choice.tokens = std::atoll(next.c_str());
     if (word == "--shared") choice.shared = std::atoll(next.c_str());
+    if (word == "--head-dim") choice.head_dim = std::atoi(next.c_str());
+    if (word == "--plan-heads") choice.plan_heads = std::atoll(next.c_str());
+    if (word == "--tile-rows") choice.tile_rows = std::atoll(next.c_str());
     if (word == "--schedule") choice.schedule = next;
     if (word == "--weights" && next == "given") choice.weights = WeightKind::kGiven;
     if (word == "--weights" && next == "gated") choice.weights = WeightKind::kGated;

@@ -6,7 +6,7 @@ using namespace heddle;
 // prefill of pattern attention: softmax weights, bf16, 64 channels a head
 //   A = dense
 //   B = none
-extern "C" __global__ void __launch_bounds__(256, 2)
+extern "C" __global__ void __launch_bounds__(128, 4)
 attention_prefill(
     const bf16* __restrict__ q,
     const bf16* __restrict__ k,
@@ -42,9 +42,9 @@ attention_prefill(
   const Index slot_base_a = (batch * slots_a * heads + head) * 64;
   extern __shared__ __align__(16) bf16 staged[];
   // chunks with the longest rows begin first
-  const Index first = (chunks - 1 - chunk) * 128;
+  const Index first = (chunks - 1 - chunk) * 64;
   if (first < tokens) {
-    const Index size = minimum(128, tokens - first);
+    const Index size = minimum(64, tokens - first);
     const Index before = start + first;
     const Index end = before + size;
     const Index own_at = warp * 1152;
@@ -64,7 +64,7 @@ attention_prefill(
     for (Index e = 0; e < 2; ++e) {
       totals[e] = 0.0f;
     }
-    for (Index piece = thread; piece < 1024; piece += 256) {
+    for (Index piece = thread; piece < 512; piece += 128) {
       const Index row = piece / 8;
       const Index d = piece % 8 * 8;
       const Index to = row * 72 + d;
@@ -74,10 +74,10 @@ attention_prefill(
         clear_elements<8>(staged + to);
       }
     }
-    for (Index piece = thread; piece < 512; piece += 256) {
+    for (Index piece = thread; piece < 512; piece += 128) {
       const Index row = piece / 8;
       const Index d = piece % 8 * 8;
-      const Index key_to = row * 72 + d + 9216;
+      const Index key_to = row * 72 + d + 4608;
       const Index value_to = key_to + 9216;
       const Index p = row + 1;
       if (p <= end) {
@@ -100,10 +100,10 @@ attention_prefill(
       const Index stage = window / 64 % 2;
       const Index next = window + 64;
       if (next < end) {
-        for (Index piece = thread; piece < 512; piece += 256) {
+        for (Index piece = thread; piece < 512; piece += 128) {
           const Index row = piece / 8;
           const Index d = piece % 8 * 8;
-          const Index key_to = (1 - stage) * 4608 + row * 72 + d + 9216;
+          const Index key_to = (1 - stage) * 4608 + row * 72 + d + 4608;
           const Index value_to = key_to + 9216;
           const Index p = next + row + 1;
           if (p <= end) {
@@ -127,8 +127,8 @@ attention_prefill(
       __syncthreads();
       const Index last = before + warp * 16 - window;
       if (last + 16 > 0 && warp * 16 < size) {
-        const Index keys_at = stage * 4608 + 9216;
-        const Index values_at = stage * 4608 + 18432;
+        const Index keys_at = stage * 4608 + 4608;
+        const Index values_at = stage * 4608 + 13824;
         #pragma unroll
         for (Index e = 0; e < 32; ++e) {
           scores[e] = 0.0f;
@@ -154,7 +154,7 @@ attention_prefill(
     divide_rows<8>(outputs, totals);
     store_sums<8>(staged + own_at, 72, outputs);
     __syncthreads();
-    for (Index piece = thread; piece < size * 8; piece += 256) {
+    for (Index piece = thread; piece < size * 8; piece += 128) {
       const Index row = piece / 8;
       const Index d = piece % 8 * 8;
       copy_elements<8>(y + token_base + (first + row) * token_stride + d, staged + row * 72 + d);
@@ -162,8 +162,8 @@ attention_prefill(
   }
   // final state: every position stays
   const Index d = thread % 8 * 8;
-  for (Index turn = chunk; turn < ceil_div(slots_a, 32); turn += chunks) {
-    const Index slot = turn * 32 + thread / 8;
+  for (Index turn = chunk; turn < ceil_div(slots_a, 16); turn += chunks) {
+    const Index slot = turn * 16 + thread / 8;
     if (slot < slots_a) {
       const Index to = slot_base_a + slot * token_stride + d;
       if (slot < start + tokens) {

@@ -6,7 +6,7 @@ using namespace heddle;
 // prefill of pattern dense_recurrence: softmax weights, bf16, 64 channels a head
 //   A = diagonal
 //   B = dense
-extern "C" __global__ void __launch_bounds__(128, 1)
+extern "C" __global__ void __launch_bounds__(512, 1)
 dense_recurrence_prefill(
     const bf16* __restrict__ q,
     const bf16* __restrict__ k,
@@ -46,15 +46,15 @@ dense_recurrence_prefill(
   float highest[2];
   float totals[2];
   const Index own_at = warp * 1152;
-  for (Index first = 0; first < tokens; first += 64) {
-    const Index size = minimum(64, tokens - first);
+  for (Index first = 0; first < tokens; first += 256) {
+    const Index size = minimum(256, tokens - first);
     const Index before = start + first;
-    for (Index piece = thread; piece < 512; piece += 128) {
+    for (Index piece = thread; piece < 2048; piece += 512) {
       const Index row = piece / 8;
       const Index d = piece % 8 * 8;
       const Index to = row * 72 + d;
-      const Index key_to = to + 4608;
-      const Index value_to = to + 9216;
+      const Index key_to = to + 18432;
+      const Index value_to = to + 36864;
       if (row < size) {
         const Index from = token_base + (first + row) * token_stride + d;
         start_copy<8>(staged + to, q + from);
@@ -67,10 +67,10 @@ dense_recurrence_prefill(
       }
     }
     if (before > 0) {
-      for (Index piece = thread; piece < 512; piece += 128) {
+      for (Index piece = thread; piece < 512; piece += 512) {
         const Index row = piece / 8;
         const Index d = piece % 8 * 8;
-        const Index key_to = row * 72 + d + 13824;
+        const Index key_to = row * 72 + d + 55296;
         const Index value_to = key_to + 9216;
         const Index p = row + 1;
         if (p <= before) {
@@ -106,10 +106,10 @@ dense_recurrence_prefill(
       const Index stage = window / 64 % 2;
       const Index next = window + 64;
       if (next < before) {
-        for (Index piece = thread; piece < 512; piece += 128) {
+        for (Index piece = thread; piece < 512; piece += 512) {
           const Index row = piece / 8;
           const Index d = piece % 8 * 8;
-          const Index key_to = (1 - stage) * 4608 + row * 72 + d + 13824;
+          const Index key_to = (1 - stage) * 4608 + row * 72 + d + 55296;
           const Index value_to = key_to + 9216;
           const Index p = next + row + 1;
           if (p <= before) {
@@ -131,86 +131,107 @@ dense_recurrence_prefill(
       close_batch();
       await_batches<1>();
       __syncthreads();
-      const Index keys_at = stage * 4608 + 13824;
-      #pragma unroll
-      for (Index e = 0; e < 32; ++e) {
-        scores[e] = 0.0f;
-      }
-      multiply_rows_by_rows<8, 64>(scores, staged + own_at, 72, staged + keys_at, 72);
-      #pragma unroll
-      for (Index e = 0; e < 32; ++e) {
-        scores[e] = scale * scores[e];
-      }
-      if (next > before) {
-        // what lies behind the last position before the chunk
-        drop_scores<8>(scores, before - window);
-      }
-      raise_highest<8, 8>(scores, highest, totals, outputs);
-      weigh_scores<8>(scores, highest, totals);
-      const Index values_at = stage * 4608 + 23040;
-      #pragma unroll
-      for (Index part = 0; part < 4; ++part) {
-        multiply_sums_by_columns<8>(outputs, scores + part * 8, staged + values_at + part * 1152, 72);
+      if (warp / 4 * 64 < size) {
+        const Index keys_at = stage * 4608 + 55296;
+        #pragma unroll
+        for (Index e = 0; e < 32; ++e) {
+          scores[e] = 0.0f;
+        }
+        multiply_rows_by_rows<8, 64>(scores, staged + own_at, 72, staged + keys_at, 72);
+        #pragma unroll
+        for (Index e = 0; e < 32; ++e) {
+          scores[e] = scale * scores[e];
+        }
+        if (next > before) {
+          // what lies behind the last position before the chunk
+          drop_scores<8>(scores, before - window);
+        }
+        raise_highest<8, 8>(scores, highest, totals, outputs);
+        weigh_scores<8>(scores, highest, totals);
+        const Index values_at = stage * 4608 + 64512;
+        #pragma unroll
+        for (Index part = 0; part < 4; ++part) {
+          multiply_sums_by_columns<8>(outputs, scores + part * 8, staged + values_at + part * 1152, 72);
+        }
       }
       __syncthreads();
     }
     await_batches<0>();
     __syncthreads();
-    const Index diagonal = warp * 16;
-    #pragma unroll
-    for (Index e = 0; e < 32; ++e) {
-      scores[e] = 0.0f;
-    }
-    multiply_rows_by_rows<8, 64>(scores, staged + own_at, 72, staged + 4608, 72);
-    #pragma unroll
-    for (Index e = 0; e < 32; ++e) {
-      scores[e] = scale * scores[e];
-    }
-    mask_scores<8>(scores, diagonal);
-    raise_highest<8, 8>(scores, highest, totals, outputs);
-    #pragma unroll
-    for (Index e = 0; e < 32; ++e) {
-      outputs[e] = gamma * outputs[e];
-    }
-    #pragma unroll
-    for (Index e = 0; e < 2; ++e) {
-      totals[e] = gamma * totals[e];
-    }
-    weigh_mixed<8>(scores, highest, totals, diagonal, gamma);
-    divide_rows<8>(scores, totals);
-    divide_rows<8>(outputs, totals);
-    #pragma unroll
-    for (Index part = 0; part < 4; ++part) {
-      if (warp == part) {
-        store_sums<8>(sums, 72, outputs);
-        store_sums<2>(near, 24, scores + part * 8);
-      }
-      __syncthreads();
-      const Index values_at = part * 1152 + 9216;
-      for (Index d = thread; d < 64; d += 128) {
-        for (Index r = 0; r < 16; ++r) {
-          const Index at = values_at + r * 72 + d;
-          float sum = sums[r * 72 + d] + near[r * 24 + r] * to_float(staged[at]);
-          for (Index c = 0; c < r; ++c) {
-            sum += near[r * 24 + c] * to_float(staged[values_at + c * 72 + d]);
+    for (Index own = 0; own < size; own += 64) {
+      const Index diagonal = warp * 16 - own;
+      if (diagonal >= 0 && diagonal < 64) {
+        #pragma unroll
+        for (Index e = 0; e < 32; ++e) {
+          scores[e] = 0.0f;
+        }
+        multiply_rows_by_rows<8, 64>(scores, staged + own_at, 72, staged + own * 72 + 18432, 72);
+        #pragma unroll
+        for (Index e = 0; e < 32; ++e) {
+          scores[e] = scale * scores[e];
+        }
+        mask_scores<8>(scores, diagonal);
+        raise_highest<8, 8>(scores, highest, totals, outputs);
+        #pragma unroll
+        for (Index e = 0; e < 32; ++e) {
+          outputs[e] = gamma * outputs[e];
+        }
+        #pragma unroll
+        for (Index e = 0; e < 2; ++e) {
+          totals[e] = gamma * totals[e];
+        }
+        weigh_mixed<8>(scores, highest, totals, diagonal, gamma);
+        divide_rows<8>(scores, totals);
+        divide_rows<8>(outputs, totals);
+      } else {
+        if (diagonal > 0 && warp / 4 * 64 < size) {
+          const Index keys_at = own * 72 + 18432;
+          #pragma unroll
+          for (Index e = 0; e < 32; ++e) {
+            scores[e] = 0.0f;
           }
-          staged[at] = to_bf16(sum);
+          multiply_rows_by_rows<8, 64>(scores, staged + own_at, 72, staged + keys_at, 72);
+          #pragma unroll
+          for (Index e = 0; e < 32; ++e) {
+            scores[e] = scale * scores[e];
+          }
+          raise_highest<8, 8>(scores, highest, totals, outputs);
+          weigh_scores<8>(scores, highest, totals);
         }
       }
-      __syncthreads();
-      if (warp > part) {
-        multiply_sums_by_columns<8>(outputs, scores + part * 8, staged + values_at, 72);
+      #pragma unroll
+      for (Index part = 0; part < 4; ++part) {
+        if (diagonal == part * 16) {
+          store_sums<8>(sums, 72, outputs);
+          store_sums<2>(near, 24, scores + part * 8);
+        }
+        __syncthreads();
+        const Index values_at = own * 72 + part * 1152 + 36864;
+        for (Index d = thread; d < 64; d += 512) {
+          for (Index r = 0; r < 16; ++r) {
+            const Index at = values_at + r * 72 + d;
+            float sum = sums[r * 72 + d] + near[r * 24 + r] * to_float(staged[at]);
+            for (Index c = 0; c < r; ++c) {
+              sum += near[r * 24 + c] * to_float(staged[values_at + c * 72 + d]);
+            }
+            staged[at] = to_bf16(sum);
+          }
+        }
+        __syncthreads();
+        if (diagonal > part * 16 && warp / 4 * 64 < size) {
+          multiply_sums_by_columns<8>(outputs, scores + part * 8, staged + values_at, 72);
+        }
       }
     }
-    for (Index piece = thread; piece < size * 8; piece += 128) {
+    for (Index piece = thread; piece < size * 8; piece += 512) {
       const Index row = piece / 8;
       const Index d = piece % 8 * 8;
-      copy_elements<8>(y + token_base + (first + row) * token_stride + d, staged + row * 72 + d + 9216);
+      copy_elements<8>(y + token_base + (first + row) * token_stride + d, staged + row * 72 + d + 36864);
     }
     __syncthreads();
   }
   // final state: every position stays
-  for (Index slot = warp; slot < slots_b; slot += 4) {
+  for (Index slot = warp; slot < slots_b; slot += 16) {
     if (slot < start + tokens) {
       const Index p = slot + 1;
       const bool cached = p <= start;

@@ -192,27 +192,29 @@ TEST_CASE("the kernels of all built-in patterns compile for every architecture")
     add(all, linear, options, {std::begin(kArchitectures), std::end(kArchitectures)});
     CHECK(all.back().entry.schedule == "tensor");
   }
-  for (const auto& [dtype, head_dim, tokens] :
-       {std::tuple{ElementType::kBF16, 64, 256}, std::tuple{ElementType::kF16, 64, 64},
-        std::tuple{ElementType::kBF16, 128, 64}, std::tuple{ElementType::kF16, 128, 256}}) {
+  for (const auto& [dtype, head_dim, rows] :
+       {std::tuple{ElementType::kBF16, 64, 128}, std::tuple{ElementType::kF16, 64, 64},
+        std::tuple{ElementType::kBF16, 64, 256}, std::tuple{ElementType::kBF16, 128, 64},
+        std::tuple{ElementType::kF16, 128, 128}}) {
     GenerateOptions options = options_for(dtype);
     options.ops = {"prefill"};
     options.schedule = "tensor";
     options.head_dim = head_dim;
-    options.plan_tokens = tokens;
+    options.tile_rows = rows;
     for (const char* name : {"attention", "local_attention"}) {
       add(all, *find_builtin(name), options,
           {std::begin(kArchitectures), std::end(kArchitectures)});
       CHECK(all.back().entry.schedule == "tensor");
     }
   }
-  for (const auto& [dtype, head_dim] :
-       {std::pair{ElementType::kBF16, 64}, std::pair{ElementType::kF16, 128}}) {
+  for (const auto& [dtype, head_dim, rows] :
+       {std::tuple{ElementType::kBF16, 64, 64}, std::tuple{ElementType::kF16, 64, 256},
+        std::tuple{ElementType::kF16, 128, 128}}) {
     GenerateOptions options = options_for(dtype);
     options.ops = {"prefill"};
     options.schedule = "tensor";
     options.head_dim = head_dim;
-    options.plan_tokens = 256;
+    options.tile_rows = rows;
     add(all, *find_builtin("dense_recurrence"), options,
         {std::begin(kArchitectures), std::end(kArchitectures)});
     CHECK(all.back().entry.schedule == "tensor");

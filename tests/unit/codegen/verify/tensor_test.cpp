@@ -9,19 +9,19 @@ namespace heddle::test {
 namespace {
 
 Artifact on_tensor_cores(const Pattern& pattern, ElementType dtype = ElementType::kBF16,
-                         int head_dim = 64, std::int64_t plan_tokens = 4096, int state_dim = 64) {
+                         int head_dim = 64, std::int64_t tile_rows = 0, int state_dim = 64) {
   GenerateOptions options = cuda("prefill", head_dim);
   options.dtype = dtype;
   options.schedule = "tensor";
-  options.plan_tokens = plan_tokens;
+  options.tile_rows = tile_rows;
   options.state_dim = state_dim;
   Artifact artifact = artifact_of(pattern, options);
   REQUIRE(artifact.manifest.kernels[0].schedule == "tensor");
   return artifact;
 }
 Artifact on_tensor_cores(const char* pattern, ElementType dtype = ElementType::kBF16,
-                         int head_dim = 64, std::int64_t plan_tokens = 4096, int state_dim = 64) {
-  return on_tensor_cores(builtin(pattern), dtype, head_dim, plan_tokens, state_dim);
+                         int head_dim = 64, std::int64_t tile_rows = 0, int state_dim = 64) {
+  return on_tensor_cores(builtin(pattern), dtype, head_dim, tile_rows, state_dim);
 }
 Pattern window(std::int64_t width) {
   return pattern_of("pattern window {\n A = window(" + std::to_string(width) + ")\n B = none\n}\n");
@@ -41,9 +41,8 @@ void check_verified(const Artifact& artifact, const StaticOptions& options = {})
 
 TEST_CASE("matrix states on tensor cores are verified for every launch") {
   const auto verified = [](int head_dim, int state_dim) {
-    check_verified(
-        on_tensor_cores("linear_attention", ElementType::kF16, head_dim, 4096, state_dim),
-        proofs_only());
+    check_verified(on_tensor_cores("linear_attention", ElementType::kF16, head_dim, 0, state_dim),
+                   proofs_only());
   };
   check_verified(on_tensor_cores("linear_attention"));
   verified(128, 64);
@@ -55,14 +54,15 @@ TEST_CASE("matrix states on tensor cores are verified for every launch") {
   for (const auto& [head_dim, state_dim] :
        {std::pair{128, 128}, std::pair{256, 32}, std::pair{16, 256}}) {
     const Artifact large =
-        on_tensor_cores("linear_attention", ElementType::kF16, head_dim, 4096, state_dim);
+        on_tensor_cores("linear_attention", ElementType::kF16, head_dim, 0, state_dim);
     CHECK(not_followed(large.manifest, large.manifest.kernels[0]).has_value());
   }
 }
 
 TEST_CASE("attention on tensor cores is verified for every launch") {
   check_verified(on_tensor_cores("attention"));
-  // Chunks of as many rows as there are tokens, and rows of twice as many channels.
+  // Chunks of fewer rows, and rows of twice as many channels.
+  check_verified(on_tensor_cores("attention", ElementType::kF16, 64, 128), proofs_only());
   check_verified(on_tensor_cores("attention", ElementType::kF16, 128, 64), proofs_only());
 }
 
@@ -75,7 +75,9 @@ TEST_CASE("attention over a window on tensor cores is verified for every launch"
 
 TEST_CASE("a dense recurrence on tensor cores is verified for every launch") {
   check_verified(on_tensor_cores("dense_recurrence"));
+  // Chunks of half as many rows, as they have twice as many channels, and of a quarter.
   check_verified(on_tensor_cores("dense_recurrence", ElementType::kF16, 128), proofs_only());
+  check_verified(on_tensor_cores("dense_recurrence", ElementType::kF16, 64, 64), proofs_only());
 }
 
 TEST_CASE("helpers are given nothing but what they are made for") {
@@ -158,7 +160,7 @@ TEST_CASE("no matrix-state kernel whose matrices lie elsewhere is verified") {
 }
 
 TEST_CASE("no attention kernel that takes a window for another is verified") {
-  none_is_verified(on_tensor_cores("attention"),
+  none_is_verified(on_tensor_cores("attention", ElementType::kBF16, 64, 128),
                    {{"warp * 1152", "warp * 1160"},
                     {"(1 - stage) * 4608", "stage * 4608"},
                     {"stage * 4608 + 18432", "stage * 4608 + 18440"},
@@ -226,20 +228,38 @@ TEST_CASE("no kernel over a window of inputs that takes a place for another is v
 }
 
 TEST_CASE("no dense recurrence whose warps meet is verified") {
-  none_is_verified(on_tensor_cores("dense_recurrence"),
-                   {{"if (warp == part)", "if (warp >= part)"},
-                    {"store_sums<2>(near, 24", "store_sums<2>(near, 22"},
-                    {"store_sums<8>(sums, 72", "store_sums<8>(sums, 74"},
-                    {"near[r * 24 + c]", "near[r * 24 + c + 8]"},
-                    {"part * 1152 + 9216", "part * 1152 + 9224"},
-                    {"p <= before)", "p <= before + 1)"},
-                    {"window < before", "window < before + 1"},
-                    {"    await_batches<0>();\n", ""},
-                    {"part * 8);\n      }\n      __syncthreads();", "part * 8);\n      }"},
-                    {"      __syncthreads();\n      if (warp > part)", "      if (warp > part)"},
-                    {"weigh_mixed<8>", "weigh_mixed<9>"},
-                    {"    __syncthreads();\n  }\n  // final", "  }\n  // final"}},
-                   proofs_only());
+  none_is_verified(
+      on_tensor_cores("dense_recurrence", ElementType::kBF16, 64, 64),
+      {{"if (diagonal == part * 16)", "if (diagonal >= part * 16)"},
+       {"store_sums<2>(near, 24", "store_sums<2>(near, 22"},
+       {"store_sums<8>(sums, 72", "store_sums<8>(sums, 74"},
+       {"near[r * 24 + c]", "near[r * 24 + c + 8]"},
+       {"part * 1152 + 9216", "part * 1152 + 9224"},
+       {"p <= before)", "p <= before + 1)"},
+       {"window < before", "window < before + 1"},
+       {"    await_batches<0>();\n", ""},
+       {"part * 8);\n      }\n      __syncthreads();", "part * 8);\n      }"},
+       {"      __syncthreads();\n      if (diagonal > part", "      if (diagonal > part"},
+       {"weigh_mixed<8>", "weigh_mixed<9>"},
+       {"    __syncthreads();\n  }\n  // final", "  }\n  // final"}},
+      proofs_only());
+}
+
+TEST_CASE("no dense recurrence whose warps meet in another window of a chunk is verified") {
+  none_is_verified(
+      on_tensor_cores("dense_recurrence"),
+      {{"if (diagonal == part * 16)", "if (diagonal >= part * 16)"},
+       {"own < size", "own < size + 64"},
+       {"own * 72 + 18432", "own * 72 + 18436"},
+       {"own * 72 + part * 1152 + 36864", "own * 72 + part * 1152 + 50688"},
+       {"minimum(256, tokens - first)", "minimum(257, tokens - first)"},
+       {"first += 256", "first += 255"},
+       {"part * 8);\n        }\n        __syncthreads();", "part * 8);\n        }"},
+       {"        __syncthreads();\n        if (diagonal > part", "        if (diagonal > part"},
+       {"    await_batches<0>();\n", ""},
+       {"if (diagonal > part * 16 &&", "if (diagonal > thread &&"},
+       {"    __syncthreads();\n  }\n  // final", "  }\n  // final"}},
+      proofs_only());
 }
 
 }  // namespace heddle::test

@@ -7,7 +7,6 @@
 namespace heddle::test {
 namespace {
 
-// Chunks of 64 rows where no more tokens are planned for, and of 128 otherwise.
 Artifact generated(ElementType dtype, int head_dim, std::int64_t chunk,
                    std::vector<std::string> ops = {"prefill"}) {
   Artifact artifact = on_tensor_cores("attention", dtype, head_dim, chunk, std::move(ops));
@@ -17,7 +16,8 @@ Artifact generated(ElementType dtype, int head_dim, std::int64_t chunk,
 
 TEST_CASE("attention on tensor cores is verified, with the decode that goes on from it") {
   for (const auto& [dtype, head_dim, chunk] :
-       {std::tuple{ElementType::kBF16, 64, 128}, std::tuple{ElementType::kF16, 128, 64}}) {
+       {std::tuple{ElementType::kBF16, 64, 128}, std::tuple{ElementType::kF16, 128, 64},
+        std::tuple{ElementType::kF16, 64, 256}}) {
     check_verified(generated(dtype, head_dim, chunk, {"prefill", "decode"}));
   }
 }

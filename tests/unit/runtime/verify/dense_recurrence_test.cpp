@@ -7,17 +7,31 @@
 namespace heddle::test {
 namespace {
 
-Artifact generated(ElementType dtype, int head_dim, std::vector<std::string> ops = {"prefill"}) {
-  return on_tensor_cores("dense_recurrence", dtype, head_dim, 128, std::move(ops));
+Artifact generated(ElementType dtype, int head_dim, std::int64_t rows,
+                   std::vector<std::string> ops = {"prefill"}) {
+  Artifact artifact = on_tensor_cores("dense_recurrence", dtype, head_dim, rows, std::move(ops));
+  REQUIRE(artifact.manifest.kernels[0].threads == 2 * rows);
+  return artifact;
 }
 
 TEST_CASE("dense feedback on tensor cores is verified, with the decode that goes on from it") {
-  check_verified(generated(ElementType::kBF16, 64, {"prefill", "decode"}));
-  check_verified(generated(ElementType::kF16, 128, {"prefill", "decode"}));
+  check_verified(generated(ElementType::kBF16, 64, 64, {"prefill", "decode"}));
+  check_verified(generated(ElementType::kF16, 128, 128, {"prefill", "decode"}));
+}
+
+// The last chunk has rows in one window, in some, or in all of them.
+TEST_CASE("dense feedback in chunks of many rows is verified") {
+  const Artifact artifact = generated(ElementType::kBF16, 64, 256);
+  VerifyOptions options = few_sizes(artifact);
+  options.sizes = {130, 257};
+  const VerifyReport report = verify(artifact.manifest, artifact.files,
+                                     builtin_rows("dense_recurrence", kTensorRows), options);
+  INFO(explain(report));
+  CHECK(report.verdict == KernelVerdict::kVerified);
 }
 
 TEST_CASE("dense feedback from other rows, or before they are there, is rejected") {
-  reject(generated(ElementType::kBF16, 64), "dense_recurrence_prefill.cu",
+  reject(generated(ElementType::kBF16, 64, 128), "dense_recurrence_prefill.cu",
          {// Windows of earlier outputs: one is left out, or shows what is not there.
           {"window = 0", "window = 64"},
           {"window < before", "window < before - 1"},
@@ -39,20 +53,31 @@ TEST_CASE("dense feedback from other rows, or before they are there, is rejected
           {"near[r * 24 + r] * to_float(staged[at])", "to_float(staged[at])"},
           {"c < r;", "c + 1 < r;"},
           {"Index c = 0", "Index c = 1"},
-          {"warp > part", "warp > part + 1"},
-          {"scores + part * 8);\n      }\n      __syncthreads();", "scores + part * 8);\n      }",
-           false},
-          {"        }\n      }\n      __syncthreads();\n      if (warp > part)",
-           "        }\n      }\n      if (warp > part)", false},
+          {"diagonal > part * 16", "diagonal > part * 16 + 16"},
+          // Windows of the chunk's own rows: those of another, or rows that take none or no end.
+          {"own = 0", "own = 64"},
+          {"own < size", "own < size - 64"},
+          {"warp * 16 - own", "warp * 16"},
+          {"diagonal < 64", "diagonal < 128"},
+          {"staged + own * 72 + 9216", "staged + 9216"},
+          {"keys_at = own * 72 + 9216", "keys_at = own * 72"},
+          {"diagonal > 0 && ", "diagonal > 64 && "},
+          {"own * 72 + part * 1152", "part * 1152"},
+          {"warp / 4 * 64 < size", "warp / 4 * 64 + 64 < size"},
+          {"first += 128", "first += 64", false},
+          {"scores + part * 8);\n        }\n        __syncthreads();",
+           "scores + part * 8);\n        }", false},
+          {"          }\n        }\n        __syncthreads();\n        if (diagonal > part",
+           "          }\n        }\n        if (diagonal > part", false},
           // Copies that nobody has waited for, and outputs that are read before they are written.
           {"await_batches<1>();", "await_batches<2>();", false},
           {"await_batches<0>();", "", false},
           {"await_batches<0>();\n    __syncthreads();", "await_batches<0>();", false},
-          {"minimum(64, tokens - first)", "64", false}});
+          {"minimum(128, tokens - first)", "128", false}});
 }
 
 TEST_CASE("weights of outputs and inputs in other shares are rejected") {
-  reject(generated(ElementType::kBF16, 64), "softmax_prelude.cuh",
+  reject(generated(ElementType::kBF16, 64, 128), "softmax_prelude.cuh",
          {{"? rest : gamma", "? gamma : rest"},
           {"? rest : gamma", "? rest : 1.0f"},
           {"= 1.0f - gamma", "= 1.0f"},

@@ -29,8 +29,8 @@ inline VerifyOptions few_sizes(const Artifact& artifact) {
 }
 
 inline Artifact on_tensor_cores(const Pattern& pattern, ElementType dtype, int head_dim,
-                                std::int64_t plan_tokens,
-                                std::vector<std::string> ops = {"prefill"}, bool varlen = false) {
+                                std::int64_t tile_rows, std::vector<std::string> ops = {"prefill"},
+                                bool varlen = false) {
   GenerateOptions options;
   options.ops = std::move(ops);
   options.target = ir::Target::kCuda;
@@ -38,7 +38,8 @@ inline Artifact on_tensor_cores(const Pattern& pattern, ElementType dtype, int h
   options.dtype = dtype;
   options.exact_to = kTensorRows;
   options.schedule = "tensor";
-  options.plan_tokens = plan_tokens;
+  options.plan_tokens = tile_rows;
+  options.tile_rows = tile_rows;
   options.varlen = varlen;
   Result<Artifact> artifact = generate(pattern, options);
   INFO((artifact ? "" : artifact.error().message));
@@ -48,9 +49,9 @@ inline Artifact on_tensor_cores(const Pattern& pattern, ElementType dtype, int h
 }
 
 inline Artifact on_tensor_cores(const char* pattern, ElementType dtype, int head_dim,
-                                std::int64_t plan_tokens,
+                                std::int64_t tile_rows,
                                 std::vector<std::string> ops = {"prefill"}) {
-  return on_tensor_cores(builtin(pattern), dtype, head_dim, plan_tokens, std::move(ops));
+  return on_tensor_cores(builtin(pattern), dtype, head_dim, tile_rows, std::move(ops));
 }
 
 inline void check_verified(const Artifact& artifact, const Rows& rows) {
