@@ -30,7 +30,7 @@ Alternative on_tensor_cores(const KernelSpec& spec, const Rows& rows,
                             const ChooseOptions& options) {
   const std::int64_t tokens = rows.n() - 1;
   if (spec.matrix_rows()) {
-    const Result<StatesPlan> found = plan_states(spec, rows, shared_bytes);
+    const Result<StatesPlan> found = plan_states(spec, rows, options.limits.shared_bytes);
     if (!found) return {"tensor", found.error()};
     return {"tensor", found->cost, std::nullopt, found->split};
   }
