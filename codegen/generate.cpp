@@ -432,7 +432,7 @@ class Generator {
   // the launch that cannot be.
   void choose_gather(schedule::KernelSpec& spec) {
     if (options_.schedule == "simple") return;
-    if (!spec.b.empty()) {
+    if (rows::shape_of(spec.b) == rows::RowShape::kShifted) {
       const MaterializeResult table = materialize(pattern_, options_.plan_tokens + 1);
       const Rows* const rows = std::get_if<Rows>(&table);
       schedule::StagedLimits limits;

@@ -94,11 +94,18 @@ void describe_staging(const schedule::KernelSpec& spec, const schedule::Staging&
       (keyed ? row : 0) + 4 * std::int64_t{spec.head_dim});
 }
 
+void describe_nested(KernelEntry& entry) {
+  entry.alignment = 4;
+  entry.shared_rows = {{"live_rows", schedule::kMostNested, schedule::kLeastNested,
+                        std::int64_t{4} * schedule::kStagedChunk}};
+}
+
 }  // namespace
 
 void describe_shared_memory(const schedule::KernelSpec& spec, KernelEntry& entry, bool gradients) {
   if (gradients) return describe_gradients(spec, entry);
   if (spec.staging) return describe_staging(spec, *spec.staging, entry);
+  if (spec.gather) return describe_nested(entry);
   if (!spec.tensor) return;
   entry.alignment = 16;
   if (spec.matrix_rows()) return describe_states(spec, entry);

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Backward on cuda in several launches, where every row of a side reaches the same distances back,
-// so that row j of the transpose is row n + 1 - j counted from the end. Nothing is added to by two
-// rows: each gathers what it is due, and all rows do so side by side, but for lambda, which is a
-// recurrence itself.
+// Backward on cuda in several launches. Where every row of a side reaches the same distances back,
+// row j of the transpose is row n + 1 - j counted from the end: nothing is added to by two rows,
+// each gathers what it is due, and all rows do so side by side, but for lambda, which is a
+// recurrence itself. Where rows of B are nested, sums over the rows that read one are NestedRows'.
 //   weights  of softmax: each row's highest score and one over the sum of its weights
 //   lambda   (I - B)^-T dy, by StagedPrefill; without B it is dy
 //   rows     what a row's entries are due of their own: coefficients, or the query and <lambda, y>
 //   columns  what is due of the rows that read this one: dk, and dx where rows share inputs
 #include "codegen/schedule/gather_backward.hpp"
+#include "codegen/schedule/gradient_rows.hpp"
 #include "codegen/rows/emit_row.hpp"
 #include "codegen/rows/row_shape.hpp"
-#include "codegen/schedule/scan_chain.hpp"
 
 namespace heddle::schedule {
 
@@ -34,9 +34,11 @@ class GatherLaunch {
   GatherLaunch(const KernelSpec& spec, const std::string& name, GradientScratch scratch)
       : spec_(spec),
         builder_(spec.symbol + "_" + name, spec.target, 32 * kGatherWarps),
-        frame_(builder_, spec, scratch) {
+        frame_(builder_, spec, scratch),
+        rows_(frame_) {
     frame_.chunks = builder_.size("chunks");
     lambda_ = spec.b.empty() ? frame_.dy : frame_.lambda;
+    nested_ = rows::shape_of(spec.b) == rows::RowShape::kLattice;
   }
 
   ir::Kernel weights() {
@@ -63,42 +65,6 @@ class GatherLaunch {
     return builder_.take();
   }
 
-  void each_channel(const std::function<void(Ex, Ex)>& body) {
-    each_channel_of_lane(builder_, spec_, frame_.lane, body);
-  }
-  MemoryId vector(const std::string& name, const std::function<Ex(Ex)>& value) {
-    const MemoryId made = builder_.array(name, Type::kF32, channels_of_lane(spec_));
-    each_channel([&](Ex d, Ex index) { builder_.store(made, index, value(d)); });
-    return made;
-  }
-  MemoryId row_of(const std::string& name, MemoryId memory, Ex at) {
-    return vector(name, [&](Ex d) { return builder_.load(memory, at + d); });
-  }
-  MemoryId zeros(const std::string& name) {
-    return vector(name, [&](Ex) { return builder_.f32(0); });
-  }
-  // In every lane of the warp.
-  Ex dot(const std::string& name, MemoryId one, MemoryId other) {
-    const Var product = builder_.variable("product", builder_.f32(0));
-    each_channel([&](Ex, Ex index) {
-      builder_.assign(product,
-                      Ex(product) + builder_.load(one, index) * builder_.load(other, index));
-    });
-    return builder_.let(name, builder_.reduce(ReduceOperator::kSum, product));
-  }
-  void add(MemoryId sums, Ex factor, MemoryId values) {
-    each_channel([&](Ex, Ex index) {
-      builder_.store(sums, index,
-                     builder_.load(sums, index) + factor * builder_.load(values, index));
-    });
-  }
-  void write(MemoryId to, Ex at, MemoryId values) {
-    each_channel([&](Ex d, Ex index) { builder_.store(to, at + d, builder_.load(values, index)); });
-  }
-  void on_first_lane(const std::function<void()>& body) {
-    builder_.when(equal(frame_.lane, builder_.i64(0)), body);
-  }
-
   // The tokens that a row reads on one side, the newest first; those of the rows that read it, the
   // oldest first. Entry e of either is at the same distance.
   void each_read(const GradientSide& side, Ex token, const std::function<void(Ex)>& body) {
@@ -110,22 +76,19 @@ class GatherLaunch {
                     builder_.let("from_the_end", frame_.tokens - token),
                     [&](Ex p) { body(frame_.tokens - p); });
   }
-  void each_side(const std::function<void(const GradientSide&)>& body) {
-    for (const GradientSide* side : {&frame_.a, &frame_.b}) {
-      if (!side->plan->empty()) body(*side);
-    }
-  }
-
   // ---- softmax weights ------------------------------------------------------------------------
 
   void weigh(Ex token) {
-    const MemoryId query = row_of("query", frame_.q, builder_.let("at", frame_.token_at(token)));
+    const MemoryId query =
+        rows_.row_of("query", frame_.q, builder_.let("at", frame_.token_at(token)));
     const Var highest = builder_.variable("highest", builder_.lowest_score());
     const Var total = builder_.variable("total", builder_.f32(0));
-    each_side([&](const GradientSide& side) {
+    rows_.each_side([&](const GradientSide& side) {
       each_read(side, token, [&](Ex read) {
-        const MemoryId key = row_of("key", frame_.k, builder_.let("from", frame_.token_at(read)));
-        const Ex score = builder_.let("score", frame_.scale * dot("product_of_all", query, key));
+        const MemoryId key =
+            rows_.row_of("key", frame_.k, builder_.let("from", frame_.token_at(read)));
+        const Ex score =
+            builder_.let("score", frame_.scale * rows_.dot("product_of_all", query, key));
         const Ex above = builder_.let("above", builder_.call(Helper::kMaximum, {highest, score}));
         builder_.assign(
             total,
@@ -134,7 +97,7 @@ class GatherLaunch {
         builder_.assign(highest, above);
       });
     });
-    on_first_lane([&] {
+    rows_.on_first_lane([&] {
       const Ex at = builder_.let("statistic_at", frame_.row_at(token));
       builder_.store(frame_.highest, at, highest);
       builder_.store(
@@ -143,78 +106,69 @@ class GatherLaunch {
     });
   }
 
-  struct Statistic {
-    Ex highest, inverse;
-  };
-  Statistic statistic(Ex at) {
-    return {builder_.let("highest", builder_.load(frame_.highest, at)),
-            builder_.let("inverse", builder_.load(frame_.inverse, at))};
-  }
-  Ex weight_of(const GradientSide& side, const Statistic& of, MemoryId query, MemoryId key) {
-    const Ex score = builder_.let("score", frame_.scale * dot("product_of_all", query, key));
-    const Ex exponential = builder_.call(Helper::kExponential, {score - of.highest});
-    return builder_.let("weight", frame_.times_factor(side, exponential) * of.inverse);
-  }
-
   void softmax_row(Ex token) {
     const Ex at = builder_.let("at", frame_.token_at(token));
     const Ex statistic_at = builder_.let("statistic_at", frame_.row_at(token));
-    const MemoryId query = row_of("query", frame_.q, at);
-    const MemoryId lambda = row_of("lambda", lambda_, at);
-    const Ex mean = dot("mean", lambda, row_of("output", frame_.y, at));
-    const Statistic own = statistic(statistic_at);
-    const MemoryId dq = zeros("own_dq");
-    each_side([&](const GradientSide& side) {
+    const MemoryId query = rows_.row_of("query", frame_.q, at);
+    const MemoryId lambda = rows_.row_of("lambda", lambda_, at);
+    const Ex mean = rows_.dot("mean", lambda, rows_.row_of("output", frame_.y, at));
+    const GradientRows::Statistic own = rows_.statistic(statistic_at);
+    const MemoryId dq = rows_.zeros("own_dq");
+    rows_.each_side([&](const GradientSide& side) {
       each_read(side, token, [&](Ex read) {
         const Ex from = builder_.let("from", frame_.token_at(read));
-        const MemoryId key = row_of("key", frame_.k, from);
-        const MemoryId value = row_of("value", side.value, from);
-        const Ex weight = weight_of(side, own, query, key);
-        const Ex change = dot("change", lambda, value);
-        add(dq, builder_.let("slope", frame_.scale * weight * (change - mean)), key);
+        const MemoryId key = rows_.row_of("key", frame_.k, from);
+        const MemoryId value = rows_.row_of("value", side.value, from);
+        const Ex weight = rows_.weight_of(side, own, query, key);
+        const Ex change = rows_.dot("change", lambda, value);
+        rows_.add(dq, builder_.let("slope", frame_.scale * weight * (change - mean)), key);
+        if (side.side == Side::kB || !nested_) return;
+        rows_.each_channel([&](Ex d, Ex index) {
+          builder_.store(frame_.dx, from + d, weight * builder_.load(lambda, index));
+        });
       });
     });
-    write(frame_.dq, at, dq);
-    on_first_lane([&] { builder_.store(frame_.mean, statistic_at, mean); });
+    rows_.write(frame_.dq, at, dq);
+    rows_.on_first_lane([&] { builder_.store(frame_.mean, statistic_at, mean); });
   }
 
   void softmax_column(Ex token) {
     const Ex at = builder_.let("at", frame_.token_at(token));
-    const MemoryId key = row_of("key", frame_.k, at);
-    const MemoryId dk = zeros("own_dk"), dx = zeros("own_dx");
-    each_side([&](const GradientSide& side) {
-      const MemoryId value = row_of("value", side.value, at);
+    const MemoryId key = rows_.row_of("key", frame_.k, at);
+    const MemoryId dk = rows_.zeros("own_dk"), dx = rows_.zeros("own_dx");
+    rows_.each_side([&](const GradientSide& side) {
+      const MemoryId value = rows_.row_of("value", side.value, at);
       const bool inputs = side.side == Side::kA;
       const auto take = [&](Ex reader) {
         const Ex from = builder_.let("from", frame_.token_at(reader));
         const Ex statistic_at = builder_.let("statistic_at", frame_.row_at(reader));
-        const MemoryId query = row_of("query", frame_.q, from);
-        const MemoryId lambda = row_of("lambda", lambda_, from);
-        const Ex weight = weight_of(side, statistic(statistic_at), query, key);
-        const Ex change = dot("change", lambda, value);
+        const MemoryId query = rows_.row_of("query", frame_.q, from);
+        const MemoryId lambda = rows_.row_of("lambda", lambda_, from);
+        const Ex weight = rows_.weight_of(side, rows_.statistic(statistic_at), query, key);
+        const Ex change = rows_.dot("change", lambda, value);
         const Ex mean = builder_.load(frame_.mean, statistic_at);
-        add(dk, builder_.let("slope", frame_.scale * weight * (change - mean)), query);
-        if (inputs) add(dx, weight, lambda);
+        rows_.add(dk, builder_.let("slope", frame_.scale * weight * (change - mean)), query);
+        if (inputs) rows_.add(dx, weight, lambda);
       };
       if (inputs && frame_.own_input_only()) return take(token);
       each_reader(side, token, take);
     });
-    write(frame_.dk, at, dk);
-    write(frame_.dx, at, dx);
+    rows_.write(frame_.dk, at, dk);
+    rows_.write(frame_.dx, at, dx);
   }
 
   // ---- given weights --------------------------------------------------------------------------
 
   void given_row(Ex token) {
     const Ex at = builder_.let("at", frame_.token_at(token));
-    const MemoryId lambda = row_of("lambda", lambda_, at);
-    each_side([&](const GradientSide& side) {
+    const MemoryId lambda = rows_.row_of("lambda", lambda_, at);
+    rows_.each_side([&](const GradientSide& side) {
       const Ex first = builder_.let("coef_at", frame_.coefficients_at(side, token));
       const Var entry = builder_.variable("entry", builder_.i64(0));
       each_read(side, token, [&](Ex read) {
         const Ex from = builder_.let("from", frame_.token_at(read));
-        const Ex slope = dot("slope", lambda, row_of("value", side.value, from));
-        on_first_lane([&] { builder_.store(side.dcoefficients, first + entry, slope); });
+        const Ex slope = rows_.dot("slope", lambda, rows_.row_of("value", side.value, from));
+        rows_.on_first_lane([&] { builder_.store(side.dcoefficients, first + entry, slope); });
         builder_.assign(entry, Ex(entry) + 1);
       });
       builder_.loop(
@@ -224,22 +178,23 @@ class GatherLaunch {
     if (!frame_.own_input_only()) return;
     const Ex weight = builder_.let(
         "weight", builder_.load(frame_.a.coefficients, frame_.coefficients_at(frame_.a, token)));
-    each_channel([&](Ex d, Ex index) {
+    rows_.each_channel([&](Ex d, Ex index) {
       builder_.store(frame_.dx, at + d, weight * builder_.load(lambda, index));
     });
   }
 
   void given_column(Ex token) {
-    const MemoryId dx = zeros("own_dx");
+    const MemoryId dx = rows_.zeros("own_dx");
     if (!frame_.a.plan->empty()) gather_inputs(token, dx);
-    write(frame_.dx, builder_.let("at", frame_.token_at(token)), dx);
+    rows_.write(frame_.dx, builder_.let("at", frame_.token_at(token)), dx);
   }
   void gather_inputs(Ex token, MemoryId dx) {
     const Var entry = builder_.variable("entry", builder_.i64(0));
     each_reader(frame_.a, token, [&](Ex reader) {
       const Ex first = frame_.coefficients_at(frame_.a, reader);
       const Ex weight = builder_.let("weight", builder_.load(frame_.a.coefficients, first + entry));
-      add(dx, weight, row_of("lambda", lambda_, builder_.let("from", frame_.token_at(reader))));
+      rows_.add(dx, weight,
+                rows_.row_of("lambda", lambda_, builder_.let("from", frame_.token_at(reader))));
       builder_.assign(entry, Ex(entry) + 1);
     });
   }
@@ -247,7 +202,9 @@ class GatherLaunch {
   const KernelSpec& spec_;
   Builder builder_;
   GradientFrame frame_;
+  GradientRows rows_;
   MemoryId lambda_;
+  bool nested_ = false;  // rows of B are: who reads a row is not known from its number
 };
 
 }  // namespace
@@ -259,6 +216,7 @@ bool gathers(const KernelSpec& spec) {
     return false;
   }
   const RowShape a = rows::shape_of(spec.a), b = rows::shape_of(spec.b);
+  if (b == RowShape::kLattice) return a == RowShape::kItself;
   const auto known = [](RowShape shape) {
     return shape != RowShape::kWalked && shape != RowShape::kLattice;
   };
@@ -271,17 +229,26 @@ std::vector<Step> gather_backward(const KernelSpec& spec) {
   const std::vector<std::string> by_chunk = {"batch", "heads", "chunks"};
   const bool softmax = spec.weights == WeightKind::kSoftmax;
   const bool own_input_only = rows::shape_of(spec.a) == rows::RowShape::kItself;
+  const bool nested = rows::shape_of(spec.b) == rows::RowShape::kLattice;
   const auto launch = [&](const char* name, GradientScratch scratch) {
     return GatherLaunch(spec, name, scratch);
   };
   const GradientScratch later{Access::kRead, Access::kRead, Access::kRead};
   std::vector<Step> steps;
   if (softmax) steps.push_back({launch("weights", {}).weights(), by_chunk});
-  if (!spec.b.empty()) steps.push_back({transposed_rows(spec), by_head, "staged"});
+  if (nested) {
+    steps.push_back({nested_rows(spec, NestedUse::kLambda), by_head, "staged"});
+  } else if (!spec.b.empty()) {
+    steps.push_back({transposed_rows(spec), by_head, "staged"});
+  }
   GradientScratch rows = later;
   rows.mean = Access::kWrite;
   steps.push_back({launch("rows", rows).rows(), by_chunk});
-  if (softmax || !own_input_only) steps.push_back({launch("columns", later).columns(), by_chunk});
+  if (nested) {
+    if (softmax) steps.push_back({nested_rows(spec, NestedUse::kKeys), by_head, "staged"});
+  } else if (softmax || !own_input_only) {
+    steps.push_back({launch("columns", later).columns(), by_chunk});
+  }
   return steps;
 }
 

@@ -50,6 +50,9 @@ struct ScanSplit {
 };
 // How backward on cuda is several launches, where rows gather what others have for them: a block
 // for so many tokens in all launches but the one that solves for lambda, which has `staging`.
+// Of nested rows, positions that a launch has weights for at a time: a multiple of kLeastNested.
+constexpr int kMostNested = 128;
+constexpr int kLeastNested = 4;
 struct GatherSplit {
   int chunk_tokens = 32;
 };

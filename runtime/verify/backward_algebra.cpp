@@ -20,7 +20,8 @@ struct Scenario {
   std::int64_t start = 0;
   std::int64_t batch = 1;
   std::int64_t heads = 1;
-  std::int64_t spare = 0;  // slots and columns of coefficients, more than needed
+  std::int64_t spare = 0;   // slots and columns of coefficients, more than needed
+  bool least_rows = false;  // of shared memory
 };
 
 // A problem with its y, a random dy, and the gradients.
@@ -310,7 +311,8 @@ class BackwardAlgebra {
                            .buffers = &buffers,
                            .order = order == 0 ? ThreadOrder::kForward : ThreadOrder::kReverse,
                            .order_seed = order + 1,
-                           .expected_work = work_of(scenario)});
+                           .expected_work = work_of(scenario),
+                           .least_rows = scenario.least_rows});
   }
 
  private:
@@ -441,6 +443,11 @@ void check_backward_algebra(const VerifyContext& context, const KernelUnderTest&
   if (context.weights == WeightMode::kMatrix && !check.must_run({.tokens = several, .heads = 2}) &&
       !ledger.rejected()) {
     ledger.undecided(Duty::kIdentity, "no launch mixes the states of several tokens");
+  }
+  const Scenario little{.tokens = std::min<std::int64_t>(75, context.rows.n() - 1),
+                        .least_rows = true};
+  if (has_rings(backward.entry()) && !check.must_run(little) && !ledger.rejected()) {
+    ledger.undecided(Duty::kIdentity, "no launch has little shared memory");
   }
   for (const ChunkedLength& length : chunked_lengths(backward.entry())) {
     if (length.start > 0 && !takes_state(backward.entry())) continue;

@@ -305,6 +305,12 @@ bool takes_several(const KernelEntry& entry) {
                      [](const Argument& argument) { return argument.name == "new_tokens"; });
 }
 
+bool has_rings(const KernelEntry& entry) {
+  const auto launches = launches_of(entry);
+  return std::any_of(launches.begin(), launches.end(),
+                     [](const KernelEntry* launch) { return launch->schedule == "staged"; });
+}
+
 std::vector<ChunkedLength> chunked_lengths(const KernelEntry& entry) {
   const std::int64_t chunk = chunk_of(entry);
   if (chunk < 1) return {};

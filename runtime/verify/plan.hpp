@@ -38,6 +38,8 @@ struct ChunkedLength {
   std::int64_t tokens = 1;  // of the launch
   std::int64_t batch = 1;   // several with lengths of their own, most of which end in other chunks
 };
+// Whether what a launch does depends on how much shared memory it has.
+bool has_rings(const KernelEntry& entry);
 std::vector<ChunkedLength> chunked_lengths(const KernelEntry& entry);
 
 void check_prefill(const VerifyContext& context, const KernelUnderTest& prefill, Ledger& ledger,

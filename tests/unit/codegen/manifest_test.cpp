@@ -195,7 +195,7 @@ TEST_CASE("an operation of several launches has a format of its own") {
           "no operation has chunks");
   refuses(replaced(text, "\"chunk_tokens\": 64", "\"chunk_tokens\": 0"), "chunk_tokens");
   refuses(replaced(text, "\"schedule\": \"scan\"", "\"schedule\": \"simple\""),
-          "has steps and is no scan");
+          "has steps and is one launch");
   refuses(replaced(text, "\"op\": \"prefill\"", "\"op\": \"decode\""), "is a decode");
   refuses(replaced(text, "\"target\": \"cuda\"", "\"target\": \"cpu\""), "target");
   refuses(replaced(text, "p_second", "p_first"), "repeats the symbol");

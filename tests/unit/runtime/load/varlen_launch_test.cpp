@@ -533,7 +533,7 @@ TEST_CASE("a scan has as many chunks as the longest sequence needs") {
   values.sizes["chunks"] = 7;
   const auto wrong = check_launches(artifact->manifest, scan, values);
   REQUIRE_FALSE(wrong.ok());
-  CHECK(wrong.error().message.find("the tokens make chunks = 3, not 7") != std::string::npos);
+  CHECK(wrong.error().message.find("the launch makes chunks = 3, not 7") != std::string::npos);
 }
 
 TEST_CASE("pages that do not fit a launch are refused") {

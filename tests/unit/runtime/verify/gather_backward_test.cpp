@@ -2,6 +2,7 @@
 // Backward on cuda in several launches, where rows gather. What the generator writes is verified;
 // texts that solve another system, gather from other rows, or mistake weights are not.
 #include "patterns/ast_print.hpp"
+#include "patterns/materialize.hpp"
 #include "tests/unit/runtime/verify/scan_edits.hpp"
 
 namespace heddle {
@@ -20,6 +21,20 @@ struct Kind {
   int head_dim = 8;
 };
 
+Pattern pattern_of(const Kind& kind) {
+  const std::string name = kind.pattern;
+  // Every earlier row, as a lattice: more of them than a launch has weights for at a time.
+  if (name == "dense_lattice") {
+    return test::pattern_of(
+        {name, "pattern dense_lattice {\n  f(k) = k + 1\n  A = diagonal\n  B = lattice(f)\n}\n"});
+  }
+  if (name == "first_and_own") {
+    return test::pattern_of({name, "pattern first_and_own {\n  A = { 1, i }\n  B = none\n}\n"});
+  }
+  return test::builtin(kind.pattern);
+}
+Rows rows_of(const Kind& kind) { return std::get<Rows>(materialize(pattern_of(kind), kRows)); }
+
 Artifact generated(const Kind& kind, const std::string& schedule = "auto") {
   GenerateOptions options;
   options.ops = {"backward"};
@@ -29,7 +44,7 @@ Artifact generated(const Kind& kind, const std::string& schedule = "auto") {
   options.exact_to = kRows;
   options.weights = kind.weights;
   options.schedule = schedule;
-  Result<Artifact> artifact = generate(test::builtin(kind.pattern), options);
+  Result<Artifact> artifact = generate(pattern_of(kind), options);
   INFO((artifact ? "" : artifact.error().message));
   REQUIRE(artifact.ok());
   return *std::move(artifact);
@@ -53,7 +68,7 @@ struct Edit {
 
 void reject(const Kind& kind, const std::vector<Edit>& edits) {
   const Artifact artifact = generated(kind);
-  const Rows rows = test::builtin_rows(kind.pattern, kRows);
+  const Rows rows = rows_of(kind);
   VerifyOptions options = quick();
   options.stop_early = true;
   for (const Edit& edit : edits) {
@@ -78,11 +93,14 @@ TEST_CASE("backward in which rows gather is verified") {
         Kind{"order_k_recurrence", WeightKind::kGiven, ElementType::kF16, 40},
         Kind{"sqrt_attention", WeightKind::kSoftmax, ElementType::kF16, 40},
         Kind{"local_attention", WeightKind::kGiven, ElementType::kBF16},
-        Kind{"chacal", WeightKind::kSoftmax}, Kind{"chacal", WeightKind::kGiven}}) {
+        Kind{"chacal", WeightKind::kSoftmax}, Kind{"chacal", WeightKind::kGiven},
+        Kind{"log_cached", WeightKind::kGiven, ElementType::kF16, 40},
+        Kind{"sqrt_cached", WeightKind::kSoftmax},
+        Kind{"fibonacci_cached", WeightKind::kSoftmax, ElementType::kBF16, 5},
+        Kind{"dense_lattice", WeightKind::kGiven}}) {
     const Artifact artifact = generated(kind);
     CHECK(artifact.manifest.kernels[0].schedule == "gather");
-    const VerifyReport report =
-        verify(artifact.manifest, artifact.files, test::builtin_rows(kind.pattern, kRows), quick());
+    const VerifyReport report = verify(artifact.manifest, artifact.files, rows_of(kind), quick());
     INFO(kind.pattern << ", " << name_of(kind.weights) << ": " << explain(report));
     CHECK(report.verdict == KernelVerdict::kVerified);
   }
@@ -97,8 +115,11 @@ TEST_CASE("backward has the launches that its rows need") {
   CHECK(steps_of(generated({"attention", WeightKind::kSoftmax})) ==
         Names{"weights", "rows", "columns"});
   CHECK(steps_of(generated({"chacal", WeightKind::kGiven})) == Names{"lambda", "rows", "columns"});
+  CHECK(steps_of(generated({"sqrt_cached", WeightKind::kGiven})) == Names{"lambda", "rows"});
+  CHECK(steps_of(generated({"sqrt_cached", WeightKind::kSoftmax})) ==
+        Names{"weights", "lambda", "rows", "columns"});
   // Rows that reach other distances, and who asks for one launch.
-  CHECK(steps_of(generated({"sqrt_cached", WeightKind::kGiven})).empty());
+  CHECK(steps_of(generated({"first_and_own", WeightKind::kGiven})).empty());
   CHECK(steps_of(generated({"log_recurrence", WeightKind::kGated})).empty());
   CHECK(steps_of(generated({"log_recurrence", WeightKind::kGiven}, "simple")).empty());
 }
@@ -157,6 +178,35 @@ TEST_CASE("what is gathered from other rows, or weighed otherwise, is rejected")
           {"columns", "+ entry];", "+ 0];"},
           {"columns", "entry += 1", "entry += 0"},
           {"columns", "weight * lambda[part]", "lambda[part]"}});
+}
+
+TEST_CASE("sums over nested rows that mistake rows or positions are rejected") {
+  reject({"sqrt_cached", WeightKind::kGiven},
+         {{"lambda", "past / 32 * 32", "past / 32 * 32 + 2"},
+          {"lambda", "tokens - 1 - done", "done"},
+          {"lambda", "p > first", "p > first + 1"},
+          {"lambda", "held[cursor] > p", "held[cursor] >= p"},
+          {"lambda", "held[cursor] == p", "held[cursor] != p"},
+          {"lambda", "lane == p - first - 1", "lane == p - first"},
+          {"lambda", "r = c + 1; r < size", "r = c + 1; r < size - 1"},
+          {"lambda", "near[r * 32 + c]", "near[c * 32 + r]"},
+          {"lambda", "far[e * 32 + r]", "far[e * 32]"},
+          {"lambda", "if (window == 0)", "if (window == 1)"},
+          {"lambda", "own[c * 8 + d] = sum", "own[c * 8 + d] = own[c * 8 + d]"},
+          {"lambda", "scratch_lambda[to] = pushed", "scratch_lambda[to] = 2.0f * pushed"},
+          {"lambda", "far[place] = 0.0f", "far[place] = 1.0f"},
+          {"lambda", "entry += 1", "entry += 0"},
+          {"lambda", "__syncthreads();", "", false}});
+  reject({"sqrt_cached", WeightKind::kSoftmax},
+         {{"columns", "scratch_mean[statistic_at]", "0.0f"},
+          {"columns", "slope * query[part]", "slope"},
+          {"columns", "dk[sum_at] = sum", "dk[sum_at] = sum + own[c * 8 + d]"}});
+  // Of more positions than there are weights for, the windows after the first.
+  reject({"dense_lattice", WeightKind::kGiven},
+         {{"lambda", "number - window", "number"},
+          {"lambda", "window += live_rows", "window += live_rows + 1"},
+          {"lambda", "window < maximum(count, 1)", "window < 1"},
+          {"lambda", "if (window == 0)", "if (window >= 0)"}});
 }
 
 }  // namespace

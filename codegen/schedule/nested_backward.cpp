@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sums over the rows that read a row, where B is a lattice: rows are nested, so that what the rows
+// of a chunk read of earlier ones is what its first row reads. A block owns one (batch, head) and
+// takes chunks from the last one to the first: what was pushed to a chunk's rows is then complete
+// but for the chunk itself. Warps leave what its rows weigh for each other and for the positions
+// that its first row reads; then a thread for each channel sums up the chunk's own part, and what
+// the chunk has for each of these positions, which it adds to once a chunk.
+//   lambda  lambda_j = dy_j + sum over rows i that read j of w_ij lambda_i
+//   keys    dk_j = sum over rows i that read j, and j itself, of slope_ij q_i
+#include "codegen/rows/emit_row.hpp"
+#include "codegen/schedule/gather_backward.hpp"
+#include "codegen/schedule/gradient_rows.hpp"
+
+namespace heddle::schedule {
+
+using ir::Builder;
+using ir::Ex;
+using ir::Helper;
+using ir::LoopKind;
+using ir::MemoryId;
+using ir::Type;
+using ir::Var;
+
+namespace {
+
+constexpr int kNestedWarps = 8;
+constexpr int kChunk = kStagedChunk;  // a lane keeps the weight of a column
+
+GradientScratch scratch_of(NestedUse use) {
+  if (use == NestedUse::kKeys) return {Access::kRead, Access::kRead, Access::kRead};
+  return {Access::kWrite, Access::kRead, std::nullopt};
+}
+
+class NestedRows {
+ public:
+  NestedRows(const KernelSpec& spec, NestedUse use)
+      : spec_(spec),
+        use_(use),
+        dim_(spec.head_dim),
+        builder_(spec.symbol + (lambda() ? "_lambda" : "_columns"), spec.target, 32 * kNestedWarps),
+        frame_(builder_, spec, scratch_of(use)),
+        rows_(frame_) {
+    sums_ = lambda() ? frame_.lambda : frame_.dk_sum;
+    window_ = builder_.size("live_rows");
+  }
+
+  ir::Kernel run() {
+    frame_.each_block([&] {
+      own_ = builder_.array("own", Type::kF32, kChunk * dim_, true);
+      near_ = builder_.array("near", Type::kF32, kChunk * kChunk, true);
+      far_ = builder_.dynamic_array("far", ElementType::kF32);
+      held_ = builder_.array("held", Type::kI64, kMostNested, true);
+      builder_.comment(lambda() ? "lambda starts as dy" : "what a row's own input asks of its key");
+      by_warp("token", frame_.tokens, [&](Ex token) { open(token); });
+      builder_.loop("done", builder_.i64(0), frame_.tokens, builder_.i64(kChunk), LoopKind::kSerial,
+                    [&](Ex done) {
+                      const Ex past = builder_.let("past", frame_.tokens - 1 - done);
+                      chunk(builder_.let("first", past / kChunk * kChunk));
+                    });
+      if (lambda() || !frame_.dk_apart) return;
+      by_warp("token", frame_.tokens, [&](Ex token) {
+        const Ex at = builder_.let("at", frame_.token_at(token));
+        rows_.write(frame_.dk, at, rows_.row_of("sum", sums_, at));
+      });
+    });
+    return builder_.take();
+  }
+
+ private:
+  bool lambda() const { return use_ == NestedUse::kLambda; }
+  void by_warp(const char* name, Ex count, const std::function<void(Ex)>& body) {
+    builder_.loop(name, frame_.warp, count, builder_.i64(kNestedWarps), LoopKind::kSerial, body);
+  }
+  void by_thread(const char* name, Ex count, const std::function<void(Ex)>& body) {
+    builder_.loop(name, frame_.thread, count, builder_.i64(32 * kNestedWarps), LoopKind::kSerial,
+                  body);
+  }
+
+  void open(Ex token) {
+    const Ex at = builder_.let("at", frame_.token_at(token));
+    if (lambda()) return rows_.write(sums_, at, rows_.row_of("started", frame_.dy, at));
+    const Row row = row_of(token, at);
+    const Ex own = slope(row, frame_.a, frame_.x, at);
+    rows_.each_channel([&](Ex d, Ex index) {
+      builder_.store(sums_, at + d, own * builder_.load(row.query, index));
+    });
+  }
+
+  void chunk(Ex first) {
+    first_ = first;
+    size_ = builder_.let(
+        "size", builder_.call(Helper::kMinimum, {builder_.i64(kChunk), frame_.tokens - first}));
+    const Var count = builder_.variable("count", builder_.i64(0));
+    each_read(builder_.let("first_row", first + 1),
+              [&](Ex) { builder_.assign(count, Ex(count) + 1); });
+    const Ex least = builder_.call(Helper::kMaximum, {count, builder_.i64(1)});
+    builder_.loop("window", builder_.i64(0), least, window_, LoopKind::kSerial, [&](Ex window) {
+      listed_ =
+          builder_.let("listed", builder_.call(Helper::kMinimum, {window_, Ex(count) - window}));
+      list(window);
+      builder_.barrier();
+      by_warp("r", size_, [&](Ex r) { weigh(r); });
+      builder_.barrier();
+      builder_.comment(
+          "one thread per channel: the chunk, then what it has for "
+          "earlier rows");
+      by_thread("d", builder_.i64(dim_), [&](Ex d) {
+        builder_.when(equal(window, builder_.i64(0)), [&] { solve(d); });
+        push(d);
+      });
+      builder_.barrier();
+    });
+  }
+
+  // The entries of the first row from number `window` on, 0 where there are none, and no weights
+  // for them yet.
+  void list(Ex window) {
+    by_thread("place", window_ * kChunk,
+              [&](Ex place) { builder_.store(far_, place, builder_.f32(0)); });
+    by_thread("place", window_, [&](Ex place) { builder_.store(held_, place, builder_.i64(0)); });
+    builder_.barrier();
+    builder_.when(equal(frame_.thread, builder_.i64(0)), [&] {
+      const Var number = builder_.variable("number", builder_.i64(0));
+      each_read(builder_.let("row", first_ + 1), [&](Ex p) {
+        const Ex entry = builder_.let("listed_at", Ex(number) - window);
+        builder_.when(both(entry >= 0, entry < window_), [&] { builder_.store(held_, entry, p); });
+        builder_.assign(number, Ex(number) + 1);
+      });
+    });
+  }
+  void each_read(Ex row, const std::function<void(Ex)>& body) {
+    rows::emit_walk(builder_, spec_.pattern, spec_.b, row, body);
+  }
+
+  // ---- what a row weighs ------------------------------------------------------------------------
+
+  struct Row {
+    MemoryId query, lambda;  // softmax
+    GradientRows::Statistic statistic;
+    Ex mean;   // keys
+    Ex first;  // given: of its coefficients
+  };
+  Row row_of(Ex token, Ex at) {
+    Row row;
+    if (!frame_.softmax()) {
+      row.first = builder_.let("coef_at", frame_.coefficients_at(frame_.b, token));
+      return row;
+    }
+    row.query = rows_.row_of("query", frame_.q, at);
+    const Ex statistic_at = builder_.let("statistic_at", frame_.row_at(token));
+    row.statistic = rows_.statistic(statistic_at);
+    if (lambda()) return row;
+    row.lambda = rows_.row_of("lambda", frame_.lambda, at);
+    row.mean = builder_.let("mean", builder_.load(frame_.mean, statistic_at));
+    return row;
+  }
+  // Of the entry whose key and value lie at `from`.
+  Ex softmax_weight(const Row& row, const GradientSide& side, Ex from) {
+    return rows_.weight_of(side, row.statistic, row.query, rows_.row_of("key", frame_.k, from));
+  }
+  Ex slope(const Row& row, const GradientSide& side, MemoryId values, Ex from) {
+    const Ex weight = softmax_weight(row, side, from);
+    const Ex change = rows_.dot("change", row.lambda, rows_.row_of("value", values, from));
+    return builder_.let("slope", frame_.scale * weight * (change - row.mean));
+  }
+  Ex weight(const Row& row, Ex entry, Ex p) {
+    if (!frame_.softmax()) {
+      return builder_.let("weight", builder_.load(frame_.b.coefficients, row.first + entry));
+    }
+    const Ex from = builder_.let("from", frame_.token_at(p - 1));
+    return lambda() ? softmax_weight(row, frame_.b, from) : slope(row, frame_.b, frame_.y, from);
+  }
+
+  // By a warp: row r of the chunk.
+  void weigh(Ex r) {
+    const Ex token = builder_.let("token", first_ + r);
+    const Ex at = builder_.let("at", frame_.token_at(token));
+    rows_.each_channel([&](Ex d, Ex) {
+      builder_.store(own_, r * dim_ + d, builder_.load(lambda() ? sums_ : frame_.q, at + d));
+    });
+    const Row row = row_of(token, at);
+    // Lane c keeps what belongs to column c of the chunk.
+    const Var near = builder_.variable("near_weight", builder_.f32(0));
+    const Var entry = builder_.variable("entry", builder_.i64(0));
+    const Var cursor = builder_.variable("cursor", builder_.i64(0));
+    each_read(builder_.let("i", token + 1), [&](Ex p) {
+      const Ex value = weight(row, entry, p);
+      builder_.assign(entry, Ex(entry) + 1);
+      builder_.when(
+          p > first_,
+          [&] {
+            builder_.when(equal(frame_.lane, p - first_ - 1),
+                          [&] { builder_.assign(near, value); });
+          },
+          [&] {
+            builder_.repeat_while(both(Ex(cursor) < listed_, builder_.load(held_, cursor) > p),
+                                  [&] { builder_.assign(cursor, Ex(cursor) + 1); });
+            builder_.when(Ex(cursor) < listed_, [&] {
+              builder_.when(
+                  both(equal(builder_.load(held_, cursor), p), equal(frame_.lane, builder_.i64(0))),
+                  [&] { builder_.store(far_, Ex(cursor) * kChunk + r, value); });
+            });
+          });
+    });
+    builder_.store(near_, r * kChunk + frame_.lane, near);
+  }
+
+  // ---- sums, by the thread of channel d ---------------------------------------------------------
+
+  Ex own(Ex r, Ex d) { return builder_.load(own_, r * dim_ + d); }
+
+  // From the last row to the first. Of keys, rows have their queries for each other as they are.
+  void solve(Ex d) {
+    builder_.loop("done_rows", builder_.i64(0), size_, [&](Ex done) {
+      const Ex c = builder_.let("c", size_ - 1 - done);
+      const Ex at = builder_.let("sum_at", frame_.token_at(first_ + c) + d);
+      const Var sum = builder_.variable("sum", lambda() ? own(c, d) : builder_.load(sums_, at));
+      builder_.loop("r", c + 1, size_, [&](Ex r) {
+        builder_.assign(sum, Ex(sum) + builder_.load(near_, r * kChunk + c) * own(r, d));
+      });
+      builder_.store(sums_, at, sum);
+      if (lambda()) builder_.store(own_, c * dim_ + d, sum);
+    });
+  }
+
+  void push(Ex d) {
+    builder_.loop("e", builder_.i64(0), listed_, [&](Ex e) {
+      const Ex p = builder_.let("p", builder_.load(held_, e));
+      builder_.when(p > 0, [&] {
+        const Ex at = builder_.let("to", frame_.token_at(p - 1) + d);
+        const Var sum = builder_.variable("pushed", builder_.load(sums_, at));
+        builder_.loop("r", builder_.i64(0), size_, [&](Ex r) {
+          builder_.assign(sum, Ex(sum) + builder_.load(far_, e * kChunk + r) * own(r, d));
+        });
+        builder_.store(sums_, at, sum);
+      });
+    });
+  }
+
+  const KernelSpec& spec_;
+  NestedUse use_;
+  int dim_;
+  Ex window_;  // positions whose weights there is room for at a time
+  Builder builder_;
+  GradientFrame frame_;
+  GradientRows rows_;
+  MemoryId sums_;  // by token, f32
+  MemoryId own_;   // lambda, or queries, of the chunk's rows
+  MemoryId near_, far_, held_;
+  Ex first_, size_, listed_;
+};
+
+}  // namespace
+
+ir::Kernel nested_rows(const KernelSpec& spec, NestedUse use) {
+  return NestedRows(spec, use).run();
+}
+
+}  // namespace heddle::schedule
