@@ -92,6 +92,11 @@ bool has_dense_outputs(const Pattern& pattern) {
          std::holds_alternative<DenseSet>(pattern.set(Side::kB)->node);
 }
 
+bool has_dense_sides(const Pattern& pattern) {
+  return std::holds_alternative<DenseSet>(pattern.set(Side::kA)->node) &&
+         std::holds_alternative<DenseSet>(pattern.set(Side::kB)->node);
+}
+
 // Cache slots for callers without a manifest at hand; -1 where the size was not computed.
 std::string slots_function(const std::string& pattern, const std::string& side,
                            const CacheLayout& layout) {
@@ -179,6 +184,7 @@ class Generator {
     spec.first_order = rows::is_first_order(pattern_, *a, *b);
     spec.dense_inputs = has_dense_inputs(pattern_);
     spec.dense_outputs = has_dense_outputs(pattern_);
+    spec.dense_sides = has_dense_sides(pattern_);
     if (b->empty()) spec.input_window = rows::window_of(pattern_, *a).value_or(0);
     if (spec.weights != WeightKind::kLinear) spec.keep_a = retention_of(pattern_, Side::kA);
     if (spec.weights != WeightKind::kLinear || spec.matrix_rows()) {

@@ -110,7 +110,8 @@ void describe_shared_memory(const schedule::KernelSpec& spec, KernelEntry& entry
   entry.alignment = 16;
   if (spec.matrix_rows()) return describe_states(spec, entry);
   if (spec.weights == WeightKind::kLinear) return describe_linear(spec, entry);
-  spec.dense_outputs ? describe_recurrence(spec, entry) : describe_attention(spec, entry);
+  const bool feedback = spec.dense_outputs || spec.dense_sides;
+  feedback ? describe_recurrence(spec, entry) : describe_attention(spec, entry);
 }
 
 }  // namespace heddle

@@ -103,7 +103,8 @@ Result<AttentionPlan> plan_attention(KernelSpec spec, std::int64_t tokens,
                                      const TileLimits& limits) {
   if ((!spec.dense_inputs && spec.input_window == 0) || spec.weights != WeightKind::kSoftmax) {
     return Error{
-        "tensor cores are for A = dense or a window with B = none, or A = diagonal with B = dense, "
+        "tensor cores are for A = dense or a window with B = none, or A = diagonal or dense with "
+        "B = dense, "
         "and softmax weights"};
   }
   if (spec.input_window > 0 && spec.keep_a == CacheRetention::kAll) {

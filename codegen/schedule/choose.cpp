@@ -41,7 +41,7 @@ Alternative on_tensor_cores(const KernelSpec& spec, const Rows& rows,
   }
   const TileLimits limits{options.architecture, options.heads, options.limits.shared_bytes,
                           options.tile_rows};
-  if (spec.dense_outputs) {
+  if (spec.dense_outputs || spec.dense_sides) {
     const Result<RecurrencePlan> found = plan_recurrence(spec, tokens, limits);
     if (!found) return {"tensor", found.error()};
     return {"tensor", found->cost, std::nullopt, found->split};
@@ -63,8 +63,9 @@ Alternative out_of_shared_memory(const KernelSpec& spec, const Rows& rows,
 std::vector<Alternative> alternatives(const KernelSpec& spec, const Rows& rows,
                                       const ChooseOptions& options) {
   std::vector<Alternative> all;
-  const bool matrices = (spec.dense_inputs || spec.dense_outputs || spec.input_window > 0) &&
-                        spec.weights == WeightKind::kSoftmax;
+  const bool matrices =
+      (spec.dense_inputs || spec.dense_outputs || spec.dense_sides || spec.input_window > 0) &&
+      spec.weights == WeightKind::kSoftmax;
   if (spec.weights == WeightKind::kLinear || matrices || options.schedule == "tensor") {
     all.push_back(on_tensor_cores(spec, rows, options));
   }

@@ -76,6 +76,7 @@ struct KernelSpec {
   bool first_order = false;    // A = {i} and B = {i - 1}, for every row
   bool dense_inputs = false;   // A = {1..i} and B is empty, for every row
   bool dense_outputs = false;  // A = {i} and B = {1..i-1}, for every row
+  bool dense_sides = false;    // A = {1..i} and B = {1..i-1}, for every row
   // A = {i-w+1..i} as far as that lies in 1..i and B is empty, for every row and this w; else 0.
   std::int64_t input_window = 0;
   bool long_rows = false;            // of B, on cpu: worth going through by windows
@@ -150,7 +151,7 @@ ir::Kernel tensor_linear(const KernelSpec& spec);
 ir::Kernel tensor_attention(const KernelSpec& spec);
 // The same over a window of inputs.
 ir::Kernel tensor_window(const KernelSpec& spec);
-// The same over dense outputs, with a block for each head.
+// The same over dense outputs, or those and dense inputs, with a block for each head.
 ir::Kernel tensor_recurrence(const KernelSpec& spec);
 
 }  // namespace heddle::schedule

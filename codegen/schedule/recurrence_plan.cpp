@@ -23,16 +23,25 @@ Cost recurrence_cost(const KernelSpec& spec, std::int64_t tokens) {
   // The rows' own scores besides: both factors, the rows' totals, and what is divided by them.
   const std::int64_t own = weigh + 2 * kRows * kRows + 8 * kShared * kRows + 2 * kRows * dim;
   const std::int64_t solve = kWarps * dim * (2 * 16 + 2 * (16 * 15 / 2));
+  // Where all inputs come by, too: a factor for each weight, and no input of a row's own.
+  const std::int64_t sides = spec.dense_sides ? 2 : 1;
+  const std::int64_t factors = spec.dense_sides ? kRows * kRows : 0;
+  const std::int64_t own_terms = spec.dense_sides ? kWarps * dim * 2 * 16 : 0;
   Cost cost;
   cost.prediction.tokens = tokens;
   for (std::int64_t first = 0; first < tokens; first += chunk) {
     for (std::int64_t rows = first; rows < std::min(first + chunk, tokens); rows += kRows) {
       const std::int64_t windows = rows / kRows;
-      cost.tensor_flops +=
-          windows * (score + kWarps * kWarps * add) + score + kWarps * (kWarps - 1) / 2 * add;
-      cost.prediction.flops += windows * weigh + own + solve;
+      cost.tensor_flops += sides * windows * (score + kWarps * kWarps * add) + score +
+                           kWarps * (kWarps - 1) / 2 * add;
+      cost.prediction.flops += windows * (sides * weigh + factors) + own + solve - own_terms;
+      if (spec.dense_sides) {
+        cost.tensor_flops += score + kWarps * kWarps * add;
+        cost.prediction.flops += weigh;
+      }
     }
-    cost.prediction.bytes += (4 * std::min(chunk, tokens - first) + 2 * first) * dim * element;
+    cost.prediction.bytes +=
+        (4 * std::min(chunk, tokens - first) + 2 * sides * first) * dim * element;
   }
   cost.prediction.flops += cost.tensor_flops;
   return cost;
@@ -54,8 +63,8 @@ RecurrenceLayout::RecurrenceLayout(const KernelSpec& spec)
 
 Result<RecurrencePlan> plan_recurrence(KernelSpec spec, std::int64_t tokens,
                                        const TileLimits& limits) {
-  if (!spec.dense_outputs || spec.weights != WeightKind::kSoftmax) {
-    return Error{"tensor cores are for A = diagonal with B = dense and softmax weights"};
+  if ((!spec.dense_outputs && !spec.dense_sides) || spec.weights != WeightKind::kSoftmax) {
+    return Error{"tensor cores are for A = diagonal or dense with B = dense and softmax weights"};
   }
   if (const auto error = unfit_for_tensor_cores(spec)) return *error;
   // A window that comes in once for more rows is fewer bytes. But where a chunk has fewer, warps

@@ -6,7 +6,7 @@
 //   Y = F + N Y    with F what is summed so far and N strictly below the diagonal
 // is solved sixteen rows at a time: one thread a channel substitutes them, with weights and sums in
 // f32, and then the warps below, of later windows as well, add what these outputs weigh for their
-// rows as a product.
+// rows as a product. Where rows read all inputs, these come by first, the chunk's own as well.
 #include "codegen/schedule/cache.hpp"
 #include "codegen/schedule/frame.hpp"
 #include "codegen/schedule/recurrence_plan.hpp"
@@ -88,15 +88,17 @@ class TensorRecurrence {
                                                                   frame_.tokens - first}));
     before_ = builder_.let("before", frame_.start + first);
     bring_own();
-    builder_.when(before_ > 0, [&] { bring_window(builder_.i64(0), builder_.i64(0)); });
-    builder_.invoke("close_batch", {});
+    begin_windows(all_inputs() ? frame_.a : frame_.b);
     fill(outputs_, 4 * tiles_, builder_.f32(0));
     fill(highest_, 2, builder_.lowest_score());
     fill(totals_, 2, builder_.f32(0));
-    builder_.loop("window", builder_.i64(0), before_, builder_.i64(kTensorChunk), LoopKind::kSerial,
-                  [&](Ex window) { take(window); });
-    builder_.invoke(function("await_batches", 0), {});
-    builder_.barrier();
+    if (all_inputs()) {
+      windows(frame_.a);
+      begin_windows(frame_.b);
+      own_inputs();
+      scale_sums(builder_.let("share", builder_.f32(1) - *frame_.gamma));
+    }
+    windows(frame_.b);
     if (one_window()) {
       const Ex diagonal = builder_.let("diagonal", frame_.warp * 16);
       weigh_own(builder_.i64(0), diagonal);
@@ -107,6 +109,18 @@ class TensorRecurrence {
     }
     write();
   }
+  // Of one side, up to the chunk.
+  void begin_windows(const SideFrame& side) {
+    builder_.when(before_ > 0, [&] { bring_window(side, builder_.i64(0), builder_.i64(0)); });
+    builder_.invoke("close_batch", {});
+  }
+  void windows(const SideFrame& side) {
+    builder_.loop("window", builder_.i64(0), before_, builder_.i64(kTensorChunk), LoopKind::kSerial,
+                  [&](Ex window) { take(side, window); });
+    builder_.invoke(function("await_batches", 0), {});
+    builder_.barrier();
+  }
+  bool all_inputs() const { return frame_.spec.dense_sides; }
   bool one_window() const { return layout_.rows == kTensorChunk; }
   // Also where the warp's window has a row: in a chunk of one each has.
   Ex busy(Ex condition) {
@@ -135,8 +149,8 @@ class TensorRecurrence {
           });
     });
   }
-  // Keys and outputs of the positions from `at` on, counted from 0, up to the chunk.
-  void bring_window(Ex at, Ex stage) {
+  // Keys and values of the positions from `at` on, counted from 0, up to the chunk.
+  void bring_window(const SideFrame& side, Ex at, Ex stage) {
     each_piece(builder_.i64(kTensorChunk), [&](Ex row, Ex d) {
       const Ex key = builder_.let(
           "key_to", stage * layout_.window + row * layout_.stride + d + layout_.window_keys_at);
@@ -146,7 +160,7 @@ class TensorRecurrence {
       builder_.when(
           position <= before_,
           [&] {
-            const Location from = frame_.locate(frame_.b, position);
+            const Location from = frame_.locate(side, position);
             start(key, from.key, from.at + d);
             start(value, from.value, from.at + d);
           },
@@ -173,38 +187,74 @@ class TensorRecurrence {
         {whole(outputs_), VectorPlace{scores_, part * 8}, VectorPlace{staged_, values}, stride()});
   }
 
-  void take(Ex window) {
+  void take(const SideFrame& side, Ex window) {
     const Ex stage = builder_.let("stage", window / kTensorChunk % RecurrenceLayout::kStages);
     const Ex next = builder_.let("next", window + kTensorChunk);
-    builder_.when(next < before_, [&] { bring_window(next, builder_.i64(1) - stage); });
+    builder_.when(next < before_, [&] { bring_window(side, next, builder_.i64(1) - stage); });
     builder_.invoke("close_batch", {});
     builder_.invoke(function("await_batches", RecurrenceLayout::kStages - 1), {});
     builder_.barrier();
     if (one_window()) {
-      mix(window, stage, next);
+      mix(side, window, stage, next);
     } else {
       builder_.when(frame_.warp / kWindowWarps * kTensorChunk < size_,
-                    [&] { mix(window, stage, next); });
+                    [&] { mix(side, window, stage, next); });
     }
     builder_.barrier();
   }
-  void mix(Ex window, Ex stage, Ex next) {
+  void mix(const SideFrame& side, Ex window, Ex stage, Ex next) {
     score(builder_.let("keys_at", stage * layout_.window + layout_.window_keys_at));
     builder_.when(next > before_, [&] {
       builder_.comment("what lies behind the last position before the chunk");
       builder_.invoke(function("drop_scores", kWindowTiles), {whole(scores_), before_ - window});
     });
-    weigh();
-    const Ex values = builder_.let("values_at", stage * layout_.window + layout_.window_values_at);
+    weigh(side);
+    add_window(builder_.let("values_at", stage * layout_.window + layout_.window_values_at));
+  }
+  void add_window(Ex values) {
     builder_.loop("part", builder_.i64(0), builder_.i64(kTensorChunk / 16), builder_.i64(1),
                   LoopKind::kUnrolled,
                   [&](Ex part) { add(part, values + part * (16 * layout_.stride)); });
   }
-  void weigh() {
-    builder_.invoke(function("raise_highest", kWindowTiles, tiles_),
-                    {whole(scores_), whole(highest_), whole(totals_), whole(outputs_)});
+  // Outputs get their share of gamma at once where inputs have had theirs, else with all sums.
+  void weigh(const SideFrame& side) {
+    raise();
+    if (all_inputs() && side.side == Side::kB) return weigh_by(builder_.i64(kTensorChunk));
     builder_.invoke(function("weigh_scores", kWindowTiles),
                     {whole(scores_), whole(highest_), whole(totals_)});
+  }
+  void raise() {
+    builder_.invoke(function("raise_highest", kWindowTiles, tiles_),
+                    {whole(scores_), whole(highest_), whole(totals_), whole(outputs_)});
+  }
+  // As outputs, all but the column `own` of a row's own input.
+  void weigh_by(Ex own) {
+    builder_.invoke(function("weigh_mixed", kWindowTiles),
+                    {whole(scores_), whole(highest_), whole(totals_), own, *frame_.gamma});
+  }
+  void scale_sums(Ex share) {
+    each_sum(outputs_, 4 * tiles_, [&](Ex e) { return share * builder_.load(outputs_, e); });
+    each_sum(totals_, 2, [&](Ex e) { return share * builder_.load(totals_, e); });
+  }
+
+  // The chunk's own inputs up to each row, before outputs take their place.
+  void own_inputs() {
+    const auto take_own = [&](Ex own, Ex diagonal) {
+      score(builder_.let("keys_at", own * layout_.stride + layout_.keys_at));
+      builder_.when(diagonal < kTensorChunk, [&] {
+        builder_.invoke(function("mask_scores", kWindowTiles), {whole(scores_), diagonal});
+      });
+      weigh(frame_.a);
+      add_window(builder_.let("values_at", own * layout_.stride + layout_.values_at));
+    };
+    if (one_window()) {
+      return take_own(builder_.i64(0), builder_.let("diagonal", frame_.warp * 16));
+    }
+    builder_.loop("own", builder_.i64(0), size_, builder_.i64(kTensorChunk), LoopKind::kSerial,
+                  [&](Ex own) {
+                    const Ex diagonal = builder_.let("diagonal", frame_.warp * 16 - own);
+                    builder_.when(busy(diagonal >= 0), [&] { take_own(own, diagonal); });
+                  });
   }
 
   // The chunk's rows from `own` on are solved while those below them, which have weights for them
@@ -216,7 +266,7 @@ class TensorRecurrence {
         [&] {
           builder_.when(busy(diagonal > 0), [&] {
             score(builder_.let("keys_at", own * layout_.stride + layout_.keys_at));
-            weigh();
+            weigh(frame_.b);
           });
         });
     solve(own, diagonal);
@@ -226,14 +276,15 @@ class TensorRecurrence {
   // the total: what is left is the system to solve. `diagonal` is the warp's first row in it.
   void weigh_own(Ex own, Ex diagonal) {
     score(own * layout_.stride + layout_.keys_at);
-    builder_.invoke(function("mask_scores", kWindowTiles), {whole(scores_), diagonal});
-    builder_.invoke(function("raise_highest", kWindowTiles, tiles_),
-                    {whole(scores_), whole(highest_), whole(totals_), whole(outputs_)});
-    each_sum(outputs_, 4 * tiles_,
-             [&](Ex e) { return *frame_.gamma * builder_.load(outputs_, e); });
-    each_sum(totals_, 2, [&](Ex e) { return *frame_.gamma * builder_.load(totals_, e); });
-    builder_.invoke(function("weigh_mixed", kWindowTiles),
-                    {whole(scores_), whole(highest_), whole(totals_), diagonal, *frame_.gamma});
+    builder_.invoke(function("mask_scores", kWindowTiles),
+                    {whole(scores_), all_inputs() ? diagonal - 1 : diagonal});
+    if (all_inputs()) {
+      weigh(frame_.b);
+    } else {
+      raise();
+      scale_sums(*frame_.gamma);
+      weigh_by(diagonal);
+    }
     builder_.invoke(function("divide_rows", kWindowTiles),
                     {whole(scores_), VectorPlace{totals_, builder_.i64(0)}});
     builder_.invoke(function("divide_rows", tiles_),
@@ -270,9 +321,9 @@ class TensorRecurrence {
             const auto weight = [&](Ex c) {
               return builder_.load(near_, r * RecurrenceLayout::kNearStride + c);
             };
-            const Var sum =
-                builder_.variable("sum", builder_.load(sums_, r * layout_.sum_stride + d) +
-                                             weight(r) * builder_.load(staged_, at));
+            const Ex before = builder_.load(sums_, r * layout_.sum_stride + d);
+            const Var sum = builder_.variable(
+                "sum", all_inputs() ? before : before + weight(r) * builder_.load(staged_, at));
             builder_.loop("c", builder_.i64(0), r, [&](Ex c) {
               builder_.assign(
                   sum,

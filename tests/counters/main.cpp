@@ -174,7 +174,7 @@ void print_document() {
        {Part{WeightKind::kSoftmax, ElementType::kF32}, Part{WeightKind::kGiven, ElementType::kF32},
         Part{WeightKind::kLinear, ElementType::kF32}, Part{WeightKind::kLinear, ElementType::kBF16},
         Part{WeightKind::kSoftmax, ElementType::kBF16,
-             "attention local_attention dense_recurrence"}}) {
+             "attention local_attention dense_recurrence chacal"}}) {
     fmt::print("\n## {}, {}\n\n", name_of(part.weights), name_of(part.dtype));
     print_head();
     for (const BuiltinPattern& pattern : builtin_patterns()) {

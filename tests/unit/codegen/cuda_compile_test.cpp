@@ -215,9 +215,11 @@ TEST_CASE("the kernels of all built-in patterns compile for every architecture")
     options.schedule = "tensor";
     options.head_dim = head_dim;
     options.tile_rows = rows;
-    add(all, *find_builtin("dense_recurrence"), options,
-        {std::begin(kArchitectures), std::end(kArchitectures)});
-    CHECK(all.back().entry.schedule == "tensor");
+    for (const char* name : {"dense_recurrence", "chacal"}) {
+      add(all, *find_builtin(name), options,
+          {std::begin(kArchitectures), std::end(kArchitectures)});
+      CHECK(all.back().entry.schedule == "tensor");
+    }
   }
   const std::vector<Outcome> outcomes = compile_all(*compiler, all);
 

@@ -198,6 +198,7 @@ TEST_CASE("the cost model chooses the schedule of prefill on cuda, and says why"
            Case{"local_attention", ElementType::kF16, 128, "staged", "staged", "tensor comes to"},
            Case{"local_attention", ElementType::kF32, 64, "auto", "staged", "bf16 and f16 only"},
            Case{"dense_recurrence", ElementType::kBF16, 64, "auto", "tensor", "staged comes to"},
+           Case{"chacal", ElementType::kF16, 128, "auto", "tensor", "staged comes to"},
            Case{"dense_recurrence", ElementType::kF16, 32, "auto", "staged", "64, 128 or 256"},
            Case{"linear_attention", ElementType::kBF16, 64, "auto", "tensor", "simple comes to"},
            Case{"linear_attention", ElementType::kF32, 64, "auto", "simple", "bf16 and f16 only"},

@@ -80,6 +80,11 @@ TEST_CASE("a dense recurrence on tensor cores is verified for every launch") {
   check_verified(on_tensor_cores("dense_recurrence", ElementType::kF16, 64, 64), proofs_only());
 }
 
+TEST_CASE("all inputs and a dense recurrence on tensor cores are verified for every launch") {
+  check_verified(on_tensor_cores("chacal"));
+  check_verified(on_tensor_cores("chacal", ElementType::kF16, 64, 64), proofs_only());
+}
+
 TEST_CASE("helpers are given nothing but what they are made for") {
   const auto refused = [](const Artifact& artifact, const Break& each, const std::string& why) {
     const KernelEntry& entry = artifact.manifest.kernels[0];
@@ -260,6 +265,20 @@ TEST_CASE("no dense recurrence whose warps meet in another window of a chunk is 
        {"if (diagonal > part * 16 &&", "if (diagonal > thread &&"},
        {"    __syncthreads();\n  }\n  // final", "  }\n  // final"}},
       proofs_only());
+}
+
+TEST_CASE("no kernel whose outputs take the place of inputs too early is verified") {
+  none_is_verified(on_tensor_cores("chacal", ElementType::kBF16, 64, 128),
+                   {{"    await_batches<0>();\n    __syncthreads();\n    if (before",
+                     "    await_batches<0>();\n    if (before"},
+                    {"    await_batches<0>();\n    __syncthreads();\n    if (before",
+                     "    __syncthreads();\n    if (before"},
+                    {"slot_base_a + (p - 1)", "slot_base_a + p"},
+                    {"keys_at = own * 72 + 9216", "keys_at = own * 72 + 9220"},
+                    {"values_at = own * 72 + 18432", "values_at = own * 72 + 32256"},
+                    {"if (diagonal >= 0 && warp", "if (diagonal >= 0 && thread"},
+                    {"if (diagonal == part * 16)", "if (diagonal >= part * 16)"}},
+                   proofs_only());
 }
 
 }  // namespace heddle::test

@@ -85,5 +85,35 @@ TEST_CASE("weights of outputs and inputs in other shares are rejected") {
           {"e / 4 * 8 >= count", "e / 4 * 8 > count"}});
 }
 
+// All inputs and all earlier outputs.
+Artifact with_inputs(ElementType dtype, int head_dim, std::int64_t rows) {
+  return on_tensor_cores("chacal", dtype, head_dim, rows);
+}
+
+TEST_CASE("all inputs and dense feedback on tensor cores are verified") {
+  check_verified(with_inputs(ElementType::kBF16, 64, 128));
+  check_verified(with_inputs(ElementType::kF16, 128, 64));
+}
+
+TEST_CASE("inputs and outputs in each other's place, or twice, are rejected") {
+  reject(with_inputs(ElementType::kBF16, 64, 128), "chacal_prefill.cu",
+         {// Shares of inputs and outputs.
+          {"share * outputs[e]", "outputs[e]"},
+          {"share * totals[e]", "totals[e]"},
+          {"1.0f - gamma", "1.0f"},
+          {"totals, 64, gamma", "totals, 64, share"},
+          {"weigh_mixed<8>(scores, highest, totals, 64, gamma);\n        divide",
+           "weigh_mixed<8>(scores, highest, totals, 64, share);\n        divide"},
+          // Another side's values, and a row's own input left out, or its output read.
+          {"initial_a_val : x", "initial_a_val : k"},
+          {"initial_b_val : y", "initial_b_val : x"},
+          {"mask_scores<8>(scores, diagonal);", "mask_scores<8>(scores, diagonal - 1);"},
+          {"mask_scores<8>(scores, diagonal - 1)", "mask_scores<8>(scores, diagonal)"},
+          {"diagonal < 64)", "diagonal < 48)"},
+          {"diagonal >= 0 && warp", "diagonal > 0 && warp"},
+          {"own = 0", "own = 64"},
+          {"values_at = own * 72 + 18432", "values_at = own * 72 + 9216"}});
+}
+
 }  // namespace
 }  // namespace heddle::test
