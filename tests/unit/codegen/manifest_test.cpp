@@ -100,7 +100,7 @@ TEST_CASE("a staged kernel says what shared memory a launch gives it") {
   CHECK(to_json(*back) == text);
   CHECK(back->kernels[0].prediction.flops == 2000000);
   refuses(replaced(text, "\"most\": 288", "\"most\": 289"), "no multiple");
-  refuses(replaced(text, "\"schedule\": \"staged\"", "\"schedule\": \"other\""), "tensor or scan");
+  refuses(replaced(text, "\"schedule\": \"staged\"", "\"schedule\": \"other\""), "scan or gather");
   refuses(replaced(text, "\"schedule\": \"staged\"", "\"schedule\": \"simple\""), "staging");
   refuses(replaced(text, "\"tokens\": 4096", "\"tokens\": 0"), "prediction.tokens");
   refuses(replaced(text, "\"slots\": \"slots_b\"", "\"slots\": \"slots_c\""), "slots_a or slots_b");
