@@ -71,6 +71,20 @@ std::optional<std::string> not_followed(const Manifest& manifest, const KernelEn
     }
     return std::nullopt;
   }
+  if (entry.schedule == "gather") {
+    for (const KernelEntry& step : entry.steps) {
+      if (step.schedule == "gather") continue;
+      if (const auto why = not_followed(manifest, step)) return why;
+    }
+    return std::nullopt;
+  }
+  if (entry.op == "backward" && entry.schedule == "staged" && takes(entry, "key_rows")) {
+    // Reals behind narrower keys begin at whole vectors of them.
+    const std::int64_t row = manifest.head_dim * static_cast<std::int64_t>(size_of(manifest.dtype));
+    const bool whole = manifest.dtype == ElementType::kF32 || row % 16 == 0;
+    if (whole && splits_warps_evenly(manifest, entry, manifest.head_dim, true)) return std::nullopt;
+    return "rows of an odd number of vectors";
+  }
   if (entry.op != "prefill" && entry.schedule != "tensor") return std::nullopt;
   // Of matrix states keys have rows, too; in turns, not all places of the decays are found.
   const bool keys = manifest.weights == "linear";
