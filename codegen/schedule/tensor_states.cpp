@@ -55,7 +55,6 @@ class TensorStates {
     system_.emplace(frame_, reals_);
     fill(state_, state_sums());
     live_ = builder_.variable("live", builder_.i64(0));
-    half_ = builder_.variable("half", builder_.i64(0));
     open();
     builder_.loop("first", builder_.i64(0), frame_.tokens, builder_.i64(kTensorChunk),
                   LoopKind::kSerial, [&](Ex first) { chunk(first); });
@@ -118,6 +117,8 @@ class TensorStates {
       return VectorPlace{memory, at + row * dim_ + column_at_ + column, written};
     };
   }
+  // Which half has the states before token `first`, where a chunk begins.
+  Ex half_of(Ex first) { return builder_.let("half", first / kTensorChunk % 2); }
   Ex scratch_at(Ex half, Ex rank) {
     return builder_.let("state_at",
                         ((frame_.block * 2 + half) * frame_.live_states + rank) * (rows_ * dim_));
@@ -151,6 +152,7 @@ class TensorStates {
   void close() {
     const Ex last = builder_.let("last_token", frame_.start + frame_.tokens);
     const Ex slots = side_.slots;
+    half_ = half_of(frame_.tokens + (kTensorChunk - 1));
     const Var used =
         each_kept(last, builder_.let("kept", builder_.call(Helper::kMinimum, {slots, live_})),
                   [&](Ex p, Ex rank) {
@@ -182,6 +184,7 @@ class TensorStates {
                                                                         frame_.tokens - first}));
     chunk_.before = builder_.let("before", frame_.start + first);
     chunk_.last = builder_.let("last", chunk_.before + chunk_.size);
+    half_ = half_of(first);
     bring();
     system_->look_ahead(chunk_);
     builder_.barrier();
@@ -199,7 +202,6 @@ class TensorStates {
                     leave_fresh(group, fresh);
                   });
     builder_.assign(live_, system_->next());
-    builder_.assign(half_, builder_.i64(1) - half_);
     builder_.barrier();
     write();
   }
@@ -344,7 +346,8 @@ class TensorStates {
   MemoryId staged_, reals_;
   MemoryId state_, fresh_, outputs_, products_;
   Ex row_tile_, part_at_, column_at_;
-  Var live_, half_;
+  Ex half_;   // of scratch, that has the states before the chunk
+  Var live_;  // how many these are
 };
 
 }  // namespace

@@ -8,7 +8,7 @@ Each pattern goes through prefill and decode on both targets and backward on one
 on one target and given weights on the other (linear attention with its own), in one dtype each,
 arranged so that every target, weights and either of f32 and bf16 come up together with four patterns; every
 third goes through all three with gated weights on one target as well, and every fourth in f16; every fifth goes
-backward between the states of sequences of different lengths; two have matrix states, and linear attention a gate for each key
+backward between the states of sequences of different lengths; two have matrix states, one of them on tensor cores besides, and linear attention a gate for each key
 as well; lengths go up to 257. --all is the whole matrix, one kernel at a time at every length that `verify` knows, with its seconds, where no line of a CUDA
 kernel of softmax or given weights may be left that no run comes to, but those named below; REGEX picks from it
 by "PATTERN TARGET WEIGHTS DTYPE OP"; FILE keeps what is done, so that a run goes on where the last one stopped, after at most 13
@@ -26,6 +26,7 @@ OPS = ("prefill", "decode", "backward")
 LONGEST = 257
 MATRICES = ("--head-dim", "24", "--state-dim", "12")
 KEY_GATES = ("--head-dim", "24", "--gates", "key")
+ON_TENSOR_CORES = ("--head-dim", "16", "--state-dim", "16", "--schedule", "tensor")
 SECONDS = 780
 # Kernels of softmax and given weights on cuda with lines that no run comes to, by "PATTERN WEIGHTS OP".
 NEVER_RUN = (
@@ -76,6 +77,7 @@ def sample(patterns):
         yield pattern, target, "linear", dtype, OPS, LONGEST, *MATRICES
     for target, dtype in (("cuda", "f32"), ("cpu", "bf16")):
         yield "linear_attention", target, "linear", dtype, OPS, LONGEST, *KEY_GATES
+    yield "sqrt_cached", "cuda", "linear", "bf16", OPS[:1], LONGEST, *ON_TENSOR_CORES
 
 
 def matrix(patterns):
@@ -88,6 +90,9 @@ def matrix(patterns):
         for target in ("cuda", "cpu"):
             for op in OPS:
                 yield "linear_attention", target, "linear", dtype, (op,), None, *KEY_GATES
+    for pattern in ("order_k_recurrence", "log_cached", "sqrt_cached", "fibonacci_cached"):
+        for dtype in ("bf16", "f16"):
+            yield pattern, "cuda", "linear", dtype, OPS[:1], None, *ON_TENSOR_CORES
     for pattern in patterns:
         own = pattern == "linear_attention"
         for weights in ("linear",) if own else ("softmax", "given", "gated"):

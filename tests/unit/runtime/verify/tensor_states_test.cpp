@@ -65,6 +65,50 @@ TEST_CASE("matrix states of nested rows on tensor cores are verified") {
   }
 }
 
+TEST_CASE("states of other rows, or weighed by others, are rejected") {
+  reject(generated("log_cached", options_of(ElementType::kBF16, 16, 16)), "log_cached_prefill.cu",
+         {// The chunk's system.
+          {"i == thread ? 1.0f : 0.0f", "1.0f"},
+          {"Index c = nearest[i]", "Index c = nearest[i] + 1"},
+          {"entry += 1;", ""},
+          {"if (p > before) {\n                    near",
+           "if (p > before + 1) {\n                    near"},
+          {"held[cursor] > p", "held[cursor] >= p"},
+          {"thread < count + 64", "thread < count + 63"},
+          {"place = 0 - window", "place = 1 - window"},
+          // What is read of live states and of the chunk's own.
+          {"outputs[e] + products[e]", "products[e]"},
+          {"scale_rows<1>(products, weights + l * 65", "scale_rows<1>(products, weights + 65"},
+          {"scale_sums<2>(scores, weights + row_tile * 1152 + near * 16, 72);", ""},
+          {"near < row_tile + 1", "near < row_tile"},
+          // Which states stay, and where.
+          {"weight * state[e]", "state[e]"},
+          {"staged + s + 1536", "staged + s"},
+          {"weights + fresh_row * 72", "weights + fresh_row * 71"},
+          {"fresh_rows[rank_2] = p - before - 1", "fresh_rows[rank_2] = p - before - 2"},
+          {"moved[place] = rank_2", "moved[place] = rank_2 + 1"},
+          {"(1 - half)) * live_states + moved_to", "half) * live_states + moved_to"},
+          {"first / 64 % 2", "0"},
+          {"(tokens + 63) / 64 % 2", "tokens / 64 % 2"},
+          {"live = counts[1];", "live = counts[0];"},
+          {"if (found > 0) {", "if (found > 1) {"},
+          {"minimum(slots_b, live)", "minimum(slots_b, live - 1)"},
+          {"static_cast<int>(p)", "static_cast<int>(p + 1)"},
+          // Too early.
+          {"counts[1] = rank_2;\n    }\n    __syncthreads();", "counts[1] = rank_2;\n    }", false},
+          {"l % 2 * 384 + 4608", "4608", false},
+          {"__syncthreads();\n            #pragma unroll", "#pragma unroll", false}});
+}
+
+TEST_CASE("windows of live states and groups of new ones are not left out") {
+  reject(generated("wide_window", options_of(ElementType::kBF16, 16, 16)), "wide_window_prefill.cu",
+         {{"group += 8", "group += 9"},
+          {"window += 64", "window += 65"},
+          {"group == 0 || live > 64", "group == 0"},
+          {"live_states + (window + l)", "live_states + l"}},
+         rows_named("wide_window"));
+}
+
 TEST_CASE("what tensor cores cannot do of matrix states has the simple schedule") {
   const auto has = [](const char* pattern, const GenerateOptions& options, const char* why) {
     const Artifact artifact = generated(pattern, options);
