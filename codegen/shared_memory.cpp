@@ -5,6 +5,7 @@
 
 #include "codegen/schedule/attention_plan.hpp"
 #include "codegen/schedule/gradient_plan.hpp"
+#include "codegen/schedule/key_plan.hpp"
 #include "codegen/schedule/recurrence_plan.hpp"
 #include "codegen/schedule/states_plan.hpp"
 #include "codegen/schedule/tensor_plan.hpp"
@@ -55,6 +56,15 @@ void describe_states(const schedule::KernelSpec& spec, KernelEntry& entry) {
   entry.shared_rows = {{"key_rows", kChunk, kChunk, 2 * layout.key_stride * element},
                        {"value_rows", values, values, layout.value_stride * element},
                        {"tile_rows", kChunk, kChunk, Layout::kReals / kChunk * 4}};
+}
+
+void describe_keys(const schedule::KernelSpec& spec, KernelEntry& entry) {
+  const schedule::KeyLayout layout(spec);
+  const std::int64_t element = bytes_of_element(spec);
+  entry.shared_rows = {{"key_rows", kChunk, kChunk, 3 * layout.key_stride * element},
+                       {"value_rows", kChunk, kChunk,
+                        (layout.value_stride + schedule::KeyLayout::kWeightStride) * element},
+                       {"tile_rows", kChunk, kChunk, layout.reals / kChunk * 4}};
 }
 
 void describe_gradients(const schedule::KernelSpec& spec, KernelEntry& entry) {
@@ -109,6 +119,7 @@ void describe_shared_memory(const schedule::KernelSpec& spec, KernelEntry& entry
   if (!spec.tensor) return;
   entry.alignment = 16;
   if (spec.matrix_rows()) return describe_states(spec, entry);
+  if (spec.key_gates) return describe_keys(spec, entry);
   if (spec.weights == WeightKind::kLinear) return describe_linear(spec, entry);
   const bool feedback = spec.dense_outputs || spec.dense_sides;
   feedback ? describe_recurrence(spec, entry) : describe_attention(spec, entry);

@@ -137,6 +137,14 @@ __device__ inline LeftFragment<T> left_of_rows(const T* from, Index stride) {
   load_matrices<false>(from + matrix_row() * stride + matrix_column(), left.pair);
   return left;
 }
+// A[m][k] = from[k stride + m].
+template <typename T>
+__device__ inline LeftFragment<T> left_of_columns(const T* from, Index stride) {
+  LeftFragment<T> left;
+  const int row = static_cast<int>(threadIdx.x) % 8 + matrix_column();
+  load_matrices<true>(from + row * stride + static_cast<int>(threadIdx.x) % 16 / 8 * 8, left.pair);
+  return left;
+}
 // A[m][k] = weights[k] from[k stride + m] in two parts: rounded, and what rounding left, rounded.
 template <typename T>
 __device__ inline void left_of_columns(const T* from, Index stride, const float* weights,
@@ -287,6 +295,24 @@ __device__ inline void multiply_sums_by_columns(float* sums, const float* left, 
                                                 Index right_stride) {
   add_columns<kTiles>(sums, left_of_sums<T>(left), right, right_stride);
 }
+// ... of left[m][k] right[n][k].
+template <int kTiles, typename T>
+__device__ inline void multiply_sums_by_rows(float* sums, const float* left, const T* right,
+                                             Index right_stride) {
+  add_rows<kTiles>(sums, left_of_sums<T>(left), right, right_stride);
+}
+// C[m][n] += sum over k < 16 of left[k][m] right[n][k].
+template <int kTiles, typename T>
+__device__ inline void multiply_columns_by_rows(float* sums, const T* left, Index left_stride,
+                                                const T* right, Index right_stride) {
+  add_rows<kTiles>(sums, left_of_columns(left, left_stride), right, right_stride);
+}
+// ... of left[k][m] right[k][n].
+template <int kTiles, typename T>
+__device__ inline void multiply_columns(float* sums, const T* left, Index left_stride,
+                                        const T* right, Index right_stride) {
+  add_columns<kTiles>(sums, left_of_columns(left, left_stride), right, right_stride);
+}
 // C[m][n] += sum over k < kDepth of weights[k] left[k][m] right[k][n]. The weighted operand is
 // taken in two parts, so that what is summed for long stays as good as f32.
 template <int kTiles, int kDepth, typename T>
@@ -360,6 +386,16 @@ __device__ inline void scale_rows(float* sums, const float* factors) {
     sums[2 * half + 1] *= factor;
   }
 }
+// C[m][n] *= factors[n].
+template <int kTiles>
+__device__ inline void scale_columns(float* sums, const float* factors) {
+#pragma unroll
+  for (int tile = 0; tile < kTiles; ++tile) {
+    const Pair<float> factor = load_pair(factors + fragment_column() + tile * 8);
+#pragma unroll
+    for (int e = 0; e < 4; ++e) sums[4 * tile + e] *= factor.element[e % 2];
+  }
+}
 // to[m stride + n] = C[m][n].
 template <int kTiles, typename T>
 __device__ inline void store_sums(T* to, Index stride, const float* sums) {
@@ -378,6 +414,23 @@ __device__ inline void load_sums(float* sums, const float* from, Index stride) {
                                        fragment_column() + half / 2 * 8);
     sums[2 * half] = pair.element[0];
     sums[2 * half + 1] = pair.element[1];
+  }
+}
+// to[n stride + m] = C[m][n], and back.
+template <int kTiles, typename T>
+__device__ inline void store_sums_across(T* to, Index stride, const float* sums) {
+#pragma unroll
+  for (int e = 0; e < 4 * kTiles; ++e) {
+    const int row = fragment_row() + e / 2 % 2 * 8, column = fragment_column() + e % 2 + e / 4 * 8;
+    narrow(sums[e], to[column * stride + row]);
+  }
+}
+template <int kTiles>
+__device__ inline void load_sums_across(float* sums, const float* from, Index stride) {
+#pragma unroll
+  for (int e = 0; e < 4 * kTiles; ++e) {
+    const int row = fragment_row() + e / 2 % 2 * 8, column = fragment_column() + e % 2 + e / 4 * 8;
+    sums[e] = from[column * stride + row];
   }
 }
 

@@ -245,11 +245,11 @@ class Validator {
           const bool batches = node.callee == "close_batch" || begins("await_batches<");
           const bool by_warp =
               begins("multiply_") || begins("raise_highest<") || begins("divide_rows<");
-          const bool of_fragments = begins("scale_rows<") || begins("scale_sums") ||
-                                    begins("dot_rows<") || begins("store_sums<") ||
-                                    begins("load_sums<") || begins("mask_scores") ||
-                                    begins("drop_scores<") || begins("weigh_scores<") ||
-                                    begins("weigh_mixed<") || begins("clear_elements<");
+          const bool of_fragments =
+              begins("scale_rows<") || begins("scale_sums") || begins("dot_rows<") ||
+              begins("store_sums") || begins("load_sums") || begins("scale_columns<") ||
+              begins("mask_scores") || begins("drop_scores<") || begins("weigh_scores<") ||
+              begins("weigh_mixed<") || begins("clear_elements<");
           require(
               (copies || batches || by_warp || of_fragments) == (kernel_.target == Target::kCuda),
               "functions on vectors are a cpu helper, copies and products of matrices cuda ones");

@@ -22,6 +22,7 @@ GradientLayout::GradientLayout(const KernelSpec& spec)
 }
 
 Result<TensorSplit> plan_gradients(const KernelSpec& spec, std::int64_t shared_bytes) {
+  if (spec.key_gates) return Error{"each key has a gate of its own"};
   constexpr int kMost = 128;  // a thread keeps half as many sums
   const Result<TensorPlan> sums = plan_tensor(spec, 1, shared_bytes);
   if (!sums) return sums.error();

@@ -4,6 +4,7 @@
 // the state; on cpu prefill takes rows by runs, and decode has the channels vectorised.
 #include "codegen/schedule/cpu_sizes.hpp"
 #include "codegen/schedule/linear_frame.hpp"
+#include "codegen/schedule/matrix_scan.hpp"
 
 namespace heddle::schedule {
 
@@ -172,7 +173,7 @@ class Linear {
 }  // namespace
 
 ir::Kernel linear(const KernelSpec& spec, bool decode) {
-  if (spec.tensor && !decode) return tensor_linear(spec);
+  if (spec.tensor && !decode) return spec.key_gates ? tensor_keys(spec) : tensor_linear(spec);
   // Threads in whole warps; the last ones may own no channel.
   const int threads = spec.target == ir::Target::kCuda ? (spec.head_dim + 31) / 32 * 32 : 1;
   Builder builder(spec.symbol, spec.target, threads);

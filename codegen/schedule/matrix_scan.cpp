@@ -98,7 +98,8 @@ class Chain {
           };
           each([&](Ex e, Ex unit) {
             builder_.store(ends, e, builder_.load(scratch, at(unit)));
-            builder_.store(products, e, builder_.load(scratch_.product, unit));
+            const Ex of_unit = spec_.key_gates ? unit * spec_.state_dim + s : unit;
+            builder_.store(products, e, builder_.load(scratch_.product, of_unit));
           });
           each([&](Ex e, Ex unit) {
             builder_.store(scratch, at(unit), value);
@@ -126,7 +127,9 @@ MatrixScratch::MatrixScratch(Builder& builder, const KernelSpec& spec, LinearUse
   const std::vector<std::string> by_chunk = {"batch", "heads", "chunks"};
   std::vector<std::string> shape = by_chunk;
   for (const int extent : {spec.state_dim, spec.head_dim}) shape.push_back(std::to_string(extent));
-  product = builder.buffer("scratch_product", ElementType::kF32, products, by_chunk);
+  std::vector<std::string> by_gate = by_chunk;
+  if (spec.key_gates) by_gate.push_back(std::to_string(spec.state_dim));
+  product = builder.buffer("scratch_product", ElementType::kF32, products, by_gate);
   carry = builder.buffer("scratch_carry", ElementType::kF32, carries, shape);
   if (use == LinearUse::kBackward) {
     slope = builder.buffer("scratch_slope", ElementType::kF32, carries, shape);
@@ -137,10 +140,13 @@ MatrixScratch::MatrixScratch(Builder& builder, const KernelSpec& spec, LinearUse
 std::vector<Step> matrix_scan(const KernelSpec& spec) {
   constexpr LinearUse kUse = LinearUse::kPrefill;
   const std::vector<std::string> by_chunk = {"batch", "heads", "chunks"};
+  const auto part = [&](LinearPart which) {
+    return spec.key_gates ? tensor_keys_part(spec, which) : tensor_linear_part(spec, which, kUse);
+  };
   std::vector<Step> steps;
-  steps.push_back({tensor_linear_part(spec, LinearPart::kSums, kUse), by_chunk, "tensor"});
+  steps.push_back({part(LinearPart::kSums), by_chunk, "tensor"});
   steps.push_back({Chain(spec, kUse).run(), by_row_of_state(spec)});
-  steps.push_back({tensor_linear_part(spec, LinearPart::kRows, kUse), by_chunk, "tensor"});
+  steps.push_back({part(LinearPart::kRows), by_chunk, "tensor"});
   return steps;
 }
 

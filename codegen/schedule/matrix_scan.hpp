@@ -9,8 +9,9 @@
 namespace heddle::schedule {
 
 // Of every chunk of a scan: the state that it comes to from zero, which the chain turns into the
-// one it begins with, and the product of its gates. Backward also the gradient of the state behind
-// it, which the chain makes of what the chunk itself adds in front.
+// one it begins with, and the product of its gates, of each key where each has its own. Backward
+// also the gradient of the state behind it, which the chain makes of what the chunk itself adds in
+// front.
 struct MatrixScratch {
   ir::MemoryId carry, product, slope;
   ir::Ex chunks;  // of a head; with varlen a sequence has some of them, the others are left alone
@@ -31,6 +32,10 @@ enum class LinearPart {
 void bring_rows(LinearFrame& frame, ir::MemoryId staged, ir::Ex thread, int threads,
                 ir::MemoryId from, const ChunkRows& to, ir::Ex first, ir::Ex size);
 
+// Prefill of linear() where spec.tensor says how and each key has a gate of its own.
+ir::Kernel tensor_keys(const KernelSpec& spec);
+// ... of a scan's chunks: their states from zero, with a product of gates for each key, or rows.
+ir::Kernel tensor_keys_part(const KernelSpec& spec, LinearPart part);
 // On tensor cores, a block a chunk of the scan.
 ir::Kernel tensor_linear_part(const KernelSpec& spec, LinearPart part, LinearUse use);
 // The rows' gradients, for chunks of kTensorChunk tokens.

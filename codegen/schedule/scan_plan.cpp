@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "codegen/schedule/key_plan.hpp"
 #include "codegen/schedule/tensor_plan.hpp"
 
 namespace heddle::schedule {
@@ -28,27 +29,42 @@ std::int64_t chunks_of(std::int64_t tokens, const ScanSplit& split) {
   return std::max<std::int64_t>((tokens + split.chunk_tokens - 1) / split.chunk_tokens, 1);
 }
 
-// With linear weights; spec.tensor says how.
-ScanPlan plan_matrix_scan(const KernelSpec& spec, ScanSplit split, std::int64_t tokens,
-                          std::int64_t heads, const Architecture& architecture) {
-  const std::int64_t chunks = chunks_of(tokens, split), warps = chunks * spec.tensor->warps;
-  const std::int64_t state = std::int64_t{spec.state_dim} * spec.head_dim, carries = chunks * state;
+// What the launches that have a block for each chunk do.
+struct ChunkLoads {
+  Load sums, rows;
+};
+ChunkLoads loads_of(const KernelSpec& spec, std::int64_t tokens, std::int64_t chunks) {
+  const std::int64_t warps = chunks * spec.tensor->warps;
+  const std::int64_t carries = chunks * spec.state_dim * spec.head_dim;
   const auto load_of = [&](const Cost& cost, std::int64_t scratch) {
     return Load{cost.prediction.bytes, cost.prediction.bytes + scratch,
                 cost.prediction.flops - cost.tensor_flops, warps, cost.tensor_flops};
   };
+  const std::int64_t products = chunks * spec.gates();
+  if (spec.key_gates) {
+    return {load_of(key_cost_of_state(spec, tokens), 4 * (carries + products)),
+            load_of(key_cost(spec, tokens), 4 * carries)};
+  }
   // The product of all gates, a multiplication for each of its own chunks.
   const std::int64_t own = (tokens + kTensorChunk - 1) / kTensorChunk;
-  const Cost of_state = tensor_cost_of_state(spec, tokens);
-  Load sums = load_of(of_state, 4 * (carries + chunks));
+  Load sums = load_of(tensor_cost_of_state(spec, tokens), 4 * (carries + products));
   sums.flops += own * 32 * spec.tensor->warps;
-  const Load chain{0, 4 * (3 * carries + state), 2 * carries, state / 32};
   Load rows = load_of(tensor_cost(spec, tokens), 4 * carries);
   // Nobody needs the state after a block's last rows.
   const Cost update = tensor_cost_of_update(spec);
   const std::int64_t last = tokens > 0 ? chunks : 0;
   rows.flops -= last * (update.prediction.flops - update.tensor_flops);
   rows.tensor_flops -= last * update.tensor_flops;
+  return {sums, rows};
+}
+
+// With linear weights; spec.tensor says how.
+ScanPlan plan_matrix_scan(const KernelSpec& spec, ScanSplit split, std::int64_t tokens,
+                          std::int64_t heads, const Architecture& architecture) {
+  const std::int64_t chunks = chunks_of(tokens, split);
+  const std::int64_t state = std::int64_t{spec.state_dim} * spec.head_dim, carries = chunks * state;
+  const auto [sums, rows] = loads_of(spec, tokens, chunks);
+  const Load chain{0, 4 * (3 * carries + state), 2 * carries, state / 32};
   ScanPlan plan;
   plan.split = split;
   plan.tensor = spec.tensor;

@@ -2,6 +2,9 @@
 #include "codegen/schedule/tensor_plan.hpp"
 
 #include <algorithm>
+#include <utility>
+
+#include "codegen/schedule/key_plan.hpp"
 
 namespace heddle::schedule {
 namespace {
@@ -89,7 +92,7 @@ Result<TensorPlan> plan_tensor(KernelSpec spec, std::int64_t tokens, std::int64_
   if (spec.head_dim % 16 != 0 || spec.state_dim % 16 != 0) {
     return Error{"tensor cores need a head dimension and a state of whole sixteens"};
   }
-  if (spec.key_gates) return Error{"each key has a gate of its own"};
+  if (spec.key_gates) return plan_keys(std::move(spec), tokens, shared_bytes);
   if (TensorLayout(spec).bytes > shared_bytes)
     return Error{"a chunk does not fit into shared memory"};
   for (const int warps : {4, 8}) {

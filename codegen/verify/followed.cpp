@@ -52,6 +52,9 @@ std::optional<std::string> not_followed(const Manifest& manifest, const KernelEn
   if (takes(entry, "live_states")) {
     return "matrix states of other patterns than first order on tensor cores";
   }
+  if (manifest.key_gates && entry.schedule == "tensor") {
+    return "gates for each key, on tensor cores";
+  }
   if (manifest.weights == "linear" && takes(entry, "coef_b")) {
     // With more, indices of states are not all shown to fit.
     constexpr std::int64_t kMost = 4096;

@@ -44,6 +44,21 @@ class HelperCall {
     right_of_columns(places[2], index(0));
     products(places[0]);
   }
+  void multiply_sums_by_rows() {
+    read(places[1], 8);
+    right_of_rows(places[2], index(0));
+    products(places[0]);
+  }
+  void multiply_columns_by_rows() {
+    left_of_columns(places[1], index(0));
+    right_of_rows(places[2], index(1));
+    products(places[0]);
+  }
+  void multiply_columns() {
+    left_of_columns(places[1], index(0));
+    right_of_columns(places[2], index(1));
+    products(places[0]);
+  }
   void multiply_columns_by_columns() {
     each_depth([&](Number k) {
       left_of_columns(shifted(places[1], k * index(0)), index(0), shifted(places[2], k));
@@ -64,6 +79,12 @@ class HelperCall {
     each_pair([&](Number row, Number, Number sum) {
       expansion_.look_at(expansion_.load(places[1], row));
       expansion_.loop(2, [&](Number e) { again(places[0], sum + e); });
+    });
+  }
+  void scale_columns() {
+    expansion_.loop(tiles(), [&](Number tile) {
+      load_pair(shifted(places[1], fragment_column() + tile * 8));
+      expansion_.loop(4, [&](Number e) { again(places[0], tile * 4 + e); });
     });
   }
   void scale_sums_across() {
@@ -96,6 +117,23 @@ class HelperCall {
       const VectorAt from = shifted(places[1], row * index(0) + column);
       expansion_.vector(
           2, [&](Number e) { expansion_.store(places[0], sum + e, expansion_.load(from, e)); });
+    });
+  }
+
+  void store_sums_across() {
+    each_pair([&](Number row, Number column, Number sum) {
+      expansion_.loop(2, [&](Number e) {
+        expansion_.store(places[0], (column + e) * index(0) + row,
+                         expansion_.load(places[1], sum + e));
+      });
+    });
+  }
+  void load_sums_across() {
+    each_pair([&](Number row, Number column, Number sum) {
+      expansion_.loop(2, [&](Number e) {
+        expansion_.store(places[0], sum + e,
+                         expansion_.load(places[1], (column + e) * index(0) + row));
+      });
     });
   }
 
@@ -196,6 +234,10 @@ class HelperCall {
   void left_of_rows(const VectorAt& from, Number stride) {
     load_matrices(shifted(from, matrix_row() * stride + matrix_column()));
   }
+  void left_of_columns(const VectorAt& from, Number stride) {
+    const Number row = expansion_.lane() % 8 + matrix_column();
+    load_matrices(shifted(from, row * stride + expansion_.lane() % 16 / 8 * 8));
+  }
   void left_of_columns(const VectorAt& from, Number stride, const VectorAt& weights) {
     expansion_.loop(2, [&](Number side) {
       expansion_.loop(2, [&](Number e) {
@@ -257,14 +299,20 @@ const std::map<std::string, HelperRule>& rules() {
       {"multiply_rows_by_rows", {kTensor, 2, "Smimi", &HelperCall::multiply_rows_by_rows}},
       {"multiply_rows_by_columns", {kTensor, 2, "Smimi", &HelperCall::multiply_rows_by_columns}},
       {"multiply_sums_by_columns", {kTensor, 1, "Ssmi", &HelperCall::multiply_sums_by_columns}},
+      {"multiply_sums_by_rows", {kTensor, 1, "Ssmi", &HelperCall::multiply_sums_by_rows}},
+      {"multiply_columns_by_rows", {kTensor, 1, "Smimi", &HelperCall::multiply_columns_by_rows}},
+      {"multiply_columns", {kTensor, 1, "Smimi", &HelperCall::multiply_columns}},
       {"multiply_columns_by_columns",
        {kTensor, 2, "Smifmi", &HelperCall::multiply_columns_by_columns}},
       {"scale_sums", {kTensor, 1, "Sfi", &HelperCall::scale_sums}},
       {"scale_sums_across", {kTensor, 1, "Sfi", &HelperCall::scale_sums_across}},
       {"scale_rows", {kTensor, 1, "Sf", &HelperCall::scale_rows}},
+      {"scale_columns", {kTensor, 1, "Sf", &HelperCall::scale_columns}},
       {"dot_rows", {kTensor, 1, "Ssmi", &HelperCall::dot_rows}},
       {"store_sums", {kTensor, 1, "wis", &HelperCall::store_sums}},
       {"load_sums", {kTensor, 1, "Sfi", &HelperCall::load_sums}},
+      {"store_sums_across", {kTensor, 1, "wis", &HelperCall::store_sums_across}},
+      {"load_sums_across", {kTensor, 1, "Sfi", &HelperCall::load_sums_across}},
       {"mask_scores", {kSoftmax, 1, "Si", &HelperCall::mask_scores}},
       {"mask_scores_before", {kSoftmax, 1, "Si", &HelperCall::mask_scores}},
       {"mask_scores_by_position", {kSoftmax, 1, "Spi", &HelperCall::mask_scores_by_position}},

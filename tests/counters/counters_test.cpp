@@ -154,6 +154,25 @@ TEST_CASE("a scan of matrix states asks for what the cost model says") {
   }
 }
 
+// Of threads that share a column of weights two and four at a time, and of warps without channels.
+TEST_CASE("gates for each key on tensor cores are asked for as the cost model says") {
+  for (const auto& [head_dim, state_dim, schedule] :
+       {std::tuple{64, 64, "tensor"}, std::tuple{16, 32, "tensor"}, std::tuple{128, 64, "tensor"},
+        std::tuple{64, 32, "scan"}}) {
+    INFO(head_dim << ", " << state_dim << ", " << schedule);
+    constexpr std::int64_t kTokens = 150;
+    GenerateOptions options = staged(kTokens, WeightKind::kLinear, ElementType::kBF16);
+    options.schedule = schedule;
+    options.plan_heads = 1;
+    options.head_dim = head_dim;
+    options.state_dim = state_dim;
+    options.key_gates = true;
+    const Count found = counted("linear_attention", options, kTokens, true);
+    check_predicted(found);
+    CHECK(found.of_the_sectors() > 0.99);
+  }
+}
+
 // A whole number of chunks, and a rest.
 TEST_CASE("linear prefill on tensor cores asks for every row once") {
   for (const std::int64_t tokens : {256, 300}) {

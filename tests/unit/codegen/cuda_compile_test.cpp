@@ -180,6 +180,16 @@ TEST_CASE("the kernels of all built-in patterns compile for every architecture")
   }
   // Tensor cores: the largest sums that a thread may keep, and both types.
   const BuiltinPattern& linear = *find_builtin("linear_attention");
+  for (const auto& [head_dim, state_dim] : {std::pair{64, 64}, {128, 128}, {256, 64}}) {
+    GenerateOptions options = options_for(ElementType::kBF16);
+    options.ops = {"prefill"};
+    options.schedule = "tensor";
+    options.head_dim = head_dim;
+    options.state_dim = state_dim;
+    options.key_gates = true;
+    add(all, linear, options, {"sm_90"});
+    CHECK(all.back().entry.schedule == "tensor");
+  }
   for (const auto& [dtype, head_dim, state_dim] :
        {std::tuple{ElementType::kF16, 64, 64}, std::tuple{ElementType::kBF16, 128, 128},
         std::tuple{ElementType::kBF16, 256, 64}}) {

@@ -198,8 +198,12 @@ TEST_CASE("the rules of helpers name what the helpers touch") {
         "multiply_rows_by_columns<3, 32>(sums, staged + 16, 72, staged + 1600, 40);",
         "multiply_columns_by_columns<3, 32>(sums, staged + 16, 40, reals + 5, staged + 1600, 72);",
         "multiply_sums_by_columns<3>(sums, sums + 4, staged + 24, 72);",
+        "multiply_sums_by_rows<3>(sums, sums + 4, staged + 24, 72);",
+        "multiply_columns_by_rows<3>(sums, staged + 16, 72, staged + 1600, 40);",
+        "multiply_columns<3>(sums, staged + 16, 40, staged + 1600, 72);",
         "scale_sums<3>(sums, reals + 6, 26);", "scale_sums_across<3>(sums, reals + 6, 26);",
-        "scale_rows<3>(sums, reals + 5);", "load_sums<3>(sums, reals + 2, 30);"}) {
+        "scale_rows<3>(sums, reals + 5);", "scale_columns<3>(sums, reals + 6);",
+        "load_sums<3>(sums, reals + 2, 30);", "load_sums_across<3>(sums, reals + 3, 31);"}) {
     INFO(call);
     Touched touched = by_rule(call);
     const std::set<std::int64_t>& halves = touched.read["staged"];
@@ -225,7 +229,8 @@ TEST_CASE("the rules of helpers name what the helpers touch") {
     CHECK_FALSE(own.fine(without_last(halves), {}));
   }
   for (const char* call :
-       {"store_sums<3>(staged + 16, 40, sums);", "store_sums<3>(reals + 4, 30, sums);"}) {
+       {"store_sums<3>(staged + 16, 40, sums);", "store_sums<3>(reals + 4, 30, sums);",
+        "store_sums_across<3>(staged + 17, 41, sums);"}) {
     INFO(call);
     Touched touched = by_rule(call);
     CHECK(touched.read["sums"] == all(kSums));

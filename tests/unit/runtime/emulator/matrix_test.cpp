@@ -143,6 +143,7 @@ TEST_CASE("products of rows and columns are what their names say") {
   };
   const Element a_rows = [&](int m, int k) { return at(a, m, k); };
   const Element a_columns = [&](int m, int k) { return at(a, k, m) * (k % 2 == 0 ? 2.0F : 1.0F); };
+  const Element a_turned = [&](int m, int k) { return at(a, k, m); };
   const Element b_rows = [&](int k, int n) { return at(b, n, k); };
   const Element b_columns = [&](int k, int n) { return at(b, k, n); };
   struct Case {
@@ -159,7 +160,19 @@ TEST_CASE("products of rows and columns are what their names say") {
              "  multiply_sums_by_columns<2>(sums, kept, right, 40);\n"
              "  load_sums<2>(kept, a + 16, 40);\n"
              "  multiply_sums_by_columns<2>(sums, kept, right + 16 * 40, 40);",
-             a_rows, b_columns}}) {
+             a_rows, b_columns},
+        Case{"float kept[8];\n"
+             "  load_sums<2>(kept, a, 40);\n"
+             "  multiply_sums_by_rows<2>(sums, kept, right, 40);\n"
+             "  load_sums<2>(kept, a + 16, 40);\n"
+             "  multiply_sums_by_rows<2>(sums, kept, right + 16, 40);",
+             a_rows, b_rows},
+        Case{"multiply_columns_by_rows<2>(sums, left, 40, right, 40);\n"
+             "  multiply_columns_by_rows<2>(sums, left + 16 * 40, 40, right + 16, 40);",
+             a_turned, b_rows},
+        Case{"multiply_columns<2>(sums, left, 40, right, 40);\n"
+             "  multiply_columns<2>(sums, left + 16 * 40, 40, right + 16 * 40, 40);",
+             a_turned, b_columns}}) {
     const std::vector<float> c = launched(
         std::string(
             "#include \"tensor_prelude.cuh\"\n"
@@ -186,6 +199,29 @@ TEST_CASE("products of rows and columns are what their names say") {
         CHECK(c[static_cast<std::size_t>(m * 16 + n)] ==
               (m % 2 == 0 ? 2.0F : 1.0F) * sum_of(one.left, one.right, m, n, 32));
       }
+    }
+  }
+}
+
+TEST_CASE("sums are loaded, scaled and stored across") {
+  const std::vector<float> a = numbers(32 * 40, 3), b = numbers(16, 8);
+  const std::vector<float> c = launched(
+      "#include \"tensor_prelude.cuh\"\n"
+      "using namespace heddle;\n"
+      "extern \"C\" __global__ void kernel(const float* a, const float* b, float* c) {\n"
+      "  __shared__ __align__(16) float factors[16];\n"
+      "  if (threadIdx.x < 16) factors[threadIdx.x] = b[threadIdx.x];\n"
+      "  __syncthreads();\n"
+      "  float sums[8];\n"
+      "  load_sums_across<2>(sums, a, 40);\n"
+      "  scale_columns<2>(sums, factors);\n"
+      "  store_sums_across<2>(c, 16, sums);\n"
+      "}\n",
+      a, b, 16 * 16);
+  for (int m = 0; m < 16; ++m) {
+    for (int n = 0; n < 16; ++n) {
+      const auto column = static_cast<std::size_t>(n), row = static_cast<std::size_t>(m);
+      CHECK(c[column * 16 + row] == a[column * 40 + row] * b[column]);
     }
   }
 }
