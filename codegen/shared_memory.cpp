@@ -71,12 +71,22 @@ void describe_gradients(const schedule::KernelSpec& spec, KernelEntry& entry) {
   const schedule::GradientLayout layout(spec);
   const std::int64_t element = bytes_of_element(spec);
   const std::int64_t values = 2 * (kChunk + spec.state_dim);
-  entry.alignment = 16;
   entry.shared_rows = {
       {"key_rows", kChunk, kChunk, 2 * layout.key_stride * element},
       {"value_rows", values, values, layout.value_stride * element},
       {"tile_rows", kChunk, kChunk,
        layout.out_stride * element + schedule::GradientLayout::kReals / kChunk * 4}};
+}
+
+// States, two for each block, are rows of channels.
+void describe_key_gradients(const schedule::KernelSpec& spec, KernelEntry& entry) {
+  const schedule::KeyGradientLayout layout(spec);
+  const std::int64_t element = bytes_of_element(spec);
+  const std::int64_t keys = 4 * kChunk + 2 * schedule::kKeyBlocks * spec.head_dim;
+  entry.shared_rows = {{"key_rows", keys, keys, layout.key_stride * element},
+                       {"value_rows", 2 * kChunk, 2 * kChunk, layout.value_stride * element},
+                       {"tile_rows", kChunk, kChunk,
+                        schedule::KeyLayout::kWeightStride * element + layout.reals / kChunk * 4}};
 }
 
 void describe_staging(const schedule::KernelSpec& spec, const schedule::Staging& staging,
@@ -113,7 +123,10 @@ void describe_nested(KernelEntry& entry) {
 }  // namespace
 
 void describe_shared_memory(const schedule::KernelSpec& spec, KernelEntry& entry, bool gradients) {
-  if (gradients) return describe_gradients(spec, entry);
+  if (gradients) {
+    entry.alignment = 16;
+    return spec.key_gates ? describe_key_gradients(spec, entry) : describe_gradients(spec, entry);
+  }
   if (spec.staging) return describe_staging(spec, *spec.staging, entry);
   if (spec.gather) return describe_nested(entry);
   if (!spec.tensor) return;

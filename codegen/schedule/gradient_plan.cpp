@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "codegen/schedule/key_plan.hpp"
 #include "codegen/schedule/tensor_plan.hpp"
 
 namespace heddle::schedule {
@@ -22,13 +23,13 @@ GradientLayout::GradientLayout(const KernelSpec& spec)
 }
 
 Result<TensorSplit> plan_gradients(const KernelSpec& spec, std::int64_t shared_bytes) {
-  if (spec.key_gates) return Error{"each key has a gate of its own"};
   constexpr int kMost = 128;  // a thread keeps half as many sums
   const Result<TensorPlan> sums = plan_tensor(spec, 1, shared_bytes);
   if (!sums) return sums.error();
-  if (std::max(spec.head_dim, spec.state_dim) > kMost ||
-      GradientLayout(spec).bytes > shared_bytes) {
-    return Error{"a chunk with two states does not fit"};
+  const std::int64_t bytes =
+      spec.key_gates ? KeyGradientLayout(spec).bytes : GradientLayout(spec).bytes;
+  if (std::max(spec.head_dim, spec.state_dim) > kMost || bytes > shared_bytes) {
+    return Error{"a chunk with its states does not fit"};
   }
   return sums->split;
 }

@@ -16,6 +16,29 @@ KeyLayout::KeyLayout(const KernelSpec& spec)
   bytes = reals_at * static_cast<std::int64_t>(size_of(spec.dtype)) + reals * 4;
 }
 
+KeyGradientLayout::KeyGradientLayout(const KernelSpec& spec)
+    : key_stride(spec.state_dim + 8), value_stride(spec.head_dim + 8) {
+  const std::int64_t keys = kTensorChunk * key_stride, values = kTensorChunk * value_stride;
+  keys_at = keys;
+  entering_at = 2 * keys;
+  leaving_at = 3 * keys;
+  values_at = 4 * keys;
+  changes_at = values_at + values;
+  state_size = spec.head_dim * key_stride;
+  states_at = changes_at + values;
+  slopes_at = states_at + kKeyBlocks * state_size;
+  weights_at = slopes_at + kKeyBlocks * state_size;
+  reals_at = weights_at + kTensorChunk * KeyLayout::kWeightStride;
+  const std::int64_t gates = std::int64_t{kTensorChunk} * spec.state_dim;
+  products_at = gates;
+  parts_at = products_at + std::int64_t{kKeyBlocks} * spec.state_dim;
+  reads_at = parts_at + std::int64_t{weight_parts(spec)} * kTensorChunk * kKeyBlock;
+  writes_at = reads_at + gates;
+  overlaps_at = writes_at + gates;
+  reals = overlaps_at + kTensorChunk * kKeyBlock;
+  bytes = reals_at * static_cast<std::int64_t>(size_of(spec.dtype)) + reals * 4;
+}
+
 namespace {
 
 // Of a part of the state that a warp has, times sixteen rows.

@@ -27,6 +27,23 @@ struct KeyLayout {
   std::int64_t bytes;
 };
 
+// Of the rows of a backward likewise.
+struct KeyGradientLayout {
+  explicit KeyGradientLayout(const KernelSpec& spec);
+
+  std::int64_t key_stride, value_stride;
+  // Queries come first. Both as what is left of them at the end of their block, queries at its
+  // beginning; inputs and their changes; turned and rounded, the state before each block and the
+  // gradient behind it; weights, turned.
+  std::int64_t keys_at, entering_at, leaving_at, values_at, changes_at, states_at, slopes_at,
+      weights_at, reals_at;
+  std::int64_t state_size;  // of one state
+  // Among the floats: gates come first; their products over each block; parts of weights; what
+  // queries read of states and keys write of gradients; products of changes and inputs.
+  std::int64_t products_at, parts_at, reads_at, writes_at, overlaps_at, reals;
+  std::int64_t bytes;
+};
+
 // Every warp has sixteen channels of the state, in all its rows, as far as there are so many.
 constexpr int key_warps(const KernelSpec& spec) {
   return spec.head_dim / 16 < 4 ? 4 : spec.head_dim / 16;

@@ -116,6 +116,10 @@ class Chain {
   Ex head_, own_;  // the chunks of its sequence
 };
 
+ir::Kernel part_of(const KernelSpec& spec, LinearPart part, LinearUse use) {
+  return spec.key_gates ? tensor_keys_part(spec, part, use) : tensor_linear_part(spec, part, use);
+}
+
 std::vector<std::string> by_row_of_state(const KernelSpec& spec) {
   return {"batch", "heads", std::to_string(spec.state_dim)};
 }
@@ -140,13 +144,10 @@ MatrixScratch::MatrixScratch(Builder& builder, const KernelSpec& spec, LinearUse
 std::vector<Step> matrix_scan(const KernelSpec& spec) {
   constexpr LinearUse kUse = LinearUse::kPrefill;
   const std::vector<std::string> by_chunk = {"batch", "heads", "chunks"};
-  const auto part = [&](LinearPart which) {
-    return spec.key_gates ? tensor_keys_part(spec, which) : tensor_linear_part(spec, which, kUse);
-  };
   std::vector<Step> steps;
-  steps.push_back({part(LinearPart::kSums), by_chunk, "tensor"});
+  steps.push_back({part_of(spec, LinearPart::kSums, kUse), by_chunk, "tensor"});
   steps.push_back({Chain(spec, kUse).run(), by_row_of_state(spec)});
-  steps.push_back({part(LinearPart::kRows), by_chunk, "tensor"});
+  steps.push_back({part_of(spec, LinearPart::kRows, kUse), by_chunk, "tensor"});
   return steps;
 }
 
@@ -154,10 +155,11 @@ std::vector<Step> matrix_scan_backward(const KernelSpec& spec) {
   constexpr LinearUse kUse = LinearUse::kBackward;
   const std::vector<std::string> by_chunk = {"batch", "heads", "chunks"};
   std::vector<Step> steps;
-  steps.push_back({tensor_linear_part(spec, LinearPart::kSums, kUse), by_chunk, "tensor"});
-  steps.push_back({tensor_linear_part(spec, LinearPart::kSlopes, kUse), by_chunk, "tensor"});
+  steps.push_back({part_of(spec, LinearPart::kSums, kUse), by_chunk, "tensor"});
+  steps.push_back({part_of(spec, LinearPart::kSlopes, kUse), by_chunk, "tensor"});
   steps.push_back({Chain(spec, kUse).run(), by_row_of_state(spec)});
-  steps.push_back({tensor_gradients(spec), by_chunk, "tensor", /*gradients=*/true});
+  steps.push_back({spec.key_gates ? tensor_key_gradients(spec) : tensor_gradients(spec), by_chunk,
+                   "tensor", /*gradients=*/true});
   return steps;
 }
 

@@ -34,8 +34,9 @@ void bring_rows(LinearFrame& frame, ir::MemoryId staged, ir::Ex thread, int thre
 
 // Prefill of linear() where spec.tensor says how and each key has a gate of its own.
 ir::Kernel tensor_keys(const KernelSpec& spec);
-// ... of a scan's chunks: their states from zero, with a product of gates for each key, or rows.
-ir::Kernel tensor_keys_part(const KernelSpec& spec, LinearPart part);
+// ... of a scan's chunks, and the rows' gradients, as below.
+ir::Kernel tensor_keys_part(const KernelSpec& spec, LinearPart part, LinearUse use);
+ir::Kernel tensor_key_gradients(const KernelSpec& spec);
 // On tensor cores, a block a chunk of the scan.
 ir::Kernel tensor_linear_part(const KernelSpec& spec, LinearPart part, LinearUse use);
 // The rows' gradients, for chunks of kTensorChunk tokens.

@@ -9,7 +9,11 @@
 // summed in f32; what else there is of matrices are products of small ones. A warp keeps sixteen
 // channels of the state, turned, so that its sums are the left side of the next product: between
 // blocks no warp waits for another. Of a scan a block of threads has some of the chunks, as in
-// tensor_linear.
+// tensor_linear; backward a chunk's own part of the gradient in front of it is such a state, too,
+// from the last block to the first.
+#include <optional>
+
+#include "codegen/schedule/key_chunk.hpp"
 #include "codegen/schedule/key_plan.hpp"
 #include "codegen/schedule/matrix_scan.hpp"
 #include "codegen/schedule/row_vectors.hpp"
@@ -50,6 +54,8 @@ class TensorKeys {
  private:
   void go() {
     thread_ = builder_.let("thread", builder_.where(ir::Place::kThread));
+    chunk_.emplace(KeyChunk{frame_, staged_, reals_, thread_, threads_, layout_.keys_at,
+                            layout_.key_stride, layout_.weights_at, layout_.parts_at});
     warp_ = builder_.let("warp", builder_.where(ir::Place::kWarp));
     channels_at_ = builder_.let("channels_at", warp_ * kKeyBlock);
     state_ = builder_.array("state", Type::kF32, 4 * state_tiles());
@@ -70,7 +76,7 @@ class TensorKeys {
           tiled("store_sums_across", state_tiles()),
           {state_in_memory(true), stride_of(dim_), VectorPlace{state_, builder_.i64(0)}});
     });
-    if (part_ == LinearPart::kWhole) return;
+    if (part_ != LinearPart::kSums) return;
     builder_.when(thread_ < rows_, [&] {
       builder_.store(scratch_->product, frame_.unit * rows_ + thread_, product);
     });
@@ -84,12 +90,15 @@ class TensorKeys {
   }
   VectorPlace sums(MemoryId memory) { return {memory, builder_.i64(0), true}; }
   Ex stride_of(std::int64_t stride) { return builder_.i64(stride); }
-  bool has_outputs() const { return part_ != LinearPart::kSums; }
+  bool has_outputs() const { return part_ == LinearPart::kWhole || part_ == LinearPart::kRows; }
+  // Of a slope rows have queries for keys, and what comes from behind for values.
+  bool is_slope() const { return part_ == LinearPart::kSlopes; }
 
   // Of this warp's channels.
   VectorPlace state_in_memory(bool written) {
     if (part_ != LinearPart::kWhole) {
-      return {scratch_->carry, frame_.unit * (rows_ * dim_) + channels_at_, written};
+      return {is_slope() ? scratch_->slope : scratch_->carry,
+              frame_.unit * (rows_ * dim_) + channels_at_, written};
     }
     return {written ? frame_.after : frame_.before, frame_.state(builder_.i64(0), channels_at_),
             written};
@@ -124,11 +133,6 @@ class TensorKeys {
     builder_.loop(name, builder_.i64(0), builder_.i64(count), builder_.i64(1), LoopKind::kUnrolled,
                   body);
   }
-  // `body` for so many items, shared out among the threads.
-  void each_item(std::int64_t count, const std::function<void(Ex)>& body) {
-    builder_.loop("item", thread_, builder_.i64(count), builder_.i64(threads_), LoopKind::kSerial,
-                  body);
-  }
   // For the warps that keep a part of the state.
   void with_channels(const std::function<void()>& body) {
     if (dim_ / kKeyBlock == spec_.tensor->warps) return body();
@@ -138,7 +142,7 @@ class TensorKeys {
   Ex query_at(Ex row, Ex s) { return row * layout_.key_stride + s; }
   Ex key_at(Ex row, Ex s) { return query_at(row, s) + layout_.keys_at; }
   Ex rest_at(Ex row, Ex s) { return query_at(row, s) + layout_.rests_at; }
-  Ex gate(Ex row, Ex s) { return builder_.load(reals_, row * rows_ + s); }
+  Ex gate(Ex row, Ex s) { return chunk_->gate(row, s); }
 
   void chunk(Ex first) {
     const Ex size = builder_.let(
@@ -147,13 +151,16 @@ class TensorKeys {
     bring(first, size);
     builder_.barrier();
     if (has_outputs()) {
-      parts_of_weights();
+      chunk_->weigh();
       builder_.barrier();
-      weights();
+      chunk_->add_weights(/*turned=*/false);
     }
     decayed();
     builder_.barrier();
-    with_channels([&] { unrolled("part", kKeyBlocks, [&](Ex part) { block(part); }); });
+    with_channels([&] {
+      unrolled("part", kKeyBlocks,
+               [&](Ex part) { block(is_slope() ? builder_.i64(kKeyBlocks - 1) - part : part); });
+    });
     if (!has_outputs()) return;
     builder_.barrier();
     builder_.comment("outputs go out where values came in, in whole vectors");
@@ -183,73 +190,15 @@ class TensorKeys {
       bring_rows(frame_, staged_, thread_, threads_, from, {at, stride, width}, first, size);
     };
     if (has_outputs()) rows(frame_.q, rows_, 0, layout_.key_stride);
-    rows(frame_.k, rows_, layout_.keys_at, layout_.key_stride);
-    rows(frame_.x, dim_, layout_.values_at, layout_.value_stride);
-    constexpr int kReals = 4;  // of sixteen bytes
-    each_vector(builder_, thread_, threads_, builder_.i64(kTensorChunk), {rows_, kReals},
-                [&](Ex row, Ex s) {
-                  const Ex to = builder_.let("to", row * rows_ + s);
-                  builder_.when(
-                      row < size,
-                      [&] {
-                        builder_.invoke(
-                            "copy_elements<" + std::to_string(kReals) + ">",
-                            {VectorPlace{reals_, to, true},
-                             VectorPlace{frame_.gate, frame_.row_of(first + row) * rows_ + s}});
-                      },
-                      [&] {
-                        unrolled("e", kReals,
-                                 [&](Ex e) { builder_.store(reals_, to + e, builder_.f32(1)); });
-                      });
-                });
-  }
-
-  // A thread has a column of W of a block, of every `weight_parts`-th key.
-  void parts_of_weights() {
-    const int parts = weight_parts(spec_);
-    builder_.comment("what the rows of a block weigh for each other, in parts");
-    builder_.when(thread_ < kTensorChunk * parts, [&] {
-      const Ex j = builder_.let("j", thread_ % kKeyBlock);
-      const Ex part = builder_.let("part", thread_ / kKeyBlock % parts);
-      const Ex from = builder_.let("from", thread_ / (kKeyBlock * parts) * kKeyBlock);
-      const MemoryId column = builder_.array("column", Type::kF32, kKeyBlock);
-      each_sum(column, builder_.i64(0), kKeyBlock);
-      builder_.loop(
-          "s", part, builder_.i64(rows_), builder_.i64(parts), LoopKind::kSerial, [&](Ex s) {
-            const Var key = builder_.variable("key", builder_.load(staged_, key_at(from + j, s)));
-            unrolled("i", kKeyBlock, [&](Ex i) {
-              const Ex row = from + i;
-              builder_.assign(key, Ex(key) * builder_.select(i > j, gate(row, s), builder_.f32(1)));
-              builder_.store(
-                  column, i,
-                  builder_.load(column, i) + builder_.load(staged_, query_at(row, s)) * Ex(key));
-            });
-          });
-      unrolled("i", kKeyBlock, [&](Ex i) {
-        builder_.store(reals_, part_at(part, from + i, j), builder_.load(column, i));
-      });
-    });
-  }
-  Ex part_at(Ex part, Ex row, Ex j) {
-    return part * (kTensorChunk * kKeyBlock) + row * kKeyBlock + j + layout_.parts_at;
-  }
-  void weights() {
-    each_item(kTensorChunk * kKeyBlock, [&](Ex item) {
-      const Ex row = builder_.let("row", item / kKeyBlock);
-      const Ex j = builder_.let("j", item % kKeyBlock);
-      const Var sum = builder_.variable("sum", builder_.f32(0));
-      unrolled("part", weight_parts(spec_), [&](Ex part) {
-        builder_.assign(sum, Ex(sum) + builder_.load(reals_, part_at(part, row, j)));
-      });
-      builder_.store(staged_, row * KeyLayout::kWeightStride + j + layout_.weights_at,
-                     builder_.select(row % kKeyBlock < j, builder_.f32(0), sum));
-    });
+    rows(is_slope() ? frame_.q : frame_.k, rows_, layout_.keys_at, layout_.key_stride);
+    rows(is_slope() ? frame_.dy : frame_.x, dim_, layout_.values_at, layout_.value_stride);
+    chunk_->bring_gates(first, size);
   }
 
   // Queries become what they read of the state before their block, and keys what is left of them
   // behind it, rounded and the rest.
   void decayed() {
-    each_item(std::int64_t{kKeyBlocks} * rows_, [&](Ex item) {
+    chunk_->each_item(std::int64_t{kKeyBlocks} * rows_, [&](Ex item) {
       const Ex s = builder_.let("s", item % rows_);
       const Ex from = builder_.let("from", item / rows_ * kKeyBlock);
       if (has_outputs()) {
@@ -260,15 +209,18 @@ class TensorKeys {
           builder_.store(staged_, at, builder_.load(staged_, at) * Ex(entering));
         });
       }
-      const Var leaving = builder_.variable("leaving", builder_.f32(1));
-      unrolled("later", kKeyBlock, [&](Ex later) {
-        const Ex row = builder_.let("row", from + (kKeyBlock - 1) - later);
-        const Ex key = builder_.let("key", builder_.load(staged_, key_at(row, s)) * Ex(leaving));
+      const Var decay = builder_.variable("decay", builder_.f32(1));
+      unrolled("turn", kKeyBlock, [&](Ex turn) {
+        const Ex row =
+            builder_.let("row", is_slope() ? from + turn : from + (kKeyBlock - 1) - turn);
+        const auto pass = [&] { builder_.assign(decay, Ex(decay) * gate(row, s)); };
+        if (is_slope()) pass();
+        const Ex key = builder_.let("key", builder_.load(staged_, key_at(row, s)) * Ex(decay));
         builder_.store(staged_, key_at(row, s), key);
         builder_.store(staged_, rest_at(row, s), key - builder_.load(staged_, key_at(row, s)));
-        builder_.assign(leaving, Ex(leaving) * gate(row, s));
+        if (!is_slope()) pass();
       });
-      builder_.store(reals_, item + layout_.products_at, leaving);
+      builder_.store(reals_, item + layout_.products_at, decay);
     });
   }
 
@@ -312,6 +264,7 @@ class TensorKeys {
   int dim_, rows_, threads_;
   MemoryId staged_, reals_, state_, outputs_;
   Ex thread_, warp_, channels_at_;
+  std::optional<KeyChunk> chunk_;
 };
 
 }  // namespace
@@ -323,12 +276,13 @@ ir::Kernel tensor_keys(const KernelSpec& spec) {
   return builder.take();
 }
 
-ir::Kernel tensor_keys_part(const KernelSpec& spec, LinearPart part) {
+ir::Kernel tensor_keys_part(const KernelSpec& spec, LinearPart part, LinearUse use) {
   const bool rows = part == LinearPart::kRows;
-  Builder builder(spec.symbol + (rows ? "_rows" : "_sums"), spec.target, 32 * spec.tensor->warps);
-  LinearFrame frame(builder, spec, LinearUse::kPrefill);
+  const char* const name = rows ? "_rows" : part == LinearPart::kSums ? "_sums" : "_slopes";
+  Builder builder(spec.symbol + name, spec.target, 32 * spec.tensor->warps);
+  LinearFrame frame(builder, spec, use);
   const Access access = rows ? Access::kRead : Access::kWrite;
-  const MatrixScratch scratch(builder, spec, LinearUse::kPrefill, access, access);
+  const MatrixScratch scratch(builder, spec, use, access, access);
   frame.chunks = scratch.chunks;
   TensorKeys(frame, part, &scratch).run();
   return builder.take();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Matrix states whose rows have gates of their own: generated kernels are verified, and edits of
 // their texts are not, in either layer.
+#include <map>
+
 #include "codegen/generate.hpp"
 #include "patterns/ast_print.hpp"
 #include "runtime/verify/verify.hpp"
@@ -106,12 +108,39 @@ TEST_CASE("gates for each key on tensor cores are verified") {
     CHECK(generated(options).manifest.kernels[0].schedule == schedule);
     check_verified(options);
   }
-  GenerateOptions options = asked(Target::kCuda, {"prefill"});
+}
+
+GenerateOptions asked_on_tensor_cores(const char* op, const char* schedule = "tensor") {
+  GenerateOptions options = asked(Target::kCuda, {op});
   options.head_dim = options.state_dim = 16;
   options.dtype = ElementType::kBF16;
-  options.schedule = "tensor";
-  options.varlen = true;
-  check_verified(options);
+  options.schedule = schedule;
+  options.plan_heads = 1;
+  return options;
+}
+
+TEST_CASE("gradients with gates for each key on tensor cores are verified") {
+  for (const auto& [head_dim, state_dim] : {std::pair{16, 16}, {32, 48}, {80, 16}}) {
+    GenerateOptions options = asked_on_tensor_cores("backward");
+    options.head_dim = head_dim;
+    options.state_dim = state_dim;
+    CHECK(generated(options).manifest.kernels[0].schedule == "scan");
+    check_verified(options);
+  }
+}
+
+TEST_CASE("sequences with lengths of their own and states have them on tensor cores as well") {
+  for (const char* schedule : {"tensor", "scan"}) {
+    GenerateOptions options = asked_on_tensor_cores("prefill", schedule);
+    options.varlen = true;
+    check_verified(options);
+  }
+  for (const bool varlen : {false, true}) {
+    GenerateOptions options = asked_on_tensor_cores("backward");
+    options.varlen = varlen;
+    options.state_gradients = true;
+    check_verified(options);
+  }
 }
 
 // Each must die in either layer alone.
@@ -140,18 +169,15 @@ TEST_CASE("edits of kernels with a gate for each key are rejected") {
 }
 
 TEST_CASE("edits of gates for each key on tensor cores are rejected") {
-  GenerateOptions options = asked(Target::kCuda, {"prefill"});
-  options.head_dim = options.state_dim = 16;
-  options.dtype = ElementType::kBF16;
-  options.schedule = "tensor";
+  const GenerateOptions options = asked_on_tensor_cores("prefill");
   reject(options, {{"key *= i > j ?", "key *= i >= j ?"},
                    {"(from + i) * 16 + s] : 1.0f", "(from + j) * 16 + s] : 1.0f"},
                    {"s = part; s < 16", "s = 0; s < 16"},
-                   {"row % 16 < j ? 0.0f : sum", "row % 16 <= j ? 0.0f : sum"},
-                   {"row % 16 < j ? 0.0f : sum", "sum"},
+                   {"i < j ? 0.0f : sum", "i <= j ? 0.0f : sum"},
+                   {"i < j ? 0.0f : sum", "sum"},
                    {"to_float(staged[at]) * entering", "to_float(staged[at])"},
-                   {"leaving *= gates[row * 16 + s]", "leaving *= gates[from * 16 + s]"},
-                   {"gates[item + 1024] = leaving", "gates[item + 1024] = 1.0f"},
+                   {"decay *= gates[row * 16 + s]", "decay *= gates[from * 16 + s]"},
+                   {"gates[item + 1024] = decay", "gates[item + 1024] = 1.0f"},
                    {"gates + part * 16 + 1024", "gates + 1024"},
                    {"gates[to + e] = 1.0f", "gates[to + e] = 0.0f"}});
   // What rounding leaves of keys is nothing over the field.
@@ -159,6 +185,39 @@ TEST_CASE("edits of gates for each key on tensor cores are rejected") {
                      Layer::kEmulated,
                      {{"staged + keys_from + 3072", "staged + keys_from + 1536"},
                       {"to_bf16(key - to_float(", "to_bf16(0.0f * to_float("}});
+}
+
+// The first occurrence, of one of the launches.
+TEST_CASE("edits of gradients with gates for each key on tensor cores are rejected") {
+  struct Edit {
+    const char *step, *from, *to;
+  };
+  const Artifact artifact = generated(asked_on_tensor_cores("backward"));
+  const Rows rows = test::builtin_rows(kPattern, kRows);
+  for (const Edit& edit :
+       std::vector<Edit>{{"rows", "decay *= t > i ?", "decay *= t >= i ?"},
+                         {"rows", "rest[t] = gate_here * rest[t]", "rest[t] = rest[t]"},
+                         {"rows", "of_gate + decay * behind", "of_gate + behind"},
+                         {"rows", "slope + decay * write", "slope + write"},
+                         {"rows", "behind = gate_here * behind", "behind = behind"},
+                         {"rows", "slopes[t] + entering * gates[", "slopes[t] + gates["},
+                         {"rows", "i < j ? 0.0f : sum", "sum"}}) {
+    const std::string file = std::string(kPattern) + "_backward_" + edit.step + ".cu";
+    std::map<std::string, std::string> files = artifact.files;
+    const std::size_t at = files.at(file).find(edit.from);
+    INFO(edit.step << ": " << edit.from << " -> " << edit.to);
+    REQUIRE(at != std::string::npos);
+    files[file].replace(at, std::string(edit.from).size(), edit.to);
+    for (const bool emulated : {true, false}) {
+      VerifyOptions options = quick();
+      options.stop_early = true;
+      options.emulated = emulated;
+      options.algebraic = !emulated;
+      const VerifyReport report = verify(artifact.manifest, files, rows, options);
+      INFO((emulated ? "emulated" : "algebraic") << ": " << explain(report));
+      CHECK(report.verdict == KernelVerdict::kRejected);
+    }
+  }
 }
 
 TEST_CASE("only linear weights of first order have gates for each key") {
