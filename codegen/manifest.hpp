@@ -46,7 +46,8 @@
 //            Scratch needs no initialisation and means nothing afterwards. Of an operation of
 //            several launches it is what one leaves for the next:
 //            scratch_carry     [batch, heads, chunks, head_dim] f32: what chunks end and begin with
-//            scratch_product   [batch, heads, chunks] f32, of coefficients; gated: [.., head_dim]
+//            scratch_product   [batch, heads, chunks] f32, of coefficients; gated: [.., head_dim],
+//                              with key_gates [.., state_dim]
 //            With varlen only of the chunks that hold a sequence's own tokens, one at least.
 //            The kernel reads the
 //            inputs of a prefill of the whole sequence and its y; it takes no `start`, which must

@@ -119,9 +119,9 @@ class LinearGradients {
   }
 
   struct Places {
-    Ex key;                  // of q, k and gates of keys
-    Ex value;                // of x and dy
-    std::optional<Ex> gate;  // of the token: its value
+    Ex key;                       // of q, k and gates of keys
+    Ex value;                     // of x and dy
+    std::optional<Ex> gate = {};  // of the token: its value
   };
   Places places(Ex token) {
     const Ex row = builder_.let("row", row_of(token));

@@ -136,9 +136,9 @@ class Linear {
   }
 
   struct Places {
-    Ex key;                  // of q, k and gates of keys
-    Ex x;                    // of x and y
-    std::optional<Ex> gate;  // of the token: its value
+    Ex key;                       // of q, k and gates of keys
+    Ex x;                         // of x and y
+    std::optional<Ex> gate = {};  // of the token: its value
   };
   Places places(Ex token) {
     const Ex row = builder_.let("row", frame_.row_of(token));
