@@ -101,7 +101,6 @@ TEST_CASE("inputs and outputs in each other's place, or twice, are rejected") {
           {"share * outputs[e]", "outputs[e]"},
           {"share * totals[e]", "totals[e]"},
           {"1.0f - gamma", "1.0f"},
-          {"totals, 64, gamma", "totals, 64, share"},
           {"weigh_mixed<8>(scores, highest, totals, 64, gamma);\n        divide",
            "weigh_mixed<8>(scores, highest, totals, 64, share);\n        divide"},
           // Another side's values, and a row's own input left out, or its output read.
