@@ -69,7 +69,7 @@ def sample(patterns):
                    "--varlen", "--state")
 
 
-    for weights, dtype, *sizes in (("given", "bf16"), ("gated", "f32"),
+    for weights, dtype, *sizes in (("given", "bf16"), ("gated", "f32", "--head-dim", "16"),
                                    ("linear", "bf16", "--head-dim", "16", "--state-dim", "16")):
         yield ("linear_recurrence", "cuda", weights, dtype, ("prefill", "backward"), LONGEST,
                "--varlen", "--state", "--schedule", "scan", *sizes)
