@@ -230,15 +230,9 @@ class TensorStates {
     // What one window holds is there already.
     builder_.when(either(equal(group, builder_.i64(0)), live_ > kLiveWindow),
                   [&] { system_->solve(chunk_, window, count); });
-    const Ex first_group = equal(group, builder_.i64(0));
-    const auto ask = [&](Ex l) {
-      builder_.when(l < count,
-                    [&] { load_state(in(frame_.states, scratch_at(half_, window + l))); });
-    };
-    ask(builder_.i64(0));
     builder_.loop("l", builder_.i64(0), count, [&](Ex l) {
-      const Ex stage = builder_.let("stage", l % 2 * layout_.state_size + layout_.state_at);
-      builder_.when(first_group, [&] { pass_on(l, stage); });
+      load_state(in(frame_.states, scratch_at(half_, window + l)));
+      builder_.when(equal(group, builder_.i64(0)), [&] { read_out(l); });
       each_fresh(group, fresh, [&](Ex g, Ex rank) {
         const Ex weight = builder_.let("weight", system_->weight(l, system_->fresh_row(rank)));
         builder_.loop("e", builder_.i64(0), builder_.i64(state_sums()), builder_.i64(1),
@@ -249,28 +243,23 @@ class TensorStates {
                             builder_.load(fresh_, own) + weight * builder_.load(state_, e));
                       });
       });
-      // The next state is on its way while rows read this one.
-      ask(l + 1);
-      builder_.when(first_group, [&] { read_out(l, stage); });
     });
   }
 
-  // A live state to its place for the next chunk, and, rounded, to where rows read it.
-  void pass_on(Ex l, Ex stage) {
+  // What the chunk's rows read of a live state, which moves to its place for the next chunk.
+  void read_out(Ex l) {
+    const int tiles = shares_.output_tiles;
     const Ex moved = builder_.let("moved_to", system_->moved_to(l));
     builder_.when(moved >= 0, [&] {
       store_state(state_, builder_.i64(0),
                   in(frame_.states, scratch_at(builder_.i64(1) - half_, moved), true));
     });
+    const Ex stage = builder_.let("stage", l % 2 * layout_.state_size + layout_.state_at);
     each_unit([&](Ex sums, Ex row, Ex column) {
       builder_.invoke(function("store_sums", shares_.state_tiles),
                       {VectorPlace{staged_, row * layout_.value_stride + column + stage, true},
                        builder_.i64(layout_.value_stride), VectorPlace{state_, sums}});
     });
-  }
-
-  void read_out(Ex l, Ex stage) {
-    const int tiles = shares_.output_tiles;
     builder_.barrier();
     fill(products_, 4 * tiles);
     builder_.invoke(product("multiply_rows_by_columns", tiles, rows_),
