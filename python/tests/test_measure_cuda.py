@@ -171,6 +171,7 @@ def test_a_process_that_is_lost_loses_one_cell(held_up, tmp_path, monkeypatch, c
 
 
 @pytest.mark.parametrize("name", ["forward/log_recurrence/softmax", "forward/dense", "forward/linear_attention",
+                                  "forward/linear_attention/key-gates",
                                   "backward/log_recurrence", "backward/linear_recurrence/given", "decode/log_recurrence"])
 def test_a_wrong_output_has_no_time(name, store, monkeypatch):
     """One number of one row of one head is off by as much as it is large."""

@@ -28,8 +28,9 @@ class Wanted:
 
     def options(self):
         setting = self.setting
+        weights = ["linear", "--gates", "key"] if self.weights == "key-gates" else [self.weights]
         words = ["--target", setting.target, "--dtype", setting.dtype, "--head-dim", str(setting.head_dim),
-                 "--weights", self.weights, "--op", OPS, "-n", str(setting.most_tokens)]
+                 "--op", OPS, "-n", str(setting.most_tokens), "--weights", *weights]
         if setting.target == "cuda":
             words += ["--plan-heads", str(self.heads)]
         return words

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 class Cell:
     op: str  # forward, backward, decode, load
     pattern: str
-    weights: str
+    weights: str  # as the program has them; key-gates: linear ones with a gate for each key
     n: int
     batch: int = 8
     heads: int = 16
@@ -58,6 +58,7 @@ def _cells(lengths, batch, heads, long):
 
     yield from (of("forward", pattern, "softmax", middle) for pattern in (*SPARSE, "dense_recurrence"))
     yield from (of("forward", pattern, weights, middle) for pattern, weights in FIRST_ORDER)
+    yield of("forward", "linear_attention", "key-gates", middle)
     yield of("decode", "log_recurrence", "softmax", middle)
     yield of("decode", "sqrt_cached", "softmax", middle)
     yield of("decode", "dense_recurrence", "softmax", middle)
@@ -67,6 +68,7 @@ def _cells(lengths, batch, heads, long):
     yield from (of("load", pattern, "softmax", middle) for pattern in ("log_recurrence", "sqrt_cached"))
     yield from (of("forward", pattern, weights, long, 1, 1) for pattern, weights in FIRST_ORDER)
     yield from (of("forward", pattern, "softmax", short) for pattern in (*SPARSE, "dense_recurrence"))
+    yield of("forward", "linear_attention", "key-gates", long, 1, 1)
     for n in longer[:1]:
         yield from (of("forward", pattern, "softmax", n) for pattern in (*SPARSE, *LATTICES))
         yield from (of("forward", pattern, weights, n) for pattern, weights in FIRST_ORDER)

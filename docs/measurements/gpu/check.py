@@ -85,7 +85,10 @@ def causal(first, last, like):
 
 
 def linear_outputs(q, k, x, gate):
-    """y of matrix states S_i = gate_i S_{i-1} + k_i x_i^T that q_i reads: [heads, tokens, channels], differentiable."""
+    """y of matrix states S_i = gate_i S_{i-1} + k_i x_i^T that q_i reads: [heads, tokens, channels], differentiable. Gates
+    are one for a token, or one for each key, of which a chunk's product must not come to nothing."""
+    if gate.dim() == 3:
+        return key_gated_outputs(q, k, x, gate)
     state, outputs = x.new_zeros(x.shape[0], k.shape[2], x.shape[2]), []
     for first in range(0, x.shape[1], CHUNK):
         q_c, k_c, x_c = (t[:, first:first + CHUNK] for t in (q, k, x))
@@ -95,6 +98,18 @@ def linear_outputs(q, k, x, gate):
         outputs.append((q_c @ k_c.transpose(1, 2) * between) @ x_c + decay.exp()[..., None] * (q_c @ state))
         state = decay[:, -1].exp()[:, None, None] * state
         state = state + ((decay[:, -1:] - decay).exp()[..., None] * k_c).transpose(1, 2) @ x_c
+    return torch.cat(outputs, 1)
+
+
+def key_gated_outputs(q, k, x, gate):
+    state, outputs = x.new_zeros(x.shape[0], k.shape[2], x.shape[2]), []
+    for first in range(0, x.shape[1], CHUNK):
+        q_c, k_c, x_c = (t[:, first:first + CHUNK] for t in (q, k, x))
+        decay = gate[:, first:first + CHUNK].log().cumsum(1)
+        read = q_c * decay.exp()
+        outputs.append((read @ (k_c * (-decay).exp()).transpose(1, 2)).tril() @ x_c + read @ state)
+        state = decay[:, -1].exp()[..., None] * state
+        state = state + ((decay[:, -1:] - decay).exp() * k_c).transpose(1, 2) @ x_c
     return torch.cat(outputs, 1)
 
 

@@ -100,7 +100,9 @@ def definition(rows, weights, inputs, scale):
     x = inputs["x"]
     for i in range(rows.n):
         if weights == "linear":
-            state = inputs["gate"][:, i, :, None, None] * state + inputs["k"][:, i, :, :, None] * x[:, i, :, None]
+            gate = inputs["gate"][:, i]
+            gate = gate[..., None] if gate.dim() == 3 else gate[..., None, None]  # of each row of a state, or of all
+            state = gate * state + inputs["k"][:, i, :, :, None] * x[:, i, :, None]
             y.append((inputs["q"][:, i, :, :, None] * state).sum(2))
             continue
         read = [j - 1 for j in rows.read_by(i + 1)]

@@ -222,13 +222,13 @@ def simple_gla(scene):
 
 
 def gla(scene):
-    """Gates for each channel of k, here all the same."""
+    """Gates for each channel of k."""
     fla = module("fla.ops.gla")
     needs(scene, scene.cell.rows * scene.setting.state_dim * len(scene.sets))
-    gates = [inputs["gate"].log()[..., None].expand_as(inputs["k"]).contiguous() for inputs in scene.sets]
+    gates = [inputs["gate"].log() for inputs in scene.sets]
     return Contestant("fla-gla", [
         lambda s=s, g=g: fla.chunk_gla(q=s["q"], k=s["k"], v=s["x"], g=g, scale=1.0)[0]
-        for s, g in zip(scene.sets, gates)], same=True, note="its gates are for each channel of k", check=as_rows(scene))
+        for s, g in zip(scene.sets, gates)], same=True, check=as_rows(scene))
 
 
 def mamba(scene):
@@ -296,7 +296,8 @@ def gated_delta_rule(scene):
 OF = {
     ("forward", "softmax"): (sdpa, solve_triangular),
     ("forward", "given"): (solve_triangular,),
-    ("forward", "linear"): (simple_gla, gla, mamba),
+    ("forward", "linear"): (simple_gla, mamba),
+    ("forward", "key-gates"): (gla,),
     ("backward", "softmax"): (sdpa_backward,),
     ("decode", "softmax"): (sdpa_decode,),
 }

@@ -24,7 +24,7 @@ def draw(kernel, batch, tokens, heads, columns, seed):
         made.update(q=normal(kernel.head_dim), k=normal(kernel.head_dim))
     elif kernel.weights == "linear":
         made.update(q=normal(kernel.state_dim), k=normal(kernel.state_dim, factor=kernel.state_dim**-0.5),
-                    gate=uniform(0.85, 0.99))
+                    gate=uniform(0.85, 0.99, *((kernel.state_dim,) if kernel.key_gates else ())))
     else:
         channels = (kernel.head_dim,) if kernel.weights == "gated" else ()
         made["coef_a"] = uniform(0.5, 1.0, columns[0], *channels)

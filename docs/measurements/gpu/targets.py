@@ -48,6 +48,7 @@ def _at_least(op, patterns, value, limit, *n):
 _TWO, _SQUARE, _DENSE = ("log_recurrence",), ("sqrt_recurrence",), ("dense_recurrence",)
 _FIRST = ("linear_recurrence", "linear_attention")
 _SPARSE = ("log_recurrence", "sqrt_recurrence", "log_cached", "sqrt_cached")
+_OF_STATES = ("linear", "key-gates")  # weights
 _PEERS_OF_FIRST = ("fla-simple-gla", "fla-gla", "fla-hgrn", "mamba-2", "accelerated-scan")
 
 TARGETS = [
@@ -78,24 +79,29 @@ def mean_row(rows):
     return rows.entries / rows.n
 
 
+def gate_bytes(cell, setting):
+    """Of a token."""
+    return {"linear": 4, "key-gates": 4 * setting.state_dim}.get(cell.weights, 0)
+
+
 def floor_bytes(cell, setting, rows, state_bytes=0):
     """Each input read once, each output written once."""
     s, d, wide = ELEMENT[setting.dtype], setting.head_dim, cell.rows
     if cell.op == "decode":
         # One token a launch: its q, k, x, y, and what its row reads.
         heads = cell.batch * cell.heads
-        if cell.weights == "linear":
-            return heads * (2 * 4 * setting.state_dim * d + s * (2 * setting.state_dim + 2 * d) + 4)
+        if cell.weights in _OF_STATES:
+            return heads * (2 * 4 * setting.state_dim * d + s * (2 * setting.state_dim + 2 * d) + gate_bytes(cell, setting))
         return heads * s * d * (4 + 2 * rows.last_entries)
     vectors = {"softmax": 4 * d, "given": 2 * d + mean_row(rows), "gated": 2 * d + mean_row(rows) * d,
-               "linear": 2 * d + 2 * setting.state_dim}[cell.weights]
-    per_row = s * vectors + (4 if cell.weights == "linear" else 0)
+               **dict.fromkeys(_OF_STATES, 2 * d + 2 * setting.state_dim)}[cell.weights]
+    per_row = s * vectors + gate_bytes(cell, setting)
     # Backward reads what forward reads, y and dy, and writes as many gradients as there are inputs.
     return int(wide * (2 * per_row if cell.op == "backward" else per_row))
 
 
 def floor_flops(cell, setting, rows):
-    if cell.weights == "linear":
+    if cell.weights in _OF_STATES:
         forward = 4 * setting.state_dim * setting.head_dim
     else:
         forward = mean_row(rows) * setting.head_dim * (4 if cell.weights == "softmax" else 2)
