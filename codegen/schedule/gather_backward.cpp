@@ -4,13 +4,14 @@
 // each gathers what it is due, and all rows do so side by side, but for lambda, which is a
 // recurrence itself. Where rows of B are nested, sums over the rows that read one are NestedRows'.
 //   weights  of softmax: each row's highest score and one over the sum of its weights
-//   lambda   (I - B)^-T dy, by StagedPrefill; without B it is dy
+//   lambda   (I - B)^-T dy, by StagedPrefill or NestedRows; without B it is dy
 //   rows     what a row's entries are due of their own: coefficients, or the query and <lambda, y>
-//   columns  what is due of the rows that read this one: dk, and dx where rows share inputs
+//   columns  what is due of the rows that read this one: dk, by NestedRows too, and dx but of them
 #include "codegen/schedule/gather_backward.hpp"
-#include "codegen/schedule/gradient_rows.hpp"
+
 #include "codegen/rows/emit_row.hpp"
 #include "codegen/rows/row_shape.hpp"
+#include "codegen/schedule/gradient_rows.hpp"
 
 namespace heddle::schedule {
 

@@ -141,6 +141,19 @@ MatrixScratch::MatrixScratch(Builder& builder, const KernelSpec& spec, LinearUse
   chunks = builder.size("chunks");
 }
 
+ir::Kernel part_of_scan(const KernelSpec& spec, LinearPart part, LinearUse use,
+                        const std::function<void(LinearFrame&, const MatrixScratch&)>& write) {
+  const bool rows = part == LinearPart::kRows;
+  const char* const name = rows ? "_rows" : part == LinearPart::kSums ? "_sums" : "_slopes";
+  Builder builder(spec.symbol + name, spec.target, 32 * spec.tensor->warps);
+  LinearFrame frame(builder, spec, use);
+  const Access access = rows ? Access::kRead : Access::kWrite;
+  const MatrixScratch scratch(builder, spec, use, access, access);
+  frame.chunks = scratch.chunks;
+  write(frame, scratch);
+  return builder.take();
+}
+
 std::vector<Step> matrix_scan(const KernelSpec& spec) {
   constexpr LinearUse kUse = LinearUse::kPrefill;
   const std::vector<std::string> by_chunk = {"batch", "heads", "chunks"};

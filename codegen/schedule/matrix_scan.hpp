@@ -3,6 +3,8 @@
 // into shared memory, and the kernels on tensor cores that they are made of.
 #pragma once
 
+#include <functional>
+
 #include "codegen/schedule/linear_frame.hpp"
 #include "codegen/schedule/row_vectors.hpp"
 
@@ -31,6 +33,11 @@ enum class LinearPart {
 // zero, so that nothing else has to know of them.
 void bring_rows(LinearFrame& frame, ir::MemoryId staged, ir::Ex thread, int threads,
                 ir::MemoryId from, const ChunkRows& to, ir::Ex first, ir::Ex size);
+
+// The launch of a scan that is this part of it, a block a chunk, of what `write` says for its
+// frame.
+ir::Kernel part_of_scan(const KernelSpec& spec, LinearPart part, LinearUse use,
+                        const std::function<void(LinearFrame&, const MatrixScratch&)>& write);
 
 // Prefill of linear() where spec.tensor says how and each key has a gate of its own.
 ir::Kernel tensor_keys(const KernelSpec& spec);

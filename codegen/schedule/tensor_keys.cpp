@@ -277,15 +277,9 @@ ir::Kernel tensor_keys(const KernelSpec& spec) {
 }
 
 ir::Kernel tensor_keys_part(const KernelSpec& spec, LinearPart part, LinearUse use) {
-  const bool rows = part == LinearPart::kRows;
-  const char* const name = rows ? "_rows" : part == LinearPart::kSums ? "_sums" : "_slopes";
-  Builder builder(spec.symbol + name, spec.target, 32 * spec.tensor->warps);
-  LinearFrame frame(builder, spec, use);
-  const Access access = rows ? Access::kRead : Access::kWrite;
-  const MatrixScratch scratch(builder, spec, use, access, access);
-  frame.chunks = scratch.chunks;
-  TensorKeys(frame, part, &scratch).run();
-  return builder.take();
+  return part_of_scan(spec, part, use, [&](LinearFrame& frame, const MatrixScratch& scratch) {
+    TensorKeys(frame, part, &scratch).run();
+  });
 }
 
 }  // namespace heddle::schedule

@@ -57,7 +57,7 @@ struct Atom {
   std::string name;  // unique, a symbol of SMT-LIB
   Sharing sharing = Sharing::kThread;
   Nature nature = Nature::kTotal;
-  std::vector<int> loops;      // ids of the loops with barriers whose iteration it belongs to
+  std::vector<int> loops;  // ids of the loops with barriers whose iteration it belongs to
   // Where set: lanes of a warp have the same number in the same iteration of these other loops.
   std::optional<std::vector<int>> warp_loops;
   std::optional<Integer> low;  // numbers that it never leaves

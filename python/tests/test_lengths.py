@@ -156,7 +156,7 @@ def test_scratch_has_chunks_for_the_longest():
                              head_dim=4, state_dim=0)
     x = torch.empty(1, sum(LENGTHS), 2, 4)
     for longest, offsets, batch, chunks in ((max(LENGTHS), bounds(), 5, 4), (100, bounds(), 5, 7), (0, None, 1, 7)):
-        assert _scratch(kernel, "prefill", x, offsets, longest)["scratch_carry"].shape == (batch, 2, chunks, 4)
+        assert _scratch(kernel, "prefill", x, offsets, longest, 0)["scratch_carry"].shape == (batch, 2, chunks, 4)
 
 
 def test_gradients_that_would_be_lost_are_an_error():
