@@ -29,7 +29,8 @@ Pattern pattern_of(const Kind& kind) {
         {name, "pattern dense_lattice {\n  f(k) = k + 1\n  A = diagonal\n  B = lattice(f)\n}\n"});
   }
   if (name == "first_and_own") {
-    return test::pattern_of({name, "pattern first_and_own {\n  A = { 1, i }\n  B = none\n}\n"});
+    return test::pattern_of(
+        {name, "pattern first_and_own {\n  A = { 1 } | { i }\n  B = none\n}\n"});
   }
   return test::builtin(kind.pattern);
 }
