@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "analyzer/rules/liveness.hpp"
+#include "codegen/check_options.hpp"
 #include "codegen/ir/print.hpp"
 #include "codegen/ir/validate.hpp"
 #include "codegen/passes/drop_unused_values.hpp"
@@ -166,7 +167,7 @@ class Generator {
       : pattern_(pattern), options_(options) {}
 
   Result<Artifact> run() {
-    if (const auto error = check_options()) return *error;
+    if (const auto error = check_options(options_)) return *error;
     Result<rows::RowPlan> a = rows::plan_row(pattern_, Side::kA);
     if (!a) return a.error();
     Result<rows::RowPlan> b = rows::plan_row(pattern_, Side::kB);
@@ -206,65 +207,12 @@ class Generator {
   }
 
  private:
-  std::optional<Error> check_options() const {
-    if (options_.dtype == ElementType::kI32) return Error{"kernels store reals, not i32"};
-    if (options_.head_dim < 1 || options_.head_dim > 256) {
-      return Error{"the head dimension must lie in 1..256"};
-    }
-    if (options_.exact_to < 1 || options_.exact_to > (std::int64_t{1} << 20)) {
-      return Error{"cache sizes can be computed for lengths from 1 to 2^20"};
-    }
-    if (options_.schedule != "auto" && options_.schedule != "simple" &&
-        options_.schedule != "staged" && options_.schedule != "tensor" &&
-        options_.schedule != "scan") {
-      return Error{"there is no schedule '" + options_.schedule + "'"};
-    }
-    if (find_architecture(options_.architecture) == nullptr) {
-      return Error{"there is no architecture '" + options_.architecture + "'"};
-    }
-    if (options_.plan_tokens < 1 || options_.plan_tokens > (std::int64_t{1} << 20)) {
-      return Error{"shared memory can be planned for lengths from 1 to 2^20"};
-    }
-    if (options_.plan_heads < 1 || options_.plan_heads > (std::int64_t{1} << 20)) {
-      return Error{"schedules can be chosen for 1 to 2^20 heads"};
-    }
-    if (options_.tile_rows != 0 && options_.tile_rows != 64 && options_.tile_rows != 128 &&
-        options_.tile_rows != 256) {
-      return Error{"a chunk on tensor cores has 64, 128 or 256 rows"};
-    }
-    if (options_.page_rows != 0 && !options_.varlen) {
-      return Error{"pages belong to sequences that have starts of their own"};
-    }
-    if (options_.page_rows < 0 || options_.page_rows > 4096 ||
-        (options_.page_rows & (options_.page_rows - 1)) != 0) {
-      return Error{"a page has a power of two of slots, 4096 at most"};
-    }
-    if (options_.ops.empty()) return Error{"no operation was asked for"};
-    if (options_.state_gradients && !asked_for("backward")) {
-      return Error{"gradients of a state are handed on by backward, which was not asked for"};
-    }
-    if (options_.several_tokens && !asked_for("decode")) {
-      return Error{"several tokens a launch are for decode, which was not asked for"};
-    }
-    for (const std::string& op : options_.ops) {
-      if (op != "prefill" && op != "decode" && op != "backward") {
-        return Error{"there is no schedule for the operation '" + op + "'"};
-      }
-      if (std::count(options_.ops.begin(), options_.ops.end(), op) > 1) {
-        return Error{"the operation '" + op + "' was asked for twice"};
-      }
-    }
-    return std::nullopt;
-  }
-
   std::int64_t shared_limit() const {
     return options_.shared_limit > 0 ? options_.shared_limit
                                      : find_architecture(options_.architecture)->shared_limit;
   }
 
-  bool asked_for(const std::string& op) const {
-    return std::find(options_.ops.begin(), options_.ops.end(), op) != options_.ops.end();
-  }
+  bool asked_for(const std::string& op) const { return heddle::asked_for(options_, op); }
 
   std::optional<Error> fill_manifest(schedule::KernelSpec& spec) {
     const bool next_row =
@@ -453,6 +401,9 @@ class Generator {
       spec.staging = *staging;
     }
     spec.gather = schedule::GatherSplit{};
+    artifact_.remarks.push_back("backward has the gather schedule: blocks of " +
+                                std::to_string(spec.gather->chunk_tokens) +
+                                " tokens side by side, but for lambda");
   }
   // Of matrix states: over chunks on tensor cores wherever that is possible.
   void choose_gradients(schedule::KernelSpec& spec) {

@@ -50,12 +50,12 @@ struct ScanSplit {
 };
 // How backward on cuda is several launches, where rows gather what others have for them: a block
 // for so many tokens in all launches but the one that solves for lambda, which has `staging`.
-// Of nested rows, positions that a launch has weights for at a time: a multiple of kLeastNested.
-constexpr int kMostNested = 128;
-constexpr int kLeastNested = 4;
 struct GatherSplit {
   int chunk_tokens = 32;
 };
+// Of nested rows, positions that a launch has weights for at a time: a multiple of kLeastNested.
+constexpr int kMostNested = 128;
+constexpr int kLeastNested = 4;
 // The launch that goes over chunks has so many warps, and each of them so many chunks at a time.
 constexpr int kChainWarps = 16;
 constexpr int kWarpChunks = 4;

@@ -29,6 +29,9 @@ bool inputs_alone_do(const Rows& rows, std::int64_t tokens);
 // Whether a decode takes as many tokens as a launch says.
 bool takes_several(const KernelEntry& entry);
 
+// Whether what a launch does depends on how much shared memory it has.
+bool has_rings(const KernelEntry& entry);
+
 // Sequences, from the first token on or after a few, in which an operation that cuts tokens into
 // chunks has one, two, some and very many of them, the last one whole or not. What crosses chunks
 // is seen only there, so nothing is decided where one of them cannot be run; none for other
@@ -38,8 +41,6 @@ struct ChunkedLength {
   std::int64_t tokens = 1;  // of the launch
   std::int64_t batch = 1;   // several with lengths of their own, most of which end in other chunks
 };
-// Whether what a launch does depends on how much shared memory it has.
-bool has_rings(const KernelEntry& entry);
 std::vector<ChunkedLength> chunked_lengths(const KernelEntry& entry);
 
 void check_prefill(const VerifyContext& context, const KernelUnderTest& prefill, Ledger& ledger,
