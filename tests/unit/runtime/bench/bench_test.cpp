@@ -81,7 +81,7 @@ struct Fixture {
 TEST_CASE_METHOD(Fixture, "a right kernel is timed next to the baselines") {
   const auto result = bench(manifest, prefill, rows, quick(), stand_in(1.0));
   REQUIRE(result.ok());
-  REQUIRE(result->size() == 3);
+  REQUIRE(result->size() == 4);
   const std::vector<std::string> names = {"heddle", "eigen-sparse", "eigen-dense"};
   for (std::size_t r = 0; r < 3; ++r) {
     const BenchRow& row = (*result)[r];
@@ -96,6 +96,19 @@ TEST_CASE_METHOD(Fixture, "a right kernel is timed next to the baselines") {
     CHECK(row.gb_per_s * row.timing->median_ms * 1e6 == Approx(4.0 * 360 * 8 * 4));
     CHECK(row.gflop_per_s * row.timing->median_ms * 1e6 == Approx(4.0 * 8 * 6 * (2 * 60 - 1)));
   }
+}
+
+TEST_CASE_METHOD(Fixture, "beside a kernel stands what its bytes alone take") {
+  const auto result = bench(manifest, prefill, rows, quick(), stand_in(1.0));
+  REQUIRE(result.ok());
+  const BenchRow& floor = result->back();
+  CHECK(floor.name == "memory-floor");
+  CHECK(floor.remark.empty());
+  REQUIRE(floor.timing.has_value());
+  // q, k, x and y of 360 tokens, the state of 6 heads before and after them, 8 channels each.
+  const double rows_moved = 4.0 * 360 + 2.0 * 6;
+  CHECK(floor.gb_per_s * floor.timing->median_ms * 1e6 == Approx(rows_moved * 8 * 4));
+  CHECK(floor.gflop_per_s == 0.0);
 }
 
 TEST_CASE_METHOD(Fixture, "a wrong kernel has no timing, the baselines beside it have theirs") {
