@@ -419,7 +419,8 @@ inline void prefetch_row(const T* row) {
 template <typename T>
 HEDDLE_INLINE void prefetch_span(const T* first, Index count) {
   constexpr Index kLine = 64 / sizeof(T);
-  for (Index e = 0; e < count; e += kLine) prefetch(first + e);
+  prefetch(first);
+  for (Index e = kLine; e < count; e += kLine) prefetch(first + e);
   prefetch(first + count - 1);
 }
 

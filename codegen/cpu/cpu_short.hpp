@@ -10,67 +10,86 @@ namespace heddle {
 
 // Outputs stand in a ring of mask + 1 rows, a power of two and no less than the longest step: what
 // row i overwrites was read by row i last, so that it is in the first cache still.
-template <int kCount, int kVectors, int kWidth, typename W>
-HEDDLE_INLINE void add_ring_rows(RowLanes<kWidth>* sums, const W* weights, const float* ring,
-                                 Index row, Index mask, const Index* steps) {
+template <int kRows, int kVectors, int kWidth, typename W>
+HEDDLE_INLINE void add_ring_rows(RowLanes<kWidth> (*sums)[kVectors], const W* weights,
+                                 Index weights_stride, const float* ring, Index row, Index mask,
+                                 Index step) {
 #pragma GCC unroll 8
-  for (int e = kCount - 1; e >= 0; --e) {
-    const float* values = ring + ((row + steps[e]) & mask) * kWidth;
-    const float weight = to_float(weights[e]);
+  for (int r = 0; r < kRows; ++r) {
+    const float* const values = ring + ((row + r + step) & mask) * kWidth;
+    const float weight = to_float(weights[r * weights_stride]);
 #pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v) add_product(sums[v], weight, values + v * kRowLanes<kWidth>);
-  }
-}
-// The sums hold the row's own input, the nearest output is added last: it was finished only just
-// now. One sum a lane is enough, as rows overlap but for that last step.
-template <int kVectors, int kWidth, typename W>
-HEDDLE_INLINE void mix_ring_rows(RowLanes<kWidth>* sums, const W* weights, const float* ring,
-                                 Index row, Index mask, const Index* steps, Index count) {
-  Index e = count;
-  for (; e >= 4; e -= 4) {
-    add_ring_rows<4, kVectors, kWidth>(sums, weights + e - 4, ring, row, mask, steps + e - 4);
-  }
-  for (; e > 0; --e) {
-    add_ring_rows<1, kVectors, kWidth>(sums, weights + e - 1, ring, row, mask, steps + e - 1);
+    for (int v = 0; v < kVectors; ++v) {
+      add_product(sums[r][v], weight, values + v * kRowLanes<kWidth>);
+    }
   }
 }
 
-// kVectors vectors of channels of a row of floats from `first` on, the caller's and the ring's
-// alike.
-template <int kVectors, int kWidth, bool kStreams, typename W>
-HEDDLE_INLINE void short_row_part(float* y, float* ring, Index row, Index mask, const float* x,
-                                  float own, const W* weights, const Index* steps, Index count,
-                                  int first) {
-  RowLanes<kWidth> sums[kVectors];
-  for (int v = 0; v < kVectors; ++v) {
-    load(sums[v], x + first + v * kRowLanes<kWidth>);
-    scale(sums[v], own);
-  }
-  mix_ring_rows<kVectors, kWidth>(sums, weights, ring + first, row, mask, steps, count);
-  float* const kept = ring + (row & mask) * kWidth + first;
-  for (int v = 0; v < kVectors; ++v) {
-    float* const to = y + first + v * kRowLanes<kWidth>;
-    if (kStreams) {
-      store_around(to, sums[v]);
-    } else {
-      store(to, sums[v]);
+// kVectors vectors of channels of kRows rows of floats from `first` on, the caller's and the ring's
+// alike. The sums begin with a row's own input. The nearest output is added last: it was finished
+// only just now, and of two rows the second one finds it in registers. One sum a lane is enough, as
+// rows overlap but for that last step.
+template <int kRows, int kVectors, int kWidth, bool kStreams, typename W>
+HEDDLE_INLINE void short_part(float* y, const float* x, Index stride, float* ring, Index row,
+                              Index mask, const W* own, Index own_stride, const W* weights,
+                              Index weights_stride, const Index* steps, Index count, int first) {
+  RowLanes<kWidth> sums[kRows][kVectors];
+#pragma GCC unroll 8
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) {
+      load(sums[r][v], x + r * stride + first + v * kRowLanes<kWidth>);
+      scale(sums[r][v], to_float(own[r * own_stride]));
     }
-    store(kept + v * kRowLanes<kWidth>, sums[v]);
+  }
+  const float* const outputs = ring + first;
+  const bool follows = kRows > 1 && count > 0 && steps[0] == -1;
+  const Index last = follows ? 1 : 0;
+  for (Index e = count - 1; e >= last; --e) {
+    add_ring_rows<kRows, kVectors, kWidth>(sums, weights + e, weights_stride, outputs, row, mask,
+                                           steps[e]);
+  }
+  if (follows) {
+    add_ring_rows<1, kVectors, kWidth>(sums, weights, weights_stride, outputs, row, mask, -1);
+#pragma GCC unroll 8
+    for (int r = 1; r < kRows; ++r) {
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) {
+        add_product(sums[r][v], to_float(weights[r * weights_stride]), sums[r - 1][v]);
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < kRows; ++r) {
+    float* const kept = ring + ((row + r) & mask) * kWidth + first;
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) {
+      float* const to = y + r * stride + first + v * kRowLanes<kWidth>;
+      if (kStreams) {
+        store_around(to, sums[r][v]);
+      } else {
+        store(to, sums[r][v]);
+      }
+      store(kept + v * kRowLanes<kWidth>, sums[r][v]);
+    }
   }
 }
-template <int kWidth, bool kStreams, typename W>
-HEDDLE_INLINE void short_row(float* y, float* ring, Index row, Index mask, const float* x,
-                             float own, const W* weights, const Index* steps, Index count) {
+template <int kRows, int kWidth, bool kStreams, typename W>
+HEDDLE_INLINE void short_row(float* y, const float* x, Index stride, float* ring, Index row,
+                             Index mask, const W* own, Index own_stride, const W* weights,
+                             Index weights_stride, const Index* steps, Index count) {
   constexpr int kVectors = kWidth / kRowLanes<kWidth>;
-  constexpr int kMost = 8;  // vectors at once
+  constexpr int kMost = kMostLanes == kLanes ? 8 / kRows : 8;  // vectors at once
   constexpr int kWhole = kVectors / kMost;
   for (int part = 0; part < kWhole; ++part) {
-    short_row_part<kMost, kWidth, kStreams>(y, ring, row, mask, x, own, weights, steps, count,
-                                            part * kMost * kRowLanes<kWidth>);
+    short_part<kRows, kMost, kWidth, kStreams>(y, x, stride, ring, row, mask, own, own_stride,
+                                               weights, weights_stride, steps, count,
+                                               part * kMost * kRowLanes<kWidth>);
   }
   if constexpr (kVectors % kMost != 0) {
-    short_row_part<kVectors % kMost, kWidth, kStreams>(y, ring, row, mask, x, own, weights, steps,
-                                                       count, kWhole * kMost * kRowLanes<kWidth>);
+    short_part<kRows, kVectors % kMost, kWidth, kStreams>(
+        y, x, stride, ring, row, mask, own, own_stride, weights, weights_stride, steps, count,
+        kWhole * kMost * kRowLanes<kWidth>);
   }
 }
 
@@ -91,21 +110,33 @@ inline void short_rows(T* y, const T* x, Index stride, float* ring, Index row, I
                        const Index* steps, Index count, Index rows, bool around) {
   constexpr int kWidth = padded(kChannels);
   constexpr bool kPlain = std::is_same<T, float>::value && kChannels == kWidth;
+  // Two rows at a time take less, as more of them is under way at once.
+  const auto work = [&](auto at_once, auto streams) {
+    constexpr int kRows = decltype(at_once)::value;
+    for (int r = 0; r < kRows; ++r) {
+      ask_for_callers_rows<kChannels>(y + r * stride, x + r * stride, stride);
+      prefetch_span(weights + (kCallersAhead + r) * weights_stride, count);
+    }
+    if constexpr (kPlain) {
+      short_row<kRows, kWidth, decltype(streams)::value>(
+          y, x, stride, ring, row, mask, own, own_stride, weights, weights_stride, steps, count);
+    } else {
+      float input[kWidth], mixed[kWidth];
+      keep_row<kChannels>(input, x);
+      short_row<1, kWidth, false>(mixed, input, kWidth, ring, row, mask, own, own_stride, weights,
+                                  weights_stride, steps, count);
+      close_row<kChannels>(y, ring + (row & mask) * kWidth, mixed, 1.0f, around);
+    }
+    row += kRows, x += kRows * stride, y += kRows * stride;
+    own += kRows * own_stride, weights += kRows * weights_stride;
+  };
   const auto all = [&](auto streams) {
-    for (Index r = 0; r < rows; ++r) {
-      ask_for_callers_rows<kChannels>(y, x, stride);
-      prefetch_span(weights + kCallersAhead * weights_stride, count);
-      if constexpr (kPlain) {
-        short_row<kWidth, decltype(streams)::value>(y, ring, row, mask, x, to_float(*own), weights,
-                                                    steps, count);
-      } else {
-        float input[kWidth], mixed[kWidth];
-        keep_row<kChannels>(input, x);
-        short_row<kWidth, false>(mixed, ring, row, mask, input, to_float(*own), weights, steps,
-                                 count);
-        close_row<kChannels>(y, ring + (row & mask) * kWidth, mixed, 1.0f, around);
-      }
-      ++row, x += stride, y += stride, own += own_stride, weights += weights_stride;
+    constexpr int kAtOnce = kPlain ? 2 : 1;
+    for (Index pair = rows / kAtOnce; pair > 0; --pair) {
+      work(std::integral_constant<int, kAtOnce>(), streams);
+    }
+    for (Index rest = rows % kAtOnce; rest > 0; --rest) {
+      work(std::integral_constant<int, 1>(), streams);
     }
   };
   if constexpr (kPlain) {
