@@ -31,14 +31,15 @@ class Sampler {
   // Milliseconds of one run each.
   double sample(int runs) {
     if (contestant_.before) {
-      for (int i = 0; i < runs; ++i) contestant_.before(set(i));
+      for (int i = 0; i < runs + lead_in(); ++i) contestant_.before(set(i));
     }
+    if (lead_in() > 0) contestant_.run(set(0));
     double elapsed = 0.0;
     if (contestant_.run_timed) {
-      for (int i = 0; i < runs; ++i) elapsed += contestant_.run_timed(set(i));
+      for (int i = 0; i < runs; ++i) elapsed += contestant_.run_timed(set(lead_in() + i));
     } else {
       const Clock::time_point begin = Clock::now();
-      for (int i = 0; i < runs; ++i) contestant_.run(set(i));
+      for (int i = 0; i < runs; ++i) contestant_.run(set(lead_in() + i));
       elapsed = std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
     }
     next_ = set(runs);
@@ -49,10 +50,14 @@ class Sampler {
   // As many as make a sample, judged by the shortest so far.
   int runs_for_sample() const {
     const double wanted = std::ceil(options_.sample_ms / std::max(shortest_, 1e-6));
-    return static_cast<int>(std::clamp(wanted, 1.0, static_cast<double>(options_.input_sets)));
+    const int most = options_.input_sets - lead_in();
+    return static_cast<int>(std::clamp(wanted, 1.0, static_cast<double>(most)));
   }
 
  private:
+  // Runs before a sample that are not timed: they pay for what others left in the caches, to be
+  // written back first. Each has an input set to itself.
+  int lead_in() const { return !contestant_.run_timed && options_.input_sets > 1 ? 1 : 0; }
   int set(int ahead) const { return (next_ + ahead) % options_.input_sets; }
 
   const Contestant& contestant_;

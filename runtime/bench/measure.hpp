@@ -37,8 +37,9 @@ struct TimingOptions {
   int max_rounds = 100;
   double budget_seconds = 2.0;  // of timed work, all contestants together
   // What a sample takes at least: as many runs one after another as that needs, each on the input
-  // set after the last, at most all of them. A run that is short is seen as part of a program that
-  // goes on, beyond the clock's steps and the waking of threads.
+  // set after the last, at most all of them. One more that is not timed comes before them where
+  // there are several sets. A run is seen as part of a program that goes on, beyond the clock's
+  // steps, the waking of threads and what the contestant before left in the caches.
   double sample_ms = 2.0;
 };
 
