@@ -186,8 +186,11 @@ Result<FieldBuffers> FieldSession::bind(const KernelEntry& entry, const Sizes& a
     if (!buffer || static_cast<std::int64_t>(buffer->count()) != count) {
       return Error{fmt::format("buffer '{}' is unknown, or declared with another shape", name)};
     }
-    // A null pointer.
-    if (sizes.start == 0 && !always && starts_with(name, "initial_")) continue;
+    if (sizes.start == 0 && starts_with(name, "initial_")) {
+      if (!always) continue;  // a null pointer
+      // Before the first token nobody has one to read.
+      std::fill(buffer->numbers.begin(), buffer->numbers.end(), kFieldPoison);
+    }
     buffers.emplace(name, *std::move(buffer));
   }
   if (buffers.count("y") == 0) return Error{"the manifest names no output 'y'"};

@@ -170,7 +170,10 @@ Result<HostBuffers> Session::bind(const KernelEntry& entry, std::int64_t count, 
   if (!bound || !always) return bound;
   for (const Argument& argument : entry.arguments) {
     if (!starts_with(argument.name, "initial_")) continue;
-    bound->emplace(argument.name, state_.at(argument.name.substr(std::string("initial_").size())));
+    const std::string held = argument.name.substr(std::string("initial_").size());
+    HostBuffer& initial = bound->emplace(argument.name, state_.at(held)).first->second;
+    // Before the first token nobody has one to read.
+    if (done_ == 0 && initial.type() != ElementType::kI32) initial.poison();
   }
   return bound;
 }

@@ -21,8 +21,10 @@ VarlenLayout next_layout(const std::vector<S>& sequences, std::int64_t count, bo
   return VarlenLayout::draw(count, starts, decode, random, tokens - count - most);
 }
 
+// Where the first one goes on from an odd number of tokens, the second one begins.
 std::int64_t drawn_start(std::size_t sequence, std::int64_t start, RandomSource& random) {
-  return sequence == 0 ? start : random.below(start + 1);
+  if (sequence == 0) return start;
+  return sequence == 1 && start % 2 == 1 ? 0 : random.below(start + 1);
 }
 
 }  // namespace

@@ -244,6 +244,17 @@ TEST_CASE("backward that mistakes one sequence's state for another's is rejected
   }
 }
 
+// Of a sequence that begins in a launch of others that go on.
+TEST_CASE("prefill that reads a state where there is none is rejected") {
+  for (const Layer layer : {Layer::kEmulated, Layer::kAlgebraic}) {
+    check_edits(ir::Target::kCuda, layer,
+                {{"prefill", "own_start > 0 ? initial_state", "start > 0 ? initial_state"}},
+                "linear_attention", 0, WeightKind::kLinear);
+    check_edits(ir::Target::kCpu, layer, {{"prefill", "if (own_start > 0) {", "if (start > 0) {"}},
+                "linear_attention", 0, WeightKind::kLinear);
+  }
+}
+
 TEST_CASE("kernels that mistake one page for another are rejected") {
   const std::vector<Edit> edits = {{"decode", "pages_b[batch * table_b +", "pages_b[table_b +"},
                                    {"decode", "pages_b[batch * table_b +", "pages_b[batch +"},
