@@ -4,10 +4,10 @@
 #include <nlohmann/json.hpp>
 
 #include "analyzer/audit/audit.hpp"
-#include "cli/certificate_file.hpp"
 #include "cli/command.hpp"
 #include "cli/commands.hpp"
 #include "cli/console.hpp"
+#include "cli/input_file.hpp"
 #include "patterns/text_writer.hpp"
 
 namespace heddle {
@@ -85,7 +85,7 @@ void print_text(const AuditReport& report) {
 
 ExitCode run(const std::string& path, bool json) {
   std::string text;
-  const ExitCode read = read_certificate_file(path, text);
+  const ExitCode read = read_input_file(path, "a certificate", text);
   if (read != kDone) return read;
   const AuditReport report = audit(text);
   json ? print_json(report) : print_text(report);

@@ -4,12 +4,27 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 
 namespace heddle {
 namespace {
+
+namespace fs = std::filesystem;
+
+bool write_bytes(const fs::path& path, std::string_view content) {
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file.write(content.data(), static_cast<std::streamsize>(content.size()));
+  file.close();
+  return static_cast<bool>(file);
+}
+
+ExitCode cannot_write(const fs::path& path) {
+  return fail(kWrongUsage, "cannot write " + path.string());
+}
 
 bool colour_on(int descriptor) {
   const char* no_colour = std::getenv("NO_COLOR");
@@ -38,19 +53,28 @@ ExitCode fail(ExitCode code, std::string_view text) {
   return code;
 }
 
-ExitCode write_file(const std::filesystem::path& path, std::string_view content) {
+ExitCode write_file(const fs::path& path, std::string_view content) {
   std::error_code error;
-  if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path(), error);
-  const std::filesystem::path partial = path.string() + ".partial";
-  {
-    std::ofstream file(partial, std::ios::binary | std::ios::trunc);
-    file.write(content.data(), static_cast<std::streamsize>(content.size()));
-    file.close();
-    if (!file) return fail(kWrongUsage, "cannot write " + path.string());
+  if (path.has_parent_path()) fs::create_directories(path.parent_path(), error);
+  const fs::file_status status = fs::status(path, error);
+  if (fs::is_directory(status)) return fail(kWrongUsage, path.string() + " is a folder");
+  if (fs::exists(status) && !fs::is_regular_file(status)) {
+    return write_bytes(path, content) ? kDone : cannot_write(path);
   }
-  std::filesystem::rename(partial, path, error);
-  if (error) return fail(kWrongUsage, "cannot write " + path.string() + ": " + error.message());
-  return kDone;
+  const fs::path target = fs::is_symlink(path, error) ? fs::weakly_canonical(path, error) : path;
+  const fs::path partial = target.string() + ".partial";
+  const bool written = write_bytes(partial, content);
+  if (written) fs::rename(partial, target, error);
+  if (written && !error) return kDone;
+  fs::remove(partial, error);
+  return cannot_write(path);
+}
+
+ExitCode finish_data(ExitCode code) {
+  errno = 0;
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+  const std::string reason = errno != 0 ? std::string(": ") + std::strerror(errno) : "";
+  return fail(kWrongUsage, "cannot write to standard output" + reason);
 }
 
 Progress::Progress(bool enabled) : enabled_(enabled && isatty(STDERR_FILENO) != 0) {}

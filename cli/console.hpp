@@ -20,11 +20,14 @@ std::size_t width_of_stdout();
 
 void print_data(std::string_view text);    // standard output, as given
 void print_remark(std::string_view text);  // "heddle: TEXT" on standard error
+// The last call of the program: `code`, or kWrongUsage with a message where data was lost.
+ExitCode finish_data(ExitCode code);
 // "heddle: error: TEXT" on standard error; returns `code`.
 ExitCode fail(ExitCode code, std::string_view text);
 
-// Writes through a temporary file in the same folder, making the folder; kDone or kWrongUsage with
-// a message.
+// Writes through a temporary file in the same folder, making the folder; what a link leads to is
+// replaced, not the link, and a device or a pipe is written to. kDone or kWrongUsage with a
+// message.
 ExitCode write_file(const std::filesystem::path& path, std::string_view content);
 
 // A line on standard error that overwrites itself on a terminal and is left out elsewhere.

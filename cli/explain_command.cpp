@@ -2,10 +2,10 @@
 
 #include "analyzer/audit/explain.hpp"
 #include "analyzer/proof/certify.hpp"
-#include "cli/certificate_file.hpp"
 #include "cli/command.hpp"
 #include "cli/commands.hpp"
 #include "cli/console.hpp"
+#include "cli/input_file.hpp"
 #include "cli/pattern_argument.hpp"
 
 namespace heddle {
@@ -18,7 +18,7 @@ bool is_certificate(const std::string& argument) {
 ExitCode run(const PatternArgument& argument, const std::string& output) {
   std::string text;
   if (is_certificate(argument.pattern)) {
-    const ExitCode read = read_certificate_file(argument.pattern, text);
+    const ExitCode read = read_input_file(argument.pattern, "a certificate", text);
     if (read != kDone) return read;
   } else {
     const LoadedPattern loaded = load_pattern(argument);

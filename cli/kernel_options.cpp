@@ -90,6 +90,12 @@ void add_serving_options(Command& command, KernelOptions& options) {
 
 ArtifactOrCode generate_for(const LoadedPattern& loaded, const KernelOptions& options,
                             const std::string& target) {
+  const bool linear = options.weights.empty()
+                          ? loaded.pattern->weights().kind == WeightKind::kLinear
+                          : options.weights == "linear";
+  if (options.state_dim != 0 && !linear) {
+    return {std::nullopt, fail(kWrongUsage, "--state-dim is of matrix states: --weights linear")};
+  }
   GenerateOptions generate_options;
   generate_options.ops =
       options.ops.empty() ? std::vector<std::string>{"prefill", "decode", "backward"} : options.ops;

@@ -44,16 +44,16 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kDone : kWrongUsage;
+    return finish_data(app.exit(error) == 0 ? kDone : kWrongUsage);
   } catch (const std::bad_alloc&) {
     return fail(kUndecided, "out of memory: try a smaller -n");
   } catch (const std::exception& error) {
     return fail(kInternalError, std::string("internal error: ") + error.what());
   }
-  if (!code.empty()) return explain_code(code);
+  if (!code.empty()) return finish_data(explain_code(code));
   if (app.get_subcommands().empty()) {
     std::fputs(app.help().c_str(), stderr);
     return kWrongUsage;
   }
-  return result;
+  return finish_data(result);
 }

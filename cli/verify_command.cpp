@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // verify and profile: the same emulated runs, read for verdicts or for counters.
 #include <algorithm>
-#include <fstream>
-#include <iterator>
+#include <filesystem>
+#include <sstream>
 
 #include "cli/claims.hpp"
 #include "cli/command.hpp"
 #include "cli/commands.hpp"
 #include "cli/console.hpp"
+#include "cli/input_file.hpp"
 #include "cli/pattern_argument.hpp"
 #include "cli/verification.hpp"
 #include "patterns/sha256.hpp"
@@ -29,13 +30,9 @@ struct VerifyCommandOptions {
 // PATTERN_prefill_slices.cpp is the text of the kernel that works on slices.
 constexpr std::string_view kSlicesSuffix = "_slices";
 
-// Puts the text of --kernel in the place of the one generated kernel of its target.
-ExitCode substitute(Artifact& artifact, const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return fail(kWrongUsage, "cannot read " + path);
-  if (artifact.manifest.kernels.size() != 1) {
-    return fail(kWrongUsage, "--kernel needs one of --op prefill, decode and backward");
-  }
+// Puts the text of --kernel, read from `path`, in the place of the one generated kernel of its
+// target.
+ExitCode substitute(Artifact& artifact, const std::string& path, const std::string& replacement) {
   const bool slices = std::filesystem::path(path).stem().string().ends_with(kSlicesSuffix);
   if (!slices) artifact.manifest.sliced.clear();
   std::vector<KernelEntry>& kernels = slices ? artifact.manifest.sliced : artifact.manifest.kernels;
@@ -55,7 +52,7 @@ ExitCode substitute(Artifact& artifact, const std::string& path) {
     kernel = &*step;
   }
   std::string& text = artifact.files[kernel->file];
-  text.assign(std::istreambuf_iterator<char>(file), {});
+  text = replacement;
   kernel->sha256 = sha256_hex(text);
   return kDone;
 }
@@ -83,7 +80,15 @@ std::vector<std::string> ops_of(const VerifyCommandOptions& options) {
 
 ReportsOrCode verify_all(const VerifyCommandOptions& options) {
   KernelOptions kernel = options.kernel;
-  if (!options.file.empty()) kernel.ops = ops_of(options);
+  std::string replacement;
+  if (!options.file.empty()) {
+    kernel.ops = ops_of(options);
+    if (kernel.ops.size() != 1) {
+      return {{}, fail(kWrongUsage, "--kernel needs one of --op prefill, decode and backward")};
+    }
+    const ExitCode read = read_input_file(options.file, "a kernel", replacement);
+    if (read != kDone) return {{}, read};
+  }
   std::vector<std::string> targets = {"cuda", "cpu"};
   if (options.target != "both") targets = {options.target};
   if (!options.file.empty()) {
@@ -97,7 +102,7 @@ ReportsOrCode verify_all(const VerifyCommandOptions& options) {
     ArtifactOrCode generated = generate_for(loaded, kernel, target);
     if (!generated.artifact) return {{}, generated.code};
     if (!options.file.empty()) {
-      const ExitCode code = substitute(*generated.artifact, options.file);
+      const ExitCode code = substitute(*generated.artifact, options.file, replacement);
       if (code != kDone) return {{}, code};
     }
     reports.push_back(
@@ -116,6 +121,16 @@ VerifyReport joined(std::vector<TargetReport> reports) {
   return all;
 }
 
+// Each line of a message on one of its own, as compilers mean it.
+std::string in_lines(const std::string& message) {
+  std::string text;
+  std::istringstream lines(message);
+  for (std::string line; std::getline(lines, line);) {
+    text += (text.empty() ? "" : "\n    ") + printable(line);
+  }
+  return text;
+}
+
 void print_report(const TargetReport& part, bool detail, bool colour) {
   print_data(toned(part.target + ": " + name_of(part.report.verdict), Tone::kStrong, colour) +
              (part.report.cached ? " (an earlier verdict on the same texts)" : "") + "\n\n" +
@@ -125,7 +140,7 @@ void print_report(const TargetReport& part, bool detail, bool colour) {
   }
   if (!part.report.unreached.empty()) print_data("\n");
   for (const VerifyFailure& failure : part.report.failures) {
-    print_data("  " + toned(failure.kind, Tone::kBad, colour) + "  " + printable(failure.message) +
+    print_data("  " + toned(failure.kind, Tone::kBad, colour) + "  " + in_lines(failure.message) +
                (failure.where.empty() ? "" : "\n    at " + printable(failure.where)) +
                (failure.smallest.empty() ? "" : "\n    smallest: " + failure.smallest) + "\n");
   }

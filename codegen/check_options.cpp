@@ -37,7 +37,7 @@ std::optional<Error> check_options(const GenerateOptions& options) {
     return Error{"a chunk on tensor cores has 64, 128 or 256 rows"};
   }
   if (options.page_rows != 0 && !options.varlen) {
-    return Error{"pages belong to sequences that have starts of their own"};
+    return Error{"pages belong to sequences that have starts of their own (--varlen)"};
   }
   if (options.page_rows < 0 || options.page_rows > 4096 ||
       (options.page_rows & (options.page_rows - 1)) != 0) {

@@ -46,8 +46,7 @@ CausalityVerdict search(const Pattern& pattern, std::int64_t last) {
     for (const Side side : {Side::kA, Side::kB}) {
       const Result<Row> row = evaluator.row(side, i);
       if (!row.ok()) {
-        return rejected("E043", fmt::format("row {} of {} has no value: {}", i, name_of(side),
-                                            row.error().message));
+        return rejected("E043", row.error().message);
       }
       if (row.value().violation) {
         return rejected("E040", describe(*row.value().violation), row.value().violation);

@@ -67,6 +67,37 @@ class Usage(Workspace):
         for run in (heddle("analyze", "linear_recurrence", "-n", "16"), heddle("show", "attention", "-P", "z=1")):
             self.assertNotIn("\x1b", run.stdout + run.stderr)
 
+    def test_data_that_is_lost_is_an_error(self):
+        for command in (["list"], ["--help"], ["--explain", "E027"], ["show", "attention", "--json"]):
+            with open("/dev/full", "w", encoding="ascii") as full:
+                run = subprocess.run([HEDDLE, *command], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+            self.assertEqual(run.returncode, 2, command)
+            self.assertIn("cannot write to standard output", run.stderr)
+
+    def test_files_are_written_whole_or_not_at_all(self):
+        real, link = self.write("real.md", "before\n"), self.path / "link.md"
+        link.symlink_to("real.md")
+        self.assertEqual(heddle("explain", "attention", "-o", link).returncode, 0)
+        self.assertTrue(link.is_symlink())
+        self.assertIn("attention", real.read_text())
+        # A device is written to, and is never replaced by a file.
+        full = self.path / "full.md"
+        full.symlink_to("/dev/full")
+        for place in (full, self.path, real / "below.md"):
+            run = heddle("explain", "attention", "-o", place)
+            self.assertEqual(run.returncode, 2, place)
+            self.assertIn(str(place), run.stderr)
+        self.assertTrue(pathlib.Path("/dev/full").is_char_device())
+        self.assertEqual(sorted(path.name for path in self.path.iterdir()), ["full.md", "link.md", "real.md"])
+
+    def test_a_file_without_an_end_is_refused(self):
+        self.assertEqual(heddle("show", "/dev/zero").returncode, 3)
+        for command in (["audit"], ["verify", "attention", "--op", "decode", "--kernel"]):
+            run = heddle(*command, "/dev/zero")
+            self.assertEqual(run.returncode, 1, command)
+            self.assertIn("larger", run.stderr)
+            self.assertEqual(heddle(*command, self.path).returncode, 2, command)
+
     def test_explain_knows_every_code(self):
         self.assertEqual(heddle("--explain", "E027").returncode, 0)
         self.assertEqual(heddle("--explain", "E999").returncode, 2)
@@ -367,6 +398,9 @@ class Kernels(Workspace):
             run = heddle("generate", *wrong, "--weights", "linear", "--no-verify", "-o", self.path / "none")
             self.assertEqual(run.returncode, 2, wrong)
             self.assertIn(why, run.stderr)
+        run = heddle("generate", "log_cached", "--state-dim", 3, "--no-verify", "-o", self.path / "none")
+        self.assertEqual(run.returncode, 2)
+        self.assertIn("--state-dim is of matrix states", run.stderr)
 
     def test_gradients_of_states_and_decode_of_several_tokens(self):
         out = self.path / "handed"

@@ -69,6 +69,8 @@ def check(name, content, folder):
         return f"no place: {said[:300]}"
     if match["text"][-1] == "." or not (match["text"][0].islower() or match["text"][0] in "`/"):
         return f"not one plain sentence: {match['text'][:200]}"
+    if re.search(r"(.{12,}: )\1", match["text"]):
+        return f"said twice: {match['text'][:200]}"
     if not re.search(r"^ +\| *\^+$", said, re.M):
         return f"no caret: {said[:300]}"
     if any(ord(c) < 32 and c != "\n" or ord(c) == 127 for c in said):
