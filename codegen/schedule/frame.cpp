@@ -91,7 +91,8 @@ void Frame::declare_scalars() {
 Frame::Frame(Builder& the_builder, const KernelSpec& the_spec, Transposed)
     : builder(the_builder), spec(the_spec), decode(false), transposed_(true) {
   static const rows::RowPlan kNothing{Side::kA, {}, nullptr};
-  const std::vector<std::string> by_row = {"batch", "tokens", "heads"};
+  std::vector<std::string> by_row = {"batch", "tokens", "heads"};
+  if (spec.varlen) by_row.erase(by_row.begin());
   std::vector<std::string> shape = by_row;
   shape.push_back(std::to_string(spec.head_dim));
   a.side = Side::kA;
@@ -112,8 +113,10 @@ Frame::Frame(Builder& the_builder, const KernelSpec& the_spec, Transposed)
     highest = builder.buffer("scratch_highest", ElementType::kF32, Access::kRead, by_row);
     inverse = builder.buffer("scratch_inverse", ElementType::kF32, Access::kRead, by_row);
   }
-  tokens = builder.size("tokens");
+  if (spec.varlen) sequences_ = declare_sequences(builder, true, false);
+  all_tokens_ = tokens = builder.size("tokens");
   heads = builder.size("heads");
+  if (spec.varlen) longest = builder.size("longest");
   if (softmax()) {
     declare_scalars();
   } else {
@@ -200,9 +203,9 @@ void Frame::enter(Ex the_unit) {
       spec.matrix_rows() ? builder.let("slot_stride", heads * spec.value_size()) : token_stride;
   if (spec.varlen) enter_sequence();
   const bool behind_each_other = spec.varlen && !decode;
-  const Ex first_row = transposed_         ? ((batch + 1) * tokens - 1) * heads + head
-                       : behind_each_other ? first_token_ * heads + head
-                                           : batch * tokens * heads + head;
+  const Ex first_token = behind_each_other ? first_token_ : batch * tokens;
+  const Ex behind_last = behind_each_other ? first_token_ + tokens : (batch + 1) * tokens;
+  const Ex first_row = (transposed_ ? behind_last - 1 : first_token) * heads + head;
   token_base = builder.let("token_base", first_of(first_row, spec.head_dim));
   for (SideFrame* side : {&a, &b}) {
     if (!side->cached()) continue;
@@ -218,9 +221,10 @@ void Frame::enter(Ex the_unit) {
 }
 
 void Frame::enter_sequence() {
-  start = own_start(builder, sequences_, batch, most_before_);
+  if (!transposed_) start = own_start(builder, sequences_, batch, most_before_);
   if (decode) return;
-  const OwnTokens own = own_tokens(builder, sequences_, batch, all_tokens_, longest - start);
+  const OwnTokens own =
+      own_tokens(builder, sequences_, batch, all_tokens_, transposed_ ? longest : longest - start);
   first_token_ = own.first;
   tokens = own.count;
 }

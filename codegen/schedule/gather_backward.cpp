@@ -213,7 +213,7 @@ class GatherLaunch {
 bool gathers(const KernelSpec& spec) {
   using rows::RowShape;
   const bool weights = spec.weights == WeightKind::kSoftmax || spec.weights == WeightKind::kGiven;
-  if (spec.target != ir::Target::kCuda || !weights || spec.varlen || spec.state_gradients) {
+  if (spec.target != ir::Target::kCuda || !weights || spec.state_gradients) {
     return false;
   }
   const RowShape a = rows::shape_of(spec.a), b = rows::shape_of(spec.b);

@@ -31,6 +31,7 @@ struct Scenario {
   float gamma = 0.5F;
   std::int64_t spare = 0;   // slots, and columns of coefficients, more than needed
   bool least_rows = false;  // of shared memory
+  bool borders = false;     // varlen, and no start: of lengths where chunks end
 };
 
 // What one launch works on: a problem, or with varlen one for each sequence that has tokens, and
@@ -179,8 +180,9 @@ class BackwardCheck {
       return work;
     }
     RandomSource random(options.seed + 1);
-    work.layout =
-        VarlenLayout::draw_backward(scenario.batch, scenario.start, scenario.tokens, random);
+    work.layout = scenario.borders ? VarlenLayout::at_borders(kernel_.entry().chunk_tokens)
+                                   : VarlenLayout::draw_backward(scenario.batch, scenario.start,
+                                                                 scenario.tokens, random);
     const std::vector<std::int64_t>& starts = work.layout.starts;
     options.sizes.batch = 1;
     for (std::size_t b = 0; b < starts.size(); ++b) {
@@ -412,6 +414,11 @@ void check_backward(const VerifyContext& context, const KernelUnderTest& backwar
     if (check.must_run(scenario) || ledger.saturated()) continue;
     ledger.undecided(Duty::kValues,
                      fmt::format("{} tokens in chunks could not be run", length.tokens));
+  }
+  const std::int64_t chunk = backward.entry().chunk_tokens;
+  const Scenario borders{.tokens = 2 * chunk + 1, .fill = Fill::kLasting, .borders = true};
+  if (context.manifest.varlen && chunk > 0 && !check.must_run(borders) && !ledger.saturated()) {
+    ledger.undecided(Duty::kValues, "sequences that end where chunks do could not be run");
   }
   // With little shared memory, most of a row is looked for elsewhere.
   const Scenario little{

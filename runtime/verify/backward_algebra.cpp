@@ -22,6 +22,7 @@ struct Scenario {
   std::int64_t heads = 1;
   std::int64_t spare = 0;   // slots and columns of coefficients, more than needed
   bool least_rows = false;  // of shared memory
+  bool borders = false;     // varlen, and no start: of lengths where chunks end
 };
 
 // A problem with its y, a random dy, and the gradients.
@@ -185,8 +186,9 @@ Result<Work> prepare(const VerifyContext& context, const KernelEntry& entry,
     return work;
   }
   RandomSource random(seed);
-  work.layout =
-      VarlenLayout::draw_backward(scenario.batch, scenario.start, scenario.tokens, random);
+  work.layout = scenario.borders ? VarlenLayout::at_borders(entry.chunk_tokens)
+                                 : VarlenLayout::draw_backward(scenario.batch, scenario.start,
+                                                               scenario.tokens, random);
   const std::vector<std::int64_t>& starts = work.layout.starts;
   sizes.batch = 1;
   for (std::size_t b = 0; b < starts.size(); ++b) {
@@ -458,6 +460,11 @@ void check_backward_algebra(const VerifyContext& context, const KernelUnderTest&
     if (check.must_run(scenario) || ledger.rejected()) continue;
     ledger.undecided(Duty::kIdentity,
                      fmt::format("{} tokens in chunks could not be run", length.tokens));
+  }
+  const std::int64_t chunk = backward.entry().chunk_tokens;
+  const Scenario borders{.tokens = 2 * chunk + 1, .borders = true};
+  if (context.manifest.varlen && chunk > 0 && !check.must_run(borders) && !ledger.rejected()) {
+    ledger.undecided(Duty::kIdentity, "sequences that end where chunks do could not be run");
   }
   if (context.manifest.varlen) {
     check.run({.tokens = 50, .batch = 4, .heads = 2});

@@ -317,13 +317,13 @@ std::vector<ChunkedLength> chunked_lengths(const KernelEntry& entry) {
   std::vector<ChunkedLength> lengths = {{0, 2 * chunk + 7}, {0, 2 * chunk}, {5, 2 * chunk + 1},
                                         {1, chunk + 1},     {0, chunk},     {3, 3 * chunk},
                                         {chunk + 2, chunk}};
-  if (entry.schedule == "gather") return lengths;
   // A step may go over so many chunks at a time: then there is what it hands on to the next ones.
   const bool matrices =
       std::any_of(entry.steps.begin(), entry.steps.end(),
                   [](const KernelEntry& step) { return step.schedule == "tensor"; });
   const std::int64_t at_a_time = matrices ? 8 : 64;
-  if (!entry.steps.empty()) lengths.push_back({0, (at_a_time + 1) * chunk + 7});
+  const bool goes_over = !entry.steps.empty() && entry.schedule != "gather";
+  if (goes_over) lengths.push_back({0, (at_a_time + 1) * chunk + 7});
   const bool own_lengths =
       std::any_of(entry.arguments.begin(), entry.arguments.end(),
                   [](const Argument& argument) { return argument.name == "longest"; });

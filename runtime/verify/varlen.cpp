@@ -270,6 +270,14 @@ VarlenLayout VarlenLayout::draw_backward(std::int64_t sequences, std::int64_t st
   return layout;
 }
 
+VarlenLayout VarlenLayout::at_borders(std::int64_t chunk) {
+  VarlenLayout layout;
+  layout.counts = {2 * chunk + 1, 0, 1, chunk - 1, chunk, chunk + 1, 0, 2};
+  layout.starts.assign(layout.counts.size(), 0);
+  layout.before = layout.behind = 1;
+  return layout;
+}
+
 std::string VarlenLayout::describe() const {
   return fmt::format("{} tokens after {}", fmt::join(counts, "+"), fmt::join(starts, ", "));
 }

@@ -33,6 +33,9 @@ struct VarlenLayout {
   // the second one begins in the launch and is as long.
   static VarlenLayout draw_backward(std::int64_t sequences, std::int64_t start, std::int64_t end,
                                     RandomSource& random);
+  // Of chunks of so many tokens: sequences that end where chunks do, one token before and behind,
+  // the longest in front, and those of one token and of none.
+  static VarlenLayout at_borders(std::int64_t chunk);
   std::string describe() const;  // "tokens 3+0+17 after 5, 0, 2"
 };
 

@@ -19,6 +19,7 @@ struct Kind {
   WeightKind weights;
   ElementType dtype = ElementType::kF32;
   int head_dim = 8;
+  bool varlen = false;
 };
 
 Pattern pattern_of(const Kind& kind) {
@@ -45,6 +46,7 @@ Artifact generated(const Kind& kind, const std::string& schedule = "auto") {
   options.exact_to = kRows;
   options.weights = kind.weights;
   options.schedule = schedule;
+  options.varlen = kind.varlen;
   Result<Artifact> artifact = generate(pattern_of(kind), options);
   INFO((artifact ? "" : artifact.error().message));
   REQUIRE(artifact.ok());
@@ -83,6 +85,7 @@ void reject(const Kind& kind, const std::vector<Edit>& edits) {
     INFO(explain(report));
     CHECK(report.verdict == KernelVerdict::kRejected);
     CHECK(rejected_by(report, "emulated"));
+    for (const VerifyFailure& failure : report.failures) CHECK(failure.kind != "compile_error");
     if (edit.of_values) CHECK(rejected_by(report, "algebraic"));
   }
 }
@@ -101,6 +104,24 @@ TEST_CASE("backward in which rows gather is verified") {
         Kind{"dense_lattice", WeightKind::kGiven}}) {
     const Artifact artifact = generated(kind);
     CHECK(artifact.manifest.kernels[0].schedule == "gather");
+    const VerifyReport report = verify(artifact.manifest, artifact.files, rows_of(kind), quick());
+    INFO(kind.pattern << ", " << name_of(kind.weights) << ": " << explain(report));
+    CHECK(report.verdict == KernelVerdict::kVerified);
+  }
+}
+
+TEST_CASE("backward of sequences of different lengths in which rows gather is verified") {
+  for (const Kind& kind :
+       {Kind{"log_recurrence", WeightKind::kGiven, ElementType::kBF16, 40, true},
+        Kind{"sqrt_recurrence", WeightKind::kSoftmax, ElementType::kF32, 8, true},
+        Kind{"log_attention", WeightKind::kSoftmax, ElementType::kF16, 5, true},
+        Kind{"local_attention", WeightKind::kGiven, ElementType::kF32, 8, true},
+        Kind{"chacal", WeightKind::kSoftmax, ElementType::kF32, 8, true},
+        Kind{"log_cached", WeightKind::kGiven, ElementType::kF32, 8, true},
+        Kind{"sqrt_cached", WeightKind::kSoftmax, ElementType::kBF16, 5, true}}) {
+    const Artifact artifact = generated(kind);
+    CHECK(artifact.manifest.kernels[0].schedule == "gather");
+    CHECK(artifact.manifest.varlen);
     const VerifyReport report = verify(artifact.manifest, artifact.files, rows_of(kind), quick());
     INFO(kind.pattern << ", " << name_of(kind.weights) << ": " << explain(report));
     CHECK(report.verdict == KernelVerdict::kVerified);
@@ -179,6 +200,33 @@ TEST_CASE("what is gathered from other rows, or weighed otherwise, is rejected")
           {"columns", "+ entry];", "+ 0];"},
           {"columns", "entry += 1", "entry += 0"},
           {"columns", "weight * lambda[part]", "lambda[part]"}});
+}
+
+TEST_CASE("what is gathered of another sequence, or past the end of one, is rejected") {
+  reject({"log_recurrence", WeightKind::kGiven, ElementType::kF32, 8, true},
+         {{"lambda", "offsets[batch + 1]", "(offsets[batch + 1] - 1)"},
+          {"lambda", "offsets[batch + 1]", "offsets[batch]"},
+          {"lambda", "first_token + own_tokens - 1", "first_token + own_tokens"},
+          {"lambda", "own_tokens - 1 - (p - 1)", "own_tokens - (p - 1)"},
+          {"lambda", "first < own_tokens", "first < own_tokens - 1"},
+          {"lambda", "minimum(32, own_tokens - first)", "minimum(32, longest - first)", false},
+          {"rows", "offsets[batch]", "offsets[0]"},
+          {"rows", "chunk * 32", "batch * 32"},
+          {"rows", "(first_token + token)", "(batch * own_tokens + token)"},
+          {"rows", "f < i_2", "f < i_2 + first_token"}});
+  reject({"log_recurrence", WeightKind::kSoftmax, ElementType::kF32, 8, true},
+         {{"weights", "(first_token + token)", "(batch * own_tokens + token)"},
+          {"lambda", "scratch_highest[reader]", "scratch_highest[reader - token]"},
+          {"columns", "Index from_the_end = own_tokens - token",
+           "Index from_the_end = tokens - first_token - token"},
+          {"columns", "(first_token + (own_tokens - p))", "(first_token + (tokens - p))"},
+          {"columns", "minimum(first + 32, own_tokens)", "minimum(first + 32, own_tokens - 1)"},
+          {"columns", "offsets[batch + 1]", "(offsets[batch + 1] + 1)"}});
+  reject({"sqrt_cached", WeightKind::kGiven, ElementType::kF32, 8, true},
+         {{"lambda", "own_tokens - 1 - done", "tokens - 1 - done"},
+          {"lambda", "offsets[batch + 1]", "(offsets[batch + 1] - 1)"},
+          {"lambda", "minimum(32, own_tokens - first)", "minimum(32, longest - first)"},
+          {"lambda", "(first_token + token)", "(batch * own_tokens + token)"}});
 }
 
 TEST_CASE("sums over nested rows that mistake rows or positions are rejected") {
