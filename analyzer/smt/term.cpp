@@ -69,16 +69,28 @@ const char* symbol_of(Operation operation) {
 
 }  // namespace
 
-std::string Term::text() const {
-  if (operation() == Operation::kVariable) return name();
-  if (operation() == Operation::kConstant) {
-    return value().sign() < 0 ? "(- " + (-value()).to_string() + ")" : value().to_string();
+void Term::write(std::string& text) const {
+  if (operation() == Operation::kVariable) {
+    text += name();
+  } else if (operation() == Operation::kConstant) {
+    text += value().sign() < 0 ? "(- " + (-value()).to_string() + ")" : value().to_string();
+  } else if (operands().empty()) {
+    text += operation() == Operation::kAnd ? "true" : "false";
+  } else {
+    text += '(';
+    text += operation() == Operation::kApply ? name() : symbol_of(operation());
+    for (const Term& operand : operands()) {
+      text += ' ';
+      operand.write(text);
+    }
+    text += ')';
   }
-  if (operands().empty()) return operation() == Operation::kAnd ? "true" : "false";
-  std::string text = "(";
-  text += operation() == Operation::kApply ? name() : symbol_of(operation());
-  for (const Term& operand : operands()) text += " " + operand.text();
-  return text + ")";
+}
+
+std::string Term::text() const {
+  std::string text;
+  write(text);
+  return text;
 }
 
 Term operator+(const Term& a, const Term& b) {

@@ -47,6 +47,7 @@ class Term {
 
  private:
   struct Node;
+  void write(std::string& text) const;  // at its end
   explicit Term(std::shared_ptr<const Node> node) : node_(std::move(node)) {}
   std::shared_ptr<const Node> node_;
 };

@@ -5,6 +5,7 @@
 #include <cctype>
 #include <map>
 #include <set>
+#include <string_view>
 
 #include "analyzer/smt/script.hpp"
 #include "codegen/verify/facts.hpp"
@@ -91,7 +92,7 @@ bool stands(const Term& goal, const std::set<std::string>& facts) {
 // stays, and with it the lemmas of products.
 class Renamed {
  public:
-  void add(const std::string& text) {
+  void add(std::string_view text) {
     std::size_t at = 0;
     while (at < text.size()) {
       const std::size_t end = std::min(text.find_first_of(" ()", at), text.size());
@@ -99,7 +100,7 @@ class Renamed {
         text_ += text[at++];
         continue;
       }
-      const std::string word = text.substr(at, end - at);
+      const std::string_view word = text.substr(at, end - at);
       text_ += is_variable(word) ? renamed(word) : word;
       at = end;
     }
@@ -108,24 +109,24 @@ class Renamed {
   std::string take() { return std::move(text_); }
 
  private:
-  static bool is_variable(const std::string& word) {
+  static bool is_variable(std::string_view word) {
     // All that SMT-LIB itself gives a meaning; other functions are any function.
-    static const std::set<std::string> words = {"and",   "or",  "not", "ite", "true",
-                                                "false", "div", "mod", "abs", "distinct"};
+    static const std::set<std::string_view> words = {"and",   "or",  "not", "ite", "true",
+                                                     "false", "div", "mod", "abs", "distinct"};
     return std::isalpha(static_cast<unsigned char>(word[0])) != 0 && words.count(word) == 0;
   }
-  const std::string& renamed(const std::string& variable) {
+  std::string_view renamed(std::string_view variable) {
     const auto known = variables_.find(variable);
     if (known != variables_.end()) return known->second;
-    std::vector<std::string> factors = factors_of(variable);
+    std::vector<std::string> factors = factors_of(std::string(variable));
     for (std::string& factor : factors) {
       factor = names_.emplace(factor, "v" + std::to_string(names_.size())).first->second;
     }
-    return variables_.emplace(variable, product_of(std::move(factors))).first->second;
+    return variables_.emplace(std::string(variable), product_of(std::move(factors))).first->second;
   }
 
-  std::map<std::string, std::string> names_;      // of factors
-  std::map<std::string, std::string> variables_;  // products of them
+  std::map<std::string, std::string> names_;                   // of factors
+  std::map<std::string, std::string, std::less<>> variables_;  // products of them
   std::string text_;
 };
 
@@ -146,12 +147,16 @@ smt::Reply Prover::answer(const std::vector<Term>& facts, const Term& goal,
   if (is_true(goal)) return {smt::Answer::kUnsat, {}, {}};
   std::set<std::string> stated;
   std::vector<Term> all;  // each fact once: witnesses bring the same ones
+  std::vector<std::string_view> texts;
   for (const Term& fact : facts) {
-    if (stated.insert(fact.text()).second) all.push_back(fact);
+    const auto [text, first] = stated.insert(fact.text());
+    if (!first) continue;
+    all.push_back(fact);
+    texts.push_back(*text);
   }
   if (stands(goal, stated)) return {smt::Answer::kUnsat, {}, {}};
   Renamed renamed;
-  for (const Term& fact : all) renamed.add(fact.text());
+  for (const std::string_view text : texts) renamed.add(text);
   renamed.add(goal.text());
   const std::string question = renamed.take();
   const auto known = answers_.find(question);
