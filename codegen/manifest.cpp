@@ -423,20 +423,27 @@ bool is_verdict(const std::string& text) {
   return one_of(text, {"verified", "rejected", "unknown"});
 }
 
-Manifest read_manifest(ObjectReader reader) {
-  Manifest manifest;
+// The format and, in the second and third, that sequences have lengths of their own.
+void read_format(ObjectReader& reader, Manifest& manifest) {
   manifest.format = static_cast<int>(reader.integer("format", 1, 3));
   if (manifest.format == 2 || (manifest.format == 3 && reader.has("lengths"))) {
     reader.text(
         "lengths", [](const std::string& text) { return text == "varlen"; }, "varlen");
     manifest.varlen = true;
   }
+}
+
+void read_pattern(ObjectReader& reader, Manifest& manifest) {
   manifest.pattern = reader.text("pattern", is_identifier, "an identifier");
   manifest.source_sha256 =
       reader.text("source_sha256", is_sha256, "64 lower-case hexadecimal digits");
   manifest.causality = reader.word("causality", kCausalities);
   const bool checked = manifest.causality == Causality::kChecked;
   manifest.causality_rows = reader.integer("causality_rows", 0, checked ? kMaxTokens : 0);
+}
+
+// What the kernels compute on: target, weights, types and sizes.
+void read_choices(ObjectReader& reader, Manifest& manifest) {
   manifest.target = reader.text(
       "target",
       [](const std::string& text) {
@@ -460,38 +467,44 @@ Manifest read_manifest(ObjectReader reader) {
         "gates", [](const std::string& text) { return text == "key"; }, "key");
     manifest.key_gates = true;
   }
+}
+
+void read_rows(ObjectReader& reader, Manifest& manifest) {
   manifest.cache_a = read_layout(reader.object("cache_a"));
   manifest.cache_b = read_layout(reader.object("cache_b"));
   if (has_coefficients(manifest)) {
     manifest.width_a = read_width(reader.object("width_a"));
     manifest.width_b = read_width(reader.object("width_b"));
-  } else if (linear && !manifest.key_gates && reader.has("width_b")) {
+  } else if (manifest.weights == "linear" && !manifest.key_gates && reader.has("width_b")) {
     manifest.width_b = read_width(reader.object("width_b"));
   }
-  std::set<std::string> symbols;
-  const auto read_kernels = [&](const char* key, std::vector<KernelEntry>& kernels) {
-    reader.each(key, [&](const Json& element, const std::string& path) {
-      kernels.push_back(read_kernel({element, path, reader.error()}));
-      std::vector<const KernelEntry*> named = {&kernels.back()};
-      for (const KernelEntry& step : kernels.back().steps) named.push_back(&step);
-      for (const KernelEntry* const one : named) {
-        if (symbols.insert(one->symbol).second) continue;
-        reader.fail_at(path, "repeats the symbol of an earlier kernel");
-      }
-      const auto& arguments = kernels.back().arguments;
-      const bool told =
-          std::any_of(arguments.begin(), arguments.end(),
-                      [](const Argument& argument) { return says_lengths(argument.name); });
-      // A matrix state is the same at every position.
-      const bool anywhere = linear && kernels.back().op == "decode";
-      if (!reader.failed() && told != manifest.varlen && !(anywhere && !told)) {
-        reader.fail_at(path, manifest.varlen ? "takes no lengths" : "takes lengths in format 1");
-      }
+}
+
+// `symbols` are those of the kernels before.
+void read_kernels(ObjectReader& reader, const char* key, const Manifest& manifest,
+                  std::set<std::string>& symbols, std::vector<KernelEntry>& kernels) {
+  reader.each(key, [&](const Json& element, const std::string& path) {
+    kernels.push_back(read_kernel({element, path, reader.error()}));
+    std::vector<const KernelEntry*> named = {&kernels.back()};
+    for (const KernelEntry& step : kernels.back().steps) named.push_back(&step);
+    for (const KernelEntry* const one : named) {
+      if (symbols.insert(one->symbol).second) continue;
+      reader.fail_at(path, "repeats the symbol of an earlier kernel");
+    }
+    const auto& arguments = kernels.back().arguments;
+    const bool told = std::any_of(arguments.begin(), arguments.end(), [](const Argument& argument) {
+      return says_lengths(argument.name);
     });
-  };
-  read_kernels("kernels", manifest.kernels);
-  if (reader.has("sliced")) read_kernels("sliced", manifest.sliced);
-  // The steps of an operation, or the blocks of a launch, go over chunks.
+    // A matrix state is the same at every position.
+    const bool anywhere = manifest.weights == "linear" && kernels.back().op == "decode";
+    if (!reader.failed() && told != manifest.varlen && !(anywhere && !told)) {
+      reader.fail_at(path, manifest.varlen ? "takes no lengths" : "takes lengths in format 1");
+    }
+  });
+}
+
+// The steps of an operation, or the blocks of a launch, go over chunks in the third format only.
+void check_chunks(ObjectReader& reader, const Manifest& manifest) {
   const auto has_chunks = [](const KernelEntry& kernel) { return kernel.chunk_tokens > 0; };
   const bool chunks = std::any_of(manifest.kernels.begin(), manifest.kernels.end(), has_chunks);
   if (chunks != (manifest.format == 3)) {
@@ -502,6 +515,9 @@ Manifest read_manifest(ObjectReader reader) {
   if (std::any_of(manifest.sliced.begin(), manifest.sliced.end(), has_chunks)) {
     reader.fail("sliced", "has chunks");
   }
+}
+
+void read_includes(ObjectReader& reader, Manifest& manifest) {
   std::set<std::string> included;
   reader.each("includes", [&](const Json& element, const std::string& path) {
     ObjectReader file(element, path, reader.error());
@@ -513,6 +529,10 @@ Manifest read_manifest(ObjectReader reader) {
       reader.fail_at(path, "repeats an earlier file");
     }
   });
+}
+
+// "verified" needs every layer to say so, and a pattern that is proved causal.
+void read_verdict(ObjectReader& reader, Manifest& manifest) {
   manifest.verdict = reader.text(
       "verdict", [](const std::string& text) { return is_verdict(text) || text == "unverified"; },
       "verified, rejected, unknown or unverified");
@@ -533,6 +553,20 @@ Manifest read_manifest(ObjectReader reader) {
       manifest.causality != Causality::kProved) {
     reader.fail("verdict", "says verified but causality is not proved");
   }
+}
+
+Manifest read_manifest(ObjectReader reader) {
+  Manifest manifest;
+  read_format(reader, manifest);
+  read_pattern(reader, manifest);
+  read_choices(reader, manifest);
+  read_rows(reader, manifest);
+  std::set<std::string> symbols;
+  read_kernels(reader, "kernels", manifest, symbols, manifest.kernels);
+  if (reader.has("sliced")) read_kernels(reader, "sliced", manifest, symbols, manifest.sliced);
+  check_chunks(reader, manifest);
+  read_includes(reader, manifest);
+  read_verdict(reader, manifest);
   reader.finish();
   return manifest;
 }
