@@ -13,6 +13,7 @@
 #include "codegen/rows/row_plan.hpp"
 #include "codegen/rows/row_shape.hpp"
 #include "codegen/rows/width.hpp"
+#include "codegen/schedule/attention_back.hpp"
 #include "codegen/schedule/choose.hpp"
 #include "codegen/schedule/gather_backward.hpp"
 #include "codegen/schedule/gradient_plan.hpp"
@@ -341,6 +342,8 @@ class Generator {
     if (op != "prefill" && !(backward && has_scan_backward(spec))) {
       if (backward && spec.weights == WeightKind::kLinear) {
         choose_gradients(spec);
+      } else if (const auto tiles = backward ? choose_tiles(spec) : std::nullopt) {
+        return tiles;
       } else if (backward && schedule::gathers(spec)) {
         choose_gather(spec);
       } else if (backward && options_.schedule == "scan") {
@@ -381,6 +384,26 @@ class Generator {
       choose_gather(spec);
     }
     return std::nullopt;
+  }
+  // Of softmax over dense inputs or a window of them: tensor cores, where they take less time than
+  // rows that gather.
+  std::optional<schedule::Choice> choose_tiles(schedule::KernelSpec& spec) {
+    const bool asked_for = options_.schedule == "tensor";
+    if ((!asked_for && options_.schedule != "auto") || spec.state_gradients) return std::nullopt;
+    const Architecture* const gpu = find_architecture(options_.architecture);
+    const std::int64_t tokens = options_.plan_tokens;
+    const Result<schedule::AttentionPlan> plan = schedule::plan_attention_back(
+        spec, tokens, {gpu, options_.plan_heads, shared_limit(), options_.tile_rows});
+    if (!plan) {
+      if (asked_for) {
+        artifact_.remarks.push_back("backward has no tensor schedule: " + plan.error().message);
+      }
+      return std::nullopt;
+    }
+    spec.tensor = plan->split;
+    spec.gather = schedule::GatherSplit{16 * plan->split.warps};
+    return schedule::Choice{"gather", plan->cost.prediction, plan->cost.tensor_flops,
+                            "on tensor cores"};
   }
   // Of rows that reach the same distances back: side by side, wherever shared memory has room for
   // the launch that cannot be.
@@ -506,15 +529,18 @@ class Generator {
     all.symbol = spec.symbol;
     all.schedule = spec.gather ? "gather" : "scan";
     all.chunk_tokens = spec.gather ? spec.gather->chunk_tokens : spec.scan->chunk_tokens;
-    for (schedule::Step& step : spec.gather ? schedule::gather_backward(spec)
+    const bool softmax = spec.weights == WeightKind::kSoftmax;
+    for (schedule::Step& step : spec.gather&& spec.tensor ? schedule::attention_backward(spec)
+                                : spec.gather             ? schedule::gather_backward(spec)
                                 : op == "backward" && spec.tensor
                                     ? schedule::matrix_scan_backward(spec)
                                 : op == "backward" ? schedule::scan_backward(spec)
                                 : spec.tensor      ? schedule::matrix_scan(spec)
                                                    : schedule::scan(spec)) {
-      const char* const prelude = step.schedule == "tensor"   ? "tensor_prelude.cuh"
-                                  : step.schedule == "staged" ? "staging_prelude.cuh"
-                                                              : "device_prelude.cuh";
+      const char* const prelude = step.schedule == "tensor" && softmax ? "softmax_prelude.cuh"
+                                  : step.schedule == "tensor"          ? "tensor_prelude.cuh"
+                                  : step.schedule == "staged"          ? "staging_prelude.cuh"
+                                                                       : "device_prelude.cuh";
       all.steps.push_back(one_launch(std::move(step.kernel), spec, op, prelude, true));
       KernelEntry& entry = all.steps.back();
       entry.grid = std::move(step.grid);

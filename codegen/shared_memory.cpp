@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "codegen/schedule/attention_back.hpp"
 #include "codegen/schedule/attention_plan.hpp"
 #include "codegen/schedule/gradient_plan.hpp"
 #include "codegen/schedule/key_plan.hpp"
@@ -38,6 +39,15 @@ void describe_attention(const schedule::KernelSpec& spec, KernelEntry& entry) {
   entry.shared_rows = {{"key_rows", kMost, kMost, row},
                        {"value_rows", kMost, kMost, row},
                        {"tile_rows", layout.rows, layout.rows, row}};
+}
+
+void describe_attention_back(const schedule::KernelSpec& spec, KernelEntry& entry) {
+  constexpr std::int64_t kMost = schedule::kStages * kChunk;
+  const schedule::AttentionBackLayout layout(spec);
+  const std::int64_t row = layout.stride * bytes_of_element(spec);
+  entry.shared_rows = {{"key_rows", kMost, kMost, row},
+                       {"value_rows", kMost, kMost, row},
+                       {"tile_rows", layout.rows, layout.rows, 2 * row}};
 }
 
 void describe_linear(const schedule::KernelSpec& spec, KernelEntry& entry) {
@@ -125,6 +135,7 @@ void describe_nested(KernelEntry& entry) {
 void describe_shared_memory(const schedule::KernelSpec& spec, KernelEntry& entry, bool gradients) {
   if (gradients) {
     entry.alignment = 16;
+    if (spec.weights == WeightKind::kSoftmax) return describe_attention_back(spec, entry);
     return spec.key_gates ? describe_key_gradients(spec, entry) : describe_gradients(spec, entry);
   }
   if (spec.staging) return describe_staging(spec, *spec.staging, entry);

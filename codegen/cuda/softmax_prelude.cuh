@@ -113,6 +113,56 @@ __device__ inline void weigh_mixed(float* scores, const float* highest, float* t
     totals[e / 2 % 2] += scores[e];
   }
 }
+// C[m][n] is a score of row n, and becomes its weight, exp(score - highest[n]) inverse[n].
+template <int kTiles>
+__device__ inline void weigh_by_column(float* scores, const float* highest, const float* inverse) {
+#pragma unroll
+  for (int tile = 0; tile < kTiles; ++tile) {
+    const Pair<float> above = load_pair(highest + fragment_column() + tile * 8);
+    const Pair<float> factor = load_pair(inverse + fragment_column() + tile * 8);
+#pragma unroll
+    for (int e = 0; e < 4; ++e) {
+      float& score = scores[4 * tile + e];
+      score = weight_of(score, above.element[e % 2]) * factor.element[e % 2];
+    }
+  }
+}
+// C[m][n] = weights[m][n] (C[m][n] - means[n]), where both are sums.
+template <int kTiles>
+__device__ inline void slopes_by_column(float* changes, const float* weights, const float* means) {
+#pragma unroll
+  for (int tile = 0; tile < kTiles; ++tile) {
+    const Pair<float> mean = load_pair(means + fragment_column() + tile * 8);
+#pragma unroll
+    for (int e = 4 * tile; e < 4 * tile + 4; ++e) {
+      changes[e] = weights[e] * (changes[e] - mean.element[e % 2]);
+    }
+  }
+}
+// totals[h] is the lane's share of the sum over n of left[m][n] right[m][n], m = g + 8 h.
+template <int kTiles, typename T>
+__device__ inline void overlap_rows(float* totals, const T* left, Index left_stride, const T* right,
+                                    Index right_stride) {
+#pragma unroll
+  for (int half = 0; half < 2; ++half) {
+    const int row = fragment_row() + half * 8;
+    totals[half] = 0.0f;
+#pragma unroll
+    for (int tile = 0; tile < kTiles; ++tile) {
+      const int column = fragment_column() + tile * 8;
+      const Pair<T> one = load_pair(left + row * left_stride + column);
+      const Pair<T> other = load_pair(right + row * right_stride + column);
+      totals[half] += to_float(one.element[0]) * to_float(other.element[0]);
+      totals[half] += to_float(one.element[1]) * to_float(other.element[1]);
+    }
+  }
+}
+// The lanes' shares become the sum of all four, in each of them.
+template <int kRows>
+__device__ inline void sum_rows(float* totals) {
+#pragma unroll
+  for (int row = 0; row < kRows; ++row) totals[row] = sum_of_row(totals[row]);
+}
 // C[m][n] over the total of row m; 0 where there is none.
 template <int kTiles>
 __device__ inline void divide_rows(float* sums, const float* totals) {

@@ -243,13 +243,14 @@ class Validator {
           const auto begins = [&](const char* name) { return node.callee.rfind(name, 0) == 0; };
           const bool copies = begins("copy_elements<") || begins("start_copy<");
           const bool batches = node.callee == "close_batch" || begins("await_batches<");
-          const bool by_warp =
-              begins("multiply_") || begins("raise_highest<") || begins("divide_rows<");
+          const bool by_warp = begins("multiply_") || begins("raise_highest<") ||
+                               begins("divide_rows<") || begins("sum_rows<");
           const bool of_fragments =
               begins("scale_rows<") || begins("scale_sums") || begins("dot_rows<") ||
               begins("store_sums") || begins("load_sums") || begins("scale_columns<") ||
               begins("mask_scores") || begins("drop_scores<") || begins("weigh_scores<") ||
-              begins("weigh_mixed<") || begins("clear_elements<");
+              begins("weigh_mixed<") || begins("weigh_by_column<") || begins("slopes_by_column<") ||
+              begins("overlap_rows<") || begins("clear_elements<");
           require(
               (copies || batches || by_warp || of_fragments) == (kernel_.target == Target::kCuda),
               "functions on vectors are a cpu helper, copies and products of matrices cuda ones");

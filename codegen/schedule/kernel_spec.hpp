@@ -128,6 +128,8 @@ std::vector<Step> matrix_scan_backward(const KernelSpec& spec);
 std::vector<Step> scan_backward(const KernelSpec& spec);
 // The launches of a backward on cuda where spec.gather says how, in order.
 std::vector<Step> gather_backward(const KernelSpec& spec);
+// The same of softmax over dense inputs or a window of them where spec.tensor says how besides.
+std::vector<Step> attention_backward(const KernelSpec& spec);
 // lambda = (I - B)^-T dy into scratch, f32, where rows of B reach the same distances back.
 ir::Kernel transposed_rows(const KernelSpec& spec);
 // Both on cpu, where they are other kernels altogether.

@@ -172,6 +172,35 @@ class HelperCall {
     expansion_.compute(index(0) + 15);
     weigh_scores();
   }
+  void weigh_by_column() {
+    expansion_.loop(tiles(), [&](Number tile) {
+      load_pair(shifted(places[1], fragment_column() + tile * 8));
+      load_pair(shifted(places[2], fragment_column() + tile * 8));
+      expansion_.loop(4, [&](Number e) { again(places[0], tile * 4 + e); });
+    });
+  }
+  void slopes_by_column() {
+    read(places[1], 4 * tiles());
+    expansion_.loop(tiles(), [&](Number tile) {
+      load_pair(shifted(places[2], fragment_column() + tile * 8));
+      expansion_.loop(4, [&](Number e) { again(places[0], tile * 4 + e); });
+    });
+  }
+  void overlap_rows() {
+    expansion_.loop(2, [&](Number half) {
+      const Number row = fragment_row() + half * 8;
+      expansion_.loop(tiles(), [&](Number tile) {
+        const Number column = fragment_column() + tile * 8;
+        load_pair(shifted(places[1], row * index(0) + column));
+        load_pair(shifted(places[2], row * index(1) + column));
+      });
+      const Number first = row * index(0) + fragment_column();
+      expansion_.store(places[0], half, expansion_.load(places[1], first));
+    });
+  }
+  void sum_rows() {
+    expansion_.loop(numbers[0], [&](Number row) { exchange(places[0], row); });
+  }
   void divide_rows() {
     expansion_.loop(2, [&](Number half) {
       expansion_.look_at(expansion_.exchanged(expansion_.load(places[1], half)));
@@ -320,6 +349,10 @@ const std::map<std::string, HelperRule>& rules() {
       {"raise_highest", {kSoftmax, 2, "sSSS", &HelperCall::raise_highest}},
       {"weigh_scores", {kSoftmax, 1, "SsS", &HelperCall::weigh_scores}},
       {"weigh_mixed", {kSoftmax, 1, "SsSir", &HelperCall::weigh_mixed}},
+      {"weigh_by_column", {kSoftmax, 1, "Sff", &HelperCall::weigh_by_column}},
+      {"slopes_by_column", {kSoftmax, 1, "Ssf", &HelperCall::slopes_by_column}},
+      {"overlap_rows", {kSoftmax, 1, "Smimi", &HelperCall::overlap_rows}},
+      {"sum_rows", {kSoftmax, 1, "S", &HelperCall::sum_rows}},
       {"divide_rows", {kSoftmax, 1, "Ss", &HelperCall::divide_rows}}};
   return table;
 }
