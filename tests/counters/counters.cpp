@@ -79,6 +79,9 @@ Result<Prepared> prepare(const Pattern& pattern, const GenerateOptions& options,
     state.emplace("state",
                   HostBuffer(ElementType::kF32, {1, 1, manifest.state_dim, manifest.head_dim}));
   }
+  if (manifest.kernels.front().op == "backward") {
+    for (const char* given : {"y", "dy"}) problem.inputs.emplace(given, problem.inputs.at("x"));
+  }
   Result<HostBuffers> buffers =
       bind_buffers(manifest.kernels.front(), problem, problem.sizes, state);
   if (!buffers) return buffers.error();
@@ -96,7 +99,9 @@ Result<Count> count(const Pattern& pattern, const GenerateOptions& options, std:
   const Problem& problem = prepared->problem;
   Count result;
   result.kernel = prepared->kernel();
-  const DefinitionWork work = definition_work(problem, prepared->rows, problem.sizes, false);
+  const DefinitionWork work = result.kernel.op == "backward"
+                                  ? backward_work(problem, prepared->rows, problem.sizes)
+                                  : definition_work(problem, prepared->rows, problem.sizes, false);
   result.minimum_bytes = work.bytes;
   result.definition_flops = work.flops;
   if (flops) {

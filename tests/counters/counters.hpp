@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One emulated launch of a generated prefill kernel, read for its counters only: from the first
-// token on, one batch and head, no state wanted.
+// One emulated launch of a generated prefill or backward, read for its counters only: from the
+// first token on, one batch and head, no state wanted.
 #pragma once
 
 #include "codegen/generate.hpp"
@@ -12,7 +12,8 @@ namespace heddle::counting {
 struct Count {
   KernelEntry kernel;
   LaunchCounters counters;
-  std::int64_t minimum_bytes = 0;  // q, k, x and y once each, or x, y and the coefficients
+  std::int64_t minimum_bytes = 0;  // q, k, x and y once each, or x, y and the coefficients; of
+                                   // backward with their gradients
   std::int64_t definition_flops = 0;
   std::int64_t flops = 0;  // 0 where they were not asked for
   std::vector<VerifyFailure> findings;
@@ -35,7 +36,7 @@ struct Count {
 
 Result<Pattern> builtin(std::string_view name);
 
-// A prefill kernel with what one launch of it from the first token on takes.
+// A kernel with what one launch of it from the first token on takes.
 struct Prepared {
   Artifact artifact;
   Rows rows;
@@ -45,10 +46,10 @@ struct Prepared {
 
   const KernelEntry& kernel() const { return artifact.manifest.kernels.front(); }
 };
-// `options.ops` must be prefill alone.
+// `options.ops` must be prefill or backward alone.
 Result<Prepared> prepare(const Pattern& pattern, const GenerateOptions& options,
                          std::int64_t tokens);
-// `options.ops` must be prefill alone.
+// `options.ops` must be prefill or backward alone.
 Result<Count> count(const Pattern& pattern, const GenerateOptions& options, std::int64_t tokens,
                     bool flops);
 

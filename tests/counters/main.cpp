@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // heddle_counters [-n TOKENS] [--schedule auto|simple|staged|tensor|scan] [--dtype f32|bf16|f16]
 //                 [--weights softmax|given|gated|linear] [--head-dim D] [--plan-heads H]
-//                 [--tile-rows R] [--shared BYTES] [--no-flops] [--verify] [--text] [PATTERN...]
+//                 [--tile-rows R] [--shared BYTES] [--backward] [--no-flops] [--verify] [--text]
+//                 [PATTERN...]
 // prints a line of a Markdown table for each kernel; --document prints all of
 // docs/measurements/cuda_counters.md.
 #include <fmt/format.h>
@@ -32,11 +33,12 @@ struct Choice {
   int head_dim = 64;
   std::int64_t plan_heads = 128;
   std::int64_t tile_rows = 0;  // 0: as many as are planned
+  bool backward = false;       // instead of prefill
 };
 
 GenerateOptions options_for(const Choice& choice) {
   GenerateOptions options;
-  options.ops = {"prefill"};
+  options.ops = {choice.backward ? "backward" : "prefill"};
   options.target = ir::Target::kCuda;
   options.schedule = choice.schedule;
   options.weights = choice.weights;
@@ -102,7 +104,7 @@ void print_line(const std::string& name, const Choice& choice) {
   std::fflush(stdout);
 }
 
-// The emulated and the algebraic layer, of prefill alone.
+// The emulated and the algebraic layer, of one operation.
 void print_verdict(const std::string& name, const Choice& choice, bool text) {
   const Result<Pattern> pattern = builtin(name);
   if (!pattern) return;
@@ -206,6 +208,10 @@ int run(const std::vector<std::string>& arguments) {
     if (word == "--verify" || word == "--text") {
       check = true;
       text = word == "--text";
+      continue;
+    }
+    if (word == "--backward") {
+      choice.backward = true;
       continue;
     }
     if (word == "--no-flops") {
