@@ -18,6 +18,8 @@ struct AttentionBackLayout {
   std::int64_t seconds_at;
   std::int64_t windows_at, window;  // elements of one of either kind
   std::int64_t bytes;
+
+  std::int64_t second_window_at() const { return windows_at + 2 * window; }
 };
 
 // Scores at a time, of a warp's sixteen rows: where sums take many registers, of half a window.

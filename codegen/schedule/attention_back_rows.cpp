@@ -57,7 +57,7 @@ class AttentionBackRows {
     tiles_.bring_own({frame_.q, frame_.dy});
     tiles_.bring_window(read(), top_, builder_.i64(0), true);
     builder_.comment("outputs lie where the window after the first one will");
-    tiles_.bring_own_to_window(frame_.y, builder_.i64(1));
+    tiles_.bring_own_to_second_window(frame_.y);
     builder_.invoke("close_batch", {});
     builder_.invoke("await_batches<0>", {});
     builder_.barrier();
@@ -73,8 +73,7 @@ class AttentionBackRows {
   void find_means() {
     builder_.invoke(on_tiles("overlap_rows", tiles_.tiles),
                     {tiles_.whole(means_), tiles_.own_second(), tiles_.stride(),
-                     VectorPlace{tiles_.staged, tiles_.own_at + (tiles_.layout.windows_at +
-                                                                 2 * tiles_.layout.window)},
+                     VectorPlace{tiles_.staged, tiles_.own_at + tiles_.layout.second_window_at()},
                      tiles_.stride()});
     builder_.invoke("sum_rows<2>", {tiles_.whole(means_)});
   }

@@ -68,10 +68,9 @@ void AttentionBackTiles::bring_own(const Both& from) {
   });
 }
 
-void AttentionBackTiles::bring_own_to_window(MemoryId from, Ex stage) {
+void AttentionBackTiles::bring_own_to_second_window(MemoryId from) {
   each_piece(builder.i64(layout.rows), [&](Ex row, Ex d) {
-    const Ex to = builder.let(
-        "to", stage * (2 * layout.window) + row * layout.stride + d + layout.windows_at);
+    const Ex to = builder.let("to", row * layout.stride + d + layout.second_window_at());
     builder.when(
         row < size, [&] { bring(from, first + row, to, d); }, [&] { clear(to); });
   });

@@ -25,8 +25,8 @@ class AttentionBackTiles {
   ir::Kernel run(const std::function<void()>& chunk, bool longest_last);
   // Those beyond the last token are zero, so that nothing else has to know of them.
   void bring_own(const Both& from);
-  // ... one row of each to where the window `stage` has its rows.
-  void bring_own_to_window(ir::MemoryId from, ir::Ex stage);
+  // ... one row of each, to where the second window has its rows.
+  void bring_own_to_second_window(ir::MemoryId from);
   // Of tokens `token` on; where `some_missing`, rows beyond the last one are zero.
   void bring_window(const Both& from, ir::Ex token, ir::Ex stage, bool some_missing);
   // The warp's sixteen rows, of the first kind or the second; and a window's, from `row` on.
