@@ -107,16 +107,23 @@ Frame::Frame(Builder& the_builder, const KernelSpec& the_spec, Transposed)
     b.coefficients = builder.buffer("coef_b", spec.dtype, Access::kRead,
                                     coefficient_shape(spec, "tokens", Side::kB));
   }
-  a.input = x = builder.buffer("dy", spec.dtype, Access::kRead, shape);
-  b.input = y = builder.buffer("scratch_lambda", ElementType::kF32, Access::kWrite, shape);
+  // Between states lambda's right hand side is there already, each row of it where lambda will be.
+  const bool between = spec.state_gradients;
+  if (!between) x = builder.buffer("dy", spec.dtype, Access::kRead, shape);
+  y = builder.buffer("scratch_lambda", ElementType::kF32,
+                     between ? Access::kReadWrite : Access::kWrite, shape);
+  if (between) x = y;
+  a.input = x;
+  b.input = y;
   if (softmax()) {
     highest = builder.buffer("scratch_highest", ElementType::kF32, Access::kRead, by_row);
     inverse = builder.buffer("scratch_inverse", ElementType::kF32, Access::kRead, by_row);
   }
-  if (spec.varlen) sequences_ = declare_sequences(builder, true, false);
+  if (spec.varlen) sequences_ = declare_sequences(builder, true, between);
   all_tokens_ = tokens = builder.size("tokens");
   heads = builder.size("heads");
   if (spec.varlen) longest = builder.size("longest");
+  if (spec.varlen && between) most_before_ = builder.size("start");
   if (softmax()) {
     declare_scalars();
   } else {
@@ -221,10 +228,14 @@ void Frame::enter(Ex the_unit) {
 }
 
 void Frame::enter_sequence() {
-  if (!transposed_) start = own_start(builder, sequences_, batch, most_before_);
+  // Rows of the transposed system are the launch's alone, of a sequence that has begun before or
+  // not.
+  const bool begins = transposed_ && !spec.state_gradients;
+  const Ex before = begins ? start : own_start(builder, sequences_, batch, most_before_);
+  if (!transposed_) start = before;
   if (decode) return;
   const OwnTokens own =
-      own_tokens(builder, sequences_, batch, all_tokens_, transposed_ ? longest : longest - start);
+      own_tokens(builder, sequences_, batch, all_tokens_, begins ? longest : longest - before);
   first_token_ = own.first;
   tokens = own.count;
 }

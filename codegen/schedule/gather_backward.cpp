@@ -7,6 +7,9 @@
 //   lambda   (I - B)^-T dy, by StagedPrefill or NestedRows; without B it is dy
 //   rows     what a row's entries are due of their own: coefficients, or the query and <lambda, y>
 //   columns  what is due of the rows that read this one: dk, by NestedRows too, and dx but of them
+// Between states there are two more, which NestedRows does without:
+//   due      what lambda starts as: dy, and the gradient of the final state where that has the row
+//   before   what rows have for slots of the initial state, and what passes through
 #include "codegen/schedule/gather_backward.hpp"
 
 #include "codegen/rows/emit_row.hpp"
@@ -52,6 +55,19 @@ class GatherLaunch {
     return each_row(
         [&](Ex token) { frame_.softmax() ? softmax_column(token) : given_column(token); });
   }
+  ir::Kernel due() {
+    return each_row([&](Ex token) { open_lambda(token); });
+  }
+  ir::Kernel before() {
+    frame_.each_block([&] {
+      builder_.when(frame_.most_before > 0, [&] {
+        rows_.each_side([&](const GradientSide& side) {
+          if (side.state.cached()) each_slot_before(side);
+        });
+      });
+    });
+    return builder_.take();
+  }
 
  private:
   // A warp per token, all channels of it.
@@ -66,11 +82,11 @@ class GatherLaunch {
     return builder_.take();
   }
 
-  // The tokens that a row reads on one side, the newest first; those of the rows that read it, the
-  // oldest first. Entry e of either is at the same distance.
+  // The positions that a row reads on one side, the newest first; the tokens of the rows that read
+  // it, the oldest first. Entry e of either is at the same distance.
   void each_read(const GradientSide& side, Ex token, const std::function<void(Ex)>& body) {
-    rows::emit_walk(builder_, spec_.pattern, *side.plan, builder_.let("i", token + 1),
-                    [&](Ex p) { body(p - 1); });
+    rows::emit_walk(builder_, spec_.pattern, *side.plan, builder_.let("i", frame_.row_of(token)),
+                    body);
   }
   void each_reader(const GradientSide& side, Ex token, const std::function<void(Ex)>& body) {
     rows::emit_walk(builder_, spec_.pattern, *side.plan,
@@ -85,9 +101,9 @@ class GatherLaunch {
     const Var highest = builder_.variable("highest", builder_.lowest_score());
     const Var total = builder_.variable("total", builder_.f32(0));
     rows_.each_side([&](const GradientSide& side) {
-      each_read(side, token, [&](Ex read) {
-        const MemoryId key =
-            rows_.row_of("key", frame_.k, builder_.let("from", frame_.token_at(read)));
+      each_read(side, token, [&](Ex p) {
+        const GradientRows::Spot from = rows_.locate(side, p);
+        const MemoryId key = rows_.row_of("key", from.key, from.at);
         const Ex score =
             builder_.let("score", frame_.scale * rows_.dot("product_of_all", query, key));
         const Ex above = builder_.let("above", builder_.call(Helper::kMaximum, {highest, score}));
@@ -116,16 +132,16 @@ class GatherLaunch {
     const GradientRows::Statistic own = rows_.statistic(statistic_at);
     const MemoryId dq = rows_.zeros("own_dq");
     rows_.each_side([&](const GradientSide& side) {
-      each_read(side, token, [&](Ex read) {
-        const Ex from = builder_.let("from", frame_.token_at(read));
-        const MemoryId key = rows_.row_of("key", frame_.k, from);
-        const MemoryId value = rows_.row_of("value", side.value, from);
+      each_read(side, token, [&](Ex p) {
+        const GradientRows::Spot from = rows_.locate(side, p);
+        const MemoryId key = rows_.row_of("key", from.key, from.at);
+        const MemoryId value = rows_.row_of("value", from.value, from.at);
         const Ex weight = rows_.weight_of(side, own, query, key);
         const Ex change = rows_.dot("change", lambda, value);
         rows_.add(dq, builder_.let("slope", frame_.scale * weight * (change - mean)), key);
         if (side.side == Side::kB || !nested_) return;
         rows_.each_channel([&](Ex d, Ex index) {
-          builder_.store(frame_.dx, from + d, weight * builder_.load(lambda, index));
+          builder_.store(frame_.dx, from.at + d, weight * builder_.load(lambda, index));
         });
       });
     });
@@ -141,21 +157,30 @@ class GatherLaunch {
       const MemoryId value = rows_.row_of("value", side.value, at);
       const bool inputs = side.side == Side::kA;
       const auto take = [&](Ex reader) {
-        const Ex from = builder_.let("from", frame_.token_at(reader));
-        const Ex statistic_at = builder_.let("statistic_at", frame_.row_at(reader));
-        const MemoryId query = rows_.row_of("query", frame_.q, from);
-        const MemoryId lambda = rows_.row_of("lambda", lambda_, from);
-        const Ex weight = rows_.weight_of(side, rows_.statistic(statistic_at), query, key);
-        const Ex change = rows_.dot("change", lambda, value);
-        const Ex mean = builder_.load(frame_.mean, statistic_at);
-        rows_.add(dk, builder_.let("slope", frame_.scale * weight * (change - mean)), query);
-        if (inputs) rows_.add(dx, weight, lambda);
+        take_reader(side, reader, key, value, dk, inputs ? &dx : nullptr);
       };
       if (inputs && frame_.own_input_only()) return take(token);
       each_reader(side, token, take);
+      std::vector<GradientRows::Handed> handed = {{side.state.dfinal_key, dk}};
+      if (inputs) handed.push_back({side.state.dfinal_val, dx});
+      rows_.add_handed(side, frame_.row_of(token), handed);
     });
     rows_.write(frame_.dk, at, dk);
     rows_.write(frame_.dx, at, dx);
+  }
+
+  // What the row of a reader has for a key and a value that it reads.
+  void take_reader(const GradientSide& side, Ex reader, MemoryId key, MemoryId value, MemoryId dk,
+                   const MemoryId* dvalue) {
+    const Ex from = builder_.let("from", frame_.token_at(reader));
+    const Ex statistic_at = builder_.let("statistic_at", frame_.row_at(reader));
+    const MemoryId query = rows_.row_of("query", frame_.q, from);
+    const MemoryId lambda = rows_.row_of("lambda", lambda_, from);
+    const Ex weight = rows_.weight_of(side, rows_.statistic(statistic_at), query, key);
+    const Ex change = rows_.dot("change", lambda, value);
+    const Ex mean = builder_.load(frame_.mean, statistic_at);
+    rows_.add(dk, builder_.let("slope", frame_.scale * weight * (change - mean)), query);
+    if (dvalue != nullptr) rows_.add(*dvalue, weight, lambda);
   }
 
   // ---- given weights --------------------------------------------------------------------------
@@ -166,9 +191,9 @@ class GatherLaunch {
     rows_.each_side([&](const GradientSide& side) {
       const Ex first = builder_.let("coef_at", frame_.coefficients_at(side, token));
       const Var entry = builder_.variable("entry", builder_.i64(0));
-      each_read(side, token, [&](Ex read) {
-        const Ex from = builder_.let("from", frame_.token_at(read));
-        const Ex slope = rows_.dot("slope", lambda, rows_.row_of("value", side.value, from));
+      each_read(side, token, [&](Ex p) {
+        const GradientRows::Spot from = rows_.locate(side, p);
+        const Ex slope = rows_.dot("slope", lambda, rows_.row_of("value", from.value, from.at));
         rows_.on_first_lane([&] { builder_.store(side.dcoefficients, first + entry, slope); });
         builder_.assign(entry, Ex(entry) + 1);
       });
@@ -186,17 +211,66 @@ class GatherLaunch {
 
   void given_column(Ex token) {
     const MemoryId dx = rows_.zeros("own_dx");
-    if (!frame_.a.plan->empty()) gather_inputs(token, dx);
+    if (!frame_.a.plan->empty()) gather_values(frame_.a, token, dx);
+    rows_.add_handed(frame_.a, frame_.row_of(token), {{frame_.a.state.dfinal_val, dx}});
     rows_.write(frame_.dx, builder_.let("at", frame_.token_at(token)), dx);
   }
-  void gather_inputs(Ex token, MemoryId dx) {
+  void gather_values(const GradientSide& side, Ex token, MemoryId sums) {
     const Var entry = builder_.variable("entry", builder_.i64(0));
-    each_reader(frame_.a, token, [&](Ex reader) {
-      const Ex first = frame_.coefficients_at(frame_.a, reader);
-      const Ex weight = builder_.let("weight", builder_.load(frame_.a.coefficients, first + entry));
-      rows_.add(dx, weight,
-                rows_.row_of("lambda", lambda_, builder_.let("from", frame_.token_at(reader))));
+    each_reader(side, token, [&](Ex reader) {
+      take_coefficient(side, reader, entry, sums);
       builder_.assign(entry, Ex(entry) + 1);
+    });
+  }
+  void take_coefficient(const GradientSide& side, Ex reader, Ex entry, MemoryId sums) {
+    const Ex first = frame_.coefficients_at(side, reader);
+    const Ex weight = builder_.let("weight", builder_.load(side.coefficients, first + entry));
+    rows_.add(sums, weight,
+              rows_.row_of("lambda", lambda_, builder_.let("from", frame_.token_at(reader))));
+  }
+
+  // ---- states ---------------------------------------------------------------------------------
+
+  // The right hand side of lambda's system.
+  void open_lambda(Ex token) {
+    const Ex at = builder_.let("at", frame_.token_at(token));
+    const MemoryId due = rows_.row_of("due", frame_.dy, at);
+    rows_.add_handed(frame_.b, frame_.row_of(token), {{frame_.b.state.dfinal_val, due}});
+    rows_.write(frame_.lambda, at, due);
+  }
+
+  // What is due of slots of the initial state, a warp for each of them; 0 where they hold nothing.
+  void each_slot_before(const GradientSide& side) {
+    const StateGradients& state = side.state;
+    builder_.loop("slot", frame_.chunk * kGatherWarps + frame_.warp, state.slots,
+                  *frame_.chunks * kGatherWarps, LoopKind::kSerial, [&](Ex slot) {
+                    const Ex at = builder_.let("at", frame_.slot_at(state, slot));
+                    const MemoryId dvalue = rows_.zeros("own_dvalue");
+                    const MemoryId dkey = frame_.softmax() ? rows_.zeros("own_dkey") : MemoryId{};
+                    rows_.when_held_before(state, slot,
+                                           [&](Ex p) { gather_before(side, p, at, dvalue, dkey); });
+                    rows_.write(state.dinitial_val, at, dvalue);
+                    if (frame_.softmax()) rows_.write(state.dinitial_key, at, dkey);
+                  });
+  }
+  // Of its readers, those before the launch come first.
+  void gather_before(const GradientSide& side, Ex p, Ex at, MemoryId dvalue, MemoryId dkey) {
+    const StateGradients& state = side.state;
+    std::vector<GradientRows::Handed> handed = {{state.dfinal_val, dvalue}};
+    if (frame_.softmax()) handed.push_back({state.dfinal_key, dkey});
+    rows_.add_handed(side, p, handed);
+    MemoryId key, value;
+    if (frame_.softmax()) {
+      key = rows_.row_of("key", state.key, at);
+      value = rows_.row_of("value", state.val, at);
+    }
+    const Var entry = builder_.variable("entry", builder_.i64(0));
+    each_reader(side, frame_.token_of(p), [&](Ex reader) {
+      builder_.when(reader >= 0, [&] {
+        if (!frame_.softmax()) return take_coefficient(side, reader, entry, dvalue);
+        take_reader(side, reader, key, value, dkey, &dvalue);
+      });
+      if (!frame_.softmax()) builder_.assign(entry, Ex(entry) + 1);
     });
   }
 
@@ -213,9 +287,7 @@ class GatherLaunch {
 bool gathers(const KernelSpec& spec) {
   using rows::RowShape;
   const bool weights = spec.weights == WeightKind::kSoftmax || spec.weights == WeightKind::kGiven;
-  if (spec.target != ir::Target::kCuda || !weights || spec.state_gradients) {
-    return false;
-  }
+  if (spec.target != ir::Target::kCuda || !weights) return false;
   const RowShape a = rows::shape_of(spec.a), b = rows::shape_of(spec.b);
   if (b == RowShape::kLattice) return a == RowShape::kItself;
   const auto known = [](RowShape shape) {
@@ -237,6 +309,8 @@ std::vector<Step> gather_backward(const KernelSpec& spec) {
   const GradientScratch later{Access::kRead, Access::kRead, Access::kRead};
   std::vector<Step> steps;
   if (softmax) steps.push_back({launch("weights", {}).weights(), by_chunk});
+  if (spec.state_gradients && !spec.b.empty() && !nested)
+    steps.push_back({launch("due", {}).due(), by_chunk});
   if (nested) {
     steps.push_back({nested_rows(spec, NestedUse::kLambda), by_head, "staged"});
   } else if (!spec.b.empty()) {
@@ -250,6 +324,8 @@ std::vector<Step> gather_backward(const KernelSpec& spec) {
   } else if (softmax || !own_input_only) {
     steps.push_back({launch("columns", later).columns(), by_chunk});
   }
+  if (spec.state_gradients && !nested)
+    steps.push_back({launch("before", later).before(), by_chunk});
   return steps;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "codegen/schedule/gradient_rows.hpp"
 
+#include "codegen/schedule/frame.hpp"
 #include "codegen/schedule/scan_chain.hpp"
 
 namespace heddle::schedule {
@@ -67,6 +68,55 @@ Ex GradientRows::weight_of(const GradientSide& side, const Statistic& of, Memory
   const Ex score = builder_.let("score", frame_.scale * dot("product_of_all", query, key));
   const Ex exponential = builder_.call(Helper::kExponential, {score - of.highest});
   return builder_.let("weight", frame_.times_factor(side, exponential) * of.inverse);
+}
+
+Ex GradientRows::found(const StateGradients& state, MemoryId positions, Ex p) {
+  if (state.keep == CacheRetention::kAll) {
+    return builder_.select(p <= state.slots, p, builder_.i64(0));
+  }
+  return find_on_cuda(builder_, frame_.lane, positions, state.pos_base, state.slots, p);
+}
+
+GradientRows::Spot GradientRows::locate(const GradientSide& side, Ex p) {
+  const Ex here = frame_.token_at(frame_.token_of(p));
+  const StateGradients& state = side.state;
+  if (!state.cached()) return {frame_.k, side.value, builder_.let("from", here)};
+  const Ex before = builder_.let("before", p <= frame_.start);
+  const Var at = builder_.variable("from", here);
+  builder_.when(before, [&] {
+    const bool all = state.keep == CacheRetention::kAll;
+    const Ex slot =
+        all ? p - 1
+            : builder_.call(Helper::kMaximum, {found(state, state.pos, p) - 1, builder_.i64(0)});
+    builder_.assign(at, frame_.slot_at(state, slot));
+  });
+  Spot spot;
+  if (frame_.softmax()) spot.key = builder_.choose("keys", before, state.key, frame_.k);
+  spot.value = builder_.choose("values", before, state.val, side.value);
+  spot.at = at;
+  return spot;
+}
+
+void GradientRows::when_held_before(const StateGradients& state, Ex slot,
+                                    const std::function<void(Ex)>& body) {
+  const bool all = state.keep == CacheRetention::kAll;
+  const Ex p =
+      builder_.let("held_p", all ? slot + 1 : builder_.load(state.pos, state.pos_base + slot));
+  builder_.when(both(p >= 1, p <= frame_.start), [&] { body(p); });
+}
+
+void GradientRows::add_handed(const GradientSide& side, Ex p, const std::vector<Handed>& all) {
+  if (!side.state.cached()) return;
+  const Ex slot = builder_.let("handed", found(side.state, side.state.final_pos, p));
+  builder_.when(slot > 0, [&] {
+    const Ex at = builder_.let("handed_at", frame_.slot_at(side.state, slot - 1));
+    for (const Handed& each : all) {
+      each_channel([&](Ex d, Ex index) {
+        builder_.store(each.sums, index,
+                       builder_.load(each.sums, index) + builder_.load(each.gradients, at + d));
+      });
+    }
+  });
 }
 
 }  // namespace heddle::schedule

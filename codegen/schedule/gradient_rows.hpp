@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "codegen/schedule/gradient_frame.hpp"
 
@@ -36,7 +37,26 @@ class GradientRows {
   ir::Ex weight_of(const GradientSide& side, const Statistic& of, ir::MemoryId query,
                    ir::MemoryId key);
 
+  // Where key and value lie of a position that a row of this side reads: among the launch's tokens,
+  // or in a slot of the initial state.
+  struct Spot {
+    ir::MemoryId key, value;
+    ir::Ex at;  // of channel 0
+  };
+  Spot locate(const GradientSide& side, ir::Ex p);
+  // `body` of the position that a slot of the initial state holds, if it holds one.
+  void when_held_before(const StateGradients& state, ir::Ex slot,
+                        const std::function<void(ir::Ex)>& body);
+  struct Handed {
+    ir::MemoryId gradients, sums;
+  };
+  // What the gradients of the final state are of position p, where it holds that, joins sums.
+  void add_handed(const GradientSide& side, ir::Ex p, const std::vector<Handed>& all);
+
  private:
+  // One more than the slot of a state that holds position p, 0 where none does.
+  ir::Ex found(const StateGradients& state, ir::MemoryId positions, ir::Ex p);
+
   GradientFrame& frame_;
   ir::Builder& builder_;
 };

@@ -50,6 +50,10 @@ class NestedRows {
       near_ = builder_.array("near", Type::kF32, kChunk * kChunk, true);
       far_ = builder_.dynamic_array("far", ElementType::kF32);
       held_ = builder_.array("held", Type::kI64, kMostNested, true);
+      if (between()) {
+        places_ = builder_.array("places", Type::kI64, kMostNested, true);
+        open_slots();
+      }
       builder_.comment(lambda() ? "lambda starts as dy" : "what a row's own input asks of its key");
       by_warp("token", frame_.tokens, [&](Ex token) { open(token); });
       builder_.loop("done", builder_.i64(0), frame_.tokens, builder_.i64(kChunk), LoopKind::kSerial,
@@ -68,6 +72,16 @@ class NestedRows {
 
  private:
   bool lambda() const { return use_ == NestedUse::kLambda; }
+  bool between() const { return frame_.handed_on(); }
+  // Of what is summed here, where the final state has it, and where the initial one is due it.
+  MemoryId handed() const {
+    const StateGradients& state = frame_.b.state;
+    return lambda() ? state.dfinal_val : state.dfinal_key;
+  }
+  MemoryId before() const {
+    const StateGradients& state = frame_.b.state;
+    return lambda() ? state.dinitial_val : state.dinitial_key;
+  }
   void by_warp(const char* name, Ex count, const std::function<void(Ex)>& body) {
     builder_.loop(name, frame_.warp, count, builder_.i64(kNestedWarps), LoopKind::kSerial, body);
   }
@@ -78,20 +92,45 @@ class NestedRows {
 
   void open(Ex token) {
     const Ex at = builder_.let("at", frame_.token_at(token));
-    if (lambda()) return rows_.write(sums_, at, rows_.row_of("started", frame_.dy, at));
+    if (lambda()) {
+      const MemoryId started = rows_.row_of("started", frame_.dy, at);
+      if (between()) rows_.add_handed(frame_.b, frame_.row_of(token), {{handed(), started}});
+      return rows_.write(sums_, at, started);
+    }
     const Row row = row_of(token, at);
-    const Ex own = slope(row, frame_.a, frame_.x, at);
+    const Ex own = slope(row, frame_.a, {frame_.k, frame_.x, at});
+    MemoryId due;
+    if (between()) {
+      due = rows_.zeros("due");
+      rows_.add_handed(frame_.b, frame_.row_of(token), {{handed(), due}});
+    }
     rows_.each_channel([&](Ex d, Ex index) {
-      builder_.store(sums_, at + d, own * builder_.load(row.query, index));
+      const Ex asked = own * builder_.load(row.query, index);
+      builder_.store(sums_, at + d, between() ? asked + builder_.load(due, index) : asked);
+    });
+  }
+  // What the final state has for the initial one's positions passes through.
+  void open_slots() {
+    const StateGradients& state = frame_.b.state;
+    builder_.comment("slots of the initial state start with what the final one has for them");
+    builder_.when(frame_.most_before > 0, [&] {
+      by_warp("slot", state.slots, [&](Ex slot) {
+        const MemoryId passed = rows_.zeros("passed");
+        rows_.when_held_before(state, slot, [&](Ex p) {
+          rows_.add_handed(frame_.b, p, {{handed(), passed}});
+        });
+        rows_.write(before(), builder_.let("at", frame_.slot_at(state, slot)), passed);
+      });
     });
   }
 
   void chunk(Ex first) {
     first_ = first;
+    final_to_ = between() ? builder_.let("final_to", frame_.start + first) : first;
     size_ = builder_.let(
         "size", builder_.call(Helper::kMinimum, {builder_.i64(kChunk), frame_.tokens - first}));
     const Var count = builder_.variable("count", builder_.i64(0));
-    each_read(builder_.let("first_row", first + 1),
+    each_read(builder_.let("first_row", final_to_ + 1),
               [&](Ex) { builder_.assign(count, Ex(count) + 1); });
     const Ex least = builder_.call(Helper::kMaximum, {count, builder_.i64(1)});
     builder_.loop("window", builder_.i64(0), least, window_, LoopKind::kSerial, [&](Ex window) {
@@ -99,6 +138,7 @@ class NestedRows {
           builder_.let("listed", builder_.call(Helper::kMinimum, {window_, Ex(count) - window}));
       list(window);
       builder_.barrier();
+      if (between()) by_warp("entry", listed_, [&](Ex entry) { find_place(entry); });
       by_warp("r", size_, [&](Ex r) { weigh(r); });
       builder_.barrier();
       builder_.comment(
@@ -121,11 +161,18 @@ class NestedRows {
     builder_.barrier();
     builder_.when(equal(frame_.thread, builder_.i64(0)), [&] {
       const Var number = builder_.variable("number", builder_.i64(0));
-      each_read(builder_.let("row", first_ + 1), [&](Ex p) {
+      each_read(builder_.let("row", final_to_ + 1), [&](Ex p) {
         const Ex entry = builder_.let("listed_at", Ex(number) - window);
         builder_.when(both(entry >= 0, entry < window_), [&] { builder_.store(held_, entry, p); });
         builder_.assign(number, Ex(number) + 1);
       });
+    });
+  }
+  void find_place(Ex entry) {
+    const Ex p = builder_.let("p", builder_.load(held_, entry));
+    builder_.when(p > 0, [&] {
+      const Ex at = rows_.locate(frame_.b, p).at;
+      rows_.on_first_lane([&] { builder_.store(places_, entry, at); });
     });
   }
   void each_read(Ex row, const std::function<void(Ex)>& body) {
@@ -154,21 +201,20 @@ class NestedRows {
     row.mean = builder_.let("mean", builder_.load(frame_.mean, statistic_at));
     return row;
   }
-  // Of the entry whose key and value lie at `from`.
-  Ex softmax_weight(const Row& row, const GradientSide& side, Ex from) {
-    return rows_.weight_of(side, row.statistic, row.query, rows_.row_of("key", frame_.k, from));
+  Ex softmax_weight(const Row& row, const GradientSide& side, const GradientRows::Spot& from) {
+    return rows_.weight_of(side, row.statistic, row.query, rows_.row_of("key", from.key, from.at));
   }
-  Ex slope(const Row& row, const GradientSide& side, MemoryId values, Ex from) {
+  Ex slope(const Row& row, const GradientSide& side, const GradientRows::Spot& from) {
     const Ex weight = softmax_weight(row, side, from);
-    const Ex change = rows_.dot("change", row.lambda, rows_.row_of("value", values, from));
+    const Ex change = rows_.dot("change", row.lambda, rows_.row_of("value", from.value, from.at));
     return builder_.let("slope", frame_.scale * weight * (change - row.mean));
   }
   Ex weight(const Row& row, Ex entry, Ex p) {
     if (!frame_.softmax()) {
       return builder_.let("weight", builder_.load(frame_.b.coefficients, row.first + entry));
     }
-    const Ex from = builder_.let("from", frame_.token_at(p - 1));
-    return lambda() ? softmax_weight(row, frame_.b, from) : slope(row, frame_.b, frame_.y, from);
+    const GradientRows::Spot from = rows_.locate(frame_.b, p);
+    return lambda() ? softmax_weight(row, frame_.b, from) : slope(row, frame_.b, from);
   }
 
   // By a warp: row r of the chunk.
@@ -183,13 +229,13 @@ class NestedRows {
     const Var near = builder_.variable("near_weight", builder_.f32(0));
     const Var entry = builder_.variable("entry", builder_.i64(0));
     const Var cursor = builder_.variable("cursor", builder_.i64(0));
-    each_read(builder_.let("i", token + 1), [&](Ex p) {
+    each_read(builder_.let("i", frame_.row_of(token)), [&](Ex p) {
       const Ex value = weight(row, entry, p);
       builder_.assign(entry, Ex(entry) + 1);
       builder_.when(
-          p > first_,
+          p > final_to_,
           [&] {
-            builder_.when(equal(frame_.lane, p - first_ - 1),
+            builder_.when(equal(frame_.lane, p - final_to_ - 1),
                           [&] { builder_.assign(near, value); });
           },
           [&] {
@@ -227,14 +273,22 @@ class NestedRows {
     builder_.loop("e", builder_.i64(0), listed_, [&](Ex e) {
       const Ex p = builder_.let("p", builder_.load(held_, e));
       builder_.when(p > 0, [&] {
-        const Ex at = builder_.let("to", frame_.token_at(p - 1) + d);
-        const Var sum = builder_.variable("pushed", builder_.load(sums_, at));
-        builder_.loop("r", builder_.i64(0), size_, [&](Ex r) {
-          builder_.assign(sum, Ex(sum) + builder_.load(far_, e * kChunk + r) * own(r, d));
-        });
-        builder_.store(sums_, at, sum);
+        if (!between()) {
+          return add_to(sums_, builder_.let("to", frame_.token_at(p - 1) + d), e, d);
+        }
+        const Ex at = builder_.let("to", builder_.load(places_, e) + d);
+        builder_.when(
+            p <= frame_.start, [&] { add_to(before(), at, e, d); },
+            [&] { add_to(sums_, at, e, d); });
       });
     });
+  }
+  void add_to(MemoryId sums, Ex at, Ex e, Ex d) {
+    const Var sum = builder_.variable("pushed", builder_.load(sums, at));
+    builder_.loop("r", builder_.i64(0), size_, [&](Ex r) {
+      builder_.assign(sum, Ex(sum) + builder_.load(far_, e * kChunk + r) * own(r, d));
+    });
+    builder_.store(sums, at, sum);
   }
 
   const KernelSpec& spec_;
@@ -247,7 +301,8 @@ class NestedRows {
   MemoryId sums_;  // by token, f32
   MemoryId own_;   // lambda, or queries, of the chunk's rows
   MemoryId near_, far_, held_;
-  Ex first_, size_, listed_;
+  MemoryId places_;  // between states: of channel 0 of the listed positions
+  Ex first_, final_to_, size_, listed_;
 };
 
 }  // namespace

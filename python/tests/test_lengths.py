@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sequences of different lengths one behind the other, next to each of them alone."""
 
+import json
 from types import SimpleNamespace
 
 import pytest
 import torch
 
 import heddle
+from heddle import _tool
 from heddle.kernel import _Op
 from heddle.ops import _scratch
 from reference import naive, relative_error
@@ -157,6 +159,23 @@ def test_scratch_has_chunks_for_the_longest():
     x = torch.empty(1, sum(LENGTHS), 2, 4)
     for longest, offsets, batch, chunks in ((max(LENGTHS), bounds(), 5, 4), (100, bounds(), 5, 7), (0, None, 1, 7)):
         assert _scratch(kernel, "prefill", x, offsets, longest, 0)["scratch_carry"].shape == (batch, 2, chunks, 4)
+
+
+@pytest.mark.parametrize("pattern", ["log_recurrence", "sqrt_cached"])
+@pytest.mark.parametrize("states", [[], ["--state"]])
+def test_gradients_on_cuda_are_gathered_within_sequences(pattern, states, tmp_path):
+    _tool._run("generate", pattern, "--target", "cuda", "--weights", "softmax", "--head-dim", "8", "--op", "backward",
+               "--varlen", *states, "--no-verify", "-o", str(tmp_path))
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    backward, = manifest["kernels"]
+    assert backward["schedule"] == "gather" and manifest["lengths"] == "varlen"
+    kernel = SimpleNamespace(ops={"backward": _Op(backward)}, head_dim=8, state_dim=0)
+    assert "offsets" in kernel.ops["backward"].buffers
+    # What is handed on lies by token, whichever sequence has it.
+    scratch = _scratch(kernel, "backward", torch.empty(1, sum(LENGTHS), 2, 8), bounds(), max(LENGTHS), 0)
+    assert {name: tuple(tensor.shape) for name, tensor in scratch.items()} == {
+        "scratch_lambda": (sum(LENGTHS), 2, 8),
+        **{f"scratch_{name}": (sum(LENGTHS), 2) for name in ("highest", "inverse", "mean")}}
 
 
 def test_gradients_that_would_be_lost_are_an_error():

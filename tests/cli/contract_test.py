@@ -418,7 +418,7 @@ class Kernels(Workspace):
                      "--head-dim", 8, "-o", self.path / "lengths")
         self.assertEqual(run.returncode, 0, run.stderr)
         manifest = json.loads((self.path / "lengths" / "manifest.json").read_text())
-        self.assertEqual((manifest["format"], manifest["lengths"], manifest["verdict"]), (2, "varlen", "verified"))
+        self.assertEqual((manifest["format"], manifest["lengths"], manifest["verdict"]), (3, "varlen", "verified"))
         names = [argument["name"] for argument in manifest["kernels"][0]["arguments"]]
         for name in ("offsets", "starts", "longest", "dfinal_b_val", "dinitial_b_key", "start"):
             self.assertIn(name, names)

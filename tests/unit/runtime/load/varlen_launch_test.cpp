@@ -536,6 +536,38 @@ TEST_CASE("a scan has as many chunks as the longest sequence needs") {
   CHECK(wrong.error().message.find("the launch makes chunks = 3, not 7") != std::string::npos);
 }
 
+TEST_CASE("a gather has as many chunks as the longest sequence needs") {
+  GenerateOptions options;
+  options.ops = {"backward"};
+  options.target = ir::Target::kCuda;
+  options.weights = WeightKind::kGiven;
+  options.head_dim = kDim;
+  options.exact_to = 600;
+  options.varlen = true;
+  options.schedule = "auto";
+  const Result<Artifact> artifact = generate(test::builtin("log_recurrence"), options);
+  REQUIRE(artifact.ok());
+  const KernelEntry& gather = artifact->manifest.kernels.front();
+  REQUIRE(gather.schedule == "gather");
+  Array array(200 * kHeads * kDim * 8);
+  LaunchValues values;
+  values.sizes = {{"batch", 3},   {"heads", kHeads}, {"tokens", 200},
+                  {"longest", 0}, {"width_a", 1},    {"width_b", 8}};
+  for (const Argument& argument : gather.arguments) {
+    if (argument.kind != ArgumentKind::kBuffer) continue;
+    values.buffers[argument.name] = {array.data(), array.size() * 4, argument.type};
+  }
+  for (const auto& [longest, chunks] : {std::pair{90, 3}, std::pair{500, 7}, std::pair{0, 1}}) {
+    values.sizes["longest"] = longest;
+    const auto launches = check_launches(artifact->manifest, gather, values);
+    INFO(longest << (launches ? "" : ": " + launches.error().message));
+    REQUIRE(launches.ok());
+    REQUIRE(launches->size() == 2);
+    CHECK((*launches)[0].blocks == 3 * kHeads);
+    CHECK((*launches)[1].blocks == 3 * kHeads * chunks);
+  }
+}
+
 TEST_CASE("pages that do not fit a launch are refused") {
   GenerateOptions options;
   options.ops = {"decode"};

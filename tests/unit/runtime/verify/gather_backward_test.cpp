@@ -20,6 +20,7 @@ struct Kind {
   ElementType dtype = ElementType::kF32;
   int head_dim = 8;
   bool varlen = false;
+  bool states = false;
 };
 
 Pattern pattern_of(const Kind& kind) {
@@ -47,6 +48,7 @@ Artifact generated(const Kind& kind, const std::string& schedule = "auto") {
   options.weights = kind.weights;
   options.schedule = schedule;
   options.varlen = kind.varlen;
+  options.state_gradients = kind.states;
   Result<Artifact> artifact = generate(pattern_of(kind), options);
   INFO((artifact ? "" : artifact.error().message));
   REQUIRE(artifact.ok());
@@ -128,6 +130,23 @@ TEST_CASE("backward of sequences of different lengths in which rows gather is ve
   }
 }
 
+TEST_CASE("backward between states in which rows gather is verified") {
+  for (const Kind& kind :
+       {Kind{"log_recurrence", WeightKind::kSoftmax, ElementType::kBF16, 40, false, true},
+        Kind{"sqrt_recurrence", WeightKind::kGiven, ElementType::kF32, 8, true, true},
+        Kind{"order_k_recurrence", WeightKind::kSoftmax, ElementType::kF32, 8, true, true},
+        Kind{"local_attention", WeightKind::kGiven, ElementType::kF16, 5, false, true},
+        Kind{"chacal", WeightKind::kGiven, ElementType::kF32, 8, false, true},
+        Kind{"sqrt_cached", WeightKind::kSoftmax, ElementType::kBF16, 5, false, true},
+        Kind{"log_cached", WeightKind::kGiven, ElementType::kF32, 8, true, true}}) {
+    const Artifact artifact = generated(kind);
+    CHECK(artifact.manifest.kernels[0].schedule == "gather");
+    const VerifyReport report = verify(artifact.manifest, artifact.files, rows_of(kind), quick());
+    INFO(kind.pattern << ", " << name_of(kind.weights) << ": " << explain(report));
+    CHECK(report.verdict == KernelVerdict::kVerified);
+  }
+}
+
 TEST_CASE("backward has the launches that its rows need") {
   using Names = std::vector<std::string>;
   CHECK(steps_of(generated({"log_recurrence", WeightKind::kGiven})) == Names{"lambda", "rows"});
@@ -140,6 +159,16 @@ TEST_CASE("backward has the launches that its rows need") {
   CHECK(steps_of(generated({"sqrt_cached", WeightKind::kGiven})) == Names{"lambda", "rows"});
   CHECK(steps_of(generated({"sqrt_cached", WeightKind::kSoftmax})) ==
         Names{"weights", "lambda", "rows", "columns"});
+  Kind between{"log_recurrence", WeightKind::kSoftmax};
+  between.states = true;
+  CHECK(steps_of(generated(between)) ==
+        Names{"weights", "due", "lambda", "rows", "columns", "before"});
+  between = {"attention", WeightKind::kGiven};
+  between.states = true;
+  CHECK(steps_of(generated(between)) == Names{"rows", "columns", "before"});
+  between = {"sqrt_cached", WeightKind::kGiven};
+  between.states = true;
+  CHECK(steps_of(generated(between)) == Names{"lambda", "rows"});
   // Rows that reach other distances, and who asks for one launch.
   CHECK(steps_of(generated({"first_and_own", WeightKind::kGiven})).empty());
   CHECK(steps_of(generated({"log_recurrence", WeightKind::kGated})).empty());
@@ -227,6 +256,41 @@ TEST_CASE("what is gathered of another sequence, or past the end of one, is reje
           {"lambda", "offsets[batch + 1]", "(offsets[batch + 1] - 1)"},
           {"lambda", "minimum(32, own_tokens - first)", "minimum(32, longest - first)"},
           {"lambda", "(first_token + token)", "(batch * own_tokens + token)"}});
+}
+
+TEST_CASE("a gather that loses a gradient of a state is rejected") {
+  reject({"log_recurrence", WeightKind::kSoftmax, ElementType::kF32, 8, false, true},
+         {{"weights", "p <= start", "p < start"},
+          {"due", "due[part] + dfinal_b_val[handed_at + d]", "due[part]"},
+          {"due", "start + token + 1 : 0", "token + 1 : 0"},
+          {"due", "(handed - 1)", "(handed - 2)"},
+          {"rows", "slot_base_b + (p - 1)", "slot_base_b + p"},
+          {"rows", "before ? initial_b_key", "before ? initial_b_val"},
+          {"columns", "own_dk[part] + dfinal_b_key[handed_at + d]", "own_dk[part]"},
+          {"before", "own_dvalue[part] + dfinal_b_val[handed_at + d]", "own_dvalue[part]"},
+          {"before", "own_dkey[part] + dfinal_b_key[handed_at + d]", "own_dkey[part]"},
+          {"before", "held_p <= start", "held_p < start"},
+          {"before", "tokens - p >= 0", "tokens - p >= 1"},
+          {"before", "tokens - (held_p - start - 1)", "tokens - (held_p - start)"},
+          {"before", "slot += chunks * 8", "slot += chunks * 9", false}});
+  reject({"chacal", WeightKind::kGiven, ElementType::kF32, 8, true, true},
+         {{"lambda", "longest - own_start", "longest - start"},
+          {"rows", "own_start + token + 1", "start + token + 1"},
+          {"columns", "own_dx[part] + dfinal_a_val[handed_at + d]", "own_dx[part]"},
+          {"before", "entry += 1", "entry += 0"},
+          {"before", "starts[batch]", "starts[0]"},
+          {"before", "if (start > 0) {\n    for", "if (own_start > 0) {\n    for"}});
+  reject({"sqrt_cached", WeightKind::kSoftmax, ElementType::kF32, 8, false, true},
+         {{"lambda", "started[part] + dfinal_b_val[handed_at + d]", "started[part]"},
+          {"lambda", "passed[part] + dfinal_b_val[handed_at + d]", "passed[part]"},
+          {"lambda", "dinitial_b_val[to] = pushed", "dinitial_b_val[to] = 2.0f * pushed"},
+          {"lambda", "places[entry] = from", "places[entry] = token_base"},
+          {"lambda", "p > final_to", "p > final_to + 1"},
+          {"lambda", "lane == p - final_to - 1", "lane == p - final_to"},
+          {"rows", "p <= start", "p < start"},
+          {"columns", "+ due[part]", ""},
+          {"columns", "passed[part] + dfinal_b_key[handed_at + d]", "passed[part]"},
+          {"columns", "dinitial_b_key[to] = pushed", "dinitial_b_key[to] = 2.0f * pushed"}});
 }
 
 TEST_CASE("sums over nested rows that mistake rows or positions are rejected") {

@@ -316,6 +316,8 @@ TEST_CASE("offsets, starts and tables of any contents keep to the buffers") {
             0, true},
            {"linear_attention", Target::kCpu, WeightKind::kLinear, ElementType::kF32, 8, "simple",
             0, true},
+           {"log_recurrence", Target::kCuda, WeightKind::kSoftmax, ElementType::kF32, 8, "auto"},
+           {"sqrt_cached", Target::kCuda, WeightKind::kSoftmax, ElementType::kF32, 8, "auto"},
            {"linear_recurrence", Target::kCuda, WeightKind::kGiven, ElementType::kF32, 8, "scan"},
            {"linear_recurrence", Target::kCuda, WeightKind::kGated, ElementType::kF32, 8, "scan", 0,
             true},
