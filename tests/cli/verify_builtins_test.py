@@ -8,7 +8,7 @@ Each pattern goes through prefill and decode on both targets and backward on one
 on one target and given weights on the other (linear attention with its own), in one dtype each,
 arranged so that every target, weights and either of f32 and bf16 come up together with four patterns; every
 third goes through all three with gated weights on one target as well, and every fourth in f16; every fifth goes
-backward between the states of sequences of different lengths, and two as a gather within them; two have matrix states, one of them on tensor cores besides, and linear attention a gate for each key
+backward between the states of sequences of different lengths, and three as a gather within them, two of these between states; two have matrix states, one of them on tensor cores besides, and linear attention a gate for each key
 as well; lengths go up to 257. --all is the whole matrix, one kernel at a time at every length that `verify` knows, with its seconds, where no line of a CUDA
 kernel of softmax or given weights may be left that no run comes to, but those named below; REGEX picks from it
 by "PATTERN TARGET WEIGHTS DTYPE OP"; FILE keeps what is done, so that a run goes on where the last one stopped, after at most 13
@@ -73,8 +73,10 @@ def sample(patterns):
                                    ("linear", "bf16", "--head-dim", "16", "--state-dim", "16")):
         yield ("linear_recurrence", "cuda", weights, dtype, ("prefill", "backward"), LONGEST,
                "--varlen", "--state", "--schedule", "scan", *sizes)
-    for pattern, weights, dtype in (("log_recurrence", "softmax", "bf16"), ("sqrt_cached", "given", "f32")):
-        yield pattern, "cuda", weights, dtype, ("backward",), LONGEST, "--varlen", "--head-dim", "16"
+    for pattern, weights, dtype, *state in (("log_recurrence", "softmax", "bf16"),
+                                            ("sqrt_recurrence", "softmax", "f32", "--state"),
+                                            ("sqrt_cached", "given", "f32", "--state")):
+        yield pattern, "cuda", weights, dtype, ("backward",), LONGEST, "--varlen", *state, "--head-dim", "16"
     for pattern, target, dtype in (("sqrt_cached", "cuda", "f32"), ("log_recurrence", "cpu", "bf16")):
         yield pattern, target, "linear", dtype, OPS, LONGEST, *MATRICES
     for target, dtype in (("cuda", "f32"), ("cpu", "bf16")):
