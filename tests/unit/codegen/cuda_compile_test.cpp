@@ -218,6 +218,20 @@ TEST_CASE("the kernels of all built-in patterns compile for every architecture")
     }
   }
   for (const auto& [dtype, head_dim, rows] :
+       {std::tuple{ElementType::kBF16, 32, 64}, std::tuple{ElementType::kF16, 32, 128},
+        std::tuple{ElementType::kBF16, 64, 64}, std::tuple{ElementType::kF16, 64, 128},
+        std::tuple{ElementType::kBF16, 128, 64}, std::tuple{ElementType::kF16, 128, 128}}) {
+    GenerateOptions options = options_for(dtype);
+    options.ops = {"backward"};
+    options.schedule = "tensor";
+    options.head_dim = head_dim;
+    options.tile_rows = rows;
+    for (const char* name : {"attention", "local_attention"}) {
+      add(all, *find_builtin(name), options, {"sm_90"});
+      CHECK(all.back().entry.schedule == "tensor");
+    }
+  }
+  for (const auto& [dtype, head_dim, rows] :
        {std::tuple{ElementType::kBF16, 64, 64}, std::tuple{ElementType::kF16, 64, 256},
         std::tuple{ElementType::kF16, 128, 128}}) {
     GenerateOptions options = options_for(dtype);
