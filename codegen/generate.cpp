@@ -424,6 +424,9 @@ class Generator {
       spec.staging = *staging;
     }
     spec.gather = schedule::GatherSplit{};
+    if (schedule::has_windows(spec, shared_limit())) {
+      spec.gather = schedule::GatherSplit{schedule::window_tokens(spec), true};
+    }
     artifact_.remarks.push_back("backward has the gather schedule: blocks of " +
                                 std::to_string(spec.gather->chunk_tokens) +
                                 " tokens side by side, but for lambda");
@@ -546,7 +549,12 @@ class Generator {
       entry.grid = std::move(step.grid);
       entry.schedule = step.schedule.empty() ? all.schedule : step.schedule;
       entry.chunk_tokens = all.chunk_tokens;
-      if (!step.schedule.empty()) describe_shared_memory(spec, entry, step.gradients);
+      if (!step.shared_rows.empty()) {
+        entry.shared_rows = step.shared_rows;
+        entry.alignment = step.alignment;
+      } else if (!step.schedule.empty()) {
+        describe_shared_memory(spec, entry, step.gradients);
+      }
       for (const Argument& argument : entry.arguments) {
         const bool known =
             std::any_of(all.arguments.begin(), all.arguments.end(),

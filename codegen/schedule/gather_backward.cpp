@@ -10,6 +10,8 @@
 // Between states there are two more, which NestedRows does without:
 //   due      what lambda starts as: dy, and the gradient of the final state where that has the row
 //   before   what rows have for slots of the initial state, and what passes through
+// All but lambda have a block for each chunk of tokens, which takes rows out of windows of shared
+// memory (WindowLaunch) or, where those do not fit or rows are nested, entry by entry.
 #include "codegen/schedule/gather_backward.hpp"
 
 #include "codegen/rows/emit_row.hpp"
@@ -303,14 +305,22 @@ std::vector<Step> gather_backward(const KernelSpec& spec) {
   const bool softmax = spec.weights == WeightKind::kSoftmax;
   const bool own_input_only = rows::shape_of(spec.a) == rows::RowShape::kItself;
   const bool nested = rows::shape_of(spec.b) == rows::RowShape::kLattice;
-  const auto launch = [&](const char* name, GradientScratch scratch) {
-    return GatherLaunch(spec, name, scratch);
+  const auto chunked = [&](const char* name, WindowUse use, GradientScratch scratch) -> Step {
+    if (has_windows(spec, use)) {
+      return {windowed(spec, use),   by_chunk, "staged", false, window_rows(spec, use),
+              window_alignment(spec)};
+    }
+    GatherLaunch launch(spec, name, scratch);
+    return {use == WindowUse::kWeights ? launch.weights()
+            : use == WindowUse::kRows  ? launch.rows()
+                                       : launch.columns(),
+            by_chunk};
   };
   const GradientScratch later{Access::kRead, Access::kRead, Access::kRead};
   std::vector<Step> steps;
-  if (softmax) steps.push_back({launch("weights", {}).weights(), by_chunk});
+  if (softmax) steps.push_back(chunked("weights", WindowUse::kWeights, {}));
   if (spec.state_gradients && !spec.b.empty() && !nested)
-    steps.push_back({launch("due", {}).due(), by_chunk});
+    steps.push_back({GatherLaunch(spec, "due", {}).due(), by_chunk});
   if (nested) {
     steps.push_back({nested_rows(spec, NestedUse::kLambda), by_head, "staged"});
   } else if (!spec.b.empty()) {
@@ -318,14 +328,14 @@ std::vector<Step> gather_backward(const KernelSpec& spec) {
   }
   GradientScratch rows = later;
   rows.mean = Access::kWrite;
-  steps.push_back({launch("rows", rows).rows(), by_chunk});
+  steps.push_back(chunked("rows", WindowUse::kRows, rows));
   if (nested) {
     if (softmax) steps.push_back({nested_rows(spec, NestedUse::kKeys), by_head, "staged"});
   } else if (softmax || !own_input_only) {
-    steps.push_back({launch("columns", later).columns(), by_chunk});
+    steps.push_back(chunked("columns", WindowUse::kColumns, later));
   }
   if (spec.state_gradients && !nested)
-    steps.push_back({launch("before", later).before(), by_chunk});
+    steps.push_back({GatherLaunch(spec, "before", later).before(), by_chunk});
   return steps;
 }
 

@@ -8,6 +8,18 @@ namespace heddle::schedule {
 
 bool gathers(const KernelSpec& spec);
 
+// The launches of it with a block for each chunk of tokens, where spec.gather->windows says so.
+enum class WindowUse { kWeights, kRows, kColumns };
+constexpr int kWindowWarps = 16;
+// Tokens of such a chunk: as many as leave their sums in registers.
+int window_tokens(const KernelSpec& spec);
+bool has_windows(const KernelSpec& spec, std::int64_t shared_bytes);
+bool has_windows(const KernelSpec& spec, WindowUse use);
+ir::Kernel windowed(const KernelSpec& spec, WindowUse use);
+// Of dynamic shared memory, and what bytes every buffer's address is a multiple of.
+std::vector<SharedRows> window_rows(const KernelSpec& spec, WindowUse use);
+int window_alignment(const KernelSpec& spec);
+
 // One launch of it, where B is a lattice and A = {i}, with a block for each head: lambda, or the
 // gradients of keys.
 enum class NestedUse { kLambda, kKeys };

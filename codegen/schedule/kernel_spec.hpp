@@ -52,6 +52,7 @@ struct ScanSplit {
 // for so many tokens in all launches but the one that solves for lambda, which has `staging`.
 struct GatherSplit {
   int chunk_tokens = 32;
+  bool windows = false;  // which shared memory has, each row of them once, see WindowLaunch
 };
 // Of nested rows, positions that a launch has weights for at a time: a multiple of kLeastNested.
 constexpr int kMostNested = 128;
@@ -121,6 +122,9 @@ struct Step {
   std::vector<std::string> grid;
   std::string schedule = {};  // "tensor" or "staged" where it has rows of shared memory
   bool gradients = false;     // on tensor cores, with a layout of their own
+  // "staged", where it says itself what it has there.
+  std::vector<SharedRows> shared_rows = {};
+  int alignment = 0;
 };
 std::vector<Step> scan(const KernelSpec& spec);
 std::vector<Step> matrix_scan(const KernelSpec& spec);  // with linear weights

@@ -203,32 +203,58 @@ TEST_CASE("another system than the transposed one is rejected") {
 TEST_CASE("what is gathered from other rows, or weighed otherwise, is rejected") {
   reject({"log_recurrence", WeightKind::kGiven},
          {{"rows", "lambda[part] * value", "lambda[part] + value"},
-          {"rows", "dcoef_a[coef_at + entry] = slope", "dcoef_a[coef_at] = 2.0f * slope"},
-          {"rows", "y[from_2 + d]", "x[from_2 + d]"},
-          {"rows", "first + warp", "first + warp + 1", false},
-          {"rows", "first + 32", "first + 31", false},
-          {"rows", "chunk * 32", "chunk * 31", false},
+          {"rows", "* width_a] = slope", "* width_a] = 2.0f * slope"},
+          {"rows", "* width_b + entry] = slope", "* width_b] = slope"},
+          {"rows", "y + token_base", "x + token_base"},
+          {"rows", "warp + turn * 16", "warp + turn * 15"},
+          {"rows", "chunk * 128", "chunk * 127", false},
           {"rows", "weight * lambda[part]", "lambda[part]"},
           {"rows", "Index rest = entry + lane", "Index rest = lane", false}});
-  reject(
-      {"log_recurrence", WeightKind::kSoftmax},
-      {{"weights", "fmaxf(highest, score_2)", "score_2", false},
-       {"weights", "total * expf(highest - above_2)", "total"},
-       {"weights", "scratch_inverse[statistic_at] = total > 0.0f ? 1.0f / total",
-        "scratch_inverse[statistic_at] = total > 0.0f ? total"},
-       {"rows", "(change - mean)", "change"},
-       {"rows", "scratch_mean[statistic_at] = mean", "scratch_mean[statistic_at] = 0.0f"},
-       {"rows", "slope * key[part]", "slope * query[part]"},
-       {"columns", "scratch_mean[statistic_at]", "scratch_mean[(batch * tokens) * heads + head]"},
-       {"columns", "slope * query[part]", "slope * key[part]"},
-       {"columns", "own_dx[part] + weight * lambda[part]", "own_dx[part] + lambda[part]"},
-       {"columns", "tokens - p", "tokens - 1 - p", false},
-       {"columns", "value_2[part] = y[at + d]", "value_2[part] = x[at + d]"}});
+  reject({"log_recurrence", WeightKind::kSoftmax},
+         {{"weights", "          const float above = fmaxf(highest_so_far, score)",
+           "          const float above = score", false},
+          {"weights", "expf(highest_so_far - above) + gamma", "1.0f + gamma"},
+          {"weights", "total_of > 0.0f ? 1.0f / total_of", "total_of > 0.0f ? total_of"},
+          {"rows", "(change - mean[turn])", "change"},
+          {"rows", "scratch_mean[statistic_at] = mean_of", "scratch_mean[statistic_at] = 0.0f"},
+          {"rows", "slope * key[part]", "slope * query[part]"},
+          {"columns", "mean_of[slot])", "mean_of[0])"},
+          {"columns", "slope * query[part]", "slope * own_key[part]"},
+          {"columns", "own_dx[turn + part] + weight * lambda[part]", "own_dx[turn + part]"},
+          {"columns", "own_values[turn + part] = y", "own_values[turn + part] = x"}});
   reject({"sqrt_attention", WeightKind::kGiven},
-         {{"columns", "tokens - p", "p - 1"},
-          {"columns", "+ entry];", "+ 0];"},
+         {{"columns", "* width_a + entry]", "* width_a]"},
           {"columns", "entry += 1", "entry += 0"},
-          {"columns", "weight * lambda[part]", "lambda[part]"}});
+          {"columns", "weight_of[r]", "weight_of[0]"},
+          {"columns", "weight_of[r] * lambda[part]", "lambda[part]"}});
+}
+
+// Which rows a window brings in, where they lie, and who waits for whom.
+TEST_CASE("windows of other rows, or ones that are not there yet, are rejected") {
+  const std::vector<Edit> of_both = {{"", "other % 128", "(other + 1) % 128"},
+                                     {"", "token % 128", "token % 64", false},
+                                     {"", "await_batches<0>();", "", false},
+                                     {"", "close_batch();", "", false},
+                                     {"", "__syncthreads();", "", false}};
+  const std::vector<Edit> of_rows = {
+      {"", "first + count - distance)", "first + count - distance - 1)"},
+      {"", "reached = from", "reached = from - 1"},
+      {"", "maximum(first - distance, 0)", "maximum(first - distance, 1)"},
+      {"", "first + r - distance", "first + r - distance + 1", false},
+      {"", "other >= 0", "other >= 1"}};
+  const std::vector<Edit> of_columns = {
+      {"", "first + count + distance, tokens)", "first + count + distance - 1, tokens)"},
+      {"", "reached = to", "reached = to + 1"},
+      {"", "maximum(reached, first + distance)", "maximum(reached, first + distance) + 1"},
+      {"", "first + r + distance", "first + r + distance - 1", false},
+      {"", "other < tokens", "other < tokens - 1"}};
+  for (const char* step : {"rows", "columns"}) {
+    std::vector<Edit> edits = of_both;
+    const bool rows = std::string(step) == "rows";
+    for (const Edit& each : rows ? of_rows : of_columns) edits.push_back(each);
+    for (Edit& each : edits) each.step = step;
+    reject({"sqrt_recurrence", WeightKind::kSoftmax}, edits);
+  }
 }
 
 TEST_CASE("what is gathered of another sequence, or past the end of one, is rejected") {
