@@ -48,12 +48,6 @@ void GradientRows::write(MemoryId to, Ex at, MemoryId values) {
   each_channel([&](Ex d, Ex index) { builder_.store(to, at + d, builder_.load(values, index)); });
 }
 
-Ex GradientRows::asked_once(const std::string& name, MemoryId memory, Ex at) {
-  const Ex mine = builder_.let("mine", builder_.select(equal(frame_.lane, builder_.i64(0)),
-                                                       builder_.load(memory, at), builder_.f32(0)));
-  return builder_.let(name, builder_.reduce(ir::ReduceOperator::kSum, mine));
-}
-
 void GradientRows::on_first_lane(const std::function<void()>& body) {
   builder_.when(equal(frame_.lane, builder_.i64(0)), body);
 }
@@ -65,7 +59,8 @@ void GradientRows::each_side(const std::function<void(const GradientSide&)>& bod
 }
 
 GradientRows::Statistic GradientRows::statistic(Ex at) {
-  return {asked_once("highest", frame_.highest, at), asked_once("inverse", frame_.inverse, at)};
+  return {builder_.let("highest", builder_.load(frame_.highest, at)),
+          builder_.let("inverse", builder_.load(frame_.inverse, at))};
 }
 
 Ex GradientRows::weight_of(const GradientSide& side, const Statistic& of, MemoryId query,

@@ -25,8 +25,6 @@ class GradientRows {
   ir::Ex dot(const std::string& name, ir::MemoryId one, ir::MemoryId other);
   void add(ir::MemoryId sums, ir::Ex factor, ir::MemoryId values);
   void write(ir::MemoryId to, ir::Ex at, ir::MemoryId values);
-  // A number for all lanes, that one of them asks for.
-  ir::Ex asked_once(const std::string& name, ir::MemoryId memory, ir::Ex at);
   void on_first_lane(const std::function<void()>& body);
   void each_side(const std::function<void(const GradientSide&)>& body);
 

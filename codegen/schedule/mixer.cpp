@@ -133,11 +133,7 @@ void Mixer::take(const SideFrame& side, Ex p, const Entry& entry, const Near* ne
     const Ex exponential =
         builder_.call(Helper::kExponential, {value - builder_.load(frame_.highest, row)});
     const Ex share = exponential * builder_.load(frame_.inverse, row);
-    // By one lane for all of them: these numbers are asked for once.
-    const Ex mine = builder_.let(
-        "mine", builder_.select(equal(frame_.lane, builder_.i64(0)),
-                                frame_.gamma ? *frame_.gamma * share : share, builder_.f32(0)));
-    const Ex weight = builder_.let("weight", builder_.reduce(ir::ReduceOperator::kSum, mine));
+    const Ex weight = builder_.let("weight", frame_.gamma ? *frame_.gamma * share : share);
     if (near == nullptr) return add(weight);
     if (!near->is_near) return near->take(p, weight);
     return builder_.when(

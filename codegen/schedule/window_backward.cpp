@@ -432,7 +432,7 @@ class WindowLaunch {
       if (!columns()) return take_row(side, turn, key, value);
       const Ex statistic_at = builder_.let("statistic_at", frame_.row_at(first_ + r));
       take_column(side, turn, key, value, rows_.statistic(statistic_at),
-                  rows_.asked_once("mean", frame_.mean, statistic_at));
+                  builder_.let("mean", builder_.load(frame_.mean, statistic_at)));
     });
   }
   void take_given_input(const GradientSide& side, Ex turn, Ex r, Ex at) {
@@ -441,7 +441,7 @@ class WindowLaunch {
     const Ex first = builder_.let("coef_at", frame_.coefficients_at(side, first_ + r));
     write_slope(side, r, builder_.i64(0), slope);
     clear_from(side, r, builder_.i64(1));
-    const Ex weight = rows_.asked_once("weight", side.coefficients, first);
+    const Ex weight = builder_.let("weight", builder_.load(side.coefficients, first));
     rows_.each_channel([&](Ex d, Ex index) {
       builder_.store(frame_.dx, at + d, weight * builder_.load(lambda, index));
     });
