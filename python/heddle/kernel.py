@@ -35,6 +35,12 @@ class State(NamedTuple):
         return self._replace(tokens=self.tokens + count, starts=None if self.starts is None else self.starts + count)
 
 
+def _check_tensor(name, value):
+    if not isinstance(value, torch.Tensor) or value.layout != torch.strided:
+        kind = value.layout if isinstance(value, torch.Tensor) else type(value).__name__
+        raise CallError(f"{name} must be a dense tensor, and is {kind}")
+
+
 class Kernel:
     """The verified kernels of one pattern. Made by heddle.compile() and heddle.open()."""
 
@@ -158,6 +164,7 @@ class Kernel:
             return
         if cu_seqlens is None:
             raise CallError("cu_seqlens is missing: these kernels are for sequences of different lengths")
+        _check_tensor("cu_seqlens", cu_seqlens)
         if cu_seqlens.dim() != 1 or cu_seqlens.shape[0] < 2 or cu_seqlens.dtype not in (torch.int32, torch.int64):
             raise CallError("cu_seqlens must be [sequences + 1] of torch.int32 or torch.int64, and is "
                             f"{list(cu_seqlens.shape)} of {cu_seqlens.dtype}")
@@ -168,6 +175,8 @@ class Kernel:
 
     def _check(self, given, one=False):
         x = given["x"]
+        if x is not None:
+            _check_tensor("x", x)
         if x is None or x.dim() != 4:
             raise CallError("x must be [batch, tokens, heads, head_dim]")
         batch, length, heads, _ = x.shape
@@ -180,6 +189,7 @@ class Kernel:
                 continue
             if tensor is None:
                 raise CallError(f"{name} is missing: {self.weights} weights take {', '.join(self.inputs)}")
+            _check_tensor(name, tensor)
             dtype = self.input_dtype(name)
             if tensor.dtype != dtype:
                 raise CallError(f"{name} must be {dtype}, and is {tensor.dtype}")

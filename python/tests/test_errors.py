@@ -33,6 +33,9 @@ def test_arguments(subject_named):
     complains(["k must be [2, 6, 3, 8]", "[2, 5, 3, 8]"], with_({"k": inputs["k"][:, :5]}))
     complains(["x must be [2, 6, 3, 8]"], with_({"x": inputs["x"][..., :4].repeat(1, 1, 1, 3)}))
     complains(["q is on meta"], with_({"q": inputs["q"].to("meta")}))
+    complains(["x must be a dense tensor", "ndarray"], with_({"x": inputs["x"].numpy()}))
+    complains(["k must be a dense tensor", "list"], with_({"k": inputs["k"].tolist()}))
+    complains(["q must be a dense tensor", "sparse"], with_({"q": inputs["q"].to_sparse()}))
     complains(["gamma"], with_({}, gamma=1.0))
     narrow = given.inputs(6)
     complains(["need width_b >= 2", "1 is given"],
