@@ -198,7 +198,8 @@ std::shared_ptr<VerifyCommandOptions> add_options(Command& command, const char* 
 }  // namespace
 
 void add_verify(CLI::App& app, ExitCode& result) {
-  Command command(app, "verify", "run the kernel texts under the emulator, against float64");
+  Command command(app, "verify",
+                  "static proofs and checked runs of the kernel texts, ours or one of --kernel");
   auto options = add_options(command, "both");
   command
       .option("--kernel", options->file,

@@ -254,7 +254,8 @@ def test_states_compile_as_one_graph(kernel):
 
 def test_wrong_lengths(kernel):
     inputs, total = inputs_of(kernel), sum(LENGTHS)
-    for cu_seqlens, words in ((None, "cu_seqlens is missing"), (torch.tensor([0.0, total]), "torch.int32"),
+    for cu_seqlens, words in ((None, "cu_seqlens is missing"), ([0, total], "dense tensor"),
+                              (torch.tensor([0.0, total]), "torch.int32"),
                               (torch.tensor([[0, total]]), "sequences"), (torch.tensor([0, total + 1]), "ascend from 0"),
                               (torch.tensor([1, total]), "ascend from 0"), (torch.tensor([0, 9, 3, total]), "ascend")):
         with pytest.raises(heddle.CallError, match=words):
