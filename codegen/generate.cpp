@@ -385,8 +385,8 @@ class Generator {
     }
     return std::nullopt;
   }
-  // Of softmax over dense inputs or a window of them: tensor cores, where they take less time than
-  // rows that gather.
+  // Of softmax over dense inputs or a window of them: tensor cores wherever they can, however few
+  // tokens a row reads.
   std::optional<schedule::Choice> choose_tiles(schedule::KernelSpec& spec) {
     const bool asked_for = options_.schedule == "tensor";
     if ((!asked_for && options_.schedule != "auto") || spec.state_gradients) return std::nullopt;
