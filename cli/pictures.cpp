@@ -58,7 +58,9 @@ GrowthPanel panel(const std::string& title, const std::vector<std::int64_t>& by_
   GrowthSeries series{title.substr(0, title.find('(')), {}, false};
   std::int64_t most = 0;
   std::int64_t row = 0;
-  for (std::int64_t n = 8; n <= static_cast<std::int64_t>(by_row.size()); n *= 2) {
+  // Powers of two and, at the end, all there is.
+  const auto all = static_cast<std::int64_t>(by_row.size());
+  for (std::int64_t n = 8; row < all; n = std::min(2 * n, all)) {
     for (; row < n; ++row) most = std::max(most, by_row[static_cast<std::size_t>(row)]);
     if (most > 0) series.points.emplace_back(static_cast<double>(n), static_cast<double>(most));
   }

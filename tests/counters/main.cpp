@@ -149,14 +149,17 @@ std::int64_t tokens_for(std::string_view name) {
 
 void print_document() {
   fmt::print(
-      "# Counters of CUDA prefill kernels\n\n"
+      "# Counters of CUDA kernels\n\n"
       "Exact counters of emulated runs, no times: no GPU was at hand. One batch and head, 64 "
       "channels, from the first\n"
       "token on, no state wanted. Written by `heddle_counters --document`; `counters_test` holds "
       "the main lines.\n\n"
       "*bytes* are asked for of global memory, lane by lane; *predicted* is what the cost model "
       "put into the manifest;\n"
-      "the *floor* is q, k, x and y once each, or x, y and the coefficients where they are given. "
+      "the *floor* is q, k, x and y once each, or x, y and the coefficients where they are given; "
+      "of "
+      "backward these, dy\n"
+      "and the gradients. A number that all lanes of a warp ask for counts 32 times. "
       "*of the sectors*: of the\n"
       "bytes of all 32-byte sectors that requests touched, those that were asked for, so that 100% "
       "means four sectors for\n"
@@ -187,6 +190,19 @@ void print_document() {
                     linear || !part.only.empty()};
       print_line(std::string(pattern.name), choice);
       choice.schedule = "auto";
+      print_line(std::string(pattern.name), choice);
+    }
+  }
+  for (const Part& part :
+       {Part{WeightKind::kSoftmax, ElementType::kF32}, Part{WeightKind::kGiven, ElementType::kF32},
+        Part{WeightKind::kSoftmax, ElementType::kBF16, "attention local_attention"}}) {
+    fmt::print("\n## backward, {}, {}\n\n", name_of(part.weights), name_of(part.dtype));
+    print_head();
+    for (const BuiltinPattern& pattern : builtin_patterns()) {
+      if (pattern.name == "linear_attention") continue;
+      if (!part.only.empty() && part.only.find(pattern.name) == std::string_view::npos) continue;
+      Choice choice{tokens_for(pattern.name), "auto", part.weights, part.dtype, !part.only.empty()};
+      choice.backward = true;
       print_line(std::string(pattern.name), choice);
     }
   }
