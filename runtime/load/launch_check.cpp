@@ -323,7 +323,7 @@ Result<CheckedLaunch> check_launch(const Manifest& manifest, const KernelEntry& 
   SharedLaunch shared;
   if (!entry.shared_rows.empty()) {
     const auto tokens = sizes.of("tokens");
-    const auto before = sizes.of("start");
+    const auto before = takes(entry, "start") ? sizes.of("start") : Result<std::int64_t>(0);
     if (!tokens) return tokens.error();
     if (!before) return before.error();
     // A ring has room for the longest sequence, or for as much of it as fits.

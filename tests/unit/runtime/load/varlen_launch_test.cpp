@@ -552,7 +552,7 @@ TEST_CASE("a gather has as many chunks as the longest sequence needs") {
   Array array(200 * kHeads * kDim * 8);
   LaunchValues values;
   values.sizes = {{"batch", 3},   {"heads", kHeads}, {"tokens", 200},
-                  {"longest", 0}, {"width_a", 1},    {"width_b", 8}};
+                  {"longest", 0}, {"width_a", 1},    {"width_b", 9}};
   for (const Argument& argument : gather.arguments) {
     if (argument.kind != ArgumentKind::kBuffer) continue;
     values.buffers[argument.name] = {array.data(), array.size() * 4, argument.type};
@@ -566,6 +566,32 @@ TEST_CASE("a gather has as many chunks as the longest sequence needs") {
     CHECK((*launches)[0].blocks == 3 * kHeads);
     CHECK((*launches)[1].blocks == 3 * kHeads * chunks);
   }
+}
+
+// Between no states there is no start to be given, though shared memory is sized by what came
+// before.
+TEST_CASE("a gather of whole sequences asks for no start") {
+  GenerateOptions options;
+  options.ops = {"backward"};
+  options.target = ir::Target::kCuda;
+  options.weights = WeightKind::kGiven;
+  options.head_dim = kDim;
+  options.schedule = "auto";
+  const Result<Artifact> artifact = generate(test::builtin("log_recurrence"), options);
+  REQUIRE(artifact.ok());
+  const KernelEntry& gather = artifact->manifest.kernels.front();
+  REQUIRE(gather.schedule == "gather");
+  Array array(3 * 200 * kHeads * kDim);
+  LaunchValues values;
+  values.sizes = {{"batch", 3}, {"heads", kHeads}, {"tokens", 200}, {"width_a", 1}, {"width_b", 8}};
+  for (const Argument& argument : gather.arguments) {
+    if (argument.kind != ArgumentKind::kBuffer) continue;
+    values.buffers[argument.name] = {array.data(), array.size() * 4, argument.type};
+  }
+  const auto launches = check_launches(artifact->manifest, gather, values);
+  INFO((launches ? "" : launches.error().message));
+  REQUIRE(launches.ok());
+  CHECK((*launches)[0].blocks == 3 * kHeads);
 }
 
 TEST_CASE("pages that do not fit a launch are refused") {
