@@ -42,7 +42,7 @@ void check_timings(WeightKind weights) {
     INFO(entry.op << ": " << right->front().remark);
     REQUIRE(right->front().timing.has_value());
     CHECK(right->front().max_rel_error.value() < 1e-5);
-    CHECK(right->size() == (entry.op == "prefill" ? 3 : entry.op == "backward" ? 2 : 1));
+    CHECK(right->size() == (entry.op == "prefill" ? 4 : entry.op == "backward" ? 3 : 1));
     for (const BenchRow& row : *right) {
       INFO(row.name << ": " << row.remark);
       CHECK(row.timing.has_value());
