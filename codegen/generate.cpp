@@ -533,8 +533,7 @@ class Generator {
     all.schedule = spec.gather ? "gather" : "scan";
     all.chunk_tokens = spec.gather ? spec.gather->chunk_tokens : spec.scan->chunk_tokens;
     const bool softmax = spec.weights == WeightKind::kSoftmax;
-    for (schedule::Step& step : spec.gather&& spec.tensor ? schedule::attention_backward(spec)
-                                : spec.gather             ? schedule::gather_backward(spec)
+    for (schedule::Step& step : spec.gather ? schedule::gather_backward(spec)
                                 : op == "backward" && spec.tensor
                                     ? schedule::matrix_scan_backward(spec)
                                 : op == "backward" ? schedule::scan_backward(spec)

@@ -24,12 +24,12 @@ class AttentionBackColumns {
         builder_(tiles_.builder),
         frame_(tiles_.frame),
         columns_(columns_at_once(spec)) {
-    for (MemoryId* memory : {&highest_, &inverse_, &means_}) {
-      const char* const name = memory == &highest_   ? "highest"
-                               : memory == &inverse_ ? "inverse"
-                                                     : "means";
-      *memory = builder_.array_of_vectors(name, kStages * kTensorChunk);
-    }
+    const auto numbers = [&](const char* name) {
+      return builder_.array_of_vectors(name, kStages * kTensorChunk);
+    };
+    highest_ = numbers("highest");
+    inverse_ = numbers("inverse");
+    means_ = numbers("means");
   }
 
   ir::Kernel run() {

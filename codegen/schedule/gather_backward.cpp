@@ -300,6 +300,7 @@ bool gathers(const KernelSpec& spec) {
 }
 
 std::vector<Step> gather_backward(const KernelSpec& spec) {
+  if (spec.tensor) return attention_backward(spec);
   const std::vector<std::string> by_head = {"batch", "heads"};
   const std::vector<std::string> by_chunk = {"batch", "heads", "chunks"};
   const bool softmax = spec.weights == WeightKind::kSoftmax;
@@ -319,8 +320,9 @@ std::vector<Step> gather_backward(const KernelSpec& spec) {
   const GradientScratch later{Access::kRead, Access::kRead, Access::kRead};
   std::vector<Step> steps;
   if (softmax) steps.push_back(chunked("weights", WindowUse::kWeights, {}));
-  if (spec.state_gradients && !spec.b.empty() && !nested)
+  if (spec.state_gradients && !spec.b.empty() && !nested) {
     steps.push_back({GatherLaunch(spec, "due", {}).due(), by_chunk});
+  }
   if (nested) {
     steps.push_back({nested_rows(spec, NestedUse::kLambda), by_head, "staged"});
   } else if (!spec.b.empty()) {
@@ -334,8 +336,9 @@ std::vector<Step> gather_backward(const KernelSpec& spec) {
   } else if (softmax || !own_input_only) {
     steps.push_back(chunked("columns", WindowUse::kColumns, later));
   }
-  if (spec.state_gradients && !nested)
+  if (spec.state_gradients && !nested) {
     steps.push_back({GatherLaunch(spec, "before", later).before(), by_chunk});
+  }
   return steps;
 }
 

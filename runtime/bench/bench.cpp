@@ -10,7 +10,7 @@
 
 #include "runtime/bench/baselines.hpp"
 #include "runtime/bench/gradient_baselines.hpp"
-#include "runtime/bench/memory_floor.hpp"
+#include "runtime/bench/memory_pass.hpp"
 #include "runtime/reference/compare.hpp"
 #include "runtime/reference/problem_binding.hpp"
 #include "runtime/reference/problem_gradients.hpp"
@@ -25,7 +25,7 @@ constexpr double kOracleFlops = 8e9;
 constexpr int kMostSets = 16;
 // On a device: one is short next to the clock's steps and to what its first launch costs.
 constexpr int kLaunchesPerSample = 8;
-const char* const kMemoryFloor = "memory-floor";
+const char* const kMemoryPass = "memory-pass";
 
 ElementType coefficient_type(const KernelEntry& entry) {
   for (const Argument& argument : entry.arguments) {
@@ -66,7 +66,7 @@ struct InputSet {
   std::vector<std::unique_ptr<Launch>> launches;  // one here, on a device perhaps more
   std::vector<std::unique_ptr<Baseline>> baselines;
   std::vector<std::unique_ptr<GradientBaseline>> gradient_baselines;
-  std::unique_ptr<MemoryFloor> floor;
+  std::unique_ptr<MemoryPass> pass;
 };
 
 class Bench {
@@ -107,7 +107,7 @@ class Bench {
     } else {
       if (options_.baselines && backward_) add_gradient_baselines(rows);
       if (options_.baselines && !backward_ && !decode_) add_baselines(rows);
-      if (options_.baselines && !decode_) add_memory_floor(rows);
+      if (options_.baselines && !decode_) add_memory_pass(rows);
       measure_here(rows);
     }
     return rows;
@@ -253,11 +253,11 @@ class Bench {
     add("eigen-dense", [&](const Problem& p) { return make_eigen_dense(p, rows_, memory); });
   }
 
-  void add_memory_floor(std::vector<BenchRow>& rows) {
-    rows.push_back(new_row(kMemoryFloor, manifest_.dtype));
+  void add_memory_pass(std::vector<BenchRow>& rows) {
+    rows.push_back(new_row(kMemoryPass, manifest_.dtype));
     const auto pool = std::make_shared<WorkerPool>(options_.threads);
     for (const std::unique_ptr<InputSet>& set : sets_) {
-      set->floor = std::make_unique<MemoryFloor>(entry_, set->pristine, pool);
+      set->pass = std::make_unique<MemoryPass>(entry_, set->pristine, pool);
     }
   }
 
@@ -302,8 +302,8 @@ class Bench {
     for (BenchRow& row : rows) {
       if (&row == &rows.front() || !row.remark.empty()) continue;
       timed.push_back(&row);
-      if (row.name == kMemoryFloor) {
-        contestants.push_back({row.name, [=](int s) { set_at(s).floor->run(); }, {}});
+      if (row.name == kMemoryPass) {
+        contestants.push_back({row.name, [=](int s) { set_at(s).pass->run(); }, {}});
         continue;
       }
       contestants.push_back({row.name, [=, this](int s) { run_baseline(set_at(s), index); }, {}});
@@ -314,8 +314,8 @@ class Bench {
 
     for (std::size_t c = 0; c < timed.size(); ++c) {
       BenchRow& row = *timed[c];
-      if (row.name == kMemoryFloor) {
-        accept_floor(row, timings[c]);
+      if (row.name == kMemoryPass) {
+        accept_pass(row, timings[c]);
         continue;
       }
       if (c == 0) {
@@ -451,11 +451,11 @@ class Bench {
     }
   }
 
-  void accept_floor(BenchRow& row, const Timing& timing) const {
+  void accept_pass(BenchRow& row, const Timing& timing) const {
     for (const std::unique_ptr<InputSet>& set : sets_) {
-      if (!set->floor->complete()) row.remark = "not all of the memory was read and written";
+      if (!set->pass->complete()) row.remark = "not all of the memory was read and written";
     }
-    accept(row, timing, sets_.front()->floor->bytes(), 0);
+    accept(row, timing, sets_.front()->pass->bytes(), 0);
   }
 
   static void accept(BenchRow& row, const Timing& timing, std::int64_t bytes, std::int64_t flops) {

@@ -82,9 +82,10 @@ struct BenchRow {
   std::string remark;                   // why there is no timing
 };
 
-// The kernel's row first, then the baselines' and "memory-floor" (for a prefill or backward) or the
-// references of `device`, which is null when the kernel runs on this processor. One sample is several launches,
-// one after another, here as many as take a moment. `rows` must reach options.tokens.
+// The kernel's row first, then the baselines' and "memory-pass" (for a prefill or backward) or the
+// references of `device`, which is null when the kernel runs on this processor. One sample is
+// several launches, one after another, here as many as take a moment. `rows` must reach
+// options.tokens.
 Result<std::vector<BenchRow>> bench(const Manifest& manifest, const KernelEntry& entry,
                                     const Rows& rows, const BenchOptions& options,
                                     const LaunchFactory& factory,

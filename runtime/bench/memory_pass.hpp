@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What memory alone takes: a probe that reads each input of a kernel once and writes each output
-// once, around the caches, with all threads. No schedule of the kernel is faster from memory, so
-// that beside it a kernel's time can be judged on a machine whose memory others use as well.
+// One pass over memory: a probe that reads each input of a kernel once and writes each output once,
+// around the caches, with all threads. Beside it a kernel's time can be judged on a machine whose
+// memory others use as well. It is no bound: a kernel that asks for its lines at better times has
+// been faster.
 #pragma once
 
 #include <cstdint>
@@ -14,11 +15,11 @@
 
 namespace heddle {
 
-class MemoryFloor {
+class MemoryPass {
  public:
   // Reads `buffers`, which must outlive it, and writes outputs of its own. Scratch is neither.
-  MemoryFloor(const KernelEntry& entry, const HostBuffers& buffers,
-              std::shared_ptr<WorkerPool> pool);
+  MemoryPass(const KernelEntry& entry, const HostBuffers& buffers,
+             std::shared_ptr<WorkerPool> pool);
 
   void run();
   std::int64_t bytes() const;  // read and written by one run

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/bench/memory_floor.hpp"
+#include "runtime/bench/memory_pass.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -75,8 +75,8 @@ void settle() {
 
 }  // namespace
 
-MemoryFloor::MemoryFloor(const KernelEntry& entry, const HostBuffers& buffers,
-                         std::shared_ptr<WorkerPool> pool)
+MemoryPass::MemoryPass(const KernelEntry& entry, const HostBuffers& buffers,
+                       std::shared_ptr<WorkerPool> pool)
     : pool_(std::move(pool)), sums_(static_cast<std::size_t>(pool_->threads())) {
   for (const Argument& argument : entry.arguments) {
     const auto buffer = buffers.find(argument.name);
@@ -89,12 +89,12 @@ MemoryFloor::MemoryFloor(const KernelEntry& entry, const HostBuffers& buffers,
   }
 }
 
-void MemoryFloor::run() {
+void MemoryPass::run() {
   pool_->run([this](int share) { run_share(share); });
 }
 
 // Of each buffer the lines of one thread; what is written says what was read until then.
-void MemoryFloor::run_share(int share) {
+void MemoryPass::run_share(int share) {
   const std::size_t shares = sums_.size();
   std::size_t pieces = 1;
   const auto grow = [&](const HostBuffer& buffer) {
@@ -116,14 +116,14 @@ void MemoryFloor::run_share(int share) {
   sums_[static_cast<std::size_t>(share)] = sum;
 }
 
-std::int64_t MemoryFloor::bytes() const {
+std::int64_t MemoryPass::bytes() const {
   std::size_t lines = 0;
   for (const HostBuffer* source : sources_) lines += lines_of(*source);
   for (const HostBuffer& target : targets_) lines += lines_of(target);
   return static_cast<std::int64_t>(lines * kLine);
 }
 
-bool MemoryFloor::complete() const {
+bool MemoryPass::complete() const {
   std::uint64_t read = 0;
   for (const std::uint64_t sum : sums_) read += sum;
   std::uint64_t expected = 0;
