@@ -19,20 +19,6 @@ namespace heddle {
 __device__ inline int fragment_row() { return static_cast<int>(threadIdx.x) % 32 / 4; }
 __device__ inline int fragment_column() { return static_cast<int>(threadIdx.x) % 4 * 2; }
 
-__device__ inline void narrow(float x, float& to) { to = x; }
-__device__ inline void narrow(float x, bf16& to) { to = to_bf16(x); }
-__device__ inline void narrow(float x, f16& to) { to = to_f16(x); }
-
-template <typename T>
-constexpr bool is_bf16 = false;
-template <>
-constexpr bool is_bf16<bf16> = true;
-
-// Two neighbours, which memory moves at once.
-template <typename T>
-struct alignas(2 * sizeof(T)) Pair {
-  T element[2];
-};
 template <typename T>
 __device__ inline Pair<T> load_pair(const T* from) {
 #ifndef HEDDLE_FIELD
@@ -52,27 +38,6 @@ __device__ inline Pair<float> load_pair(const float* from) {
   return {{first.value, second.value}};
 }
 #endif
-// A device has an instruction for both; of a NaN it keeps that it is one.
-template <typename T>
-__device__ inline Pair<T> narrow_pair(float first, float second) {
-  Pair<T> pair;
-#ifndef HEDDLE_EMULATED
-  if constexpr (sizeof(T) == 2) {
-    unsigned word;
-    if constexpr (is_bf16<T>) {
-      asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(word) : "f"(second), "f"(first));
-    } else {
-      asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(word) : "f"(second), "f"(first));
-    }
-    pair.element[0].bits = static_cast<unsigned short>(word);
-    pair.element[1].bits = static_cast<unsigned short>(word >> 16);
-    return pair;
-  }
-#endif
-  narrow(first, pair.element[0]);
-  narrow(second, pair.element[1]);
-  return pair;
-}
 template <typename T>
 __device__ inline void store_pair(T* to, float first, float second) {
   const Pair<T> pair = narrow_pair<T>(first, second);

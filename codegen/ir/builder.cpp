@@ -88,9 +88,10 @@ Ex Builder::call(Helper helper, std::vector<Ex> arguments) {
   return value(std::move(node), arguments[0].type());
 }
 
-Ex Builder::reduce(ReduceOperator op, Ex operand) {
+Ex Builder::reduce(ReduceOperator op, Ex operand, int lanes) {
   assert_that(kernel_.target == Target::kCuda, "warps exist on cuda only");
-  return value(Reduce{op, operand.id()}, operand.type());
+  assert_that(lanes == 32 || is_group(lanes), "lanes come in groups of a power of two");
+  return value(Reduce{op, operand.id(), lanes}, operand.type());
 }
 
 Ex Builder::select(Ex condition, Ex yes, Ex no) {
@@ -262,6 +263,16 @@ Ex Builder::invoke_let(const std::string& name, Type type, const std::string& ca
   const VariableId id = add_variable(name, type, false, false);
   append(Invoke{id, callee, lowered(arguments)});
   return Ex(this, read(id));
+}
+
+void Builder::load_vector(MemoryId to, int first, MemoryId from, Ex at, int count) {
+  invoke("load_elements<" + std::to_string(count) + ">",
+         {VectorPlace{to, i64(first), true}, VectorPlace{from, at}});
+}
+
+void Builder::store_vector(MemoryId to, Ex at, MemoryId from, int first, int count) {
+  invoke("store_elements<" + std::to_string(count) + ">",
+         {VectorPlace{to, at, true}, VectorPlace{from, i64(first)}});
 }
 
 Body Builder::collect(const std::function<void()>& body) {

@@ -68,7 +68,8 @@ class Builder {
   Ex where(Place place);  // i64
   Ex load(MemoryId memory, Ex index);
   Ex call(Helper helper, std::vector<Ex> arguments);
-  Ex reduce(ReduceOperator op, Ex operand);
+  // Over the aligned group of so many lanes to which the lane belongs.
+  Ex reduce(ReduceOperator op, Ex operand, int lanes = 32);
   Ex select(Ex condition, Ex yes, Ex no);
   Ex unary(UnaryOperator op, Ex operand);
   Ex binary(BinaryOperator op, Ex left, Ex right);
@@ -93,6 +94,10 @@ class Builder {
   void invoke(const std::string& callee, const std::vector<VectorArgument>& arguments);
   Ex invoke_let(const std::string& name, Type type, const std::string& callee,
                 const std::vector<VectorArgument>& arguments);
+  // `count` neighbouring elements at once, `at` a multiple of as many and sixteen bytes at most,
+  // into a private array of reals from its element `first` on; and back.
+  void load_vector(MemoryId to, int first, MemoryId from, Ex at, int count);
+  void store_vector(MemoryId to, Ex at, MemoryId from, int first, int count);
   std::string unique_name(const std::string& name) { return unique(name); }
   void loop(const std::string& name, Ex begin, Ex end, Ex step, LoopKind kind,
             const std::function<void(Ex)>& body);

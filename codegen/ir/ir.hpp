@@ -18,7 +18,8 @@
 //   threads    on cuda a block has `threads` threads in warps of 32; memory written by one thread
 //              may be read by another one only after a barrier. A barrier stands only where all
 //              threads of a block arrive together, a warp reduction only where all 32 lanes of a
-//              warp do. On cpu there is one thread, and a launch owns the
+//              warp do, one over a group of lanes only where all lanes of the group do; groups need
+//              not wait for each other. On cpu there is one thread, and a launch owns the
 //              blocks first_block .. last_block - 1: it loops over them where it likes.
 //   variables  are defined before use, once per scope; only those marked `changes` are assigned.
 //   loops      kFor evaluates its bounds once; the counter ascends by a positive step.
@@ -127,10 +128,17 @@ struct Call {  // ceil_div(x, y)
   Helper helper;
   std::vector<ValueId> arguments;
 };
-struct Reduce {  // over the 32 lanes of a warp, the same result in each; cuda only
+// Over the lanes of a warp, or over the aligned group of 2, 4, 8 or 16 of them to which a lane
+// belongs; the same result in each. cuda only.
+struct Reduce {  // warp_sum(x), group_sum<8>(x)
   ReduceOperator op;
   ValueId operand;
+  int lanes = 32;
 };
+// Whether lanes of a warp come in groups of so many.
+constexpr bool is_group(std::int64_t lanes) {
+  return lanes == 2 || lanes == 4 || lanes == 8 || lanes == 16;
+}
 
 struct Value {
   std::variant<IntegerLiteral, RealLiteral, LowestScore, Read, Where, Unary, Binary, Select, Load,
@@ -192,7 +200,9 @@ struct If {  // if (condition) { ... } else { ... }
 // A function or an object of the prelude that works on whole vectors of reals: of the cpu prelude,
 // or on cuda copy_elements<N>(to, from), which moves N elements at once between memories of one
 // element type; both places are multiples of N elements; start_copy<N>, which does so behind the
-// thread's back, with close_batch() and await_batches<N>(); clear_elements<N>(to); and the products
+// thread's back, with close_batch() and await_batches<N>(); clear_elements<N>(to);
+// load_elements<N>(to, from), which widens N elements to reals of a private array, and
+// store_elements<N>(to, from), which takes them back; and the products
 // of matrices by whole warps of tensor_prelude.cuh, whose sums a private array holds, with the
 // softmax of their rows of softmax_prelude.cuh. Through the places it is given it reads and, where
 // `writes`, changes what its comment there says. The result, if any, is a new constant.

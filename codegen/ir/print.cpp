@@ -301,9 +301,11 @@ class Printer {
           return Text{text + ")", kAtom};
         },
         [&](const Reduce& node) {
-          return Text{std::string(node.op == ReduceOperator::kSum ? "warp_sum" : "warp_max") + "(" +
-                          plain(node.operand) + ")",
-                      kAtom};
+          const std::string name = node.op == ReduceOperator::kSum ? "_sum" : "_max";
+          const std::string over = node.lanes == 32
+                                       ? "warp" + name
+                                       : "group" + name + "<" + std::to_string(node.lanes) + ">";
+          return Text{over + "(" + plain(node.operand) + ")", kAtom};
         });
   }
 

@@ -10,9 +10,19 @@
 namespace heddle::ir {
 namespace {
 
-// How far a value may differ between threads; each level includes the ones before it.
-enum class Spread { kSame, kByWarp, kByLane };
+// How far a value may differ between threads; each level includes the ones before it, since aligned
+// groups of lanes lie within each other.
+enum class Spread { kSame, kByWarp, kBy16Lanes, kBy8Lanes, kBy4Lanes, kBy2Lanes, kByLane };
 Spread wider(Spread a, Spread b) { return std::max(a, b); }
+// The same within aligned groups of so many lanes.
+Spread by_groups_of(std::int64_t lanes) {
+  return lanes == 32   ? Spread::kByWarp
+         : lanes == 16 ? Spread::kBy16Lanes
+         : lanes == 8  ? Spread::kBy8Lanes
+         : lanes == 4  ? Spread::kBy4Lanes
+         : lanes == 2  ? Spread::kBy2Lanes
+                       : Spread::kByLane;
+}
 
 class Validator {
  public:
@@ -127,7 +137,9 @@ class Validator {
                       logical == (operands == Type::kBool) &&
                       (node.op != BinaryOperator::kModulo || operands == Type::kI64),
                   "an operator does not fit its operands");
-          return wider(check(node.left, operands, control), check(node.right, operands, control));
+          const Spread spread =
+              wider(check(node.left, operands, control), check(node.right, operands, control));
+          return std::min(spread, group_of(node));
         },
         [&](const Select& node) {
           return wider(
@@ -148,10 +160,26 @@ class Validator {
         },
         [&](const Reduce& node) {
           require(kernel_.target == Target::kCuda, "warps exist on cuda only");
-          require(control <= Spread::kByWarp,
-                  "a warp reduction stands where lanes of a warp may diverge");
-          return std::min(check(node.operand, value.type, control), Spread::kByWarp);
+          const Spread group = by_groups_of(node.lanes);
+          require(group != Spread::kByLane, "no lanes of a warp come in such groups");
+          require(control <= group,
+                  node.lanes == 32 ? "a warp reduction stands where lanes of a warp may diverge"
+                                   : "a reduction stands where lanes of a group may diverge");
+          return std::min(check(node.operand, value.type, control), group);
         });
+  }
+
+  // Of the number of a lane's group, lane / 8: which lanes share it.
+  Spread group_of(const Binary& node) const {
+    const auto* by = std::get_if<IntegerLiteral>(&kernel_[node.right].node);
+    const bool divides = node.op == BinaryOperator::kDivide && by != nullptr && is_lane(node.left);
+    return divides && is_group(by->value) ? by_groups_of(by->value) : Spread::kByLane;
+  }
+  bool is_lane(ValueId id) const {
+    const auto* read = std::get_if<Read>(&kernel_[id].node);
+    if (read != nullptr) return lanes_.count(read->variable.index) != 0;
+    const auto* where = std::get_if<Where>(&kernel_[id].node);
+    return where != nullptr && (where->place == Place::kLane || where->place == Place::kThread);
   }
 
   void define(VariableId id) {
@@ -182,6 +210,9 @@ class Validator {
           const Spread spread = check(node.value, kernel_[node.variable].type, control);
           define(node.variable);
           widen(node.variable, spread);
+          if (!kernel_[node.variable].changes && is_lane(node.value)) {
+            lanes_.insert(node.variable.index);
+          }
         },
         [&](const Assign& node) {
           const Variable& variable = kernel_[node.variable];
@@ -242,6 +273,7 @@ class Validator {
         [&](const Invoke& node) {
           const auto begins = [&](const char* name) { return node.callee.rfind(name, 0) == 0; };
           const bool copies = begins("copy_elements<") || begins("start_copy<");
+          const bool widens = begins("load_elements<") || begins("store_elements<");
           const bool batches = node.callee == "close_batch" || begins("await_batches<");
           const bool by_warp = begins("multiply_") || begins("raise_highest<") ||
                                begins("divide_rows<") || begins("sum_rows<");
@@ -252,9 +284,11 @@ class Validator {
               begins("weigh_mixed<") || begins("weigh_by_column<") || begins("slopes_by_column<") ||
               begins("overlap_rows<") || begins("clear_elements<");
           require(
-              (copies || batches || by_warp || of_fragments) == (kernel_.target == Target::kCuda),
+              (copies || widens || batches || by_warp || of_fragments) ==
+                  (kernel_.target == Target::kCuda),
               "functions on vectors are a cpu helper, copies and products of matrices cuda ones");
           if (copies) check_copy(node);
+          if (widens) check_vector(node, begins("load_elements<"));
           require(!by_warp || control <= Spread::kByWarp,
                   "a product of matrices stands where lanes of a warp "
                   "may diverge");
@@ -313,6 +347,22 @@ class Validator {
         "a copy behind a thread's back goes from a buffer to shared memory");
   }
 
+  // load_elements and store_elements go between any memory and reals of the thread's own.
+  void check_vector(const Invoke& node, bool loads) {
+    const bool two = node.arguments.size() == 2 && !node.result &&
+                     std::holds_alternative<VectorAt>(node.arguments[0]) &&
+                     std::holds_alternative<VectorAt>(node.arguments[1]);
+    require(two, "a vector goes from one place to another");
+    if (!two) return;
+    const VectorAt& to = std::get<VectorAt>(node.arguments[0]);
+    const VectorAt& from = std::get<VectorAt>(node.arguments[1]);
+    require(to.writes && !from.writes, "a vector goes from one place to another");
+    const ArrayId* const own = std::get_if<ArrayId>(loads ? &to.memory : &from.memory);
+    require(own != nullptr && !kernel_[*own].shared && kernel_[*own].type == Type::kF32,
+            "a vector is computed with in reals of the thread's own");
+    require(element_of(loads ? from.memory : to.memory) != ElementType::kI32, "vectors hold reals");
+  }
+
   void check(const Perform& node, Spread control) {
     const ProcedureFacts procedure = facts_of(node.procedure);
     const std::string name = procedure.name;
@@ -359,6 +409,7 @@ class Validator {
   std::set<std::int32_t> defined_;
   std::set<std::int32_t> declared_;
   std::set<std::int32_t> chosen_;
+  std::set<std::int32_t> lanes_;  // constants that are the number of the lane or thread
   std::vector<Spread> view_spread_;
   std::vector<std::string> problems_;
   bool widened_ = false;

@@ -122,12 +122,15 @@ class Layer {
     const auto count = [](int n, const std::string& one, const std::string& many) {
       return std::to_string(n) + " " + (n == 1 ? one : many);
     };
-    families.push_back({"barriers",
-                        {},
-                        count(uniformity.barriers, "barrier", "barriers") +
-                            " where the block arrives together, " +
-                            count(uniformity.reductions, "warp reduction", "warp reductions") +
-                            " where the warp does"});
+    families.push_back(
+        {"barriers",
+         {},
+         count(uniformity.barriers, "barrier", "barriers") + " where the block arrives together, " +
+             count(uniformity.reductions, "warp reduction", "warp reductions") +
+             " where the warp does" +
+             (uniformity.groups == 0 ? ""
+                                     : ", " + count(uniformity.groups, "meeting", "meetings") +
+                                           " of a group where the group does")});
     families.push_back(
         {"arithmetic",
          {},

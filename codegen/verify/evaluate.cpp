@@ -112,7 +112,6 @@ Symbolic Execution::evaluate(ir::ValueId id) {
       [&](const ir::Read& node) { return value_of(node.variable); },
       [&](const ir::Where& node) {
         const Polynomial& warp = launch_.warp_in_parts;
-        const Polynomial lane = Polynomial::atom(launch_.lane);
         switch (node.place) {
           case ir::Place::kBlock:
             return whole(launch_.block);
@@ -121,7 +120,7 @@ Symbolic Execution::evaluate(ir::ValueId id) {
           case ir::Place::kWarp:
             return whole(warp);
           case ir::Place::kLane:
-            return whole(lane);
+            return whole(launch_.lane_place);
           case ir::Place::kFirstBlock:
           case ir::Place::kLastBlock:
             break;

@@ -189,7 +189,7 @@ Symbolic Execution::reduce(ir::ValueId id, const ir::Reduce& node) {
   const Polynomial operand = integer(node.operand);
   const Term own = facts_.term(operand);
   require("arithmetic", conjunction({own >= 0, own <= Term(INT32_MAX)}),
-          "warp_max is taken of 0..2^31 - 1", lifted_.place(id));
+          "the largest is taken of 0..2^31 - 1", lifted_.place(id));
   const AtomId result = facts_.fresh("of_warp", Sharing::kThread, Nature::kState);
   facts_[result].low = 0;
   facts_[result].high = INT32_MAX;
@@ -208,7 +208,7 @@ Symbolic Execution::reduce(ir::ValueId id, const ir::Reduce& node) {
       break;
     }
   }
-  held_by_warp(operand, result);
+  if (node.lanes == 32) held_by_warp(operand, result);
   return whole(Polynomial::atom(result));
 }
 

@@ -33,6 +33,7 @@ class Maker {
     launch_.lane = number("lane", Sharing::kThread, 31);
     launch_.warp_in_parts = take_apart(launch_.warp, "warp", cuts.warps, launch_.warp_parts);
     launch_.lane_in_parts = take_apart(launch_.lane, "lane", cuts.lanes, launch_.lane_parts);
+    launch_.lane_place = cuts.groups ? launch_.lane_in_parts : Polynomial::atom(launch_.lane);
     length();
     for (const Argument& argument : entry_.arguments) {
       if (argument.kind == ArgumentKind::kBuffer) bound(argument.shape, kLargestBuffer);

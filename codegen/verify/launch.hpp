@@ -42,7 +42,8 @@ struct Launch {
   // Where they are taken apart, as in 16 a + 4 b + c: the atoms, and the sum.
   std::vector<AtomId> warp_parts, lane_parts;
   Polynomial warp_in_parts, lane_in_parts;
-  AtomId length = 0;  // tokens of the sequence after this launch
+  Polynomial lane_place;  // threadIdx.x % 32, in parts where lanes go by their groups
+  AtomId length = 0;      // tokens of the sequence after this launch
   // Products of sizes that stay below a bound, factors sorted.
   std::vector<std::pair<Monomial, Integer>> bounded;
   // Sizes that are multiples of a number: size = number x times.

@@ -175,12 +175,27 @@ std::vector<int> powers_divided_by(const ir::Kernel& kernel) {
   return powers;
 }
 
+// How many lanes the groups have that reduce.
+std::set<int> groups_of(const ir::Kernel& kernel) {
+  std::set<int> groups;
+  for (const ir::Value& value : kernel.values) {
+    const auto* reduced = std::get_if<ir::Reduce>(&value.node);
+    if (reduced != nullptr && reduced->lanes < 32) groups.insert(reduced->lanes);
+  }
+  return groups;
+}
+
 }  // namespace
 
 Cuts cuts_of(const Lifted& lifted) {
   const std::vector<int> powers = powers_divided_by(lifted.kernel);
+  std::set<int> groups = groups_of(lifted.kernel);
+  if (!groups.empty() && lifted.prelude <= Prelude::kStaging) {
+    groups.insert(powers.begin(), powers.end());
+    return {{groups.begin(), groups.end()}, {}, /*groups=*/true};
+  }
   if (lifted.prelude == Prelude::kDevice || powers.empty()) return {};
-  if (lifted.prelude == Prelude::kStaging) return {{powers.front()}, {}};
+  if (lifted.prelude == Prelude::kStaging) return {{powers.front()}, {}, false};
   Cuts cuts;
   const int warps = lifted.kernel.threads / 32;
   const bool whole = (warps & (warps - 1)) == 0;

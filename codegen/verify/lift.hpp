@@ -47,10 +47,11 @@ struct Lifted {
 };
 
 // The powers of two, ascending, at which lanes and warps are best taken apart: those that a kernel
-// which moves vectors divides by.
+// which moves vectors divides by, and the groups of lanes that it has.
 struct Cuts {
   std::vector<int> lanes;
   std::vector<int> warps;
+  bool groups = false;  // lanes go by their groups wherever they are spoken of
 };
 Cuts cuts_of(const Lifted& lifted);
 

@@ -96,6 +96,7 @@ bool StatementReader::calls_helper() const {
   if (lifted_.prelude == Prelude::kDevice || peek().kind != TokenKind::kName) return false;
   if (find(peek().text) != nullptr) return false;
   if (is("copy_elements") || is("start_copy") || is("clear_elements")) return true;
+  if (is("load_elements") || is("store_elements")) return true;
   return is("close_batch") || is("await_batches") || is_tensor_helper(peek().text);
 }
 
@@ -113,6 +114,8 @@ void StatementReader::helper(Body& statements) {
     return add(statements, ir::Invoke{std::nullopt, "await_batches", {number}});
   }
   if (accept("clear_elements")) return clear(statements, at);
+  if (accept("load_elements")) return load_elements(statements, at);
+  if (accept("store_elements")) return store_elements(statements, at);
   if (accept("start_copy")) return copy(statements, true, at);
   if (accept("copy_elements")) return copy(statements, false, at);
   tensor_helper(statements);
@@ -219,6 +222,55 @@ void StatementReader::clear(Body& statements, TextPlace at) {
   Expansion expansion(lifted_, places_, statements, at);
   expansion.vector(count, [&](Number element) {
     expansion.store(*to, element, make(Type::kF32, ir::RealLiteral{0.0}, at));
+  });
+}
+
+// key + 8: where reals of the thread's own begin.
+std::optional<ir::VectorAt> StatementReader::own_reals(bool writes) {
+  const TextPlace at = peek().at;
+  const std::optional<ir::VectorAt> place = vector_place(writes);
+  if (failed() || !place) return std::nullopt;
+  const ir::ArrayId* array = std::get_if<ir::ArrayId>(&place->memory);
+  const bool own = array != nullptr && !lifted_.kernel[*array].shared;
+  if (!own || element_of(place->memory) != CType::kFloat) {
+    fail(at, "a vector is computed with in reals of the thread's own");
+  }
+  return failed() ? std::nullopt : place;
+}
+
+// load_elements<8>(key, staged + ...);
+void StatementReader::load_elements(Body& statements, TextPlace at) {
+  expect("<");
+  const std::int64_t count = expect_integer();
+  expect(">");
+  expect("(");
+  const std::optional<ir::VectorAt> to = own_reals(true);
+  expect(",");
+  const std::optional<ir::VectorAt> from = vector_of(count, false);
+  expect(")");
+  expect(";");
+  if (failed() || !to || !from) return;
+  Expansion expansion(lifted_, places_, statements, at);
+  expansion.vector(count, [&](Number element) {
+    expansion.store(*to, element, expansion.load(*from, element));
+  });
+}
+
+// store_elements<4>(sums + ..., mixed);
+void StatementReader::store_elements(Body& statements, TextPlace at) {
+  expect("<");
+  const std::int64_t count = expect_integer();
+  expect(">");
+  expect("(");
+  const std::optional<ir::VectorAt> to = vector_of(count, true);
+  expect(",");
+  const std::optional<ir::VectorAt> from = own_reals(false);
+  expect(")");
+  expect(";");
+  if (failed() || !to || !from) return;
+  Expansion expansion(lifted_, places_, statements, at);
+  expansion.vector(count, [&](Number element) {
+    expansion.store(*to, element, expansion.load(*from, element));
   });
 }
 

@@ -387,19 +387,30 @@ Typed ExpressionReader::index_of(ir::MemoryId memory) {
   return {make(integer ? Type::kI64 : Type::kF32, ir::Load{memory, index}, at), type};
 }
 
+// <8>
+int ExpressionReader::lanes_of_group() {
+  const TextPlace at = peek().at;
+  expect("<");
+  const std::int64_t lanes = expect_integer();
+  expect(">");
+  if (!ir::is_group(lanes)) fail(at, "no lanes of a warp come in such groups");
+  return static_cast<int>(lanes);
+}
+
 Typed ExpressionReader::call(const std::string& name, TextPlace at) {
-  if (!is("(")) {
+  const bool by_group = name == "group_sum" || name == "group_max";
+  if (!is(by_group ? "<" : "(")) {
     fail(at, "'" + name + "' is not declared");
     return nothing();
   }
-  next();
-  if (name == "warp_sum" || name == "warp_max") {
-    const bool sum = name == "warp_sum";
+  const int lanes = by_group ? lanes_of_group() : 32;
+  expect("(");
+  if (by_group || name == "warp_sum" || name == "warp_max") {
+    const bool sum = name == "warp_sum" || name == "group_sum";
+    const ir::ReduceOperator op = sum ? ir::ReduceOperator::kSum : ir::ReduceOperator::kMaximum;
     const ir::ValueId operand = as(expression(), sum ? CType::kFloat : CType::kIndex, at);
     expect(")");
-    return {make(sum ? Type::kF32 : Type::kI64,
-                 ir::Reduce{sum ? ir::ReduceOperator::kSum : ir::ReduceOperator::kMaximum, operand},
-                 at),
+    return {make(sum ? Type::kF32 : Type::kI64, ir::Reduce{op, operand, lanes}, at),
             sum ? CType::kFloat : CType::kIndex};
   }
   if (name == "to_float") {

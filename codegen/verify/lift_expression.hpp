@@ -71,6 +71,7 @@ class ExpressionReader {
   Typed primary();
   Typed named(const std::string& name, TextPlace at);
   Typed call(const std::string& name, TextPlace at);
+  int lanes_of_group();
   Typed arithmetic(ir::BinaryOperator op, const Typed& left, const Typed& right, TextPlace at);
   Typed compare(ir::BinaryOperator op, const Typed& left, const Typed& right, TextPlace at);
   Typed nothing();

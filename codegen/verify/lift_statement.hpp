@@ -63,6 +63,9 @@ class StatementReader : public ExpressionReader {
   bool may_write(ir::MemoryId memory) const;
   void copy(ir::Body& statements, bool starts, TextPlace at);
   void clear(ir::Body& statements, TextPlace at);
+  std::optional<ir::VectorAt> own_reals(bool writes);
+  void load_elements(ir::Body& statements, TextPlace at);
+  void store_elements(ir::Body& statements, TextPlace at);
   bool is_tensor_helper(const std::string& name) const;
   void tensor_helper(ir::Body& statements);
   const char* unfit(const ir::VectorAt& place, char letter) const;

@@ -267,29 +267,37 @@ class Block {
     const TextPlace at = lifted_.place(id);
     const Lanes operand = evaluate(node.operand, mask);
     Lanes result = room(kernel_[id].type);
-    for (std::size_t warp = 0; warp < threads_; warp += kWarp) {
-      const auto begin = mask.begin() + static_cast<std::ptrdiff_t>(warp);
-      const auto missing = std::find(begin, begin + kWarp, 0);
-      if (std::find(begin, begin + kWarp, 1) == begin + kWarp) continue;
-      if (missing != begin + kWarp) {
-        const auto thread = static_cast<std::size_t>(missing - mask.begin());
-        violates("barriers",
-                 "the warp of " + told(visit(thread, at)) +
-                     " reduces and this thread does not take part",
-                 at);
-      }
-      for (std::size_t t = warp; t < warp + kWarp; ++t) {
-        for (std::size_t other = warp; other < warp + kWarp; ++other) {
+    each_group(mask, node.lanes, at, [&](std::size_t first, std::size_t end) {
+      for (std::size_t t = first; t < end; ++t) {
+        for (std::size_t other = first; other < end; ++other) {
           if (!result.real.empty()) {
             result.real[t] += operand.real[other];
           } else {
-            result.whole[t] = other == warp ? operand.whole[other]
-                                            : std::max(result.whole[t], operand.whole[other]);
+            result.whole[t] = other == first ? operand.whole[other]
+                                             : std::max(result.whole[t], operand.whole[other]);
           }
         }
       }
-    }
+    });
     return result;
+  }
+  // Of so many lanes that meet: those groups that come here, all of whose lanes must.
+  template <typename Do>
+  void each_group(const Mask& mask, int lanes, TextPlace at, Do&& act) {
+    const auto count = static_cast<std::size_t>(lanes);
+    for (std::size_t first = 0; first < threads_; first += count) {
+      const auto begin = mask.begin() + static_cast<std::ptrdiff_t>(first);
+      const auto missing = std::find(begin, begin + lanes, 0);
+      if (std::find(begin, begin + lanes, 1) == begin + lanes) continue;
+      if (missing != begin + lanes) {
+        const auto thread = static_cast<std::size_t>(missing - mask.begin());
+        violates("barriers",
+                 (lanes == kWarp ? "the warp of " : "the group of ") + told(visit(thread, at)) +
+                     " meets and this thread does not take part",
+                 at);
+      }
+      act(first, first + count);
+    }
   }
 
   // ---- memory ---------------------------------------------------------------------------------

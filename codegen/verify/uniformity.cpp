@@ -2,11 +2,30 @@
 #include "codegen/verify/uniformity.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace heddle::verify {
 namespace {
 
 Spread wider(Spread a, Spread b) { return std::max(a, b); }
+
+// What the lanes of every aligned group of so many agree on.
+Spread by_groups_of(std::int64_t lanes) {
+  switch (lanes) {
+    case 32:
+      return Spread::kByWarp;
+    case 16:
+      return Spread::kBy16Lanes;
+    case 8:
+      return Spread::kBy8Lanes;
+    case 4:
+      return Spread::kBy4Lanes;
+    case 2:
+      return Spread::kBy2Lanes;
+    default:
+      return Spread::kByLane;
+  }
+}
 
 class Analysis {
  public:
@@ -21,7 +40,7 @@ class Analysis {
     do {
       widened_ = false;
       result_.divergences.clear();
-      result_.barriers = result_.reductions = 0;
+      result_.barriers = result_.reductions = result_.groups = 0;
       visit(kernel_.body, Spread::kSame);
     } while (widened_);
     return std::move(result_);
@@ -57,7 +76,8 @@ class Analysis {
           const Spread left = visit(node.left, control);
           const bool skips =
               node.op == ir::BinaryOperator::kAnd || node.op == ir::BinaryOperator::kOr;
-          return wider(left, visit(node.right, skips ? wider(control, left) : control));
+          const Spread right = visit(node.right, skips ? wider(control, left) : control);
+          return std::min(wider(left, right), group_of(node));
         },
         [&](const ir::Select& node) {
           const Spread condition = visit(node.condition, control);
@@ -73,13 +93,30 @@ class Analysis {
           return spread;
         },
         [&](const ir::Reduce& node) {
-          ++result_.reductions;
-          if (control > Spread::kByWarp) {
-            diverges(lifted_.place(id), "a warp reduction where lanes of a warp may diverge");
+          ++(node.lanes == 32 ? result_.reductions : result_.groups);
+          const Spread group = by_groups_of(node.lanes);
+          if (control > group) {
+            diverges(lifted_.place(id), node.lanes == 32
+                                            ? "a warp reduction where lanes of a warp may diverge"
+                                            : "a reduction where lanes of a group may diverge");
           }
-          return std::min(visit(node.operand, control), Spread::kByWarp);
+          return std::min(visit(node.operand, control), group);
         },
         [](const auto&) { return Spread::kSame; });
+  }
+  // lane / 8, the number of a lane's group: what its lanes agree on.
+  Spread group_of(const ir::Binary& node) const {
+    const auto* by = std::get_if<ir::IntegerLiteral>(&kernel_[node.right].node);
+    const bool divides =
+        node.op == ir::BinaryOperator::kDivide && by != nullptr && is_lane(node.left);
+    return divides && ir::is_group(by->value) ? by_groups_of(by->value) : Spread::kByLane;
+  }
+  bool is_lane(ir::ValueId id) const {
+    const auto* read = std::get_if<ir::Read>(&kernel_[id].node);
+    if (read != nullptr) return lanes_.count(read->variable.index) != 0;
+    const auto* where = std::get_if<ir::Where>(&kernel_[id].node);
+    return where != nullptr &&
+           (where->place == ir::Place::kLane || where->place == ir::Place::kThread);
   }
   void diverges(TextPlace at, const char* sentence) {
     result_.divergences.push_back({at, sentence});
@@ -93,7 +130,11 @@ class Analysis {
   void visit(const ir::Statement& statement, Spread control) {
     match(
         statement.node,
-        [&](const ir::Define& node) { widen(of(node.variable), visit(node.value, control)); },
+        [&](const ir::Define& node) {
+          widen(of(node.variable), visit(node.value, control));
+          const bool constant = !kernel_[node.variable].changes;
+          if (constant && is_lane(node.value)) lanes_.insert(node.variable.index);
+        },
         [&](const ir::Assign& node) {
           widen(of(node.variable), wider(control, visit(node.value, control)));
         },
@@ -141,6 +182,7 @@ class Analysis {
   const ir::Kernel& kernel_;
   Uniformity result_;
   std::vector<Spread> views_;
+  std::set<std::int32_t> lanes_;  // constants that are the number of the lane or thread
   bool widened_ = false;
 };
 

@@ -162,6 +162,7 @@ std::uint32_t BlockRunner::required_by(int index) const {
 bool BlockRunner::settle_warps(const Group& group) {
   bool any = false;
   for (int warp = group.first_warp; warp <= group.last_warp; ++warp) {
+    met_.clear();
     while (in_collective_ > 0 && settle_warp(warp)) any = true;
   }
   return any;
@@ -220,13 +221,22 @@ void BlockRunner::complete(int warp, std::uint32_t members, const Thread& meetin
          fmt::format("thread {} takes part in {} without lane {} of its warp, which has ended",
                      first + std::countr_zero(members), name_of(meeting.kind), absent));
   }
-  ++counters_.collectives;
+  count(meeting);
   if (requests_ != nullptr) requests_->close(warp, counters_);
   // Of the warp operations only this one orders memory, and only for those who take part: a
   // barrier for part of a warp is not counted on, which may report a race that is none.
   if (meeting.kind == Collective::kSyncWarp && members == lanes_alive(warp)) {
     clock_.warp_begin[static_cast<std::size_t>(warp)] = ++clock_.now;
   }
+}
+
+// What groups of a warp's lanes do each for itself at one place is one operation of the warp, as
+// are their requests for memory.
+void BlockRunner::count(const Thread& meeting) {
+  const std::pair operation(meeting.kind, meeting.site);
+  if (std::find(met_.begin(), met_.end(), operation) != met_.end()) return;
+  met_.push_back(operation);
+  ++counters_.collectives;
 }
 
 void BlockRunner::settle_barrier() {

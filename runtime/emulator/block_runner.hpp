@@ -73,6 +73,7 @@ class BlockRunner {
   bool settle_warps(const Group& group);
   bool settle_warp(int warp);
   void complete(int warp, std::uint32_t members, const Thread& first);
+  void count(const Thread& meeting);
   void settle_barrier();
   void close_phase(std::uint32_t next);
   std::uint32_t required_by(int thread) const;
@@ -100,6 +101,8 @@ class BlockRunner {
   int at_barrier_ = 0;
   int in_collective_ = 0;
   int done_ = 0;
+  // Where lanes of the warp at hand have met since its lanes last ran.
+  std::vector<std::pair<Collective, std::uint32_t>> met_;
   bool stopped_ = false;
 };
 
