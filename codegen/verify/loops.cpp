@@ -313,7 +313,8 @@ void Execution::loop(LoopText text) {
   if (!loop.counted) {
     const bool again = std::exchange(recording_, false);
     // From here on, and only here: the loop may as well never end.
-    path_ = extend(path_, negation(truth(text.repeated->condition)), /*settled=*/true);
+    loop.ended = negation(truth(text.repeated->condition));
+    path_ = extend(path_, *loop.ended, /*settled=*/true);
     recording_ = again;
   }
   for (std::size_t index = 0; index < loop.changed.size(); ++index) {

@@ -41,6 +41,8 @@ struct Loop {
   Path entry;                    // where the loop stands
   Path inside;                   // in an iteration
   std::vector<Changed> changed;  // whole numbers only
+  // A while loop: true of what it leaves behind, where it is come to and once it has ended.
+  std::optional<Term> ended = std::nullopt;
 };
 
 struct Access {

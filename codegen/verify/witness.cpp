@@ -176,6 +176,7 @@ class Search {
     if (only_falls(written) && falls(digit)) {
       return solve(Polynomial() - written, Term(0) - place);
     }
+    const std::map<AtomId, Polynomial> rising = from_the_entry(digit);
     std::vector<std::pair<Integer, AtomId>> strides;
     Polynomial settled = digit;
     const Loop* wide = nullptr;           // a loop whose step is an argument
@@ -217,6 +218,7 @@ class Search {
     }
     const auto settle = [&](AtomId atom, const Term& value) {
       const auto last = falling.find(atom);
+      const auto entry = rising.find(atom);
       const auto turn = turns.find(atom);
       if (turn != turns.end()) {
         const AtomId block = *block_of(*turn->second);
@@ -224,6 +226,9 @@ class Search {
         values_.emplace(name(atom), own(facts_.term(Polynomial::atom(block))) + product);
         turns_.emplace(block,
                        Witness::Turn{value, product, remainder, facts_.term(turn->second->step)});
+      } else if (entry != rising.end()) {
+        const auto from = substituted(own(facts_.term(entry->second)), values_);
+        if (from) values_.emplace(name(atom), *from + value);
       } else if (last == falling.end()) {
         values_.emplace(name(atom), value);
       } else if (const auto end = substituted(own(facts_.term(last->second)), values_)) {
@@ -290,6 +295,23 @@ class Search {
       const Polynomial last = around.end - around.begin - Polynomial(1);
       digit = digit.with(around.counter, last - Polynomial::atom(around.counter));
       result.emplace(around.counter, last);
+    }
+    return result;
+  }
+
+  // What a while loop counts begins where the loop is come to: v as entry + steps, so that the
+  // steps are what is left of a division. Gives what the entry is.
+  std::map<AtomId, Polynomial> from_the_entry(Polynomial& digit) const {
+    std::map<AtomId, Polynomial> result;
+    for (const int id : own_loops_) {
+      for (const Changed& each : loop(id).changed) {
+        if (loop(id).counted || !each.steps || each.entry == Polynomial()) continue;
+        if (digit.coefficient(each.head).sign() <= 0 || values_.count(name(each.head)) != 0)
+          continue;
+        if (rests_on_unsolved(each.entry)) continue;
+        digit = digit.with(each.head, each.entry + Polynomial::atom(each.head));
+        result.emplace(each.head, each.entry);
+      }
     }
     return result;
   }
@@ -389,6 +411,7 @@ class Search {
     std::vector<Term> entered;  // and where its loop was come to
     std::vector<Term> inside;   // true of it then
     std::vector<Term> left;     // true of what its loop leaves behind
+    std::vector<Term> ended;    // and where it was come to: whoever asks comes after it
     std::vector<Term> exists;
     std::size_t given_conditions = 0;
     std::size_t first_given = 0;
@@ -414,6 +437,7 @@ class Search {
                loop(id).inside, {facts_.term(counter->end), facts_.term(counter->entry)})) {
         inside.push_back(own(fact));
       }
+      if (loop(id).ended) ended.push_back(own(*loop(id).ended));
       for (const Term& condition : conditions(loop(id).entry)) entered.push_back(own(condition));
       first_given = conditions(loop(id).entry).size();
       given_conditions = conditions(loop(id).inside).size() - first_given;
@@ -483,13 +507,19 @@ class Search {
     assume(defined);
     where(real);
     assume(left);
-    where(exists);
-    assume(granted);
+    std::vector<Term> come_to;
     for (const Term& each : entered) {
       const std::optional<Term> term = with_values(each);
       if (!term) return std::nullopt;
-      there.push_back(*term);
+      come_to.push_back(*term);
     }
+    const std::vector<Term> before = there;
+    there.insert(there.end(), come_to.begin(), come_to.end());
+    assume(ended);
+    there = before;
+    where(exists);
+    assume(granted);
+    there.insert(there.end(), come_to.begin(), come_to.end());
     assume(inside);
     for (const Term& each : assumed_) result.assumed.push_back(each);
     return result;

@@ -127,14 +127,17 @@ class Writer {
 
 }  // namespace
 
+std::map<std::string, std::string> preludes() {
+  return {{"device_prelude.cuh", std::string(device_prelude())},
+          {"staging_prelude.cuh", std::string(staging_prelude())}};
+}
+
 Kernel grouped_kernel(ElementType element) { return Writer(element).run(); }
 
 Grouped grouped(ElementType element) {
   const Kernel kernel = grouped_kernel(element);
   Grouped result;
   result.text = "#include \"staging_prelude.cuh\"\n\nusing namespace heddle;\n\n" + print(kernel);
-  result.preludes = {{"device_prelude.cuh", std::string(device_prelude())},
-                     {"staging_prelude.cuh", std::string(staging_prelude())}};
   result.manifest.target = "cuda";
   result.manifest.weights = "softmax";
   result.manifest.dtype = element;

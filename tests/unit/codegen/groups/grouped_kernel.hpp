@@ -16,11 +16,11 @@ namespace heddle::test {
 struct Grouped {
   Manifest manifest;  // of this one kernel
   std::string text;
-  std::map<std::string, std::string> preludes;
 
   const KernelEntry& entry() const { return manifest.kernels[0]; }
 };
 
+std::map<std::string, std::string> preludes();  // that such a text includes
 ir::Kernel grouped_kernel(ElementType element);
 Grouped grouped(ElementType element);
 
