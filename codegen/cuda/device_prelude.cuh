@@ -37,6 +37,11 @@ __device__ inline float group_sum(float x) {
   for (int mask = kLanes / 2; mask > 0; mask /= 2) x += __shfl_xor_sync(lanes, x, mask);
   return x;
 }
+// What lane `from` of the group has, 0 <= from < kLanes.
+template <int kLanes>
+__device__ inline float group_read(float x, Index from) {
+  return __shfl_sync(lanes_of_group<kLanes>(), x, static_cast<int>(from), kLanes);
+}
 // Of values in 0..2^31 - 1.
 template <int kLanes>
 __device__ inline Index group_max(Index x) {

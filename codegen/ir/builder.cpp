@@ -94,6 +94,14 @@ Ex Builder::reduce(ReduceOperator op, Ex operand, int lanes) {
   return value(Reduce{op, operand.id(), lanes}, operand.type());
 }
 
+Ex Builder::pick(Ex operand, Ex from, int lanes) {
+  assert_that(kernel_.target == Target::kCuda && is_group(lanes),
+              "groups of lanes are a power of two and exist on cuda only");
+  assert_that(operand.type() == Type::kF32 && from.type() == Type::kI64,
+              "a real is read from a lane by its number");
+  return value(Pick{operand.id(), from.id(), lanes}, Type::kF32);
+}
+
 Ex Builder::select(Ex condition, Ex yes, Ex no) {
   assert_that(condition.type() == Type::kBool && yes.type() == no.type(), "select of mixed types");
   return value(Select{condition.id(), yes.id(), no.id()}, yes.type());

@@ -70,6 +70,8 @@ class Builder {
   Ex call(Helper helper, std::vector<Ex> arguments);
   // Over the aligned group of so many lanes to which the lane belongs.
   Ex reduce(ReduceOperator op, Ex operand, int lanes = 32);
+  // What lane `from` of the lane's group has, a real.
+  Ex pick(Ex operand, Ex from, int lanes);
   Ex select(Ex condition, Ex yes, Ex no);
   Ex unary(UnaryOperator op, Ex operand);
   Ex binary(BinaryOperator op, Ex left, Ex right);

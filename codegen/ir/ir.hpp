@@ -135,6 +135,13 @@ struct Reduce {  // warp_sum(x), group_sum<8>(x)
   ValueId operand;
   int lanes = 32;
 };
+// What lane `from` of such a group has, 0 <= from < lanes, which may differ from lane to lane; of
+// f32. cuda only.
+struct Pick {  // group_read<8>(x, from)
+  ValueId operand;
+  ValueId from;
+  int lanes;
+};
 // Whether lanes of a warp come in groups of so many.
 constexpr bool is_group(std::int64_t lanes) {
   return lanes == 2 || lanes == 4 || lanes == 8 || lanes == 16;
@@ -142,7 +149,7 @@ constexpr bool is_group(std::int64_t lanes) {
 
 struct Value {
   std::variant<IntegerLiteral, RealLiteral, LowestScore, Read, Where, Unary, Binary, Select, Load,
-               Call, Reduce>
+               Call, Reduce, Pick>
       node;
   Type type;
 };

@@ -306,6 +306,11 @@ class Printer {
                                        ? "warp" + name
                                        : "group" + name + "<" + std::to_string(node.lanes) + ">";
           return Text{over + "(" + plain(node.operand) + ")", kAtom};
+        },
+        [&](const Pick& node) {
+          return Text{"group_read<" + std::to_string(node.lanes) + ">(" + plain(node.operand) +
+                          ", " + plain(node.from) + ")",
+                      kAtom};
         });
   }
 

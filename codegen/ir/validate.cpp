@@ -166,6 +166,15 @@ class Validator {
                   node.lanes == 32 ? "a warp reduction stands where lanes of a warp may diverge"
                                    : "a reduction stands where lanes of a group may diverge");
           return std::min(check(node.operand, value.type, control), group);
+        },
+        [&](const Pick& node) {
+          require(kernel_.target == Target::kCuda && is_group(node.lanes),
+                  "no lanes of a warp come in such groups");
+          require(control <= by_groups_of(node.lanes),
+                  "a lane is read where lanes of its group may diverge");
+          check(node.operand, Type::kF32, control);
+          // Lanes of a group that read from one lane get the same.
+          return std::max(check(node.from, Type::kI64, control), by_groups_of(node.lanes));
         });
   }
 

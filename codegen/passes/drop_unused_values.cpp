@@ -120,6 +120,11 @@ class Reads {
         [&](const Reduce& node) {
           lanes_meet_ = true;
           visit(node.operand);
+        },
+        [&](const Pick& node) {
+          lanes_meet_ = true;
+          visit(node.operand);
+          visit(node.from);
         });
   }
 
@@ -130,7 +135,8 @@ class Reads {
 
 // A warp reduction is a meeting of lanes and stays even if its result is not wanted.
 bool is_reduction(const Kernel& kernel, ValueId id) {
-  return std::holds_alternative<Reduce>(kernel[id].node);
+  return std::holds_alternative<Reduce>(kernel[id].node) ||
+         std::holds_alternative<Pick>(kernel[id].node);
 }
 
 bool drop(const Kernel& kernel, const Reads& reads, Body& body) {

@@ -40,6 +40,7 @@ class Search {
           read(node.no);
         },
         [&](const ir::Load&) { outside_ = true; }, [&](const ir::Reduce&) { outside_ = true; },
+        [&](const ir::Pick&) { outside_ = true; },
         [&](const ir::Call& node) {
           for (const ir::ValueId argument : node.arguments) read(argument);
         },

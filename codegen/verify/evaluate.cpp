@@ -140,7 +140,14 @@ Symbolic Execution::evaluate(ir::ValueId id) {
       [&](const ir::Select& node) { return select(id, node); },
       [&](const ir::Load& node) { return load(id, node); },
       [&](const ir::Call& node) { return call(id, node); },
-      [&](const ir::Reduce& node) { return reduce(id, node); });
+      [&](const ir::Reduce& node) { return reduce(id, node); },
+      [&](const ir::Pick& node) {
+        evaluate(node.operand);
+        const Term from = facts_.term(integer(node.from));
+        require("arithmetic", conjunction({from >= 0, from < Term(node.lanes)}),
+                "the lane that is read is one of the group", lifted_.place(id));
+        return Symbolic{};
+      });
 }
 
 Symbolic Execution::binary(ir::ValueId id, const ir::Binary& node) {

@@ -175,12 +175,14 @@ std::vector<int> powers_divided_by(const ir::Kernel& kernel) {
   return powers;
 }
 
-// How many lanes the groups have that reduce.
+// How many lanes the groups have that meet.
 std::set<int> groups_of(const ir::Kernel& kernel) {
   std::set<int> groups;
   for (const ir::Value& value : kernel.values) {
     const auto* reduced = std::get_if<ir::Reduce>(&value.node);
     if (reduced != nullptr && reduced->lanes < 32) groups.insert(reduced->lanes);
+    const auto* read = std::get_if<ir::Pick>(&value.node);
+    if (read != nullptr) groups.insert(read->lanes);
   }
   return groups;
 }

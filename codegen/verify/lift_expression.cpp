@@ -398,13 +398,21 @@ int ExpressionReader::lanes_of_group() {
 }
 
 Typed ExpressionReader::call(const std::string& name, TextPlace at) {
-  const bool by_group = name == "group_sum" || name == "group_max";
+  const bool reads = name == "group_read";
+  const bool by_group = reads || name == "group_sum" || name == "group_max";
   if (!is(by_group ? "<" : "(")) {
     fail(at, "'" + name + "' is not declared");
     return nothing();
   }
   const int lanes = by_group ? lanes_of_group() : 32;
   expect("(");
+  if (reads) {
+    const ir::ValueId operand = as(expression(), CType::kFloat, at);
+    expect(",");
+    const ir::ValueId from = as(expression(), CType::kIndex, at);
+    expect(")");
+    return {make(Type::kF32, ir::Pick{operand, from, lanes}, at), CType::kFloat};
+  }
   if (by_group || name == "warp_sum" || name == "warp_max") {
     const bool sum = name == "warp_sum" || name == "group_sum";
     const ir::ReduceOperator op = sum ? ir::ReduceOperator::kSum : ir::ReduceOperator::kMaximum;

@@ -37,7 +37,12 @@ void collect_reads(const ir::Kernel& kernel, ir::ValueId id, std::set<std::int32
       [&](const ir::Call& node) {
         for (const ir::ValueId argument : node.arguments) into(argument);
       },
-      [&](const ir::Reduce& node) { into(node.operand); }, [](const auto&) {});
+      [&](const ir::Reduce& node) { into(node.operand); },
+      [&](const ir::Pick& node) {
+        into(node.operand);
+        into(node.from);
+      },
+      [](const auto&) {});
 }
 
 bool changes_one_of(const Body& statements, const std::set<std::int32_t>& variables) {

@@ -40,6 +40,11 @@ void collect(const ir::Kernel& kernel, ir::ValueId id, Reads& reads) {
         reads.memory = true;
         into(node.operand);
       },
+      [&](const ir::Pick& node) {
+        reads.memory = true;
+        into(node.operand);
+        into(node.from);
+      },
       [](const auto&) {});
 }
 

@@ -212,7 +212,8 @@ class Block {
                      lifted_.place(id));
           });
         },
-        [&](const ir::Reduce& node) { result = reduce(id, node, mask); });
+        [&](const ir::Reduce& node) { result = reduce(id, node, mask); },
+        [&](const ir::Pick& node) { result = pick(id, node, mask); });
     return result;
   }
 
@@ -277,6 +278,24 @@ class Block {
                                              : std::max(result.whole[t], operand.whole[other]);
           }
         }
+      }
+    });
+    return result;
+  }
+  Lanes pick(ir::ValueId id, const ir::Pick& node, const Mask& mask) {
+    const TextPlace at = lifted_.place(id);
+    const Lanes operand = evaluate(node.operand, mask);
+    const Lanes from = evaluate(node.from, mask);
+    Lanes result = room(kernel_[id].type);
+    each_group(mask, node.lanes, at, [&](std::size_t first, std::size_t end) {
+      for (std::size_t t = first; t < end; ++t) {
+        if (from.whole[t] < 0 || from.whole[t] >= node.lanes) {
+          violates("arithmetic",
+                   told(visit(t, at)) + " reads lane " + std::to_string(from.whole[t]) +
+                       " of a group of " + std::to_string(node.lanes),
+                   at);
+        }
+        result.real[t] = operand.real[first + static_cast<std::size_t>(from.whole[t])];
       }
     });
     return result;

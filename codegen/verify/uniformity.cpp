@@ -102,6 +102,16 @@ class Analysis {
           }
           return std::min(visit(node.operand, control), group);
         },
+        [&](const ir::Pick& node) {
+          ++result_.groups;
+          const Spread group = by_groups_of(node.lanes);
+          if (control > group) {
+            diverges(lifted_.place(id), "a lane is read where lanes of its group may diverge");
+          }
+          visit(node.operand, control);
+          // Lanes of a group that read from one lane get the same.
+          return wider(group, visit(node.from, control));
+        },
         [](const auto&) { return Spread::kSame; });
   }
   // lane / 8, the number of a lane's group: what its lanes agree on.

@@ -91,8 +91,13 @@ class Writer {
         builder_.assign(part, Ex(part) + builder_.load(query, e) * builder_.load(key, e));
       });
       const Ex weight = builder_.let("weight", builder_.reduce(ReduceOperator::kSum, part, kLanes));
+      // One lane of the group keeps the weight, and all take it from there.
+      const Ex keeper = builder_.let("keeper", c % kLanes);
+      const Ex kept = builder_.let(
+          "kept", builder_.select(equal(lane_ % kLanes, keeper), weight, builder_.f32(0)));
+      const Ex taken = builder_.let("taken", builder_.pick(kept, keeper, kLanes));
       each_channel([&](Ex e) {
-        builder_.store(mixed, e, builder_.load(mixed, e) + weight * builder_.load(key, e));
+        builder_.store(mixed, e, builder_.load(mixed, e) + taken * builder_.load(key, e));
       });
       builder_.when(equal(lane_ % kLanes, builder_.i64(0)),
                     [&] { builder_.store(weights_, r * kRows + c, weight); });

@@ -144,6 +144,14 @@ const std::vector<Break>& unsafe() {
       {"Index r = group; r < size; r += 16", "Index r = thread / 4; r < size; r += 32"},
       {"group = warp * 4 + lane / 8", "group = warp * 8 + lane / 4"},
       {"group = warp * 4 + lane / 8", "group = warp * 2 + lane / 16"},
+      {"while (f < i)", "while (f < i - 1)"},
+      {"f += 1;", "f += 2;"},
+      {"c < r + 1; ++c", "c < r + 2; ++c"},
+      {"    __syncthreads();\n    for (Index d", "    for (Index d"},
+      {"group_read<8>(kept, keeper)", "group_read<8>(kept, keeper + 1)"},
+      {"group_read<8>(kept, keeper)", "group_read<8>(kept, keeper - 1)"},
+      {"group_read<8>(kept, keeper)", "group_read<16>(kept, keeper)"},
+      {"group_read<8>(kept, keeper)", "group_read<4>(kept, keeper)"},
       {"if (lane % 8 == 0) {", "if (lane % 8 < 2) {"},
       {"if (lane % 8 == 0) {", "if (lane == 0) {"},
       {"near_weights[r * 32 + c] = weight", "near_weights[r * 31 + c] = weight"},
@@ -167,6 +175,7 @@ const std::vector<Break>& wrong() {
       {"group_sum<8>(part)", "group_sum<4>(part)"},
       {"load_elements<8>(query, rows + r * 64 + lane % 8 * 8)",
        "load_elements<8>(query, rows + r * 64 + lane / 4 * 8)"},
+      {"group_read<8>(kept, keeper)", "group_read<8>(kept, lane % 8)"},
       {"load_elements<8>(key, rows + c * 64", "load_elements<8>(key, rows + r * 64"}};
   return all;
 }
@@ -177,6 +186,7 @@ TEST_CASE("what groups of lanes do is written as calls of the prelude") {
   const std::string f32 = grouped(ElementType::kF32).text;
   INFO(f32);
   CHECK(f32.find("const float weight = group_sum<8>(part);") != std::string::npos);
+  CHECK(f32.find("const float taken = group_read<8>(kept, keeper);") != std::string::npos);
   CHECK(f32.find("load_elements<4>(query + 4, rows + r * 64 + 32 + lane % 8 * 4);") !=
         std::string::npos);
   CHECK(f32.find("store_elements<4>(sums + r * 64 + lane % 8 * 4, mixed);") != std::string::npos);
@@ -251,6 +261,9 @@ TEST_CASE("texts that no group of lanes and no vector has are not read") {
       {"group_sum<8>(part)", "group_sum<6>(part)"},
       {"group_sum<8>(part)", "group_sum(part)"},
       {"group_sum<8>(part)", "group_max<8>(part)"},
+      {"group_read<8>(kept, keeper)", "group_read<8>(kept)"},
+      {"group_read<8>(kept, keeper)", "group_read<8>(keeper, keeper)"},
+      {"group_read<8>(kept, keeper)", "group_read<8>(kept, kept)"},
       {"load_elements<8>(key", "load_elements<16>(key"},
       {"load_elements<8>(key", "load_elements<3>(key"},
       {"load_elements<8>(key", "load_elements<4>(sums"},
@@ -284,6 +297,11 @@ TEST_CASE("the validator knows which lanes of a warp go together") {
   CHECK(problems(32, 8) ==
         std::vector<std::string>{"a warp reduction stands where lanes of a warp may diverge"});
   CHECK(problems(2, 3).size() == 1);
+  ir::Builder b("kernel", ir::Target::kCuda, 32);
+  const ir::Ex lane = b.let("lane", b.where(ir::Place::kLane));
+  b.when(lane / 4 < 3, [&] { b.let("read", b.pick(b.f32(1), lane % 8, 8)); });
+  CHECK(ir::validate(b.kernel()) ==
+        std::vector<std::string>{"a lane is read where lanes of its group may diverge"});
 }
 
 TEST_CASE("sixteen bytes a lane are one request, and a quarter of a warp asks the banks at once") {
@@ -323,7 +341,8 @@ TEST_CASE("what groups of a warp do at one place is one operation of the warp") 
       "#include \"device_prelude.cuh\"\nusing namespace heddle;\n"
       "extern \"C\" __global__ void kernel(float* y) {\n"
       "  const Index lane = threadIdx.x;\n  float sum = 0.0f;\n"
-      "  for (Index r = lane / 8; r < 4; ++r) sum = group_sum<8>(1.0f) + group_max<8>(lane);\n"
+      "  for (Index r = lane / 8; r < 4; ++r) sum = group_sum<8>(1.0f) + group_max<8>(lane) +\n"
+      "    group_read<8>(100.0f * lane, r);\n"
       "  y[lane] = sum;\n}\n";
   std::vector<float> y(32);
   emulator::Launch launch;
@@ -334,9 +353,10 @@ TEST_CASE("what groups of a warp do at one place is one operation of the warp") 
   if (!result) FAIL(result.error().message);
   for (const emulator::Finding& finding : result->findings) FAIL_CHECK(finding.message);
   for (std::size_t lane = 0; lane < 32; ++lane) {
-    CHECK(y[lane] == 8.0F + static_cast<float>(lane / 8 * 8 + 7));
+    const std::size_t first = lane / 8 * 8;
+    CHECK(y[lane] == 8.0F + static_cast<float>(first + 7 + 100 * (first + 3)));
   }
-  CHECK(result->counters.collectives == 4 * (3 + 3));  // the first group is there four times
+  CHECK(result->counters.collectives == 4 * (3 + 3 + 1));  // the first group is there four times
 }
 
 TEST_CASE("rows on groups of lanes compile and keep their numbers in registers") {
