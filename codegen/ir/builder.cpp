@@ -17,6 +17,17 @@ Type type_of(const Kernel& kernel, MemoryId memory) {
       [&](ViewId id) { return type_of(kernel, kernel[id].yes); });
 }
 
+constexpr int kVectorBytes = 16;
+
+// Of an element, as memory holds it.
+int bytes_of(const Kernel& kernel, MemoryId memory) {
+  const ElementType element = match(
+      memory, [&](BufferId id) { return kernel[id].element; },
+      [&](ArrayId id) { return kernel[id].element.value_or(ElementType::kF32); },
+      [&](ViewId id) { return kernel[kernel[id].yes].element; });
+  return static_cast<int>(size_of(element));
+}
+
 }  // namespace
 
 const char* name_of(Target target) { return target == Target::kCuda ? "cuda" : "cpu"; }
@@ -274,13 +285,19 @@ Ex Builder::invoke_let(const std::string& name, Type type, const std::string& ca
 }
 
 void Builder::load_vector(MemoryId to, int first, MemoryId from, Ex at, int count) {
-  invoke("load_elements<" + std::to_string(count) + ">",
-         {VectorPlace{to, i64(first), true}, VectorPlace{from, at}});
+  const int most = std::min(count, kVectorBytes / bytes_of(kernel_, from));
+  for (int done = 0; done < count; done += most) {
+    invoke("load_elements<" + std::to_string(most) + ">",
+           {VectorPlace{to, i64(first + done), true}, VectorPlace{from, at + done}});
+  }
 }
 
 void Builder::store_vector(MemoryId to, Ex at, MemoryId from, int first, int count) {
-  invoke("store_elements<" + std::to_string(count) + ">",
-         {VectorPlace{to, at, true}, VectorPlace{from, i64(first)}});
+  const int most = std::min(count, kVectorBytes / bytes_of(kernel_, to));
+  for (int done = 0; done < count; done += most) {
+    invoke("store_elements<" + std::to_string(most) + ">",
+           {VectorPlace{to, at + done, true}, VectorPlace{from, i64(first + done)}});
+  }
 }
 
 Body Builder::collect(const std::function<void()>& body) {

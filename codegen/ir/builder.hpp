@@ -96,8 +96,8 @@ class Builder {
   void invoke(const std::string& callee, const std::vector<VectorArgument>& arguments);
   Ex invoke_let(const std::string& name, Type type, const std::string& callee,
                 const std::vector<VectorArgument>& arguments);
-  // `count` neighbouring elements at once, `at` a multiple of as many and sixteen bytes at most,
-  // into a private array of reals from its element `first` on; and back.
+  // `count` neighbouring elements, a power of two, into a private array of reals from its element
+  // `first` on, sixteen bytes at a time; `at` is a multiple of as many as are moved at once. And back.
   void load_vector(MemoryId to, int first, MemoryId from, Ex at, int count);
   void store_vector(MemoryId to, Ex at, MemoryId from, int first, int count);
   std::string unique_name(const std::string& name) { return unique(name); }

@@ -309,7 +309,8 @@ Ex Frame::slot_at(const SideFrame& side, Ex slot) const {
 Slot Frame::slot_of(const SideFrame& side, const CacheBuffers& cache, Ex p) {
   if (side.keep == CacheRetention::kAll) return {p - 1, std::nullopt};
   if (cuda()) {
-    const Ex found = find_on_cuda(builder, lane, cache.pos, side.pos_base, side.slots, p);
+    const Ex found = find_on_cuda(builder, sharing < 32 ? lane_of_row : lane, cache.pos,
+                                  side.pos_base, side.slots, p, sharing);
     return {found - 1, found > 0};
   }
   return {builder.perform("slot", ir::Procedure::kFindSlot, 0,
@@ -327,20 +328,21 @@ void Frame::where_held(const Location& location, const std::function<void()>& us
   builder.when(*location.held, use);
 }
 
-Ex find_on_cuda(Builder& builder, Ex lane, MemoryId positions, Ex first, Ex slots, Ex p) {
+Ex find_on_cuda(Builder& builder, Ex lane, MemoryId positions, Ex first, Ex slots, Ex p,
+                int sharing) {
   const Var by_lane = builder.variable("by_lane", builder.i64(0));
-  builder.loop("candidate", lane, slots, builder.i64(32), LoopKind::kSerial, [&](Ex at) {
+  builder.loop("candidate", lane, slots, builder.i64(sharing), LoopKind::kSerial, [&](Ex at) {
     builder.when(equal(builder.load(positions, first + at), p),
                  [&] { builder.assign(by_lane, at + 1); });
   });
   // A name of its own, which all lanes agree on.
-  return builder.let("found", builder.reduce(ir::ReduceOperator::kMaximum, by_lane));
+  return builder.let("found", builder.reduce(ir::ReduceOperator::kMaximum, by_lane, sharing));
 }
 
 int Frame::owned() const {
   if (!cuda()) return spec.head_dim;
-  const int sharing = warps_share ? 32 * warps : 32;
-  return (spec.head_dim + sharing - 1) / sharing;
+  const int taking_part = warps_share ? 32 * warps : 32;
+  return (spec.head_dim + taking_part - 1) / taking_part;
 }
 
 void Frame::each_channel(const std::function<void(Ex, Ex)>& body) {
@@ -349,11 +351,11 @@ void Frame::each_channel(const std::function<void(Ex, Ex)>& body) {
                  [&](Ex d) { body(d, d); });
     return;
   }
-  const int sharing = warps_share ? 32 * warps : 32;
+  const int taking_part = warps_share ? 32 * warps : 32;
   builder.loop("part", builder.i64(0), builder.i64(owned()), builder.i64(1), LoopKind::kUnrolled,
                [&](Ex part) {
-                 const Ex d = builder.let("d", (warps_share ? thread : lane) + part * sharing);
-                 if (spec.head_dim % sharing == 0) return body(d, part);
+                 const Ex d = builder.let("d", (warps_share ? thread : lane) + part * taking_part);
+                 if (spec.head_dim % taking_part == 0) return body(d, part);
                  builder.when(d < spec.head_dim, [&] { body(d, part); });
                });
 }

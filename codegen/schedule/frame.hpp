@@ -58,9 +58,9 @@ struct Slot {
 };
 
 // One more than the slot that holds position p, of `slots` whose positions lie from `first` on; 0
-// when a broken state lacks it. Of cuda, and warp-wide.
+// when a broken state lacks it. Of cuda, by all lanes that share a row.
 ir::Ex find_on_cuda(ir::Builder& builder, ir::Ex lane, ir::MemoryId positions, ir::Ex first,
-                    ir::Ex slots, ir::Ex p);
+                    ir::Ex slots, ir::Ex p, int sharing = 32);
 
 class Frame {
  public:
@@ -90,7 +90,7 @@ class Frame {
   // ... of a side that is cached, where the schedule knows that p <= start.
   Location locate_in_state(const SideFrame& side, ir::Ex p);
   // The slot of a position at most `start`. Where a broken cache lacks it, cuda kernels know, and
-  // others take slot 0. Warp-wide on cuda.
+  // others take slot 0. On cuda by all lanes that share a row.
   Slot slot_of(const SideFrame& side, const CacheBuffers& cache, ir::Ex p);
   // What lies there, 0 where nothing does; `use` of the place where something does.
   ir::Ex load(const Location& from, ir::MemoryId memory, ir::Ex channel);
@@ -133,6 +133,9 @@ class Frame {
   std::optional<ir::Ex> chunks;  // of a head's tokens, where a block has one of them
   ir::Ex unit, chunk;            // then: which of all, and which of its head
   ir::Ex warp, lane, thread;     // cuda only
+  // While groups of lanes have rows of their own: how many share one, and which of them this is.
+  int sharing = 32;
+  ir::Ex lane_of_row;
 
  private:
   void enter(ir::Ex unit);

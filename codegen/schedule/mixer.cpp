@@ -8,45 +8,49 @@ namespace heddle::schedule {
 using ir::Ex;
 using ir::Helper;
 using ir::MemoryId;
-using ir::Type;
 using ir::Var;
 
-Mixer::Mixer(Frame& frame, Ex token) : frame_(frame), builder_(frame.builder), token_(token) {
+namespace {
+
+RowLanes whole(const Frame& frame) { return {frame.builder, frame.lane, frame.spec.head_dim}; }
+
+}  // namespace
+
+Mixer::Mixer(Frame& frame, Ex token) : Mixer(frame, token, whole(frame), whole(frame)) {}
+
+Mixer::Mixer(Frame& frame, Ex token, const RowLanes& keys, const RowLanes& values)
+    : frame_(frame), builder_(frame.builder), keys_(keys), values_(values), token_(token) {
+  declare();
   if (frame_.softmax()) {
-    query_at_ = builder_.let("query_at", frame_.token_at(token));
-    query_ = builder_.array("query", Type::kF32, frame_.owned());
+    keys_.load(query_, frame_.q, builder_.let("query_at", frame_.token_at(token)));
   }
-  mixed = builder_.array("mixed", Type::kF32, frame_.owned());
-  frame_.each_channel([&](Ex d, Ex index) {
-    if (frame_.softmax()) {
-      builder_.store(query_, index, builder_.load(frame_.q, query_at_ + d));
-    }
-    builder_.store(mixed, index, begins_with(d));
-  });
+  if (frame_.transposed()) {
+    values_.load(mixed, frame_.x, builder_.let("begins_at", frame_.token_at(token)));
+  } else {
+    values_.each_channel([&](Ex, Ex index) { builder_.store(mixed, index, builder_.f32(0)); });
+  }
   if (!weighs_by_row()) return;
   highest = builder_.variable("highest", builder_.lowest_score());
   total = builder_.variable("total", builder_.f32(0));
 }
 
 Mixer::Mixer(Frame& frame, Ex token, const Left& left)
-    : frame_(frame), builder_(frame.builder), token_(token) {
-  if (frame_.softmax()) query_ = builder_.array("query", Type::kF32, frame_.owned());
-  mixed = builder_.array("mixed", Type::kF32, frame_.owned());
-  frame_.each_channel([&](Ex d, Ex index) {
-    if (frame_.softmax()) {
-      builder_.store(query_, index, builder_.load(left.query, left.query_at + d));
-    }
-    builder_.store(mixed, index, builder_.load(left.mixed, left.mixed_at + d));
-  });
+    : frame_(frame),
+      builder_(frame.builder),
+      keys_(whole(frame)),
+      values_(whole(frame)),
+      token_(token) {
+  declare();
+  if (frame_.softmax()) keys_.load(query_, left.query, left.query_at);
+  values_.load(mixed, left.mixed, left.mixed_at);
   if (!weighs_by_row()) return;
   highest = builder_.variable("highest", left.highest);
   total = builder_.variable("total", left.total);
 }
 
-// Of a row that is only begun; token_ and query_at_ are known.
-Ex Mixer::begins_with(Ex d) {
-  if (!frame_.transposed()) return builder_.f32(0);
-  return builder_.load(frame_.x, frame_.token_at(token_) + d);
+void Mixer::declare() {
+  if (frame_.softmax()) query_ = keys_.array("query");
+  mixed = values_.array("mixed");
 }
 
 void Mixer::begin_side(const SideFrame& side) {
@@ -63,12 +67,11 @@ void Mixer::begin_side(const SideFrame& side) {
 Ex Mixer::score(const Entry& entry) {
   const Var product = builder_.variable("product", builder_.f32(0));
   entry.key([&](MemoryId key, Ex at) {
-    frame_.each_channel([&](Ex d, Ex index) {
-      builder_.assign(product,
-                      Ex(product) + builder_.load(query_, index) * builder_.load(key, at + d));
+    keys_.each_value("key", key, at, [&](Ex value, Ex index) {
+      builder_.assign(product, Ex(product) + builder_.load(query_, index) * value);
     });
   });
-  return builder_.let("score", frame_.scale * builder_.reduce(ir::ReduceOperator::kSum, product));
+  return builder_.let("score", frame_.scale * keys_.sum(product));
 }
 
 Ex Mixer::factor(const SideFrame& side) {
@@ -91,21 +94,26 @@ void Mixer::take(const SideFrame& side, Ex p, const Near* near) {
 }
 
 void Mixer::take(const SideFrame& side, Ex p, const Entry& entry, const Near* near) {
-  const auto add_by_channel = [&](const std::function<Ex(Ex)>& weight) {
-    entry.value([&](MemoryId value, Ex at) {
-      frame_.each_channel([&](Ex d, Ex index) {
-        builder_.store(mixed, index,
-                       builder_.load(mixed, index) + weight(d) * builder_.load(value, at + d));
+  const auto add = [&](Ex weight) {
+    entry.value([&](MemoryId memory, Ex at) {
+      values_.each_value("value", memory, at, [&](Ex value, Ex index) {
+        builder_.store(mixed, index, builder_.load(mixed, index) + weight * value);
       });
     });
   };
-  const auto add = [&](Ex weight) { add_by_channel([&](Ex) { return weight; }); };
   if (frame_.spec.by_channel()) {
-    assert_that(near == nullptr && !ask_once_, "channels with weights of their own stay apart");
+    assert_that(near == nullptr && !ask_once_ && !values_.in_groups(),
+                "channels with weights of their own stay apart");
     const Ex first =
         builder_.let("gates_at", coefficient_base_ + coefficient_entry(frame_.spec, entry_));
     builder_.assign(entry_, Ex(entry_) + 1);
-    return add_by_channel([&](Ex d) { return builder_.load(side.coefficients, first + d); });
+    return entry.value([&](MemoryId memory, Ex at) {
+      values_.each_channel([&](Ex d, Ex index) {
+        const Ex weight = builder_.load(side.coefficients, first + d);
+        builder_.store(mixed, index,
+                       builder_.load(mixed, index) + weight * builder_.load(memory, at + d));
+      });
+    });
   }
   if (!frame_.softmax()) {
     // The row that reads has it, and as its entry of the same number.
@@ -143,7 +151,7 @@ void Mixer::take(const SideFrame& side, Ex p, const Entry& entry, const Near* ne
     const Ex shrink =
         builder_.let("shrink", builder_.call(Helper::kExponential, {Ex(highest) - value}));
     builder_.assign(total, Ex(total) * shrink);
-    frame_.each_channel(
+    values_.each_channel(
         [&](Ex, Ex index) { builder_.store(mixed, index, builder_.load(mixed, index) * shrink); });
     builder_.assign(highest, value);
   });
@@ -173,9 +181,13 @@ void Mixer::finish() {
                                                      builder_.f32(1) / total, builder_.f32(0)));
 }
 
-void Mixer::write(MemoryId y, Ex at) {
-  frame_.each_channel(
-      [&](Ex d, Ex index) { builder_.store(y, at + d, normalized(builder_.load(mixed, index))); });
+void Mixer::write(MemoryId to, Ex at) {
+  if (weighs_by_row()) {
+    values_.each_channel([&](Ex, Ex index) {
+      builder_.store(mixed, index, normalized(builder_.load(mixed, index)));
+    });
+  }
+  values_.store(to, at, mixed);
 }
 
 Ex Mixer::normalized(Ex value) const { return weighs_by_row() ? value * inverse_ : value; }

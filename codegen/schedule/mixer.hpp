@@ -6,6 +6,7 @@
 #pragma once
 
 #include "codegen/schedule/frame.hpp"
+#include "codegen/schedule/row_lanes.hpp"
 
 namespace heddle::schedule {
 
@@ -13,6 +14,8 @@ class Mixer {
  public:
   // `row` is the token number i >= 1, `token` its place in this launch.
   Mixer(Frame& frame, ir::Ex token);
+  // A row of a group of lanes; keys and values are cut into vectors of their own.
+  Mixer(Frame& frame, ir::Ex token, const RowLanes& keys, const RowLanes& values);
   // A row that was left half summed: its query and what was mixed so far in shared memory from
   // these places on, and for softmax the highest score and the sum of weights.
   struct Left {
@@ -52,29 +55,31 @@ class Mixer {
 
   // The weight of a near score, once the row is complete, not yet normalized.
   ir::Ex near_weight(ir::Ex score_or_coefficient);
+  // What stands for a near entry that a row does not have, such that it weighs nothing.
+  ir::Ex no_near() { return weighs_by_row() ? builder_.lowest_score() : builder_.f32(0); }
   // Closes the row: afterwards normalized(w) is w over the sum of weights, 0 for a row without
   // entries; coefficients stay as they are.
   void finish();
   ir::Ex normalized(ir::Ex value) const;
-  // Stores the channels of a finished row from y[at] on.
-  void write(ir::MemoryId y, ir::Ex at);
+  // Leaves the channels of a finished row from element `at` on; nothing is mixed behind it.
+  void write(ir::MemoryId to, ir::Ex at);
 
-  ir::MemoryId mixed;  // private, frame.owned() channels
+  ir::MemoryId mixed;  // private, the channels of this lane
   ir::Var highest;     // softmax only, and not transposed
   ir::Var total;       // likewise
 
  private:
   // Softmax, and the row is the one whose scores weights come from.
   bool weighs_by_row() const { return frame_.softmax() && !frame_.transposed(); }
-  ir::Ex begins_with(ir::Ex d);
+  void declare();
   ir::Ex factor(const SideFrame& side);
   ir::Ex score(const Entry& entry);
 
   Frame& frame_;
   ir::Builder& builder_;
+  RowLanes keys_, values_;
   ir::Ex token_;
   ir::MemoryId query_;
-  ir::Ex query_at_;
   ir::Var entry_;
   ir::Ex coefficient_base_;
   ir::Ex inverse_;

@@ -26,14 +26,23 @@ class StagedPrefill {
         builder_(frame.builder),
         solves_(!frame.spec.b.empty()),
         far_side_(solves_ ? frame.b : frame.a),
+        sharing_(frame.softmax() ? RowLanes::sharing_for(frame.spec.head_dim, frame.spec.dtype,
+                                                         frame.value_type())
+                                 : 32),
         rows_(frame, far_side_) {}
 
   void run() {
+    group_ = builder_.i64(0);
+    lane_ = frame_.lane;
+    if (sharing_ < 32) {
+      group_ = builder_.let("group", frame_.lane / sharing_);
+      lane_ = builder_.let("lane_of_row", frame_.lane % sharing_);
+    }
     if (solves_) {
       near_weights_ = builder_.array("near_weights", Type::kF32, kStagedChunk * kStagedChunk, true);
       near_from_ = builder_.array("near_from", Type::kI64, kStagedChunk, true);
       if (!sums_in_place()) {
-        sums_ = builder_.array("sums", Type::kF32, kStagedChunk * frame_.spec.head_dim, true);
+        sums_ = builder_.array_of_vectors("sums", kStagedChunk * frame_.spec.head_dim);
       }
     }
     rows_.open();
@@ -54,14 +63,17 @@ class StagedPrefill {
         "size",
         builder_.call(Helper::kMinimum, {builder_.i64(kStagedChunk), frame_.tokens - first}));
     rows_.begin_chunk(first);
-    builder_.comment(solves_
-                         ? "phase 1: one warp per row sums the entries that are final already and"
-                         : "one warp per row");
+    const std::string sharing =
+        sharing_ < 32 ? std::to_string(sharing_) + " lanes a row" : "one warp per row";
     if (solves_) {
-      builder_.comment("leaves the weights of entries inside the chunk in near_weights");
+      builder_.comment("phase 1: " + sharing + " sum the entries that are final already and");
+      builder_.comment("leave the weights of entries inside the chunk in near_weights");
+    } else {
+      builder_.comment(sharing);
     }
-    builder_.loop("r", frame_.warp, size, builder_.i64(frame_.warps), LoopKind::kSerial,
-                  [&](Ex r) { row(r); });
+    const int together = 32 / sharing_;  // rows of a warp
+    builder_.loop("r", frame_.warp * together + group_, size, builder_.i64(frame_.warps * together),
+                  LoopKind::kSerial, [&](Ex r) { row(r); });
     builder_.barrier();
     if (!solves_) return;
     builder_.comment("phase 2: one thread per channel solves the chunk, row after row");
@@ -71,11 +83,21 @@ class StagedPrefill {
   }
 
   void row(Ex r) {
+    frame_.sharing = sharing_;
+    frame_.lane_of_row = lane_;
+    mix(r);
+    frame_.sharing = 32;
+  }
+
+  void mix(Ex r) {
     const Ex token = builder_.let("token", first_ + r);
     const Ex row = builder_.let("i", frame_.start + token + 1);
     final_to_ = builder_.let("before_chunk", frame_.start + first_);
-    Mixer mixer(frame_, token);
-    mixer.ask_once();
+    const auto cut = [&](ElementType element) {
+      return RowLanes(builder_, lane_, frame_.spec.head_dim, sharing_, element);
+    };
+    Mixer mixer(frame_, token, cut(frame_.spec.dtype), cut(frame_.value_type()));
+    if (sharing_ == 32) mixer.ask_once();
     rows_.begin_row();
     if (!solves_) {
       take_side(mixer, frame_.a, row, [&](Ex p) { mixer.take(frame_.a, p, rows_.entry(p)); });
@@ -83,30 +105,33 @@ class StagedPrefill {
       return mixer.write(frame_.y, builder_.let("y_at", frame_.token_at(token)));
     }
     take_side(mixer, frame_.a, row, [&](Ex p) { mixer.take(frame_.a, p, rows_.own(r, token)); });
-    // Lane c keeps what belongs to column c of the chunk.
-    const Var near = builder_.variable("near", builder_.f32(0));
-    const Var has_near = builder_.variable("has_near", builder_.truth(false));
+    // Lane l keeps what belongs to columns l, l + sharing, ... of the chunk.
+    const int columns = kStagedChunk / sharing_;
+    const MemoryId near = builder_.array("near", Type::kF32, columns);
+    const auto each_column = [&](const std::function<void(Ex, Ex)>& body) {
+      builder_.loop("part", builder_.i64(0), builder_.i64(columns), builder_.i64(1),
+                    LoopKind::kUnrolled,
+                    [&](Ex part) { body(builder_.let("column", lane_ + part * sharing_), part); });
+    };
+    each_column([&](Ex, Ex part) { builder_.store(near, part, mixer.no_near()); });
     const Var from = builder_.variable("from", r);
     const Mixer::Near near_entries{[&](Ex p) { return p > final_to_; },
                                    [&](Ex p, Ex value) {
                                      builder_.assign(from, p - final_to_ - 1);
-                                     builder_.when(equal(frame_.lane, from), [&] {
-                                       builder_.assign(near, value);
-                                       builder_.assign(has_near, builder_.truth(true));
+                                     each_column([&](Ex column, Ex part) {
+                                       builder_.when(equal(column, from),
+                                                     [&] { builder_.store(near, part, value); });
                                      });
                                    }};
     take_side(mixer, frame_.b, row,
               [&](Ex p) { mixer.take(frame_.b, p, rows_.entry(p), &near_entries); });
     mixer.finish();
-    const Ex sum = builder_.let("sum_at", sum_at(r));
-    frame_.each_channel([&](Ex d, Ex index) {
-      builder_.store(sums(), sum + d, mixer.normalized(builder_.load(mixer.mixed, index)));
+    mixer.write(sums(), builder_.let("sum_at", sum_at(r)));
+    each_column([&](Ex column, Ex part) {
+      builder_.store(near_weights_, r * kStagedChunk + column,
+                     mixer.normalized(mixer.near_weight(builder_.load(near, part))));
     });
-    const Ex weight =
-        builder_.select(has_near, mixer.normalized(mixer.near_weight(near)), builder_.f32(0));
-    builder_.store(near_weights_, r * kStagedChunk + frame_.lane, weight);
-    builder_.when(equal(frame_.lane, builder_.i64(0)),
-                  [&] { builder_.store(near_from_, r, from); });
+    builder_.when(equal(lane_, builder_.i64(0)), [&] { builder_.store(near_from_, r, from); });
   }
 
   void take_side(Mixer& mixer, const SideFrame& side, Ex row, const std::function<void(Ex)>& body) {
@@ -140,6 +165,9 @@ class StagedPrefill {
   Builder& builder_;
   bool solves_;
   const SideFrame& far_side_;
+  int sharing_;  // lanes of a row
+  Ex group_;     // of a warp's rows, which is this lane's,
+  Ex lane_;      // and its place there
   StagedRows rows_;
   MemoryId near_weights_;
   MemoryId near_from_;  // the first column of a row that may have a weight

@@ -98,8 +98,8 @@ bool Execution::same_for_block(const Polynomial& value) const {
                      [&](AtomId atom) { return facts_[atom].sharing != Sharing::kThread; });
 }
 
-// The largest number of a warp is that of one of its lanes, which all come from where it is said of
-// theirs; the slots that the numbers lead to are of one sequence and head.
+// The largest number of a warp, or of a group of lanes, is that of one of its lanes, which all come
+// from where it is said of theirs; the slots that the numbers lead to are of one sequence and head.
 void Execution::held_by_warp(const Polynomial& operand, AtomId result) {
   if (!recording_) return;
   for (std::size_t index = 0; index < trace.held.size(); ++index) {

@@ -208,7 +208,7 @@ Symbolic Execution::reduce(ir::ValueId id, const ir::Reduce& node) {
       break;
     }
   }
-  if (node.lanes == 32) held_by_warp(operand, result);
+  held_by_warp(operand, result);
   return whole(Polynomial::atom(result));
 }
 

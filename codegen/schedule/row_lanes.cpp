@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "codegen/schedule/row_lanes.hpp"
+
+#include <algorithm>
+
+namespace heddle::schedule {
+
+using ir::Ex;
+using ir::LoopKind;
+using ir::MemoryId;
+using ir::Type;
+
+namespace {
+
+constexpr int kVectorBytes = 16;
+constexpr int kMostSharing = 8;   // more of them exchange more often
+constexpr int kLeastSharing = 4;  // fewer of them have too many channels each
+
+int vector_of(ElementType element) { return kVectorBytes / static_cast<int>(size_of(element)); }
+
+// The largest power of two that divides it.
+int even_part(int count) { return count & -count; }
+
+}  // namespace
+
+RowLanes::RowLanes(ir::Builder& builder, Ex lane, int dim)
+    : builder_(builder), lane_(lane), dim_(dim) {}
+
+RowLanes::RowLanes(ir::Builder& builder, Ex lane, int dim, int sharing, ElementType element)
+    : builder_(builder), lane_(lane), dim_(dim), sharing_(sharing) {
+  if (in_groups()) vector_ = vector_of(element);
+}
+
+int RowLanes::sharing_for(int dim, ElementType keys, ElementType values) {
+  int sharing = kMostSharing;
+  for (const ElementType element : {keys, values}) {
+    if (dim % vector_of(element) != 0) return kWarp;
+    sharing = std::min(sharing, even_part(dim / vector_of(element)));
+  }
+  return sharing < kLeastSharing ? kWarp : sharing;
+}
+
+int RowLanes::owned() const { return (dim_ + stride() - 1) / stride() * vector_; }
+
+MemoryId RowLanes::array(const std::string& name) const {
+  return builder_.array(name, Type::kF32, owned());
+}
+
+// The runs of neighbouring channels of a lane: where they begin in a private array, and in a row.
+void RowLanes::each_run(const std::function<void(int, Ex)>& body) const {
+  for (int first = 0; first < owned(); first += vector_) {
+    body(first, lane_ * vector_ + first / vector_ * stride());
+  }
+}
+
+void RowLanes::each_channel(const std::function<void(Ex, Ex)>& body) const {
+  if (in_groups()) {
+    each_run([&](int first, Ex channel) {
+      builder_.loop(
+          "part", builder_.i64(0), builder_.i64(vector_), builder_.i64(1), LoopKind::kUnrolled,
+          [&](Ex part) { body(builder_.let("d", channel + part), builder_.i64(first) + part); });
+    });
+    return;
+  }
+  builder_.loop("part", builder_.i64(0), builder_.i64(owned()), builder_.i64(1),
+                LoopKind::kUnrolled, [&](Ex part) {
+                  const Ex d = builder_.let("d", lane_ + part * kWarp);
+                  if (dim_ % kWarp == 0) return body(d, part);
+                  builder_.when(d < dim_, [&] { body(d, part); });
+                });
+}
+
+void RowLanes::each_value(const std::string& name, MemoryId memory, Ex at,
+                          const std::function<void(Ex, Ex)>& body) const {
+  if (!in_groups()) {
+    return each_channel([&](Ex d, Ex index) { body(builder_.load(memory, at + d), index); });
+  }
+  const MemoryId values = array(name);
+  load(values, memory, at);
+  builder_.loop("part", builder_.i64(0), builder_.i64(owned()), builder_.i64(1),
+                LoopKind::kUnrolled, [&](Ex part) { body(builder_.load(values, part), part); });
+}
+
+void RowLanes::load(MemoryId array, MemoryId memory, Ex at) const {
+  if (!in_groups()) {
+    return each_channel(
+        [&](Ex d, Ex index) { builder_.store(array, index, builder_.load(memory, at + d)); });
+  }
+  each_run([&](int first, Ex channel) {
+    builder_.load_vector(array, first, memory, at + channel, vector_);
+  });
+}
+
+void RowLanes::store(MemoryId memory, Ex at, MemoryId array) const {
+  if (!in_groups()) {
+    return each_channel(
+        [&](Ex d, Ex index) { builder_.store(memory, at + d, builder_.load(array, index)); });
+  }
+  each_run([&](int first, Ex channel) {
+    builder_.store_vector(memory, at + channel, array, first, vector_);
+  });
+}
+
+Ex RowLanes::sum(Ex value) const {
+  return builder_.reduce(ir::ReduceOperator::kSum, value, sharing_);
+}
+
+}  // namespace heddle::schedule

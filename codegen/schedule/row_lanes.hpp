@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// How the lanes of a warp share rows: all 32 lanes one row, channel by channel, or groups of some
+// lanes a row each, every lane with runs of neighbouring channels that are moved as vectors. In
+// groups a score takes three steps of exchange instead of five, and a warp has several of them
+// under way.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "codegen/ir/builder.hpp"
+#include "patterns/pattern.hpp"
+
+namespace heddle::schedule {
+
+class RowLanes {
+ public:
+  // Rows of `dim` channels by whole warps, whose lane is `lane`.
+  RowLanes(ir::Builder& builder, ir::Ex lane, int dim);
+  // The same by groups of `sharing` lanes, of which `lane` is the place in the group; channels in
+  // runs of as many `element`s as sixteen bytes have.
+  RowLanes(ir::Builder& builder, ir::Ex lane, int dim, int sharing, ElementType element);
+
+  // Lanes of a group for rows of so many elements of either type; 32 where rows cannot be cut so.
+  static int sharing_for(int dim, ElementType keys, ElementType values);
+
+  // body(channel, index) for each channel this lane owns; `index` counts in a private array of
+  // `owned` elements.
+  void each_channel(const std::function<void(ir::Ex, ir::Ex)>& body) const;
+  int owned() const;
+  ir::MemoryId array(const std::string& name) const;
+  // body(value, index) of what `memory` has of this lane's channels, channel 0 at `at`.
+  void each_value(const std::string& name, ir::MemoryId memory, ir::Ex at,
+                  const std::function<void(ir::Ex, ir::Ex)>& body) const;
+  // The same into a private array, or from one.
+  void load(ir::MemoryId array, ir::MemoryId memory, ir::Ex at) const;
+  void store(ir::MemoryId memory, ir::Ex at, ir::MemoryId array) const;
+  // In every lane that shares the row.
+  ir::Ex sum(ir::Ex value) const;
+
+  bool in_groups() const { return sharing_ < kWarp; }
+  int sharing() const { return sharing_; }
+  ir::Ex lane() const { return lane_; }
+
+ private:
+  static constexpr int kWarp = 32;
+  int stride() const { return sharing_ * vector_; }  // channels between two runs of a lane
+  void each_run(const std::function<void(int first, ir::Ex channel)>& body) const;
+
+  ir::Builder& builder_;
+  ir::Ex lane_;
+  int dim_;
+  int sharing_ = kWarp;
+  int vector_ = 1;
+};
+
+}  // namespace heddle::schedule
