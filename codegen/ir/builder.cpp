@@ -248,6 +248,10 @@ MemoryId Builder::choose(const std::string& name, Ex condition, MemoryId yes, Me
   assert_that(
       first != nullptr && second != nullptr && kernel_[*first].element == kernel_[*second].element,
       "a view needs two buffers of one element");
+  for (const auto& [one, other] : {std::pair(*first, *second), std::pair(*second, *first)}) {
+    if (!kernel_.take_turns(one, other)) continue;
+    kernel_.buffers[static_cast<std::size_t>(one.index)].takes_turns = true;
+  }
   kernel_.views.push_back({unique(name), condition.id(), *first, *second});
   const ViewId id{static_cast<std::int32_t>(kernel_.views.size()) - 1};
   append(Choose{id});

@@ -161,11 +161,18 @@ class Printer {
   }
 
  private:
+  bool takes_turns(const std::string& name) const {
+    return std::any_of(kernel_.buffers.begin(), kernel_.buffers.end(), [&](const Buffer& buffer) {
+      return buffer.name == name && buffer.takes_turns;
+    });
+  }
+
   std::string argument_text(const Argument& argument) const {
     switch (argument.kind) {
       case ArgumentKind::kBuffer:
         return std::string(argument.access == Access::kRead ? "const " : "") +
-               spelling(argument.type) + "* __restrict__ " + argument.name;
+               spelling(argument.type) + (takes_turns(argument.name) ? "* " : "* __restrict__ ") +
+               argument.name;
       case ArgumentKind::kSize:
         return std::string(kernel_.target == Target::kCuda ? "int " : "std::int32_t ") +
                argument.name + "_arg";
@@ -302,9 +309,8 @@ class Printer {
         },
         [&](const Reduce& node) {
           const std::string name = node.op == ReduceOperator::kSum ? "_sum" : "_max";
-          const std::string over = node.lanes == 32
-                                       ? "warp" + name
-                                       : "group" + name + "<" + std::to_string(node.lanes) + ">";
+          const std::string over = (node.meeting() == 32 ? "warp" : "group") + name +
+                                   (node.lanes == 32 ? "" : "<" + std::to_string(node.lanes) + ">");
           return Text{over + "(" + plain(node.operand) + ")", kAtom};
         },
         [&](const Pick& node) {

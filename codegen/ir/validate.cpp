@@ -248,6 +248,11 @@ class Validator {
           const View& view = kernel_[node.view];
           require(kernel_[view.yes].element == kernel_[view.no].element,
                   view.name + " chooses between different elements");
+          for (const auto& [one, other] :
+               {std::pair(view.yes, view.no), std::pair(view.no, view.yes)}) {
+            require(kernel_[one].takes_turns || !kernel_.take_turns(one, other),
+                    kernel_[one].name + " takes turns with what the kernel writes");
+          }
           require(chosen_.insert(node.view.index).second, view.name + " is chosen twice");
           view_spread_[static_cast<std::size_t>(node.view.index)] =
               check(view.condition, Type::kBool, control);

@@ -106,9 +106,10 @@ class Lifter : public StatementReader {
              : argument.type == ElementType::kF16  ? "f16"
                                                    : "int");
       expect("*");
-      expect("__restrict__");
+      const bool apart = is("__restrict__");
+      if (apart || argument.access != heddle::Access::kRead) expect("__restrict__");
       expect(argument.name.c_str());
-      kernel.buffers.push_back({argument.name, argument.type, argument.access});
+      kernel.buffers.push_back({argument.name, argument.type, argument.access, !apart});
       const ir::BufferId id{static_cast<std::int32_t>(kernel.buffers.size() - 1)};
       return declare(argument.name, ir::MemoryId(id), at);
     }

@@ -165,6 +165,13 @@ void StatementReader::view(Body& statements) {
   if (element_of(*yes) != *wanted || element_of(*no) != *wanted) {
     return fail(at, "the two buffers differ in type");
   }
+  for (const auto& [one, other] : {std::pair(*yes, *no), std::pair(*no, *yes)}) {
+    const ir::Kernel& kernel = lifted_.kernel;
+    if (kernel[one].takes_turns || !kernel.take_turns(one, other)) continue;
+    return fail(at, "a compiler may read " + kernel[other].name +
+                        ", which the kernel writes, as if nothing did, since " + kernel[one].name +
+                        " is __restrict__");
+  }
   lifted_.kernel.views.push_back({name, condition, *yes, *no});
   const ir::ViewId id{static_cast<std::int32_t>(lifted_.kernel.views.size() - 1)};
   declare(name, ir::MemoryId(id), at);
