@@ -9,15 +9,18 @@
 
 namespace heddle {
 
-// Over the 32 lanes of a warp that all arrive; each lane gets the same result.
+// Over the 32 lanes of a warp that all arrive, or aligned groups of them; each lane that is summed
+// gets the same result.
+template <int kLanes = 32>
 __device__ inline float warp_sum(float x) {
-  for (int mask = 16; mask > 0; mask /= 2) x += __shfl_xor_sync(0xffffffffu, x, mask);
+  for (int mask = kLanes / 2; mask > 0; mask /= 2) x += __shfl_xor_sync(0xffffffffu, x, mask);
   return x;
 }
 // Of values in 0..2^31 - 1.
+template <int kLanes = 32>
 __device__ inline Index warp_max(Index x) {
   int highest = static_cast<int>(x);
-  for (int mask = 16; mask > 0; mask /= 2) {
+  for (int mask = kLanes / 2; mask > 0; mask /= 2) {
     const int other = __shfl_xor_sync(0xffffffffu, highest, mask);
     highest = other > highest ? other : highest;
   }

@@ -113,6 +113,12 @@ Ex Builder::pick(Ex operand, Ex from, int lanes) {
   return value(Pick{operand.id(), from.id(), lanes}, Type::kF32);
 }
 
+Ex Builder::reduce_together(ReduceOperator op, Ex operand, int lanes) {
+  if (lanes == 32) return reduce(op, operand);
+  assert_that(is_group(lanes), "lanes come in groups of a power of two");
+  return value(Reduce{op, operand.id(), lanes, true}, operand.type());
+}
+
 Ex Builder::select(Ex condition, Ex yes, Ex no) {
   assert_that(condition.type() == Type::kBool && yes.type() == no.type(), "select of mixed types");
   return value(Select{condition.id(), yes.id(), no.id()}, yes.type());

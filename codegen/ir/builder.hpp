@@ -72,6 +72,8 @@ class Builder {
   Ex reduce(ReduceOperator op, Ex operand, int lanes = 32);
   // What lane `from` of the lane's group has, a real.
   Ex pick(Ex operand, Ex from, int lanes);
+  // The same where all groups of the warp come together.
+  Ex reduce_together(ReduceOperator op, Ex operand, int lanes);
   Ex select(Ex condition, Ex yes, Ex no);
   Ex unary(UnaryOperator op, Ex operand);
   Ex binary(BinaryOperator op, Ex left, Ex right);
@@ -97,7 +99,8 @@ class Builder {
   Ex invoke_let(const std::string& name, Type type, const std::string& callee,
                 const std::vector<VectorArgument>& arguments);
   // `count` neighbouring elements, a power of two, into a private array of reals from its element
-  // `first` on, sixteen bytes at a time; `at` is a multiple of as many as are moved at once. And back.
+  // `first` on, sixteen bytes at a time; `at` is a multiple of as many as are moved at once. And
+  // back.
   void load_vector(MemoryId to, int first, MemoryId from, Ex at, int count);
   void store_vector(MemoryId to, Ex at, MemoryId from, int first, int count);
   std::string unique_name(const std::string& name) { return unique(name); }

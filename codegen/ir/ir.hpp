@@ -129,11 +129,15 @@ struct Call {  // ceil_div(x, y)
   std::vector<ValueId> arguments;
 };
 // Over the lanes of a warp, or over the aligned group of 2, 4, 8 or 16 of them to which a lane
-// belongs; the same result in each. cuda only.
-struct Reduce {  // warp_sum(x), group_sum<8>(x)
+// belongs; the same result in each. Groups may be elsewhere, unless they come `together`, for which
+// a device has less to find out. cuda only.
+struct Reduce {  // warp_sum(x), group_sum<8>(x), warp_sum<8>(x)
   ReduceOperator op;
   ValueId operand;
   int lanes = 32;
+  bool together = false;
+
+  int meeting() const { return together ? 32 : lanes; }  // lanes that have to be there
 };
 // What lane `from` of such a group has, 0 <= from < lanes, which may differ from lane to lane; of
 // f32. cuda only.

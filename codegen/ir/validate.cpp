@@ -162,9 +162,9 @@ class Validator {
           require(kernel_.target == Target::kCuda, "warps exist on cuda only");
           const Spread group = by_groups_of(node.lanes);
           require(group != Spread::kByLane, "no lanes of a warp come in such groups");
-          require(control <= group,
-                  node.lanes == 32 ? "a warp reduction stands where lanes of a warp may diverge"
-                                   : "a reduction stands where lanes of a group may diverge");
+          require(control <= by_groups_of(node.meeting()),
+                  node.meeting() == 32 ? "a warp reduction stands where lanes of a warp may diverge"
+                                       : "a reduction stands where lanes of a group may diverge");
           return std::min(check(node.operand, value.type, control), group);
         },
         [&](const Pick& node) {

@@ -66,12 +66,16 @@ void Mixer::begin_side(const SideFrame& side) {
 
 Ex Mixer::score(const Entry& entry) {
   const Var product = builder_.variable("product", builder_.f32(0));
-  entry.key([&](MemoryId key, Ex at) {
-    keys_.each_value("key", key, at, [&](Ex value, Ex index) {
-      builder_.assign(product, Ex(product) + builder_.load(query_, index) * value);
+  where_held([&] {
+    entry.key([&](MemoryId key, Ex at) {
+      keys_.each_value("key", key, at, [&](Ex value, Ex index) {
+        builder_.assign(product, Ex(product) + builder_.load(query_, index) * value);
+      });
     });
   });
-  return builder_.let("score", frame_.scale * keys_.sum(product));
+  const Ex score = builder_.let("score", frame_.scale * keys_.sum(product, together_));
+  if (!held_ || !weighs_by_row()) return score;
+  return builder_.let("own_score", builder_.select(*held_, score, builder_.lowest_score()));
 }
 
 Ex Mixer::factor(const SideFrame& side) {
@@ -91,6 +95,17 @@ void Mixer::take(const SideFrame& side, Ex p, const Near* near) {
                     }};
   if (!location) return take(side, p, entry, near);
   frame_.where_held(*location, [&] { take(side, p, entry, near); });
+}
+
+void Mixer::where_held(const std::function<void()>& body) {
+  if (held_) return builder_.when(*held_, body);
+  body();
+}
+
+void Mixer::take_where(Ex held, const SideFrame& side, Ex p, const Entry& entry, const Near* near) {
+  held_ = held;
+  take(side, p, entry, near);
+  held_.reset();
 }
 
 void Mixer::take(const SideFrame& side, Ex p, const Entry& entry, const Near* near) {
@@ -115,37 +130,30 @@ void Mixer::take(const SideFrame& side, Ex p, const Entry& entry, const Near* ne
       });
     });
   }
-  if (!frame_.softmax()) {
-    // The row that reads has it, and as its entry of the same number.
-    const Ex base = frame_.transposed()
-                        ? coefficient_row(frame_.spec, frame_.row_at(p - 1), side.width)
-                        : coefficient_base_;
-    Ex loaded = builder_.load(side.coefficients, base + entry_);
-    if (ask_once_) {
-      const Ex mine = builder_.let(
-          "mine", builder_.select(equal(frame_.lane, builder_.i64(0)), loaded, builder_.f32(0)));
-      loaded = builder_.reduce(ir::ReduceOperator::kSum, mine);
-    }
-    const Ex coefficient = builder_.let("weight", loaded);
-    builder_.assign(entry_, Ex(entry_) + 1);
-    const auto far = [&] { add(coefficient); };
-    if (near == nullptr) return far();
-    if (!near->is_near) return near->take(p, coefficient);
+  // `raw` is what a near entry's weight is made of, once the row is complete.
+  const auto mix = [&](Ex weight, Ex raw) {
+    if (near == nullptr) return add(weight);
+    if (!near->is_near) return near->take(p, raw);
     builder_.when(
-        near->is_near(p), [&] { near->take(p, coefficient); }, far);
-    return;
+        near->is_near(p), [&] { near->take(p, raw); }, [&] { add(weight); });
+  };
+  if (!frame_.softmax()) {
+    where_held([&] {
+      const Ex coefficient = builder_.let("weight", coefficient_of(side, p));
+      mix(coefficient, coefficient);
+    });
+    return builder_.assign(entry_, Ex(entry_) + 1);
   }
   const Ex value = score(entry);
   if (frame_.transposed()) {
-    const Ex row = builder_.let("reader", frame_.row_at(p - 1));
-    const Ex exponential =
-        builder_.call(Helper::kExponential, {value - builder_.load(frame_.highest, row)});
-    const Ex share = exponential * builder_.load(frame_.inverse, row);
-    const Ex weight = builder_.let("weight", frame_.gamma ? *frame_.gamma * share : share);
-    if (near == nullptr) return add(weight);
-    if (!near->is_near) return near->take(p, weight);
-    return builder_.when(
-        near->is_near(p), [&] { near->take(p, weight); }, [&] { add(weight); });
+    return where_held([&] {
+      const Ex row = builder_.let("reader", frame_.row_at(p - 1));
+      const Ex exponential =
+          builder_.call(Helper::kExponential, {value - builder_.load(frame_.highest, row)});
+      const Ex share = exponential * builder_.load(frame_.inverse, row);
+      const Ex weight = builder_.let("weight", frame_.gamma ? *frame_.gamma * share : share);
+      mix(weight, weight);
+    });
   }
   builder_.when(value > highest, [&] {
     const Ex shrink =
@@ -155,14 +163,27 @@ void Mixer::take(const SideFrame& side, Ex p, const Entry& entry, const Near* ne
         [&](Ex, Ex index) { builder_.store(mixed, index, builder_.load(mixed, index) * shrink); });
     builder_.assign(highest, value);
   });
-  const Ex exponential = builder_.call(Helper::kExponential, {value - highest});
-  const Ex side_factor = factor(side);
-  const Ex weight = builder_.let("weight", frame_.gamma ? side_factor * exponential : exponential);
-  builder_.assign(total, Ex(total) + weight);
-  if (near == nullptr) return add(weight);
-  if (!near->is_near) return near->take(p, value);
-  builder_.when(
-      near->is_near(p), [&] { near->take(p, value); }, [&] { add(weight); });
+  where_held([&] {
+    const Ex exponential = builder_.call(Helper::kExponential, {value - highest});
+    const Ex side_factor = factor(side);
+    const Ex weight =
+        builder_.let("weight", frame_.gamma ? side_factor * exponential : exponential);
+    builder_.assign(total, Ex(total) + weight);
+    mix(weight, value);
+  });
+}
+
+// Of the entry at hand, with given weights.
+Ex Mixer::coefficient_of(const SideFrame& side, Ex p) {
+  // In the transposed system the row that reads has it, and as its entry of the same number.
+  const Ex base = frame_.transposed()
+                      ? coefficient_row(frame_.spec, frame_.row_at(p - 1), side.width)
+                      : coefficient_base_;
+  const Ex loaded = builder_.load(side.coefficients, base + entry_);
+  if (!ask_once_) return loaded;
+  const Ex mine = builder_.let(
+      "mine", builder_.select(equal(frame_.lane, builder_.i64(0)), loaded, builder_.f32(0)));
+  return builder_.reduce(ir::ReduceOperator::kSum, mine);
 }
 
 void Mixer::skip() {

@@ -42,6 +42,11 @@ class Mixer {
     std::function<void(const Use&)> value;
   };
   void take(const SideFrame& side, ir::Ex p, const Entry& entry, const Near* near = nullptr);
+  // All groups of a warp take entries together. What follows is where an entry is `held`: a row
+  // that does not have it comes along.
+  void come_together() { together_ = true; }
+  void take_where(ir::Ex held, const SideFrame& side, ir::Ex p, const Entry& entry,
+                  const Near* near = nullptr);
   // Leaves an entry to another warp.
   void skip();
   // One lane of a warp asks for a coefficient and hands it to the others.
@@ -74,6 +79,8 @@ class Mixer {
   void declare();
   ir::Ex factor(const SideFrame& side);
   ir::Ex score(const Entry& entry);
+  ir::Ex coefficient_of(const SideFrame& side, ir::Ex p);
+  void where_held(const std::function<void()>& body);
 
   Frame& frame_;
   ir::Builder& builder_;
@@ -83,7 +90,9 @@ class Mixer {
   ir::Var entry_;
   ir::Ex coefficient_base_;
   ir::Ex inverse_;
+  std::optional<ir::Ex> held_;  // of the entry at hand
   bool ask_once_ = false;
+  bool together_ = false;
 };
 
 }  // namespace heddle::schedule

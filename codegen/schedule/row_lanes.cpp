@@ -101,8 +101,9 @@ void RowLanes::store(MemoryId memory, Ex at, MemoryId array) const {
   });
 }
 
-Ex RowLanes::sum(Ex value) const {
-  return builder_.reduce(ir::ReduceOperator::kSum, value, sharing_);
+Ex RowLanes::sum(Ex value, bool together) const {
+  return together ? builder_.reduce_together(ir::ReduceOperator::kSum, value, sharing_)
+                  : builder_.reduce(ir::ReduceOperator::kSum, value, sharing_);
 }
 
 }  // namespace heddle::schedule

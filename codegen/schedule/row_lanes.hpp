@@ -35,8 +35,8 @@ class RowLanes {
   // The same into a private array, or from one.
   void load(ir::MemoryId array, ir::MemoryId memory, ir::Ex at) const;
   void store(ir::MemoryId memory, ir::Ex at, ir::MemoryId array) const;
-  // In every lane that shares the row.
-  ir::Ex sum(ir::Ex value) const;
+  // In every lane that shares the row; `together`: all groups of the warp are here.
+  ir::Ex sum(ir::Ex value, bool together) const;
 
   bool in_groups() const { return sharing_ < kWarp; }
   int sharing() const { return sharing_; }

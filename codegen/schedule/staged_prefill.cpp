@@ -4,6 +4,7 @@
 // each key, input and output is asked for once, and rows find them in shared memory as far back as
 // it has room.
 #include "codegen/rows/emit_row.hpp"
+#include "codegen/rows/row_shape.hpp"
 #include "codegen/schedule/cache.hpp"
 #include "codegen/schedule/staged_rows.hpp"
 
@@ -71,9 +72,7 @@ class StagedPrefill {
     } else {
       builder_.comment(sharing);
     }
-    const int together = 32 / sharing_;  // rows of a warp
-    builder_.loop("r", frame_.warp * together + group_, size, builder_.i64(frame_.warps * together),
-                  LoopKind::kSerial, [&](Ex r) { row(r); });
+    each_row(size);
     builder_.barrier();
     if (!solves_) return;
     builder_.comment("phase 2: one thread per channel solves the chunk, row after row");
@@ -82,15 +81,41 @@ class StagedPrefill {
     rows_.close_chunk();
   }
 
-  void row(Ex r) {
+  // Rows that groups of a warp have side by side take their entries together where all reach the
+  // same distances back.
+  bool together() const {
+    return sharing_ < 32 && rows::shape_of(*far_side_.plan) == rows::RowShape::kShifted;
+  }
+
+  void each_row(Ex size) {
+    const std::int64_t of_warp = 32 / sharing_;
     frame_.sharing = sharing_;
     frame_.lane_of_row = lane_;
-    mix(r);
+    const auto loop = [&](const char* name, Ex from, const std::function<void(Ex)>& body) {
+      builder_.loop(name, from, size, builder_.i64(frame_.warps * of_warp), LoopKind::kSerial,
+                    body);
+    };
+    if (!together()) {
+      loop("r", frame_.warp * of_warp + group_, [&](Ex r) { row(r, r); });
+    } else {
+      loop("warp_row", frame_.warp * of_warp, [&](Ex warp_row) {
+        const Ex r = builder_.let("r", warp_row + group_);
+        const auto within = [&](const char* name, Ex number) {
+          return builder_.let(name, builder_.call(Helper::kMinimum, {number, size - 1}));
+        };
+        last_shown_ = within("last_shown", warp_row + (of_warp - 1));
+        // A group that has no row takes the last one once more, and leaves nothing.
+        counts_ = r < size;
+        row(r, within("shown", r));
+      });
+      counts_.reset();
+    }
     frame_.sharing = 32;
   }
 
-  void mix(Ex r) {
-    const Ex token = builder_.let("token", first_ + r);
+  // Row r of the chunk, by what is read of row `shown`, the same where that is one.
+  void row(Ex r, Ex shown) {
+    const Ex token = builder_.let("token", first_ + shown);
     const Ex row = builder_.let("i", frame_.start + token + 1);
     final_to_ = builder_.let("before_chunk", frame_.start + first_);
     const auto cut = [&](ElementType element) {
@@ -98,13 +123,16 @@ class StagedPrefill {
     };
     Mixer mixer(frame_, token, cut(frame_.spec.dtype), cut(frame_.value_type()));
     if (sharing_ == 32) mixer.ask_once();
+    if (together()) mixer.come_together();
     rows_.begin_row();
     if (!solves_) {
-      take_side(mixer, frame_.a, row, [&](Ex p) { mixer.take(frame_.a, p, rows_.entry(p)); });
+      take_far_side(mixer, row, shown, nullptr);
       mixer.finish();
-      return mixer.write(frame_.y, builder_.let("y_at", frame_.token_at(token)));
+      return where_it_counts(
+          [&] { mixer.write(frame_.y, builder_.let("y_at", frame_.token_at(token))); });
     }
-    take_side(mixer, frame_.a, row, [&](Ex p) { mixer.take(frame_.a, p, rows_.own(r, token)); });
+    take_side(mixer, frame_.a, row,
+              [&](Ex p) { mixer.take(frame_.a, p, rows_.own(shown, token)); });
     // Lane l keeps what belongs to columns l, l + sharing, ... of the chunk.
     const int columns = kStagedChunk / sharing_;
     const MemoryId near = builder_.array("near", Type::kF32, columns);
@@ -114,7 +142,7 @@ class StagedPrefill {
                     [&](Ex part) { body(builder_.let("column", lane_ + part * sharing_), part); });
     };
     each_column([&](Ex, Ex part) { builder_.store(near, part, mixer.no_near()); });
-    const Var from = builder_.variable("from", r);
+    const Var from = builder_.variable("from", shown);
     const Mixer::Near near_entries{[&](Ex p) { return p > final_to_; },
                                    [&](Ex p, Ex value) {
                                      builder_.assign(from, p - final_to_ - 1);
@@ -123,15 +151,35 @@ class StagedPrefill {
                                                      [&] { builder_.store(near, part, value); });
                                      });
                                    }};
-    take_side(mixer, frame_.b, row,
-              [&](Ex p) { mixer.take(frame_.b, p, rows_.entry(p), &near_entries); });
+    take_far_side(mixer, row, shown, &near_entries);
     mixer.finish();
-    mixer.write(sums(), builder_.let("sum_at", sum_at(r)));
-    each_column([&](Ex column, Ex part) {
-      builder_.store(near_weights_, r * kStagedChunk + column,
-                     mixer.normalized(mixer.near_weight(builder_.load(near, part))));
+    where_it_counts([&] {
+      mixer.write(sums(), builder_.let("sum_at", sum_at(r)));
+      each_column([&](Ex column, Ex part) {
+        builder_.store(near_weights_, r * kStagedChunk + column,
+                       mixer.normalized(mixer.near_weight(builder_.load(near, part))));
+      });
+      builder_.when(equal(lane_, builder_.i64(0)), [&] { builder_.store(near_from_, r, from); });
     });
-    builder_.when(equal(lane_, builder_.i64(0)), [&] { builder_.store(near_from_, r, from); });
+  }
+
+  void where_it_counts(const std::function<void()>& body) {
+    if (counts_) return builder_.when(*counts_, body);
+    body();
+  }
+
+  void take_far_side(Mixer& mixer, Ex row, Ex shown, const Mixer::Near* near) {
+    if (!together()) {
+      return take_side(mixer, far_side_, row,
+                       [&](Ex p) { mixer.take(far_side_, p, rows_.entry(p), near); });
+    }
+    // Of the warp's last row: an entry of it lies as far behind the same entry of this one.
+    const Ex behind = builder_.let("before_last", last_shown_ - shown);
+    take_side(mixer, far_side_, builder_.let("last_row", frame_.start + first_ + last_shown_ + 1),
+              [&](Ex p_of_last) {
+                const Ex p = builder_.let("p", p_of_last - behind);
+                mixer.take_where(p > 0, far_side_, p, rows_.entry(p), near);
+              });
   }
 
   void take_side(Mixer& mixer, const SideFrame& side, Ex row, const std::function<void(Ex)>& body) {
@@ -169,6 +217,8 @@ class StagedPrefill {
   Ex group_;     // of a warp's rows, which is this lane's,
   Ex lane_;      // and its place there
   StagedRows rows_;
+  Ex last_shown_;             // of the rows of a warp
+  std::optional<Ex> counts_;  // whether there is one that this row is
   MemoryId near_weights_;
   MemoryId near_from_;  // the first column of a row that may have a weight
   MemoryId sums_;

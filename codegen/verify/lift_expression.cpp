@@ -400,11 +400,13 @@ int ExpressionReader::lanes_of_group() {
 Typed ExpressionReader::call(const std::string& name, TextPlace at) {
   const bool reads = name == "group_read";
   const bool by_group = reads || name == "group_sum" || name == "group_max";
-  if (!is(by_group ? "<" : "(")) {
+  const bool by_warp = name == "warp_sum" || name == "warp_max";
+  const bool in_groups = by_group || (by_warp && is("<"));
+  if (!is(in_groups ? "<" : "(")) {
     fail(at, "'" + name + "' is not declared");
     return nothing();
   }
-  const int lanes = by_group ? lanes_of_group() : 32;
+  const int lanes = in_groups ? lanes_of_group() : 32;
   expect("(");
   if (reads) {
     const ir::ValueId operand = as(expression(), CType::kFloat, at);
@@ -413,12 +415,13 @@ Typed ExpressionReader::call(const std::string& name, TextPlace at) {
     expect(")");
     return {make(Type::kF32, ir::Pick{operand, from, lanes}, at), CType::kFloat};
   }
-  if (by_group || name == "warp_sum" || name == "warp_max") {
+  if (by_group || by_warp) {
     const bool sum = name == "warp_sum" || name == "group_sum";
     const ir::ReduceOperator op = sum ? ir::ReduceOperator::kSum : ir::ReduceOperator::kMaximum;
     const ir::ValueId operand = as(expression(), sum ? CType::kFloat : CType::kIndex, at);
     expect(")");
-    return {make(sum ? Type::kF32 : Type::kI64, ir::Reduce{op, operand, lanes}, at),
+    return {make(sum ? Type::kF32 : Type::kI64,
+                 ir::Reduce{op, operand, lanes, by_warp && in_groups}, at),
             sum ? CType::kFloat : CType::kIndex};
   }
   if (name == "to_float") {

@@ -93,10 +93,10 @@ class Analysis {
           return spread;
         },
         [&](const ir::Reduce& node) {
-          ++(node.lanes == 32 ? result_.reductions : result_.groups);
+          ++(node.meeting() == 32 ? result_.reductions : result_.groups);
           const Spread group = by_groups_of(node.lanes);
-          if (control > group) {
-            diverges(lifted_.place(id), node.lanes == 32
+          if (control > by_groups_of(node.meeting())) {
+            diverges(lifted_.place(id), node.meeting() == 32
                                             ? "a warp reduction where lanes of a warp may diverge"
                                             : "a reduction where lanes of a group may diverge");
           }

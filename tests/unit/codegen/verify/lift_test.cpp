@@ -124,6 +124,9 @@ TEST_CASE("what is no kernel of heddle is refused with its place") {
   refused("__launch_bounds__(128)", "__launch_bounds__(256)", "the manifest launches 128");
   refused("const float* __restrict__ q", "float* __restrict__ q", "const");
   refused("Index first = 0;", "int first = 0;", "Index");
+  // nvcc would read y, by a view of both, through a cache that sees no stores.
+  refused("const float* initial_b_val", "const float* __restrict__ initial_b_val",
+          "as if nothing did");
   refused("const Index warp = threadIdx.x / 32;", "const Index warp = threadIdx.x - 1;", "32 bits");
   refused("const Index size", "volatile Index size", "'volatile'");
   refused("first < tokens", "first < tokens && true", "has ;");
