@@ -339,25 +339,17 @@ Ex find_on_cuda(Builder& builder, Ex lane, MemoryId positions, Ex first, Ex slot
   return builder.let("found", builder.reduce(ir::ReduceOperator::kMaximum, by_lane, sharing));
 }
 
-int Frame::owned() const {
-  if (!cuda()) return spec.head_dim;
-  const int taking_part = warps_share ? 32 * warps : 32;
-  return (spec.head_dim + taking_part - 1) / taking_part;
+RowLanes Frame::row_lanes() const {
+  return warps_share ? RowLanes(builder, thread, spec.head_dim, RowLanes::kWarp * warps)
+                     : RowLanes(builder, lane, spec.head_dim);
 }
 
+int Frame::owned() const { return cuda() ? row_lanes().owned() : spec.head_dim; }
+
 void Frame::each_channel(const std::function<void(Ex, Ex)>& body) {
-  if (!cuda()) {
-    builder.loop("d", builder.i64(0), builder.i64(spec.head_dim), builder.i64(1), LoopKind::kLanes,
-                 [&](Ex d) { body(d, d); });
-    return;
-  }
-  const int taking_part = warps_share ? 32 * warps : 32;
-  builder.loop("part", builder.i64(0), builder.i64(owned()), builder.i64(1), LoopKind::kUnrolled,
-               [&](Ex part) {
-                 const Ex d = builder.let("d", (warps_share ? thread : lane) + part * taking_part);
-                 if (spec.head_dim % taking_part == 0) return body(d, part);
-                 builder.when(d < spec.head_dim, [&] { body(d, part); });
-               });
+  if (cuda()) return row_lanes().each_channel(body);
+  builder.loop("d", builder.i64(0), builder.i64(spec.head_dim), builder.i64(1), LoopKind::kLanes,
+               [&](Ex d) { body(d, d); });
 }
 
 Ex Frame::rounded(Ex value) const {

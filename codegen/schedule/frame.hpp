@@ -10,6 +10,7 @@
 
 #include "codegen/ir/builder.hpp"
 #include "codegen/schedule/kernel_spec.hpp"
+#include "codegen/schedule/row_lanes.hpp"
 #include "codegen/schedule/sequences.hpp"
 
 namespace heddle::schedule {
@@ -101,6 +102,7 @@ class Frame {
   // once.
   void each_channel(const std::function<void(ir::Ex, ir::Ex)>& body);
   int owned() const;
+  RowLanes row_lanes() const;  // cuda only
 
   bool in_pages() const { return decode && spec.page_rows > 0; }
   bool cuda() const { return spec.target == ir::Target::kCuda; }

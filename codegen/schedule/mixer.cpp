@@ -10,13 +10,7 @@ using ir::Helper;
 using ir::MemoryId;
 using ir::Var;
 
-namespace {
-
-RowLanes whole(const Frame& frame) { return {frame.builder, frame.lane, frame.spec.head_dim}; }
-
-}  // namespace
-
-Mixer::Mixer(Frame& frame, Ex token) : Mixer(frame, token, whole(frame), whole(frame)) {}
+Mixer::Mixer(Frame& frame, Ex token) : Mixer(frame, token, frame.row_lanes(), frame.row_lanes()) {}
 
 Mixer::Mixer(Frame& frame, Ex token, const RowLanes& keys, const RowLanes& values)
     : frame_(frame), builder_(frame.builder), keys_(keys), values_(values), token_(token) {
@@ -37,8 +31,8 @@ Mixer::Mixer(Frame& frame, Ex token, const RowLanes& keys, const RowLanes& value
 Mixer::Mixer(Frame& frame, Ex token, const Left& left)
     : frame_(frame),
       builder_(frame.builder),
-      keys_(whole(frame)),
-      values_(whole(frame)),
+      keys_(frame.row_lanes()),
+      values_(frame.row_lanes()),
       token_(token) {
   declare();
   if (frame_.softmax()) keys_.load(query_, left.query, left.query_at);
@@ -117,7 +111,7 @@ void Mixer::take(const SideFrame& side, Ex p, const Entry& entry, const Near* ne
     });
   };
   if (frame_.spec.by_channel()) {
-    assert_that(near == nullptr && !ask_once_ && !values_.in_groups(),
+    assert_that(near == nullptr && !ask_once_ && !together_,
                 "channels with weights of their own stay apart");
     const Ex first =
         builder_.let("gates_at", coefficient_base_ + coefficient_entry(frame_.spec, entry_));

@@ -6,7 +6,6 @@
 #pragma once
 
 #include "codegen/schedule/frame.hpp"
-#include "codegen/schedule/row_lanes.hpp"
 
 namespace heddle::schedule {
 

@@ -23,8 +23,8 @@ int even_part(int count) { return count & -count; }
 
 }  // namespace
 
-RowLanes::RowLanes(ir::Builder& builder, Ex lane, int dim)
-    : builder_(builder), lane_(lane), dim_(dim) {}
+RowLanes::RowLanes(ir::Builder& builder, Ex lane, int dim, int sharing)
+    : builder_(builder), lane_(lane), dim_(dim), sharing_(sharing) {}
 
 RowLanes::RowLanes(ir::Builder& builder, Ex lane, int dim, int sharing, ElementType element)
     : builder_(builder), lane_(lane), dim_(dim), sharing_(sharing) {
@@ -64,8 +64,8 @@ void RowLanes::each_channel(const std::function<void(Ex, Ex)>& body) const {
   }
   builder_.loop("part", builder_.i64(0), builder_.i64(owned()), builder_.i64(1),
                 LoopKind::kUnrolled, [&](Ex part) {
-                  const Ex d = builder_.let("d", lane_ + part * kWarp);
-                  if (dim_ % kWarp == 0) return body(d, part);
+                  const Ex d = builder_.let("d", lane_ + part * sharing_);
+                  if (dim_ % sharing_ == 0) return body(d, part);
                   builder_.when(d < dim_, [&] { body(d, part); });
                 });
 }

@@ -15,10 +15,12 @@ namespace heddle::schedule {
 
 class RowLanes {
  public:
-  // Rows of `dim` channels by whole warps, whose lane is `lane`.
-  RowLanes(ir::Builder& builder, ir::Ex lane, int dim);
-  // The same by groups of `sharing` lanes, of which `lane` is the place in the group; channels in
-  // runs of as many `element`s as sixteen bytes have.
+  static constexpr int kWarp = 32;
+
+  // Rows of `dim` channels by whole warps, of which `lane` is the place in all that share a row.
+  RowLanes(ir::Builder& builder, ir::Ex lane, int dim, int sharing = kWarp);
+  // The same by groups of lanes, with channels in runs of as many `element`s as sixteen bytes have;
+  // by whole warps where a group would be one.
   RowLanes(ir::Builder& builder, ir::Ex lane, int dim, int sharing, ElementType element);
 
   // Lanes of a group for rows of so many elements of either type; 32 where rows cannot be cut so.
@@ -38,12 +40,8 @@ class RowLanes {
   // In every lane that shares the row; `together`: all groups of the warp are here.
   ir::Ex sum(ir::Ex value, bool together) const;
 
-  bool in_groups() const { return sharing_ < kWarp; }
-  int sharing() const { return sharing_; }
-  ir::Ex lane() const { return lane_; }
-
  private:
-  static constexpr int kWarp = 32;
+  bool in_groups() const { return sharing_ < kWarp; }
   int stride() const { return sharing_ * vector_; }  // channels between two runs of a lane
   void each_run(const std::function<void(int first, ir::Ex channel)>& body) const;
 

@@ -13,7 +13,7 @@ dense_recurrence_prefill(
     const bf16* __restrict__ x,
     bf16* __restrict__ y,
     const bf16* __restrict__ initial_b_key,
-    const bf16* __restrict__ initial_b_val,
+    const bf16* initial_b_val,
     bf16* __restrict__ final_b_key,
     bf16* __restrict__ final_b_val,
     int tokens_arg,

@@ -13,7 +13,7 @@ linear_recurrence_prefill(
     const float* __restrict__ coef_b,
     float* __restrict__ y,
     const int* __restrict__ initial_b_pos,
-    const float* __restrict__ initial_b_val,
+    const float* initial_b_val,
     int* __restrict__ final_b_pos,
     float* __restrict__ final_b_val,
     int tokens_arg,

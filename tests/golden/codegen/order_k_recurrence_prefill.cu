@@ -14,7 +14,7 @@ order_k_recurrence_prefill(
     const f16* __restrict__ coef_b,
     f16* __restrict__ y,
     const int* __restrict__ initial_b_pos,
-    const f16* __restrict__ initial_b_val,
+    const f16* initial_b_val,
     int* __restrict__ final_b_pos,
     f16* __restrict__ final_b_val,
     int tokens_arg,
@@ -58,13 +58,13 @@ order_k_recurrence_prefill(
       const Index coef_at = ((batch * tokens + token) * heads + head) * width_a;
       Index entry = 0;
       const float weight = to_float(coef_a[coef_at + entry]);
-      entry += 1;
       const Index at = token_base + (i - start - 1) * token_stride;
       #pragma unroll
       for (Index part = 0; part < 2; ++part) {
         const Index d = lane + part * 32;
         mixed[part] = mixed[part] + weight * to_float(x[at + d]);
       }
+      entry += 1;
       float near = 0.0f;
       bool has_near = false;
       // earlier outputs that this row reads
@@ -74,7 +74,6 @@ order_k_recurrence_prefill(
       Index p = i - 1;
       while (p >= low) {
         const float weight_2 = to_float(coef_b[coef_at_2 + entry_2]);
-        entry_2 += 1;
         if (p > final_to) {
           if (lane == p - final_to - 1) {
             near = weight_2;
@@ -104,6 +103,7 @@ order_k_recurrence_prefill(
             }
           }
         }
+        entry_2 += 1;
         p -= 1;
       }
       #pragma unroll

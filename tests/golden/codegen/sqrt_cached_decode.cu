@@ -38,13 +38,16 @@ sqrt_cached_decode(
   __shared__ float warp_mixed[256];
   __shared__ float warp_highest[4];
   __shared__ float warp_total[4];
-  const Index query_at = token_base;
   float query[2];
   float mixed[2];
+  const Index query_at = token_base;
   #pragma unroll
   for (Index part = 0; part < 2; ++part) {
     const Index d = lane + part * 32;
     query[part] = to_float(q[query_at + d]);
+  }
+  #pragma unroll
+  for (Index part = 0; part < 2; ++part) {
     mixed[part] = 0.0f;
   }
   float highest = kLowestScore;

@@ -15,7 +15,7 @@ sqrt_cached_prefill(
     bf16* __restrict__ y,
     const int* __restrict__ initial_b_pos,
     const bf16* __restrict__ initial_b_key,
-    const bf16* __restrict__ initial_b_val,
+    const bf16* initial_b_val,
     int* __restrict__ final_b_pos,
     bf16* __restrict__ final_b_key,
     bf16* __restrict__ final_b_val,
@@ -49,13 +49,16 @@ sqrt_cached_prefill(
       const Index token = first + r;
       const Index i = start + token + 1;
       const Index final_to = start + first;
-      const Index query_at = token_base + token * token_stride;
       float query[2];
       float mixed[2];
+      const Index query_at = token_base + token * token_stride;
       #pragma unroll
       for (Index part = 0; part < 2; ++part) {
         const Index d = lane + part * 32;
         query[part] = to_float(q[query_at + d]);
+      }
+      #pragma unroll
+      for (Index part = 0; part < 2; ++part) {
         mixed[part] = 0.0f;
       }
       float highest = kLowestScore;
