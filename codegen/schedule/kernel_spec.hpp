@@ -113,6 +113,8 @@ ir::Kernel prefill(const KernelSpec& spec);
 ir::Kernel decode(const KernelSpec& spec);
 // prefill on cuda where spec.staging says how.
 ir::Kernel staged_prefill(const KernelSpec& spec);
+// Lanes of a warp that share a row there.
+int lanes_of_rows(const KernelSpec& spec);
 ir::Kernel staged_tiles(const KernelSpec& spec);
 // The launches of a prefill on cuda where spec.scan says how, in order. Blocks of chunks have a
 // thread for each channel.

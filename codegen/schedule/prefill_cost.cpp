@@ -83,18 +83,19 @@ std::int64_t minimum_bytes(const KernelSpec& spec, const Rows& rows) {
                                               : values + entries_of(rows) * coefficients;
 }
 
-std::int64_t mixing_flops(const KernelSpec& spec, const Rows& rows, std::int64_t near,
-                          std::int64_t near_steps, bool warp_asks) {
+std::int64_t mixing_flops(const KernelSpec& spec, const Rows& rows, const Mixing& how) {
   const std::int64_t tokens = rows.n() - 1, dim = spec.head_dim;
   const std::int64_t entries = entries_of(rows);
   const std::int64_t inputs = rows.a.total() - rows.a.size(rows.n());
-  constexpr std::int64_t kWarpSum = 5 * 32;
-  std::int64_t total = (entries - near) * 2 * dim + 2 * dim * near_steps;
-  if (spec.weights != WeightKind::kSoftmax) return total + (warp_asks ? entries * kWarpSum : 0);
+  const std::int64_t lanes = how.sharing;
+  std::int64_t sum = 0;  // over them
+  for (std::int64_t half = lanes / 2; half > 0; half /= 2) sum += lanes;
+  std::int64_t total = (entries - how.near) * 2 * dim + 2 * dim * how.near_steps;
+  if (spec.weights != WeightKind::kSoftmax) return total + (how.warp_asks ? entries * sum : 0);
   const bool mixed = !spec.a.empty() && !spec.b.empty();  // a factor for each side
   // The score's products, their sum and scale, its distance to the highest one, its place in the
   // total.
-  total += entries * (2 * dim + kWarpSum + 3 * 32) + (mixed ? (entries + inputs) * 32 : 0);
+  total += entries * (2 * dim + sum + 3 * lanes) + (mixed ? (entries + inputs) * lanes : 0);
   // Of m scores in no order the highest rises 1 + 1/2 + ... + 1/m times: what was summed before
   // is then scaled.
   double rises = 0;
@@ -106,9 +107,9 @@ std::int64_t mixing_flops(const KernelSpec& spec, const Rows& rows, std::int64_t
     }
     rises += harmonic[size];
   }
-  total += std::llround(rises * static_cast<double>(2 * 32 + dim));
+  total += std::llround(rises * static_cast<double>(2 * lanes + dim));
   // The sum's inverse, the row and the weights of the chunk's own entries divided by it.
-  return total + tokens * (32 + dim) + near * (mixed ? 3 : 2);
+  return total + tokens * (lanes + dim) + how.weighed * (mixed ? 4 : 3);
 }
 
 Cost simple_cost(const KernelSpec& spec, const Rows& rows) {
@@ -130,8 +131,10 @@ Cost simple_cost(const KernelSpec& spec, const Rows& rows) {
   // asked for by every lane.
   cost.prediction.bytes = tokens * row * (keyed ? 2 : 1) + (entries - reach.near()) * row +
                           entries * (keyed ? row : 32 * bytes_of(spec));
-  cost.prediction.flops =
-      mixing_flops(spec, rows, reach.near(), spec.b.empty() ? 0 : steps, /*warp_asks=*/false);
+  Mixing how;
+  how.near = how.weighed = reach.near();
+  how.near_steps = spec.b.empty() ? 0 : steps;
+  cost.prediction.flops = mixing_flops(spec, rows, how);
   return cost;
 }
 

@@ -32,11 +32,15 @@ Reach reach_of(const RowTable& table, std::int64_t tokens, std::int64_t chunk);
 // Entries of both sides.
 std::int64_t entries_of(const Rows& rows);
 
-// The flops of all rows by all 32 lanes of a warp, whether or not what they compute differs.
-// `near` is left to a substitution of `near_steps` multiply-adds a channel; `warp_asks`: a given
-// coefficient is handed on by a sum over the warp.
-std::int64_t mixing_flops(const KernelSpec& spec, const Rows& rows, std::int64_t near,
-                          std::int64_t near_steps, bool warp_asks);
+// The flops of all rows by all lanes that share one, whether or not what they compute differs.
+struct Mixing {
+  std::int64_t near = 0;        // entries that are left to a substitution
+  std::int64_t near_steps = 0;  // multiply-adds of it, for each channel
+  std::int64_t weighed = 0;     // columns of chunks whose softmax weights are reckoned
+  bool warp_asks = false;       // a given coefficient is handed on by a sum over the warp
+  int sharing = 32;             // lanes of a row
+};
+std::int64_t mixing_flops(const KernelSpec& spec, const Rows& rows, const Mixing& how);
 
 Cost simple_cost(const KernelSpec& spec, const Rows& rows);
 

@@ -31,12 +31,9 @@ RowLanes::RowLanes(ir::Builder& builder, Ex lane, int dim, int sharing, ElementT
   if (in_groups()) vector_ = vector_of(element);
 }
 
-int RowLanes::sharing_for(int dim, ElementType keys, ElementType values) {
-  int sharing = kMostSharing;
-  for (const ElementType element : {keys, values}) {
-    if (dim % vector_of(element) != 0) return kWarp;
-    sharing = std::min(sharing, even_part(dim / vector_of(element)));
-  }
+int RowLanes::sharing_for(int dim, ElementType element) {
+  if (dim % vector_of(element) != 0) return kWarp;
+  const int sharing = std::min(kMostSharing, even_part(dim / vector_of(element)));
   return sharing < kLeastSharing ? kWarp : sharing;
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "codegen/rows/row_shape.hpp"
+#include "codegen/schedule/chunk_solve.hpp"
 #include "codegen/schedule/prefill_cost.hpp"
 
 namespace heddle::schedule {
@@ -70,7 +71,7 @@ class Planner {
   std::int64_t fixed_bytes() const {
     const bool in_place = spec_.dtype == ElementType::kF32;
     const std::int64_t sums = in_place ? 0 : kStagedChunk * spec_.head_dim * 4;
-    return solves_ ? kStagedChunk * kStagedChunk * 4 + kStagedChunk * 8 + sums : 0;
+    return solves_ ? kStagedChunk * ChunkSolve::stride_of(kStagedChunk) * 4 + sums : 0;
   }
 
   // Of a ring whose next chunk comes in while this one is worked on, the room for both at least.
@@ -200,8 +201,19 @@ class Planner {
     }
     plan_.prediction.tokens = tokens_;
     plan_.prediction.bytes = bytes + (rows + far) * row_bytes_;
-    plan_.prediction.flops = mixing_flops(spec_, rows_, solves_ ? reach_.near() : 0,
-                                          solves_ ? reach_.near_steps : 0, /*warp_asks=*/true);
+    Mixing how;
+    how.warp_asks = true;
+    if (solves_) how.near = how.weighed = reach_.near();
+    if (plan_.staging.tile_rows > 0) {
+      how.near_steps = solves_ ? reach_.near_steps : 0;
+    } else {
+      how.sharing = lanes_of_rows(spec_);
+      if (solves_) {
+        how.near_steps = whole_chunks(tokens_) / kStagedChunk * solve_steps(spec_, kStagedChunk);
+        how.weighed = tokens_ * kStagedChunk;
+      }
+    }
+    plan_.prediction.flops = mixing_flops(spec_, rows_, how);
     return plan_;
   }
 

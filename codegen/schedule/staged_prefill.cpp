@@ -6,6 +6,7 @@
 #include "codegen/rows/emit_row.hpp"
 #include "codegen/rows/row_shape.hpp"
 #include "codegen/schedule/cache.hpp"
+#include "codegen/schedule/chunk_solve.hpp"
 #include "codegen/schedule/staged_rows.hpp"
 
 namespace heddle::schedule {
@@ -27,9 +28,7 @@ class StagedPrefill {
         builder_(frame.builder),
         solves_(!frame.spec.b.empty()),
         far_side_(solves_ ? frame.b : frame.a),
-        sharing_(frame.softmax() ? RowLanes::sharing_for(frame.spec.head_dim, frame.spec.dtype,
-                                                         frame.value_type())
-                                 : 32),
+        sharing_(lanes_of_rows(frame.spec)),
         rows_(frame, far_side_) {}
 
   void run() {
@@ -40,8 +39,7 @@ class StagedPrefill {
       lane_ = builder_.let("lane_of_row", frame_.lane % sharing_);
     }
     if (solves_) {
-      near_weights_ = builder_.array("near_weights", Type::kF32, kStagedChunk * kStagedChunk, true);
-      near_from_ = builder_.array("near_from", Type::kI64, kStagedChunk, true);
+      solve_.emplace(frame_, kStagedChunk);
       if (!sums_in_place()) {
         sums_ = builder_.array_of_vectors("sums", kStagedChunk * frame_.spec.head_dim);
       }
@@ -73,11 +71,18 @@ class StagedPrefill {
       builder_.comment(sharing);
     }
     each_row(size);
+    if (solves_) {
+      solve_->close(size, [&](Ex r) {
+        frame_.each_channel(
+            [&](Ex d, Ex) { builder_.store(sums(), sum_at(r) + d, builder_.f32(0)); });
+      });
+    }
     builder_.barrier();
     if (!solves_) return;
     builder_.comment("phase 2: one thread per channel solves the chunk, row after row");
-    solve(size);
+    solve();
     builder_.barrier();
+    write(size);
     rows_.close_chunk();
   }
 
@@ -142,10 +147,9 @@ class StagedPrefill {
                     [&](Ex part) { body(builder_.let("column", lane_ + part * sharing_), part); });
     };
     each_column([&](Ex, Ex part) { builder_.store(near, part, mixer.no_near()); });
-    const Var from = builder_.variable("from", shown);
     const Mixer::Near near_entries{[&](Ex p) { return p > final_to_; },
                                    [&](Ex p, Ex value) {
-                                     builder_.assign(from, p - final_to_ - 1);
+                                     const Ex from = builder_.let("from", p - final_to_ - 1);
                                      each_column([&](Ex column, Ex part) {
                                        builder_.when(equal(column, from),
                                                      [&] { builder_.store(near, part, value); });
@@ -156,10 +160,8 @@ class StagedPrefill {
     where_it_counts([&] {
       mixer.write(sums(), builder_.let("sum_at", sum_at(r)));
       each_column([&](Ex column, Ex part) {
-        builder_.store(near_weights_, r * kStagedChunk + column,
-                       mixer.normalized(mixer.near_weight(builder_.load(near, part))));
+        solve_->leave(r, column, mixer.normalized(mixer.near_weight(builder_.load(near, part))));
       });
-      builder_.when(equal(lane_, builder_.i64(0)), [&] { builder_.store(near_from_, r, from); });
     });
   }
 
@@ -191,22 +193,24 @@ class StagedPrefill {
     rows::emit_walk(builder_, frame_.spec.pattern, *side.plan, row, body);
   }
 
-  void solve(Ex size) {
-    const int dim = frame_.spec.head_dim;
-    builder_.loop("d", frame_.thread, builder_.i64(dim), builder_.i64(32 * frame_.warps),
-                  LoopKind::kSerial, [&](Ex d) {
-                    builder_.loop("r", builder_.i64(0), size, [&](Ex r) {
-                      const Var sum =
-                          builder_.variable("sum", builder_.load(sums(), sum_at(r) + d));
-                      builder_.loop("c", builder_.load(near_from_, r), r, [&](Ex c) {
-                        builder_.assign(
-                            sum, Ex(sum) + builder_.load(near_weights_, r * kStagedChunk + c) *
-                                               builder_.load(rows_.values, rows_.value_at(c) + d));
-                      });
-                      builder_.store(frame_.y, frame_.token_at(first_ + r) + d, sum);
-                      builder_.store(rows_.values, rows_.value_at(r) + d, sum);
-                    });
+  void solve() {
+    builder_.loop("d", frame_.thread, builder_.i64(frame_.spec.head_dim),
+                  builder_.i64(32 * frame_.warps), LoopKind::kSerial, [&](Ex d) {
+                    solve_->solve([&](Ex r) { return builder_.load(sums(), sum_at(r) + d); },
+                                  [&](Ex r, Ex output) {
+                                    builder_.store(rows_.values, rows_.value_at(r) + d, output);
+                                  });
                   });
+  }
+
+  // By all warps: places in global memory take as long to reckon as a row takes to be solved.
+  void write(Ex size) {
+    builder_.loop("r", frame_.warp, size, builder_.i64(frame_.warps), LoopKind::kSerial, [&](Ex r) {
+      const Ex y_at = builder_.let("y_at", frame_.token_at(first_ + r));
+      frame_.each_channel([&](Ex d, Ex) {
+        builder_.store(frame_.y, y_at + d, builder_.load(rows_.values, rows_.value_at(r) + d));
+      });
+    });
   }
 
   Frame& frame_;
@@ -219,13 +223,17 @@ class StagedPrefill {
   StagedRows rows_;
   Ex last_shown_;             // of the rows of a warp
   std::optional<Ex> counts_;  // whether there is one that this row is
-  MemoryId near_weights_;
-  MemoryId near_from_;  // the first column of a row that may have a weight
+  std::optional<ChunkSolve> solve_;
   MemoryId sums_;
   Ex first_, final_to_;
 };
 
 }  // namespace
+
+int lanes_of_rows(const KernelSpec& spec) {
+  if (spec.weights != WeightKind::kSoftmax) return RowLanes::kWarp;
+  return RowLanes::sharing_for(spec.head_dim, spec.dtype);
+}
 
 ir::Kernel transposed_rows(const KernelSpec& spec) {
   Builder builder(spec.symbol + "_lambda", spec.target, 32 * spec.staging->warps);

@@ -135,7 +135,7 @@ void StagedRows::copy_live(Ex r, Ex row) {
 }
 
 void StagedRows::close_chunk() {
-  if (!live()) return;
+  if (!live()) return builder_.barrier();
   const Ex next = builder_.let("next_first", first_ + kStagedChunk);
   builder_.when(next < frame_.tokens, [&] {
     builder_.comment("what the next chunk reads of this one moves to the live rows");

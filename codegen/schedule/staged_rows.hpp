@@ -19,7 +19,7 @@ class StagedRows {
   // Awaits keys, and inputs where `side` reads inputs, of the rows from token `first` on, and
   // starts on those of the chunk after it; in the end the block has arrived at what it reads.
   void begin_chunk(ir::Ex first);
-  // Between two chunks, when the outputs of the first one are in the ring.
+  // Between two chunks, when the outputs of the first one are in the ring; ends with a barrier.
   void close_chunk();
 
   // The entry at position p of a row of this chunk, whose values are final where it asks for them.

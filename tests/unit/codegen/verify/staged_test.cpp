@@ -25,7 +25,12 @@ const std::vector<Break>& breaks() {
       {"behind <= value_reach", "behind <= value_reach + 1"},
       {"sum_at = values_at + (value_from + r)", "sum_at = values_at + (value_from + r + 1)"},
       {"    __syncthreads();\n    // phase 2", "    // phase 2"},
-      {"sum;\n      }\n    }\n    __syncthreads();\n", "sum;\n      }\n    }\n"}};
+      {"solved[r];\n      }\n    }\n    __syncthreads();\n", "solved[r];\n      }\n    }\n"},
+      {"* 64 + d];\n      }\n    }\n    __syncthreads();\n", "* 64 + d];\n      }\n    }\n"},
+      {"Index r = size + warp", "Index r = size + 1 + warp"},
+      {"r < size; r += 8) {\n      const Index y_at",
+       "r < size + 1; r += 8) {\n      const Index y_at"},
+      {"solved[r - 1]", "solved[r - 2]"}};
   return all;
 }
 
