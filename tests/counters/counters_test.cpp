@@ -318,20 +318,24 @@ TEST_CASE("staged kernels are verified where shared memory runs out") {
     WeightKind weights;
     ElementType dtype;
     std::int64_t shared;
+    int head_dim = 16;
   };
-  for (const Case& one : {Case{"log_recurrence", WeightKind::kSoftmax, ElementType::kBF16, 10000},
-                          Case{"sqrt_cached", WeightKind::kSoftmax, ElementType::kF32, 15000},
-                          Case{"sqrt_recurrence", WeightKind::kSoftmax, ElementType::kF16, 16000},
-                          Case{"sqrt_recurrence", WeightKind::kGiven, ElementType::kF32, 16000},
-                          Case{"log_attention", WeightKind::kGiven, ElementType::kF32, 6000},
-                          Case{"chacal", WeightKind::kSoftmax, ElementType::kF32, 27000}}) {
+  for (const Case& one :
+       {Case{"log_recurrence", WeightKind::kSoftmax, ElementType::kBF16, 11000},
+        Case{"log_recurrence", WeightKind::kSoftmax, ElementType::kBF16, 28000, 64},
+        Case{"fibonacci_cached", WeightKind::kSoftmax, ElementType::kF32, 28000, 32},
+        Case{"sqrt_cached", WeightKind::kSoftmax, ElementType::kF32, 15000},
+        Case{"sqrt_recurrence", WeightKind::kSoftmax, ElementType::kF16, 16000},
+        Case{"sqrt_recurrence", WeightKind::kGiven, ElementType::kF32, 16000},
+        Case{"log_attention", WeightKind::kGiven, ElementType::kF32, 6000},
+        Case{"chacal", WeightKind::kSoftmax, ElementType::kF32, 27000}}) {
     INFO(one.pattern << ", " << name_of(one.weights) << ", " << name_of(one.dtype));
     GenerateOptions options = staged(1024, one.weights, one.dtype);
-    options.head_dim = 16;
+    options.head_dim = one.head_dim;
     options.shared_limit = one.shared;
     const Result<Pattern> pattern = builtin(one.pattern);
     REQUIRE(pattern);
-    options.exact_to = std::string(one.pattern) == "sqrt_cached" ? 512 : 64;
+    options.exact_to = pattern->name().find("_cached") != std::string::npos ? 512 : 64;
     const Result<Artifact> artifact = generate(*pattern, options);
     if (!artifact) FAIL(artifact.error().message);
     CHECK(artifact->manifest.kernels.front().schedule == "staged");

@@ -88,18 +88,18 @@ TEST_CASE("a row that takes another output, or weighs it otherwise, is rejected"
   reject({"log_recurrence"},
          {{"* solved[r - 1]", "* solved[r]"},
           {"* solved[r - 4]", "* solved[r - 3]"},
-          {"near_weights[r * 32 + (r - 2)]", "near_weights[r * 32 + (r - 1)]"},
-          {"near_weights[r * 32 + (r - 8)]", "near_weights[(r - 1) * 32 + (r - 8)]"},
+          {"near_weights[r * 40 + (r - 2)]", "near_weights[r * 40 + (r - 1)]"},
+          {"near_weights[r * 40 + (r - 8)]", "near_weights[(r - 1) * 40 + (r - 8)]"},
           {"r >= 16", "r >= 17"},
           {"Index r = 1; r < 32", "Index r = 2; r < 32"},
           {"Index r = 1; r < 32", "Index r = 1; r < 31"},
-          {"lane == p - before_chunk - 1", "lane == p - before_chunk"},
+          {"from = p - before_chunk - 1", "from = p - before_chunk"},
           {"(value_from + r) * 8 + d] = solved[r]", "(value_from + r) * 8 + d] = solved[0]"}},
          true);
   reject({"sqrt_cached"},
          {{"if (c < r)", "if (c < r - 1)"},
           {"* solved[c]", "* solved[r]"},
-          {"near_weights[r * 32 + c]", "near_weights[c * 32 + r]"},
+          {"near_weights[r * 40 + c]", "near_weights[c * 40 + r]"},
           {"solved[r] = staged[values_at + (value_from + r)",
            "solved[r] = staged[values_at + (value_from + 0)"}},
          true);
@@ -110,7 +110,7 @@ TEST_CASE("rows that the last chunk lacks are neither left open nor written") {
       {"log_recurrence"},
       {{"Index r = size + warp", "Index r = size + 1 + warp"},
        {"r < size; r += 8) {\n      const Index y_at", "r < 32; r += 8) {\n      const Index y_at"},
-       {"near_weights[r * 32 + lane] = 0.0f;", ""}},
+       {"near_weights[r * 40 + lane] = 0.0f;", ""}},
       false);
 }
 

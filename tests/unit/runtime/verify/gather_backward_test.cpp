@@ -185,12 +185,12 @@ TEST_CASE("another system than the transposed one is rejected") {
        {"lambda", "* width_b + entry", "* width_b + 0"},
        {"lambda", "entry += 1", "entry += 0"},
        {"lambda", "p > before_chunk", "p > before_chunk + 1", false},
-       {"lambda", "mixed[part] = dy[token_base + token * token_stride + d]", "mixed[part] = 0.0f"},
-       {"lambda", "lane == p - before_chunk - 1", "lane == p - before_chunk"},
+       {"lambda", "mixed[part] = dy[begins_at + d]", "mixed[part] = 0.0f"},
+       {"lambda", "from = p - before_chunk - 1", "from = p - before_chunk"},
        {"lambda", "behind <= value_reach", "behind <= value_reach + 1", false},
        {"lambda", "f * 2", "f * 3"},
        {"lambda", "* solved[r - 1]", "* solved[r]"},
-       {"lambda", "near_weights[r * 32 + (r - 2)]", "near_weights[r * 32 + (r - 1)]"},
+       {"lambda", "near_weights[r * 40 + (r - 2)]", "near_weights[r * 40 + (r - 1)]"},
        {"lambda", "__syncthreads();", "", false}});
   reject(
       {"log_recurrence", WeightKind::kSoftmax},

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// Groups of lanes share the rows of staged prefill with softmax. What the generator writes is
+// verified, also where groups have no row of their own; a text in which a lane has other channels,
+// another row or another group's number is not.
+#include "tests/unit/runtime/reference/reference_test_support.hpp"
+#include "tests/unit/runtime/verify/reject_edits.hpp"
+
+namespace heddle {
+namespace {
+
+constexpr std::int64_t kRows = 160;
+
+struct Kind {
+  const char* pattern;
+  ElementType dtype = ElementType::kF32;
+  int head_dim = 32;
+  const char* op = "prefill";
+  bool varlen = false;
+};
+
+VerifyOptions quick() {
+  VerifyOptions options;
+  options.sizes = {1, 2, 33, 63, 100};
+  options.work_budget = 2'000'000;
+  options.algebraic_budget = 600'000;
+  return options;
+}
+
+Artifact generated(const Kind& kind) {
+  GenerateOptions options;
+  options.ops = {kind.op};
+  options.target = ir::Target::kCuda;
+  options.head_dim = kind.head_dim;
+  options.dtype = kind.dtype;
+  options.exact_to = kRows;
+  if (std::string(kind.op) == "prefill") options.schedule = "staged";
+  options.varlen = kind.varlen;
+  Result<Artifact> artifact = generate(test::builtin(kind.pattern), options);
+  INFO((artifact ? "" : artifact.error().message));
+  REQUIRE(artifact.ok());
+  return *std::move(artifact);
+}
+std::string text_of(const Kind& kind) {
+  const Artifact artifact = generated(kind);
+  return artifact.files.at(artifact.manifest.kernels[0].file);
+}
+
+// In both layers that carry texts out, or of edits that only change what is accessed in one.
+void reject(const Kind& kind, const std::vector<test::TextEdit>& edits, bool of_values) {
+  const Artifact artifact = generated(kind);
+  const Rows rows = test::builtin_rows(kind.pattern, kRows);
+  test::reject_edits(artifact, rows, quick(), Layer::kEmulated, edits);
+  if (of_values) test::reject_edits(artifact, rows, quick(), Layer::kAlgebraic, edits);
+}
+
+}  // namespace
+
+TEST_CASE("prefill whose rows groups of lanes share is verified") {
+  for (const Kind& kind : {Kind{"log_recurrence"}, Kind{"log_recurrence", ElementType::kBF16, 64},
+                           Kind{"sqrt_recurrence", ElementType::kF16, 96},
+                           Kind{"order_k_recurrence", ElementType::kBF16, 32, "prefill", true},
+                           Kind{"local_attention", ElementType::kF32, 16},
+                           Kind{"strided_attention", ElementType::kBF16, 128},
+                           Kind{"sqrt_cached", ElementType::kF32, 64},
+                           Kind{"log_cached", ElementType::kBF16, 32, "prefill", true},
+                           Kind{"log_recurrence", ElementType::kBF16, 64, "backward"}}) {
+    const Artifact artifact = generated(kind);
+    const VerifyReport report =
+        verify(artifact.manifest, artifact.files, test::builtin_rows(kind.pattern, kRows), quick());
+    INFO(kind.pattern << ", " << name_of(kind.dtype) << ", " << kind.head_dim << ": "
+                      << test::explain(report));
+    CHECK(report.verdict == KernelVerdict::kVerified);
+  }
+}
+
+TEST_CASE(
+    "as many lanes share a row as have whole vectors of it, and come together where they can") {
+  const auto has = [](const Kind& kind, const char* part) {
+    return text_of(kind).find(part) != std::string::npos;
+  };
+  CHECK(has({"log_recurrence", ElementType::kF32, 64}, "warp_sum<8>("));
+  CHECK(has({"log_recurrence", ElementType::kF32, 16}, "warp_sum<4>("));
+  CHECK(has({"log_recurrence", ElementType::kBF16, 32}, "warp_sum<4>("));
+  CHECK(has({"log_recurrence", ElementType::kBF16, 40}, "warp_sum("));
+  CHECK(has({"log_recurrence", ElementType::kF32, 8}, "warp_sum("));
+  CHECK(has({"sqrt_cached", ElementType::kF32, 64}, "group_sum<8>("));
+}
+
+TEST_CASE("lanes that mistake their row, their channels or their group are rejected") {
+  reject({"log_recurrence"},
+         {{"lane / 8", "lane / 16"},
+          {"lane % 8", "lane % 4"},
+          {"warp * 4", "warp * 3"},
+          {"query, q + query_at", "query, k + query_at"},
+          {"key_from + shown", "key_from + warp_row"},
+          {"query, q + query_at + lane_of_row * 4", "query, q + query_at + (7 - lane_of_row) * 4"},
+          {"sum_at + lane_of_row * 4", "sum_at + (7 - lane_of_row) * 4"},
+          {"warp_sum<8>(product_2)", "warp_sum<4>(product_2)"},
+          {"warp_sum<8>(product_2)", "warp_sum<16>(product_2)"},
+          {"last_shown - shown", "last_shown - last_shown"},
+          {"start + first + last_shown + 1", "start + first + last_shown"},
+          {"lane_of_row + part * 8", "lane_of_row + part * 4"},
+          {"column == from", "column == from + 1"}},
+         true);
+  reject({"sqrt_cached"},
+         {{"warp * 4 + group", "warp * 4"},
+          {"group_sum<8>(product)", "group_sum<4>(product)"},
+          {"live_row * 32 + lane_of_row * 4", "live_row * 32 + (7 - lane_of_row) * 4"}},
+         true);
+}
+
+TEST_CASE("a group without a row leaves nothing, and no lane leaves its group") {
+  reject({"log_recurrence"},
+         {{"minimum(r, size - 1)", "r"},
+          {"if (r < size)", "if (r <= size)"},
+          {"while (f < last_row)", "while (f < last_row - lane_of_row)"},
+          {"warp_sum<8>(product_2)", "(p_2 > 0 ? warp_sum<8>(product_2) : 0.0f)"}},
+         false);
+  reject({"sqrt_cached"},
+         {{"float product_2 = 0.0f;", "if (lane_of_row == 7 && i > 9) { continue; }"}}, false);
+}
+
+}  // namespace heddle
