@@ -3,6 +3,7 @@
 // in which a lane leaves its group or a vector lies beside its place.
 #include <cstdint>
 #include <cstring>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -334,6 +335,38 @@ TEST_CASE("sixteen bytes a lane are one request, and a quarter of a warp asks th
   CHECK(side_by_side.shared_bank_conflicts == 0);
   // Every other four banks, twice: one pass more for each eight lanes.
   CHECK(counted("lane * 8 % 256").shared_bank_conflicts == 4);
+}
+
+TEST_CASE("a vector is watched element by element") {
+  const auto found = [](const std::string& writes, const std::string& place) {
+    const std::string text =
+        "#include \"staging_prelude.cuh\"\nusing namespace heddle;\n"
+        "extern \"C\" __global__ void kernel(float* y) {\n"
+        "  __shared__ __align__(16) float tile[128];\n"
+        "  const Index lane = threadIdx.x;\n  float own[4];\n"
+        "  for (int e = 0; e < 3; ++e) tile[lane * 4 + e] = 1.0f;\n  " +
+        writes + "\n  load_elements<4>(own, tile + " + place +
+        ");\n  store_elements<4>(y + lane * 4, own);\n}\n";
+    std::vector<float> y(128);
+    emulator::Launch launch;
+    launch.threads = 32;
+    launch.buffers = {{"y", y.data(), y.size() * 4, Access::kWrite, {}}};
+    launch.arguments = {emulator::BufferArgument{0}};
+    const auto result = built(text).run(launch);
+    if (!result) FAIL(result.error().message);
+    std::set<emulator::FindingKind> kinds;
+    for (const emulator::Finding& finding : result->findings) kinds.insert(finding.kind);
+    return kinds;
+  };
+  using Kinds = std::set<emulator::FindingKind>;
+  const std::string last = "tile[lane * 4 + 3] = 1.0f;";
+  const std::string of_neighbour = "tile[(lane + 1) % 32 * 4 + 3] = 1.0f;";
+  CHECK(found(last, "lane * 4").empty());
+  CHECK(found(of_neighbour + " __syncthreads();", "lane * 4").empty());
+  CHECK(found("", "lane * 4") == Kinds{emulator::FindingKind::kUninitialisedRead});
+  CHECK(found(of_neighbour, "lane * 4").count(emulator::FindingKind::kRaceShared) == 1);
+  CHECK(found(last, "lane * 4 + 2") == Kinds{emulator::FindingKind::kMisaligned});
+  CHECK(found(last, "lane / 31 * 128").count(emulator::FindingKind::kOutOfBounds) == 1);
 }
 
 TEST_CASE("what groups of a warp do at one place is one operation of the warp") {
