@@ -25,7 +25,7 @@ __device__ inline float sum_of_row(float x) {
 // once, with the difference, so that a score counts to some |score| 2^-24 as it does anyway.
 __device__ inline float weight_of(float score, float highest) {
 #ifdef HEDDLE_EMULATED
-  return expf(score - highest);
+  return __expf(score - highest);
 #else
   constexpr float kLogarithm = 1.4426950408889634f;
   float power;

@@ -37,7 +37,7 @@ const std::map<std::string, HelperShape>& helpers() {
       {"integer_log2", {Helper::kLogarithm, 1, false}},
       {"popcount", {Helper::kPopcount, 1, false}},
       {"lowbit", {Helper::kLowbit, 1, false}},
-      {"expf", {Helper::kExponential, 1, true}},
+      {"__expf", {Helper::kExponential, 1, true}},
       {"rounded_to_bf16", {Helper::kRoundToBf16, 1, true}},
       {"rounded_to_f16", {Helper::kRoundToF16, 1, true}}};
   return table;

@@ -132,7 +132,8 @@ class Mutator {
 
   bool is_real_line() const {
     return std::any_of(tokens_.begin(), tokens_.end(), [&](const Token& token) {
-      return reals_.count(token.text) != 0 || is_real_number(token) || token.text == "expf";
+      return reals_.count(token.text) != 0 || is_real_number(token) || token.text == "expf" ||
+             token.text == "__expf";
     });
   }
 

@@ -68,7 +68,7 @@ log_cached_backward(
     const float product_of_all = warp_sum(product);
     const float score = scale * product_of_all;
     const float above = fmaxf(highest, score);
-    total = total * expf(highest - above) + (1.0f - gamma) * expf(score - above);
+    total = total * __expf(highest - above) + (1.0f - gamma) * __expf(score - above);
     highest = above;
     Index f = 1;
     Index a = 1;
@@ -86,7 +86,7 @@ log_cached_backward(
         const float product_of_all_2 = warp_sum(product_2);
         const float score_2 = scale * product_of_all_2;
         const float above_3 = fmaxf(highest, score_2);
-        total = total * expf(highest - above_3) + gamma * expf(score_2 - above_3);
+        total = total * __expf(highest - above_3) + gamma * __expf(score_2 - above_3);
         highest = above_3;
       }
       const Index next_f = f * 2;
@@ -173,7 +173,7 @@ log_cached_backward(
       }
       const float product_of_all = warp_sum(product_2);
       const float score = scale * product_of_all;
-      const float weight = (1.0f - gamma) * expf(score - highest) * inverse;
+      const float weight = (1.0f - gamma) * __expf(score - highest) * inverse;
       float product_3 = 0.0f;
       #pragma unroll
       for (Index part = 0; part < 2; ++part) {
@@ -204,7 +204,7 @@ log_cached_backward(
           }
           const float product_of_all = warp_sum(product_2);
           const float score = scale * product_of_all;
-          const float weight = gamma * expf(score - highest) * inverse;
+          const float weight = gamma * __expf(score - highest) * inverse;
           float product_3 = 0.0f;
           #pragma unroll
           for (Index part = 0; part < 2; ++part) {

@@ -64,7 +64,7 @@ sqrt_cached_decode(
     }
     const float score = scale * warp_sum(product);
     if (score > highest) {
-      const float shrink = expf(highest - score);
+      const float shrink = __expf(highest - score);
       total *= shrink;
       #pragma unroll
       for (Index part = 0; part < 2; ++part) {
@@ -72,7 +72,7 @@ sqrt_cached_decode(
       }
       highest = score;
     }
-    const float weight = (1.0f - gamma) * expf(score - highest);
+    const float weight = (1.0f - gamma) * __expf(score - highest);
     total += weight;
     #pragma unroll
     for (Index part = 0; part < 2; ++part) {
@@ -109,7 +109,7 @@ sqrt_cached_decode(
           }
           const float score = scale * warp_sum(product);
           if (score > highest) {
-            const float shrink = expf(highest - score);
+            const float shrink = __expf(highest - score);
             total *= shrink;
             #pragma unroll
             for (Index part = 0; part < 2; ++part) {
@@ -117,7 +117,7 @@ sqrt_cached_decode(
             }
             highest = score;
           }
-          const float weight = gamma * expf(score - highest);
+          const float weight = gamma * __expf(score - highest);
           total += weight;
           #pragma unroll
           for (Index part = 0; part < 2; ++part) {
@@ -191,14 +191,14 @@ sqrt_cached_decode(
   float total_of_all = 0.0f;
   #pragma unroll
   for (Index w = 0; w < 4; ++w) {
-    total_of_all += warp_total[w] * expf(warp_highest[w] - highest_of_all);
+    total_of_all += warp_total[w] * __expf(warp_highest[w] - highest_of_all);
   }
   const float inverse = total_of_all > 0.0f ? 1.0f / total_of_all : 0.0f;
   for (Index d = thread; d < 64; d += 128) {
     float sum = 0.0f;
     #pragma unroll
     for (Index w = 0; w < 4; ++w) {
-      sum += warp_mixed[w * 64 + d] * expf(warp_highest[w] - highest_of_all);
+      sum += warp_mixed[w * 64 + d] * __expf(warp_highest[w] - highest_of_all);
     }
     const float output = sum * inverse;
     y[token_base + d] = to_bf16(output);

@@ -73,7 +73,7 @@ sqrt_cached_prefill(
       }
       const float score = scale * warp_sum(product);
       if (score > highest) {
-        const float shrink = expf(highest - score);
+        const float shrink = __expf(highest - score);
         total *= shrink;
         #pragma unroll
         for (Index part = 0; part < 2; ++part) {
@@ -81,7 +81,7 @@ sqrt_cached_prefill(
         }
         highest = score;
       }
-      const float weight = (1.0f - gamma) * expf(score - highest);
+      const float weight = (1.0f - gamma) * __expf(score - highest);
       total += weight;
       #pragma unroll
       for (Index part = 0; part < 2; ++part) {
@@ -124,7 +124,7 @@ sqrt_cached_prefill(
             }
             const float score_2 = scale * warp_sum(product_2);
             if (score_2 > highest) {
-              const float shrink = expf(highest - score_2);
+              const float shrink = __expf(highest - score_2);
               total *= shrink;
               #pragma unroll
               for (Index part = 0; part < 2; ++part) {
@@ -132,7 +132,7 @@ sqrt_cached_prefill(
               }
               highest = score_2;
             }
-            const float weight_2 = gamma * expf(score_2 - highest);
+            const float weight_2 = gamma * __expf(score_2 - highest);
             total += weight_2;
             if (p > final_to) {
               if (lane == p - final_to - 1) {
@@ -160,7 +160,7 @@ sqrt_cached_prefill(
         rows[r * 64 + d] = mixed[part] * inverse;
       }
       if (lane < 16) {
-        near_weights[r * 16 + lane] = has_near ? gamma * expf(near - highest) * inverse : 0.0f;
+        near_weights[r * 16 + lane] = has_near ? gamma * __expf(near - highest) * inverse : 0.0f;
       }
     }
     __syncthreads();

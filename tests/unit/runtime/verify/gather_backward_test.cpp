@@ -197,7 +197,7 @@ TEST_CASE("another system than the transposed one is rejected") {
       {{"lambda", "query[part] = k[query_at + d]", "query[part] = q[query_at + d]"},
        {"lambda", "scratch_highest[reader]", "scratch_highest[(batch * tokens) * heads + head]"},
        {"lambda", "* scratch_inverse[reader]", "* 1.0f"},
-       {"lambda", "gamma * (expf", "(1.0f - gamma) * (expf"},
+       {"lambda", "gamma * (__expf", "(1.0f - gamma) * (__expf"},
        {"lambda", "product += query[part] * q[at + d]", "product += query[part] * q[at]", false}});
 }
 
@@ -214,7 +214,7 @@ TEST_CASE("what is gathered from other rows, or weighed otherwise, is rejected")
   reject({"log_recurrence", WeightKind::kSoftmax},
          {{"weights", "          const float above = fmaxf(highest_so_far, score)",
            "          const float above = score", false},
-          {"weights", "expf(highest_so_far - above) + gamma", "1.0f + gamma"},
+          {"weights", "__expf(highest_so_far - above) + gamma", "1.0f + gamma"},
           {"weights", "total_of > 0.0f ? 1.0f / total_of", "total_of > 0.0f ? total_of"},
           {"rows", "(change - mean[turn])", "change"},
           {"rows", "scratch_mean[statistic_at] = mean_of", "scratch_mean[statistic_at] = 0.0f"},
