@@ -38,6 +38,10 @@ std::vector<std::int64_t> near_distances(const KernelSpec& spec, int rows) {
   return distances;
 }
 
+bool few_distances(const KernelSpec& spec, int rows) {
+  return near_distances(spec, rows).size() <= kFewDistances;
+}
+
 std::int64_t solve_steps(const KernelSpec& spec, int rows) {
   std::int64_t steps = 0;
   for (const std::int64_t distance : near_distances(spec, rows)) steps += rows - distance;

@@ -14,6 +14,8 @@ namespace heddle::schedule {
 // The distances back within a chunk of `rows` rows at which a row of B may read, ascending: those
 // that rows have where every row has the same ones, if they are few, else all.
 std::vector<std::int64_t> near_distances(const KernelSpec& spec, int rows);
+// Whether they are few: then a step takes few registers besides the outputs.
+bool few_distances(const KernelSpec& spec, int rows);
 // The multiply-adds of a channel that solves a chunk.
 std::int64_t solve_steps(const KernelSpec& spec, int rows);
 

@@ -170,7 +170,8 @@ class Planner {
     // See Tiles: a row's query and sums, and twice what it is left with; the window; the list.
     const std::int64_t row =
         (keyed_ ? row_bytes_ + 16 : 0) + 4 * std::int64_t{spec_.head_dim} + 16 * sides;
-    const std::int64_t solve = solves_ ? kStagedChunk * kStagedChunk * 4 + kStagedChunk * 8 : 0;
+    const std::int64_t from = few_distances(spec_, kStagedChunk) ? 0 : kStagedChunk * 8;
+    const std::int64_t solve = solves_ ? kStagedChunk * kStagedChunk * 4 + from : 0;
     const std::int64_t room = limits_.shared_bytes - parts * 2 * kStagedChunk * row_bytes_ - solve -
                               8 * (staging.offsets_a + staging.offsets_b) - 64;
     staging.tile_rows =
@@ -203,18 +204,22 @@ class Planner {
     plan_.prediction.bytes = bytes + (rows + far) * row_bytes_;
     Mixing how;
     how.warp_asks = true;
+    how.near_steps = near_steps();
     if (solves_) how.near = how.weighed = reach_.near();
-    if (plan_.staging.tile_rows > 0) {
-      how.near_steps = solves_ ? reach_.near_steps : 0;
-    } else {
+    if (plan_.staging.tile_rows == 0) {
       how.sharing = lanes_of_rows(spec_);
-      if (solves_) {
-        how.near_steps = whole_chunks(tokens_) / kStagedChunk * solve_steps(spec_, kStagedChunk);
-        how.weighed = tokens_ * kStagedChunk;
-      }
+      if (solves_) how.weighed = tokens_ * kStagedChunk;
     }
     plan_.prediction.flops = mixing_flops(spec_, rows_, how);
     return plan_;
+  }
+
+  // Of a channel that solves all chunks.
+  std::int64_t near_steps() const {
+    if (!solves_) return 0;
+    const bool tiles = plan_.staging.tile_rows > 0;
+    if (tiles && !few_distances(spec_, kStagedChunk)) return reach_.near_steps;
+    return whole_chunks(tokens_) / kStagedChunk * solve_steps(spec_, kStagedChunk);
   }
 
   const KernelSpec& spec_;

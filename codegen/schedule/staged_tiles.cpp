@@ -6,6 +6,7 @@
 // after it. A row's entries are therefore taken from the last one, the furthest back, to the first.
 #include "codegen/rows/emit_row.hpp"
 #include "codegen/schedule/cache.hpp"
+#include "codegen/schedule/chunk_solve.hpp"
 #include "codegen/schedule/mixer.hpp"
 #include "codegen/schedule/staged_copy.hpp"
 
@@ -84,6 +85,10 @@ class Tiles {
     }
     if (leaves()) parity_ = builder_.variable("parity", builder_.i64(0));
     if (!solves_) return;
+    if (few_distances(frame_.spec, kStagedChunk)) {
+      solve_.emplace(frame_, kStagedChunk);
+      return;
+    }
     near_weights_ = builder_.array("near_weights", Type::kF32, kStagedChunk * kStagedChunk, true);
     near_from_ = builder_.array("near_from", Type::kI64, kStagedChunk, true);
   }
@@ -173,6 +178,9 @@ class Tiles {
     });
   }
 
+  void clear_sums(Ex r) {
+    frame_.each_channel([&](Ex d, Ex) { builder_.store(sums_, r * dim_ + d, builder_.f32(0)); });
+  }
   void keep_sums(Mixer& mixer, Ex r, bool normalized) {
     frame_.each_channel([&](Ex d, Ex index) {
       const Ex sum = builder_.load(mixer.mixed, index);
@@ -229,7 +237,7 @@ class Tiles {
   void begin_row(Ex r) {
     const Ex token = builder_.let("token", tile_ + r);
     const Ex i = builder_.let("i", frame_.start + token + 1);
-    frame_.each_channel([&](Ex d, Ex) { builder_.store(sums_, r * dim_ + d, builder_.f32(0)); });
+    clear_sums(r);
     std::vector<Ex> next;
     for (const Far& far : far_) {
       next.push_back(far.dense() ? Ex() : builder_.let("last", last_entry(far, i)));
@@ -397,10 +405,12 @@ class Tiles {
     builder_.comment("the chunk's rows leave the weights of entries inside it in near_weights");
     builder_.loop("c", frame_.warp, count, builder_.i64(frame_.warps), LoopKind::kSerial,
                   [&](Ex c) { close_row(chunk, first, c); });
+    if (solve_) solve_->close(count, [&](Ex c) { clear_sums(chunk + c); });
     builder_.barrier();
     builder_.comment("one thread per channel solves the chunk, row after row");
-    solve(chunk, first, count);
+    solve_ ? solve_in_registers(chunk) : solve_in_shared(chunk, first, count);
     builder_.barrier();
+    if (solve_) write(first, count);
     show(first, chunk + kStagedChunk, size);
     builder_.barrier();
   }
@@ -424,7 +434,8 @@ class Tiles {
     // Lane c keeps what belongs to column c of the chunk.
     const Var near = builder_.variable("near", builder_.f32(0));
     const Var has_near = builder_.variable("has_near", builder_.truth(false));
-    const Var from = builder_.variable("from", c);
+    Var from;
+    if (!solve_) from = builder_.variable("from", c);
     // Entries before the chunk were taken from other windows. With given weights the question is
     // put all the same: without it nvcc has more numbers at hand than there are registers.
     std::function<Ex(Ex)> is_near;
@@ -432,7 +443,9 @@ class Tiles {
     const Mixer::Near near_entries{
         is_near, [&](Ex p, Ex value) {
           const Ex column = builder_.let("column", p - base);
-          builder_.assign(from, builder_.call(Helper::kMinimum, {from, column}));
+          if (!solve_) {
+            builder_.assign(from, builder_.call(Helper::kMinimum, {from, column}));
+          }
           builder_.when(equal(frame_.lane, column), [&] {
             builder_.assign(near, value);
             builder_.assign(has_near, builder_.truth(true));
@@ -444,14 +457,34 @@ class Tiles {
     keep_sums(mixer, r, true);
     const Ex weight =
         builder_.select(has_near, mixer.normalized(mixer.near_weight(near)), builder_.f32(0));
+    if (solve_) return solve_->leave(c, weight);
     builder_.store(near_weights_, c * kStagedChunk + frame_.lane, weight);
     builder_.when(equal(frame_.lane, builder_.i64(0)),
                   [&] { builder_.store(near_from_, c, from); });
   }
 
-  void solve(Ex chunk, Ex first, Ex count) {
-    const std::int64_t values = far_.back().values;
-    const auto value = [&](Ex c, Ex d) { return c * dim_ + values + d; };
+  Ex output_at(Ex c, Ex d) const { return c * dim_ + far_.back().values + d; }
+
+  void solve_in_registers(Ex chunk) {
+    builder_.loop("d", frame_.thread, builder_.i64(dim_), builder_.i64(32 * frame_.warps),
+                  LoopKind::kSerial, [&](Ex d) {
+                    solve_->solve(
+                        [&](Ex c) { return builder_.load(sums_, (chunk + c) * dim_ + d); },
+                        [&](Ex c, Ex output) { builder_.store(staged_, output_at(c, d), output); });
+                  });
+  }
+  void write(Ex first, Ex count) {
+    builder_.loop("c", frame_.warp, count, builder_.i64(frame_.warps), LoopKind::kSerial,
+                  [&](Ex c) {
+                    const Ex y_at = builder_.let("y_at", frame_.token_at(first + c));
+                    frame_.each_channel([&](Ex d, Ex) {
+                      builder_.store(frame_.y, y_at + d, builder_.load(staged_, output_at(c, d)));
+                    });
+                  });
+  }
+
+  // Where a row may read every one before it: what is left of the registers holds no chunk.
+  void solve_in_shared(Ex chunk, Ex first, Ex count) {
     builder_.loop(
         "d", frame_.thread, builder_.i64(dim_), builder_.i64(32 * frame_.warps), LoopKind::kSerial,
         [&](Ex d) {
@@ -459,10 +492,10 @@ class Tiles {
             const Var sum = builder_.variable("sum", builder_.load(sums_, (chunk + c) * dim_ + d));
             builder_.loop("near", builder_.load(near_from_, c), c, [&](Ex near) {
               builder_.assign(sum, Ex(sum) + builder_.load(near_weights_, c * kStagedChunk + near) *
-                                                 builder_.load(staged_, value(near, d)));
+                                                 builder_.load(staged_, output_at(near, d)));
             });
             builder_.store(frame_.y, frame_.token_at(first + c) + d, sum);
-            builder_.store(staged_, value(c, d), sum);
+            builder_.store(staged_, output_at(c, d), sum);
           });
         });
   }
@@ -479,8 +512,9 @@ class Tiles {
   MemoryId highest_, total_;  // twice a tile's rows, like Far::next
   Var parity_;
   std::int64_t window_size_ = 0;
-  Ex window_at_;  // of the window that is shown
-  MemoryId near_weights_, near_from_;
+  Ex window_at_;                       // of the window that is shown
+  std::optional<ChunkSolve> solve_;    // of few distances, else
+  MemoryId near_weights_, near_from_;  // the first column of a row that may have a weight
 };
 
 }  // namespace

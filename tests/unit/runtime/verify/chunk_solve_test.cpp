@@ -58,7 +58,9 @@ TEST_CASE("prefill that solves chunks in registers is verified") {
        {Kind{"log_recurrence"}, Kind{"order_k_recurrence", WeightKind::kSoftmax},
         Kind{"log_recurrence", WeightKind::kSoftmax, ElementType::kBF16, 40},
         Kind{"linear_recurrence", WeightKind::kGiven, ElementType::kF16, 5, true},
-        Kind{"sqrt_cached"}, Kind{"fibonacci_cached", WeightKind::kSoftmax, ElementType::kBF16, 40},
+        Kind{"sqrt_recurrence"},
+        Kind{"sqrt_recurrence", WeightKind::kSoftmax, ElementType::kBF16, 40}, Kind{"sqrt_cached"},
+        Kind{"fibonacci_cached", WeightKind::kSoftmax, ElementType::kBF16, 40},
         Kind{"log_cached", WeightKind::kGiven, ElementType::kF32, 8, true}}) {
     const Artifact artifact = generated(kind);
     CHECK(artifact.manifest.kernels[0].schedule == "staged");
@@ -103,6 +105,22 @@ TEST_CASE("a row that takes another output, or weighs it otherwise, is rejected"
           {"solved[r] = staged[values_at + (value_from + r)",
            "solved[r] = staged[values_at + (value_from + 0)"}},
          true);
+}
+
+TEST_CASE("a row of a tile that takes another output, or weighs it otherwise, is rejected") {
+  const Kind tiles{"sqrt_recurrence", WeightKind::kGiven, ElementType::kF32, 64};
+  REQUIRE(generated(tiles).manifest.kernels[0].shared_rows.back().size == "tile_rows");
+  reject(tiles,
+         {{"* solved[r - 1]", "* solved[r]"},
+          {"* solved[r - 5]", "* solved[r - 4]"},
+          {"near_weights[r * 32 + (r - 2)]", "near_weights[(r - 1) * 32 + (r - 2)]"},
+          {"lane == column", "lane == column + 1"},
+          {"solved[r] = sums[(chunk + r)", "solved[r] = sums[(chunk + 0)"}},
+         true);
+  reject(tiles,
+         {{"Index r = count_2 + warp", "Index r = count_2 + 1 + warp"},
+          {"near_weights[r * 32 + lane] = 0.0f;", ""}},
+         false);
 }
 
 TEST_CASE("rows that the last chunk lacks are neither left open nor written") {
