@@ -47,7 +47,7 @@ class NestedRows {
   ir::Kernel run() {
     frame_.each_block([&] {
       own_ = builder_.array("own", Type::kF32, kChunk * dim_, true);
-      near_ = builder_.array("near", Type::kF32, kChunk * kChunk, true);
+      near_ = builder_.array_of_vectors("near", kChunk * kChunk);
       far_ = builder_.dynamic_array("far", ElementType::kF32);
       held_ = builder_.array("held", Type::kI64, kMostNested, true);
       if (between()) {
@@ -140,15 +140,19 @@ class NestedRows {
       builder_.barrier();
       if (between()) by_warp("entry", listed_, [&](Ex entry) { find_place(entry); });
       by_warp("r", size_, [&](Ex r) { weigh(r); });
+      by_warp("lacking", builder_.i64(kChunk) - size_, [&](Ex row) { clear(size_ + row); });
       builder_.barrier();
       builder_.comment(
           "one thread per channel: the chunk, then what it has for "
           "earlier rows");
+      const Ex is_first = equal(window, builder_.i64(0));
       by_thread("d", builder_.i64(dim_), [&](Ex d) {
-        builder_.when(equal(window, builder_.i64(0)), [&] { solve(d); });
-        push(d);
+        const MemoryId column = own_column(d);
+        builder_.when(is_first, [&] { solve(d, column); });
+        push(d, column);
       });
       builder_.barrier();
+      builder_.when(is_first, [&] { by_warp("r", size_, [&](Ex r) { write(r); }); });
     });
   }
 
@@ -251,44 +255,77 @@ class NestedRows {
     builder_.store(near_, r * kChunk + frame_.lane, near);
   }
 
+  // A row that the last chunk lacks weighs nothing.
+  void clear(Ex r) {
+    rows_.each_channel([&](Ex d, Ex) { builder_.store(own_, r * dim_ + d, builder_.f32(0)); });
+    builder_.store(near_, r * kChunk + frame_.lane, builder_.f32(0));
+  }
+
   // ---- sums, by the thread of channel d ---------------------------------------------------------
 
-  Ex own(Ex r, Ex d) { return builder_.load(own_, r * dim_ + d); }
+  void each_row(const std::function<void(Ex)>& body) {
+    builder_.loop("r", builder_.i64(0), builder_.i64(kChunk), builder_.i64(1), LoopKind::kUnrolled,
+                  body);
+  }
+  // What the chunk's rows have, in registers.
+  MemoryId own_column(Ex d) {
+    const MemoryId column = builder_.array("column", Type::kF32, kChunk);
+    each_row([&](Ex r) { builder_.store(column, r, builder_.load(own_, r * dim_ + d)); });
+    return column;
+  }
 
-  // From the last row to the first. Of keys, rows have their queries for each other as they are.
-  void solve(Ex d) {
-    builder_.loop("done_rows", builder_.i64(0), size_, [&](Ex done) {
-      const Ex c = builder_.let("c", size_ - 1 - done);
-      const Ex at = builder_.let("sum_at", frame_.token_at(first_ + c) + d);
-      const Var sum = builder_.variable("sum", lambda() ? own(c, d) : builder_.load(sums_, at));
-      builder_.loop("r", c + 1, size_, [&](Ex r) {
-        builder_.assign(sum, Ex(sum) + builder_.load(near_, r * kChunk + c) * own(r, d));
-      });
-      builder_.store(sums_, at, sum);
-      if (lambda()) builder_.store(own_, c * dim_ + d, sum);
+  // From the last row to the first, each of which leaves its part with all rows before it. Of keys,
+  // rows have their queries for each other as they are, and leave what is to be added.
+  void solve(Ex d, MemoryId column) {
+    MemoryId solved = column;
+    if (!lambda()) {
+      solved = builder_.array("solved", Type::kF32, kChunk);
+      each_row([&](Ex r) { builder_.store(solved, r, builder_.f32(0)); });
+    }
+    each_row([&](Ex done) {
+      const Ex r = builder_.let("from", builder_.i64(kChunk - 1) - done);
+      builder_.loop("c", builder_.i64(0), builder_.i64(kChunk - 1), builder_.i64(1),
+                    LoopKind::kUnrolled, [&](Ex c) {
+                      builder_.when(c < r, [&] {
+                        builder_.store(
+                            solved, c,
+                            builder_.load(solved, c) +
+                                builder_.load(near_, r * kChunk + c) * builder_.load(column, r));
+                      });
+                    });
+    });
+    each_row([&](Ex r) { builder_.store(own_, r * dim_ + d, builder_.load(solved, r)); });
+  }
+  // By a warp: row r of the chunk, once it is solved.
+  void write(Ex r) {
+    const Ex at = builder_.let("sum_at", frame_.token_at(first_ + r));
+    rows_.each_channel([&](Ex d, Ex) {
+      const Ex solved = builder_.load(own_, r * dim_ + d);
+      builder_.store(sums_, at + d, lambda() ? solved : builder_.load(sums_, at + d) + solved);
     });
   }
 
-  void push(Ex d) {
+  void push(Ex d, MemoryId column) {
     builder_.loop("e", builder_.i64(0), listed_, [&](Ex e) {
       const Ex p = builder_.let("p", builder_.load(held_, e));
       builder_.when(p > 0, [&] {
         if (!between()) {
-          return add_to(sums_, builder_.let("to", frame_.token_at(p - 1) + d), e, d);
+          return add_to(sums_, builder_.let("to", frame_.token_at(p - 1) + d), e, column);
         }
         const Ex at = builder_.let("to", builder_.load(places_, e) + d);
         builder_.when(
-            p <= frame_.start, [&] { add_to(before(), at, e, d); },
-            [&] { add_to(sums_, at, e, d); });
+            p <= frame_.start, [&] { add_to(before(), at, e, column); },
+            [&] { add_to(sums_, at, e, column); });
       });
     });
   }
-  void add_to(MemoryId sums, Ex at, Ex e, Ex d) {
-    const Var sum = builder_.variable("pushed", builder_.load(sums, at));
-    builder_.loop("r", builder_.i64(0), size_, [&](Ex r) {
-      builder_.assign(sum, Ex(sum) + builder_.load(far_, e * kChunk + r) * own(r, d));
+  void add_to(MemoryId sums, Ex at, Ex e, MemoryId column) {
+    const Var pushed = builder_.variable("pushed", builder_.f32(0));
+    each_row([&](Ex r) {
+      builder_.assign(pushed,
+                      Ex(pushed) + builder_.load(far_, e * kChunk + r) * builder_.load(column, r));
     });
-    builder_.store(sums, at, sum);
+    builder_.store(sums, at, builder_.load(sums, at) + pushed);
   }
 
   const KernelSpec& spec_;
