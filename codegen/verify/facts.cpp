@@ -300,6 +300,14 @@ std::optional<Facts::Interval> Facts::interval(const Polynomial& p) const {
   return sum;
 }
 
+void Facts::note_extreme(AtomId extreme, Polynomial a, Polynomial b) {
+  extremes_.insert_or_assign(extreme, std::pair(std::move(a), std::move(b)));
+}
+std::optional<std::pair<Polynomial, Polynomial>> Facts::extreme_of(AtomId id) const {
+  const auto known = extremes_.find(id);
+  return known == extremes_.end() ? std::nullopt : std::optional(known->second);
+}
+
 void Facts::note_quotient(AtomId q, Polynomial x, Integer y) {
   quotients_.insert_or_assign(q, std::pair{std::move(x), std::move(y)});
 }

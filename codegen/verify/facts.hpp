@@ -100,6 +100,9 @@ class Facts {
   std::optional<Interval> interval(const Polynomial& p) const;  // by the atoms' numbers alone
   // Of whole quotients, q = floor(x / y), is noted that x - y q lies in 0..y - 1.
   void note_quotient(AtomId q, Polynomial x, Integer y);
+  // Of x's that are the least or the largest of two: which those are.
+  void note_extreme(AtomId extreme, Polynomial a, Polynomial b);
+  std::optional<std::pair<Polynomial, Polynomial>> extreme_of(AtomId id) const;
   // By the atoms' numbers and by what was noted of quotients.
   std::optional<Interval> close_interval(const Polynomial& p) const;
 
@@ -110,6 +113,7 @@ class Facts {
   };
   std::vector<Atom> atoms_;
   std::map<AtomId, std::pair<Polynomial, Integer>> quotients_;
+  std::map<AtomId, std::pair<Polynomial, Polynomial>> extremes_;
   std::map<std::string, AtomId> names_;
   std::vector<Fact> facts_;
 };

@@ -100,6 +100,7 @@ Symbolic Execution::call(ir::ValueId id, const ir::Call& node) {
                  conjunction({least ? value <= terms[0] : value >= terms[0],
                               least ? value <= terms[1] : value >= terms[1],
                               disjunction({equal(value, terms[0]), equal(value, terms[1])})}));
+      facts_.note_extreme(result, x, arguments[1]);
       const auto a = facts_.interval(x);
       const auto b = facts_.interval(arguments[1]);
       if (a && b) {

@@ -149,6 +149,24 @@ class Search {
     return digit;
   }
 
+  // The least of a number that is ours and of one that is not, or the largest, is ours: that it is
+  // so in the visit that is named is left to show.
+  Polynomial as_chosen(Polynomial digit) const {
+    const auto is_ours = [&](const Polynomial& number) {
+      const std::set<AtomId> atoms = number.atoms();
+      return std::any_of(atoms.begin(), atoms.end(),
+                         [&](AtomId id) { return ours(id) && values_.count(name(id)) == 0; });
+    };
+    for (const AtomId id : digit.atoms()) {
+      const auto extreme = facts_.extreme_of(id);
+      if (!extreme || !free(id)) continue;
+      const bool first = is_ours(extreme->first);
+      if (first == is_ours(extreme->second)) continue;
+      digit = digit.with(id, first ? extreme->first : extreme->second);
+    }
+    return digit;
+  }
+
   // From 0 on, by an argument.
   bool whole_steps(const Loop& around) const {
     const std::set<AtomId> atoms = around.step.atoms();
@@ -170,7 +188,7 @@ class Search {
 
   // Chooses values so that the digit becomes `place`, if it can.
   void solve(const Polynomial& written, const Term& place) {
-    Polynomial digit = in_first_round(written);
+    Polynomial digit = as_chosen(in_first_round(written));
     if (solve_backwards(digit, place)) return;
     const std::map<AtomId, Polynomial> falling = from_the_end(digit);
     if (only_falls(written) && falls(digit)) {
