@@ -28,12 +28,8 @@ Mixer::Mixer(Frame& frame, Ex token, const RowLanes& keys, const RowLanes& value
   total = builder_.variable("total", builder_.f32(0));
 }
 
-Mixer::Mixer(Frame& frame, Ex token, const Left& left)
-    : frame_(frame),
-      builder_(frame.builder),
-      keys_(frame.row_lanes()),
-      values_(frame.row_lanes()),
-      token_(token) {
+Mixer::Mixer(Frame& frame, Ex token, const RowLanes& keys, const RowLanes& values, const Left& left)
+    : frame_(frame), builder_(frame.builder), keys_(keys), values_(values), token_(token) {
   declare();
   if (frame_.softmax()) keys_.load(query_, left.query, left.query_at);
   values_.load(mixed, left.mixed, left.mixed_at);

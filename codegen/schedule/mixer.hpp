@@ -24,7 +24,7 @@ class Mixer {
     ir::Ex mixed_at;
     ir::Ex highest, total;
   };
-  Mixer(Frame& frame, ir::Ex token, const Left& left);
+  Mixer(Frame& frame, ir::Ex token, const RowLanes& keys, const RowLanes& values, const Left& left);
 
   // Takes the entry at position p. `near(p)` decides, where given, that the value is not final yet:
   // then the weight joins the sum of weights, and `take_near` gets the raw score or coefficient.

@@ -7,6 +7,7 @@
 #include "codegen/rows/row_shape.hpp"
 #include "codegen/schedule/cache.hpp"
 #include "codegen/schedule/chunk_solve.hpp"
+#include "codegen/schedule/row_groups.hpp"
 #include "codegen/schedule/staged_rows.hpp"
 
 namespace heddle::schedule {
@@ -28,16 +29,11 @@ class StagedPrefill {
         builder_(frame.builder),
         solves_(!frame.spec.b.empty()),
         far_side_(solves_ ? frame.b : frame.a),
-        sharing_(lanes_of_rows(frame.spec)),
+        groups_(frame, lanes_of_rows(frame.spec)),
         rows_(frame, far_side_) {}
 
   void run() {
-    group_ = builder_.i64(0);
-    lane_ = frame_.lane;
-    if (sharing_ < 32) {
-      group_ = builder_.let("group", frame_.lane / sharing_);
-      lane_ = builder_.let("lane_of_row", frame_.lane % sharing_);
-    }
+    groups_.open();
     if (solves_) {
       solve_.emplace(frame_, kStagedChunk);
       if (!sums_in_place()) {
@@ -63,7 +59,7 @@ class StagedPrefill {
         builder_.call(Helper::kMinimum, {builder_.i64(kStagedChunk), frame_.tokens - first}));
     rows_.begin_chunk(first);
     const std::string sharing =
-        sharing_ < 32 ? std::to_string(sharing_) + " lanes a row" : "one warp per row";
+        groups_.several() ? std::to_string(groups_.sharing()) + " lanes a row" : "one warp per row";
     if (solves_) {
       builder_.comment("phase 1: " + sharing + " sum the entries that are final already and");
       builder_.comment("leave the weights of entries inside the chunk in near_weights");
@@ -86,36 +82,26 @@ class StagedPrefill {
     rows_.close_chunk();
   }
 
-  // Rows that groups of a warp have side by side take their entries together where all reach the
-  // same distances back.
+  // Groups of a warp take their rows' entries together where all reach the same distances back.
   bool together() const {
-    return sharing_ < 32 && rows::shape_of(*far_side_.plan) == rows::RowShape::kShifted;
+    return groups_.several() && rows::shape_of(*far_side_.plan) == rows::RowShape::kShifted;
   }
 
   void each_row(Ex size) {
-    const std::int64_t of_warp = 32 / sharing_;
-    frame_.sharing = sharing_;
-    frame_.lane_of_row = lane_;
-    const auto loop = [&](const char* name, Ex from, const std::function<void(Ex)>& body) {
-      builder_.loop(name, from, size, builder_.i64(frame_.warps * of_warp), LoopKind::kSerial,
-                    body);
-    };
     if (!together()) {
-      loop("r", frame_.warp * of_warp + group_, [&](Ex r) { row(r, r); });
-    } else {
-      loop("warp_row", frame_.warp * of_warp, [&](Ex warp_row) {
-        const Ex r = builder_.let("r", warp_row + group_);
-        const auto within = [&](const char* name, Ex number) {
-          return builder_.let(name, builder_.call(Helper::kMinimum, {number, size - 1}));
-        };
-        last_shown_ = within("last_shown", warp_row + (of_warp - 1));
-        // A group that has no row takes the last one once more, and leaves nothing.
-        counts_ = r < size;
-        row(r, within("shown", r));
-      });
-      counts_.reset();
+      return groups_.each_row("r", builder_.i64(0), size, [&](Ex r) { row(r, r); });
     }
-    frame_.sharing = 32;
+    groups_.each_turn("first_of_warp", size, [&](Ex first) {
+      const Ex r = builder_.let("r", first + groups_.group());
+      const auto within = [&](const char* name, Ex number) {
+        return builder_.let(name, builder_.call(Helper::kMinimum, {number, size - 1}));
+      };
+      last_shown_ = within("last_shown", first + (groups_.of_warp() - 1));
+      // A group that has no row takes the last one once more, and leaves nothing.
+      counts_ = r < size;
+      row(r, within("shown", r));
+    });
+    counts_.reset();
   }
 
   // Row r of the chunk, by what is read of row `shown`, the same where that is one.
@@ -123,11 +109,8 @@ class StagedPrefill {
     const Ex token = builder_.let("token", first_ + shown);
     const Ex row = builder_.let("i", frame_.start + token + 1);
     final_to_ = builder_.let("before_chunk", frame_.start + first_);
-    const auto cut = [&](ElementType element) {
-      return RowLanes(builder_, lane_, frame_.spec.head_dim, sharing_, element);
-    };
-    Mixer mixer(frame_, token, cut(frame_.spec.dtype), cut(frame_.value_type()));
-    if (sharing_ == 32) mixer.ask_once();
+    Mixer mixer(frame_, token, groups_.cut(frame_.spec.dtype), groups_.cut(frame_.value_type()));
+    if (!groups_.several()) mixer.ask_once();
     if (together()) mixer.come_together();
     rows_.begin_row();
     if (!solves_) {
@@ -138,29 +121,16 @@ class StagedPrefill {
     }
     take_side(mixer, frame_.a, row,
               [&](Ex p) { mixer.take(frame_.a, p, rows_.own(shown, token)); });
-    // Lane l keeps what belongs to columns l, l + sharing, ... of the chunk.
-    const int columns = kStagedChunk / sharing_;
-    const MemoryId near = builder_.array("near", Type::kF32, columns);
-    const auto each_column = [&](const std::function<void(Ex, Ex)>& body) {
-      builder_.loop("part", builder_.i64(0), builder_.i64(columns), builder_.i64(1),
-                    LoopKind::kUnrolled,
-                    [&](Ex part) { body(builder_.let("column", lane_ + part * sharing_), part); });
-    };
-    each_column([&](Ex, Ex part) { builder_.store(near, part, mixer.no_near()); });
-    const Mixer::Near near_entries{[&](Ex p) { return p > final_to_; },
-                                   [&](Ex p, Ex value) {
-                                     const Ex from = builder_.let("from", p - final_to_ - 1);
-                                     each_column([&](Ex column, Ex part) {
-                                       builder_.when(equal(column, from),
-                                                     [&] { builder_.store(near, part, value); });
-                                     });
-                                   }};
+    NearColumns near(builder_, groups_, kStagedChunk, mixer.no_near());
+    const Mixer::Near near_entries{
+        [&](Ex p) { return p > final_to_; },
+        [&](Ex p, Ex value) { near.keep(builder_.let("from", p - final_to_ - 1), value); }};
     take_far_side(mixer, row, shown, &near_entries);
     mixer.finish();
     where_it_counts([&] {
       mixer.write(sums(), builder_.let("sum_at", sum_at(r)));
-      each_column([&](Ex column, Ex part) {
-        solve_->leave(r, column, mixer.normalized(mixer.near_weight(builder_.load(near, part))));
+      near.each([&](Ex column, Ex value) {
+        solve_->leave(r, column, mixer.normalized(mixer.near_weight(value)));
       });
     });
   }
@@ -217,9 +187,7 @@ class StagedPrefill {
   Builder& builder_;
   bool solves_;
   const SideFrame& far_side_;
-  int sharing_;  // lanes of a row
-  Ex group_;     // of a warp's rows, which is this lane's,
-  Ex lane_;      // and its place there
+  RowGroups groups_;
   StagedRows rows_;
   Ex last_shown_;             // of the rows of a warp
   std::optional<Ex> counts_;  // whether there is one that this row is

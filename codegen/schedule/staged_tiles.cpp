@@ -8,6 +8,7 @@
 #include "codegen/schedule/cache.hpp"
 #include "codegen/schedule/chunk_solve.hpp"
 #include "codegen/schedule/mixer.hpp"
+#include "codegen/schedule/row_groups.hpp"
 #include "codegen/schedule/staged_copy.hpp"
 
 namespace heddle::schedule {
@@ -42,12 +43,14 @@ class Tiles {
         builder_(frame.builder),
         staging_(*frame.spec.staging),
         solves_(!frame.spec.b.empty()),
-        dim_(frame.spec.head_dim) {
+        dim_(frame.spec.head_dim),
+        groups_(frame, RowLanes::kWarp) {
     if (staging_.far_a) far_.push_back({&frame.a, staging_.offsets_a});
     if (solves_) far_.push_back({&frame.b, staging_.offsets_b});
   }
 
   void run() {
+    groups_.open();
     declare();
     for (Far& far : far_) list_offsets(far);
     builder_.loop("tile", builder_.i64(0), frame_.tokens, tile_rows_, LoopKind::kSerial,
@@ -73,7 +76,7 @@ class Tiles {
     queries_ *= 2;
     const Ex sums_at =
         frame_.softmax() ? builder_.i64(queries_) + tile_rows_ * dim_ : builder_.i64(queries_);
-    sums_ = builder_.rest_of_dynamic_array("sums", builder_.let("sums_at", sums_at));
+    sums_ = builder_.rest_of_dynamic_array("sums", sums_at);
     // What a row of the tile is left with after a window: read in one place, written in another.
     const int most = static_cast<int>(staging_.tile_rows);
     if (frame_.softmax()) {
@@ -118,11 +121,12 @@ class Tiles {
   // The number of the last listed entry of row i, -1 where it has none.
   Ex last_entry(const Far& far, Ex i) {
     const Var count = builder_.variable("entries", builder_.i64(0));
-    builder_.loop(
-        "number", frame_.lane, far.listed, builder_.i64(32), LoopKind::kSerial, [&](Ex number) {
-          builder_.when(offset(far, number) < i, [&] { builder_.assign(count, number + 1); });
-        });
-    return builder_.reduce(ir::ReduceOperator::kMaximum, count) - 1;
+    builder_.loop("number", groups_.lane(), far.listed, builder_.i64(groups_.sharing()),
+                  LoopKind::kSerial, [&](Ex number) {
+                    builder_.when(offset(far, number) < i,
+                                  [&] { builder_.assign(count, number + 1); });
+                  });
+    return builder_.reduce(ir::ReduceOperator::kMaximum, count, groups_.sharing()) - 1;
   }
 
   // ---- what a row is left with ------------------------------------------------------------------
@@ -143,8 +147,9 @@ class Tiles {
   Mixer resume(Ex r, Ex token, Ex highest, Ex total) {
     const Ex query_at = builder_.let("query_at", r * dim_ + queries_);
     const Ex sum_at = builder_.let("sum_at", r * dim_);
-    Mixer mixer(frame_, token, Mixer::Left{staged_, query_at, sums_, sum_at, highest, total});
-    mixer.ask_once();
+    Mixer mixer(frame_, token, groups_.cut(frame_.spec.dtype), groups_.cut(ElementType::kF32),
+                Mixer::Left{staged_, query_at, sums_, sum_at, highest, total});
+    if (!groups_.several()) mixer.ask_once();
     return mixer;
   }
 
@@ -166,9 +171,9 @@ class Tiles {
     return builder_.select(entry >= 0, i - offset(far, entry), base - 1);
   }
 
-  // By one lane, for the whole warp.
+  // By one lane, for all that share the row.
   void leave(Ex at, const std::vector<Ex>& next, Ex highest, Ex total) {
-    builder_.when(equal(frame_.lane, builder_.i64(0)), [&] {
+    builder_.when(equal(groups_.lane(), builder_.i64(0)), [&] {
       for (std::size_t side = 0; side < far_.size(); ++side) {
         if (!far_[side].dense()) builder_.store(far_[side].next, at, next[side]);
       }
@@ -181,18 +186,14 @@ class Tiles {
   void clear_sums(Ex r) {
     frame_.each_channel([&](Ex d, Ex) { builder_.store(sums_, r * dim_ + d, builder_.f32(0)); });
   }
-  void keep_sums(Mixer& mixer, Ex r, bool normalized) {
-    frame_.each_channel([&](Ex d, Ex index) {
-      const Ex sum = builder_.load(mixer.mixed, index);
-      builder_.store(sums_, r * dim_ + d, normalized ? mixer.normalized(sum) : sum);
-    });
+  void keep_sums(Mixer& mixer, Ex r) {
+    groups_.cut(ElementType::kF32).store(sums_, r * dim_, mixer.mixed);
   }
 
   // ---- a tile -----------------------------------------------------------------------------------
 
   void each_row(Ex from, Ex size, const std::function<void(Ex)>& body) {
-    builder_.loop("r", from + frame_.warp, size, builder_.i64(frame_.warps), LoopKind::kSerial,
-                  body);
+    groups_.each_row("r", from, size, body);
   }
 
   void run_tile(Ex tile) {
@@ -237,7 +238,9 @@ class Tiles {
   void begin_row(Ex r) {
     const Ex token = builder_.let("token", tile_ + r);
     const Ex i = builder_.let("i", frame_.start + token + 1);
-    clear_sums(r);
+    groups_.cut(ElementType::kF32).each_channel([&](Ex d, Ex) {
+      builder_.store(sums_, r * dim_ + d, builder_.f32(0));
+    });
     std::vector<Ex> next;
     for (const Far& far : far_) {
       next.push_back(far.dense() ? Ex() : builder_.let("last", last_entry(far, i)));
@@ -252,10 +255,10 @@ class Tiles {
     if (!more) return;
     builder_.when(*more, [&] {
       builder_.comment("entries beyond the list, all final");
-      Mixer mixer(frame_, token);
-      mixer.ask_once();
+      Mixer mixer(frame_, token, groups_.cut(frame_.spec.dtype), groups_.cut(ElementType::kF32));
+      if (!groups_.several()) mixer.ask_once();
       for (const Far& far : far_) take_unlisted(mixer, far, i);
-      keep_sums(mixer, r, false);
+      keep_sums(mixer, r);
       leave(here(r), next, mixer.highest, mixer.total);
     });
   }
@@ -368,7 +371,7 @@ class Tiles {
         for (std::size_t side = 0; side < far_.size(); ++side) {
           take_entries(mixer, far_[side], i, base, next[side]);
         }
-        keep_sums(mixer, r, false);
+        keep_sums(mixer, r);
         if (!frame_.softmax()) return;
         builder_.assign(highest_left, mixer.highest);
         builder_.assign(total_left, mixer.total);
@@ -403,8 +406,7 @@ class Tiles {
     }
     if (frame_.softmax() || staging_.far_a) builder_.barrier();
     builder_.comment("the chunk's rows leave the weights of entries inside it in near_weights");
-    builder_.loop("c", frame_.warp, count, builder_.i64(frame_.warps), LoopKind::kSerial,
-                  [&](Ex c) { close_row(chunk, first, c); });
+    groups_.each_row("c", builder_.i64(0), count, [&](Ex c) { close_row(chunk, first, c); });
     if (solve_) solve_->close(count, [&](Ex c) { clear_sums(chunk + c); });
     builder_.barrier();
     builder_.comment("one thread per channel solves the chunk, row after row");
@@ -431,9 +433,7 @@ class Tiles {
           Mixer::Entry{[&](const Mixer::Use& use) { use(staged_, c * dim_); },
                        [&](const Mixer::Use& use) { use(frame_.x, frame_.token_at(token)); }});
     }
-    // Lane c keeps what belongs to column c of the chunk.
-    const Var near = builder_.variable("near", builder_.f32(0));
-    const Var has_near = builder_.variable("has_near", builder_.truth(false));
+    NearColumns near(builder_, groups_, kStagedChunk, mixer.no_near());
     Var from;
     if (!solve_) from = builder_.variable("from", c);
     // Entries before the chunk were taken from other windows. With given weights the question is
@@ -442,24 +442,23 @@ class Tiles {
     if (!frame_.softmax()) is_near = [&](Ex p) { return p >= base; };
     const Mixer::Near near_entries{
         is_near, [&](Ex p, Ex value) {
-          const Ex column = builder_.let("column", p - base);
+          const Ex column = builder_.let("from_column", p - base);
           if (!solve_) {
             builder_.assign(from, builder_.call(Helper::kMinimum, {from, column}));
           }
-          builder_.when(equal(frame_.lane, column), [&] {
-            builder_.assign(near, value);
-            builder_.assign(has_near, builder_.truth(true));
-          });
+          near.keep(column, value);
         }};
     const Far& outputs = far_.back();
     take_entries(mixer, outputs, i, base, next_entry(outputs, r, i, base), &near_entries);
     mixer.finish();
-    keep_sums(mixer, r, true);
-    const Ex weight =
-        builder_.select(has_near, mixer.normalized(mixer.near_weight(near)), builder_.f32(0));
-    if (solve_) return solve_->leave(c, weight);
-    builder_.store(near_weights_, c * kStagedChunk + frame_.lane, weight);
-    builder_.when(equal(frame_.lane, builder_.i64(0)),
+    mixer.write(sums_, r * dim_);
+    near.each([&](Ex column, Ex value) {
+      const Ex weight = mixer.normalized(mixer.near_weight(value));
+      if (solve_) return solve_->leave(c, column, weight);
+      builder_.store(near_weights_, c * kStagedChunk + column, weight);
+    });
+    if (solve_) return;
+    builder_.when(equal(groups_.lane(), builder_.i64(0)),
                   [&] { builder_.store(near_from_, c, from); });
   }
 
@@ -505,6 +504,7 @@ class Tiles {
   const Staging& staging_;
   bool solves_;
   int dim_;
+  RowGroups groups_;
   std::vector<Far> far_;  // inputs before outputs
   Ex tile_rows_, tile_;
   MemoryId staged_, sums_;

@@ -2,6 +2,7 @@
 // What staging_prelude.cuh adds to the language: shared memory whose length the launch decides, and
 // vectors that are moved at once or behind the thread's back.
 #include <algorithm>
+#include <numeric>
 
 #include "codegen/verify/lift_statement.hpp"
 
@@ -162,10 +163,23 @@ std::int64_t StatementReader::alignment_of(ir::MemoryId memory) const {
   const ir::Array& of = lifted_.kernel[*array];
   if (!of.dynamic) return of.vectors ? kWidest : 4;
   if (!of.from) return kWidest;
-  const auto* from = std::get_if<ir::IntegerLiteral>(&lifted_.kernel[*of.from].node);
   const ir::MemoryId whole = ir::ArrayId{whole_of_dynamic()};
-  const bool even = from != nullptr && from->value * size_of_element(element_of(whole)) % 16 == 0;
-  return even ? kWidest : 4;
+  const std::int64_t element = size_of_element(element_of(whole));
+  return factor_of(*of.from) % (kWidest / element) == 0 ? kWidest : 4;
+}
+// A number that divides this one, whatever its names stand for; 0 divides only itself.
+std::int64_t StatementReader::factor_of(ir::ValueId id) const {
+  const auto& node = lifted_.kernel[id].node;
+  if (const auto* literal = std::get_if<ir::IntegerLiteral>(&node)) return literal->value;
+  const auto* binary = std::get_if<ir::Binary>(&node);
+  if (binary == nullptr) return 1;
+  constexpr std::int64_t kEnough = std::int64_t{1} << 20;
+  const std::int64_t left = std::gcd(factor_of(binary->left), kEnough);
+  const std::int64_t right = std::gcd(factor_of(binary->right), kEnough);
+  if (binary->op == ir::BinaryOperator::kMultiply) return left * right;
+  const bool sum =
+      binary->op == ir::BinaryOperator::kAdd || binary->op == ir::BinaryOperator::kSubtract;
+  return sum ? std::gcd(left, right) : 1;
 }
 std::int32_t StatementReader::whole_of_dynamic() const {
   for (std::size_t index = 0; index < lifted_.kernel.arrays.size(); ++index) {

@@ -60,6 +60,7 @@ class StatementReader : public ExpressionReader {
   std::optional<ir::VectorAt> vector_of(std::int64_t count, bool writes);
   std::int64_t alignment_of(ir::MemoryId memory) const;
   std::int32_t whole_of_dynamic() const;
+  std::int64_t factor_of(ir::ValueId id) const;
   bool may_write(ir::MemoryId memory) const;
   void copy(ir::Body& statements, bool starts, TextPlace at);
   void clear(ir::Body& statements, TextPlace at);
