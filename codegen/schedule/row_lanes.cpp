@@ -13,13 +13,9 @@ using ir::Type;
 namespace {
 
 constexpr int kVectorBytes = 16;
-constexpr int kMostSharing = 8;   // more of them exchange more often
-constexpr int kLeastSharing = 4;  // fewer of them have too many channels each
+constexpr int kSharing = 8;  // more of them exchange more often, fewer have more channels each
 
 int vector_of(ElementType element) { return kVectorBytes / static_cast<int>(size_of(element)); }
-
-// The largest power of two that divides it.
-int even_part(int count) { return count & -count; }
 
 }  // namespace
 
@@ -32,9 +28,7 @@ RowLanes::RowLanes(ir::Builder& builder, Ex lane, int dim, int sharing, ElementT
 }
 
 int RowLanes::sharing_for(int dim, ElementType element) {
-  if (dim % vector_of(element) != 0) return kWarp;
-  const int sharing = std::min(kMostSharing, even_part(dim / vector_of(element)));
-  return sharing < kLeastSharing ? kWarp : sharing;
+  return dim % (kSharing * vector_of(element)) == 0 ? kSharing : kWarp;
 }
 
 int RowLanes::owned() const { return (dim_ + stride() - 1) / stride() * vector_; }

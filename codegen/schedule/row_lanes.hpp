@@ -23,7 +23,7 @@ class RowLanes {
   // by whole warps where a group would be one.
   RowLanes(ir::Builder& builder, ir::Ex lane, int dim, int sharing, ElementType element);
 
-  // Lanes of a group for rows of so many elements; 32 where rows cannot be cut so.
+  // Lanes of a group for rows of so many elements: eight, or all where they cannot be cut so.
   static int sharing_for(int dim, ElementType element);
 
   // body(channel, index) for each channel this lane owns; `index` counts in a private array of

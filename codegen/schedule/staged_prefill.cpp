@@ -8,6 +8,8 @@
 #include "codegen/schedule/cache.hpp"
 #include "codegen/schedule/chunk_solve.hpp"
 #include "codegen/schedule/row_groups.hpp"
+#include "codegen/schedule/row_vectors.hpp"
+#include "codegen/schedule/staged_copy.hpp"
 #include "codegen/schedule/staged_rows.hpp"
 
 namespace heddle::schedule {
@@ -173,8 +175,22 @@ class StagedPrefill {
                   });
   }
 
-  // By all warps: places in global memory take as long to reckon as a row takes to be solved.
+  // By all threads, vector by vector.
   void write(Ex size) {
+    const int dim = frame_.spec.head_dim;
+    const int bytes = vector_of(frame_.spec) * static_cast<int>(size_of(frame_.spec.dtype));
+    const int vector = bytes / static_cast<int>(size_of(frame_.value_type()));
+    if (vector == 0) return write_by_channel(size);
+    each_vector(builder_, frame_.thread, 32 * frame_.warps, size, {dim, vector, bytes},
+                [&](Ex row, Ex d) {
+                  builder_.invoke(
+                      "copy_elements<" + std::to_string(vector) + ">",
+                      {ir::VectorPlace{frame_.y, frame_.token_at(first_ + row) + d, true},
+                       ir::VectorPlace{rows_.values, rows_.value_at(row) + d}});
+                });
+  }
+  // Of reals for narrower rows of an odd number of channels.
+  void write_by_channel(Ex size) {
     builder_.loop("r", frame_.warp, size, builder_.i64(frame_.warps), LoopKind::kSerial, [&](Ex r) {
       const Ex y_at = builder_.let("y_at", frame_.token_at(first_ + r));
       frame_.each_channel([&](Ex d, Ex) {

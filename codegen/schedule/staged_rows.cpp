@@ -31,7 +31,7 @@ void StagedRows::open() {
     values = staged;
     values_ = builder_.let("values_at", keys_end);
   } else {
-    values = builder_.rest_of_dynamic_array("values", builder_.let("values_from", keys_end));
+    values = builder_.rest_of_dynamic_array("values", keys_end);
     values_ = builder_.i64(0);
   }
   if (frame_.softmax()) next_key_ = builder_.variable("key_base", builder_.i64(0));

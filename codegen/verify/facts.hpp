@@ -100,7 +100,7 @@ class Facts {
   std::optional<Interval> interval(const Polynomial& p) const;  // by the atoms' numbers alone
   // Of whole quotients, q = floor(x / y), is noted that x - y q lies in 0..y - 1.
   void note_quotient(AtomId q, Polynomial x, Integer y);
-  // Of x's that are the least or the largest of two: which those are.
+  // Of the least and the largest of two numbers is noted which these are.
   void note_extreme(AtomId extreme, Polynomial a, Polynomial b);
   std::optional<std::pair<Polynomial, Polynomial>> extreme_of(AtomId id) const;
   // By the atoms' numbers and by what was noted of quotients.

@@ -149,8 +149,8 @@ class Search {
     return digit;
   }
 
-  // The least of a number that is ours and of one that is not, or the largest, is ours: that it is
-  // so in the visit that is named is left to show.
+  // Of the least or the largest of two numbers the one that goes by what is ours to name: that it
+  // is that one in the visit that is named is left to show.
   Polynomial as_chosen(Polynomial digit) const {
     const auto is_ours = [&](const Polynomial& number) {
       const std::set<AtomId> atoms = number.atoms();

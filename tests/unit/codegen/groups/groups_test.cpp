@@ -231,6 +231,18 @@ TEST_CASE("a kernel in which groups of lanes share rows is proved") {
   }
 }
 
+TEST_CASE("a row that a group takes at most is the one that it writes") {
+  const Grouped kernel = grouped(ElementType::kBF16);
+  const auto verdict = [&](const std::string& row) {
+    const std::string text =
+        broken(kernel, {"near_weights[r * 32 + c] = weight",
+                        "near_weights[minimum(r, " + row + ") * 32 + c] = weight"});
+    return report_of(kernel, text, 0).verdict;
+  };
+  CHECK(verdict("size - 1") == StaticVerdict::kVerified);
+  CHECK(verdict("size - 2") == StaticVerdict::kUnknown);
+}
+
 TEST_CASE("no kernel in which a lane leaves its group or a vector its place is taken") {
   const Grouped kernel = grouped(ElementType::kBF16);
   for (const Break& each : unsafe()) {

@@ -69,7 +69,7 @@ TEST_CASE("no kernel is verified whose kept rows are filled twice, or read and n
   std::vector<Break> breaks = breaks_of_rows();
   breaks.insert(breaks.end(), breaks_of_lists().begin(), breaks_of_lists().end());
   none_is_verified(artifact_of(builtin("log_cached"), staged(WeightKind::kSoftmax)), breaks,
-                   proofs_only(400'000));
+                   proofs_only(800'000));
 }
 
 // Whether rows hold the right values is asked by the layers that run the text: they reject some of
@@ -81,7 +81,7 @@ TEST_CASE("lists and notes that are wrong are no danger to memory") {
   options.answered = &answered;
   for (const Break& each : std::vector<Break>{
            {"holds[candidate] == p", "holds[candidate] > 0"},
-           {"staged + (key_from + r)", "staged + (key_from + 31 - r)"},
+           {"staged + (key_from + r)", "staged + (key_from + 0)"},
            {"staged + values_at + (value_from + r)", "staged + values_at + (value_from + 31 - r)"},
            {"          holds[row] = p;", "          holds[row] = p - 1;"},
            {"free_rows[free] = left", "free_rows[free] = 0"},

@@ -58,11 +58,11 @@ void reject(const Kind& kind, const std::vector<test::TextEdit>& edits, bool of_
 TEST_CASE("prefill whose rows groups of lanes share is verified") {
   for (const Kind& kind : {Kind{"log_recurrence"}, Kind{"log_recurrence", ElementType::kBF16, 64},
                            Kind{"sqrt_recurrence", ElementType::kF16, 96},
-                           Kind{"order_k_recurrence", ElementType::kBF16, 32, "prefill", true},
-                           Kind{"local_attention", ElementType::kF32, 16},
+                           Kind{"order_k_recurrence", ElementType::kBF16, 64, "prefill", true},
+                           Kind{"local_attention", ElementType::kF32, 96},
                            Kind{"strided_attention", ElementType::kBF16, 128},
                            Kind{"sqrt_cached", ElementType::kF32, 64},
-                           Kind{"log_cached", ElementType::kBF16, 32, "prefill", true},
+                           Kind{"log_cached", ElementType::kBF16, 64, "prefill", true},
                            Kind{"log_recurrence", ElementType::kBF16, 64, "backward"}}) {
     const Artifact artifact = generated(kind);
     const VerifyReport report =
@@ -73,15 +73,13 @@ TEST_CASE("prefill whose rows groups of lanes share is verified") {
   }
 }
 
-TEST_CASE(
-    "as many lanes share a row as have whole vectors of it, and come together where they can") {
+TEST_CASE("eight lanes share a row of whole vectors, and come together where they can") {
   const auto has = [](const Kind& kind, const char* part) {
     return text_of(kind).find(part) != std::string::npos;
   };
   CHECK(has({"log_recurrence", ElementType::kF32, 64}, "warp_sum<8>("));
-  CHECK(has({"log_recurrence", ElementType::kF32, 16}, "warp_sum<4>("));
-  CHECK(has({"log_recurrence", ElementType::kBF16, 32}, "warp_sum<4>("));
-  CHECK(has({"log_recurrence", ElementType::kBF16, 40}, "warp_sum("));
+  CHECK(has({"log_recurrence", ElementType::kBF16, 64}, "warp_sum<8>("));
+  CHECK(has({"log_recurrence", ElementType::kBF16, 32}, "warp_sum("));
   CHECK(has({"log_recurrence", ElementType::kF32, 8}, "warp_sum("));
   CHECK(has({"sqrt_cached", ElementType::kF32, 64}, "group_sum<8>("));
 }
@@ -92,7 +90,7 @@ TEST_CASE("lanes that mistake their row, their channels or their group are rejec
           {"lane % 8", "lane % 4"},
           {"warp * 4", "warp * 3"},
           {"query, q + query_at", "query, k + query_at"},
-          {"key_from + shown", "key_from + warp_row"},
+          {"key_from + shown", "key_from + first_of_warp"},
           {"query, q + query_at + lane_of_row * 4", "query, q + query_at + (7 - lane_of_row) * 4"},
           {"sum_at + lane_of_row * 4", "sum_at + (7 - lane_of_row) * 4"},
           {"warp_sum<8>(product_2)", "warp_sum<4>(product_2)"},
