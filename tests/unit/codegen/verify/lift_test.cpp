@@ -82,8 +82,10 @@ TEST_CASE("kernels of f16 read back to themselves, and bf16 is no f16") {
     refused("const f16* __restrict__ q", "const bf16* __restrict__ q");
     refused("= to_f16(", "= to_bf16(");
     refused("= to_f16(", "= (");
-    refused("to_float(q[", "(q[");
-    if (entry.op == "decode") continue;
+    if (entry.op == "decode") {
+      refused("to_float(q[", "(q[");
+      continue;
+    }
     refused("__align__(16) f16 staged", "__align__(16) bf16 staged");
     refused("__align__(16) f16 staged", "__align__(16) float staged");
     refused("const f16* const values", "const bf16* const values");
