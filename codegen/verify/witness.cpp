@@ -32,6 +32,10 @@ class Search {
     }
     for (std::size_t axis = 0; axis < place.size(); ++axis) solve(write_.digits[axis], place[axis]);
     solve_conditions();
+    for (std::size_t axis = 0; axis < place.size(); ++axis) {
+      const Polynomial chosen = as_chosen(write_.digits[axis]);
+      if (!(chosen == write_.digits[axis])) solve(chosen, place[axis]);
+    }
     put_together(launch_.warp, launch_.warp_parts, launch_.warp_in_parts);
     put_together(launch_.lane, launch_.lane_parts, launch_.lane_in_parts);
     for (const AtomId atom : solvable()) {
@@ -149,8 +153,8 @@ class Search {
     return digit;
   }
 
-  // Of the least or the largest of two numbers the one that goes by what is ours to name: that it
-  // is that one in the visit that is named is left to show.
+  // Of the least or the largest of two numbers the one that goes by what is ours to name and is not
+  // solved for yet: that it is that one in the visit that is named is left to show.
   Polynomial as_chosen(Polynomial digit) const {
     const auto is_ours = [&](const Polynomial& number) {
       const std::set<AtomId> atoms = number.atoms();
@@ -188,7 +192,7 @@ class Search {
 
   // Chooses values so that the digit becomes `place`, if it can.
   void solve(const Polynomial& written, const Term& place) {
-    Polynomial digit = as_chosen(in_first_round(written));
+    Polynomial digit = in_first_round(written);
     if (solve_backwards(digit, place)) return;
     const std::map<AtomId, Polynomial> falling = from_the_end(digit);
     if (only_falls(written) && falls(digit)) {
