@@ -26,10 +26,9 @@ const std::vector<Break>& breaks() {
       {"sum_at = values_at + (value_from + r)", "sum_at = values_at + (value_from + r + 1)"},
       {"    __syncthreads();\n    // phase 2", "    // phase 2"},
       {"solved[r];\n      }\n    }\n    __syncthreads();\n", "solved[r];\n      }\n    }\n"},
-      {"* 64 + d];\n      }\n    }\n    __syncthreads();\n", "* 64 + d];\n      }\n    }\n"},
+      {"* 64 + d);\n    }\n    __syncthreads();\n", "* 64 + d);\n    }\n"},
       {"Index r = size + warp", "Index r = size + 1 + warp"},
-      {"r < size; r += 8) {\n      const Index y_at",
-       "r < size + 1; r += 8) {\n      const Index y_at"},
+      {"piece < size * 16", "piece < (size + 1) * 16"},
       {"solved[r - 1]", "solved[r - 2]"}};
   return all;
 }
@@ -51,14 +50,14 @@ const std::vector<Break>& breaks_of_copies() {
       {"key_rows - 64 :", "key_rows - 63 :"},
       {"minimum(32, tokens - (first + 32))", "minimum(33, tokens - (first + 32))"},
       {"if (first + 32 < tokens)", "if (first + 64 < tokens)"},
-      {"query[part] * staged[(key_from + r)", "query[part] * staged[(key_base + r)"}};
+      {"staged + (key_from + shown)", "staged + (key_base + shown)"}};
   return all;
 }
 
 // Windows that come in beside the one that is shown, to tiles of rows that keep their sums.
 const std::vector<Break>& breaks_of_tiles() {
   static const std::vector<Break> all = {
-      {"sums_at = 4096", "sums_at = 4032"},
+      {"(staged + 4096)", "(staged + 4032)"},
       {"sums[r * 64 + d] = mixed", "sums[r * 64 + d + 64] = mixed"},
       {"tile += tile_rows", "tile += 32"},
       {"(1 - shown) * 2048", "shown * 2048"},

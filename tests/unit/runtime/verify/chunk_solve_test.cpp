@@ -113,13 +113,13 @@ TEST_CASE("a row of a tile that takes another output, or weighs it otherwise, is
   reject(tiles,
          {{"* solved[r - 1]", "* solved[r]"},
           {"* solved[r - 5]", "* solved[r - 4]"},
-          {"near_weights[r * 32 + (r - 2)]", "near_weights[(r - 1) * 32 + (r - 2)]"},
-          {"lane == column", "lane == column + 1"},
+          {"near_weights[r * 40 + (r - 2)]", "near_weights[(r - 1) * 40 + (r - 2)]"},
+          {"column == from_column", "column == from_column + 1"},
           {"solved[r] = sums[(chunk + r)", "solved[r] = sums[(chunk + 0)"}},
          true);
   reject(tiles,
          {{"Index r = count_2 + warp", "Index r = count_2 + 1 + warp"},
-          {"near_weights[r * 32 + lane] = 0.0f;", ""}},
+          {"near_weights[r * 40 + lane] = 0.0f;", ""}},
          false);
 }
 
@@ -127,7 +127,7 @@ TEST_CASE("rows that the last chunk lacks are neither left open nor written") {
   reject(
       {"log_recurrence"},
       {{"Index r = size + warp", "Index r = size + 1 + warp"},
-       {"r < size; r += 8) {\n      const Index y_at", "r < 32; r += 8) {\n      const Index y_at"},
+       {"piece < size *", "piece < 32 *"},
        {"near_weights[r * 40 + lane] = 0.0f;", ""}},
       false);
 }
