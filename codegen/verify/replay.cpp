@@ -268,6 +268,8 @@ class Block {
     const TextPlace at = lifted_.place(id);
     const Lanes operand = evaluate(node.operand, mask);
     Lanes result = room(kernel_[id].type);
+    // Groups that come together are all there before any of them reduces.
+    if (node.together) each_group(mask, kWarp, at, [](std::size_t, std::size_t) {});
     each_group(mask, node.lanes, at, [&](std::size_t first, std::size_t end) {
       for (std::size_t t = first; t < end; ++t) {
         for (std::size_t other = first; other < end; ++other) {

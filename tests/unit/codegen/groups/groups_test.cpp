@@ -140,6 +140,7 @@ const std::vector<Break>& unsafe() {
   static const std::vector<Break> all = {
       {"group_sum<8>(part)", "group_sum<16>(part)"},
       {"group_sum<8>(part)", "warp_sum(part)"},
+      {"group_sum<8>(part)", "warp_sum<8>(part)"},
       {"while (f < i)", "while (f < i - lane % 2)"},
       {"while (f < i)", "while (f < i + 1)"},
       {"Index r = group; r < size; r += 16", "Index r = thread / 4; r < size; r += 32"},
