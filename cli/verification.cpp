@@ -71,21 +71,13 @@ std::optional<KernelResources> most_of(const Artifact& artifact, const KernelEnt
                                        const Nvrtc& compiler) {
   std::optional<KernelResources> most;
   for (const KernelEntry* const launched : launches_of(entry)) {
-    std::map<std::string, std::string> includes = artifact.files;
-    includes.erase(launched->file);
-    const auto code = compiler.compile(launched->file, artifact.files.at(launched->file), includes,
-                                       kProfiledArchitecture);
-    if (!code) {
-      print_remark(code.error().message);
-      return std::nullopt;
-    }
-    const auto found = code->resources.find(launched->symbol);
-    if (found == code->resources.end()) return std::nullopt;
-    if (!most) most = found->second;
-    most->registers = std::max(most->registers, found->second.registers);
-    most->shared_bytes = std::max(most->shared_bytes, found->second.shared_bytes);
-    most->spill_stores = std::max(most->spill_stores, found->second.spill_stores);
-    most->spill_loads = std::max(most->spill_loads, found->second.spill_loads);
+    const std::optional<KernelResources> found = resources_of(artifact, *launched, compiler);
+    if (!found) return std::nullopt;
+    if (!most) most = found;
+    most->registers = std::max(most->registers, found->registers);
+    most->shared_bytes = std::max(most->shared_bytes, found->shared_bytes);
+    most->spill_stores = std::max(most->spill_stores, found->spill_stores);
+    most->spill_loads = std::max(most->spill_loads, found->spill_loads);
   }
   return most;
 }
@@ -140,6 +132,20 @@ VerifyReport verify_artifact(const Pattern& pattern, Artifact& artifact, std::in
   }
   refresh_manifest(artifact);
   return report;
+}
+
+std::optional<KernelResources> resources_of(const Artifact& artifact, const KernelEntry& launched,
+                                            const Nvrtc& compiler) {
+  std::map<std::string, std::string> includes = artifact.files;
+  includes.erase(launched.file);
+  const auto code = compiler.compile(launched.file, artifact.files.at(launched.file), includes,
+                                     kProfiledArchitecture);
+  if (!code) {
+    print_remark(code.error().message);
+    return std::nullopt;
+  }
+  const auto found = code->resources.find(launched.symbol);
+  return found == code->resources.end() ? std::nullopt : std::optional(found->second);
 }
 
 void add_resources(const Artifact& artifact, VerifyReport& report) {

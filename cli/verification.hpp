@@ -8,6 +8,7 @@
 #include "cli/kernel_options.hpp"
 #include "patterns/pattern.hpp"
 #include "patterns/text_writer.hpp"
+#include "runtime/load/nvrtc.hpp"
 #include "runtime/verify/verify.hpp"
 
 namespace heddle {
@@ -25,6 +26,10 @@ VerifyReport verify_artifact(const Pattern& pattern, Artifact& artifact, std::in
 // Asks the device compiler, where there is one, what the profiled cuda kernels occupy. Nothing is
 // known of kernels that it refuses, nor of cpu kernels.
 void add_resources(const Artifact& artifact, VerifyReport& report);
+
+// The same of one launch; nothing, and a remark, where the compiler refuses it.
+std::optional<KernelResources> resources_of(const Artifact& artifact, const KernelEntry& launched,
+                                            const Nvrtc& compiler);
 
 ExitCode exit_code_of(KernelVerdict verdict);
 // Appends a report whose obligations are then named "LABEL: ...".

@@ -8,6 +8,7 @@
 #include "cli/command.hpp"
 #include "cli/commands.hpp"
 #include "cli/console.hpp"
+#include "cli/cycles.hpp"
 #include "cli/input_file.hpp"
 #include "cli/pattern_argument.hpp"
 #include "cli/verification.hpp"
@@ -22,6 +23,7 @@ struct VerifyCommandOptions {
   std::string target = "both";
   std::string file;
   bool profile = false;
+  bool cycles = false;
   bool json = false;
   bool again = false;
   bool detail = false;
@@ -159,7 +161,33 @@ ExitCode verify_kernels(const VerifyCommandOptions& options) {
   return worse(result.code, exit_code_of(all.verdict));
 }
 
+// Of an artifact that nobody has verified: it is quick.
+ExitCode estimate_kernels(const VerifyCommandOptions& options) {
+  if (options.target == "cpu") return fail(kWrongUsage, "--cycles is of cuda kernels");
+  const LoadedPattern loaded = load_pattern(options.pattern);
+  if (!loaded.pattern) return loaded.code;
+  timing::Occasion occasion;
+  occasion.batch = options.kernel.batch;
+  occasion.heads = options.kernel.heads;
+  if (options.kernel.n > 0) occasion.tokens = options.kernel.n;
+  KernelOptions kernel = options.kernel;
+  kernel.n = occasion.tokens;
+  const ArtifactOrCode generated = generate_for(loaded, kernel, "cuda");
+  if (!generated.artifact) return generated.code;
+  occasion.registers = registers_of(*generated.artifact);
+  const std::vector<OperationCycles> all = cycles_of(*generated.artifact, occasion);
+  bool any = false;
+  for (const OperationCycles& each : all) {
+    any = any || each.why_not.empty();
+    if (!each.why_not.empty()) print_remark("no estimate of " + each.op + ": " + each.why_not);
+  }
+  print_data(options.json ? cycles_json(all, occasion) + "\n"
+                          : cycles_text(all, occasion, colour_on_stdout()));
+  return worse(loaded.code, any ? kDone : kUndecided);
+}
+
 ExitCode profile_kernels(const VerifyCommandOptions& options) {
+  if (options.cycles) return estimate_kernels(options);
   ReportsOrCode result = verify_all(options);
   if (result.reports.empty()) return result.code;
   const VerifyReport all = joined(std::move(result.reports));
@@ -181,9 +209,9 @@ ExitCode profile_kernels(const VerifyCommandOptions& options) {
   return worse(result.code, exit_code_of(all.verdict));
 }
 
-std::shared_ptr<VerifyCommandOptions> add_options(Command& command, const char* default_target) {
-  auto options = std::make_shared<VerifyCommandOptions>();
-  options->target = default_target;
+std::shared_ptr<VerifyCommandOptions> add_options(Command& command,
+                                                  const VerifyCommandOptions& defaults) {
+  auto options = std::make_shared<VerifyCommandOptions>(defaults);
   add_pattern_argument(command, options->pattern);
   add_kernel_options(command, options->kernel);
   add_serving_options(command, options->kernel);
@@ -200,7 +228,7 @@ std::shared_ptr<VerifyCommandOptions> add_options(Command& command, const char* 
 void add_verify(CLI::App& app, ExitCode& result) {
   Command command(app, "verify",
                   "static proofs and checked runs of the kernel texts, ours or one of --kernel");
-  auto options = add_options(command, "both");
+  auto options = add_options(command, {});
   command
       .option("--kernel", options->file,
               "verify this text in place of the generated one (.cu or .cpp)")
@@ -211,9 +239,16 @@ void add_verify(CLI::App& app, ExitCode& result) {
 
 void add_profile(CLI::App& app, ExitCode& result) {
   Command command(app, "profile", "exact counters of an emulated run");
-  auto options = add_options(command, "cuda");
-  options->profile = true;
-  options->kernel.plan_for_n = true;
+  VerifyCommandOptions defaults;
+  defaults.target = "cuda";
+  defaults.profile = true;
+  defaults.kernel.plan_for_n = true;
+  defaults.kernel.batch = timing::Occasion().batch;
+  defaults.kernel.heads = timing::Occasion().heads;
+  auto options = add_options(command, defaults);
+  command.flag("--cycles", options->cycles,
+               "instead of counters, an estimate of what a launch of n tokens takes on a device "
+               "(cuda; 8,192 tokens without -n), by a model that is no measurement");
   command.when_called([options, &result] { result = profile_kernels(*options); });
 }
 

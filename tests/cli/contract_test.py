@@ -541,6 +541,28 @@ class Kernels(Workspace):
             for line in kernel["roofline_estimate"]:
                 self.assertGreater(line["counted_us"], line["floor_us"])
 
+    def test_profile_estimates_cycles(self):
+        result = data("profile", "log_recurrence", "--cycles", "--head-dim", 16, "-n", 64, "--batch", 2, "--heads", 3)
+        self.assertIn("not a measurement", result["estimate"])
+        self.assertEqual((result["tokens"], result["batch"], result["heads"]), (64, 2, 3))
+        self.assertEqual({each["op"] for each in result["operations"]}, {"prefill", "decode", "backward"})
+        for operation in result["operations"]:
+            self.assertNotIn("not_estimated", operation)
+            for launch in operation["launches"]:
+                self.assertEqual(launch["blocks"] % 6, 0)
+                self.assertGreater(launch["milliseconds"], 0)
+                self.assertEqual(sum(phase["cycles"] for phase in launch["phases"]), launch["cycles"])
+                for phase in launch["phases"]:
+                    longest = max(phase["chain"], phase["issue"], phase["requests"])
+                    self.assertGreater(phase["cycles"], longest)
+                    self.assertEqual(phase[phase["bound_by"]], longest)
+        # What is not in the model is said, and nothing is made up for it.
+        result = data("profile", "attention", "--cycles", "--op", "prefill", "--dtype", "bf16", "--schedule", "tensor",
+                      "-n", 64, code=4)
+        self.assertEqual(result["operations"][0]["launches"], [])
+        self.assertIn("tensor cores", result["operations"][0]["not_estimated"])
+        self.assertEqual(heddle("profile", "log_recurrence", "--cycles", "--target", "cpu").returncode, 2)
+
     def test_bench_has_baselines_and_checks(self):
         result = data("bench", "log_cached", "--backend", "cpu", "-n", 256, "--head-dim", 16, "--heads", 2,
                       "--op", "prefill", "--weights", "given")
