@@ -140,7 +140,8 @@ class NestedRows {
       builder_.barrier();
       if (between()) by_warp("entry", listed_, [&](Ex entry) { find_place(entry); });
       by_warp("r", size_, [&](Ex r) { weigh(r); });
-      by_warp("lacking", builder_.i64(kChunk) - size_, [&](Ex row) { clear(size_ + row); });
+      builder_.loop("r", size_ + frame_.warp, builder_.i64(kChunk), builder_.i64(kNestedWarps),
+                    LoopKind::kSerial, [&](Ex r) { clear(r); });
       builder_.barrier();
       builder_.comment(
           "one thread per channel: the chunk, then what it has for "
@@ -283,7 +284,7 @@ class NestedRows {
       each_row([&](Ex r) { builder_.store(solved, r, builder_.f32(0)); });
     }
     each_row([&](Ex done) {
-      const Ex r = builder_.let("from", builder_.i64(kChunk - 1) - done);
+      const Ex r = builder_.let("reader", builder_.i64(kChunk - 1) - done);
       builder_.loop("c", builder_.i64(0), builder_.i64(kChunk - 1), builder_.i64(1),
                     LoopKind::kUnrolled, [&](Ex c) {
                       builder_.when(c < r, [&] {
@@ -305,27 +306,47 @@ class NestedRows {
     });
   }
 
+  // What the chunk has for the listed positions, several of them at a time: what there is already
+  // of them is on its way together.
   void push(Ex d, MemoryId column) {
-    builder_.loop("e", builder_.i64(0), listed_, [&](Ex e) {
-      const Ex p = builder_.let("p", builder_.load(held_, e));
-      builder_.when(p > 0, [&] {
-        if (!between()) {
-          return add_to(sums_, builder_.let("to", frame_.token_at(p - 1) + d), e, column);
-        }
-        const Ex at = builder_.let("to", builder_.load(places_, e) + d);
-        builder_.when(
-            p <= frame_.start, [&] { add_to(before(), at, e, column); },
-            [&] { add_to(sums_, at, e, column); });
+    builder_.loop("e", builder_.i64(0), listed_, builder_.i64(kLeastNested), LoopKind::kSerial,
+                  [&](Ex e) { push_to_several(e, d, column); });
+  }
+  void push_to_several(Ex e, Ex d, MemoryId column) {
+    const MemoryId sums = builder_.array("pushed", Type::kF32, kLeastNested);
+    const auto each = [&](const std::function<void(Ex)>& body) {
+      builder_.loop("part", builder_.i64(0), builder_.i64(kLeastNested), builder_.i64(1),
+                    LoopKind::kUnrolled, body);
+    };
+    each([&](Ex part) {
+      const Ex p = builder_.let("p", builder_.load(held_, e + part));
+      builder_.store(sums, part,
+                     builder_.select(p > 0, pushed_before(p, e + part, d), builder_.f32(0)));
+    });
+    each_row([&](Ex r) {
+      each([&](Ex part) {
+        builder_.store(sums, part,
+                       builder_.load(sums, part) +
+                           builder_.load(far_, (e + part) * kChunk + r) * builder_.load(column, r));
       });
     });
-  }
-  void add_to(MemoryId sums, Ex at, Ex e, MemoryId column) {
-    const Var pushed = builder_.variable("pushed", builder_.f32(0));
-    each_row([&](Ex r) {
-      builder_.assign(pushed,
-                      Ex(pushed) + builder_.load(far_, e * kChunk + r) * builder_.load(column, r));
+    each([&](Ex part) {
+      const Ex p = builder_.let("p", builder_.load(held_, e + part));
+      builder_.when(p > 0, [&] { keep_pushed(p, e + part, d, builder_.load(sums, part)); });
     });
-    builder_.store(sums, at, builder_.load(sums, at) + pushed);
+  }
+  Ex pushed_before(Ex p, Ex entry, Ex d) {
+    if (!between()) return builder_.load(sums_, frame_.token_at(p - 1) + d);
+    const Ex at = builder_.load(places_, entry) + d;
+    return builder_.select(p <= frame_.start, builder_.load(before(), at),
+                           builder_.load(sums_, at));
+  }
+  void keep_pushed(Ex p, Ex entry, Ex d, Ex sum) {
+    if (!between()) return builder_.store(sums_, frame_.token_at(p - 1) + d, sum);
+    const Ex at = builder_.let("to", builder_.load(places_, entry) + d);
+    builder_.when(
+        p <= frame_.start, [&] { builder_.store(before(), at, sum); },
+        [&] { builder_.store(sums_, at, sum); });
   }
 
   const KernelSpec& spec_;
