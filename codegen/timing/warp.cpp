@@ -76,8 +76,8 @@ void Warp::forget(const Changed& changed) {
     variables_[static_cast<std::size_t>(index)].name = {names_.fresh(), 0};
   }
   for (const std::int32_t index : changed.arrays) {
-    for (Number& element : registers_[static_cast<std::size_t>(index)]) {
-      element.name = {names_.fresh(), 0};
+    for (Number& held : registers_[static_cast<std::size_t>(index)]) {
+      held.name = {names_.fresh(), 0};
     }
   }
 }
