@@ -83,9 +83,8 @@ void ChunkSolve::solve(const std::function<Ex(Ex)>& sum, const std::function<voi
   each_row(0, [&](Ex r) { builder_.store(solved, r, sum(r)); });
   if (distances_.size() > kFewDistances) {
     each_row(1, [&](Ex r) {
-      builder_.loop("c", builder_.i64(0), builder_.i64(rows_ - 1), builder_.i64(1),
-                    LoopKind::kUnrolled,
-                    [&](Ex c) { builder_.when(c < r, [&] { take(solved, r, c); }); });
+      builder_.loop("c", builder_.i64(0), r, builder_.i64(1), LoopKind::kUnrolled,
+                    [&](Ex c) { take(solved, r, c); });
     });
   } else if (!distances_.empty()) {
     const std::int64_t nearest = distances_.front();

@@ -284,16 +284,12 @@ class NestedRows {
       each_row([&](Ex r) { builder_.store(solved, r, builder_.f32(0)); });
     }
     each_row([&](Ex done) {
-      const Ex r = builder_.let("reader", builder_.i64(kChunk - 1) - done);
-      builder_.loop("c", builder_.i64(0), builder_.i64(kChunk - 1), builder_.i64(1),
-                    LoopKind::kUnrolled, [&](Ex c) {
-                      builder_.when(c < r, [&] {
-                        builder_.store(
-                            solved, c,
-                            builder_.load(solved, c) +
-                                builder_.load(near_, r * kChunk + c) * builder_.load(column, r));
-                      });
-                    });
+      const Ex reader = builder_.let("reader", builder_.i64(kChunk - 1) - done);
+      builder_.loop("c", builder_.i64(0), reader, builder_.i64(1), LoopKind::kUnrolled, [&](Ex c) {
+        builder_.store(solved, c,
+                       builder_.load(solved, c) + builder_.load(near_, reader * kChunk + c) *
+                                                      builder_.load(column, reader));
+      });
     });
     each_row([&](Ex r) { builder_.store(own_, r * dim_ + d, builder_.load(solved, r)); });
   }

@@ -99,7 +99,7 @@ TEST_CASE("a row that takes another output, or weighs it otherwise, is rejected"
           {"(value_from + r) * 8 + d] = solved[r]", "(value_from + r) * 8 + d] = solved[0]"}},
          true);
   reject({"sqrt_cached"},
-         {{"if (c < r)", "if (c < r - 1)"},
+         {{"c < r;", "c < r - 1;"},
           {"* solved[c]", "* solved[r]"},
           {"near_weights[r * 40 + c]", "near_weights[c * 40 + r]"},
           {"solved[r] = staged[values_at + (value_from + r)",

@@ -327,7 +327,7 @@ TEST_CASE("sums over nested rows that mistake rows or positions are rejected") {
           {"lambda", "held[cursor] > p", "held[cursor] >= p"},
           {"lambda", "held[cursor] == p", "held[cursor] != p"},
           {"lambda", "lane == p - first - 1", "lane == p - first"},
-          {"lambda", "c < reader", "c < reader - 1"},
+          {"lambda", "c < reader;", "c < reader - 1;"},
           {"lambda", "reader = 31 - r", "reader = 30 - r"},
           {"lambda", "near[reader * 32 + c]", "near[c * 32 + reader]"},
           {"lambda", "* column[reader]", "* column[c]"},
