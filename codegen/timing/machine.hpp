@@ -20,7 +20,9 @@ constexpr Cost kReal{1, 4};  // add, multiply, multiply-add, maximum
 constexpr Cost kCompareReals{1, 5};
 constexpr Cost kSelect{1, 5};
 constexpr Cost kLogical{1, 5};
-constexpr Cost kExponential{8, 44};  // expf: six multiply-adds around one special function
+// __expf: a product, a look whether it is too small, and the special function between two more
+// products under that predicate. expf would be eight instructions, and as long.
+constexpr Cost kExponential{5, 46};
 constexpr Cost kDivideReals{9, 56};  // a reciprocal and its refinement
 // Whole numbers have 64 bits and take two instructions, but where only the place in shared memory
 // or in a register is asked for: there the compiler does with 32 bits.
