@@ -187,6 +187,8 @@ class Generator {
     spec.dense_inputs = has_dense_inputs(pattern_);
     spec.dense_outputs = has_dense_outputs(pattern_);
     spec.dense_sides = has_dense_sides(pattern_);
+    spec.shifted_outputs = !spec.dense_outputs && rows::shape_of(*a) == rows::RowShape::kItself &&
+                           rows::shape_of(*b) == rows::RowShape::kShifted;
     if (b->empty()) spec.input_window = rows::window_of(pattern_, *a).value_or(0);
     if (spec.weights != WeightKind::kLinear) spec.keep_a = retention_of(pattern_, Side::kA);
     if (spec.weights != WeightKind::kLinear || spec.matrix_rows()) {

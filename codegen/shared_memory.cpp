@@ -5,6 +5,7 @@
 
 #include "codegen/schedule/attention_back.hpp"
 #include "codegen/schedule/attention_plan.hpp"
+#include "codegen/schedule/diagonal_plan.hpp"
 #include "codegen/schedule/gradient_plan.hpp"
 #include "codegen/schedule/key_plan.hpp"
 #include "codegen/schedule/recurrence_plan.hpp"
@@ -28,6 +29,15 @@ void describe_recurrence(const schedule::KernelSpec& spec, KernelEntry& entry) {
   entry.shared_rows = {{"key_rows", kMost, kMost, row},
                        {"value_rows", kMost, kMost, row},
                        {"tile_rows", layout.rows, layout.rows, 3 * row}};
+}
+
+void describe_diagonals(const schedule::KernelSpec& spec, KernelEntry& entry) {
+  const schedule::DiagonalLayout layout(spec);
+  const std::int64_t row = layout.stride * bytes_of_element(spec);
+  const std::int64_t staged = layout.ring + schedule::kStages * layout.rows;
+  entry.shared_rows = {{"key_rows", staged, staged, row},
+                       {"value_rows", staged, staged, row},
+                       {"tile_rows", layout.rows, layout.rows, row}};
 }
 
 void describe_attention(const schedule::KernelSpec& spec, KernelEntry& entry) {
@@ -145,6 +155,7 @@ void describe_shared_memory(const schedule::KernelSpec& spec, KernelEntry& entry
   if (spec.matrix_rows()) return describe_states(spec, entry);
   if (spec.key_gates) return describe_keys(spec, entry);
   if (spec.weights == WeightKind::kLinear) return describe_linear(spec, entry);
+  if (spec.shifted_outputs) return describe_diagonals(spec, entry);
   const bool feedback = spec.dense_outputs || spec.dense_sides;
   feedback ? describe_recurrence(spec, entry) : describe_attention(spec, entry);
 }

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "codegen/schedule/attention_plan.hpp"
+#include "codegen/schedule/diagonal_plan.hpp"
 #include "codegen/schedule/recurrence_plan.hpp"
 #include "codegen/schedule/scan_plan.hpp"
 #include "codegen/schedule/states_plan.hpp"
@@ -43,6 +44,11 @@ Alternative on_tensor_cores(const KernelSpec& spec, const Rows& rows,
                           options.tile_rows};
   if (spec.dense_outputs || spec.dense_sides) {
     const Result<RecurrencePlan> found = plan_recurrence(spec, tokens, limits);
+    if (!found) return {"tensor", found.error()};
+    return {"tensor", found->cost, std::nullopt, found->split};
+  }
+  if (spec.shifted_outputs) {
+    const Result<DiagonalPlan> found = plan_diagonals(spec, rows, limits);
     if (!found) return {"tensor", found.error()};
     return {"tensor", found->cost, std::nullopt, found->split};
   }

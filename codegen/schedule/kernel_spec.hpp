@@ -74,10 +74,11 @@ struct KernelSpec {
   CacheRetention keep_a = CacheRetention::kNone;
   CacheRetention keep_b = CacheRetention::kNone;
   std::string symbol{};
-  bool first_order = false;    // A = {i} and B = {i - 1}, for every row
-  bool dense_inputs = false;   // A = {1..i} and B is empty, for every row
-  bool dense_outputs = false;  // A = {i} and B = {1..i-1}, for every row
-  bool dense_sides = false;    // A = {1..i} and B = {1..i-1}, for every row
+  bool first_order = false;      // A = {i} and B = {i - 1}, for every row
+  bool dense_inputs = false;     // A = {1..i} and B is empty, for every row
+  bool dense_outputs = false;    // A = {i} and B = {1..i-1}, for every row
+  bool dense_sides = false;      // A = {1..i} and B = {1..i-1}, for every row
+  bool shifted_outputs = false;  // A = {i}, and rows of B reach the same distances back
   // A = {i-w+1..i} as far as that lies in 1..i and B is empty, for every row and this w; else 0.
   std::int64_t input_window = 0;
   bool long_rows = false;            // of B, on cpu: worth going through by windows
@@ -161,5 +162,7 @@ ir::Kernel tensor_attention(const KernelSpec& spec);
 ir::Kernel tensor_window(const KernelSpec& spec);
 // The same over dense outputs, or those and dense inputs, with a block for each head.
 ir::Kernel tensor_recurrence(const KernelSpec& spec);
+// The same over outputs at the same distances from each row, likewise.
+ir::Kernel tensor_diagonals(const KernelSpec& spec);
 
 }  // namespace heddle::schedule
