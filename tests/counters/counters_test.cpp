@@ -264,6 +264,24 @@ TEST_CASE("attention over a window on tensor cores asks for what the cost model 
   }
 }
 
+// Windows of distances beyond a chunk and sixteen keys of every other chunk twice; a rest, and whole
+// chunks.
+TEST_CASE("diagonals on tensor cores ask for what the cost model says") {
+  for (const auto& [pattern, dtype, head_dim, tokens, rows] :
+       {std::tuple{"log_recurrence", ElementType::kBF16, 64, 700, 128},
+        std::tuple{"sqrt_recurrence", ElementType::kF16, 64, 256, 64},
+        std::tuple{"log_recurrence", ElementType::kF16, 128, 150, 64}}) {
+    INFO(pattern << ", " << name_of(dtype) << ", " << head_dim << ", " << tokens << ", " << rows);
+    GenerateOptions options = staged(tokens, WeightKind::kSoftmax, dtype);
+    options.schedule = "tensor";
+    options.head_dim = head_dim;
+    options.tile_rows = rows;
+    const Count found = counted(pattern, options, tokens, true);
+    check_predicted(found);
+    CHECK(found.conflicts_per_request() < 0.05);
+  }
+}
+
 // Each window of keys and earlier outputs once for each chunk; of all inputs, theirs besides.
 TEST_CASE("dense feedback on tensor cores asks for what the cost model says") {
   for (const char* pattern : {"dense_recurrence", "chacal"}) {

@@ -20,5 +20,64 @@ TEST_CASE("diagonals on tensor cores are verified, with the decode that goes on 
   check_verified(generated("log_recurrence", ElementType::kF16, 128, 64));
 }
 
+TEST_CASE("another diagonal, or a weight in another place of one, is rejected") {
+  reject(generated("log_recurrence", ElementType::kBF16, 64, 64), "log_recurrence_prefill.cu",
+         {{"owns = sharer == lane / 4 / 2", "owns = sharer == lane / 4 % 4"},
+          {"even = lane / 4 % 2 == 0", "even = lane / 4 % 2 == 1"},
+          {"scores[6] : scores[7]", "scores[2] : scores[3]"},
+          {"weights[0] = even ? kept", "weights[2] = even ? kept"},
+          {"weights[7] = even ? 0.0f", "weights[5] = even ? 0.0f"},
+          {"multiply_rows_by_rows<2, 64>", "multiply_rows_by_rows<2, 48>"},
+          // Shares, and rows before the first one.
+          {"distance == 0 ? 1.0f - gamma : gamma", "gamma"},
+          {"distance <= before + row_above ? scale * product : kLowestScore", "scale * product"},
+          {"distance <= before + row_below ?", "distance < before + row_below ?"},
+          {"distance <= before + warp_row + 15", "distance <= before + warp_row + 14"},
+          // What was summed before a score rises, and what is left.
+          {"total *= shrink;", ""},
+          {"outputs[tile * 4 + 1] = outputs[tile * 4 + 1] * shrink;", ""},
+          {"outputs[tile * 4 + 2] = outputs[tile * 4 + 2] * inverse_2;", ""}});
+}
+
+TEST_CASE("rows from another place, or before they are there, are rejected") {
+  reject(generated("log_recurrence", ElementType::kBF16, 64, 64), "log_recurrence_prefill.cu",
+         {// The ring: of another chunk, without its first rows behind its end, without a state.
+          {"ring_turn = first / 64 % 2", "ring_turn = (first / 64 + 1) % 2"},
+          {"+ warp_row + 128 - minimum(distance, 64)", "+ warp_row + 127 - minimum(distance, 64)"},
+          {"row < 16 && 0 == 0", "row < 8 && 0 == 0", false},
+          {"row < 16 && 1 - ring_turn == 0", "row < 8 && 1 - ring_turn == 0"},
+          {"start - 63 + row", "start - 64 + row"},
+          {"(1 - ring_turn) * 4608", "ring_turn * 4608"},
+          // Windows.
+          {"before - next + row + 1", "before - next + row"},
+          {"p_2 <= start", "p_2 < start"},
+          {"initial_b_val : y", "initial_b_val : x"},
+          {"next > 64", "next > 128"},
+          {"(taken + 1) % 2 * 4608", "taken % 2 * 4608"},
+          {"stage = taken % 2", "stage = 0", false},
+          // Copies that nobody has waited for, and barriers that are missing.
+          {"await_batches<0>();", "", false},
+          {"await_batches<0>();\n      __syncthreads();", "await_batches<0>();", false},
+          {"close_batch();", "", false}});
+}
+
+TEST_CASE("a chunk's own system with other weights is rejected") {
+  reject(generated("log_recurrence", ElementType::kBF16, 64, 64), "log_recurrence_prefill.cu",
+         {{"taken - 1 == column", "taken == column"},
+          {"owns && !in_chunk ?", "owns ?"},
+          {"in_chunk = distance > 0 && distance <= row_above", "in_chunk = distance <= row_above"},
+          {"in_chunk = distance > 0 && distance <= row_above",
+           "in_chunk = distance > 0 && distance < row_above"},
+          {"near[column * 72 + row_above] = gamma *", "near[column * 72 + row_above] ="},
+          {"(near_scores_2[part] - highest_2) * inverse_2", "(near_scores_2[part] - highest_2)"},
+          {"near_scores[part] - highest)", "near_scores[part] - highest_2)"},
+          {"below < 4", "below < 5"},
+          {"staged[solved_at + (r - 16) * 72 + d]", "staged[solved_at + (r - 15) * 72 + d]"},
+          {"near[72 + r_3] * solved[0]", "near[r_3] * solved[0]"},
+          {"sum_4 += near[r_4] * solved[2];", ""},
+          {"part += 16", "part += 32", false},
+          {"sums[at] = sum;\n      }\n      __syncthreads();", "sums[at] = sum;\n      }", false}});
+}
+
 }  // namespace
 }  // namespace heddle::test
