@@ -4,28 +4,25 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
 #include "codegen/schedule/attention_plan.hpp"
 
 namespace heddle::schedule {
 
 // Distances within a chunk, at most: a row has a weight for each of them until its chunk is solved.
-constexpr int kMostNear = 16;
-// The distances below `rows` at which rows of B read, ascending.
-std::vector<std::int64_t> distances_in_chunk(const KernelSpec& spec, std::int64_t rows);
+constexpr int kMostNear = 12;
 
-// In elements of the kernel's type: the chunk's queries, a ring of keys and one of values for two
-// chunks of rows, then kStages windows of keys and as many of values, of as many rows as a chunk
-// has. The first sixteen rows of a ring lie behind its end once more, so that any sixteen follow
-// each other. Apart from them, as floats, what rows have summed, and their weights for each other.
+// In elements of the kernel's type: the chunk's queries, then a ring of keys and one of values for
+// two chunks of rows, and as much again for what distances beyond find. The first sixteen rows of a
+// ring lie behind its end once more, so that any sixteen follow each other. Apart from them, as
+// floats, what rows have summed, and their weights for each other.
 struct DiagonalLayout {
   explicit DiagonalLayout(const KernelSpec& spec);
 
   std::int64_t rows;    // of a chunk
   std::int64_t stride;  // 16 n + 8, see tensor_prelude.cuh
-  std::int64_t ring;    // rows of one
-  std::int64_t window;  // elements of one
+  std::int64_t window;  // elements of a chunk's rows
+  std::int64_t ring;    // elements of one
   std::int64_t keys_at, values_at, window_keys_at, window_values_at;
   std::int64_t sum_stride, sums;
   std::int64_t near_stride, near;  // a row for each distance

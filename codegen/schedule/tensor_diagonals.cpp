@@ -5,12 +5,13 @@
 // the diagonal of a product. One lane of a row's four has it; all four get it, and keep up the
 // highest score and the sum of weights. The weights are a diagonal matrix, which another product
 // takes to the values. Distances of a chunk and less find their rows in a ring of two chunks,
-// longer ones in a window of their own, which comes in while the distance before is worked on.
+// longer ones in another ring, whose new rows come in while the distance before is worked on.
 //   Y = F + N Y    with F what is summed so far and N strictly below the diagonal
 // is what a chunk's entries for its own rows leave: one thread a channel substitutes them.
 #include "codegen/rows/emit_row.hpp"
 #include "codegen/schedule/attention_rows.hpp"
 #include "codegen/schedule/cache.hpp"
+#include "codegen/schedule/chunk_solve.hpp"
 #include "codegen/schedule/diagonal_plan.hpp"
 #include "codegen/schedule/row_vectors.hpp"
 
@@ -39,7 +40,7 @@ class TensorDiagonals {
         layout_(frame.spec),
         dim_(frame.spec.head_dim),
         tiles_(frame.spec.head_dim / 8),
-        near_distances_(distances_in_chunk(frame.spec, layout_.rows)) {}
+        near_distances_(near_distances(frame.spec, static_cast<int>(layout_.rows))) {}
 
   void run() {
     staged_ = builder_.dynamic_array("staged", frame_.spec.dtype);
@@ -59,7 +60,8 @@ class TensorDiagonals {
     const Ex in_half = frame_.lane / kSharing;
     rows_[0] = builder_.let("row_above", warp_row_ + in_half);
     rows_[1] = builder_.let("row_below", Ex(rows_[0]) + kWarpRows / 2);
-    owns_ = builder_.let("owns", equal(sharer_, in_half / 2));
+    owner_ = builder_.let("owner", in_half / 2);
+    owns_ = builder_.let("owns", equal(sharer_, owner_));
     even_ = builder_.let("even", equal(in_half % 2, builder_.i64(0)));
     open();
     bring_chunk(builder_.i64(0), builder_.i64(0));
@@ -94,7 +96,7 @@ class TensorDiagonals {
     each_piece(builder_.i64(layout_.rows), [&](Ex row, Ex d) {
       const Ex key =
           builder_.let("key_to", row * layout_.stride + d + (layout_.keys_at + layout_.window));
-      const Ex value = builder_.let("value_to", key + (layout_.values_at - layout_.keys_at));
+      const Ex value = builder_.let("value_to", key + (layout_.ring));
       const Ex position = builder_.let("p", frame_.start - layout_.rows + 1 + row);
       builder_.when(
           position > 0,
@@ -115,7 +117,7 @@ class TensorDiagonals {
                     builder_.i64(32 * frame_.warps), LoopKind::kSerial,
                     [&](Ex place) { builder_.store(near_, place, builder_.f32(0)); });
     }
-    each_piece(builder_.i64(2 * kStages * layout_.rows),
+    each_piece(builder_.i64(2 * layout_.ring / layout_.stride),
                [&](Ex row, Ex d) { clear(row * layout_.stride + d + layout_.window_keys_at); });
     // Values behind the ring's end have no weight.
     each_piece(builder_.i64(kWarpRows), [&](Ex row, Ex d) {
@@ -130,7 +132,7 @@ class TensorDiagonals {
       each_piece(builder_.i64(layout_.rows), [&](Ex row, Ex d) {
         const Ex to = builder_.let("to", row * layout_.stride + d);
         const Ex key = builder_.let("key_to", to + turn * layout_.window + layout_.keys_at);
-        const Ex value = builder_.let("value_to", key + (layout_.values_at - layout_.keys_at));
+        const Ex value = builder_.let("value_to", key + (layout_.ring));
         const Ex again = builder_.let("again_to", to + (layout_.keys_at + 2 * layout_.window));
         const Ex twice = builder_.let(
             "twice", both(row < builder_.i64(kWarpRows), equal(turn, builder_.i64(0))));
@@ -152,24 +154,34 @@ class TensorDiagonals {
     });
   }
 
-  // What the chunk's rows find so far off, where that is before the last chunk's second row.
-  void bring_window(Ex distance, Ex stage) {
-    each_piece(builder_.i64(layout_.rows), [&](Ex row, Ex d) {
-      const Ex key = builder_.let(
-          "key_to", stage * layout_.window + row * layout_.stride + d + layout_.window_keys_at);
-      const Ex value =
-          builder_.let("value_to", key + (layout_.window_values_at - layout_.window_keys_at));
+  // Of what the chunk's rows find so far off, the first rows, from this slot on. The others were
+  // found at the distance before.
+  void bring_window(Ex distance, Ex from_slot, Ex rows) {
+    each_piece(rows, [&](Ex row, Ex d) {
+      const Ex slot = builder_.let("to_slot", (from_slot + row) % (2 * layout_.rows));
+      const Ex key = builder_.let("key_to", slot * layout_.stride + d + layout_.window_keys_at);
+      const Ex value = builder_.let("value_to", key + layout_.ring);
+      const Ex twice = builder_.let("twice", slot < builder_.i64(kWarpRows));
       const Ex position = builder_.let("p", before_ - distance + row + 1);
       builder_.when(
           position > 0,
           [&] {
             const Location from = frame_.locate(frame_.b, position);
-            start(key, from.key, from.at + d);
-            start(value, from.value, from.at + d);
+            const Ex at = builder_.let("from", from.at + d);
+            start(key, from.key, at);
+            start(value, from.value, at);
+            builder_.when(twice, [&] {
+              start(key + 2 * layout_.window, from.key, at);
+              start(value + 2 * layout_.window, from.value, at);
+            });
           },
           [&] {
             clear(key);
             clear(value);
+            builder_.when(twice, [&] {
+              clear(key + 2 * layout_.window);
+              clear(value + 2 * layout_.window);
+            });
           });
     });
   }
@@ -182,6 +194,7 @@ class TensorDiagonals {
                                                                   frame_.tokens - first}));
     before_ = builder_.let("before", frame_.start + first);
     turn_ = builder_.let("ring_turn", first / layout_.rows % 2);
+    own_slot_ = builder_.let("own_slot", turn_ * layout_.rows + 2 * layout_.rows);
     fill(outputs_, 4 * tiles_);
     for (const int half : {0, 1}) {
       highest_[half] = builder_.variable("highest", builder_.lowest_score());
@@ -203,17 +216,25 @@ class TensorDiagonals {
     const Ex furthest = builder_.let("furthest", before_ + size_);
     const Var distance = builder_.variable("distance", builder_.i64(0));
     const Var taken = builder_.variable("taken", builder_.i64(0));
+    const Var found = builder_.variable("found_at", builder_.i64(0));
+    const Ex most = builder_.i64(layout_.rows);
     rows::emit_walk(builder_, frame_.spec.pattern, frame_.spec.b, furthest, [&](Ex p) {
       const Ex next = builder_.let("next", furthest - p);
       arrive();
-      builder_.when(next > layout_.rows,
-                    [&] { bring_window(next, builder_.let("stage", Ex(taken) % kStages)); });
-      take(distance, taken);
+      const Ex coming = builder_.let(
+          "coming",
+          builder_.select(distance > most, builder_.call(Helper::kMinimum, {next - distance, most}),
+                          most));
+      const Ex slot =
+          builder_.let("next_at", (Ex(found) + (2 * layout_.rows) - coming) % (2 * layout_.rows));
+      builder_.when(next > layout_.rows, [&] { bring_window(next, slot, coming); });
+      take(distance, taken, found);
       builder_.assign(distance, next);
       builder_.assign(taken, Ex(taken) + 1);
+      builder_.assign(found, slot);
     });
     arrive();
-    take(distance, taken);
+    take(distance, taken, found);
   }
   void arrive() {
     builder_.invoke("close_batch", {});
@@ -221,25 +242,22 @@ class TensorDiagonals {
     builder_.barrier();
   }
 
-  // `taken`: with the own input, how many distances were taken before.
-  void take(Ex distance, Ex taken) {
+  // `taken`: with the own input, how many distances were taken before. `found`: in which slot the
+  // first row lies that the chunk's rows find so far off, where that is beyond a chunk.
+  void take(Ex distance, Ex taken, Ex found) {
     builder_.when(both(warp_row_ < size_, distance <= before_ + warp_row_ + (kWarpRows - 1)),
-                  [&] { mix(distance, taken); });
+                  [&] { mix(distance, taken, found); });
   }
-  void mix(Ex distance, Ex taken) {
-    const Ex in_ring = builder_.let("in_ring", distance <= builder_.i64(layout_.rows));
+  void mix(Ex distance, Ex taken, Ex found) {
+    const Ex most = builder_.i64(layout_.rows);
+    const Ex in_ring = builder_.let("in_ring", distance <= most);
+    const Ex behind = own_slot_ - builder_.call(Helper::kMinimum, {distance, most});
     const Ex slot = builder_.let(
-        "slot", (turn_ * layout_.rows + warp_row_ + 2 * layout_.rows -
-                 builder_.call(Helper::kMinimum, {distance, builder_.i64(layout_.rows)})) %
-                    (2 * layout_.rows));
-    const Ex windowed = builder_.let(
-        "windowed", (taken + 1) % kStages * layout_.window + warp_row_ * layout_.stride);
-    const auto place = [&](const char* name, std::int64_t ring_at, std::int64_t window_at) {
-      return builder_.let(
-          name, builder_.select(in_ring, slot * layout_.stride + ring_at, windowed + window_at));
-    };
-    const Ex keys = place("keys_at", layout_.keys_at, layout_.window_keys_at);
-    const Ex values = place("values_at", layout_.values_at, layout_.window_values_at);
+        "slot", (builder_.select(in_ring, behind, found) + warp_row_) % (2 * layout_.rows));
+    const Ex keys = builder_.let(
+        "keys_at", slot * layout_.stride + builder_.select(in_ring, builder_.i64(layout_.keys_at),
+                                                           builder_.i64(layout_.window_keys_at)));
+    const Ex values = builder_.let("values_at", keys + layout_.ring);
     fill(scores_, kDiagonal);
     builder_.invoke(on_tiles("multiply_rows_by_rows", 2, dim_),
                     {whole(scores_), VectorPlace{staged_, warp_row_ * layout_.stride}, stride(),
@@ -258,11 +276,9 @@ class TensorDiagonals {
     const Ex row = rows_[half];
     const Ex left = builder_.i64(6 * half), right = builder_.i64(6 * half + 1);
     const Ex zero = builder_.f32(0);
-    const Ex mine = builder_.select(
-        owns_, builder_.select(even_, builder_.load(scores_, left), builder_.load(scores_, right)),
-        zero);
-    const Ex sum = builder_.let(
-        "product", builder_.reduce(ir::ReduceOperator::kSum, builder_.let("mine", mine), kSharing));
+    const Ex mine = builder_.let("mine", builder_.select(even_, builder_.load(scores_, left),
+                                                         builder_.load(scores_, right)));
+    const Ex sum = builder_.let("product", builder_.pick(mine, owner_, kSharing));
     const Ex score = builder_.let(
         "score",
         builder_.select(distance <= before_ + row, frame_.scale * sum, builder_.lowest_score()));
@@ -411,10 +427,10 @@ class TensorDiagonals {
   std::vector<std::int64_t> near_distances_;
   MemoryId staged_, sums_, near_, scores_, weights_, outputs_;
   MemoryId near_scores_[2];  // of the lane's rows
-  Ex warp_row_, sharer_, owns_, even_;
+  Ex warp_row_, sharer_, owner_, owns_, even_;
   Ex rows_[2];                  // of the chunk, that the lane shares
   Var highest_[2], totals_[2];  // of these
-  Ex first_, size_, before_, turn_, solved_at_;
+  Ex first_, size_, before_, turn_, own_slot_, solved_at_;
 };
 
 }  // namespace

@@ -22,7 +22,8 @@ TEST_CASE("diagonals on tensor cores are verified, with the decode that goes on 
 
 TEST_CASE("another diagonal, or a weight in another place of one, is rejected") {
   reject(generated("log_recurrence", ElementType::kBF16, 64, 64), "log_recurrence_prefill.cu",
-         {{"owns = sharer == lane / 4 / 2", "owns = sharer == lane / 4 % 4"},
+         {{"owner = lane / 4 / 2", "owner = lane / 4 % 4"},
+          {"owns = sharer == owner", "owns = sharer == 0"},
           {"even = lane / 4 % 2 == 0", "even = lane / 4 % 2 == 1"},
           {"scores[6] : scores[7]", "scores[2] : scores[3]"},
           {"weights[0] = even ? kept", "weights[2] = even ? kept"},
@@ -39,26 +40,32 @@ TEST_CASE("another diagonal, or a weight in another place of one, is rejected") 
           {"outputs[tile * 4 + 2] = outputs[tile * 4 + 2] * inverse_2;", ""}});
 }
 
-TEST_CASE("rows from another place, or before they are there, are rejected") {
+// The ring of two chunks: that of another one, without its first rows behind its end, or without
+// what a state holds. And copies that nobody has waited for.
+TEST_CASE("rows of a chunk from another place, or before they are there, are rejected") {
   reject(generated("log_recurrence", ElementType::kBF16, 64, 64), "log_recurrence_prefill.cu",
-         {// The ring: of another chunk, without its first rows behind its end, without a state.
-          {"ring_turn = first / 64 % 2", "ring_turn = (first / 64 + 1) % 2"},
-          {"+ warp_row + 128 - minimum(distance, 64)", "+ warp_row + 127 - minimum(distance, 64)"},
+         {{"ring_turn = first / 64 % 2", "ring_turn = (first / 64 + 1) % 2"},
+          {"own_slot - minimum(distance, 64)", "own_slot - 1 - minimum(distance, 64)"},
           {"row < 16 && 0 == 0", "row < 8 && 0 == 0", false},
           {"row < 16 && 1 - ring_turn == 0", "row < 8 && 1 - ring_turn == 0"},
           {"start - 63 + row", "start - 64 + row"},
           {"(1 - ring_turn) * 4608", "ring_turn * 4608"},
-          // Windows.
-          {"before - next + row + 1", "before - next + row"},
-          {"p_2 <= start", "p_2 < start"},
-          {"initial_b_val : y", "initial_b_val : x"},
-          {"next > 64", "next > 128"},
-          {"(taken + 1) % 2 * 4608", "taken % 2 * 4608"},
-          {"stage = taken % 2", "stage = 0", false},
-          // Copies that nobody has waited for, and barriers that are missing.
           {"await_batches<0>();", "", false},
           {"await_batches<0>();\n      __syncthreads();", "await_batches<0>();", false},
           {"close_batch();", "", false}});
+}
+
+TEST_CASE("rows of distances beyond a chunk from another place are rejected") {
+  reject(generated("sqrt_recurrence", ElementType::kBF16, 64, 64), "sqrt_recurrence_prefill.cu",
+         {{"next > 64", "next > 65"},
+          {"minimum(next - distance, 64)", "minimum(next - distance - 1, 64)"},
+          {"found_at + 128 - coming", "found_at + 127 - coming"},
+          {"found_at = next_at;", ""},
+          {"before - next + row + 1", "before - next + row"},
+          {"twice = to_slot < 16", "twice = to_slot < 4"},
+          {"value_to + 9216, values", "value_to + 9216, keys"},
+          {"p_2 <= start", "p_2 < start"},
+          {"initial_b_val : y", "initial_b_val : x"}});
 }
 
 TEST_CASE("a chunk's own system with other weights is rejected") {
