@@ -9,7 +9,7 @@ on one target and given weights on the other (linear attention with its own), in
 arranged so that every target, weights and either of f32 and bf16 come up together with four patterns; every
 third goes through all three with gated weights on one target as well, and every fourth in f16; every fifth goes
 backward between the states of sequences of different lengths, and three as a gather within them, two of these between states; two have matrix states, one of them on tensor cores besides, and linear attention a gate for each key
-as well; attention, and over a window, goes backward on tensor cores; lengths go up to 257. --all is the whole matrix, one kernel at a time at every length that `verify` knows, with its seconds, where no line of a CUDA
+as well; attention, and over a window, goes backward on tensor cores, and two patterns go forwards there by diagonals; lengths go up to 257. --all is the whole matrix, one kernel at a time at every length that `verify` knows, with its seconds, where no line of a CUDA
 kernel of softmax or given weights may be left that no run comes to, but those named below; REGEX picks from it
 by "PATTERN TARGET WEIGHTS DTYPE OP"; FILE keeps what is done, so that a run goes on where the last one stopped, after at most 13
 minutes."""
@@ -82,6 +82,8 @@ def sample(patterns):
     for target, dtype in (("cuda", "f32"), ("cpu", "bf16")):
         yield "linear_attention", target, "linear", dtype, OPS, LONGEST, *KEY_GATES
     yield "sqrt_cached", "cuda", "linear", "bf16", OPS[:1], LONGEST, *ON_TENSOR_CORES
+    for pattern, dtype in (("log_recurrence", "bf16"), ("sqrt_recurrence", "f16")):
+        yield (pattern, "cuda", "softmax", dtype, OPS[:1], LONGEST, "--schedule", "tensor", "--tile-rows", "64")
     for pattern, dtype in (("attention", "f16"), ("local_attention", "bf16")):
         yield pattern, "cuda", "softmax", dtype, ("backward",), LONGEST, "--head-dim", "32", "--schedule", "tensor"
 

@@ -85,6 +85,24 @@ TEST_CASE("all inputs and a dense recurrence on tensor cores are verified for ev
   check_verified(on_tensor_cores("chacal", ElementType::kF16, 64, 64), proofs_only());
 }
 
+TEST_CASE("diagonals on tensor cores are verified for every launch") {
+  check_verified(on_tensor_cores("log_recurrence"));
+  check_verified(on_tensor_cores("sqrt_recurrence", ElementType::kF16, 64, 64), proofs_only());
+  check_verified(on_tensor_cores("log_recurrence", ElementType::kF16, 128), proofs_only());
+}
+
+TEST_CASE("no diagonals are verified whose rows lie elsewhere or come too early") {
+  none_is_verified(
+      on_tensor_cores("log_recurrence"),
+      {{"close_batch();", ""},
+       {"await_batches<0>();\n      __syncthreads();", "await_batches<0>();"},
+       {"minimum(next - distance, 128)", "minimum(next - distance, 129)"},
+       {"row < 16 && 0 == 0", "row < 8 && 0 == 0"},
+       {"row * 72 + d + 47232", "row * 72 + d + 47240"},
+       {"sums[at] = sum;\n      }\n      __syncthreads();", "sums[at] = sum;\n      }"},
+       {"(r - 16) * 72", "(r - 17) * 72"}});
+}
+
 TEST_CASE("helpers are given nothing but what they are made for") {
   const auto refused = [](const Artifact& artifact, const Break& each, const std::string& why) {
     const KernelEntry& entry = artifact.manifest.kernels[0];
