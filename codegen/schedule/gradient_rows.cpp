@@ -2,7 +2,6 @@
 #include "codegen/schedule/gradient_rows.hpp"
 
 #include "codegen/schedule/frame.hpp"
-#include "codegen/schedule/scan_chain.hpp"
 
 namespace heddle::schedule {
 
@@ -12,18 +11,24 @@ using ir::MemoryId;
 using ir::Type;
 using ir::Var;
 
+RowLanes GradientRows::lanes() const {
+  return shared_ ? *shared_ : RowLanes(builder_, frame_.lane, frame_.spec.head_dim);
+}
+
 void GradientRows::each_channel(const std::function<void(Ex, Ex)>& body) {
-  each_channel_of_lane(builder_, frame_.spec, frame_.lane, body);
+  lanes().each_channel(body);
 }
 
 MemoryId GradientRows::vector(const std::string& name, const std::function<Ex(Ex)>& value) {
-  const MemoryId made = builder_.array(name, Type::kF32, channels_of_lane(frame_.spec));
+  const MemoryId made = array(name);
   each_channel([&](Ex d, Ex index) { builder_.store(made, index, value(d)); });
   return made;
 }
 
 MemoryId GradientRows::row_of(const std::string& name, MemoryId memory, Ex at) {
-  return vector(name, [&](Ex d) { return builder_.load(memory, at + d); });
+  const MemoryId made = array(name);
+  load(made, memory, at);
+  return made;
 }
 
 MemoryId GradientRows::zeros(const std::string& name) {
@@ -35,7 +40,7 @@ Ex GradientRows::dot(const std::string& name, MemoryId one, MemoryId other) {
   each_channel([&](Ex, Ex index) {
     builder_.assign(product, Ex(product) + builder_.load(one, index) * builder_.load(other, index));
   });
-  return builder_.let(name, builder_.reduce(ir::ReduceOperator::kSum, product));
+  return builder_.let(name, lanes().sum(product, /*together=*/true));
 }
 
 void GradientRows::add(MemoryId sums, Ex factor, MemoryId values) {
@@ -44,12 +49,10 @@ void GradientRows::add(MemoryId sums, Ex factor, MemoryId values) {
   });
 }
 
-void GradientRows::write(MemoryId to, Ex at, MemoryId values) {
-  each_channel([&](Ex d, Ex index) { builder_.store(to, at + d, builder_.load(values, index)); });
-}
+void GradientRows::write(MemoryId to, Ex at, MemoryId values) { lanes().store(to, at, values); }
 
 void GradientRows::on_first_lane(const std::function<void()>& body) {
-  builder_.when(equal(frame_.lane, builder_.i64(0)), body);
+  builder_.when(equal(lanes().lane(), builder_.i64(0)), body);
 }
 
 void GradientRows::each_side(const std::function<void(const GradientSide&)>& body) {
@@ -63,9 +66,11 @@ GradientRows::Statistic GradientRows::statistic(Ex at) {
           builder_.let("inverse", builder_.load(frame_.inverse, at))};
 }
 
-Ex GradientRows::weight_of(const GradientSide& side, const Statistic& of, MemoryId query,
-                           MemoryId key) {
-  const Ex score = builder_.let("score", frame_.scale * dot("product_of_all", query, key));
+Ex GradientRows::score_of(MemoryId query, MemoryId key) {
+  return builder_.let("score", frame_.scale * dot("product_of_all", query, key));
+}
+
+Ex GradientRows::weight_of(const GradientSide& side, const Statistic& of, Ex score) {
   const Ex exponential = builder_.call(Helper::kExponential, {score - of.highest});
   return builder_.let("weight", frame_.times_factor(side, exponential) * of.inverse);
 }

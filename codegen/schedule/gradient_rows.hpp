@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// What warps do with rows in backward on cuda: a row lies across the lanes of a warp, which has all
-// its channels, as vectors in registers.
+// What warps do with rows in backward on cuda: a row lies across the lanes of a warp, or of a group
+// of them, which have all its channels, as vectors in registers.
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "codegen/schedule/gradient_frame.hpp"
+#include "codegen/schedule/row_lanes.hpp"
 
 namespace heddle::schedule {
 
@@ -15,13 +17,25 @@ class GradientRows {
  public:
   explicit GradientRows(GradientFrame& frame) : frame_(frame), builder_(frame.builder) {}
 
+  // From here on groups of lanes have a row each, and all of a warp come to every sum.
+  void share(const RowLanes& lanes) { shared_.emplace(lanes); }
+  // Channels of a lane.
+  int owned() const { return lanes().owned(); }
   // body(channel, index) for the channels of this lane; `index` counts in a vector.
   void each_channel(const std::function<void(ir::Ex, ir::Ex)>& body);
+  ir::MemoryId array(const std::string& name) const { return lanes().array(name); }
   ir::MemoryId vector(const std::string& name, const std::function<ir::Ex(ir::Ex)>& value);
   // What lies in `memory` from element `at` on.
   ir::MemoryId row_of(const std::string& name, ir::MemoryId memory, ir::Ex at);
+  void each_value(const std::string& name, ir::MemoryId memory, ir::Ex at,
+                  const std::function<void(ir::Ex, ir::Ex)>& body) {
+    lanes().each_value(name, memory, at, body);
+  }
+  void load(ir::MemoryId vector, ir::MemoryId memory, ir::Ex at) {
+    lanes().load(vector, memory, at);
+  }
   ir::MemoryId zeros(const std::string& name);
-  // In every lane of the warp.
+  // In every lane that has the row.
   ir::Ex dot(const std::string& name, ir::MemoryId one, ir::MemoryId other);
   void add(ir::MemoryId sums, ir::Ex factor, ir::MemoryId values);
   void write(ir::MemoryId to, ir::Ex at, ir::MemoryId values);
@@ -34,8 +48,12 @@ class GradientRows {
     ir::Ex highest, inverse;
   };
   Statistic statistic(ir::Ex at);
+  ir::Ex score_of(ir::MemoryId query, ir::MemoryId key);
+  ir::Ex weight_of(const GradientSide& side, const Statistic& of, ir::Ex score);
   ir::Ex weight_of(const GradientSide& side, const Statistic& of, ir::MemoryId query,
-                   ir::MemoryId key);
+                   ir::MemoryId key) {
+    return weight_of(side, of, score_of(query, key));
+  }
 
   // Where key and value lie of a position that a row of this side reads: among the launch's tokens,
   // or in a slot of the initial state.
@@ -54,11 +72,13 @@ class GradientRows {
   void add_handed(const GradientSide& side, ir::Ex p, const std::vector<Handed>& all);
 
  private:
+  RowLanes lanes() const;
   // One more than the slot of a state that holds position p, 0 where none does.
   ir::Ex found(const StateGradients& state, ir::MemoryId positions, ir::Ex p);
 
   GradientFrame& frame_;
   ir::Builder& builder_;
+  std::optional<RowLanes> shared_;
 };
 
 }  // namespace heddle::schedule

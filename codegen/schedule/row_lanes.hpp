@@ -26,6 +26,8 @@ class RowLanes {
   // Lanes of a group for rows of so many elements: eight, or all where they cannot be cut so.
   static int sharing_for(int dim, ElementType element);
 
+  // Its place in all that share the row.
+  ir::Ex lane() const { return lane_; }
   // body(channel, index) for each channel this lane owns; `index` counts in a private array of
   // `owned` elements.
   void each_channel(const std::function<void(ir::Ex, ir::Ex)>& body) const;

@@ -4,7 +4,8 @@
 // far off is one run of rows, which shared memory has room for. It is a ring by token, in which
 // rows that the last distance left behind make room for those that come: where distances lie
 // closer together than a chunk is long, each row comes in once. A warp has several rows of the
-// chunk, whose sums stay in its registers throughout.
+// chunk, whose sums stay in its registers throughout: side by side where groups of its lanes can
+// have one each. Groups without the entry at hand come along to sums, and leave nothing.
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -14,6 +15,7 @@
 #include "codegen/rows/row_shape.hpp"
 #include "codegen/schedule/gather_backward.hpp"
 #include "codegen/schedule/gradient_rows.hpp"
+#include "codegen/schedule/row_lanes.hpp"
 #include "codegen/schedule/row_vectors.hpp"
 
 namespace heddle::schedule {
@@ -47,6 +49,16 @@ int vector_of(int head_dim, int element) {
   return count;
 }
 
+// Lanes that share a row: few enough to exchange seldom, and no fewer than leave each of a warp's
+// rows to a group.
+int lanes_of_window(const KernelSpec& spec, ElementType element) {
+  const int least = RowLanes::kWarp * kWindowWarps / window_tokens(spec);
+  const int sharing = RowLanes::sharing_for(spec.head_dim, element);
+  if (sharing >= least) return sharing;
+  const int whole = least * kVectorBytes / static_cast<int>(size_of(element));
+  return spec.head_dim % whole == 0 ? least : RowLanes::kWarp;
+}
+
 // Rows of what a window holds: queries or keys, and values.
 struct Ring {
   MemoryId from;    // by token
@@ -61,8 +73,6 @@ class WindowLaunch {
       : spec_(spec),
         use_(use),
         size_(spec.gather->chunk_tokens),
-        turns_(size_ / kWindowWarps),
-        parts_((spec.head_dim + 31) / 32),
         builder_(spec.symbol + name_of(use), spec.target, 32 * kWindowWarps),
         frame_(builder_, spec, scratch_of(use)),
         rows_(frame_) {
@@ -74,6 +84,7 @@ class WindowLaunch {
   ir::Kernel run() {
     frame_.each_block([&] {
       declare_rings();
+      share_lanes();
       clear_rings();
       first_ = builder_.let("first", frame_.chunk * size_);
       count_ = builder_.let(
@@ -124,6 +135,26 @@ class WindowLaunch {
     mean_of_ = numbers("mean_of");
   }
 
+  void share_lanes() {
+    const bool reals = (keys_ ? keys_ : values_)->element == 4;
+    const ElementType element = reals ? ElementType::kF32 : spec_.dtype;
+    // Columns of given weights have nothing to sum over lanes.
+    const bool sums = softmax() || !columns();
+    const int sharing = sums ? lanes_of_window(spec_, element) : RowLanes::kWarp;
+    of_warp_ = RowLanes::kWarp / sharing;
+    turns_ = size_ / (kWindowWarps * of_warp_);
+    group_ = builder_.i64(0);
+    if (in_groups()) {
+      group_ = builder_.let("group", frame_.lane / sharing);
+      lane_ = builder_.let("lane_of_row", frame_.lane % sharing);
+      rows_.share(RowLanes(builder_, lane_, spec_.head_dim, sharing, element));
+    } else {
+      lane_ = frame_.lane;
+    }
+    parts_ = rows_.owned();
+  }
+  bool in_groups() const { return of_warp_ > 1; }
+
   // No row is taken before it has come; but that rests on distances that ascend, which the static
   // layer does not follow. So there is something in each place from the start.
   void clear_rings() {
@@ -169,15 +200,15 @@ class WindowLaunch {
       builder_.invoke("close_batch", {});
       builder_.invoke("await_batches<0>", {});
       builder_.barrier();
-      each_own_row([&](Ex turn, Ex r) {
+      each_summed_row([&](Ex turn, Ex r) {
         const Ex other =
             builder_.let("other", columns() ? first_ + r + distance : first_ + r - distance);
         const auto take_it = [&] { take(side, turn, r, other); };
-        if (columns()) return builder_.when(other < frame_.tokens, take_it);
-        if (softmax()) return builder_.when(other >= 0, take_it);
+        if (columns()) return where_held(other < frame_.tokens, take_it);
+        if (softmax()) return where_held(other >= 0, take_it);
         slope_ = builder_.variable("slope", builder_.f32(0));  // behind a row's own entries as well
-        builder_.when(other >= 0, take_it);
-        write_slope(side, r, entry, slope_);
+        where_held(other >= 0, take_it);
+        where_it_counts([&] { write_slope(side, r, entry, slope_); });
       });
       builder_.assign(entry, Ex(entry) + 1);
     });
@@ -227,6 +258,12 @@ class WindowLaunch {
                 });
   }
   Ex slot_at(const Ring& ring, Ex token) { return token % size_ * spec_.head_dim + ring.at; }
+  // Of a row that may have no such entry: there is something in each place.
+  Ex slot_of_other(const Ring& ring, Ex other) {
+    const bool may_lie_before = in_groups() && !columns();
+    return slot_at(
+        ring, may_lie_before ? builder_.call(Helper::kMaximum, {other, builder_.i64(0)}) : other);
+  }
 
   // What the readers of the chunk's rows at this distance weigh them with.
   void fetch_weights(const GradientSide& side, Ex distance, Ex entry) {
@@ -246,10 +283,37 @@ class WindowLaunch {
   void each_own_row(const std::function<void(Ex, Ex)>& body) {
     builder_.loop("turn", builder_.i64(0), builder_.i64(turns_), builder_.i64(1),
                   LoopKind::kUnrolled, [&](Ex turn) {
-                    const Ex r = builder_.let("r", frame_.warp + turn * kWindowWarps);
+                    const Ex r = builder_.let("r", own_row(turn));
                     builder_.when(r < count_, [&] { body(turn, r); });
                   });
   }
+  Ex own_row(Ex turn) const {
+    return frame_.warp * of_warp_ + group_ + turn * (kWindowWarps * of_warp_);
+  }
+  // The same for a body with sums, to which all groups of a warp come.
+  void each_summed_row(const std::function<void(Ex, Ex)>& body) {
+    if (!in_groups()) return each_own_row(body);
+    builder_.loop("turn", builder_.i64(0), builder_.i64(turns_), builder_.i64(1),
+                  LoopKind::kUnrolled, [&](Ex turn) {
+                    const Ex r = builder_.let("r", own_row(turn));
+                    counts_ = builder_.let("counts", r < count_);
+                    held_ = counts_;
+                    body(turn, r);
+                    counts_.reset();
+                    held_.reset();
+                  });
+  }
+  void where_it_counts(const std::function<void()>& body) {
+    counts_ ? builder_.when(*counts_, body) : body();
+  }
+  // `body` has the entry's sums, and leaves what it comes to where there is such an entry.
+  void where_held(Ex held, const std::function<void()>& body) {
+    if (!in_groups()) return builder_.when(held, body);
+    held_ = builder_.let("held", both(*counts_, held));
+    body();
+    held_ = counts_;
+  }
+  void leave(const std::function<void()>& body) { held_ ? builder_.when(*held_, body) : body(); }
   // What a warp keeps of its rows.
   MemoryId kept_rows(const char* name) { return kept(name, builder_.f32(0), parts_); }
   MemoryId kept(const char* name, Ex value, int each = 1) {
@@ -259,8 +323,8 @@ class WindowLaunch {
     return made;
   }
   void keep(MemoryId rows, Ex turn, MemoryId from, Ex at) {
-    rows_.each_channel([&](Ex d, Ex index) {
-      builder_.store(rows, turn * parts_ + index, builder_.load(from, at + d));
+    rows_.each_value("row", from, at, [&](Ex value, Ex index) {
+      builder_.store(rows, turn * parts_ + index, value);
     });
   }
   MemoryId of_turn(const char* name, MemoryId rows, Ex turn) {
@@ -278,9 +342,14 @@ class WindowLaunch {
   }
   void write(MemoryId to, MemoryId rows, Ex turn, Ex r) {
     const Ex at = builder_.let("at", frame_.token_at(first_ + r));
-    rows_.each_channel([&](Ex d, Ex index) {
-      builder_.store(to, at + d, builder_.load(rows, turn * parts_ + index));
-    });
+    rows_.write(to, at, of_turn("row", rows, turn));
+  }
+  // What this lane's row has in global memory; zeros of a row that there is not.
+  MemoryId row_in_memory(const char* name, MemoryId memory, Ex at) {
+    if (!held_) return rows_.row_of(name, memory, at);
+    const MemoryId made = rows_.zeros(name);
+    leave([&] { rows_.load(made, memory, at); });
+    return made;
   }
 
   void open() {
@@ -303,20 +372,23 @@ class WindowLaunch {
     each_own_row([&](Ex turn, Ex r) {
       const Ex at = builder_.let("at", frame_.token_at(first_ + r));
       if (softmax()) keep(own_, turn, columns() ? frame_.k : frame_.q, at);
-      if (use_ == WindowUse::kRows) open_row(turn, r, at);
+      if (use_ == WindowUse::kRows) keep(lambdas_, turn, lambda_, at);
     });
+    if (use_ == WindowUse::kRows && softmax())
+      each_summed_row([&](Ex turn, Ex r) { weigh_row(turn, r); });
   }
-  void open_row(Ex turn, Ex r, Ex at) {
-    keep(lambdas_, turn, lambda_, at);
-    if (!softmax()) return;
-    const Ex statistic_at = builder_.let("statistic_at", frame_.row_at(first_ + r));
-    const GradientRows::Statistic own = rows_.statistic(statistic_at);
+  void weigh_row(Ex turn, Ex r) {
+    const Ex at = builder_.let("at", frame_.token_at(first_ + r));
     const Ex mean = rows_.dot("mean_of", of_turn("lambda", lambdas_, turn),
-                              rows_.row_of("output", frame_.y, at));
-    builder_.store(highest_, turn, own.highest);
-    builder_.store(inverse_, turn, own.inverse);
-    builder_.store(mean_, turn, mean);
-    rows_.on_first_lane([&] { builder_.store(frame_.mean, statistic_at, mean); });
+                              row_in_memory("output", frame_.y, at));
+    leave([&] {
+      const Ex statistic_at = builder_.let("statistic_at", frame_.row_at(first_ + r));
+      const GradientRows::Statistic own = rows_.statistic(statistic_at);
+      builder_.store(highest_, turn, own.highest);
+      builder_.store(inverse_, turn, own.inverse);
+      builder_.store(mean_, turn, mean);
+      rows_.on_first_lane([&] { builder_.store(frame_.mean, statistic_at, mean); });
+    });
   }
 
   void begin_side(const GradientSide& side) {
@@ -352,55 +424,72 @@ class WindowLaunch {
 
   // ---- an entry ---------------------------------------------------------------------------------
 
-  // Row `turn` of this warp, which is row r of the chunk, and token `other` of the window.
+  // What a reader weighs its entries by.
+  struct Reader {
+    GradientRows::Statistic of;
+    Ex mean;
+  };
+
+  // Row `turn` of this lane, which is row r of the chunk, and token `other` of the window.
   void take(const GradientSide& side, Ex turn, Ex r, Ex other) {
     if (!softmax())
       return columns() ? take_given_column(turn, r, other) : take_given_row(turn, other);
-    const MemoryId key =
-        rows_.row_of(key_name(), keys_->staged, builder_.let("key_at", slot_at(*keys_, other)));
+    const MemoryId key = rows_.row_of(key_name(), keys_->staged,
+                                      builder_.let("key_at", slot_of_other(*keys_, other)));
     if (use_ == WindowUse::kWeights) return weigh(side, turn, key);
     const MemoryId value = rows_.row_of(value_name(), values_->staged,
-                                        builder_.let("value_at", slot_at(*values_, other)));
+                                        builder_.let("value_at", slot_of_other(*values_, other)));
     if (!columns()) return take_row(side, turn, key, value);
-    const Ex slot = builder_.let("slot", other % size_);
-    take_column(side, turn, key, value,
-                {builder_.load(highest_of_, slot), builder_.load(inverse_of_, slot)},
-                builder_.load(mean_of_, slot));
+    take_column(side, turn, key, value, [&] {
+      const Ex slot = builder_.let("slot", other % size_);
+      return Reader{{builder_.load(highest_of_, slot), builder_.load(inverse_of_, slot)},
+                    builder_.load(mean_of_, slot)};
+    });
   }
 
   void weigh(const GradientSide& side, Ex turn, MemoryId key) {
-    const Ex score = builder_.let(
-        "score", frame_.scale * rows_.dot("product_of_all", of_turn("query", own_, turn), key));
-    const Ex highest = builder_.let("highest_so_far", builder_.load(highest_, turn));
-    const Ex above = builder_.let("above", builder_.call(Helper::kMaximum, {highest, score}));
-    builder_.store(
-        total_, turn,
-        builder_.load(total_, turn) * builder_.call(Helper::kExponential, {highest - above}) +
-            frame_.times_factor(side, builder_.call(Helper::kExponential, {score - above})));
-    builder_.store(highest_, turn, above);
+    const Ex score = rows_.score_of(of_turn("query", own_, turn), key);
+    leave([&] {
+      const Ex highest = builder_.let("highest_so_far", builder_.load(highest_, turn));
+      const Ex above = builder_.let("above", builder_.call(Helper::kMaximum, {highest, score}));
+      builder_.store(
+          total_, turn,
+          builder_.load(total_, turn) * builder_.call(Helper::kExponential, {highest - above}) +
+              frame_.times_factor(side, builder_.call(Helper::kExponential, {score - above})));
+      builder_.store(highest_, turn, above);
+    });
   }
 
   void take_row(const GradientSide& side, Ex turn, MemoryId key, MemoryId value) {
-    const GradientRows::Statistic own{builder_.load(highest_, turn), builder_.load(inverse_, turn)};
-    const Ex weight = rows_.weight_of(side, own, of_turn("query", own_, turn), key);
+    const Ex score = rows_.score_of(of_turn("query", own_, turn), key);
     const Ex change = rows_.dot("change", of_turn("lambda", lambdas_, turn), value);
-    const Ex slope =
-        builder_.let("slope", frame_.scale * weight * (change - builder_.load(mean_, turn)));
-    add(dq_, turn, slope, key);
+    leave([&] {
+      const GradientRows::Statistic own{builder_.load(highest_, turn),
+                                        builder_.load(inverse_, turn)};
+      const Ex weight = rows_.weight_of(side, own, score);
+      const Ex slope =
+          builder_.let("slope", frame_.scale * weight * (change - builder_.load(mean_, turn)));
+      add(dq_, turn, slope, key);
+    });
   }
 
   void take_column(const GradientSide& side, Ex turn, MemoryId query, MemoryId lambda,
-                   const GradientRows::Statistic& of, Ex mean) {
-    const Ex weight = rows_.weight_of(side, of, query, of_turn("own_key", own_, turn));
+                   const std::function<Reader()>& reader) {
+    const Ex score = rows_.score_of(query, of_turn("own_key", own_, turn));
     const Ex change = rows_.dot("change", lambda, of_turn("own_value", values_of_, turn));
-    add(dk_, turn, builder_.let("slope", frame_.scale * weight * (change - mean)), query);
-    if (side.side == Side::kA) add(dx_, turn, weight, lambda);
+    leave([&] {
+      const Reader its = reader();
+      const Ex weight = rows_.weight_of(side, its.of, score);
+      add(dk_, turn, builder_.let("slope", frame_.scale * weight * (change - its.mean)), query);
+      if (side.side == Side::kA) add(dx_, turn, weight, lambda);
+    });
   }
 
   void take_given_row(Ex turn, Ex other) {
-    const MemoryId value =
-        rows_.row_of("value", values_->staged, builder_.let("value_at", slot_at(*values_, other)));
-    builder_.assign(slope_, rows_.dot("change", of_turn("lambda", lambdas_, turn), value));
+    const MemoryId value = rows_.row_of("value", values_->staged,
+                                        builder_.let("value_at", slot_of_other(*values_, other)));
+    const Ex change = rows_.dot("change", of_turn("lambda", lambdas_, turn), value);
+    leave([&] { builder_.assign(slope_, change); });
   }
   void write_slope(const GradientSide& side, Ex r, Ex entry, Ex slope) {
     rows_.on_first_lane([&] {
@@ -409,9 +498,10 @@ class WindowLaunch {
   }
   void clear_from(const GradientSide& side, Ex r, Ex entry) {
     const Ex first = builder_.let("rest_at", frame_.coefficients_at(side, first_ + r));
-    builder_.loop(
-        "rest", entry + frame_.lane, side.width, builder_.i64(32), LoopKind::kSerial,
-        [&](Ex rest) { builder_.store(side.dcoefficients, first + rest, builder_.f32(0)); });
+    builder_.loop("rest", entry + lane_, side.width, builder_.i64(RowLanes::kWarp / of_warp_),
+                  LoopKind::kSerial, [&](Ex rest) {
+                    builder_.store(side.dcoefficients, first + rest, builder_.f32(0));
+                  });
   }
 
   void take_given_column(Ex turn, Ex r, Ex other) {
@@ -423,33 +513,42 @@ class WindowLaunch {
   // A = { i }: what a row has of its own input lies beside it.
   void take_own_input(const GradientSide& side) {
     begin_side(side);
-    each_own_row([&](Ex turn, Ex r) {
+    each_summed_row([&](Ex turn, Ex r) {
       const Ex at = builder_.let("at", frame_.token_at(first_ + r));
       if (!softmax()) return take_given_input(side, turn, r, at);
-      const MemoryId key = rows_.row_of(key_name(), columns() ? frame_.q : frame_.k, at);
+      const MemoryId key = row_in_memory(key_name(), columns() ? frame_.q : frame_.k, at);
       if (use_ == WindowUse::kWeights) return weigh(side, turn, key);
-      const MemoryId value = rows_.row_of(value_name(), columns() ? lambda_ : side.value, at);
+      const MemoryId value = row_in_memory(value_name(), columns() ? lambda_ : side.value, at);
       if (!columns()) return take_row(side, turn, key, value);
-      const Ex statistic_at = builder_.let("statistic_at", frame_.row_at(first_ + r));
-      take_column(side, turn, key, value, rows_.statistic(statistic_at),
-                  builder_.let("mean", builder_.load(frame_.mean, statistic_at)));
+      take_column(side, turn, key, value, [&] {
+        const Ex statistic_at = builder_.let("statistic_at", frame_.row_at(first_ + r));
+        return Reader{rows_.statistic(statistic_at),
+                      builder_.let("mean", builder_.load(frame_.mean, statistic_at))};
+      });
     });
   }
   void take_given_input(const GradientSide& side, Ex turn, Ex r, Ex at) {
     const MemoryId lambda = of_turn("lambda", lambdas_, turn);
-    const Ex slope = rows_.dot("slope", lambda, rows_.row_of("value", side.value, at));
-    const Ex first = builder_.let("coef_at", frame_.coefficients_at(side, first_ + r));
-    write_slope(side, r, builder_.i64(0), slope);
-    clear_from(side, r, builder_.i64(1));
-    const Ex weight = builder_.let("weight", builder_.load(side.coefficients, first));
-    rows_.each_channel([&](Ex d, Ex index) {
-      builder_.store(frame_.dx, at + d, weight * builder_.load(lambda, index));
+    const Ex slope = rows_.dot("slope", lambda, row_in_memory("value", side.value, at));
+    leave([&] {
+      const Ex first = builder_.let("coef_at", frame_.coefficients_at(side, first_ + r));
+      write_slope(side, r, builder_.i64(0), slope);
+      clear_from(side, r, builder_.i64(1));
+      const Ex weight = builder_.let("weight", builder_.load(side.coefficients, first));
+      const MemoryId weighed = rows_.array("weighed");
+      rows_.each_channel([&](Ex, Ex index) {
+        builder_.store(weighed, index, weight * builder_.load(lambda, index));
+      });
+      rows_.write(frame_.dx, at, weighed);
     });
   }
 
   const KernelSpec& spec_;
   WindowUse use_;
-  int size_, turns_, parts_;
+  int size_;
+  int of_warp_ = 1;  // rows that a warp has side by side,
+  int turns_ = 0;    // how many times as many it has of the chunk,
+  int parts_ = 0;    // and how many channels of each a lane has
   Builder builder_;
   GradientFrame frame_;
   GradientRows rows_;
@@ -457,7 +556,10 @@ class WindowLaunch {
   int lambda_bytes_;
   std::optional<Ring> keys_, values_;
   MemoryId highest_of_, inverse_of_, mean_of_, weight_of_;  // by slot of the window
+  Ex group_, lane_;  // which of them, and which of all lanes that share it
   Ex first_, count_;
+  // Where groups come along to sums: whether there is the row, and whether it has the entry.
+  std::optional<Ex> counts_, held_;
   Var slope_;
   // Of a warp's rows: queries, or keys of columns, and what else they are and come to.
   MemoryId own_, lambdas_, values_of_, dq_, dk_, dx_, highest_, inverse_, mean_, total_;

@@ -257,6 +257,35 @@ TEST_CASE("windows of other rows, or ones that are not there yet, are rejected")
   }
 }
 
+TEST_CASE("windows whose rows groups of lanes share are verified") {
+  for (const Kind& kind : {Kind{"log_recurrence", WeightKind::kSoftmax, ElementType::kF32, 32},
+                           Kind{"log_recurrence", WeightKind::kGiven, ElementType::kBF16, 64},
+                           Kind{"local_attention", WeightKind::kSoftmax, ElementType::kF32, 32}}) {
+    const Artifact artifact = generated(kind);
+    const std::string file = std::string(kind.pattern) + "_backward_rows.cu";
+    CHECK(artifact.files.at(file).find("lane_of_row") != std::string::npos);
+    const VerifyReport report = verify(artifact.manifest, artifact.files, rows_of(kind), quick());
+    INFO(kind.pattern << ", " << name_of(kind.weights) << ": " << explain(report));
+    CHECK(report.verdict == KernelVerdict::kVerified);
+  }
+}
+
+// Whose row a group has, which channels a lane, and what they leave where there is no such entry.
+TEST_CASE("groups of lanes that mistake a row of a window are rejected") {
+  reject({"log_recurrence", WeightKind::kSoftmax, ElementType::kF32, 32},
+         {{"weights", "lane / 8", "lane / 16"},
+          {"weights", "if (held)", "if (counts)"},
+          {"rows", "lane % 8", "lane % 4"},
+          {"rows", "warp_sum<8>(product_2)", "warp_sum<4>(product_2)"},
+          {"rows", "key_at + lane_of_row * 4", "key_at + (7 - lane_of_row) * 4"},
+          {"rows", "lane_of_row == 0", "lane == 0"},
+          {"rows", "counts && other >= 0", "counts"},
+          {"rows", "counts = r < count", "counts = r <= count", false},
+          {"columns", "counts && other < tokens", "counts"}});
+  reject({"log_recurrence", WeightKind::kGiven, ElementType::kF32, 32},
+         {{"rows", "if (held)", "if (counts)"}});
+}
+
 TEST_CASE("what is gathered of another sequence, or past the end of one, is rejected") {
   reject({"log_recurrence", WeightKind::kGiven, ElementType::kF32, 8, true},
          {{"lambda", "offsets[batch + 1]", "(offsets[batch + 1] - 1)"},
