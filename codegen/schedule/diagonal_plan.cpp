@@ -10,7 +10,7 @@
 namespace heddle::schedule {
 namespace {
 
-constexpr std::int64_t kRowsOfWarp = 16;
+constexpr std::int64_t kRowsTogether = 16;
 
 class Counter {
  public:
@@ -39,10 +39,10 @@ class Counter {
  private:
   void chunk(std::int64_t first) {
     const std::int64_t size = std::min(layout_.rows, tokens_ - first);
-    const std::int64_t again = first / layout_.rows % 2 == 0 ? std::min(size, kRowsOfWarp) : 0;
+    const std::int64_t again = first / layout_.rows % 2 == 0 ? std::min(size, kRowsTogether) : 0;
     cost_.prediction.bytes += (4 * size + again + windows(first, size)) * row_bytes_;
-    for (std::int64_t own = 0; own < size; own += kRowsOfWarp) warp(first, own, first + size);
-    const std::int64_t solved = (size + kRowsOfWarp - 1) / kRowsOfWarp * kRowsOfWarp;
+    for (std::int64_t own = 0; own < size; own += kRowsTogether) warp(first, own, first + size);
+    const std::int64_t solved = (size + kRowsTogether - 1) / kRowsTogether * kRowsTogether;
     for (const std::int64_t distance : near_) {
       cost_.prediction.flops +=
           3 * solved + 2 * dim_ * std::max<std::int64_t>(solved - distance, 0);
@@ -64,7 +64,7 @@ class Counter {
         rows += 2 * std::max<std::int64_t>(to - from, 0);
         for (const std::int64_t begin : {std::int64_t{0}, ring}) {  // which lie there twice
           rows += 2 * std::max<std::int64_t>(
-                          std::min(to, begin + kRowsOfWarp) - std::max(from, begin), 0);
+                          std::min(to, begin + kRowsTogether) - std::max(from, begin), 0);
         }
       }
       last = distance;
@@ -83,16 +83,16 @@ class Counter {
     // Of a row and each of its four lanes: the scale, the distance to the highest score, the factor
     // of the side and the place in the total.
     constexpr std::int64_t kOfDistance = 2 * kLanes * 4;
-    const std::int64_t taken = 1 + reached(std::min(end - 1, first + own + kRowsOfWarp - 1));
+    const std::int64_t taken = 1 + reached(std::min(end - 1, first + own + kRowsTogether - 1));
     cost_.tensor_flops += taken * (2 * (dim_ / 16) + dim_ / 8) * kProduct;
     // Of m scores in no order the highest one rises 1 + 1/2 + ... + 1/m times.
     double rises = 0;
-    for (std::int64_t token = first + own; token < first + own + kRowsOfWarp; ++token) {
+    for (std::int64_t token = first + own; token < first + own + kRowsTogether; ++token) {
       rises += rises_[static_cast<std::size_t>(token < tokens_ ? reached(token) : 0)];
     }
     cost_.prediction.flops += taken * kOfDistance +
                               std::llround(rises * static_cast<double>(dim_ + 8)) +
-                              kRowsOfWarp * (dim_ + 4);
+                              kRowsTogether * (dim_ + 4);
   }
 
   DiagonalLayout layout_;
@@ -105,10 +105,10 @@ class Counter {
 }  // namespace
 
 DiagonalLayout::DiagonalLayout(const KernelSpec& spec)
-    : rows(kRowsOfWarp * spec.tensor->warps),
+    : rows(kRowsTogether * spec.tensor->warps),
       stride(spec.head_dim + 8),
       window(rows * stride),
-      ring(2 * window + kRowsOfWarp * stride) {
+      ring(2 * window + kRowsTogether * stride) {
   keys_at = window;
   values_at = keys_at + ring;
   window_keys_at = values_at + ring;

@@ -29,8 +29,8 @@ using ir::VectorPlace;
 namespace {
 
 constexpr int kWarpRows = 16;
-constexpr int kSharing = 4;   // lanes of a row
-constexpr int kDiagonal = 8;  // what a lane holds of sixteen rows by sixteen
+constexpr int kRowSharers = 4;  // lanes of a row
+constexpr int kDiagonal = 8;    // what a lane holds of sixteen rows by sixteen
 
 class TensorDiagonals {
  public:
@@ -56,8 +56,8 @@ class TensorDiagonals {
     outputs_ = builder_.array("outputs", Type::kF32, 4 * tiles_);
     fill(weights_, kDiagonal);
     warp_row_ = builder_.let("warp_row", frame_.warp * kWarpRows);
-    sharer_ = builder_.let("sharer", frame_.lane % kSharing);
-    const Ex in_half = frame_.lane / kSharing;
+    sharer_ = builder_.let("sharer", frame_.lane % kRowSharers);
+    const Ex in_half = frame_.lane / kRowSharers;
     rows_[0] = builder_.let("row_above", warp_row_ + in_half);
     rows_[1] = builder_.let("row_below", Ex(rows_[0]) + kWarpRows / 2);
     owner_ = builder_.let("owner", in_half / 2);
@@ -278,7 +278,7 @@ class TensorDiagonals {
     const Ex zero = builder_.f32(0);
     const Ex mine = builder_.let("mine", builder_.select(even_, builder_.load(scores_, left),
                                                          builder_.load(scores_, right)));
-    const Ex sum = builder_.let("product", builder_.pick(mine, owner_, kSharing));
+    const Ex sum = builder_.let("product", builder_.pick(mine, owner_, kRowSharers));
     const Ex score = builder_.let(
         "score",
         builder_.select(distance <= before_ + row, frame_.scale * sum, builder_.lowest_score()));
@@ -339,12 +339,12 @@ class TensorDiagonals {
   // A lane keeps the scores of every fourth distance of its rows, in the order of distances.
   void each_column(const std::function<void(Ex, Ex)>& body) {
     if (near_distances_.empty()) return;
-    builder_.loop("part", builder_.i64(0), builder_.i64(columns()), builder_.i64(1),
-                  LoopKind::kUnrolled,
-                  [&](Ex part) { body(builder_.let("column", sharer_ + part * kSharing), part); });
+    builder_.loop(
+        "part", builder_.i64(0), builder_.i64(columns()), builder_.i64(1), LoopKind::kUnrolled,
+        [&](Ex part) { body(builder_.let("column", sharer_ + part * kRowSharers), part); });
   }
   int columns() const {
-    return (static_cast<int>(near_distances_.size()) + kSharing - 1) / kSharing;
+    return (static_cast<int>(near_distances_.size()) + kRowSharers - 1) / kRowSharers;
   }
   Ex near_at(std::size_t number) {
     return builder_.i64(static_cast<std::int64_t>(number) * layout_.near_stride);
