@@ -70,6 +70,13 @@ HEDDLE_FUNCTION float to_float(bf16 x) {
   return word.value;
 }
 // Round to nearest, ties to even; a NaN stays a quiet NaN.
+#ifdef __CUDA_ARCH__  // which has an instruction for it, and for f16
+HEDDLE_FUNCTION bf16 to_bf16(float x) {
+  bf16 result;
+  asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(result.bits) : "f"(x));
+  return result;
+}
+#else
 HEDDLE_FUNCTION bf16 to_bf16(float x) {
   FloatBits word;
   word.value = x;
@@ -82,6 +89,7 @@ HEDDLE_FUNCTION bf16 to_bf16(float x) {
   }
   return result;
 }
+#endif
 
 struct f16 {
   unsigned short bits;
@@ -95,6 +103,17 @@ HEDDLE_FUNCTION float to_float(f16 x) {
 HEDDLE_FUNCTION f16 to_f16(float x) {
   typedef float Reals __attribute__((vector_size(16)));
   return {static_cast<unsigned short>(__builtin_ia32_vcvtps2ph(Reals{x}, 0)[0])};
+}
+#elif defined(__CUDA_ARCH__)
+HEDDLE_FUNCTION float to_float(f16 x) {
+  float result;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(result) : "h"(x.bits));
+  return result;
+}
+HEDDLE_FUNCTION f16 to_f16(float x) {
+  f16 result;
+  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(result.bits) : "f"(x));
+  return result;
 }
 #else
 // Five bits of exponent where a float has eight: scaled by 2^112, which is exact below one, too.
