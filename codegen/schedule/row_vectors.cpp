@@ -15,22 +15,22 @@ int RowVectors::threads_of_row() const {
 }
 
 void each_vector(ir::Builder& builder, Ex thread, int threads, Ex rows, const RowVectors& cut,
-                 const std::function<void(Ex, Ex)>& body) {
+                 const std::function<void(Ex, Ex)>& body, int most) {
   const int together = cut.threads_of_row();
   const int turns = together == 0 ? 1 : cut.of_row() / together;
   const int pieces = cut.of_row() / turns;
-  builder.loop(
-      "piece", thread, rows * pieces, builder.i64(threads), LoopKind::kSerial, [&](Ex piece) {
-        const Ex row = builder.let("row", piece / pieces);
-        const Ex d = builder.let("d", piece % pieces * cut.vector);
-        if (turns == 1) {
-          body(row, d);
-          return;
-        }
-        builder.loop(
-            "turn", builder.i64(0), builder.i64(turns), builder.i64(1), LoopKind::kUnrolled,
-            [&](Ex turn) { body(row, builder.let("at_d", d + turn * (pieces * cut.vector))); });
-      });
+  const auto take = [&](Ex piece) {
+    const Ex row = builder.let("row", piece / pieces);
+    const Ex d = builder.let("d", piece % pieces * cut.vector);
+    if (turns == 1) return body(row, d);
+    builder.loop(
+        "turn", builder.i64(0), builder.i64(turns), builder.i64(1), LoopKind::kUnrolled,
+        [&](Ex turn) { body(row, builder.let("at_d", d + turn * (pieces * cut.vector))); });
+  };
+  if (most > 0 && most * pieces <= threads) {
+    return builder.when(thread < rows * pieces, [&] { take(thread); });
+  }
+  builder.loop("piece", thread, rows * pieces, builder.i64(threads), LoopKind::kSerial, take);
 }
 
 void bring_rows(ir::Builder& builder, ir::MemoryId staged, Ex thread, int threads,

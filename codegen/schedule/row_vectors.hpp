@@ -24,8 +24,11 @@ struct RowVectors {
 // Visits (row, first element of the vector in it) for all vectors of `rows` rows, shared out among
 // the `threads` of a block. Where threads share rows by powers of two, the static layer can tell
 // them apart.
+// `most`, where given: rows are never more, so that threads which have one vector at most go
+// through no loop, which nvcc would unroll.
 void each_vector(ir::Builder& builder, ir::Ex thread, int threads, ir::Ex rows,
-                 const RowVectors& cut, const std::function<void(ir::Ex row, ir::Ex d)>& body);
+                 const RowVectors& cut, const std::function<void(ir::Ex row, ir::Ex d)>& body,
+                 int most = 0);
 
 constexpr int kPiece = 8;  // elements of sixteen bytes, which are moved at once
 

@@ -23,25 +23,26 @@ void copy_vector(Frame& frame, MemoryId to, Ex to_at, MemoryId from, Ex from_at)
 namespace {
 
 void move_rows(const char* function, Frame& frame, MemoryId from, Ex token, MemoryId to, Ex to_at,
-               Ex count) {
+               Ex count, int most) {
   const int vector = vector_of(frame.spec);
   const int dim = frame.spec.head_dim;
   const RowVectors cut{dim, vector, vector * static_cast<int>(size_of(frame.spec.dtype))};
-  each_vector(frame.builder, frame.thread, 32 * frame.warps, count, cut, [&](Ex row, Ex d) {
+  const auto move = [&](Ex row, Ex d) {
     frame.builder.invoke(function + ("<" + std::to_string(vector) + ">"),
                          {ir::VectorPlace{to, to_at + row * dim + d, true},
                           ir::VectorPlace{from, frame.token_at(token + row) + d}});
-  });
+  };
+  each_vector(frame.builder, frame.thread, 32 * frame.warps, count, cut, move, most);
 }
 
 }  // namespace
 
-void copy_rows(Frame& frame, MemoryId from, Ex token, MemoryId to, Ex to_at, Ex count) {
-  move_rows("copy_elements", frame, from, token, to, to_at, count);
+void copy_rows(Frame& frame, MemoryId from, Ex token, MemoryId to, Ex to_at, Ex count, int most) {
+  move_rows("copy_elements", frame, from, token, to, to_at, count, most);
 }
 
-void start_rows(Frame& frame, MemoryId from, Ex token, MemoryId to, Ex to_at, Ex count) {
-  move_rows("start_copy", frame, from, token, to, to_at, count);
+void start_rows(Frame& frame, MemoryId from, Ex token, MemoryId to, Ex to_at, Ex count, int most) {
+  move_rows("start_copy", frame, from, token, to, to_at, count, most);
 }
 
 }  // namespace heddle::schedule

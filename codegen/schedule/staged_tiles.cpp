@@ -284,10 +284,10 @@ class Tiles {
         "count", builder_.call(Helper::kMinimum, {builder_.i64(kStagedChunk), end - window}));
     const auto tokens = [&] {
       if (frame_.softmax()) {
-        start_rows(frame_, frame_.k, window, staged_, at, count);
+        start_rows(frame_, frame_.k, window, staged_, at, count, kStagedChunk);
       }
       for (const Far& far : far_) {
-        start_rows(frame_, far.side->input, window, staged_, at + far.values, count);
+        start_rows(frame_, far.side->input, window, staged_, at + far.values, count, kStagedChunk);
       }
     };
     builder_.when(
@@ -400,9 +400,11 @@ class Tiles {
     const Ex first = builder_.let("first", tile_ + chunk);
     const Ex count = builder_.let(
         "count", builder_.call(Helper::kMinimum, {builder_.i64(kStagedChunk), size - chunk}));
-    if (frame_.softmax()) copy_rows(frame_, frame_.k, first, staged_, builder_.i64(0), count);
+    if (frame_.softmax())
+      copy_rows(frame_, frame_.k, first, staged_, builder_.i64(0), count, kStagedChunk);
     if (staging_.far_a) {
-      copy_rows(frame_, frame_.x, first, staged_, builder_.i64(far_.front().values), count);
+      copy_rows(frame_, frame_.x, first, staged_, builder_.i64(far_.front().values), count,
+                kStagedChunk);
     }
     if (frame_.softmax() || staging_.far_a) builder_.barrier();
     builder_.comment("the chunk's rows leave the weights of entries inside it in near_weights");
