@@ -314,9 +314,9 @@ struct Buffer {
   std::string name;
   ElementType element;
   Access access;
-  // It is only read, and a view takes turns between it and one that the kernel writes. A pointer to
-  // it is then not __restrict__: what nvcc reads through either is, where it may take one for
-  // constant, read past what the kernel has written (ld.global.nc).
+  // On cuda: it is only read, and a view takes turns between it and one that the kernel writes. A
+  // pointer to it is then not __restrict__: what nvcc reads through either is, where it may take
+  // one for constant, read past what the kernel has written (ld.global.nc).
   bool takes_turns = false;
 };
 struct Array {
@@ -361,7 +361,8 @@ struct Kernel {
   }
   // Whether a view of both makes `one` a buffer that takes turns.
   bool take_turns(BufferId one, BufferId other) const {
-    return (*this)[one].access == Access::kRead && (*this)[other].access != Access::kRead;
+    return target == Target::kCuda && (*this)[one].access == Access::kRead &&
+           (*this)[other].access != Access::kRead;
   }
   const View& operator[](ViewId id) const { return views[static_cast<std::size_t>(id.index)]; }
   const Array& operator[](ArrayId id) const { return arrays[static_cast<std::size_t>(id.index)]; }

@@ -41,8 +41,8 @@ void copy_rows(Frame& frame, MemoryId from, Ex token, MemoryId to, Ex to_at, Ex 
   move_rows("copy_elements", frame, from, token, to, to_at, count, most);
 }
 
-void start_rows(Frame& frame, MemoryId from, Ex token, MemoryId to, Ex to_at, Ex count, int most) {
-  move_rows("start_copy", frame, from, token, to, to_at, count, most);
+void start_rows(Frame& frame, MemoryId from, Ex token, MemoryId to, Ex to_at, Ex count) {
+  move_rows("start_copy", frame, from, token, to, to_at, count, 0);
 }
 
 }  // namespace heddle::schedule

@@ -13,9 +13,9 @@ void copy_vector(Frame& frame, ir::MemoryId to, ir::Ex to_at, ir::MemoryId from,
 // All threads of the block take part.
 // As `copy_rows`, behind the threads' backs: see start_copy in staging_prelude.cuh. The rows are
 // there after the batch that they belong to was awaited by every thread and a barrier came by.
-// `most`: see each_vector.
 void start_rows(Frame& frame, ir::MemoryId from, ir::Ex token, ir::MemoryId to, ir::Ex to_at,
-                ir::Ex count, int most = 0);
+                ir::Ex count);
+// `most`: see each_vector.
 void copy_rows(Frame& frame, ir::MemoryId from, ir::Ex token, ir::MemoryId to, ir::Ex to_at,
                ir::Ex count, int most = 0);
 

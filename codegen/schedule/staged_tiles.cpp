@@ -284,10 +284,10 @@ class Tiles {
         "count", builder_.call(Helper::kMinimum, {builder_.i64(kStagedChunk), end - window}));
     const auto tokens = [&] {
       if (frame_.softmax()) {
-        start_rows(frame_, frame_.k, window, staged_, at, count, kStagedChunk);
+        start_rows(frame_, frame_.k, window, staged_, at, count);
       }
       for (const Far& far : far_) {
-        start_rows(frame_, far.side->input, window, staged_, at + far.values, count, kStagedChunk);
+        start_rows(frame_, far.side->input, window, staged_, at + far.values, count);
       }
     };
     builder_.when(

@@ -10,8 +10,8 @@ using namespace heddle;
 //   B = none
 extern "C" void strided_attention_decode(
     const float* __restrict__ q,
-    const float* k,
-    const float* x,
+    const float* __restrict__ k,
+    const float* __restrict__ x,
     float* __restrict__ y,
     float* __restrict__ cache_a_key,
     float* __restrict__ cache_a_val,
