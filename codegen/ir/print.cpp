@@ -68,7 +68,7 @@ const char* spelling(Helper helper, Type type, Target target) {
     case Helper::kLowbit:
       return "lowbit";
     case Helper::kExponential:
-      // Off by some 1e-7 of the largest weight, in a quarter of the instructions.
+      // Off by some 1e-7 of the largest weight, in five instructions instead of eight.
       return target == Target::kCuda ? "__expf" : "expf";
     case Helper::kRoundToBf16:
       return "rounded_to_bf16";

@@ -10,13 +10,12 @@ namespace heddle::schedule {
 int vector_of(const KernelSpec& spec);
 void copy_vector(Frame& frame, ir::MemoryId to, ir::Ex to_at, ir::MemoryId from, ir::Ex from_at);
 // Rows token .. token + count - 1 of this block's (batch, head), one after another from `to_at` on.
-// All threads of the block take part.
+// All threads of the block take part. `most`: see each_vector.
+void copy_rows(Frame& frame, ir::MemoryId from, ir::Ex token, ir::MemoryId to, ir::Ex to_at,
+               ir::Ex count, int most = 0);
 // As `copy_rows`, behind the threads' backs: see start_copy in staging_prelude.cuh. The rows are
 // there after the batch that they belong to was awaited by every thread and a barrier came by.
 void start_rows(Frame& frame, ir::MemoryId from, ir::Ex token, ir::MemoryId to, ir::Ex to_at,
                 ir::Ex count);
-// `most`: see each_vector.
-void copy_rows(Frame& frame, ir::MemoryId from, ir::Ex token, ir::MemoryId to, ir::Ex to_at,
-               ir::Ex count, int most = 0);
 
 }  // namespace heddle::schedule

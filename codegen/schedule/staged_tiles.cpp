@@ -506,7 +506,7 @@ class Tiles {
   const Staging& staging_;
   bool solves_;
   int dim_;
-  RowGroups groups_;
+  RowGroups groups_;      // whole warps: of smaller ones it is not proved what rows are left with
   std::vector<Far> far_;  // inputs before outputs
   Ex tile_rows_, tile_;
   MemoryId staged_, sums_;

@@ -167,7 +167,7 @@ std::int64_t StatementReader::alignment_of(ir::MemoryId memory) const {
   const std::int64_t element = size_of_element(element_of(whole));
   return factor_of(*of.from) % (kWidest / element) == 0 ? kWidest : 4;
 }
-// A number that divides this one, whatever its names stand for; 0 divides only itself.
+// A number that divides this one, whatever its names stand for; 0 for 0, which all divide.
 std::int64_t StatementReader::factor_of(ir::ValueId id) const {
   const auto& node = lifted_.kernel[id].node;
   if (const auto* literal = std::get_if<ir::IntegerLiteral>(&node)) return literal->value;
