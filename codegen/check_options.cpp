@@ -11,6 +11,11 @@ bool asked_for(const GenerateOptions& options, const std::string& op) {
   return std::find(options.ops.begin(), options.ops.end(), op) != options.ops.end();
 }
 
+std::int64_t shared_limit(const GenerateOptions& options) {
+  return options.shared_limit > 0 ? options.shared_limit
+                                  : find_architecture(options.architecture)->shared_limit;
+}
+
 std::optional<Error> check_options(const GenerateOptions& options) {
   if (options.dtype == ElementType::kI32) return Error{"kernels store reals, not i32"};
   if (options.head_dim < 1 || options.head_dim > 256) {

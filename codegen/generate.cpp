@@ -2,23 +2,19 @@
 #include "codegen/generate.hpp"
 
 #include <algorithm>
-#include <tuple>
 
-#include "analyzer/rules/liveness.hpp"
+#include "codegen/cache_layout.hpp"
 #include "codegen/check_options.hpp"
+#include "codegen/choose_schedule.hpp"
 #include "codegen/ir/print.hpp"
 #include "codegen/ir/validate.hpp"
+#include "codegen/make_spec.hpp"
 #include "codegen/passes/drop_unused_values.hpp"
 #include "codegen/prelude/prelude.hpp"
 #include "codegen/rows/row_plan.hpp"
-#include "codegen/rows/row_shape.hpp"
 #include "codegen/rows/width.hpp"
-#include "codegen/schedule/attention_back.hpp"
-#include "codegen/schedule/choose.hpp"
 #include "codegen/schedule/gather_backward.hpp"
-#include "codegen/schedule/gradient_plan.hpp"
 #include "codegen/schedule/kernel_spec.hpp"
-#include "codegen/schedule/scan_plan.hpp"
 #include "codegen/shared_memory.hpp"
 #include "patterns/ast_print.hpp"
 #include "patterns/materialize.hpp"
@@ -34,94 +30,10 @@ constexpr std::int64_t kLongRow = 24;
 // Parts that few heads are cut into on cpu.
 constexpr int kSlices = 2;
 
-const char* target_name(ir::Target target) { return ir::name_of(target); }
-
-CacheRetention retention_of(const Pattern& pattern, Side side) {
-  switch (liveness(pattern, side).retention) {
-    case Retention::kNothing:
-      return CacheRetention::kNone;
-    case Retention::kNextRow:
-      return CacheRetention::kNextRow;
-    case Retention::kEverything:
-    case Retention::kHorizon:  // no rule: keeping everything is always right
-      return CacheRetention::kAll;
-  }
-  unreachable("retention");
-}
-
-// |live(n)| = |row(n+1) up to n|, and the most of it over all shorter sequences.
-CacheLayout layout_of(CacheRetention keep, const RowTable& table, std::int64_t exact_to) {
-  CacheLayout layout;
-  layout.retention = keep;
-  if (keep != CacheRetention::kNextRow) return layout;
-  layout.exact_to = exact_to;
-  std::int64_t most = 0;
-  for (std::int64_t n = 1; n <= exact_to; ++n) {
-    const std::int64_t live = table.size(n + 1) - (table.contains(n + 1, n + 1) ? 1 : 0);
-    // A nested row grows by one position at most, so every number of slots has its own step.
-    assert_that(live <= most + 1, "a nested row grew by more than one position");
-    if (live <= most) continue;
-    most = live;
-    layout.steps.emplace_back(n, most);
-  }
-  return layout;
-}
-
-// The most entries of any row up to each length.
-RowWidth counted_width(const RowTable& table, std::int64_t exact_to) {
-  RowWidth width;
-  width.exact_to = exact_to;
-  for (std::int64_t n = 1; n <= exact_to; ++n) {
-    const bool wider = width.steps.empty() || table.size(n) > width.steps.back().second;
-    if (wider && table.size(n) > 0) width.steps.emplace_back(n, table.size(n));
-  }
-  return width;
-}
-
 Error outside(const RowViolation& violation) {
   return Error{std::string("row ") + std::to_string(violation.row) + " of " +
                (violation.side == Side::kA ? "A" : "B") + " reads position " +
                violation.position.to_string() + ", which lies outside its range"};
-}
-
-bool has_dense_inputs(const Pattern& pattern) {
-  return std::holds_alternative<DenseSet>(pattern.set(Side::kA)->node) &&
-         std::holds_alternative<EmptySet>(pattern.set(Side::kB)->node);
-}
-
-bool has_dense_outputs(const Pattern& pattern) {
-  return std::holds_alternative<DiagonalSet>(pattern.set(Side::kA)->node) &&
-         std::holds_alternative<DenseSet>(pattern.set(Side::kB)->node);
-}
-
-bool has_dense_sides(const Pattern& pattern) {
-  return std::holds_alternative<DenseSet>(pattern.set(Side::kA)->node) &&
-         std::holds_alternative<DenseSet>(pattern.set(Side::kB)->node);
-}
-
-// Cache slots for callers without a manifest at hand; -1 where the size was not computed.
-std::string slots_function(const std::string& pattern, const std::string& side,
-                           const CacheLayout& layout) {
-  const std::string limit = std::to_string(layout.exact_to);
-  std::string text = "\n// Slots that the state of side " + side +
-                     " needs for sequences of up to `tokens` tokens; -1 beyond " + limit + ".\n" +
-                     "inline std::int32_t " + pattern + "_slots_" + side +
-                     "(std::int32_t tokens) {\n  if (tokens > " + limit +
-                     ") return -1;\n  static const std::int32_t first_token[] = {";
-  std::string line;
-  const auto flush = [&] {
-    text += "\n      " + line;
-    line.clear();
-  };
-  for (const auto& [n, slots] : layout.steps) {
-    const std::string item = std::to_string(n) + ",";
-    if (line.size() + item.size() > 90) flush();
-    line += (line.empty() ? "" : " ") + item;
-  }
-  flush();
-  return text +
-         "};\n  std::int32_t slots = 0;\n  for (const std::int32_t first : first_token) {\n" +
-         "    if (tokens >= first) slots += 1;\n  }\n  return slots;\n}\n";
 }
 
 std::vector<std::string> summary_of(const Pattern& pattern, const schedule::KernelSpec& spec,
@@ -162,6 +74,36 @@ void require_valid(const ir::Kernel& kernel) {
   assert_that(problems.empty(), problems.empty() ? "" : problems[0].c_str());
 }
 
+// What a kernel for cuda includes, by its schedule.
+const char* cuda_prelude(const std::string& schedule, const schedule::KernelSpec& spec) {
+  if (schedule == "staged") return "staging_prelude.cuh";
+  if (schedule != "tensor") return "device_prelude.cuh";
+  return spec.weights == WeightKind::kSoftmax ? "softmax_prelude.cuh" : "tensor_prelude.cuh";
+}
+
+const char* prelude_of(const schedule::KernelSpec& spec, const std::string& op) {
+  if (spec.target == ir::Target::kCuda) {
+    return cuda_prelude(spec.tensor ? "tensor" : spec.staging ? "staged" : "simple", spec);
+  }
+  return op == "backward" ? "cpu_gradients.hpp" : "cpu_prelude.hpp";
+}
+
+ir::Kernel kernel_of(const schedule::KernelSpec& spec, const std::string& op) {
+  const bool decode = op == "decode";
+  if (op == "backward") return schedule::backward(spec);
+  if (spec.matrix_rows()) return schedule::matrix_rows(spec, decode);
+  if (spec.weights == WeightKind::kLinear) return schedule::linear(spec, decode);
+  return decode ? schedule::decode(spec) : schedule::prefill(spec);
+}
+
+std::vector<schedule::Step> steps_of(const schedule::KernelSpec& spec, const std::string& op) {
+  if (spec.gather) return schedule::gather_backward(spec);
+  if (op == "backward") {
+    return spec.tensor ? schedule::matrix_scan_backward(spec) : schedule::scan_backward(spec);
+  }
+  return spec.tensor ? schedule::matrix_scan(spec) : schedule::scan(spec);
+}
+
 class Generator {
  public:
   Generator(const Pattern& pattern, const GenerateOptions& options)
@@ -173,35 +115,17 @@ class Generator {
     if (!a) return a.error();
     Result<rows::RowPlan> b = rows::plan_row(pattern_, Side::kB);
     if (!b) return b.error();
-    schedule::KernelSpec spec{pattern_, *a, *b};
-    spec.weights = options_.weights.value_or(pattern_.weights().kind);
-    spec.target = options_.target;
-    spec.dtype = options_.dtype;
-    spec.head_dim = options_.head_dim;
-    spec.varlen = options_.varlen;
-    spec.page_rows = options_.page_rows;
-    spec.state_gradients = options_.state_gradients;
-    spec.several_tokens = options_.several_tokens;
-    spec.key_gates = options_.key_gates;
-    spec.first_order = rows::is_first_order(pattern_, *a, *b);
-    spec.dense_inputs = has_dense_inputs(pattern_);
-    spec.dense_outputs = has_dense_outputs(pattern_);
-    spec.dense_sides = has_dense_sides(pattern_);
-    spec.shifted_outputs = !spec.dense_outputs && rows::shape_of(*a) == rows::RowShape::kItself &&
-                           rows::shape_of(*b) == rows::RowShape::kShifted;
-    if (b->empty()) spec.input_window = rows::window_of(pattern_, *a).value_or(0);
-    if (spec.weights != WeightKind::kLinear) spec.keep_a = retention_of(pattern_, Side::kA);
-    if (spec.weights != WeightKind::kLinear || spec.matrix_rows()) {
-      spec.keep_b = retention_of(pattern_, Side::kB);
-    }
+    Result<schedule::KernelSpec> made = make_spec(pattern_, *a, *b, options_);
+    if (!made) return made.error();
+    schedule::KernelSpec spec = *made;
     if (const auto error = fill_manifest(spec)) return *error;
     for (const std::string& op : options_.ops) {
-      if (const auto error = add_kernel(spec, op)) return *error;
+      add_kernel(spec, op);
       // Softmax scores need all channels of a head.
       if (op == "prefill" && spec.target == ir::Target::kCpu &&
           spec.weights == WeightKind::kGiven && schedule::can_slice(spec.head_dim, kSlices)) {
         spec.slices = kSlices;
-        if (const auto error = add_kernel(spec, op)) return *error;
+        add_kernel(spec, op);
         spec.slices = 1;
       }
     }
@@ -210,13 +134,6 @@ class Generator {
   }
 
  private:
-  std::int64_t shared_limit() const {
-    return options_.shared_limit > 0 ? options_.shared_limit
-                                     : find_architecture(options_.architecture)->shared_limit;
-  }
-
-  bool asked_for(const std::string& op) const { return heddle::asked_for(options_, op); }
-
   std::optional<Error> fill_manifest(schedule::KernelSpec& spec) {
     const bool next_row =
         spec.keep_a == CacheRetention::kNextRow || spec.keep_b == CacheRetention::kNextRow;
@@ -233,14 +150,13 @@ class Generator {
     }
     if (const Error* error = std::get_if<Error>(&table)) return *error;
     const Rows& rows = std::get<Rows>(table);
-    if (const auto error = check_weights(spec)) return error;
     spec.long_rows = rows.b.size(std::min(rows.n(), kInspectedRows)) >= kLongRow;
     Manifest& manifest = artifact_.manifest;
     manifest.pattern = pattern_.name();
     manifest.source_sha256 = pattern_.sha256();
     manifest.causality = options_.causality;
     manifest.causality_rows = options_.causality_rows;
-    manifest.target = target_name(spec.target);
+    manifest.target = ir::name_of(spec.target);
     manifest.weights = name_of(spec.weights);
     manifest.dtype = spec.dtype;
     manifest.head_dim = spec.head_dim;
@@ -255,199 +171,6 @@ class Generator {
       manifest.width_b = counts_b ? RowWidth{*counts_b} : counted_width(rows.b, exact_to);
     }
     return std::nullopt;
-  }
-
-  std::optional<Error> check_weights(schedule::KernelSpec& spec) const {
-    if (spec.by_channel() && (options_.schedule == "staged" || options_.schedule == "tensor")) {
-      return Error{
-          "gated weights have the simple schedule and for first order a scan: each channel has "
-          "coefficients of its own, which no two rows or channels share"};
-    }
-    if (spec.key_gates && (spec.weights != WeightKind::kLinear || spec.matrix_rows())) {
-      return Error{
-          "gates for each key are those of linear weights of first order, with A = diagonal and "
-          "B = { i - 1 : i >= 2 }"};
-    }
-    if (spec.weights == WeightKind::kLinear) {
-      if (const auto error = check_matrix_state(spec)) return error;
-    }
-    if (options_.schedule == "scan" && spec.target == ir::Target::kCuda && asked_for("prefill")) {
-      const auto plan = schedule::plan_scan(spec, 1, 1, *find_architecture(options_.architecture),
-                                            shared_limit());
-      if (!plan) return plan.error();
-    }
-    return std::nullopt;
-  }
-
-  std::optional<Error> check_matrix_state(schedule::KernelSpec& spec) const {
-    if (spec.page_rows > 0) return Error{"a matrix state is not kept in pages"};
-    if (spec.matrix_rows()) {
-      if (const auto error = check_matrix_rows(spec)) return error;
-    }
-    spec.state_dim = options_.state_dim;
-    if (spec.state_dim == 0 && pattern_.weights().state != nullptr) {
-      const Result<Integer> state = Evaluator(pattern_).evaluate(*pattern_.weights().state, {});
-      if (!state) return state.error();
-      spec.state_dim = static_cast<int>(state->to_int64().value_or(0));
-    }
-    if (spec.state_dim < 1 || spec.state_dim > 256) {
-      return Error{
-          "linear weights need a state of 1..256 rows: the pattern says how many, or --state-dim"};
-    }
-    return std::nullopt;
-  }
-
-  // Of other patterns than first order.
-  std::optional<Error> check_matrix_rows(const schedule::KernelSpec& spec) const {
-    if (rows::shape_of(spec.a) != rows::RowShape::kItself || spec.b.empty()) {
-      return Error{
-          "linear weights need A = diagonal and a B with entries: a matrix state takes in its own "
-          "token and earlier states"};
-    }
-    if (spec.varlen || spec.state_gradients) {
-      return Error{
-          "matrix states of other patterns than B = { i - 1 : i >= 2 } have sequences of one "
-          "length, "
-          "and backward of whole ones"};
-    }
-    return std::nullopt;
-  }
-
-  // Entries of either side in the last row that sizes are known for, as far as a list should go.
-  void limit_lists(schedule::StagedLimits& limits) const {
-    constexpr std::int64_t kMost = 1024;
-    const MaterializeResult table = materialize(pattern_, options_.exact_to);
-    const Rows* const rows = std::get_if<Rows>(&table);
-    const auto entries = [&](const RowTable& side) {
-      return std::clamp<std::int64_t>(side.size(rows->n()), 1, kMost);
-    };
-    limits.offsets_a = rows == nullptr ? 1 : entries(rows->a);
-    limits.offsets_b = rows == nullptr ? 1 : entries(rows->b);
-    limits.listed_rows = rows == nullptr ? 0 : std::min(options_.exact_to, kMost);
-  }
-
-  // Decides the schedule of a prefill on cuda; why is part of a remark.
-  std::optional<schedule::Choice> choose(schedule::KernelSpec& spec, const std::string& op) {
-    spec.staging.reset();
-    spec.tensor.reset();
-    spec.scan.reset();
-    spec.gather.reset();
-    if (spec.matrix_rows() && (op != "prefill" || spec.target != ir::Target::kCuda)) {
-      if (options_.schedule != "auto" && options_.schedule != "simple") {
-        artifact_.remarks.push_back(op +
-                                    " has the simple schedule: matrix states have others for "
-                                    "first order, and for prefill on cuda only");
-      }
-      return std::nullopt;
-    }
-    const bool backward = op == "backward" && spec.target == ir::Target::kCuda;
-    if (op != "prefill" && !(backward && has_scan_backward(spec))) {
-      if (backward && spec.weights == WeightKind::kLinear) {
-        choose_gradients(spec);
-      } else if (const auto tiles = backward ? choose_tiles(spec) : std::nullopt) {
-        return tiles;
-      } else if (backward && schedule::gathers(spec)) {
-        choose_gather(spec);
-      } else if (backward && options_.schedule == "scan") {
-        artifact_.remarks.push_back("backward has the simple schedule: there is no scan of it");
-      }
-      return std::nullopt;
-    }
-    if (spec.target != ir::Target::kCuda) {
-      if (options_.schedule != "auto" && options_.schedule != "simple") {
-        artifact_.remarks.push_back(op + " has the simple schedule: only cuda has another one");
-      }
-      return std::nullopt;
-    }
-    const MaterializeResult table = materialize(pattern_, options_.plan_tokens + 1);
-    const Rows* const rows = std::get_if<Rows>(&table);
-    if (rows == nullptr) {
-      artifact_.remarks.push_back(
-          op + " has the simple schedule: the rows have no values up to the length planned for");
-      return std::nullopt;
-    }
-    const auto& steps = artifact_.manifest.cache_b.steps;
-    schedule::ChooseOptions how;
-    how.schedule = options_.schedule;
-    how.architecture = find_architecture(options_.architecture);
-    how.heads = options_.plan_heads;
-    how.tile_rows = options_.tile_rows;
-    how.limits.slots = steps.empty() ? 0 : steps.back().second;
-    if (options_.schedule != "simple") limit_lists(how.limits);
-    how.limits.shared_bytes = shared_limit();
-    schedule::Choice choice = schedule::choose_prefill(spec, *rows, how);
-    if (op == "prefill") return choice;
-    // Backward goes over chunks where prefill does; else there is but one schedule of it.
-    spec.staging.reset();
-    spec.tensor.reset();
-    if (spec.scan) {
-      artifact_.remarks.push_back("backward has the scan schedule; " + choice.why);
-    } else if (schedule::gathers(spec)) {
-      choose_gather(spec);
-    }
-    return std::nullopt;
-  }
-  // Of softmax over dense inputs or a window of them: tensor cores wherever they can, however few
-  // tokens a row reads.
-  std::optional<schedule::Choice> choose_tiles(schedule::KernelSpec& spec) {
-    const bool asked_for = options_.schedule == "tensor";
-    if ((!asked_for && options_.schedule != "auto") || spec.state_gradients) return std::nullopt;
-    const Architecture* const gpu = find_architecture(options_.architecture);
-    const std::int64_t tokens = options_.plan_tokens;
-    const Result<schedule::AttentionPlan> plan = schedule::plan_attention_back(
-        spec, tokens, {gpu, options_.plan_heads, shared_limit(), options_.tile_rows});
-    if (!plan) {
-      if (asked_for) {
-        artifact_.remarks.push_back("backward has no tensor schedule: " + plan.error().message);
-      }
-      return std::nullopt;
-    }
-    spec.tensor = plan->split;
-    spec.gather = schedule::GatherSplit{16 * plan->split.warps};
-    return schedule::Choice{"gather", plan->cost.prediction, plan->cost.tensor_flops,
-                            "on tensor cores"};
-  }
-  // Of rows that reach the same distances back: side by side, wherever shared memory has room for
-  // the launch that cannot be.
-  void choose_gather(schedule::KernelSpec& spec) {
-    if (options_.schedule == "simple") return;
-    if (rows::shape_of(spec.b) == rows::RowShape::kShifted) {
-      const MaterializeResult table = materialize(pattern_, options_.plan_tokens + 1);
-      const Rows* const rows = std::get_if<Rows>(&table);
-      schedule::StagedLimits limits;
-      limits.shared_bytes = shared_limit();
-      const Result<schedule::Staging> staging =
-          rows == nullptr ? Error{"the rows have no values up to the length planned for"}
-                          : schedule::plan_transposed(spec, *rows, limits);
-      if (!staging) {
-        artifact_.remarks.push_back("backward has the simple schedule: " + staging.error().message);
-        return;
-      }
-      spec.staging = *staging;
-    }
-    spec.gather = schedule::GatherSplit{};
-    if (schedule::has_windows(spec, shared_limit())) {
-      spec.gather = schedule::GatherSplit{schedule::window_tokens(spec), true};
-    }
-    artifact_.remarks.push_back("backward has the gather schedule: blocks of " +
-                                std::to_string(spec.gather->chunk_tokens) +
-                                " tokens side by side, but for lambda");
-  }
-  // Of matrix states: over chunks on tensor cores wherever that is possible.
-  void choose_gradients(schedule::KernelSpec& spec) {
-    if (options_.schedule == "simple") return;
-    const Result<schedule::TensorSplit> split = schedule::plan_gradients(spec, shared_limit());
-    if (split) {
-      spec.tensor = *split;
-      spec.scan = schedule::ScanSplit{schedule::kTensorChunk};
-    } else {
-      artifact_.remarks.push_back("backward has the simple schedule: " + split.error().message);
-    }
-  }
-  static bool has_scan_backward(const schedule::KernelSpec& spec) {
-    const bool by_coefficients =
-        spec.weights == WeightKind::kGiven || spec.weights == WeightKind::kGated;
-    return spec.first_order && by_coefficients;
   }
 
   void describe(const schedule::KernelSpec& spec, const schedule::Choice& choice,
@@ -470,37 +193,25 @@ class Generator {
     artifact_.remarks.push_back(remark + (choice.why.empty() ? "" : "; " + choice.why));
   }
 
-  std::optional<Error> add_kernel(schedule::KernelSpec& spec, const std::string& op) {
-    const bool cuda = spec.target == ir::Target::kCuda;
-    const bool decode = op == "decode";
+  void add_kernel(schedule::KernelSpec& spec, const std::string& op) {
     spec.symbol = pattern_.name() + "_" + op + (spec.slices > 1 ? "_slices" : "");
-    const std::optional<schedule::Choice> choice = choose(spec, op);
-    const bool staged = spec.staging || spec.tensor;
-    KernelEntry entry;
-    if (spec.scan || spec.gather) {
-      entry = several_launches(spec, op);
-    } else {
-      const bool softmax = spec.weights == WeightKind::kSoftmax;
-      const char* prelude = spec.tensor && softmax ? "softmax_prelude.cuh"
-                            : spec.tensor          ? "tensor_prelude.cuh"
-                            : staged               ? "staging_prelude.cuh"
-                            : cuda                 ? "device_prelude.cuh"
-                            : op == "backward"     ? "cpu_gradients.hpp"
-                                                   : "cpu_prelude.hpp";
-      entry = one_launch(op == "backward"                      ? schedule::backward(spec)
-                         : spec.matrix_rows()                  ? schedule::matrix_rows(spec, decode)
-                         : spec.weights == WeightKind::kLinear ? schedule::linear(spec, decode)
-                         : decode                              ? schedule::decode(spec)
-                                                               : schedule::prefill(spec),
-                         spec, op, prelude);
-      entry.grid = {"batch", "heads"};
-      const int slices = spec.tensor ? spec.tensor->slices : spec.slices;
-      if (slices > 1) entry.grid.push_back(std::to_string(slices));
-    }
+    const auto& steps = artifact_.manifest.cache_b.steps;
+    const std::int64_t slots = steps.empty() ? 0 : steps.back().second;
+    const std::optional<schedule::Choice> choice =
+        choose_schedule(spec, op, options_, slots, artifact_.remarks);
+    KernelEntry entry = spec.scan || spec.gather ? several_launches(spec, op) : whole(spec, op);
     if (choice) describe(spec, *choice, entry);
     auto& kernels = spec.slices > 1 ? artifact_.manifest.sliced : artifact_.manifest.kernels;
     kernels.push_back(std::move(entry));
-    return std::nullopt;
+  }
+
+  // One launch with a block for each head, or for each slice of one.
+  KernelEntry whole(const schedule::KernelSpec& spec, const std::string& op) {
+    KernelEntry entry = one_launch(kernel_of(spec, op), spec, op, prelude_of(spec, op));
+    entry.grid = {"batch", "heads"};
+    const int slices = spec.tensor ? spec.tensor->slices : spec.slices;
+    if (slices > 1) entry.grid.push_back(std::to_string(slices));
+    return entry;
   }
 
   // The kernel's text into a file of its own, and what the manifest says of it, the grid apart.
@@ -534,18 +245,9 @@ class Generator {
     all.symbol = spec.symbol;
     all.schedule = spec.gather ? "gather" : "scan";
     all.chunk_tokens = spec.gather ? spec.gather->chunk_tokens : spec.scan->chunk_tokens;
-    const bool softmax = spec.weights == WeightKind::kSoftmax;
-    for (schedule::Step& step : spec.gather ? schedule::gather_backward(spec)
-                                : op == "backward" && spec.tensor
-                                    ? schedule::matrix_scan_backward(spec)
-                                : op == "backward" ? schedule::scan_backward(spec)
-                                : spec.tensor      ? schedule::matrix_scan(spec)
-                                                   : schedule::scan(spec)) {
-      const char* const prelude = step.schedule == "tensor" && softmax ? "softmax_prelude.cuh"
-                                  : step.schedule == "tensor"          ? "tensor_prelude.cuh"
-                                  : step.schedule == "staged"          ? "staging_prelude.cuh"
-                                                                       : "device_prelude.cuh";
-      all.steps.push_back(one_launch(std::move(step.kernel), spec, op, prelude, true));
+    for (schedule::Step& step : steps_of(spec, op)) {
+      all.steps.push_back(
+          one_launch(std::move(step.kernel), spec, op, cuda_prelude(step.schedule, spec), true));
       KernelEntry& entry = all.steps.back();
       entry.grid = std::move(step.grid);
       entry.schedule = step.schedule.empty() ? all.schedule : step.schedule;
@@ -593,7 +295,7 @@ class Generator {
       }
     } else {
       add_include("cpu_prelude.hpp", cpu_prelude());
-      if (asked_for("backward")) add_include("cpu_gradients.hpp", cpu_gradients());
+      if (asked_for(options_, "backward")) add_include("cpu_gradients.hpp", cpu_gradients());
       artifact_.files[pattern_.name() + ".hpp"] =
           "// Generated by heddle; pattern " + pattern_.sha256() +
           ".\n// Blocks first_block .. last_block - 1 of batch * heads run in the calling "
