@@ -9,6 +9,7 @@
 #include "codegen/schedule/gradient_plan.hpp"
 #include "codegen/schedule/key_plan.hpp"
 #include "codegen/schedule/recurrence_plan.hpp"
+#include "codegen/schedule/staged_plan.hpp"
 #include "codegen/schedule/states_plan.hpp"
 #include "codegen/schedule/tensor_plan.hpp"
 
@@ -120,14 +121,15 @@ void describe_staging(const schedule::KernelSpec& spec, const schedule::Staging&
                        std::int64_t bytes, const char* slots = "") {
     if (most > 0) entry.shared_rows.push_back({size, most, multiple, bytes, slots});
   };
-  // Rings of what comes in from global memory hold two chunks at least, windows always two.
-  constexpr std::int64_t kFetched = 2 * schedule::kStagedChunk;
+  // Rings of what comes in while rows ask hold two chunks at least, windows always two.
+  const std::int64_t chunk = staging.chunk_rows;
+  const std::int64_t fetched = schedule::fetches_late(spec, staging) ? chunk : 2 * chunk;
   const bool tiles = staging.tile_rows > 0;
-  add("key_rows", keyed ? staging.key_rows : 0, kFetched, row);
+  add("key_rows", keyed ? staging.key_rows : 0, fetched, row);
   add("value_rows", staging.value_rows,
       tiles            ? staging.value_rows
-      : spec.b.empty() ? kFetched
-                       : std::int64_t{schedule::kStagedChunk},
+      : spec.b.empty() ? fetched
+                       : chunk,
       value_row);
   add("live_rows", staging.live_rows, 1, keyed ? 2 * row : row, "slots_b");
   add("tile_rows", staging.tile_rows, schedule::kStagedChunk,

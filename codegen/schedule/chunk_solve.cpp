@@ -19,6 +19,10 @@ namespace {
 
 // Distances that are written out one by one; of more, columns are gone through.
 constexpr std::size_t kFewDistances = 12;
+// Reals between two rows of weights, or two distances: groups of eight lanes that have rows side by
+// side leave them in banks of their own.
+constexpr int kApart = 8;
+constexpr int kApartByDistance = 4;
 
 }  // namespace
 
@@ -53,14 +57,61 @@ ChunkSolve::ChunkSolve(Frame& frame, int rows)
       builder_(frame.builder),
       rows_(rows),
       distances_(near_distances(frame.spec, rows)),
-      weights_(builder_.array_of_vectors("near_weights", rows * stride_of(rows))) {}
+      places_(rows),
+      weights_(builder_.array_of_vectors("near_weights", rows * (rows + kApart))) {}
 
-void ChunkSolve::leave(Ex r, Ex c, Ex weight) { builder_.store(weights_, place(r, c), weight); }
+ChunkSolve::ChunkSolve(Frame& frame, int rows, const RowGroups& groups)
+    : frame_(frame),
+      builder_(frame.builder),
+      rows_(rows),
+      distances_(near_distances(frame.spec, rows)),
+      places_(places_of(frame.spec, rows, groups.sharing())),
+      weights_(builder_.array_of_vectors(
+          "near_weights", static_cast<int>(bytes_of(frame.spec, rows, groups.sharing()) / 4))) {
+  if (distances_.size() > kFewDistances) return;
+  own_ = builder_.array("distances", Type::kI64, places_ / groups.sharing());
+}
+
+void ChunkSolve::open(const RowGroups& groups) {
+  if (!own_) return;
+  for (int first = 0; first < places_; first += groups.sharing()) {
+    const Ex place = groups.lane() + first;
+    Ex own = builder_.i64(0);  // of no entry
+    for (std::size_t at = 0; at < distances_.size(); ++at) {
+      own = builder_.select(equal(place, builder_.i64(static_cast<std::int64_t>(at))),
+                            builder_.i64(distances_[at]), own);
+    }
+    builder_.store(*own_, builder_.i64(first / groups.sharing()), own);
+  }
+}
+
+int ChunkSolve::places_of(const KernelSpec& spec, int rows, int sharing) {
+  const auto distances = static_cast<int>(near_distances(spec, rows).size());
+  if (distances > static_cast<int>(kFewDistances)) return rows;
+  return (std::max(distances, 1) + sharing - 1) / sharing * sharing;
+}
+
+std::int64_t ChunkSolve::bytes_of(const KernelSpec& spec, int rows, int sharing) {
+  if (!few_distances(spec, rows)) return std::int64_t{rows} * (rows + kApart) * 4;
+  return std::int64_t{places_of(spec, rows, sharing)} * (rows + kApartByDistance) * 4;
+}
+
+Ex ChunkSolve::weight_at(Ex r, Ex place) const {
+  return own_ ? place * (rows_ + kApartByDistance) + r : r * (rows_ + kApart) + place;
+}
+
+void ChunkSolve::leave(Ex r, Ex place, Ex weight) {
+  builder_.store(weights_, weight_at(r, place), weight);
+}
 
 void ChunkSolve::close(Ex size, const std::function<void(Ex)>& clear) {
   builder_.loop("r", size + frame_.warp, builder_.i64(rows_), builder_.i64(frame_.warps),
                 LoopKind::kSerial, [&](Ex r) {
-                  leave(r, frame_.lane, builder_.f32(0));
+                  for (int first = 0; first < places_; first += RowLanes::kWarp) {
+                    const auto zero = [&] { leave(r, frame_.lane + first, builder_.f32(0)); };
+                    const int left = places_ - first;
+                    left < RowLanes::kWarp ? builder_.when(frame_.lane < left, zero) : zero();
+                  }
                   clear(r);
                 });
 }
@@ -70,10 +121,10 @@ void ChunkSolve::each_row(int first, const std::function<void(Ex)>& body) {
                 body);
 }
 
-void ChunkSolve::take(MemoryId solved, Ex r, Ex c) {
-  builder_.store(
-      solved, r,
-      builder_.load(solved, r) + builder_.load(weights_, place(r, c)) * builder_.load(solved, c));
+void ChunkSolve::take(MemoryId solved, Ex r, Ex c, Ex place) {
+  builder_.store(solved, r,
+                 builder_.load(solved, r) +
+                     builder_.load(weights_, weight_at(r, place)) * builder_.load(solved, c));
 }
 
 // What a row needs of the one before it comes last: the other columns of many rows can be taken
@@ -84,14 +135,18 @@ void ChunkSolve::solve(const std::function<Ex(Ex)>& sum, const std::function<voi
   if (distances_.size() > kFewDistances) {
     each_row(1, [&](Ex r) {
       builder_.loop("c", builder_.i64(0), r, builder_.i64(1), LoopKind::kUnrolled,
-                    [&](Ex c) { take(solved, r, c); });
+                    [&](Ex c) { take(solved, r, c, c); });
     });
   } else if (!distances_.empty()) {
     const std::int64_t nearest = distances_.front();
     each_row(static_cast<int>(nearest), [&](Ex r) {
-      for (auto distance = distances_.rbegin(); distance != distances_.rend(); ++distance) {
-        const auto step = [&] { take(solved, r, r - *distance); };
-        *distance == nearest ? step() : builder_.when(r >= *distance, step);
+      for (std::size_t at = distances_.size(); at-- > 0;) {
+        const std::int64_t distance = distances_[at];
+        const auto step = [&] {
+          const Ex c = r - distance;
+          take(solved, r, c, own_ ? builder_.i64(static_cast<std::int64_t>(at)) : c);
+        };
+        distance == nearest ? step() : builder_.when(r >= distance, step);
       }
     });
   }

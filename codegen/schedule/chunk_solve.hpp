@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Solves a chunk of rows of B on cuda: y_r = sum_r + sum over c < r of w_rc y_c, a thread for each
-// channel. What rows weigh for each other lies in shared memory by row and column, 0 where a row
-// does not read a column; outputs stay in registers, for which every index of them is a constant.
+// channel. What rows weigh for each other lies in shared memory, 0 where a row does not read a
+// column; outputs stay in registers, for which every index of them is a constant.
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <vector>
 
-#include "codegen/schedule/frame.hpp"
+#include "codegen/schedule/row_groups.hpp"
 
 namespace heddle::schedule {
 
@@ -21,15 +22,28 @@ std::int64_t solve_steps(const KernelSpec& spec, int rows);
 
 class ChunkSolve {
  public:
-  // Reals from one row of weights to the next: groups of eight lanes that have rows side by side
-  // leave them in banks of their own.
-  static constexpr int stride_of(int rows) { return rows + 8; }
-
-  // Declares the weights of a chunk of `rows` rows, at most the lanes of a warp.
+  // Declares the weights of a chunk of `rows` rows, a multiple of the lanes of a warp. A place of a
+  // row's weight is its column.
   ChunkSolve(Frame& frame, int rows);
+  // Where distances are few, a place is one of them, of which lanes that share a row have one or
+  // more each.
+  ChunkSolve(Frame& frame, int rows, const RowGroups& groups);
+  // Bytes of the weights of the latter.
+  static std::int64_t bytes_of(const KernelSpec& spec, int rows, int sharing);
+  // Weights of a row there, a multiple of the lanes that share it.
+  static int places_of(const KernelSpec& spec, int rows, int sharing);
 
-  // What row r weighs column c of the chunk with; all columns of a row are left.
-  void leave(ir::Ex r, ir::Ex c, ir::Ex weight);
+  // Once, behind the kernel's declarations: says which distances this lane has.
+  void open(const RowGroups& groups);
+
+  int places() const { return places_; }
+  // By which this lane knows its weights where they are no columns.
+  const std::optional<ir::MemoryId>& distances() const { return own_; }
+  // What tells an entry of row r at column c apart.
+  ir::Ex number(ir::Ex r, ir::Ex c) const { return own_ ? r - c : c; }
+
+  // What row r of the chunk weighs the entry at such a place with; all places of a row are left.
+  void leave(ir::Ex r, ir::Ex place, ir::Ex weight);
   // By all warps, which have left `size` rows: those that a last chunk lacks weigh nothing, and
   // `clear` makes their sums 0.
   void close(ir::Ex size, const std::function<void(ir::Ex)>& clear);
@@ -39,13 +53,15 @@ class ChunkSolve {
 
  private:
   void each_row(int first, const std::function<void(ir::Ex)>& body);
-  void take(ir::MemoryId solved, ir::Ex r, ir::Ex c);
-  ir::Ex place(ir::Ex r, ir::Ex c) const { return r * stride_of(rows_) + c; }
+  void take(ir::MemoryId solved, ir::Ex r, ir::Ex c, ir::Ex place);
+  ir::Ex weight_at(ir::Ex r, ir::Ex place) const;
 
   Frame& frame_;
   ir::Builder& builder_;
   int rows_;
   std::vector<std::int64_t> distances_;
+  int places_;
+  std::optional<ir::MemoryId> own_;
   ir::MemoryId weights_;
 };
 

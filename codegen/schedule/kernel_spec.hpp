@@ -14,7 +14,7 @@ namespace heddle::schedule {
 // Rows of a chunk of the simple prefill on cuda; at most 32, so that a lane can keep the near
 // weight of one column.
 constexpr int kSimpleChunk = 16;
-// Of staged prefill; at most the lanes of a warp.
+// Of staged prefill: the lanes of a warp, or twice as many where twice the warps have them.
 constexpr int kStagedChunk = 32;
 // Of prefill on tensor cores: rows, 16 to a warp.
 constexpr int kTensorChunk = 64;
@@ -24,6 +24,7 @@ constexpr int kTensorChunk = 64;
 // Sizes are the most that a launch gives, see SharedRows in the manifest.
 struct Staging {
   int warps = 8;
+  int chunk_rows = kStagedChunk;
   std::int64_t key_rows = kStagedChunk;  // softmax only; rings hold whole chunks
   std::int64_t value_rows = kStagedChunk;
   std::int64_t live_rows = 0;

@@ -39,29 +39,35 @@ void RowGroups::each_turn(const std::string& name, Ex size, const std::function<
   loop(name, frame_.warp * of_warp(), size, body);
 }
 
-NearColumns::NearColumns(ir::Builder& builder, const RowGroups& groups, int columns, Ex none)
+NearEntries::NearEntries(ir::Builder& builder, const RowGroups& groups, int count, Ex none)
+    : NearEntries(builder, groups, count, none, std::nullopt) {}
+
+NearEntries::NearEntries(ir::Builder& builder, const RowGroups& groups, int count, Ex none,
+                         std::optional<ir::MemoryId> numbers)
     : builder_(builder),
       groups_(groups),
-      parts_(columns / groups.sharing()),
+      parts_(count / groups.sharing()),
+      numbers_(numbers),
       near_(builder.array("near", Type::kF32, parts_)) {
   each_part([&](Ex, Ex part) { builder_.store(near_, part, none); });
 }
 
-void NearColumns::each_part(const std::function<void(Ex, Ex)>& body) {
+void NearEntries::each_part(const std::function<void(Ex, Ex)>& body) {
   builder_.loop("part", builder_.i64(0), builder_.i64(parts_), builder_.i64(1), LoopKind::kUnrolled,
                 [&](Ex part) {
                   body(builder_.let("column", groups_.lane() + part * groups_.sharing()), part);
                 });
 }
 
-void NearColumns::keep(Ex column, Ex value) {
-  each_part([&](Ex own, Ex part) {
-    builder_.when(equal(own, column), [&] { builder_.store(near_, part, value); });
+void NearEntries::keep(Ex number, Ex value) {
+  each_part([&](Ex place, Ex part) {
+    const Ex own = numbers_ ? builder_.load(*numbers_, part) : place;
+    builder_.when(equal(own, number), [&] { builder_.store(near_, part, value); });
   });
 }
 
-void NearColumns::each(const std::function<void(Ex, Ex)>& body) {
-  each_part([&](Ex column, Ex part) { body(column, builder_.load(near_, part)); });
+void NearEntries::each(const std::function<void(Ex, Ex)>& body) {
+  each_part([&](Ex place, Ex part) { body(place, builder_.load(near_, part)); });
 }
 
 }  // namespace heddle::schedule

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 
 #include "codegen/schedule/frame.hpp"
 
@@ -38,13 +39,18 @@ class RowGroups {
   ir::Ex group_, lane_;
 };
 
-// What a row weighs the columns of its own chunk with, each kept by one of the lanes that share it.
-class NearColumns {
+// What a row weighs the entries inside its own chunk with, each kept by one of the lanes that share
+// it: `count` of them, a multiple of those lanes, by the entry's column or what else tells it
+// apart.
+class NearEntries {
  public:
-  // `none` stands for a column that the row does not read.
-  NearColumns(ir::Builder& builder, const RowGroups& groups, int columns, ir::Ex none);
-  void keep(ir::Ex column, ir::Ex value);
-  // body(column, value) for those of this lane.
+  // Lanes have one column each, in turn. `none` stands for an entry that the row does not have.
+  NearEntries(ir::Builder& builder, const RowGroups& groups, int count, ir::Ex none);
+  // This lane's have the numbers that a private array says.
+  NearEntries(ir::Builder& builder, const RowGroups& groups, int count, ir::Ex none,
+              std::optional<ir::MemoryId> numbers);
+  void keep(ir::Ex number, ir::Ex value);
+  // body(place, value) for those of this lane; places are 0 .. count - 1, columns in order.
   void each(const std::function<void(ir::Ex, ir::Ex)>& body);
 
  private:
@@ -53,6 +59,7 @@ class NearColumns {
   ir::Builder& builder_;
   const RowGroups& groups_;
   int parts_;
+  std::optional<ir::MemoryId> numbers_;
   ir::MemoryId near_;
 };
 

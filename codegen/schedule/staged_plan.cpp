@@ -20,30 +20,28 @@ constexpr std::int64_t kLiveBytes = 64;             // of LiveList besides
 constexpr std::int64_t kMostTileRows = 1024;
 
 // Entries that a ring of `rows` does not hold.
-std::int64_t beyond_ring(const Reach& reach, std::int64_t rows) {
+std::int64_t beyond_ring(const Reach& reach, std::int64_t rows, std::int64_t chunk) {
   std::int64_t count = 0;
-  for (auto at = static_cast<std::size_t>(rows - kStagedChunk) + 1; at < reach.entries.size();
-       ++at) {
+  for (auto at = static_cast<std::size_t>(rows - chunk) + 1; at < reach.entries.size(); ++at) {
     count += reach.entries[at];
   }
   return count;
 }
 
-std::int64_t whole_chunks(std::int64_t rows) {
-  return (rows + kStagedChunk - 1) / kStagedChunk * kStagedChunk;
-}
-
 class Planner {
  public:
-  Planner(const KernelSpec& spec, const Rows& rows, const StagedLimits& limits)
+  Planner(const KernelSpec& spec, const Rows& rows, const StagedLimits& limits, int chunk)
       : spec_(spec),
         rows_(rows),
         limits_(limits),
         tokens_(rows.n() - 1),
+        chunk_(chunk),
         keyed_(spec.weights == WeightKind::kSoftmax),
         solves_(!spec.b.empty()),
         row_bytes_(spec.head_dim * static_cast<std::int64_t>(size_of(spec.dtype))),
-        reach_(reach_of(solves_ ? rows.b : rows.a, tokens_, kStagedChunk)) {}
+        reach_(reach_of(solves_ ? rows.b : rows.a, tokens_, chunk_)) {
+    plan_.staging.chunk_rows = chunk_;
+  }
 
   Result<StagedPlan> run() {
     const rows::RowShape a = rows::shape_of(spec_.a);
@@ -66,40 +64,49 @@ class Planner {
     return plan_;
   }
 
+  // Nothing but rings, for chunks that need not fit.
+  std::optional<StagedPlan> only_rings() {
+    const std::int64_t room = limits_.shared_bytes - fixed_bytes();
+    if (fixed_bytes() > kDeclaredBytes || room < least_rows() * row_bytes_) return std::nullopt;
+    return finished(choose_rings(room / row_bytes_));
+  }
+
  private:
+  std::int64_t whole_chunks() const { return (tokens_ + chunk_ - 1) / chunk_ * chunk_; }
+
   // What is declared with a length: see StagedPrefill and LiveList.
   std::int64_t fixed_bytes() const {
     const bool in_place = spec_.dtype == ElementType::kF32;
-    const std::int64_t sums = in_place ? 0 : kStagedChunk * spec_.head_dim * 4;
-    return solves_ ? kStagedChunk * ChunkSolve::stride_of(kStagedChunk) * 4 + sums : 0;
+    const std::int64_t sums = in_place ? 0 : chunk_ * spec_.head_dim * 4;
+    return solves_ ? ChunkSolve::bytes_of(spec_, chunk_, lanes_of_rows(spec_)) + sums : 0;
   }
 
-  // Of a ring whose next chunk comes in while this one is worked on, the room for both at least.
-  std::int64_t step(bool fetched) const { return fetched ? 2 * kStagedChunk : kStagedChunk; }
-  std::int64_t key_step() const { return keyed_ ? step(true) : 0; }
-  std::int64_t value_step() const { return step(!solves_); }
+  // Of a ring whose next chunk comes in while rows ask for this one, the room for both at least.
+  std::int64_t step(bool fetched) const { return fetched ? 2 * chunk_ : chunk_; }
+  bool early() const { return !fetches_late(spec_, plan_.staging); }
+  std::int64_t key_step() const { return keyed_ ? step(early()) : 0; }
+  std::int64_t value_step() const { return step(!solves_ && early()); }
   std::int64_t least_rows() const { return key_step() + value_step(); }
 
   // Returns the rows that are then asked for beyond the rings, keys and values counted apart.
   std::int64_t choose_rings(std::int64_t room) {
-    const std::int64_t longest =
-        (tokens_ + 2 * kStagedChunk - 1) / (2 * kStagedChunk) * (2 * kStagedChunk);
+    const std::int64_t longest = (tokens_ + 2 * chunk_ - 1) / (2 * chunk_) * (2 * chunk_);
     std::vector<std::int64_t> beyond;  // of 1, 2, ... chunks
-    for (std::int64_t rows = kStagedChunk; rows <= longest; rows += kStagedChunk) {
-      beyond.push_back(beyond_ring(reach_, rows));
+    for (std::int64_t rows = chunk_; rows <= longest; rows += chunk_) {
+      beyond.push_back(beyond_ring(reach_, rows, chunk_));
     }
     // A ring that has room for every row loses none; see StagedRows::begin_chunk.
     const auto missed = [&](std::int64_t rows, bool fetched) {
       if (rows >= tokens_) return std::int64_t{0};
-      return beyond[static_cast<std::size_t>((fetched ? rows - kStagedChunk : rows) / kStagedChunk -
-                                             1)];
+      return beyond[static_cast<std::size_t>((fetched ? rows - chunk_ : rows) / chunk_ - 1)];
     };
     std::int64_t best = -1;
     for (std::int64_t keys = key_step(); keys <= std::min(longest, room - value_step());
          keys += key_step()) {
       for (std::int64_t values = value_step(); values <= std::min(longest, room - keys);
            values += value_step()) {
-        const std::int64_t far = (keyed_ ? missed(keys, true) : 0) + missed(values, !solves_);
+        const std::int64_t far =
+            (keyed_ ? missed(keys, early()) : 0) + missed(values, !solves_ && early());
         const std::int64_t size = keys + values;
         if (best >= 0 && far > best) continue;
         if (far == best && size >= plan_.staging.key_rows + plan_.staging.value_rows) continue;
@@ -114,9 +121,9 @@ class Planner {
 
   Result<StagedPlan> plan_live(std::int64_t room) {
     const std::int64_t parts = keyed_ ? 2 : 1;
-    plan_.staging.key_rows = key_step();
+    plan_.staging.key_rows = keyed_ ? step(true) : 0;
     plan_.staging.value_rows = value_step();
-    room -= least_rows() * row_bytes_ + kLiveBytes;
+    room -= (plan_.staging.key_rows + plan_.staging.value_rows) * row_bytes_ + kLiveBytes;
     plan_.staging.live_rows = std::min({limits_.slots, kMostLive,
                                         (kDeclaredBytes - fixed_bytes() - kLiveBytes) / kListBytes,
                                         room / (parts * row_bytes_ + kListBytes)});
@@ -124,7 +131,7 @@ class Planner {
     // Of the chunk's list the largest positions come first; what does not fit is asked for.
     std::int64_t far = 0;
     for (std::int64_t i = 1; i <= tokens_; ++i) {
-      const std::int64_t final_to = (i - 1) / kStagedChunk * kStagedChunk;
+      const std::int64_t final_to = (i - 1) / chunk_ * chunk_;
       std::int64_t smallest = 0;
       if (rows_.b.size(final_to + 1) > plan_.staging.live_rows) {
         std::vector<std::int64_t> live;
@@ -175,7 +182,7 @@ class Planner {
     const std::int64_t room = limits_.shared_bytes - parts * 2 * kStagedChunk * row_bytes_ - solve -
                               8 * (staging.offsets_a + staging.offsets_b) - 64;
     staging.tile_rows =
-        std::min({room / row / kStagedChunk * kStagedChunk, whole_chunks(tokens_), kMostTileRows});
+        std::min({room / row / kStagedChunk * kStagedChunk, whole_chunks(), kMostTileRows});
     // What is not listed must lie before the tile, see Tiles: it is taken when the tile begins.
     if (staging.offsets_a + staging.offsets_b > 0) {
       staging.tile_rows =
@@ -208,7 +215,7 @@ class Planner {
     if (solves_) how.near = how.weighed = reach_.near();
     if (plan_.staging.tile_rows == 0) {
       how.sharing = lanes_of_rows(spec_);
-      if (solves_) how.weighed = tokens_ * kStagedChunk;
+      if (solves_) how.weighed = tokens_ * ChunkSolve::places_of(spec_, chunk_, how.sharing);
     }
     plan_.prediction.flops = mixing_flops(spec_, rows_, how);
     return plan_;
@@ -218,14 +225,15 @@ class Planner {
   std::int64_t near_steps() const {
     if (!solves_) return 0;
     const bool tiles = plan_.staging.tile_rows > 0;
-    if (tiles && !few_distances(spec_, kStagedChunk)) return reach_.near_steps;
-    return whole_chunks(tokens_) / kStagedChunk * solve_steps(spec_, kStagedChunk);
+    if (tiles && !few_distances(spec_, chunk_)) return reach_.near_steps;
+    return whole_chunks() / chunk_ * solve_steps(spec_, chunk_);
   }
 
   const KernelSpec& spec_;
   const Rows& rows_;
   StagedLimits limits_;
   std::int64_t tokens_;
+  int chunk_;
   bool keyed_;
   bool solves_;
   std::int64_t row_bytes_;
@@ -233,11 +241,32 @@ class Planner {
   StagedPlan plan_;
 };
 
+// Warps with four rows each wait for what they read most of the time: twice as many have as many
+// rows more done by then. All of them are solved by one thread for each channel.
+bool worth_twice_the_rows(const KernelSpec& spec, const Staging& staging) {
+  const bool rings = staging.live_rows == 0 && staging.tile_rows == 0;
+  const bool solved_in_registers = spec.b.empty() || few_distances(spec, 2 * kStagedChunk);
+  return rings && lanes_of_rows(spec) < RowLanes::kWarp && solved_in_registers;
+}
+
+// Their rings are shorter by a chunk and more; so many times the bytes are still worth it.
+constexpr double kWorthTwiceTheRows = 1.15;
+
 }  // namespace
 
 Result<StagedPlan> plan_staged(const KernelSpec& spec, const Rows& rows,
                                const StagedLimits& limits) {
-  return Planner(spec, rows, limits).run();
+  const Result<StagedPlan> plan = Planner(spec, rows, limits, kStagedChunk).run();
+  if (!plan || !worth_twice_the_rows(spec, plan->staging)) return plan;
+  std::optional<StagedPlan> twice = Planner(spec, rows, limits, 2 * kStagedChunk).only_rings();
+  if (!twice || twice->prediction.bytes > kWorthTwiceTheRows * plan->prediction.bytes) return plan;
+  twice->staging.warps *= 2;
+  return *twice;
+}
+
+bool fetches_late(const KernelSpec& spec, const Staging& staging) {
+  const bool rings = staging.live_rows == 0 && staging.tile_rows == 0;
+  return rings && (!spec.b.empty() || staging.chunk_rows > kStagedChunk);
 }
 
 Result<Staging> plan_transposed(const KernelSpec& spec, const Rows& rows,

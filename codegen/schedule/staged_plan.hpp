@@ -34,4 +34,9 @@ Result<StagedPlan> plan_staged(const KernelSpec& spec, const Rows& rows,
 Result<Staging> plan_transposed(const KernelSpec& spec, const Rows& rows,
                                 const StagedLimits& limits);
 
+// Of a prefill out of rings: the next chunk's rows come in when this one's have been asked for the
+// last time, to where the oldest ones lay; else, while rows ask, beside them. The former takes less
+// room, and where a chunk is solved no time.
+bool fetches_late(const KernelSpec& spec, const Staging& staging);
+
 }  // namespace heddle::schedule

@@ -31,19 +31,21 @@ class StagedPrefill {
         builder_(frame.builder),
         solves_(!frame.spec.b.empty()),
         far_side_(solves_ ? frame.b : frame.a),
+        chunk_rows_(frame.spec.staging->chunk_rows),
         groups_(frame, lanes_of_rows(frame.spec)),
         rows_(frame, far_side_) {}
 
   void run() {
     groups_.open();
     if (solves_) {
-      solve_.emplace(frame_, kStagedChunk);
+      solve_.emplace(frame_, chunk_rows_, groups_);
       if (!sums_in_place()) {
-        sums_ = builder_.array_of_vectors("sums", kStagedChunk * frame_.spec.head_dim);
+        sums_ = builder_.array_of_vectors("sums", chunk_rows_ * frame_.spec.head_dim);
       }
     }
     rows_.open();
-    builder_.loop("first", builder_.i64(0), frame_.tokens, builder_.i64(kStagedChunk),
+    if (solves_) solve_->open(groups_);
+    builder_.loop("first", builder_.i64(0), frame_.tokens, builder_.i64(chunk_rows_),
                   LoopKind::kSerial, [&](Ex first) { chunk(first); });
     write_final_state(frame_);
   }
@@ -56,9 +58,8 @@ class StagedPrefill {
 
   void chunk(Ex first) {
     first_ = first;
-    const Ex size = builder_.let(
-        "size",
-        builder_.call(Helper::kMinimum, {builder_.i64(kStagedChunk), frame_.tokens - first}));
+    const Ex size = builder_.let("size", builder_.call(Helper::kMinimum, {builder_.i64(chunk_rows_),
+                                                                          frame_.tokens - first}));
     rows_.begin_chunk(first);
     const std::string sharing =
         groups_.several() ? std::to_string(groups_.sharing()) + " lanes a row" : "one warp per row";
@@ -76,7 +77,11 @@ class StagedPrefill {
       });
     }
     builder_.barrier();
-    if (!solves_) return;
+    rows_.begin_solve();
+    if (!solves_) {
+      if (rows_.late()) rows_.close_chunk();
+      return;
+    }
     builder_.comment("phase 2: one thread per channel solves the chunk, row after row");
     solve();
     builder_.barrier();
@@ -123,16 +128,18 @@ class StagedPrefill {
     }
     take_side(mixer, frame_.a, row,
               [&](Ex p) { mixer.take(frame_.a, p, rows_.own(shown, token)); });
-    NearColumns near(builder_, groups_, kStagedChunk, mixer.no_near());
-    const Mixer::Near near_entries{
-        [&](Ex p) { return p > final_to_; },
-        [&](Ex p, Ex value) { near.keep(builder_.let("from", p - final_to_ - 1), value); }};
+    NearEntries near(builder_, groups_, solve_->places(), mixer.no_near(), solve_->distances());
+    const Mixer::Near near_entries{[&](Ex p) { return p > final_to_; },
+                                   [&](Ex p, Ex value) {
+                                     const Ex column = builder_.let("from", p - final_to_ - 1);
+                                     near.keep(solve_->number(shown, column), value);
+                                   }};
     take_far_side(mixer, row, shown, &near_entries);
     mixer.finish();
     where_it_counts([&] {
       mixer.write(sums(), builder_.let("sum_at", sum_at(r)));
-      near.each([&](Ex column, Ex value) {
-        solve_->leave(r, column, mixer.normalized(mixer.near_weight(value)));
+      near.each([&](Ex place, Ex value) {
+        solve_->leave(r, place, mixer.normalized(mixer.near_weight(value)));
       });
     });
   }
@@ -181,13 +188,12 @@ class StagedPrefill {
     const int bytes = vector_of(frame_.spec) * static_cast<int>(size_of(frame_.spec.dtype));
     const int vector = bytes / static_cast<int>(size_of(frame_.value_type()));
     if (vector == 0) return write_by_channel(size);
-    each_vector(builder_, frame_.thread, 32 * frame_.warps, size, {dim, vector, bytes},
-                [&](Ex row, Ex d) {
-                  builder_.invoke(
-                      "copy_elements<" + std::to_string(vector) + ">",
-                      {ir::VectorPlace{frame_.y, frame_.token_at(first_ + row) + d, true},
-                       ir::VectorPlace{rows_.values, rows_.value_at(row) + d}});
-                });
+    each_vector(
+        builder_, frame_.thread, 32 * frame_.warps, size, {dim, vector, bytes}, [&](Ex row, Ex d) {
+          builder_.invoke("copy_elements<" + std::to_string(vector) + ">",
+                          {ir::VectorPlace{frame_.y, frame_.token_at(first_ + row) + d, true},
+                           ir::VectorPlace{rows_.values, rows_.value_at(row) + d}});
+        });
   }
   // Of reals for narrower rows of an odd number of channels.
   void write_by_channel(Ex size) {
@@ -203,6 +209,7 @@ class StagedPrefill {
   Builder& builder_;
   bool solves_;
   const SideFrame& far_side_;
+  const int chunk_rows_;
   RowGroups groups_;
   StagedRows rows_;
   Ex last_shown_;             // of the rows of a warp

@@ -2,6 +2,7 @@
 #include "codegen/schedule/staged_rows.hpp"
 
 #include "codegen/schedule/staged_copy.hpp"
+#include "codegen/schedule/staged_plan.hpp"
 
 namespace heddle::schedule {
 
@@ -16,12 +17,15 @@ StagedRows::StagedRows(Frame& frame, const SideFrame& side)
       builder_(frame.builder),
       spec_(frame.spec),
       side_(side),
-      dim_(frame.spec.head_dim) {
+      dim_(frame.spec.head_dim),
+      chunk_rows_(frame.spec.staging->chunk_rows) {
   if (frame.softmax()) key_rows_ = builder_.size("key_rows");
   value_rows_ = builder_.size("value_rows");
   if (live()) live_rows_ = builder_.size("live_rows");
   staged = builder_.dynamic_array("staged", spec_.dtype);
 }
+
+bool StagedRows::late() const { return fetches() && fetches_late(spec_, *spec_.staging); }
 
 void StagedRows::open() {
   builder_.comment(
@@ -37,6 +41,10 @@ void StagedRows::open() {
   if (frame_.softmax()) next_key_ = builder_.variable("key_base", builder_.i64(0));
   next_value_ = builder_.variable("value_base", builder_.i64(0));
   start_chunk(builder_.i64(0));
+  if (late()) {
+    builder_.invoke("await_batches<0>", {});
+    builder_.barrier();
+  }
   if (!live()) return;
   const Ex ring_end = values_ + value_rows_ * dim_;
   live_keys_ = builder_.let("live_keys_at", ring_end);
@@ -73,25 +81,31 @@ void StagedRows::begin_chunk(Ex first) {
   // The rows of the next chunk are under way to where the oldest ones of a ring lay, unless the
   // ring has room for all there are.
   const auto reach = [&](const char* name, Ex rows, bool fetched) {
-    Ex held = rows - kStagedChunk;
+    Ex held = rows - chunk_rows_;
     if (fetched) {
-      held = builder_.select(rows < frame_.tokens, rows - 2 * kStagedChunk, held);
+      held = builder_.select(rows < frame_.tokens, rows - 2 * chunk_rows_, held);
     }
     return builder_.let(name, builder_.call(Helper::kMinimum, {held, first}));
   };
   if (frame_.softmax()) {
     key_base_ = builder_.let("key_from", next_key_);
-    if (!live()) key_reach_ = reach("key_reach", key_rows_, true);
+    if (!live()) key_reach_ = reach("key_reach", key_rows_, !late());
   }
   value_base_ = builder_.let("value_from", next_value_);
-  if (!live()) value_reach_ = reach("value_reach", value_rows_, fetches_values());
+  if (!live()) value_reach_ = reach("value_reach", value_rows_, fetches_values() && !late());
   move_on();
   // What else the rows read was there before the barrier that ends the last chunk.
-  if (!fetches()) return;
+  if (!fetches() || late()) return;
   builder_.comment("the next chunk's rows come in while this one is worked on");
-  start_chunk(first + kStagedChunk);
+  start_chunk(first + chunk_rows_);
   builder_.invoke("await_batches<1>", {});
   builder_.barrier();
+}
+
+void StagedRows::begin_solve() {
+  if (!late()) return;
+  builder_.comment("the next chunk's rows come in to where the oldest ones lay");
+  start_chunk(first_ + chunk_rows_);
 }
 
 // Starts on the rows from token `first` on, as far as there are any: always one batch.
@@ -100,7 +114,7 @@ void StagedRows::start_chunk(Ex first) {
   builder_.when(first < frame_.tokens, [&] {
     const Ex size = builder_.let(
         "coming",
-        builder_.call(Helper::kMinimum, {builder_.i64(kStagedChunk), frame_.tokens - first}));
+        builder_.call(Helper::kMinimum, {builder_.i64(chunk_rows_), frame_.tokens - first}));
     if (frame_.softmax()) start_rows(frame_, frame_.k, first, staged, next_key_ * dim_, size);
     if (fetches_values()) {
       start_rows(frame_, frame_.x, first, staged, values_ + next_value_ * dim_, size);
@@ -112,8 +126,8 @@ void StagedRows::start_chunk(Ex first) {
 // Rings hold whole chunks, as many as fit.
 void StagedRows::move_on() {
   const auto advance = [&](Var base, Ex rows) {
-    builder_.assign(base, Ex(base) + kStagedChunk);
-    builder_.when(rows < Ex(base) + kStagedChunk, [&] { builder_.assign(base, builder_.i64(0)); });
+    builder_.assign(base, Ex(base) + chunk_rows_);
+    builder_.when(rows < Ex(base) + chunk_rows_, [&] { builder_.assign(base, builder_.i64(0)); });
   };
   if (frame_.softmax()) advance(next_key_, key_rows_);
   advance(next_value_, value_rows_);
@@ -135,15 +149,16 @@ void StagedRows::copy_live(Ex r, Ex row) {
 }
 
 void StagedRows::close_chunk() {
+  if (late()) builder_.invoke("await_batches<0>", {});
   if (!live()) return builder_.barrier();
-  const Ex next = builder_.let("next_first", first_ + kStagedChunk);
+  const Ex next = builder_.let("next_first", first_ + chunk_rows_);
   builder_.when(next < frame_.tokens, [&] {
     builder_.comment("what the next chunk reads of this one moves to the live rows");
-    list_->advance(final_to_, builder_.let("last", final_to_ + kStagedChunk));
+    list_->advance(final_to_, builder_.let("last", final_to_ + chunk_rows_));
     builder_.barrier();
     list_->each_added([&](Ex p, Ex row) {
       const Ex r = builder_.let("r", p - final_to_ - 1);
-      builder_.when(both(r >= 0, r < kStagedChunk), [&] {
+      builder_.when(both(r >= 0, r < chunk_rows_), [&] {
         copy_live(r, row);
         list_->note(p, row);
       });

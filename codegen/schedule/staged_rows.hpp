@@ -16,10 +16,14 @@ class StagedRows {
 
   // Before the first chunk: what it reads of the initial state.
   void open();
-  // Awaits keys, and inputs where `side` reads inputs, of the rows from token `first` on, and
-  // starts on those of the chunk after it; in the end the block has arrived at what it reads.
+  // Keys, and inputs where `side` reads inputs, of the rows from token `first` on have come in, and
+  // those of the chunk after it are under way unless they come in while this one is solved.
   void begin_chunk(ir::Ex first);
-  // Between two chunks, when the outputs of the first one are in the ring; ends with a barrier.
+  // Behind a barrier after which no row asks before the next chunk.
+  void begin_solve();
+  // Whether the next chunk's rows come in from then on.
+  bool late() const;
+  // Between two chunks, when outputs of the first one are in the ring; ends with a barrier.
   void close_chunk();
 
   // The entry at position p of a row of this chunk, whose values are final where it asks for them.
@@ -50,6 +54,7 @@ class StagedRows {
   const KernelSpec& spec_;
   const SideFrame& side_;
   int dim_;
+  int chunk_rows_;
   ir::Ex key_rows_, value_rows_, live_rows_;
   ir::Ex values_, live_keys_, live_values_;  // where they begin in `staged`
   ir::Var next_key_, next_value_;            // where the next chunk's rows begin in the rings

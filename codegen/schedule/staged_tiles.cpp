@@ -435,7 +435,7 @@ class Tiles {
           Mixer::Entry{[&](const Mixer::Use& use) { use(staged_, c * dim_); },
                        [&](const Mixer::Use& use) { use(frame_.x, frame_.token_at(token)); }});
     }
-    NearColumns near(builder_, groups_, kStagedChunk, mixer.no_near());
+    NearEntries near(builder_, groups_, kStagedChunk, mixer.no_near());
     Var from;
     if (!solve_) from = builder_.variable("from", c);
     // Entries before the chunk were taken from other windows. With given weights the question is

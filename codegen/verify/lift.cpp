@@ -198,13 +198,13 @@ Cuts cuts_of(const Lifted& lifted) {
     return {{groups.begin(), groups.end()}, {}, /*groups=*/true};
   }
   if (lifted.prelude == Prelude::kDevice || powers.empty()) return {};
-  if (lifted.prelude == Prelude::kStaging) return {{powers.front()}, {}, false};
   Cuts cuts;
   const int warps = lifted.kernel.threads / 32;
   const bool whole = (warps & (warps - 1)) == 0;
   for (const int power : std::set<int>(powers.begin(), powers.end())) {
     cuts.lanes.push_back(power);
-    if (whole && power < warps) cuts.warps.push_back(power);
+    const bool of_warps = whole && power < warps && lifted.prelude != Prelude::kStaging;
+    if (of_warps) cuts.warps.push_back(power);
   }
   return cuts;
 }

@@ -97,14 +97,40 @@ TEST_CASE("lanes that mistake their row, their channels or their group are rejec
           {"warp_sum<8>(product_2)", "warp_sum<16>(product_2)"},
           {"last_shown - shown", "last_shown - last_shown"},
           {"start + first + last_shown + 1", "start + first + last_shown"},
-          {"lane_of_row + part * 8", "lane_of_row + part * 4"},
-          {"column == from", "column == from + 1"}},
+          {"lane_of_row == 2 ? 4", "lane_of_row == 2 ? 5"},
+          {"near_weights[column * 68 + r] =", "near_weights[(7 - column) * 68 + r] ="},
+          {"distances[part] == shown - from", "distances[part] == shown - from + 1"}},
+         true);
+  reject({"fibonacci_recurrence"},
+         {{"distances[1] = lane_of_row + 8 == 8 ? 55", "distances[1] = lane_of_row + 8 == 9 ? 55"},
+          {"lane_of_row + part * 8", "lane_of_row + part * 4"}},
          true);
   reject({"sqrt_cached"},
          {{"warp * 4 + group", "warp * 4"},
           {"group_sum<8>(product)", "group_sum<4>(product)"},
           {"live_row * 32 + lane_of_row * 4", "live_row * 32 + (7 - lane_of_row) * 4"}},
          true);
+}
+
+TEST_CASE(
+    "twice the rows of a chunk have twice the warps, and rows come in when none is asked for") {
+  const Kind kind{"log_recurrence", ElementType::kBF16, 64};
+  const Artifact artifact = generated(kind);
+  const KernelEntry& entry = artifact.manifest.kernels[0];
+  CHECK(entry.threads == 512);
+  CHECK(entry.shared_rows.front().multiple == 64);
+  CHECK(generated({"log_recurrence", ElementType::kF32, 8}).manifest.kernels[0].threads == 256);
+  reject({"log_recurrence"},
+         {{"first += 64", "first += 32"},
+          {"key_rows - 64", "key_rows"},
+          {"k + token_base + (first + 64 + row)", "k + token_base + (first + 63 + row)"},
+          {"key_base * 32 + row * 32 + d, k + token_base + (", "row * 32 + d, k + token_base + ("},
+          {"    await_batches<0>();\n    __syncthreads();", "    __syncthreads();"}},
+         false);
+  reject({"log_attention"},
+         {{"    __syncthreads();\n    // the next chunk's rows", "    // the next chunk's rows"},
+          {"    await_batches<0>();\n    __syncthreads();", "    __syncthreads();"}},
+         false);
 }
 
 TEST_CASE("a group without a row leaves nothing, and no lane leaves its group") {
