@@ -307,7 +307,7 @@ std::vector<Step> gather_backward(const KernelSpec& spec) {
   const bool own_input_only = rows::shape_of(spec.a) == rows::RowShape::kItself;
   const bool nested = rows::shape_of(spec.b) == rows::RowShape::kLattice;
   const auto chunked = [&](const char* name, WindowUse use, GradientScratch scratch) -> Step {
-    if (has_windows(spec, use)) {
+    if (spec.gather->windows) {
       return {windowed(spec, use),   by_chunk, "staged", false, window_rows(spec, use),
               window_alignment(spec)};
     }

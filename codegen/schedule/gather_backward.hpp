@@ -14,7 +14,6 @@ constexpr int kWindowWarps = 16;
 // Tokens of such a chunk: as many as leave their sums in registers.
 int window_tokens(const KernelSpec& spec);
 bool has_windows(const KernelSpec& spec, std::int64_t shared_bytes);
-bool has_windows(const KernelSpec& spec, WindowUse use);
 ir::Kernel windowed(const KernelSpec& spec, WindowUse use);
 // Of dynamic shared memory, and what bytes every buffer's address is a multiple of.
 std::vector<SharedRows> window_rows(const KernelSpec& spec, WindowUse use);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "codegen/schedule/row_vectors.hpp"
 
+#include <algorithm>
+
 #include "codegen/schedule/kernel_spec.hpp"
 
 namespace heddle::schedule {
@@ -10,7 +12,7 @@ using ir::LoopKind;
 
 int RowVectors::threads_of_row() const {
   constexpr int kSectorBytes = 32;
-  const int together = of_row() & -of_row();
+  const int together = std::min(of_row() & -of_row(), most_threads);
   return together == of_row() || together * vector_bytes >= kSectorBytes ? together : 0;
 }
 

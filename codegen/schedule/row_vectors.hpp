@@ -13,6 +13,7 @@ struct RowVectors {
   int width = 0;
   int vector = 1;
   int vector_bytes = 16;
+  int most_threads = 1024;  // of a row: a power of two, so that rows of two kinds are cut alike
 
   int of_row() const { return width / vector; }
   // Threads that share a row: as many as it has vectors where that is a power of two, else the

@@ -119,7 +119,11 @@ class WindowLaunch {
         const ElementType type = bytes == type_bytes ? spec_.dtype : ElementType::kF32;
         values_ = Ring{lambda_, builder_.dynamic_array("staged", type), 0, bytes};
       } else {
-        values_ = Ring{lambda_, keys_->staged, all, bytes};
+        const bool behind = bytes != type_bytes;  // reals behind narrower queries
+        values_ = Ring{
+            lambda_,
+            behind ? builder_.rest_of_dynamic_array("values", builder_.i64(all)) : keys_->staged,
+            behind ? 0 : all, bytes};
       }
     }
     if (!columns()) return;
@@ -161,14 +165,12 @@ class WindowLaunch {
     const int threads = 32 * kWindowWarps;
     for (const std::optional<Ring>* ring : {&keys_, &values_}) {
       if (!*ring) continue;
-      const int vector = vector_of(spec_.head_dim, (*ring)->element);
-      each_vector(
-          builder_, frame_.thread, threads, builder_.i64(size_),
-          RowVectors{spec_.head_dim, vector, vector * (*ring)->element}, [&](Ex row, Ex d) {
-            builder_.invoke(
-                "clear_elements<" + std::to_string(vector) + ">",
-                {ir::VectorPlace{(*ring)->staged, row * spec_.head_dim + (*ring)->at + d, true}});
-          });
+      const RowVectors cut = cut_of(**ring);
+      each_vector(builder_, frame_.thread, threads, builder_.i64(size_), cut, [&](Ex row, Ex d) {
+        builder_.invoke(
+            "clear_elements<" + std::to_string(cut.vector) + ">",
+            {ir::VectorPlace{(*ring)->staged, row * spec_.head_dim + (*ring)->at + d, true}});
+      });
     }
     if (columns() && softmax()) {
       builder_.loop("slot", frame_.thread, builder_.i64(size_), builder_.i64(threads),
@@ -233,7 +235,10 @@ class WindowLaunch {
 
   // Rows from .. to - 1, where there are any.
   void bring(Ex from, Ex to) {
-    const Ex rows = builder_.let("coming", to - from);
+    // Of later rows there are never more than a chunk, which the static layer does not find alone.
+    Ex coming = to - from;
+    if (columns()) coming = builder_.call(Helper::kMinimum, {builder_.i64(size_), coming});
+    const Ex rows = builder_.let("coming", coming);
     for (const std::optional<Ring>* ring : {&keys_, &values_}) {
       if (*ring) start_rows(**ring, from, rows);
     }
@@ -248,14 +253,23 @@ class WindowLaunch {
                   });
   }
   void start_rows(const Ring& ring, Ex from, Ex rows) {
-    const int dim = spec_.head_dim, vector = vector_of(dim, ring.element);
-    each_vector(builder_, frame_.thread, 32 * kWindowWarps, rows,
-                RowVectors{dim, vector, vector * ring.element}, [&](Ex row, Ex d) {
-                  const Ex token = builder_.let("token", from + row);
-                  builder_.invoke("start_copy<" + std::to_string(vector) + ">",
-                                  {ir::VectorPlace{ring.staged, slot_at(ring, token) + d, true},
-                                   ir::VectorPlace{ring.from, frame_.token_at(token) + d}});
-                });
+    const RowVectors cut = cut_of(ring);
+    each_vector(builder_, frame_.thread, 32 * kWindowWarps, rows, cut, [&](Ex row, Ex d) {
+      const Ex token = builder_.let("token", from + row);
+      builder_.invoke("start_copy<" + std::to_string(cut.vector) + ">",
+                      {ir::VectorPlace{ring.staged, slot_at(ring, token) + d, true},
+                       ir::VectorPlace{ring.from, frame_.token_at(token) + d}});
+    });
+  }
+  // Rows of both rings by as many threads: the static layer tells these apart by one cut.
+  RowVectors cut_of(const Ring& ring) const {
+    const auto of = [&](int element) {
+      const int vector = vector_of(spec_.head_dim, element);
+      return RowVectors{spec_.head_dim, vector, vector * element};
+    };
+    RowVectors cut = of(ring.element);
+    if (keys_) cut.most_threads = std::max(of(keys_->element).threads_of_row(), 1);
+    return cut;
   }
   Ex slot_at(const Ring& ring, Ex token) { return token % size_ * spec_.head_dim + ring.at; }
   // Of a row that may have no such entry: there is something in each place.
@@ -588,13 +602,6 @@ bool has_windows(const KernelSpec& spec, std::int64_t shared_bytes) {
       spec.weights == WeightKind::kSoftmax ? static_cast<std::int64_t>(size_of(spec.dtype)) : 0;
   const bool any = a == RowShape::kShifted || b == RowShape::kShifted;
   return any && window_tokens(spec) * ((key + value) * spec.head_dim + 3 * 4) <= shared_bytes;
-}
-
-bool has_windows(const KernelSpec& spec, WindowUse use) {
-  // Reals behind narrower queries: the static layer does not find that vectors of them fit.
-  const bool cut = use == WindowUse::kColumns && spec.weights == WeightKind::kSoftmax &&
-                   spec.dtype != ElementType::kF32 && !spec.b.empty();
-  return spec.gather->windows && !cut;
 }
 
 std::vector<SharedRows> window_rows(const KernelSpec& spec, WindowUse use) {

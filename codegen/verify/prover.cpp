@@ -74,6 +74,45 @@ namespace {
 constexpr std::uint64_t kFirst = 100'000;
 constexpr std::uint64_t kSoon = 1'000'000;
 
+// Facts that speak of nothing but what the goal does and what is one step from it, twice: another
+// variable counts where a fact has no further one besides. Where all facts leave a solver at a
+// loss, these are often enough, and what follows from them follows from all.
+std::vector<Term> close_to(const Term& goal, const std::vector<Term>& facts) {
+  constexpr int kSteps = 2;
+  std::vector<std::set<std::string>> spoken_of(facts.size());
+  for (std::size_t i = 0; i < facts.size(); ++i) collect_variables(facts[i], spoken_of[i]);
+  std::set<std::string> near;
+  collect_variables(goal, near);
+  const auto beyond = [&](const std::set<std::string>& variables) {
+    return std::count_if(variables.begin(), variables.end(),
+                         [&](const std::string& each) { return near.count(each) == 0; });
+  };
+  for (int step = 0; step < kSteps; ++step) {
+    std::set<std::string> more;
+    for (const std::set<std::string>& variables : spoken_of) {
+      if (variables.size() > 1 && beyond(variables) == 1) {
+        more.insert(variables.begin(), variables.end());
+      }
+    }
+    near.insert(more.begin(), more.end());
+  }
+  std::vector<Term> close;
+  for (std::size_t i = 0; i < facts.size(); ++i) {
+    if (beyond(spoken_of[i]) == 0) close.push_back(facts[i]);
+  }
+  return close;
+}
+
+std::string refutation(const std::vector<Term>& facts, const Term& goal,
+                       const std::string& statement) {
+  smt::Script script;
+  for (const Term& fact : facts) script.assume(fact, "known");
+  std::vector<Term> all = facts;
+  all.push_back(goal);
+  for (const Term& lemma : monomial_lemmas(all)) script.assume(lemma, "of products");
+  return script.refutation_text(statement, goal);
+}
+
 // Whether it speaks of numbers only, and is so.
 bool is_true(const Term& goal) {
   std::set<std::string> variables;
@@ -163,13 +202,10 @@ smt::Reply Prover::answer(const std::vector<Term>& facts, const Term& goal,
   if (known != answers_.end() && (!with_model || known->second != smt::Answer::kSat)) {
     return {known->second, {}, {}};
   }
-  smt::Script script;
-  for (const Term& fact : all) script.assume(fact, "known");
-  all.push_back(goal);
-  for (const Term& lemma : monomial_lemmas(all)) script.assume(lemma, "of products");
-  const std::string text = script.refutation_text(statement, goal);
+  std::string text = refutation(all, goal, statement);
   std::vector<std::string> names;
   if (with_model) {
+    all.push_back(goal);
     std::set<std::string> variables;
     for (const Term& term : all) collect_variables(term, variables);
     names.assign(variables.begin(), variables.end());
@@ -177,6 +213,14 @@ smt::Reply Prover::answer(const std::vector<Term>& facts, const Term& goal,
   ++questions_;
   const std::uint64_t limit = options_.resource_limit;
   smt::Reply reply = plain_.solve(text, std::min(kFirst, limit), with_model);
+  if (reply.answer == smt::Answer::kUnknown && !with_model) {
+    const std::string fewer = refutation(close_to(goal, all), goal, statement);
+    const smt::Reply of_fewer = smt::solve(fewer, std::min(kSoon, limit), {}, smt::Process::kThis);
+    if (of_fewer.answer == smt::Answer::kUnsat) {
+      reply = of_fewer;
+      text = fewer;
+    }
+  }
   if (reply.answer == smt::Answer::kUnknown) {
     reply = smt::solve(text, soon ? std::min(kSoon, limit) : limit, names, smt::Process::kThis);
   }

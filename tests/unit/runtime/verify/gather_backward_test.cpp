@@ -189,7 +189,7 @@ TEST_CASE("another system than the transposed one is rejected") {
           {"lambda", "behind <= value_reach", "behind <= value_reach + 1", false},
           {"lambda", "f * 2", "f * 3"},
           {"lambda", "* solved[r - 1]", "* solved[r]"},
-          {"lambda", "near_weights[r * 40 + (r - 2)]", "near_weights[r * 40 + (r - 1)]"},
+          {"lambda", "near_weights[36 + r] * solved", "near_weights[r] * solved"},
           {"lambda", "__syncthreads();", "", false}});
   reject(
       {"log_recurrence", WeightKind::kSoftmax},
