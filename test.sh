@@ -12,8 +12,15 @@ if [[ "${1:-}" == --no-torch ]]; then
 fi
 
 cmake/install-dependencies.sh --tests
+# PyTorch comes over the network while the rest is built; what is not there when this ends is given up.
+torch_job=""
 if ((torch)); then
-  cmake/install-torch.sh
+  mkdir -p build
+  set -m # a group of its own, which can be ended whole
+  cmake/install-torch.sh >build/install-torch.log 2>&1 &
+  torch_job=$!
+  set +m
+  trap 'kill -- "-$torch_job" 2>/dev/null || true' EXIT
 else
   echo "torch: not asked for; its tests run where it is installed all the same"
 fi
@@ -28,4 +35,9 @@ echo "build: release preset"
 cmake --preset release >/dev/null
 cmake --build --preset release
 
+if [[ -n "$torch_job" ]]; then
+  wait "$torch_job" || true
+  trap - EXIT
+  cat build/install-torch.log
+fi
 ctest --preset release -j"$(nproc)" "$@"
