@@ -10,10 +10,14 @@ std::string told(const Visit& visit) {
          " in line " + std::to_string(visit.at.line);
 }
 
-MemoryRecord::MemoryRecord(Options options)
-    : options_(std::move(options)), trails_(static_cast<std::size_t>(options_.length)) {
-  whole.assign(trails_.size(), 0);
-  real.assign(trails_.size(), 0.0f);
+MemoryRecord::MemoryRecord(Options options) : options_(std::move(options)) { forget(); }
+
+void MemoryRecord::forget() {
+  const auto length = static_cast<std::size_t>(options_.length);
+  trails_.assign(length, {});
+  whole.assign(length, 0);
+  real.assign(length, 0.0f);
+  blank_.clear();
 }
 
 std::string MemoryRecord::place(std::int64_t index) const {

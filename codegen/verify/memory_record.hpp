@@ -44,6 +44,9 @@ class MemoryRecord {
   const std::string& name() const { return options_.name; }
   std::int64_t length() const { return options_.length; }
 
+  // As it was made.
+  void forget();
+
   // The violation that this access is, if it is one; else it is noted.
   std::optional<Violation> read(std::int64_t index, const Visit& visit);
   std::optional<Violation> write(std::int64_t index, const Visit& visit);

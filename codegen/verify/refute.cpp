@@ -198,11 +198,12 @@ class Run {
     const auto contents = contents_of_slots(name);
     if (!contents) return;
     const auto positions = buffers.find(contents->positions);
+    const auto kept = state_.find(name.substr(name.find('_') + 1));
+    const std::int64_t start = of("start");
     each_of_slots(*contents, record.length(), [&](std::int64_t element, auto slot, auto place) {
       const bool free = positions == buffers.end()
-                            ? slot >= of("start")
+                            ? slot >= start
                             : positions->second.whole[static_cast<std::size_t>(place)] <= 0;
-      const auto kept = state_.find(name.substr(name.find('_') + 1));
       const bool blank = kept != state_.end() && kept->second.blank(element);
       record.set_blank(element, free || blank);
     });

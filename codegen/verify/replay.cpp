@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <deque>
 #include <set>
 
 #include "codegen/verify/deciding_variables.hpp"
@@ -23,7 +24,8 @@ struct Ended {
 };
 struct GaveUp {};
 
-// The value of an expression in each thread: one of the two.
+// The value of an expression in each thread: the one that its type says. Where a thread takes no
+// part it is any number.
 struct Lanes {
   std::vector<std::int64_t> whole;  // and truths
   std::vector<float> real;
@@ -31,21 +33,59 @@ struct Lanes {
   bool operator==(const Lanes&) const = default;
 };
 
+// Values of expressions while their statement needs them, and of those that never change. A block
+// after the other takes the same ones: to make them would take longer than to compute them.
+class Workspace {
+ public:
+  explicit Workspace(const ir::Kernel& kernel)
+      : threads_(static_cast<std::size_t>(kernel.threads)), constants_(kernel.values.size()) {}
+
+  // Given back when the mark that was taken before is.
+  Lanes& next() {
+    if (used_ == lanes_.size()) lanes_.push_back(fresh());
+    return lanes_[used_++];
+  }
+  std::size_t mark() const { return used_; }
+  void give_back(std::size_t mark) { used_ = mark; }
+
+  // What make(lanes) makes of the value, once for all blocks.
+  template <typename Make>
+  const Lanes& constant(ir::ValueId id, Make&& make) {
+    std::optional<Lanes>& kept = constants_[static_cast<std::size_t>(id.index)];
+    if (!kept) make(kept.emplace(fresh()));
+    return *kept;
+  }
+
+ private:
+  Lanes fresh() const {
+    return {std::vector<std::int64_t>(threads_, 0), std::vector<float>(threads_, 0.0f)};
+  }
+
+  std::size_t threads_;
+  std::deque<Lanes> lanes_;  // which stay where they are
+  std::size_t used_ = 0;
+  std::vector<std::optional<Lanes>> constants_;  // by ValueId
+};
+
 class Block {
  public:
   Block(const Lifted& lifted, const ReplayLaunch& launch, Memories& buffers, int block,
-        std::int64_t& work)
+        Workspace& workspace, std::int64_t& work)
       : lifted_(lifted),
         kernel_(lifted.kernel),
         launch_(launch),
         buffers_(buffers),
         block_(block),
         threads_(static_cast<std::size_t>(lifted.kernel.threads)),
+        workspace_(workspace),
         work_(work) {}
 
   void run() {
+    workspace_.give_back(0);
     for (const ir::Variable& variable : kernel_.variables) {
-      Lanes lanes = room(variable.type);
+      Lanes lanes;
+      if (variable.type == Type::kF32) lanes.real.assign(threads_, 0.0f);
+      if (variable.type != Type::kF32) lanes.whole.assign(threads_, 0);
       const auto size = launch_.sizes.find(variable.name);
       if (variable.argument && variable.type == Type::kI64 && size != launch_.sizes.end()) {
         std::fill(lanes.whole.begin(), lanes.whole.end(), size->second);
@@ -98,12 +138,6 @@ class Block {
           record(kernel_[end], (launch_.dynamic_bytes - from * size) / 4);
     }
   }
-  Lanes room(Type type) const {
-    Lanes lanes;
-    if (type == Type::kF32) lanes.real.assign(threads_, 0.0f);
-    if (type != Type::kF32) lanes.whole.assign(threads_, 0);
-    return lanes;
-  }
   Visit visit(std::size_t thread, TextPlace at) const {
     return {block_, static_cast<int>(thread), phase_, at};
   }
@@ -133,102 +167,129 @@ class Block {
 
   // ---- values ---------------------------------------------------------------------------------
 
-  Lanes evaluate(ir::ValueId id, const Mask& mask) {
+  // Until the workspace is given back, or a variable that is read changes.
+  const Lanes& evaluate(ir::ValueId id, const Mask& mask) {
     spend();
     const ir::Value& value = kernel_[id];
-    Lanes result = room(value.type);
-    const auto fill = [&](auto&& number) {
-      each(mask, [&](std::size_t t) {
-        if (value.type == Type::kF32) result.real[t] = static_cast<float>(number(t));
-        if (value.type != Type::kF32) result.whole[t] = static_cast<std::int64_t>(number(t));
-      });
-    };
-    match(
+    return match(
         value.node,
-        [&](const ir::IntegerLiteral& node) { fill([&](std::size_t) { return node.value; }); },
-        [&](const ir::RealLiteral& node) { fill([&](std::size_t) { return node.value; }); },
-        [&](const ir::LowestScore&) { fill([](std::size_t) { return kLowestReplayScore; }); },
-        [&](const ir::Read& node) {
-          result = variables_[static_cast<std::size_t>(node.variable.index)];
+        [&](const ir::IntegerLiteral& node) -> const Lanes& {
+          return workspace_.constant(id, [&](Lanes& lanes) { uniform(lanes, value, node.value); });
         },
-        [&](const ir::Where& node) {
-          fill([&](std::size_t t) {
-            const auto thread = static_cast<std::int64_t>(t);
-            switch (node.place) {
-              case ir::Place::kBlock:
-                return static_cast<std::int64_t>(block_);
-              case ir::Place::kWarp:
-                return thread / kWarp;
-              case ir::Place::kLane:
-                return thread % kWarp;
-              default:
-                return thread;
-            }
-          });
+        [&](const ir::RealLiteral& node) -> const Lanes& {
+          return workspace_.constant(id, [&](Lanes& lanes) { uniform(lanes, value, node.value); });
         },
-        [&](const ir::Unary& node) {
-          const Lanes operand = evaluate(node.operand, mask);
-          if (value.type == Type::kF32) {
-            fill([&](std::size_t t) { return -operand.real[t]; });
-          } else if (node.op == ir::UnaryOperator::kNot) {
-            fill([&](std::size_t t) { return operand.whole[t] == 0; });
-          } else {
-            fill([&](std::size_t t) {
-              return checked(BinaryOperator::kSubtract, 0, operand.whole[t], id, t);
-            });
-          }
+        [&](const ir::LowestScore&) -> const Lanes& {
+          return workspace_.constant(
+              id, [&](Lanes& lanes) { uniform(lanes, value, kLowestReplayScore); });
         },
-        [&](const ir::Binary& node) { result = binary(id, node, mask); },
-        [&](const ir::Select& node) {
-          const Lanes truth = evaluate(node.condition, mask);
+        [&](const ir::Read& node) -> const Lanes& { return of(node.variable); },
+        [&](const ir::Where& node) -> const Lanes& { return whereabouts(id, node); },
+        [&](const ir::Unary& node) -> const Lanes& { return unary(id, node, mask); },
+        [&](const ir::Binary& node) -> const Lanes& { return binary(id, node, mask); },
+        [&](const ir::Select& node) -> const Lanes& {
+          const Lanes& truth = evaluate(node.condition, mask);
           const Mask yes = where(mask, truth, true);
           const Mask no = where(mask, truth, false);
-          if (any(yes)) take(result, evaluate(node.yes, yes), yes);
-          if (any(no)) take(result, evaluate(node.no, no), no);
+          Lanes& result = workspace_.next();
+          if (any(yes)) take(value.type, result, evaluate(node.yes, yes), yes);
+          if (any(no)) take(value.type, result, evaluate(node.no, no), no);
+          return result;
         },
-        [&](const ir::Load& node) { result = load(id, node, mask); },
-        [&](const ir::Call& node) {
-          std::vector<Lanes> arguments;
-          for (const ir::ValueId argument : node.arguments) {
-            arguments.push_back(evaluate(argument, mask));
-          }
-          each(mask, [&](std::size_t t) {
-            if (value.type == Type::kF32) {
-              const float second = arguments.size() > 1 ? arguments[1].real[t] : 0.0f;
-              result.real[t] = replayed(node.helper, arguments[0].real[t], second);
-              return;
-            }
-            const std::int64_t second = arguments.size() > 1 ? arguments[1].whole[t] : 0;
-            const auto number = replayed(node.helper, arguments[0].whole[t], second);
-            if (number) {
-              result.whole[t] = *number;
-              return;
-            }
-            violates("arithmetic",
-                     told(visit(t, lifted_.place(id))) + " calls a helper with " +
-                         std::to_string(arguments[0].whole[t]) +
-                         (arguments.size() > 1 ? " and " + std::to_string(second) : "") +
-                         ", outside its domain",
-                     lifted_.place(id));
-          });
-        },
-        [&](const ir::Reduce& node) { result = reduce(id, node, mask); },
-        [&](const ir::Pick& node) { result = pick(id, node, mask); });
+        [&](const ir::Load& node) -> const Lanes& { return load(id, node, mask); },
+        [&](const ir::Call& node) -> const Lanes& { return call(id, node, mask); },
+        [&](const ir::Reduce& node) -> const Lanes& { return reduce(id, node, mask); },
+        [&](const ir::Pick& node) -> const Lanes& { return pick(id, node, mask); });
+  }
+  template <typename Number>
+  static void uniform(Lanes& lanes, const ir::Value& value, Number number) {
+    if (value.type == Type::kF32) {
+      std::fill(lanes.real.begin(), lanes.real.end(), static_cast<float>(number));
+    } else {
+      std::fill(lanes.whole.begin(), lanes.whole.end(), static_cast<std::int64_t>(number));
+    }
+  }
+
+  const Lanes& whereabouts(ir::ValueId id, const ir::Where& node) {
+    if (node.place == ir::Place::kBlock) {
+      Lanes& result = workspace_.next();
+      uniform(result, kernel_[id], block_);
+      return result;
+    }
+    return workspace_.constant(id, [&](Lanes& lanes) {
+      for (std::size_t t = 0; t < threads_; ++t) {
+        const auto thread = static_cast<std::int64_t>(t);
+        const std::int64_t number = node.place == ir::Place::kWarp   ? thread / kWarp
+                                    : node.place == ir::Place::kLane ? thread % kWarp
+                                                                     : thread;
+        lanes.whole[t] = number;
+        lanes.real[t] = static_cast<float>(number);
+      }
+    });
+  }
+
+  const Lanes& unary(ir::ValueId id, const ir::Unary& node, const Mask& mask) {
+    const Lanes& operand = evaluate(node.operand, mask);
+    Lanes& result = workspace_.next();
+    if (kernel_[id].type == Type::kF32) {
+      each(mask, [&](std::size_t t) { result.real[t] = -operand.real[t]; });
+    } else if (node.op == ir::UnaryOperator::kNot) {
+      each(mask, [&](std::size_t t) { result.whole[t] = operand.whole[t] == 0 ? 1 : 0; });
+    } else {
+      each(mask, [&](std::size_t t) {
+        result.whole[t] = checked(BinaryOperator::kSubtract, 0, operand.whole[t], id, t);
+      });
+    }
     return result;
   }
 
-  static void take(Lanes& to, const Lanes& from, const Mask& mask) {
-    for (std::size_t t = 0; t < mask.size(); ++t) {
-      if (mask[t] == 0) continue;
-      if (!to.real.empty()) to.real[t] = from.real[t];
-      if (!to.whole.empty()) to.whole[t] = from.whole[t];
+  const Lanes& call(ir::ValueId id, const ir::Call& node, const Mask& mask) {
+    std::vector<const Lanes*> arguments;
+    for (const ir::ValueId argument : node.arguments) {
+      arguments.push_back(&evaluate(argument, mask));
     }
+    Lanes& result = workspace_.next();
+    const bool real = kernel_[id].type == Type::kF32;
+    each(mask, [&](std::size_t t) {
+      if (real) {
+        const float second = arguments.size() > 1 ? arguments[1]->real[t] : 0.0f;
+        result.real[t] = replayed(node.helper, arguments[0]->real[t], second);
+        return;
+      }
+      const std::int64_t second = arguments.size() > 1 ? arguments[1]->whole[t] : 0;
+      const auto number = replayed(node.helper, arguments[0]->whole[t], second);
+      if (number) {
+        result.whole[t] = *number;
+        return;
+      }
+      violates("arithmetic",
+               told(visit(t, lifted_.place(id))) + " calls a helper with " +
+                   std::to_string(arguments[0]->whole[t]) +
+                   (arguments.size() > 1 ? " and " + std::to_string(second) : "") +
+                   ", outside its domain",
+               lifted_.place(id));
+    });
+    return result;
+  }
+
+  static void take(Type type, Lanes& to, const Lanes& from, const Mask& mask) {
+    const auto copy = [&](auto& into, const auto& out_of) {
+      for (std::size_t t = 0; t < mask.size(); ++t) {
+        if (mask[t] != 0) into[t] = out_of[t];
+      }
+    };
+    if (type == Type::kF32) copy(to.real, from.real);
+    if (type != Type::kF32) copy(to.whole, from.whole);
   }
 
   std::int64_t checked(BinaryOperator op, std::int64_t x, std::int64_t y, ir::ValueId id,
                        std::size_t thread) {
     const std::optional<std::int64_t> result = replayed(op, x, y);
     if (result) return *result;
+    has_no_value(x, y, id, thread);
+  }
+  [[noreturn]] void has_no_value(std::int64_t x, std::int64_t y, ir::ValueId id,
+                                 std::size_t thread) {
     const TextPlace at = lifted_.place(id);
     violates("arithmetic",
              told(visit(thread, at)) + " computes with " + std::to_string(x) + " and " +
@@ -238,57 +299,66 @@ class Block {
              at);
   }
 
-  Lanes binary(ir::ValueId id, const ir::Binary& node, const Mask& mask) {
-    Lanes result = room(kernel_[id].type);
-    const Lanes left = evaluate(node.left, mask);
+  const Lanes& binary(ir::ValueId id, const ir::Binary& node, const Mask& mask) {
+    const Lanes& left = evaluate(node.left, mask);
     if (node.op == BinaryOperator::kAnd || node.op == BinaryOperator::kOr) {
       const bool conjoined = node.op == BinaryOperator::kAnd;
-      take(result, left, mask);
+      Lanes& result = workspace_.next();
+      take(kernel_[id].type, result, left, mask);
       const Mask open = where(mask, left, conjoined);
-      if (any(open)) take(result, evaluate(node.right, open), open);
+      if (any(open)) take(kernel_[id].type, result, evaluate(node.right, open), open);
       return result;
     }
-    const Lanes right = evaluate(node.right, mask);
+    const Lanes& right = evaluate(node.right, mask);
+    Lanes& result = workspace_.next();
     const bool reals = kernel_[node.left].type == Type::kF32;
-    each(mask, [&](std::size_t t) {
-      if (reals && is_comparison(node.op)) {
-        result.whole[t] = compared(node.op, left.real[t], right.real[t]);
-      } else if (reals) {
-        result.real[t] = replayed(node.op, left.real[t], right.real[t]);
-      } else if (is_comparison(node.op)) {
-        result.whole[t] = compared(node.op, left.whole[t], right.whole[t]);
-      } else {
-        result.whole[t] = checked(node.op, left.whole[t], right.whole[t], id, t);
-      }
+    if (is_comparison(node.op)) {
+      with_comparison(node.op, [&](auto op) {
+        each(mask, [&](std::size_t t) {
+          result.whole[t] = reals ? compared(op(), left.real[t], right.real[t])
+                                  : compared(op(), left.whole[t], right.whole[t]);
+        });
+      });
+      return result;
+    }
+    with_arithmetic(node.op, [&](auto op) {
+      each(mask, [&](std::size_t t) {
+        if (reals) {
+          result.real[t] = replayed(op(), left.real[t], right.real[t]);
+        } else {
+          result.whole[t] = checked(op(), left.whole[t], right.whole[t], id, t);
+        }
+      });
     });
     return result;
   }
 
-  Lanes reduce(ir::ValueId id, const ir::Reduce& node, const Mask& mask) {
+  const Lanes& reduce(ir::ValueId id, const ir::Reduce& node, const Mask& mask) {
     const TextPlace at = lifted_.place(id);
-    const Lanes operand = evaluate(node.operand, mask);
-    Lanes result = room(kernel_[id].type);
+    const Lanes& operand = evaluate(node.operand, mask);
+    Lanes& result = workspace_.next();
+    const bool real = kernel_[id].type == Type::kF32;
     // Groups that come together are all there before any of them reduces.
     if (node.together) each_group(mask, kWarp, at, [](std::size_t, std::size_t) {});
     each_group(mask, node.lanes, at, [&](std::size_t first, std::size_t end) {
-      for (std::size_t t = first; t < end; ++t) {
-        for (std::size_t other = first; other < end; ++other) {
-          if (!result.real.empty()) {
-            result.real[t] += operand.real[other];
-          } else {
-            result.whole[t] = other == first ? operand.whole[other]
-                                             : std::max(result.whole[t], operand.whole[other]);
-          }
-        }
+      // What every lane of the group gets.
+      if (real) {
+        float sum = 0.0f;
+        for (std::size_t t = first; t < end; ++t) sum += operand.real[t];
+        for (std::size_t t = first; t < end; ++t) result.real[t] = sum;
+      } else {
+        std::int64_t largest = operand.whole[first];
+        for (std::size_t t = first; t < end; ++t) largest = std::max(largest, operand.whole[t]);
+        for (std::size_t t = first; t < end; ++t) result.whole[t] = largest;
       }
     });
     return result;
   }
-  Lanes pick(ir::ValueId id, const ir::Pick& node, const Mask& mask) {
+  const Lanes& pick(ir::ValueId id, const ir::Pick& node, const Mask& mask) {
     const TextPlace at = lifted_.place(id);
-    const Lanes operand = evaluate(node.operand, mask);
-    const Lanes from = evaluate(node.from, mask);
-    Lanes result = room(kernel_[id].type);
+    const Lanes& operand = evaluate(node.operand, mask);
+    const Lanes& from = evaluate(node.from, mask);
+    Lanes& result = workspace_.next();
     each_group(mask, node.lanes, at, [&](std::size_t first, std::size_t end) {
       for (std::size_t t = first; t < end; ++t) {
         if (from.whole[t] < 0 || from.whole[t] >= node.lanes) {
@@ -323,44 +393,67 @@ class Block {
 
   // ---- memory ---------------------------------------------------------------------------------
 
-  MemoryRecord& record(ir::MemoryId memory, std::size_t thread) {
+  // Where each thread finds what it loads or stores: one memory of all, or one of each.
+  struct Found {
+    MemoryRecord* whole = nullptr;
+    std::vector<MemoryRecord>* by_thread = nullptr;
+    MemoryRecord* no = nullptr;  // of a view, where its condition does not hold
+    const std::vector<std::int64_t>* truth = nullptr;
+
+    MemoryRecord& of(std::size_t thread) const {
+      if (by_thread != nullptr) return (*by_thread)[thread];
+      return truth != nullptr && (*truth)[thread] == 0 ? *no : *whole;
+    }
+  };
+  Found record(ir::MemoryId memory) {
+    const auto buffer = [&](ir::BufferId id) { return &buffers_.at(kernel_[id].name); };
     return match(
-        memory, [&](ir::BufferId id) -> MemoryRecord& { return buffers_.at(kernel_[id].name); },
-        [&](ir::ArrayId id) -> MemoryRecord& {
-          std::vector<MemoryRecord>& all = arrays_[static_cast<std::size_t>(id.index)];
-          return all.size() == 1 ? all[0] : all[thread];
+        memory,
+        [&](ir::BufferId id) {
+          return Found{buffer(id), nullptr, nullptr, nullptr};
         },
-        [&](ir::ViewId id) -> MemoryRecord& {
-          const bool yes = views_[static_cast<std::size_t>(id.index)][thread] != 0;
-          return buffers_.at(kernel_[yes ? kernel_[id].yes : kernel_[id].no].name);
+        [&](ir::ArrayId id) {
+          std::vector<MemoryRecord>& all = arrays_[static_cast<std::size_t>(id.index)];
+          return all.size() == 1 ? Found{&all[0], nullptr, nullptr, nullptr}
+                                 : Found{nullptr, &all, nullptr, nullptr};
+        },
+        [&](ir::ViewId id) {
+          return Found{buffer(kernel_[id].yes), nullptr, buffer(kernel_[id].no),
+                       &views_[static_cast<std::size_t>(id.index)]};
         });
   }
 
-  Lanes load(ir::ValueId id, const ir::Load& node, const Mask& mask) {
-    const Lanes index = evaluate(node.index, mask);
-    Lanes result = room(kernel_[id].type);
+  const Lanes& load(ir::ValueId id, const ir::Load& node, const Mask& mask) {
+    const Lanes& index = evaluate(node.index, mask);
+    Lanes& result = workspace_.next();
+    const Found found = record(node.memory);
+    const TextPlace place = lifted_.place(id);
+    const bool real = kernel_[id].type == Type::kF32;
     each(mask, [&](std::size_t t) {
-      MemoryRecord& memory = record(node.memory, t);
-      check(memory.read(index.whole[t], visit(t, lifted_.place(id))));
+      MemoryRecord& memory = found.of(t);
+      check(memory.read(index.whole[t], visit(t, place)));
       const auto at = static_cast<std::size_t>(index.whole[t]);
-      if (!result.real.empty()) result.real[t] = memory.real[at];
-      if (!result.whole.empty()) result.whole[t] = memory.whole[at];
+      if (real) result.real[t] = memory.real[at];
+      if (!real) result.whole[t] = memory.whole[at];
     });
     return result;
   }
 
   void store(const ir::Statement& statement, const ir::Store& node, const Mask& mask) {
-    const Lanes index = evaluate(node.index, mask);
-    const Lanes value = evaluate(node.value, mask);
+    const Lanes& index = evaluate(node.index, mask);
+    const Lanes& value = evaluate(node.value, mask);
     ++stores_;
     const bool narrow = !std::holds_alternative<ir::ArrayId>(node.memory);
+    const Found found = record(node.memory);
+    const TextPlace place = lifted_.place(statement);
+    const bool real = kernel_[node.value].type == Type::kF32;
     each(mask, [&](std::size_t t) {
-      MemoryRecord& memory = record(node.memory, t);
-      const Visit here = visit(t, lifted_.place(statement));
+      MemoryRecord& memory = found.of(t);
+      const Visit here = visit(t, place);
       check(memory.write(index.whole[t], here));
       const auto at = static_cast<std::size_t>(index.whole[t]);
-      if (!value.real.empty()) memory.real[at] = value.real[t];
-      if (value.whole.empty()) return;
+      if (real) memory.real[at] = value.real[t];
+      if (real) return;
       if (narrow && (value.whole[t] < INT32_MIN || value.whole[t] > INT32_MAX)) {
         violates("arithmetic", told(here) + " stores more than 32 bits hold", here.at);
       }
@@ -377,20 +470,31 @@ class Block {
 
   void statement(const ir::Statement& statement, const Mask& mask) {
     spend();
+    const std::size_t mark = workspace_.mark();
+    carry_out(statement, mask);
+    workspace_.give_back(mark);
+  }
+  void set(ir::VariableId variable, ir::ValueId value, const Mask& mask) {
+    take(kernel_[variable].type, of(variable), evaluate(value, mask), mask);
+  }
+  void carry_out(const ir::Statement& statement, const Mask& mask) {
     match(
         statement.node, [](const ir::Comment&) {},
         [&](const ir::Declare& node) {
           const ir::Array& array = kernel_[node.array];
-          if (array.from) return cut(node.array, evaluate(*array.from, mask).whole[0], statement);
+          if (array.from) {
+            const Lanes& from = evaluate(*array.from, mask);
+            return cut(node.array, mask[0] != 0 ? from.whole[0] : 0, statement);
+          }
           if (array.shared) return;
           each(mask, [&](std::size_t t) {
-            arrays_[static_cast<std::size_t>(node.array.index)][t] = record_of(array);
+            arrays_[static_cast<std::size_t>(node.array.index)][t].forget();
           });
         },
-        [&](const ir::Define& node) { take(of(node.variable), evaluate(node.value, mask), mask); },
-        [&](const ir::Assign& node) { take(of(node.variable), evaluate(node.value, mask), mask); },
+        [&](const ir::Define& node) { set(node.variable, node.value, mask); },
+        [&](const ir::Assign& node) { set(node.variable, node.value, mask); },
         [&](const ir::Choose& node) {
-          const Lanes truth = evaluate(kernel_[node.view].condition, mask);
+          const Lanes& truth = evaluate(kernel_[node.view].condition, mask);
           each(mask, [&](std::size_t t) {
             views_[static_cast<std::size_t>(node.view.index)][t] = truth.whole[t];
           });
@@ -399,7 +503,7 @@ class Block {
         [&](const ir::For& node) { for_loop(statement, node, mask); },
         [&](const ir::While& node) { while_loop(statement, node, mask); },
         [&](const ir::If& node) {
-          const Lanes truth = evaluate(node.condition, mask);
+          const Lanes& truth = evaluate(node.condition, mask);
           const Mask yes = where(mask, truth, true);
           const Mask no = where(mask, truth, false);
           if (any(yes)) body(node.body, yes);
@@ -441,7 +545,9 @@ class Block {
     };
     Mask inside = mask;
     for (std::int64_t count = 1; any(inside); ++count) {
+      const std::size_t mark = workspace_.mark();
       inside = where(inside, evaluate(node.condition, inside), true);
+      workspace_.give_back(mark);
       if (!any(inside)) return;
       body(node.body, inside);
       if (count < kPatience) continue;
@@ -463,11 +569,12 @@ class Block {
   }
 
   void for_loop(const ir::Statement& statement, const ir::For& node, const Mask& mask) {
-    Lanes counter = evaluate(node.begin, mask);
-    const Lanes end = evaluate(node.end, mask);
-    const Lanes step = evaluate(node.step, mask);
+    // The body may change what they are made of.
+    std::vector<std::int64_t> counter = evaluate(node.begin, mask).whole;
+    const std::vector<std::int64_t> end = evaluate(node.end, mask).whole;
+    const std::vector<std::int64_t> step = evaluate(node.step, mask).whole;
     each(mask, [&](std::size_t t) {
-      if (step.whole[t] > 0) return;
+      if (step[t] > 0) return;
       violates("arithmetic", told(visit(t, lifted_.place(statement))) + " takes no step forward",
                lifted_.place(statement));
     });
@@ -475,12 +582,12 @@ class Block {
     while (true) {
       spend();
       for (std::size_t t = 0; t < threads_; ++t) {
-        if (inside[t] != 0 && counter.whole[t] >= end.whole[t]) inside[t] = 0;
+        if (inside[t] != 0 && counter[t] >= end[t]) inside[t] = 0;
       }
       if (!any(inside)) return;
-      take(of(node.variable), counter, inside);
+      each(inside, [&](std::size_t t) { of(node.variable).whole[t] = counter[t]; });
       body(node.body, inside);
-      each(inside, [&](std::size_t t) { counter.whole[t] += step.whole[t]; });
+      each(inside, [&](std::size_t t) { counter[t] += step[t]; });
     }
   }
 
@@ -490,6 +597,7 @@ class Block {
   Memories& buffers_;
   int block_;
   std::size_t threads_;
+  Workspace& workspace_;
   std::int64_t& work_;
   int phase_ = 0;
   std::int64_t stores_ = 0;
@@ -504,9 +612,10 @@ ReplayResult replay(const Lifted& lifted, const ReplayLaunch& launch, Memories& 
                     std::int64_t work) {
   ReplayResult result;
   std::int64_t left = work;
+  Workspace workspace(lifted.kernel);
   try {
     for (std::int64_t block = 0; block < launch.blocks; ++block) {
-      Block(lifted, launch, buffers, static_cast<int>(block), left).run();
+      Block(lifted, launch, buffers, static_cast<int>(block), workspace, left).run();
     }
   } catch (const Ended& ended) {
     result.violation = ended.violation;
