@@ -121,6 +121,12 @@ void describe_staging(const schedule::KernelSpec& spec, const schedule::Staging&
                        std::int64_t bytes, const char* slots = "") {
     if (most > 0) entry.shared_rows.push_back({size, most, multiple, bytes, slots});
   };
+  if (staging.by_distance) {
+    add("key_rows", staging.key_rows, staging.key_rows, row);
+    add("value_rows", staging.value_rows, staging.value_rows, row);
+    add("tile_rows", staging.tile_rows, staging.tile_rows, 4 * std::int64_t{spec.head_dim});
+    return;
+  }
   // Rings of what comes in while rows ask hold two chunks at least, windows always two.
   const std::int64_t chunk = staging.chunk_rows;
   const std::int64_t fetched = schedule::fetches_late(spec, staging) ? chunk : 2 * chunk;

@@ -26,18 +26,22 @@ constexpr int kApartByDistance = 4;
 
 }  // namespace
 
-std::vector<std::int64_t> near_distances(const KernelSpec& spec, int rows) {
+std::optional<std::vector<std::int64_t>> shifted_distances(const KernelSpec& spec, int rows) {
+  if (rows::shape_of(spec.b) != rows::RowShape::kShifted) return std::nullopt;
+  // Row `rows` has all of them.
+  const MaterializeResult made = materialize(spec.pattern, rows);
+  const Rows* const table = std::get_if<Rows>(&made);
+  if (table == nullptr) return std::nullopt;
   std::vector<std::int64_t> distances;
-  if (rows::shape_of(spec.b) == rows::RowShape::kShifted) {
-    // Row `rows` has all of them.
-    const MaterializeResult made = materialize(spec.pattern, rows);
-    if (const Rows* table = std::get_if<Rows>(&made)) {
-      for_each_position(table->b, rows, [&](std::int64_t p) { distances.push_back(rows - p); });
-      std::sort(distances.begin(), distances.end());
-      if (distances.size() <= kFewDistances) return distances;
-    }
-  }
-  distances.clear();
+  for_each_position(table->b, rows, [&](std::int64_t p) { distances.push_back(rows - p); });
+  std::sort(distances.begin(), distances.end());
+  return distances;
+}
+
+std::vector<std::int64_t> near_distances(const KernelSpec& spec, int rows) {
+  const std::optional<std::vector<std::int64_t>> shifted = shifted_distances(spec, rows);
+  if (shifted && shifted->size() <= kFewDistances) return *shifted;
+  std::vector<std::int64_t> distances;
   for (std::int64_t distance = 1; distance < rows; ++distance) distances.push_back(distance);
   return distances;
 }

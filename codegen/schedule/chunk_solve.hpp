@@ -12,6 +12,8 @@
 
 namespace heddle::schedule {
 
+// The distances below `rows` at which rows of B read, ascending, where every row has the same ones.
+std::optional<std::vector<std::int64_t>> shifted_distances(const KernelSpec& spec, int rows);
 // The distances back within a chunk of `rows` rows at which a row of B may read, ascending: those
 // that rows have where every row has the same ones, if they are few, else all.
 std::vector<std::int64_t> near_distances(const KernelSpec& spec, int rows);

@@ -33,6 +33,7 @@ struct Staging {
   // where `far_a` says so.
   std::int64_t tile_rows = 0;
   bool far_a = false;
+  bool by_distance = false;  // instead of windows by position, see DistanceTiles
   std::int64_t offsets_a = 0;
   std::int64_t offsets_b = 0;
 };
@@ -118,6 +119,7 @@ ir::Kernel staged_prefill(const KernelSpec& spec);
 // Lanes of a warp that share a row there.
 int lanes_of_rows(const KernelSpec& spec);
 ir::Kernel staged_tiles(const KernelSpec& spec);
+ir::Kernel staged_distances(const KernelSpec& spec);
 // The launches of a prefill on cuda where spec.scan says how, in order. Blocks of chunks have a
 // thread for each channel.
 constexpr int scan_warps(const KernelSpec& spec) { return (spec.head_dim + 31) / 32; }

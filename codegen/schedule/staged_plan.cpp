@@ -8,6 +8,7 @@
 
 #include "codegen/rows/row_shape.hpp"
 #include "codegen/schedule/chunk_solve.hpp"
+#include "codegen/schedule/distance_plan.hpp"
 #include "codegen/schedule/prefill_cost.hpp"
 
 namespace heddle::schedule {
@@ -144,14 +145,8 @@ class Planner {
     return finished(far);
   }
 
-  // Rows have every offset from the first one on.
-  static bool dense(const rows::RowPlan& plan) {
-    const auto* span =
-        plan.leaves.size() == 1 ? std::get_if<rows::SpanLeaf>(&plan.leaves.front()) : nullptr;
-    return span != nullptr && !span->clip_low && !span->clip_high && span->low != span->high;
-  }
-
   std::optional<StagedPlan> plan_tiles() const {
+    if (const std::optional<StagedPlan> plan = plan_distances(spec_, rows_, limits_)) return plan;
     const rows::RowShape a = rows::shape_of(spec_.a);
     const bool far_a = a != rows::RowShape::kEmpty && a != rows::RowShape::kItself;
     // A window before the launch's first token is found by position only where all are kept.
@@ -172,8 +167,8 @@ class Planner {
     staging.key_rows = keyed_ ? 2 * kStagedChunk : 0;
     staging.value_rows = sides * 2 * kStagedChunk;
     staging.far_a = far_a;
-    if (far_a && !dense(spec_.a)) staging.offsets_a = limits_.offsets_a;
-    if (solves_ && !dense(spec_.b)) staging.offsets_b = limits_.offsets_b;
+    if (far_a && !has_every_offset(spec_.a)) staging.offsets_a = limits_.offsets_a;
+    if (solves_ && !has_every_offset(spec_.b)) staging.offsets_b = limits_.offsets_b;
     // See Tiles: a row's query and sums, and twice what it is left with; the window; the list.
     const std::int64_t row =
         (keyed_ ? row_bytes_ + 16 : 0) + 4 * std::int64_t{spec_.head_dim} + 16 * sides;

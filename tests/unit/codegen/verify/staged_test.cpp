@@ -111,6 +111,27 @@ const std::vector<Break>& breaks_of_outputs() {
   return all;
 }
 
+// Runs of positions by distance, in a ring of so many places as a tile has rows.
+const std::vector<Break>& breaks_of_distances() {
+  static const std::vector<Break> all = {
+      {"      __syncthreads();\n      const Index from", "      const Index from"},
+      {"await_batches<0>();\n      __syncthreads();", "await_batches<0>();"},
+      {"      await_batches<0>();\n", ""},
+      {"minimum(reached, before + 1 + size - distance)", "before + 1 + size - distance"},
+      {"minimum(reached, before + 1 + size - distance)", "reached"},
+      {"maximum(before + 1 - distance, 1)", "before + 1 - distance"},
+      {"place < 128 ? 0 : 128", "place < 128 ? 0 : 0"},
+      {"shown < distance && distance <= r", "shown < distance"},
+      {"distance <= r && at < width_b", "distance <= r"},
+      {"if (1 <= c)", "if (0 <= c)"},
+      {"      __syncthreads();\n      // one thread", "      // one thread"},
+      {"solved[r];\n        }\n      }\n      __syncthreads();\n",
+       "solved[r];\n        }\n      }\n"},
+      {"tile += 128", "tile += 64"},
+      {"(tile + row) * token_stride", "(tile + row + 1) * token_stride"}};
+  return all;
+}
+
 // Offsets are listed once, and a row comes back to where it was in the list.
 const std::vector<Break>& breaks_of_lists() {
   static const std::vector<Break> all = {
@@ -209,9 +230,18 @@ TEST_CASE("no staged kernel that brings in a chunk over a window is verified") {
 }
 
 TEST_CASE("no staged kernel that lists or finds offsets wrongly is verified") {
-  const Artifact artifact = artifact_of(builtin("sqrt_recurrence"), staged_given());
+  GenerateOptions options = staged_given();
+  options.head_dim = 40;  // of rows that are not cut into groups of lanes
+  const Artifact artifact = artifact_of(builtin("sqrt_recurrence"), options);
   REQUIRE(artifact.manifest.kernels[0].schedule == "staged");
   none_is_verified(artifact, breaks_of_lists(), proofs_only(1'000'000));
+}
+
+TEST_CASE("no staged kernel that takes another distance for the one at hand is verified") {
+  GenerateOptions options = staged_given();
+  options.shared_limit = 80'000;  // for tiles of 128 rows
+  none_is_verified(artifact_of(builtin("sqrt_recurrence"), options), breaks_of_distances(),
+                   proofs_only());
 }
 
 TEST_CASE("no staged kernel that finds another row's sums is verified") {

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// The cost model of tiles that go distance by distance (DistanceTiles): how many rows a tile has,
+// and what a launch then moves and computes.
+#pragma once
+
+#include <optional>
+
+#include "codegen/schedule/staged_plan.hpp"
+
+namespace heddle::schedule {
+
+// Rows have every offset from the first one on.
+bool has_every_offset(const rows::RowPlan& plan);
+// For launches of rows.n() - 1 tokens; none where rows do not all reach the same distances back,
+// have many of them close by, or are not cut into groups of lanes.
+std::optional<StagedPlan> plan_distances(const KernelSpec& spec, const Rows& rows,
+                                         const StagedLimits& limits);
+
+}  // namespace heddle::schedule

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// Staged prefill whose tiles go distance by distance. What the generator writes is verified, with
+// either weights and from a state on; a text that takes another position, weighs it otherwise, or
+// goes on before the block has met, is not.
+#include "patterns/ast_print.hpp"
+#include "tests/unit/runtime/reference/reference_test_support.hpp"
+#include "tests/unit/runtime/verify/reject_edits.hpp"
+
+namespace heddle {
+namespace {
+
+constexpr std::int64_t kRows = 300;
+
+VerifyOptions quick() {
+  VerifyOptions options;
+  options.sizes = {1, 2, 33, 150};
+  options.work_budget = 4'000'000;
+  options.algebraic_budget = 2'000'000;
+  return options;
+}
+
+// Room for tiles of 128 rows, so that launches have several.
+Artifact generated(WeightKind weights, ElementType dtype = ElementType::kF32, bool varlen = false,
+                   int head_dim = 64) {
+  GenerateOptions options;
+  options.ops = {"prefill"};
+  options.target = ir::Target::kCuda;
+  options.dtype = dtype;
+  options.exact_to = kRows;
+  options.weights = weights;
+  options.schedule = "staged";
+  options.varlen = varlen;
+  options.head_dim = head_dim;
+  options.shared_limit = weights == WeightKind::kSoftmax ? 110'000 : 80'000;
+  Result<Artifact> artifact = generate(test::builtin("sqrt_recurrence"), options);
+  INFO((artifact ? "" : artifact.error().message));
+  REQUIRE(artifact.ok());
+  return *std::move(artifact);
+}
+
+void reject(WeightKind weights, const std::vector<test::TextEdit>& edits, bool of_values) {
+  const Artifact artifact = generated(weights);
+  const Rows rows = test::builtin_rows("sqrt_recurrence", kRows);
+  test::reject_edits(artifact, rows, quick(), Layer::kEmulated, edits);
+  if (of_values) test::reject_edits(artifact, rows, quick(), Layer::kAlgebraic, edits);
+}
+
+}  // namespace
+
+TEST_CASE("tiles that go distance by distance are verified") {
+  struct Kind {
+    WeightKind weights;
+    ElementType dtype;
+    bool varlen;
+    int head_dim;
+  };
+  for (const Kind& kind : {Kind{WeightKind::kSoftmax, ElementType::kF32, true, 64},
+                           Kind{WeightKind::kSoftmax, ElementType::kBF16, false, 64},
+                           Kind{WeightKind::kGiven, ElementType::kF32, false, 96},
+                           Kind{WeightKind::kGiven, ElementType::kF16, true, 128}}) {
+    const Artifact artifact = generated(kind.weights, kind.dtype, kind.varlen, kind.head_dim);
+    const std::vector<SharedRows>& shared = artifact.manifest.kernels[0].shared_rows;
+    REQUIRE(shared.back().size == "tile_rows");
+    CHECK(shared.back().most == shared.back().multiple);
+    const VerifyReport report = verify(artifact.manifest, artifact.files,
+                                       test::builtin_rows("sqrt_recurrence", kRows), quick());
+    INFO(name_of(kind.weights) << ", " << name_of(kind.dtype) << ": " << test::explain(report));
+    CHECK(report.verdict == KernelVerdict::kVerified);
+  }
+}
+
+TEST_CASE("a tile that finds another position at a distance is rejected") {
+  reject(
+      WeightKind::kGiven,
+      {{"minimum(reached, before", "minimum(reached - 1, before"},
+       {"p_2 % 128", "(p_2 + 1) % 128"},
+       {"(before + 129 - distance)", "(before + 128 - distance)"},
+       {"place < 128 ? 0 : 128", "place < 129 ? 0 : 128"},
+       {"(tile + r)) * heads + head) * width_b + entry", "(tile + r)) * heads + head) * width_b"},
+       {"distances[3] = 10", "distances[3] = 11"},
+       {"is_solved ? (r - distance)", "is_solved ? (r - 1)"},
+       {"shown < distance && distance <= r", "shown <= distance && distance <= r"},
+       {"row_weights[12] * input", "row_weights[11] * input"},
+       {"(c - 2)] = row_weights[1]", "(c - 2)] = row_weights[0]"},
+       {"if (5 <= c)", "if (6 <= c)"},
+       {"solved[r] = sums[(chunk + r)", "solved[r] = sums[(0 + r)"},
+       {"staged + row * 64 + d);\n    }\n    __syncthreads();\n  }",
+        "staged + d);\n    }\n    __syncthreads();\n  }"}},
+      true);
+}
+
+TEST_CASE("a tile that weighs what it finds otherwise is rejected") {
+  reject(WeightKind::kSoftmax,
+         {{"held = r < distance && distance <= before + r",
+           "held = r <= distance && distance <= before + r"},
+          {"held = r < distance && distance <= before + r",
+           "held = r < distance && distance < before + r"},
+          {"total[turn] * shrink + weight", "total[turn] + weight"},
+          {"mixed[turn * 8 + part] * shrink", "mixed[turn * 8 + part]"},
+          {"total_of[r] * shrink", "total_of[r]"},
+          {"total_of[r] = total[turn]", "total_of[r] = 0.0f"},
+          {"row[part] * shrink", "row[part]"},
+          {"row[part] * inverse", "row[part]"},
+          {"row_weights[1] * inverse", "row_weights[1]"}},
+         true);
+}
+
+TEST_CASE("a tile whose threads do not wait for each other is rejected") {
+  reject(
+      WeightKind::kSoftmax,
+      {{"      __syncthreads();\n      const Index from", "      const Index from"},
+       {"await_batches<0>();\n      __syncthreads();\n      const Index base",
+        "await_batches<0>();\n      const Index base"},
+       {"    __syncthreads();\n    for (Index piece = thread; piece < size * 16; piece += 512) {\n"
+        "      const Index row = piece / 16;\n      const Index d = piece % 16 * 4;\n"
+        "      start_copy",
+        "    for (Index piece = thread; piece < size * 16; piece += 512) {\n"
+        "      const Index row = piece / 16;\n      const Index d = piece % 16 * 4;\n"
+        "      start_copy"},
+       {"    await_batches<0>();\n    __syncthreads();\n    for (Index chunk",
+        "    await_batches<0>();\n    for (Index chunk"},
+       {"      __syncthreads();\n      // one thread", "      // one thread"},
+       {"= solved[r];\n        }\n      }\n      __syncthreads();\n",
+        "= solved[r];\n        }\n      }\n"}},
+      false);
+}
+
+}  // namespace heddle
