@@ -28,6 +28,9 @@ struct Staging {
   std::int64_t key_rows = kStagedChunk;  // softmax only; rings hold whole chunks
   std::int64_t value_rows = kStagedChunk;
   std::int64_t live_rows = 0;
+  // Where B is a lattice: terms of it that a chunk's rows are looked up for beforehand, none where
+  // there is no room for all that a state has slots for.
+  std::int64_t live_terms = 0;
   // Instead of rings and live rows: tiles of so many rows, and by side a list of the offsets of a
   // row up to so many, none where rows have every offset. B reaches back where it is not empty, A
   // where `far_a` says so.

@@ -76,8 +76,8 @@ void LiveList::open() {
   });
 }
 
-void LiveList::advance(Ex final_to, Ex last) {
-  builder_.when(equal(frame_.thread, builder_.i64(0)), [&] {
+void LiveList::advance(Ex final_to, const std::function<void(const Visit&)>& walk) {
+  builder_.when(equal(frame_.thread, builder_.i64(32 * (frame_.warps - 1))), [&] {
     const Ex count = builder_.let("count", builder_.load(counts_, parity_));
     const Var free = builder_.variable("free", builder_.load(counts_, builder_.i64(kFree)));
     const Var used = builder_.variable("used", builder_.i64(0));
@@ -91,7 +91,7 @@ void LiveList::advance(Ex final_to, Ex last) {
       });
       builder_.assign(old, Ex(old) + 1);
     };
-    rows::emit_walk(builder_, frame_.spec.pattern, *side_.plan, last + 1, [&](Ex p) {
+    walk([&](Ex p) {
       builder_.when(
           p > final_to,
           [&] {
@@ -147,8 +147,10 @@ void LiveList::note(Ex p, Ex row) {
   builder_.when(equal(frame_.lane, builder_.i64(0)), [&] { builder_.store(holds_, row, p); });
 }
 
+void LiveList::begin_chunk() { count_ = builder_.let("listed", builder_.load(counts_, parity_)); }
+
 void LiveList::begin_row() {
-  count_ = builder_.let("listed", builder_.load(counts_, parity_));
+  begin_chunk();
   cursor_ = builder_.variable("cursor", builder_.i64(0));
 }
 
@@ -161,6 +163,30 @@ Ex LiveList::find(Ex p) {
     builder_.when(both(candidate >= 0, equal(builder_.load(holds_, candidate), p)),
                   [&] { builder_.assign(row, candidate); });
   });
+  return row;
+}
+
+// By halves of what is left, the first of them the largest power of two that a list may have.
+Ex LiveList::candidate_for(Ex p) {
+  const Var entries = builder_.variable("entries", builder_.i64(0));  // that are not below p
+  std::int64_t half = 1;
+  while (2 * half <= most_) half *= 2;
+  for (; half > 0; half /= 2) {
+    const Ex next = Ex(entries) + half;
+    builder_.when(both(next <= count_, builder_.load(held_, at(next - 1)) >= p),
+                  [&] { builder_.assign(entries, next); });
+  }
+  const Var candidate = builder_.variable("candidate", builder_.i64(-1));
+  builder_.when(Ex(entries) > 0,
+                [&] { builder_.assign(candidate, builder_.load(row_, at(Ex(entries) - 1))); });
+  return candidate;
+}
+
+Ex LiveList::checked(Ex candidate, Ex p) {
+  const Var row = builder_.variable("row", builder_.i64(-1));
+  builder_.when(
+      both(both(candidate >= 0, candidate < rows_), equal(builder_.load(holds_, candidate), p)),
+      [&] { builder_.assign(row, candidate); });
   return row;
 }
 

@@ -13,14 +13,17 @@ namespace heddle::schedule {
 
 class LiveList {
  public:
+  using Visit = std::function<void(ir::Ex)>;  // of a position
+
   // Lists of as many positions as there are rows of shared memory: `rows`, at most `most`.
   LiveList(Frame& frame, const SideFrame& side, int most, ir::Ex rows);
 
   // What row start + 1 reads. One thread writes it; a barrier behind it is the caller's.
   void open();
-  // What the first row after position `final_to` + kChunk reads, from this chunk's list and the
-  // chunk, whose rows end at position `last`.
-  void advance(ir::Ex final_to, ir::Ex last);
+  // What the row behind the chunk reads, from this chunk's list and the chunk, whose rows lie
+  // behind position `final_to`; `walk` goes through that row. By a thread of the last warp, while
+  // the others work on the chunk: nothing that they look at is changed.
+  void advance(ir::Ex final_to, const std::function<void(const Visit&)>& walk);
   void swap();  // the next list becomes this one; for all threads
 
   // body(position, row of shared memory) by one warp each, for the whole list of open().
@@ -30,9 +33,17 @@ class LiveList {
   // By the warp that has filled the row with what belongs to p.
   void note(ir::Ex p, ir::Ex row);
 
+  // Before candidates are asked for.
+  void begin_chunk();
+  // Before the positions of a row are looked for.
   void begin_row();
   // The row that holds p, -1 if none does. Positions must come in descending order.
   ir::Ex find(ir::Ex p);
+  // The row that may hold p, -1 if none does: that of the last entry which is not below p. In any
+  // order, and by many threads side by side.
+  ir::Ex candidate_for(ir::Ex p);
+  // `candidate`, at most the number of rows, if it holds p, else -1.
+  ir::Ex checked(ir::Ex candidate, ir::Ex p);
 
  private:
   ir::Ex at(ir::Ex entry) const { return parity_ * most_ + entry; }

@@ -54,6 +54,9 @@ class Mixer {
   void set_entry(ir::Ex number) {
     if (!frame_.softmax()) builder_.assign(entry_, number);
   }
+  // Given weights: whether the entry at hand has a column. It always has; what a list says does not
+  // prove it.
+  ir::Ex has_column(const SideFrame& side) const { return ir::Ex(entry_) < side.width; }
   // Counts entries of a row of coefficients; call between the sides.
   void begin_side(const SideFrame& side);
 

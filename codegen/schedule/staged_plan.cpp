@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "codegen/rows/row_shape.hpp"
+#include "codegen/schedule/chunk_entries.hpp"
 #include "codegen/schedule/chunk_solve.hpp"
 #include "codegen/schedule/distance_plan.hpp"
 #include "codegen/schedule/prefill_cost.hpp"
@@ -129,6 +130,12 @@ class Planner {
                                         (kDeclaredBytes - fixed_bytes() - kLiveBytes) / kListBytes,
                                         room / (parts * row_bytes_ + kListBytes)});
     if (plan_.staging.live_rows < 1) return Error{"the live rows do not fit into shared memory"};
+    // One more than rows need, which keeps the list.
+    ++plan_.staging.warps;
+    const std::int64_t lists = plan_.staging.live_rows * kListBytes;
+    plan_.staging.live_terms =
+        terms_within(std::min(kDeclaredBytes - fixed_bytes() - kLiveBytes - lists,
+                              room - lists - plan_.staging.live_rows * parts * row_bytes_));
     // Of the chunk's list the largest positions come first; what does not fit is asked for.
     std::int64_t far = 0;
     for (std::int64_t i = 1; i <= tokens_; ++i) {
@@ -143,6 +150,13 @@ class Planner {
       for_each_position(rows_.b, i, [&](std::int64_t p) { far += p < smallest ? parts : 0; });
     }
     return finished(far);
+  }
+
+  // Of a lattice, all that the longest row has that slots are known for, if there is room.
+  std::int64_t terms_within(std::int64_t bytes) const {
+    if (rows::shape_of(spec_.b) != rows::RowShape::kLattice) return 0;
+    const std::int64_t terms = terms_of_all_rows(spec_).value_or(limits_.slots);
+    return terms * bytes_of_term(chunk_) <= bytes ? terms : 0;
   }
 
   std::optional<StagedPlan> plan_tiles() const {

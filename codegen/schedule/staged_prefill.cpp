@@ -33,7 +33,7 @@ class StagedPrefill {
         far_side_(solves_ ? frame.b : frame.a),
         chunk_rows_(frame.spec.staging->chunk_rows),
         groups_(frame, lanes_of_rows(frame.spec)),
-        rows_(frame, far_side_) {}
+        rows_(frame, far_side_, groups_) {}
 
   void run() {
     groups_.open();
@@ -119,15 +119,15 @@ class StagedPrefill {
     Mixer mixer(frame_, token, groups_.cut(frame_.spec.dtype), groups_.cut(frame_.value_type()));
     if (!groups_.several()) mixer.ask_once();
     if (together()) mixer.come_together();
-    rows_.begin_row();
     if (!solves_) {
       take_far_side(mixer, row, shown, nullptr);
       mixer.finish();
       return where_it_counts(
           [&] { mixer.write(frame_.y, builder_.let("y_at", frame_.token_at(token))); });
     }
-    take_side(mixer, frame_.a, row,
-              [&](Ex p) { mixer.take(frame_.a, p, rows_.own(shown, token)); });
+    take_side(mixer, frame_.a, [&] {
+      walk(frame_.a, row, [&](Ex p) { mixer.take(frame_.a, p, rows_.own(shown, token)); });
+    });
     NearEntries near(builder_, groups_, solve_->places(), mixer.no_near(), solve_->distances());
     const Mixer::Near near_entries{[&](Ex p) { return p > final_to_; },
                                    [&](Ex p, Ex value) {
@@ -151,24 +151,36 @@ class StagedPrefill {
 
   void take_far_side(Mixer& mixer, Ex row, Ex shown, const Mixer::Near* near) {
     if (!together()) {
-      return take_side(mixer, far_side_, row,
-                       [&](Ex p) { mixer.take(far_side_, p, rows_.entry(p), near); });
+      return take_side(mixer, far_side_, [&] {
+        rows_.each_entry(shown, row, [&](Ex p, const Mixer::Entry& entry) {
+          const auto take = [&] { mixer.take(far_side_, p, entry, near); };
+          if (!rows_.looked_up() || frame_.softmax()) return take();
+          builder_.when(mixer.has_column(far_side_), take);
+        });
+      });
     }
     // Of the warp's last row: an entry of it lies as far behind the same entry of this one.
     const Ex behind = builder_.let("before_last", last_shown_ - shown);
-    take_side(mixer, far_side_, builder_.let("last_row", frame_.start + first_ + last_shown_ + 1),
-              [&](Ex p_of_last) {
-                const Ex p = builder_.let("p", p_of_last - behind);
-                mixer.take_where(p > 0, far_side_, p, rows_.entry(p), near);
-              });
+    const Ex last = builder_.let("last_row", frame_.start + first_ + last_shown_ + 1);
+    take_side(mixer, far_side_, [&] {
+      rows_.begin_row();
+      walk(far_side_, last, [&](Ex p_of_last) {
+        const Ex p = builder_.let("p", p_of_last - behind);
+        mixer.take_where(p > 0, far_side_, p, rows_.entry(p), near);
+      });
+    });
   }
 
-  void take_side(Mixer& mixer, const SideFrame& side, Ex row, const std::function<void(Ex)>& body) {
+  void take_side(Mixer& mixer, const SideFrame& side, const std::function<void()>& walk_it) {
     if (side.plan->empty()) return;
     builder_.comment(side.side == Side::kA ? "inputs that this row reads"
                      : frame_.transposed() ? "rows that read this one, the nearest first"
                                            : "earlier outputs that this row reads");
     mixer.begin_side(side);
+    walk_it();
+  }
+
+  void walk(const SideFrame& side, Ex row, const std::function<void(Ex)>& body) {
     rows::emit_walk(builder_, frame_.spec.pattern, *side.plan, row, body);
   }
 

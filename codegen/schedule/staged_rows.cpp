@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "codegen/schedule/staged_rows.hpp"
 
+#include "codegen/rows/emit_row.hpp"
 #include "codegen/schedule/staged_copy.hpp"
 #include "codegen/schedule/staged_plan.hpp"
 
@@ -12,11 +13,12 @@ using ir::LoopKind;
 using ir::MemoryId;
 using ir::Var;
 
-StagedRows::StagedRows(Frame& frame, const SideFrame& side)
+StagedRows::StagedRows(Frame& frame, const SideFrame& side, RowGroups& groups)
     : frame_(frame),
       builder_(frame.builder),
       spec_(frame.spec),
       side_(side),
+      groups_(groups),
       dim_(frame.spec.head_dim),
       chunk_rows_(frame.spec.staging->chunk_rows) {
   if (frame.softmax()) key_rows_ = builder_.size("key_rows");
@@ -51,6 +53,10 @@ void StagedRows::open() {
   live_values_ =
       builder_.let("live_values_at", frame_.softmax() ? live_keys_ + live_rows_ * dim_ : ring_end);
   list_.emplace(frame_, side_, static_cast<int>(spec_.staging->live_rows), live_rows_);
+  if (spec_.staging->live_terms > 0) {
+    entries_.emplace(frame_, side_, static_cast<int>(spec_.staging->live_terms));
+    entries_->open();
+  }
   list_->open();
   builder_.barrier();
   // What the first row reads was there before the launch.
@@ -60,7 +66,7 @@ void StagedRows::open() {
       list_->note(p, row);
     });
   });
-  if (!fetches()) builder_.barrier();
+  if (!fetches() && !entries_) builder_.barrier();
 }
 
 // By a warp: what the state holds of position p to a live row.
@@ -94,12 +100,33 @@ void StagedRows::begin_chunk(Ex first) {
   value_base_ = builder_.let("value_from", next_value_);
   if (!live()) value_reach_ = reach("value_reach", value_rows_, fetches_values() && !late());
   move_on();
+  const bool awaits = fetches() && !late();
+  if (awaits) {
+    builder_.comment("the next chunk's rows come in while this one is worked on");
+    start_chunk(first + chunk_rows_);
+  }
+  if (entries_) {
+    list_->begin_chunk();
+    entries_->look_up(groups_, final_to_, [&](Ex p) { return list_->candidate_for(p); });
+  }
+  if (awaits) builder_.invoke("await_batches<1>", {});
   // What else the rows read was there before the barrier that ends the last chunk.
-  if (!fetches() || late()) return;
-  builder_.comment("the next chunk's rows come in while this one is worked on");
-  start_chunk(first + chunk_rows_);
-  builder_.invoke("await_batches<1>", {});
-  builder_.barrier();
+  if (awaits || entries_) builder_.barrier();
+  if (live()) look_ahead();
+}
+
+void StagedRows::look_ahead() {
+  next_ = builder_.let("next_first", first_ + chunk_rows_);
+  builder_.when(next_ < frame_.tokens, [&] {
+    builder_.comment("which live rows the next chunk reads");
+    const Ex row = builder_.let("behind_chunk", final_to_ + (chunk_rows_ + 1));
+    list_->advance(final_to_, [&](const LiveList::Visit& visit) {
+      const auto walk = [&] { rows::emit_walk(builder_, spec_.pattern, *side_.plan, row, visit); };
+      if (!entries_) return walk();
+      entries_->each(
+          builder_.i64(chunk_rows_), row, [&](Ex p, Ex) { visit(p); }, walk);
+    });
+  });
 }
 
 void StagedRows::begin_solve() {
@@ -151,11 +178,8 @@ void StagedRows::copy_live(Ex r, Ex row) {
 void StagedRows::close_chunk() {
   if (late()) builder_.invoke("await_batches<0>", {});
   if (!live()) return builder_.barrier();
-  const Ex next = builder_.let("next_first", first_ + chunk_rows_);
-  builder_.when(next < frame_.tokens, [&] {
+  builder_.when(next_ < frame_.tokens, [&] {
     builder_.comment("what the next chunk reads of this one moves to the live rows");
-    list_->advance(final_to_, builder_.let("last", final_to_ + chunk_rows_));
-    builder_.barrier();
     list_->each_added([&](Ex p, Ex row) {
       const Ex r = builder_.let("r", p - final_to_ - 1);
       builder_.when(both(r >= 0, r < chunk_rows_), [&] {
@@ -172,6 +196,20 @@ void StagedRows::begin_row() {
   if (live()) list_->begin_row();
 }
 
+void StagedRows::each_entry(Ex r, Ex row, const TakeEntry& take) {
+  const auto walk = [&] {
+    begin_row();
+    rows::emit_walk(builder_, spec_.pattern, *side_.plan, row, [&](Ex p) { take(p, entry(p)); });
+  };
+  if (!entries_) return walk();
+  entries_->each(
+      r, row,
+      [&](Ex p, Ex candidate) {
+        take(p, live_entry(p, builder_.let("live_row", list_->checked(candidate, p))));
+      },
+      walk);
+}
+
 // The row that lies `behind` rows before the chunk's first one.
 void StagedRows::in_ring(MemoryId ring, Ex base, Ex rows, Ex origin, Ex behind,
                          const Mixer::Use& use) {
@@ -181,41 +219,44 @@ void StagedRows::in_ring(MemoryId ring, Ex base, Ex rows, Ex origin, Ex behind,
 }
 
 Mixer::Entry StagedRows::entry(Ex p) {
+  if (live()) return live_entry(p, builder_.let("live_row", list_->find(p)));
   const Ex behind = builder_.let("behind", final_to_ + 1 - p);
-  const auto elsewhere = [this, p](bool key, const Mixer::Use& use) {
-    const Location location = frame_.locate(side_, p);
-    frame_.where_held(location, [&] { use(key ? location.key : location.value, location.at); });
-  };
-  if (!live()) {
-    return {[=, this](const Mixer::Use& use) {
-              builder_.when(
-                  behind <= key_reach_,
-                  [&] { in_ring(staged, key_base_, key_rows_, builder_.i64(0), behind, use); },
-                  [&] { elsewhere(true, use); });
-            },
-            [=, this](const Mixer::Use& use) {
-              builder_.when(
-                  behind <= value_reach_,
-                  [&] { in_ring(values, value_base_, value_rows_, values_, behind, use); },
-                  [&] { elsewhere(false, use); });
-            }};
-  }
-  // Inside the chunk the ring has it, and the value is not asked for.
-  const Ex row = builder_.let("live_row", list_->find(p));
+  return {[=, this](const Mixer::Use& use) {
+            builder_.when(
+                behind <= key_reach_,
+                [&] { in_ring(staged, key_base_, key_rows_, builder_.i64(0), behind, use); },
+                [&] { elsewhere(p, true, use); });
+          },
+          [=, this](const Mixer::Use& use) {
+            builder_.when(
+                behind <= value_reach_,
+                [&] { in_ring(values, value_base_, value_rows_, values_, behind, use); },
+                [&] { elsewhere(p, false, use); });
+          }};
+}
+
+// Inside the chunk the ring has it, and the value is not asked for.
+Mixer::Entry StagedRows::live_entry(Ex p, Ex row) {
+  const Ex behind = builder_.let("behind", final_to_ + 1 - p);
   return {[=, this](const Mixer::Use& use) {
             builder_.when(
                 behind < 1, [&] { use(staged, (key_base_ - behind) * dim_); },
                 [&] {
                   builder_.when(
                       row >= 0, [&] { use(staged, live_keys_ + row * dim_); },
-                      [&] { elsewhere(true, use); });
+                      [&] { elsewhere(p, true, use); });
                 });
           },
           [=, this](const Mixer::Use& use) {
             builder_.when(
                 row >= 0, [&] { use(staged, live_values_ + row * dim_); },
-                [&] { elsewhere(false, use); });
+                [&] { elsewhere(p, false, use); });
           }};
+}
+
+void StagedRows::elsewhere(Ex p, bool key, const Mixer::Use& use) {
+  const Location location = frame_.locate(side_, p);
+  frame_.where_held(location, [&] { use(key ? location.key : location.value, location.at); });
 }
 
 Mixer::Entry StagedRows::own(Ex r, Ex token) const {

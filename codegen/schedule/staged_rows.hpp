@@ -4,6 +4,7 @@
 // array: the ring of keys, the ring of values, live keys, live values.
 #pragma once
 
+#include "codegen/schedule/chunk_entries.hpp"
 #include "codegen/schedule/live_list.hpp"
 #include "codegen/schedule/mixer.hpp"
 
@@ -12,7 +13,7 @@ namespace heddle::schedule {
 class StagedRows {
  public:
   // Declares the sizes and the array. `side` is the one whose rows reach back.
-  StagedRows(Frame& frame, const SideFrame& side);
+  StagedRows(Frame& frame, const SideFrame& side, RowGroups& groups);
 
   // Before the first chunk: what it reads of the initial state.
   void open();
@@ -26,10 +27,15 @@ class StagedRows {
   // Between two chunks, when outputs of the first one are in the ring; ends with a barrier.
   void close_chunk();
 
+  // Whether what rows read is looked up before a chunk.
+  bool looked_up() const { return entries_.has_value(); }
+  using TakeEntry = std::function<void(ir::Ex, const Mixer::Entry&)>;
+  // Before the entries of one row, which come in descending order.
+  void begin_row();
   // The entry at position p of a row of this chunk, whose values are final where it asks for them.
   Mixer::Entry entry(ir::Ex p);
-  // Before the entries of one row.
-  void begin_row();
+  // take(position, entry) for all of row r of this chunk, which is row `row`.
+  void each_entry(ir::Ex r, ir::Ex row, const TakeEntry& take);
   // The entry at the row's own position, its value an input in global memory.
   Mixer::Entry own(ir::Ex r, ir::Ex token) const;
   // Channel 0 of the value of row r of this chunk.
@@ -48,18 +54,24 @@ class StagedRows {
   void in_ring(ir::MemoryId ring, ir::Ex base, ir::Ex rows, ir::Ex origin, ir::Ex behind,
                const Mixer::Use& use);
   bool live() const { return spec_.staging->live_rows > 0; }
+  void look_ahead();
+  Mixer::Entry live_entry(ir::Ex p, ir::Ex row);
+  void elsewhere(ir::Ex p, bool key, const Mixer::Use& use);
 
   Frame& frame_;
   ir::Builder& builder_;
   const KernelSpec& spec_;
   const SideFrame& side_;
+  RowGroups& groups_;
   int dim_;
   int chunk_rows_;
   ir::Ex key_rows_, value_rows_, live_rows_;
   ir::Ex values_, live_keys_, live_values_;  // where they begin in `staged`
   ir::Var next_key_, next_value_;            // where the next chunk's rows begin in the rings
-  ir::Ex first_, final_to_, key_base_, value_base_, key_reach_, value_reach_;  // of this chunk
+  ir::Ex first_, next_, final_to_, key_base_, value_base_, key_reach_,
+      value_reach_;  // of this chunk
   std::optional<LiveList> list_;
+  std::optional<ChunkEntries> entries_;  // of a lattice
 };
 
 }  // namespace heddle::schedule

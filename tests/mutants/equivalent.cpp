@@ -171,8 +171,8 @@ const Argument kArguments[] = {
      "what is fetched ahead changes no value", R"(.* backward cpu .*)"},
     {"loosened_comparison", R"(if \(r >= 0 && r < 32\) \{)", R"(if \(r > 0 && r < 32\) \{)",
      "what is not among the live rows is read from where it lies", R"(.* staged)"},
-    {"reversed_threads", R"(if \(thread == 0\) \{)",
-     R"(if \(\(blockDim.x - 1 - thread\) == 0\) \{)",
+    {"reversed_threads", R"(if \(thread == (0|256)\) \{)",
+     R"(if \(\(blockDim.x - 1 - thread\) == (0|256)\) \{)",
      "another thread, but exactly one, keeps up lists that all read behind a barrier",
      R"(.* staged)"},
     {"ir_wrong_integer|ir_loop_strides", R"(for \(Index e = 0; e < returned; \+\+e\) \{)",
@@ -185,6 +185,11 @@ const Argument kArguments[] = {
     {"confused_index", R"(Index\* const reads_b = reserve<Index>\(0, i\);)",
      R"(Index\* const reads_b = reserve<Index>\(0, start\);)",
      "a row reads no more outputs than there are before it"},
+    {".*", R"(if \(entries.* && held\[.*|entries \+= \d+;|(Index )?candidate = (-1|held_in\[.*);)",
+     ".*",
+     "a candidate is asked what it holds, and what is not among the live rows is read from where "
+     "it lies",
+     R"(.* staged)"},
     {"loosened_comparison", R"(while \(cursor < listed && (.*) > p\) \{)",
      R"(while \(cursor < listed && (.*) >= p\) \{)",
      "what is not among the live rows is read from where it lies", R"(.* staged)"},
@@ -630,7 +635,7 @@ bool chooses_live_rows(const Subject& subject, const Mutant& mutant) {
   static const std::regex kStaged(".* staged");
   return std::regex_match(subject.name, kStaged) &&
          in_a_block(subject, mutant, "if (next_first < tokens) {") &&
-         in_a_block(subject, mutant, "if (thread == 0) {");
+         in_a_block(subject, mutant, "if (thread == 256) {");
 }
 
 bool swaps_independent_stores(const Mutant& mutant) {

@@ -50,8 +50,8 @@ TEST_CASE(
            // A state of more rows than a block has warps, heads that lie side by side, an array
            // that only a helper touches.
            Edit{"sqrt_cached prefill cuda given f32 staged",
-                "for (Index entry = warp; entry < opened; entry += 8) {",
-                "for (Index entry = warp; entry < opened; entry = 8) {"},
+                "for (Index entry = warp; entry < opened; entry += 9) {",
+                "for (Index entry = warp; entry < opened; entry = 9) {"},
            Edit{"linear_attention backward cpu linear f32", "kept_at = block * tokens * 40;",
                 "kept_at = block * tokens * 9;"},
            Edit{"fibonacci_cached decode cpu gated f32", "float mixed[40];", "float mixed[39];"},
