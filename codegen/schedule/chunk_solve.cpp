@@ -95,8 +95,12 @@ int ChunkSolve::places_of(const KernelSpec& spec, int rows, int sharing) {
   return (std::max(distances, 1) + sharing - 1) / sharing * sharing;
 }
 
+std::int64_t ChunkSolve::bytes_by_column(int rows) {
+  return std::int64_t{rows} * (rows + kApart) * 4;
+}
+
 std::int64_t ChunkSolve::bytes_of(const KernelSpec& spec, int rows, int sharing) {
-  if (!few_distances(spec, rows)) return std::int64_t{rows} * (rows + kApart) * 4;
+  if (!few_distances(spec, rows)) return bytes_by_column(rows);
   return std::int64_t{places_of(spec, rows, sharing)} * (rows + kApartByDistance) * 4;
 }
 

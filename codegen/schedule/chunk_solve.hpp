@@ -30,7 +30,8 @@ class ChunkSolve {
   // Where distances are few, a place is one of them, of which lanes that share a row have one or
   // more each.
   ChunkSolve(Frame& frame, int rows, const RowGroups& groups);
-  // Bytes of the weights of the latter.
+  // Bytes of the weights of the former, and of the latter.
+  static std::int64_t bytes_by_column(int rows);
   static std::int64_t bytes_of(const KernelSpec& spec, int rows, int sharing);
   // Weights of a row there, a multiple of the lanes that share it.
   static int places_of(const KernelSpec& spec, int rows, int sharing);

@@ -59,7 +59,7 @@ class DistancePlanner {
   // See DistanceTiles: a run of keys and values, zeros, sums and what softmax has besides.
   std::int64_t bytes() const {
     const std::int64_t row = (keyed_ ? 2 * row_bytes_ + 8 : row_bytes_) + 4 * dim_;
-    return tile_ * row + row_bytes_ + kStagedChunk * ChunkSolve::stride_of(kStagedChunk) * 4;
+    return tile_ * row + row_bytes_ + ChunkSolve::bytes_by_column(kStagedChunk);
   }
 
   StagedPlan planned() {
