@@ -49,9 +49,21 @@ void Mixer::begin_side(const SideFrame& side) {
     entry_ = builder_.variable("entry", builder_.i64(0));
     return;
   }
-  const Ex row = frame_.row_at(token_);
-  coefficient_base_ = builder_.let("coef_at", coefficient_row(frame_.spec, row, side.width));
+  if (!asks_ahead(side)) coefficient_base_ = first_coefficient(side);
   entry_ = builder_.variable("entry", builder_.i64(0));
+}
+
+Ex Mixer::first_coefficient(const SideFrame& side) {
+  const Ex row = frame_.row_at(token_);
+  return builder_.let("coef_at", coefficient_row(frame_.spec, row, side.width));
+}
+
+void Mixer::ask_ahead(const SideFrame& side, Ex entries) {
+  assert_that(!frame_.softmax() && !frame_.transposed(), "a row has no coefficients side by side");
+  // No row has more entries than columns, but that is not seen from the end of its walk.
+  const Ex count = builder_.let("count", builder_.call(Helper::kMinimum, {entries, side.width}));
+  ahead_.emplace(builder_, values_, side.coefficients, first_coefficient(side), count);
+  ahead_side_ = side.side;
 }
 
 Ex Mixer::score(const Entry& entry) {
@@ -128,11 +140,7 @@ void Mixer::take(const SideFrame& side, Ex p, const Entry& entry, const Near* ne
         near->is_near(p), [&] { near->take(p, raw); }, [&] { add(weight); });
   };
   if (!frame_.softmax()) {
-    where_held([&] {
-      const Ex coefficient = builder_.let("weight", coefficient_of(side, p));
-      mix(coefficient, coefficient);
-    });
-    return builder_.assign(entry_, Ex(entry_) + 1);
+    return mix_given(side, p, [&](Ex coefficient) { mix(coefficient, coefficient); });
   }
   const Ex value = score(entry);
   if (frame_.transposed()) {
@@ -163,6 +171,16 @@ void Mixer::take(const SideFrame& side, Ex p, const Entry& entry, const Near* ne
   });
 }
 
+void Mixer::mix_given(const SideFrame& side, Ex p, const std::function<void(Ex)>& mix) {
+  if (asks_ahead(side)) {
+    const Ex coefficient = builder_.let("weight", ahead_->of(entry_));
+    where_held([&] { mix(coefficient); });
+  } else {
+    where_held([&] { mix(builder_.let("weight", coefficient_of(side, p))); });
+  }
+  builder_.assign(entry_, Ex(entry_) + 1);
+}
+
 // Of the entry at hand, with given weights.
 Ex Mixer::coefficient_of(const SideFrame& side, Ex p) {
   // In the transposed system the row that reads has it, and as its entry of the same number.
@@ -172,8 +190,8 @@ Ex Mixer::coefficient_of(const SideFrame& side, Ex p) {
   const Ex loaded = builder_.load(side.coefficients, base + entry_);
   if (!ask_once_) return loaded;
   const Ex mine = builder_.let(
-      "mine", builder_.select(equal(frame_.lane, builder_.i64(0)), loaded, builder_.f32(0)));
-  return builder_.reduce(ir::ReduceOperator::kSum, mine);
+      "mine", builder_.select(equal(values_.lane(), builder_.i64(0)), loaded, builder_.f32(0)));
+  return values_.from_first(mine);
 }
 
 void Mixer::skip() {

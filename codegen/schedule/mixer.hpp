@@ -6,6 +6,7 @@
 #pragma once
 
 #include "codegen/schedule/frame.hpp"
+#include "codegen/schedule/row_coefficients.hpp"
 
 namespace heddle::schedule {
 
@@ -48,8 +49,11 @@ class Mixer {
                   const Near* near = nullptr);
   // Leaves an entry to another warp.
   void skip();
-  // One lane of a warp asks for a coefficient and hands it to the others.
+  // One lane of those that share the row asks for a coefficient and hands it to the others.
   void ask_once() { ask_once_ = true; }
+  // All of them ask for those of this side, of which the row has `entries`: for some now, and for
+  // others as these are taken, see RowCoefficients.
+  void ask_ahead(const SideFrame& side, ir::Ex entries);
   // The next entry to be taken is the one of this number.
   void set_entry(ir::Ex number) {
     if (!frame_.softmax()) builder_.assign(entry_, number);
@@ -78,10 +82,13 @@ class Mixer {
  private:
   // Softmax, and the row is the one whose scores weights come from.
   bool weighs_by_row() const { return frame_.softmax() && !frame_.transposed(); }
+  bool asks_ahead(const SideFrame& side) const { return ahead_ && side.side == ahead_side_; }
   void declare();
   ir::Ex factor(const SideFrame& side);
   ir::Ex score(const Entry& entry);
   ir::Ex coefficient_of(const SideFrame& side, ir::Ex p);
+  ir::Ex first_coefficient(const SideFrame& side);
+  void mix_given(const SideFrame& side, ir::Ex p, const std::function<void(ir::Ex)>& mix);
   void where_held(const std::function<void()>& body);
 
   Frame& frame_;
@@ -94,6 +101,8 @@ class Mixer {
   ir::Ex inverse_;
   std::optional<ir::Ex> held_;  // of the entry at hand
   bool ask_once_ = false;
+  std::optional<RowCoefficients> ahead_;
+  Side ahead_side_ = Side::kB;
   bool together_ = false;
 };
 

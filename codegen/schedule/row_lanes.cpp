@@ -97,4 +97,9 @@ Ex RowLanes::sum(Ex value, bool together) const {
                   : builder_.reduce(ir::ReduceOperator::kSum, value, sharing_);
 }
 
+Ex RowLanes::from_first(Ex value) const {
+  return in_groups() ? builder_.pick(value, builder_.i64(0), sharing_)
+                     : builder_.reduce(ir::ReduceOperator::kSum, value);
+}
+
 }  // namespace heddle::schedule

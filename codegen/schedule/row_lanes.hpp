@@ -28,6 +28,7 @@ class RowLanes {
 
   // Its place in all that share the row.
   ir::Ex lane() const { return lane_; }
+  int sharing() const { return sharing_; }
   // body(channel, index) for each channel this lane owns; `index` counts in a private array of
   // `owned` elements.
   void each_channel(const std::function<void(ir::Ex, ir::Ex)>& body) const;
@@ -41,6 +42,8 @@ class RowLanes {
   void store(ir::MemoryId memory, ir::Ex at, ir::MemoryId array) const;
   // In every lane that shares the row; `together`: all groups of the warp are here.
   ir::Ex sum(ir::Ex value, bool together) const;
+  // The same of what the first of them has, the others 0.
+  ir::Ex from_first(ir::Ex value) const;
 
  private:
   bool in_groups() const { return sharing_ < kWarp; }

@@ -11,6 +11,7 @@
 #include "codegen/schedule/chunk_solve.hpp"
 #include "codegen/schedule/distance_plan.hpp"
 #include "codegen/schedule/prefill_cost.hpp"
+#include "codegen/schedule/row_lanes.hpp"
 
 namespace heddle::schedule {
 namespace {
@@ -219,7 +220,7 @@ class Planner {
     plan_.prediction.tokens = tokens_;
     plan_.prediction.bytes = bytes + (rows + far) * row_bytes_;
     Mixing how;
-    how.warp_asks = true;
+    how.warp_asks = plan_.staging.tile_rows > 0 || lanes_of_rows(spec_) == RowLanes::kWarp;
     how.near_steps = near_steps();
     if (solves_) how.near = how.weighed = reach_.near();
     if (plan_.staging.tile_rows == 0) {

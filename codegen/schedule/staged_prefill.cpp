@@ -94,6 +94,17 @@ class StagedPrefill {
     return groups_.several() && rows::shape_of(*far_side_.plan) == rows::RowShape::kShifted;
   }
 
+  // There an entry has the same number in each of them. In the transposed system its coefficient
+  // is in the row that reads.
+  bool asks_ahead() const { return together() && !frame_.softmax() && !frame_.transposed(); }
+
+  Ex entries_of(Ex row) {
+    const ir::Var entries = builder_.variable("entries", builder_.i64(0));
+    rows::emit_walk(builder_, frame_.spec.pattern, *far_side_.plan, row,
+                    [&](Ex) { builder_.assign(entries, Ex(entries) + 1); });
+    return entries;
+  }
+
   void each_row(Ex size) {
     if (!together()) {
       return groups_.each_row("r", builder_.i64(0), size, [&](Ex r) { row(r, r); });
@@ -117,8 +128,9 @@ class StagedPrefill {
     const Ex row = builder_.let("i", frame_.start + token + 1);
     final_to_ = builder_.let("before_chunk", frame_.start + first_);
     Mixer mixer(frame_, token, groups_.cut(frame_.spec.dtype), groups_.cut(frame_.value_type()));
-    if (!groups_.several()) mixer.ask_once();
+    if (!frame_.softmax() || !groups_.several()) mixer.ask_once();
     if (together()) mixer.come_together();
+    if (asks_ahead()) mixer.ask_ahead(far_side_, entries_of(row));
     if (!solves_) {
       take_far_side(mixer, row, shown, nullptr);
       mixer.finish();
@@ -234,7 +246,6 @@ class StagedPrefill {
 }  // namespace
 
 int lanes_of_rows(const KernelSpec& spec) {
-  if (spec.weights != WeightKind::kSoftmax) return RowLanes::kWarp;
   return RowLanes::sharing_for(spec.head_dim, spec.dtype);
 }
 

@@ -33,6 +33,24 @@ const std::vector<Break>& breaks() {
   return all;
 }
 
+// Coefficients that the lanes of a row ask for side by side, and hand on.
+const std::vector<Break>& breaks_of_coefficients() {
+  static const std::vector<Break> all = {
+      {"lane_of_row < count", "lane_of_row <= count"},
+      {"column < count", "column <= count"},
+      {"column < count", "true"},
+      {"minimum(entries, width_b)", "entries + 1"},
+      {"minimum(entries, width_b)", "minimum(entries, width_a)"},
+      {"entry_2 + 8 + lane_of_row", "entry_2 - 8 + lane_of_row"},
+      {"heads + head) * width_b", "heads + head + 1) * width_b"},
+      {"place = entry_2 % 8", "place = entry_2 % 16"},
+      {"group_read<8>(held, place)", "group_read<8>(held, place + 1)"},
+      {"group_read<8>(held, place)", "group_read<8>(held, place - 1)"},
+      {"group_read<8>(mine, 0)", "group_read<8>(mine, 8)"},
+      {"while (f_2 < last_row)", "while (f_2 < last_row - lane_of_row)"}};
+  return all;
+}
+
 // Keys come in behind the threads' backs.
 const std::vector<Break>& breaks_of_copies() {
   static const std::vector<Break> all = {
@@ -195,6 +213,11 @@ TEST_CASE("rows of no power of two of vectors are shared by powers of two, and p
 TEST_CASE("no staged kernel whose ring is a row off is verified") {
   const Artifact artifact = artifact_of(builtin("linear_recurrence"), staged_given());
   none_is_verified(artifact, breaks(), proofs_only(kLimit));
+}
+
+TEST_CASE("no staged kernel that asks for a coefficient beyond its row's is verified") {
+  const Artifact artifact = artifact_of(builtin("log_recurrence"), staged_given());
+  none_is_verified(artifact, breaks_of_coefficients(), proofs_only(kLimit));
 }
 
 TEST_CASE("no staged kernel that reads or overwrites what is still coming in is verified") {
