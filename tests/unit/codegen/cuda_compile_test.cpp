@@ -126,6 +126,20 @@ TEST_CASE("the kernels of all built-in patterns compile for every architecture")
     add(all, *find_builtin(name), options, {"sm_90"});
     CHECK(all.back().entry.schedule == "staged");
   }
+  // Tiles that go distance by distance: as many rows in registers as there may be.
+  for (const WeightKind weights : {WeightKind::kSoftmax, WeightKind::kGiven}) {
+    for (const auto& [dtype, head_dim] :
+         {std::pair{ElementType::kF32, 64}, std::pair{ElementType::kBF16, 64},
+          std::pair{ElementType::kF32, 96}, std::pair{ElementType::kF16, 128}}) {
+      GenerateOptions options = options_for(dtype);
+      options.ops = {"prefill"};
+      options.weights = weights;
+      options.schedule = "staged";
+      options.head_dim = head_dim;
+      add(all, *find_builtin("sqrt_recurrence"), options, {"sm_90"});
+      CHECK(all.back().entry.schedule == "staged");
+    }
+  }
   // First order as a scan; at most so many channels of a head.
   for (const WeightKind weights : {WeightKind::kGiven, WeightKind::kGated}) {
     for (const auto& [dtype, head_dim] :
