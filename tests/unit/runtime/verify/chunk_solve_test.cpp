@@ -110,7 +110,7 @@ TEST_CASE("a row that takes another output, or weighs it otherwise, is rejected"
 }
 
 TEST_CASE("a row of a tile that takes another output, or weighs it otherwise, is rejected") {
-  const Kind tiles{"sqrt_recurrence", WeightKind::kGiven, ElementType::kF32, 40};
+  const Kind tiles{"sqrt_recurrence", WeightKind::kGiven, ElementType::kF32, 72};
   REQUIRE(generated(tiles).manifest.kernels[0].shared_rows.back().size == "tile_rows");
   reject(tiles,
          {{"* solved[r - 1]", "* solved[r]"},

@@ -18,8 +18,11 @@ namespace heddle::test {
 struct TextEdit {
   const char* from;
   const char* to;
-  // Rows that are run may have fewer entries than are pushed at once: only where the rest is pushed.
+  // Rows that are run may have fewer entries than are pushed at once: only where the rest is
+  // pushed.
   bool last_only = false;
+  // Launches that are run may take one of two roads only: where it comes first.
+  bool first_only = false;
 };
 
 inline void reject_edits(const Artifact& artifact, const Rows& rows, VerifyOptions options,
@@ -34,7 +37,8 @@ inline void reject_edits(const Artifact& artifact, const Rows& rows, VerifyOptio
                                   << " -> " << edit.to << ", " << name_of(layer));
     CHECK(text.find(edit.from) != std::string::npos);
     for (std::size_t at = edit.last_only ? text.rfind(edit.from) : text.find(edit.from);
-         at != std::string::npos; at = text.find(edit.from, at + 1)) {
+         at != std::string::npos;
+         at = edit.first_only ? std::string::npos : text.find(edit.from, at + 1)) {
       std::map<std::string, std::string> files = artifact.files;
       files[file].replace(at, std::string(edit.from).size(), edit.to);
       const VerifyReport report = verify(artifact.manifest, files, rows, options);

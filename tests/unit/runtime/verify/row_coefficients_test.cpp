@@ -95,10 +95,10 @@ TEST_CASE("an entry that another's coefficient weighs is rejected") {
           {"entries += 1", "entries += 0"},
           {"entry_2 += 1", "entry_2 += 0"}},
          true);
-  reject(
-      {"sqrt_cached"},
-      {{"coef_at_2 + entry_2", "coef_at_2"}, {"lane_of_row == 0 ? coef_b", "lane == 0 ? coef_b"}},
-      true);
+  reject({"sqrt_cached"},
+         {{"coef_at_2 + entry_2", "coef_at_2", false, true},
+          {"lane_of_row == 0 ? coef_b", "lane == 0 ? coef_b", false, true}},
+         true);
 }
 
 // Which rows of more entries than eight tell; those of the algebraic layer have fewer.
