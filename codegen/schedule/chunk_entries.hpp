@@ -27,8 +27,8 @@ class ChunkEntries {
 
   // Lists the terms. Every thread counts them, one writes; a barrier behind it is the caller's.
   void open();
-  // Of the rows behind position `before`, by all that share one; `place` is what `find` gives for a
-  // position, -1 or below kCellPlaces - 1.
+  // Of the rows behind position `before`, by all that share one; the place of a position is what
+  // `find` gives for it, from -1 on and below kCellPlaces - 1.
   void look_up(RowGroups& groups, ir::Ex before, const std::function<ir::Ex(ir::Ex)>& find);
   // take(position, place) for each position of row r of the table, which is row `row`, in
   // descending order, or, in a launch that the table is too small for, walk(). Nothing is promised

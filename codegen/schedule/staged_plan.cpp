@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::int64_t kListBytes = 7 * 8;  // of a live row, see LiveList
 constexpr std::int64_t kMostLive = 256;
+static_assert(kMostLive + 1 < kCellPlaces, "cells tell all live rows apart");
 constexpr std::int64_t kDeclaredBytes = 48 * 1024;  // that may be declared with a length
 constexpr std::int64_t kLiveBytes = 64;             // of LiveList besides
 constexpr std::int64_t kMostTileRows = 1024;
