@@ -17,8 +17,10 @@ using timing::PhaseCycles;
 using Json = nlohmann::ordered_json;
 
 const char* bound_of(const PhaseCycles& phase) {
-  if (phase.chain >= std::max(phase.issue, phase.requests)) return "chain";
-  return phase.issue >= phase.requests ? "issue" : "requests";
+  const std::int64_t most = std::max({phase.chain, phase.issue, phase.requests, phase.products});
+  if (phase.chain == most) return "chain";
+  if (phase.issue == most) return "issue";
+  return phase.requests == most ? "requests" : "products";
 }
 std::string beginning_of(const PhaseCycles& phase) {
   return phase.from_line == 0 ? "the start" : fmt::format("the barrier at {}", phase.from_line);
@@ -60,6 +62,7 @@ TextTable phases_table(const std::vector<OperationCycles>& all) {
                    {"chain", Align::kRight},
                    {"issue", Align::kRight},
                    {"requests", Align::kRight},
+                   {"products", Align::kRight},
                    {"bound by"}},
                   {}};
   for (const OperationCycles& operation : all) {
@@ -68,7 +71,7 @@ TextTable phases_table(const std::vector<OperationCycles>& all) {
         const auto each = [&](std::int64_t sum) { return grouped(sum / phase.visits); };
         table.rows.push_back({launch.symbol, beginning_of(phase), grouped(phase.visits),
                               each(phase.cycles), each(phase.chain), each(phase.issue),
-                              each(phase.requests), bound_of(phase)});
+                              each(phase.requests), each(phase.products), bound_of(phase)});
       }
     }
   }
@@ -87,6 +90,7 @@ Json json_of(const LaunchEstimate& launch) {
                               {"chain", phase.chain},
                               {"issue", phase.issue},
                               {"requests", phase.requests},
+                              {"products", phase.products},
                               {"bound_by", bound_of(phase)}});
   }
   return json;

@@ -98,9 +98,6 @@ Result<LaunchEstimate> estimate_launch(const std::map<std::string, std::string>&
                                        const Occasion& occasion) {
   Result<verify::Lifted> lifted = verify::lift(files.at(entry.file), entry);
   if (!lifted) return lifted.error();
-  if (lifted->prelude >= verify::Prelude::kTensor) {
-    return Error{"what tensor cores take is not in the model"};
-  }
   Launch launch(manifest, entry, occasion);
   const std::string fault = launch.fault();
   if (!fault.empty()) return Error{fault};

@@ -23,7 +23,13 @@ constexpr Cost kLogical{1, 5};
 // __expf: a product, a look whether it is too small, and the special function between two more
 // products under that predicate. expf would be eight instructions, and as long.
 constexpr Cost kExponential{5, 46};
+constexpr Cost kPower{2, 33};        // of two: a multiply-add and the special function
 constexpr Cost kDivideReals{9, 56};  // a reciprocal and its refinement
+// mma.m16n8k16 of bf16 or f16 into f32: as long until its sums are there, and so far from the next
+// one of another tile, NVRTC sets them apart. Microbenchmarks come to 62% of the peak, which would
+// be one every four cycles.
+constexpr Cost kProduct{1, 24};
+constexpr int kProductTurn = 6;  // cycles that it keeps a scheduler's tensor core
 // Whole numbers have 64 bits and take two instructions, but where only the place in shared memory
 // or in a register is asked for: there the compiler does with 32 bits.
 constexpr Cost kWhole{1, 5};

@@ -19,7 +19,7 @@ using Paths = std::vector<Path>;
 class Block {
  public:
   Block(const verify::Lifted& lifted, const BlockLaunch& launch)
-      : kernel_(lifted.kernel), launch_(launch), state_{lifted, {}, {}, {}} {
+      : kernel_(lifted.kernel), launch_(launch), state_{lifted, {}, {}, {}, 0, 0, 0, 1} {
     state_.block = launch.block;
     state_.work = launch.work;
   }
@@ -43,11 +43,6 @@ class Block {
  private:
   // ---- memory -----------------------------------------------------------------------------------
 
-  float random() {
-    random_ = random_ * 1664525u + 1013904223u;
-    return static_cast<float>(random_ >> 8) / 8388608.0f - 1.0f;
-  }
-
   void make_memories() {
     for (const ir::Buffer& buffer : kernel_.buffers) {
       Memory memory{buffer.name, false, static_cast<int>(size_of(buffer.element)), 0, {}, {}};
@@ -60,7 +55,7 @@ class Block {
         memory.whole.resize(room);
       } else {
         memory.real.resize(room);
-        for (float& number : memory.real) number = random();
+        for (float& number : memory.real) number = state_.random();
       }
       state_.buffers.push_back(std::move(memory));
     }
@@ -106,6 +101,9 @@ class Block {
   }
 
   void statement(const ir::Statement& statement, const Paths& paths) {
+    const auto helper = state_.lifted.helper_of.find(&statement);
+    const bool helps = helper != state_.lifted.helper_of.end();
+    if (helps) paths.front().warp->enter(helper->second);
     match(
         statement.node, [](const ir::Comment&) {},
         [&](const ir::Declare& node) {
@@ -113,10 +111,16 @@ class Block {
           if (array.from) return cut(node.array, paths.front());
           if (!array.shared) paths.front().warp->declare(node.array);
         },
-        [&](const ir::Define& node) { set(node.variable, node.value, paths.front()); },
+        [&](const ir::Define& node) {
+          if (helps) return paths.front().warp->look_at(node.value, paths.front().mask);
+          set(node.variable, node.value, paths.front());
+        },
         [&](const ir::Assign& node) { set(node.variable, node.value, paths.front()); },
         [&](const ir::Choose& node) { paths.front().warp->choose(node.view, paths.front().mask); },
-        [&](const ir::Store& node) { paths.front().warp->store(node, paths.front().mask); },
+        [&](const ir::Store& node) {
+          if (helps) return paths.front().warp->change(node, paths.front().mask);
+          paths.front().warp->store(node, paths.front().mask);
+        },
         [&](const ir::For& node) { for_loop(node, paths); },
         [&](const ir::While& node) { while_loop(node, paths); },
         [&](const ir::If& node) { branch(node, paths); },
@@ -363,19 +367,21 @@ class Block {
 
   // The next one begins at that line.
   void end_phase(int line) {
-    std::array<std::int64_t, kSchedulers> slots{};
+    std::array<std::int64_t, kSchedulers> slots{}, multiplied{};
     Cycle chain = 0;
     for (std::size_t number = 0; number < warps_.size(); ++number) {
       WarpClock& clock = warps_[number].clock;
       clock.end_stretch();
       slots[number % kSchedulers] += clock.take_slots();
+      multiplied[number % kSchedulers] += kProductTurn * warps_[number].take_products();
       chain = std::max(chain, clock.now() - began_);
     }
     const std::int64_t issue = *std::max_element(slots.begin(), slots.end());
     const std::int64_t requests = std::exchange(state_.requests, 0);
-    const std::int64_t cycles = std::max({chain, issue, requests}) + kBarrier;
-    const std::int64_t together =
-        std::max({chain, issue * launch_.side_by_side, requests * launch_.side_by_side}) + kBarrier;
+    const std::int64_t products = *std::max_element(multiplied.begin(), multiplied.end());
+    const std::int64_t shared = std::max({issue, requests, products});
+    const std::int64_t cycles = std::max(chain, shared) + kBarrier;
+    const std::int64_t together = std::max(chain, shared * launch_.side_by_side) + kBarrier;
     PhaseCycles& now = phase();
     ++now.visits;
     now.cycles += cycles;
@@ -383,6 +389,7 @@ class Block {
     now.chain += chain;
     now.issue += issue;
     now.requests += requests;
+    now.products += products;
     result_.cycles += cycles;
     result_.cycles_of_all += together;
     began_ += cycles;
@@ -396,7 +403,6 @@ class Block {
   BlockState state_;
   std::vector<Warp> warps_;
   bool predicated_ = false;
-  std::uint32_t random_ = 1;
   Cycle began_ = 0;
   int from_line_ = 0;
   BlockCycles result_;

@@ -4,8 +4,10 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "codegen/timing/helper_cost.hpp"
 #include "codegen/timing/memory.hpp"
 #include "codegen/timing/names.hpp"
 #include "codegen/timing/number.hpp"
@@ -29,6 +31,12 @@ struct BlockState {
   std::int64_t block = 0;
   std::int64_t requests = 0;  // wavefronts and lines since the last barrier
   std::int64_t work = 0;      // that is left
+  std::uint32_t seed = 1;
+
+  float random() {
+    seed = seed * 1664525u + 1013904223u;
+    return static_cast<float>(seed >> 8) / 8388608.0f - 1.0f;
+  }
 };
 
 class Warp {
@@ -49,6 +57,12 @@ class Warp {
   void store(const ir::Store& node, Mask mask);
   void await(std::size_t left);
   void close_batch();
+  std::int64_t take_products() { return std::exchange(products_, 0); }  // since the last call
+
+  // Statements that a helper on products of matrices stands for: of this one until the next call.
+  void enter(const verify::HelperOf& helper);
+  void look_at(ir::ValueId id, Mask mask);
+  void change(const ir::Store& node, Mask mask);
 
   // Operations after this wait for the predicate under which they are.
   Cycle guard = 0;
@@ -89,6 +103,8 @@ class Warp {
   void store_register(ir::ArrayId array, const Number& index, const Number& value, Mask mask);
   void narrow(Number& value, ElementType type);
   void start_copy(const ir::Store& node, const ir::Load& from, Mask mask);
+  Cycle product(Cycle ready);
+  Cycle agree_in_row(Cycle ready);
 
   BlockState& block_;
   int number_;
@@ -103,6 +119,14 @@ class Warp {
   Cycle vector_last_ = 0;      // of what is stored
   Cycle open_batch_ = 0;
   std::vector<Cycle> batches_;
+
+  HelperCost helper_;          // of the call that it is in
+  int call_ = -1;              // its number
+  Cycle looked_at_ = 0;        // when all is there that it has read
+  bool multiplied_ = false;    // since then
+  Cycle product_ready_ = 0;    // of the tile whose first sum was changed
+  Cycle next_product_ = 0;     // when the tensor core takes one
+  std::int64_t products_ = 0;  // that it was given
 };
 
 }  // namespace heddle::timing

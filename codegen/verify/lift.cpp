@@ -142,6 +142,7 @@ class Lifter : public StatementReader {
   // The places were noted in the order in which statements begin.
   void place(const Body& statements) {
     for (const Statement& each : statements) {
+      note_helper(each);
       lifted_.statement_at[&each] = places_[placed_++];
       match(
           each.node, [&](const ir::For& node) { place(node.body); },
@@ -154,7 +155,13 @@ class Lifter : public StatementReader {
     }
   }
 
-  std::size_t placed_ = 0;
+  void note_helper(const Statement& statement) {
+    while (called_ < calls_.size() && calls_[called_].to <= placed_) ++called_;
+    if (called_ == calls_.size() || placed_ < calls_[called_].from) return;
+    lifted_.helper_of[&statement] = {calls_[called_].name, static_cast<int>(called_)};
+  }
+
+  std::size_t placed_ = 0, called_ = 0;
 };
 
 }  // namespace

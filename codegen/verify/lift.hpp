@@ -20,6 +20,12 @@ namespace heddle::verify {
 enum class Prelude { kDevice, kStaging, kTensor, kSoftmax };
 const char* file_of(Prelude prelude);  // "device_prelude.cuh"
 
+// The call of a helper on products of matrices, by its number in the text.
+struct HelperOf {
+  std::string name;
+  int call = 0;
+};
+
 // Vectors are moved by a loop over their elements, of kind kLanes, and the first one's place is a
 // multiple of their number. The call of a helper that works on products of matrices is read as the
 // loads and stores that it makes (lift_tensor.cpp), and as a reduction wherever lanes wait for each
@@ -35,6 +41,8 @@ struct Lifted {
   std::vector<TextPlace> value_at;  // by ValueId
   // By address: the kernel's statements may be moved with it but not copied.
   std::map<const ir::Statement*, TextPlace> statement_at;
+  // By address, the statements that stand for the call of a helper on products of matrices.
+  std::map<const ir::Statement*, HelperOf> helper_of;
 
   Lifted() = default;
   Lifted(Lifted&&) = default;

@@ -26,6 +26,13 @@ class StatementReader : public ExpressionReader {
 
   const KernelEntry& entry_;
   std::vector<TextPlace> places_;  // of statements, in the order in which they begin
+  // Calls of helpers on products of matrices, by the places from the first statement of each to
+  // behind its last one.
+  struct CallOfHelper {
+    std::string name;
+    std::size_t from, to;
+  };
+  std::vector<CallOfHelper> calls_;
 
  private:
   void not_itself(const std::string& name, std::size_t from);

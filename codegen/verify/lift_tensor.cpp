@@ -367,7 +367,9 @@ bool StatementReader::is_tensor_helper(const std::string& name) const {
 // multiply_rows_by_rows<8, 64>(scores, staged + own_at, 72, staged + keys_at, 72);
 void StatementReader::tensor_helper(ir::Body& statements) {
   const TextPlace at = peek().at;
-  const HelperRule& rule = rules().at(expect_name());
+  const std::size_t from = places_.size() - 1;  // its own place has been noted
+  const std::string name = expect_name();
+  const HelperRule& rule = rules().at(name);
   Expansion expansion(lifted_, places_, statements, at);
   HelperCall call(lifted_, expansion);
   for (std::size_t number = 0; number < rule.numbers; ++number) {
@@ -401,7 +403,9 @@ void StatementReader::tensor_helper(ir::Body& statements) {
   }
   expect(")");
   expect(";");
-  if (!failed()) (call.*rule.expand)();
+  if (failed()) return;
+  (call.*rule.expand)();
+  calls_.push_back({name, from, places_.size()});
 }
 
 // Why a helper cannot take this place as what the letter says, if it cannot.

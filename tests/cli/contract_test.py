@@ -553,14 +553,17 @@ class Kernels(Workspace):
                 self.assertGreater(launch["milliseconds"], 0)
                 self.assertEqual(sum(phase["cycles"] for phase in launch["phases"]), launch["cycles"])
                 for phase in launch["phases"]:
-                    longest = max(phase["chain"], phase["issue"], phase["requests"])
+                    longest = max(phase[each] for each in ("chain", "issue", "requests", "products"))
                     self.assertGreater(phase["cycles"], longest)
                     self.assertEqual(phase[phase["bound_by"]], longest)
-        # What is not in the model is said, and nothing is made up for it.
         result = data("profile", "attention", "--cycles", "--op", "prefill", "--dtype", "bf16", "--schedule", "tensor",
-                      "-n", 64, code=4)
+                      "-n", 64)
+        phases = result["operations"][0]["launches"][0]["phases"]
+        self.assertGreater(sum(phase["products"] for phase in phases), 0)
+        # What is not in the model is said, and nothing is made up for it.
+        result = data("profile", "log_cached", "--cycles", "--op", "decode", "-n", 64, code=4)
         self.assertEqual(result["operations"][0]["launches"], [])
-        self.assertIn("tensor cores", result["operations"][0]["not_estimated"])
+        self.assertIn("not made up here", result["operations"][0]["not_estimated"])
         self.assertEqual(heddle("profile", "log_recurrence", "--cycles", "--target", "cpu").returncode, 2)
 
     def test_bench_has_baselines_and_checks(self):

@@ -21,8 +21,10 @@ std::string repeated(int times, const std::string& text) {
 }
 
 // Line 5 is the first of the body.
-Result<BlockCycles> run(const std::string& body, int threads = 32, std::int64_t tokens = 8) {
+Result<BlockCycles> run(const std::string& body, int threads = 32, std::int64_t tokens = 8,
+                        const std::string& prelude = "staging_prelude.cuh") {
   KernelEntry entry;
+  entry.shared_rows = {{"key_rows", 64, 2, 64}};
   entry.symbol = "kernel";
   entry.file = "kernel.cu";
   entry.threads = threads;
@@ -34,7 +36,8 @@ Result<BlockCycles> run(const std::string& body, int threads = 32, std::int64_t 
       {"scale", ArgumentKind::kScalar, ElementType::kF32, Access::kRead, {}},
   };
   const std::string text =
-      "#include \"staging_prelude.cuh\"\n"
+      "#include \"" + prelude +
+      "\"\n"
       "using namespace heddle;\n"
       "extern \"C\" __global__ void __launch_bounds__(" +
       std::to_string(threads) +
@@ -48,13 +51,23 @@ Result<BlockCycles> run(const std::string& body, int threads = 32, std::int64_t 
   launch.sizes = {{"tokens", tokens}};
   launch.lengths = {{"x", 1024}, {"y", 1024}};
   launch.work = 1'000'000;
+  launch.dynamic_bytes = 64 * 72 * 2;
   return timing::run_block(*lifted, launch);
 }
-BlockCycles cycles(const std::string& body, int threads = 32, std::int64_t tokens = 8) {
-  const Result<BlockCycles> result = run(body, threads, tokens);
+BlockCycles cycles(const std::string& body, int threads = 32, std::int64_t tokens = 8,
+                   const std::string& prelude = "staging_prelude.cuh") {
+  const Result<BlockCycles> result = run(body, threads, tokens, prelude);
   INFO((result ? "" : result.error().message));
   REQUIRE(result.ok());
   return *result;
+}
+
+// Sixty-four rows of bf16 in shared memory, 72 elements apart, and sums of products.
+BlockCycles on_tensor_cores(const std::string& calls, int threads = 32) {
+  return cycles(
+      "extern __shared__ __align__(16) bf16 staged[];\nfloat sums[8];\nfloat parts[2];\n" + calls +
+          "y[thread] = sums[0];\n",
+      threads, 8, "softmax_prelude.cuh");
 }
 
 const std::string kStep = "sum = sum * scale + 1.0f;\n";
@@ -271,20 +284,85 @@ TEST_CASE("an operation has an estimate of each of its launches") {
   CHECK(of(256) > 2 * of(128));
 }
 
-TEST_CASE("what tensor cores take is not estimated") {
-  GenerateOptions options;
-  options.ops = {"prefill"};
-  options.target = ir::Target::kCuda;
-  options.weights = WeightKind::kSoftmax;
-  options.dtype = ElementType::kBF16;
-  options.head_dim = 64;
-  options.schedule = "tensor";
-  options.exact_to = 256;
-  const Result<Artifact> artifact = generate(builtin("attention"), options);
-  REQUIRE(artifact.ok());
-  CHECK_FALSE(
-      timing::estimate(artifact->files, artifact->manifest, artifact->manifest.kernels.front(), {})
-          .ok());
+TEST_CASE("products wait for their sums, and for the tensor core") {
+  const auto deep = [](int depth, int tiles, int threads) {
+    return on_tensor_cores("multiply_rows_by_rows<" + std::to_string(tiles) + ", " +
+                               std::to_string(depth) + ">(sums, staged, 72, staged + 1152, 72);\n",
+                           threads)
+        .phases[0];
+  };
+  const timing::PhaseCycles one = deep(16, 2, 32), four = deep(64, 2, 32);
+  // Sixteen columns more are two loads of sixteen bytes a lane, four wavefronts each, and a product
+  // for each tile, which waits for the one before it. Both tiles have a tensor core to themselves
+  // for long enough.
+  CHECK(four.chain == one.chain + 3 * timing::kProduct.latency);
+  CHECK(four.issue == one.issue + 3 * (2 + 2));
+  CHECK(four.requests == one.requests + 3 * 8);
+  CHECK(one.products == 2 * timing::kProductTurn);
+  CHECK(four.products == 8 * timing::kProductTurn);
+  // The first tile is stored; the other one has a turn behind it.
+  CHECK(one.chain >= timing::kShared + 3 + timing::kProduct.latency + 1);
+  CHECK(deep(16, 1, 32).products == timing::kProductTurn);
+  // Warp 4 is on the scheduler of warp 0, and has its tensor core.
+  CHECK(deep(64, 2, 128).products == four.products);
+  CHECK(deep(64, 2, 160).products == 2 * four.products);
+}
+
+TEST_CASE("a tensor core takes one product after the other") {
+  const std::string product = "multiply_sums_by_columns<2>(sums, sums, staged, 72);\n";
+  const timing::PhaseCycles once = on_tensor_cores(product).phases[0];
+  const timing::PhaseCycles twice = on_tensor_cores(product + product).phases[0];
+  // Eight sums are narrowed two by two once those before are there: the second tile's a turn late,
+  // and the second pair of these a slot later.
+  CHECK(twice.chain == once.chain + timing::kProductTurn + 1 + timing::kNarrowPair.latency +
+                           timing::kProduct.latency);
+  CHECK(twice.issue == once.issue + 4 + 1 + 2);
+  CHECK(twice.products == 4 * timing::kProductTurn);
+}
+
+TEST_CASE("what softmax does with sums costs what it computes") {
+  const timing::PhaseCycles none = on_tensor_cores("").phases[0];
+  const auto more = [&](const std::string& call) {
+    const timing::PhaseCycles found = on_tensor_cores(call).phases[0];
+    return std::pair{found.chain - none.chain, found.issue - none.issue};
+  };
+  // Every score: a multiply-add, a power and the sum.
+  CHECK(more("weigh_scores<2>(sums, parts, parts);\n").second == (2 + 8) * 3);
+  CHECK(more("sum_rows<2>(parts);\n").second == 2 * 4);
+  // The highest of eight, of two rows: by four lanes, and a power; then sums shrink.
+  CHECK(more("raise_highest<2, 2>(sums, parts, parts, sums);\n").second == 8 + 2 * (4 + 2 + 1) + 8);
+  CHECK(on_tensor_cores("store_sums<2>(staged, 72, sums);\n").phases[0].requests >
+        none.requests + 3);
+}
+
+TEST_CASE("what tensor cores take is estimated") {
+  for (const auto& [pattern, weights] : {std::pair{"attention", WeightKind::kSoftmax},
+                                         std::pair{"local_attention", WeightKind::kSoftmax},
+                                         std::pair{"dense_recurrence", WeightKind::kSoftmax},
+                                         std::pair{"log_recurrence", WeightKind::kSoftmax},
+                                         std::pair{"linear_attention", WeightKind::kLinear}}) {
+    GenerateOptions options;
+    options.ops = {"prefill"};
+    options.target = ir::Target::kCuda;
+    options.weights = weights;
+    options.dtype = ElementType::kBF16;
+    options.head_dim = 64;
+    options.state_dim = 64;
+    options.schedule = "tensor";
+    options.exact_to = 256;
+    const Result<Artifact> artifact = generate(builtin(pattern), options);
+    REQUIRE(artifact.ok());
+    const auto found = timing::estimate(artifact->files, artifact->manifest,
+                                        artifact->manifest.kernels.front(), {256, 8, 16});
+    INFO(pattern << ": " << (found ? "" : found.error().message));
+    REQUIRE(found.ok());
+    std::int64_t products = 0;
+    for (const timing::PhaseCycles& phase : found->front().cycles.phases) {
+      products += phase.products;
+      CHECK(phase.cycles >= phase.products);
+    }
+    CHECK(products > 0);
+  }
 }
 
 }  // namespace heddle::test
