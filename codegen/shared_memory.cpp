@@ -35,7 +35,7 @@ void describe_recurrence(const schedule::KernelSpec& spec, KernelEntry& entry) {
 void describe_diagonals(const schedule::KernelSpec& spec, KernelEntry& entry) {
   const schedule::DiagonalLayout layout(spec);
   const std::int64_t row = layout.stride * bytes_of_element(spec);
-  const std::int64_t staged = 2 * layout.ring / layout.stride;
+  const std::int64_t staged = layout.side / layout.stride;
   entry.shared_rows = {{"key_rows", staged, staged, row},
                        {"value_rows", staged, staged, row},
                        {"tile_rows", layout.rows, layout.rows, row}};

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "codegen/ir/builder.hpp"
 #include "codegen/schedule/attention_plan.hpp"
 
 namespace heddle::schedule {
@@ -12,21 +13,35 @@ namespace heddle::schedule {
 // Distances within a chunk, at most: a row has a weight for each of them until its chunk is solved.
 constexpr int kMostNear = 12;
 
-// In elements of the kernel's type: the chunk's queries, then a ring of keys and one of values for
-// two chunks of rows, and as much again for what distances beyond find. The first sixteen rows of a
-// ring lie behind its end once more, so that any sixteen follow each other. Apart from them, as
-// floats, what rows have summed, and their weights for each other.
+constexpr int kDiagonalRows = 16;    // of a warp
+constexpr int kDiagonalSharers = 4;  // lanes of a row
+// Chunks in a ring, at least: while one is solved with the help of the one before, the next one
+// takes the place of a third.
+constexpr int kLeastRingChunks = 3;
+
+// In elements of the kernel's type: the chunk's queries, then the keys of a ring of the last chunks
+// and this one with those of another ring, of two chunks, for what distances beyond find, then the
+// values of both. The first sixteen rows of a ring lie behind its end once more, so that any
+// sixteen follow each other. Apart from them, as floats, what sixteen rows have summed, and the
+// weights of a chunk's rows for each other.
 struct DiagonalLayout {
   explicit DiagonalLayout(const KernelSpec& spec);
 
-  std::int64_t rows;    // of a chunk
-  std::int64_t stride;  // 16 n + 8, see tensor_prelude.cuh
-  std::int64_t window;  // elements of a chunk's rows
-  std::int64_t ring;    // elements of one
-  std::int64_t keys_at, values_at, window_keys_at, window_values_at;
+  std::int64_t rows;          // of a chunk
+  std::int64_t stride;        // 16 n + 8, see tensor_prelude.cuh
+  std::int64_t window;        // elements of a chunk's rows
+  std::int64_t chunks;        // of a ring
+  std::int64_t reach;         // of the ring: the longest distance that it has a chunk's rows for
+  std::int64_t first_window;  // row of the other ring
+  std::int64_t side;          // elements of the keys of both
+  std::int64_t keys_at, values_at;
   std::int64_t sum_stride, sums;
   std::int64_t near_stride, near;  // a row for each distance
   std::int64_t bytes;
+
+  std::int64_t slots() const { return chunks * rows; }
+  // Of a place in the ring's first or second round.
+  ir::Ex in_ring(ir::Ex slot) const;
 };
 
 struct DiagonalPlan {

@@ -46,7 +46,8 @@ struct TensorSplit {
   // A multiple of four. Linear: so many fours each take a part of the channels; softmax: each warp
   // has sixteen rows of its own.
   int warps = 4;
-  int slices = 1;  // that blocks cut a head's channels into
+  int slices = 1;       // that blocks cut a head's channels into
+  int ring_chunks = 3;  // diagonals: in shared memory, with the one at hand
 };
 
 // How first order is cut into chunks that are worked on side by side.
