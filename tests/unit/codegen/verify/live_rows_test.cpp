@@ -111,7 +111,6 @@ TEST_CASE("lists and notes that are wrong are no danger to memory") {
            {"          holds[row] = p;", "          holds[row] = p - 1;"},
            {"free_rows[free] = left", "free_rows[free] = 0"},
            {" + old] == p)", " + old] <= p)"},
-           {"p * 512 + candidate + 1", "p * 512 + candidate"},
            {"(entries + 7)] >= p", "(entries + 7)] <= p"},
            {"Index candidate = -1", "Index candidate = 0"},
            {"f_2 < i ?", "f_2 <= i ?"}}) {
