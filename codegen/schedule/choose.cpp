@@ -6,6 +6,7 @@
 
 #include "codegen/schedule/attention_plan.hpp"
 #include "codegen/schedule/diagonal_plan.hpp"
+#include "codegen/schedule/prefill_wait.hpp"
 #include "codegen/schedule/recurrence_plan.hpp"
 #include "codegen/schedule/scan_plan.hpp"
 #include "codegen/schedule/states_plan.hpp"
@@ -144,6 +145,31 @@ double microseconds_of(const KernelSpec& spec, const Rows& rows, const Choice& c
              gpu.share(options.heads * warps);
 }
 
+// How long its warps wait at least, of launches one behind the other.
+double microseconds_of(const std::vector<Wait>& waits, const ChooseOptions& options) {
+  double time = 0;
+  for (const Wait& wait : waits) {
+    time += Architecture::kLaunchMicroseconds +
+            microseconds_of(wait, options.heads, *options.architecture);
+  }
+  return time;
+}
+
+// Of the schedule that `spec` has, a launch each; none where it is not known.
+std::vector<Wait> waits_of(const KernelSpec& spec, const Rows& rows) {
+  if (!spec.staging) return {};
+  const std::optional<Wait> wait = wait_of_staged(spec, rows);
+  return wait ? std::vector<Wait>{*wait} : std::vector<Wait>{};
+}
+
+void note_wait(Choice& choice, const std::vector<Wait>& waits) {
+  if (waits.empty()) return;
+  choice.wait = 0;
+  for (const Wait& wait : waits) *choice.wait += wait.cycles;
+  choice.why += (choice.why.empty() ? "" : "; ") + std::string("a block waits for ") +
+                std::to_string(*choice.wait) + " cycles";
+}
+
 // How long a scan may take of the time of one launch: how much of a GPU a few heads leave idle is a
 // guess, and a scan moves more.
 constexpr double kWorthAScan = 0.75;
@@ -163,21 +189,33 @@ Choice choose_prefill(KernelSpec& spec, const Rows& rows, const ChooseOptions& o
   ChooseOptions others = options;
   if (forced) others.schedule = "auto";
   Choice choice = choose_whole(spec, rows, others);
+  const std::vector<Wait> waits = waits_of(spec, rows);
+  note_wait(choice, waits);
   if (!scan.ok() || (!forced && options.schedule != "auto")) return choice;
-  const double whole = microseconds_of(spec, rows, choice, options);
+  const double whole =
+      std::max(microseconds_of(spec, rows, choice, options), microseconds_of(waits, options));
+  KernelSpec scanned = spec;
+  scanned.staging.reset();
+  scanned.tensor = scan->tensor;
+  scanned.scan = scan->split;
+  // Where nobody knows how long one of them waits, bytes and flops decide alone.
+  const std::vector<Wait> of_scan = waits.empty() ? waits : wait_of_scan(scanned, rows.n() - 1);
+  const double in_chunks = std::max(scan->microseconds, microseconds_of(of_scan, options));
   const std::string times = "for " + std::to_string(options.heads) +
                             " heads a scan is expected to "
                             "take " +
-                            in_microseconds(scan->microseconds) + ", " + choice.schedule + " " +
+                            in_microseconds(in_chunks) + ", " + choice.schedule + " " +
                             in_microseconds(whole);
-  if (!forced && kWorthAScan * whole <= scan->microseconds) {
+  if (!forced && kWorthAScan * whole <= in_chunks) {
     choice.why += (choice.why.empty() ? "" : "; ") + times;
     return choice;
   }
   spec.staging.reset();
   spec.tensor = scan->tensor;
   spec.scan = scan->split;
-  return {"scan", scan->prediction, 0, times};
+  Choice by_chunks{"scan", scan->prediction, 0, times};
+  note_wait(by_chunks, of_scan);
+  return by_chunks;
 }
 
 }  // namespace heddle::schedule

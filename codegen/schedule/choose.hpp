@@ -3,6 +3,7 @@
 // and flops, and the cost model's time of both on one architecture decides where nobody else has.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "codegen/architecture.hpp"
@@ -24,6 +25,7 @@ struct Choice {
   Prediction prediction;
   std::int64_t tensor_flops = 0;  // among those of the prediction, of one launch
   std::string why;  // half a sentence: the other schedules' bytes and flops, or what excludes them
+  std::optional<std::int64_t> wait = {};  // cycles of a block of each launch, where they are known
 };
 
 // For launches of rows.n() - 1 tokens. Sets spec.staging, spec.tensor or spec.scan where the
