@@ -227,8 +227,9 @@ class Search {
       settled = settled - Polynomial::term(coefficient, monomial);
     }
     if (rests_on_unsolved(settled)) return;
+    // Of two with one stride the iteration before the thread, which has a bound by where it stands.
     std::sort(strides.begin(), strides.end(), [](const auto& a, const auto& b) {
-      return b.first < a.first || (a.first == b.first && a.second < b.second);
+      return b.first < a.first || (a.first == b.first && b.second < a.second);
     });
     const std::optional<Term> known = substituted(own(facts_.term(settled)), values_);
     if (!known) return;

@@ -120,6 +120,18 @@ TEST_CASE("lists and notes that are wrong are no danger to memory") {
   }
 }
 
+// The rows of a chunk and the warps that have a row's channels then go by one stride.
+TEST_CASE("rows of as many channels as a chunk has rows are proved") {
+  GenerateOptions options = staged(WeightKind::kSoftmax);
+  options.dtype = ElementType::kBF16;
+  options.head_dim = 32;
+  const Artifact artifact = artifact_of(builtin("log_cached"), options);
+  const StaticReport report =
+      report_of(artifact, artifact.files.at(artifact.manifest.kernels[0].file), proofs_only());
+  INFO(told(report));
+  CHECK(report.verdict == StaticVerdict::kVerified);
+}
+
 TEST_CASE("what proofs about noted rows start from is not contradictory") {
   StaticOptions options = proofs_only();
   options.keep_scripts = true;
