@@ -72,7 +72,7 @@ namespace {
 // chooses its ways answers most, and faster than the plain one goes on. Where a goal need not
 // follow, both give up early.
 constexpr std::uint64_t kFirst = 100'000;
-constexpr std::uint64_t kSoon = 1'000'000;
+constexpr std::uint64_t kSoon = 3'000'000;
 
 // Facts that speak of nothing but what the goal does and what is one step from it, twice: another
 // variable counts where a fact has no further one besides. Where all facts leave a solver at a
