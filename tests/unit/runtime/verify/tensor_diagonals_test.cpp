@@ -48,6 +48,7 @@ TEST_CASE("another diagonal, or a weight in another place of one, is rejected") 
 TEST_CASE("rows of recent chunks from another place, or before they are there, are rejected") {
   reject(generated("log_recurrence", ElementType::kF16, 128, 64), "log_recurrence_prefill.cu",
          {{"ring_turn = first / 64 % 3", "ring_turn = (first / 64 + 1) % 3"},
+          {"next_turn = (ring_turn + 1) % 3", "next_turn = (ring_turn + 2) % 3"},
           {"own_slot + warp_row - distance", "own_slot + warp_row - 1 - distance"},
           {"behind >= 192 ? behind - 192", "behind >= 192 ? behind - 191"},
           {"distance <= 128;", "distance <= 64;"},
