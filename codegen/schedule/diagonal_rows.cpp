@@ -61,37 +61,39 @@ void DiagonalRows::open() {
   });
 }
 
-void DiagonalRows::bring_chunk(Ex first, Ex turn) {
-  bring(first, turn, builder_.i64(0), builder_.i64(layout.rows));
+void DiagonalRows::bring_first_chunk() {
+  const Ex zero = builder_.i64(0);
+  bring(zero, zero, zero, builder_.i64(layout.rows));
+  bring_again(zero);
 }
 void DiagonalRows::bring_sixteen(Ex first, Ex turn, Ex part) {
-  bring(first, turn, part, builder_.i64(kDiagonalRows));
+  builder_.when(first + part < frame_.tokens, [&] {
+    bring(first, turn, part, builder_.i64(kDiagonalRows));
+    builder_.when(both(equal(turn, builder_.i64(0)), equal(part, builder_.i64(0))),
+                  [&] { bring_again(first); });
+  });
   builder_.invoke("close_batch", {});
   builder_.invoke("await_batches<1>", {});
 }
 
 void DiagonalRows::bring(Ex first, Ex turn, Ex part, Ex count) {
-  builder_.when(first + part < frame_.tokens, [&] {
-    each_piece(count, [&](Ex below, Ex d) {
-      const Ex row = builder_.let("chunk_row", part + below);
-      const Ex to = builder_.let("to", row * layout.stride + d);
-      const Ex key = builder_.let("key_to", to + turn * layout.window + layout.keys_at);
-      const Ex value = builder_.let("value_to", key + layout.side);
-      const Ex token = builder_.let("token", first + row);
-      builder_.when(
-          token < frame_.tokens,
-          [&] {
-            const Ex from = builder_.let("from", frame_.token_at(token) + d);
-            start(to, frame_.q, from);
-            start(key, frame_.k, from);
-            start(value, frame_.x, from);
-          },
-          [&] {
-            for (const Ex& at : {to, key, value}) clear(at);
-          });
-    });
-    builder_.when(both(equal(turn, builder_.i64(0)), equal(part, builder_.i64(0))),
-                  [&] { bring_again(first); });
+  each_piece(count, [&](Ex below, Ex d) {
+    const Ex row = builder_.let("chunk_row", part + below);
+    const Ex to = builder_.let("to", row * layout.stride + d);
+    const Ex key = builder_.let("key_to", to + turn * layout.window + layout.keys_at);
+    const Ex value = builder_.let("value_to", key + layout.side);
+    const Ex token = builder_.let("token", first + row);
+    builder_.when(
+        token < frame_.tokens,
+        [&] {
+          const Ex from = builder_.let("from", frame_.token_at(token) + d);
+          start(to, frame_.q, from);
+          start(key, frame_.k, from);
+          start(value, frame_.x, from);
+        },
+        [&] {
+          for (const Ex& at : {to, key, value}) clear(at);
+        });
   });
 }
 

@@ -20,10 +20,10 @@ class DiagonalRows {
 
   // The ring's rows before the launch's first token, and blanks where no row has come yet.
   void open();
-  // Queries, keys and inputs of the chunk from `first` on, if there is one. Rows beyond the last
-  // token are zero.
-  void bring_chunk(ir::Ex first, ir::Ex turn);
-  // Sixteen of them, from this one on; those that were asked for before are there for their thread.
+  // Queries, keys and inputs. Rows beyond the last token are zero.
+  void bring_first_chunk();
+  // Sixteen of the chunk from `first` on, from this one of them, if there is one; those that were
+  // asked for before are there for their thread.
   void bring_sixteen(ir::Ex first, ir::Ex turn, ir::Ex part);
   // Of what the rows behind position `before` find so far off, the first rows, from this slot on.
   // The others were found at the distance before.

@@ -64,7 +64,7 @@ class TensorDiagonals {
     lane_ = lane_of(frame_);
     rows_.open();
     solve_.open();
-    rows_.bring_chunk(builder_.i64(0), builder_.i64(0));
+    rows_.bring_first_chunk();
     builder_.loop("first", builder_.i64(0), frame_.tokens, builder_.i64(layout().rows),
                   LoopKind::kSerial, [&](Ex first) { chunk(first); });
     write_final_state(frame_);

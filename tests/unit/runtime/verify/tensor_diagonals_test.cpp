@@ -52,7 +52,7 @@ TEST_CASE("rows of recent chunks from another place, or before they are there, a
           {"own_slot + warp_row - distance", "own_slot + warp_row - 1 - distance"},
           {"behind >= 192 ? behind - 192", "behind >= 192 ? behind - 191"},
           {"distance <= 128;", "distance <= 64;"},
-          {"if (0 == 0 && 0 == 0)", "if (0 == 1 && 0 == 0)"},
+          {"again_to = row * 136", "again_to = (15 - row) * 136"},
           {"next_turn == 0 && part == 0", "next_turn == 1 && part == 0"},
           {"start - 127 + row", "start - 128 + row"},
           {"next_turn * 8704", "ring_turn * 8704"},
