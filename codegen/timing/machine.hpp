@@ -26,8 +26,8 @@ constexpr Cost kExponential{5, 46};
 constexpr Cost kPower{2, 33};        // of two: a multiply-add and the special function
 constexpr Cost kDivideReals{9, 56};  // a reciprocal and its refinement
 // mma.m16n8k16 of bf16 or f16 into f32: as long until its sums are there, and so far from the next
-// one of another tile, NVRTC sets them apart. Microbenchmarks come to 62% of the peak, which would
-// be one every four cycles.
+// one of another tile, NVRTC sets them apart. At the peak of a data sheet it would be one every
+// four cycles.
 constexpr Cost kProduct{1, 24};
 constexpr int kProductTurn = 6;  // cycles that it keeps a scheduler's tensor core
 // Whole numbers have 64 bits and take two instructions, but where only the place in shared memory

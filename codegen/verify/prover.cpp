@@ -70,7 +70,7 @@ namespace {
 
 // Of Z3's units. The plain solver answers nearly all questions with few; of the rest, the one that
 // chooses its ways answers most, and faster than the plain one goes on. Where a goal need not
-// follow, both give up early.
+// follow, it stops at kSoon, as it does with few facts, and the plain one does not go on.
 constexpr std::uint64_t kFirst = 100'000;
 constexpr std::uint64_t kSoon = 3'000'000;
 
