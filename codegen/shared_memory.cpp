@@ -123,7 +123,7 @@ void describe_staging(const schedule::KernelSpec& spec, const schedule::Staging&
   };
   if (staging.by_distance) {
     add("key_rows", staging.key_rows, staging.key_rows, row);
-    add("value_rows", staging.value_rows, staging.value_rows, row);
+    add("value_rows", staging.value_rows, staging.value_rows, value_row);
     add("tile_rows", staging.tile_rows, staging.tile_rows, 4 * std::int64_t{spec.head_dim});
     return;
   }

@@ -18,13 +18,16 @@ constexpr int kRegistersOfRows = 80;  // of a thread, for what it keeps of the t
 
 class DistancePlanner {
  public:
-  DistancePlanner(const KernelSpec& spec, const Rows& rows, const StagedLimits& limits)
+  DistancePlanner(const KernelSpec& spec, const Rows& rows, const StagedLimits& limits,
+                  bool transposed)
       : spec_(spec),
         limits_(limits),
+        transposed_(transposed),
         tokens_(rows.n() - 1),
         dim_(spec.head_dim),
         keyed_(spec.weights == WeightKind::kSoftmax),
         row_bytes_(dim_ * static_cast<std::int64_t>(size_of(spec.dtype))),
+        value_bytes_(transposed ? 4 * dim_ : row_bytes_),
         sharing_(RowLanes::sharing_for(spec.head_dim, spec.dtype)),
         entries_(entries_of(rows)) {
     for_each_position(rows.b, rows.n(),
@@ -51,15 +54,16 @@ class DistancePlanner {
   bool fits_the_rows() const {
     const rows::RowShape a = rows::shape_of(spec_.a);
     const bool own_input = a == rows::RowShape::kEmpty || a == rows::RowShape::kItself;
-    return own_input && rows::shape_of(spec_.b) == rows::RowShape::kShifted &&
-           !has_every_offset(spec_.b) && spec_.keep_b == CacheRetention::kAll &&
-           sharing_ < RowLanes::kWarp && few_distances(spec_, kStagedChunk);
+    const bool all_kept = transposed_ || spec_.keep_b == CacheRetention::kAll;
+    return own_input && all_kept && rows::shape_of(spec_.b) == rows::RowShape::kShifted &&
+           !has_every_offset(spec_.b) && sharing_ < RowLanes::kWarp &&
+           few_distances(spec_, kStagedChunk);
   }
 
   // See DistanceTiles: a run of keys and values, zeros, sums and what softmax has besides.
   std::int64_t bytes() const {
-    const std::int64_t row = (keyed_ ? 2 * row_bytes_ + 8 : row_bytes_) + 4 * dim_;
-    return tile_ * row + row_bytes_ + ChunkSolve::bytes_by_column(kStagedChunk);
+    const std::int64_t row = (keyed_ ? row_bytes_ + 8 : 0) + value_bytes_ + 4 * dim_;
+    return tile_ * row + value_bytes_ + ChunkSolve::bytes_by_column(kStagedChunk);
   }
 
   StagedPlan planned() {
@@ -71,10 +75,14 @@ class DistancePlanner {
     plan.staging.by_distance = true;
     // Queries twice, for entries before a tile and within it; a window of positions for a distance
     // as far as it has not come before.
-    std::int64_t rows = tokens_ * (spec_.a.empty() ? 1 : 2) + (keyed_ ? 3 * tokens_ : 0);
+    const std::int64_t statistics = keyed_ && transposed_ ? 8 : 0;
+    const std::int64_t own = (transposed_ || !spec_.a.empty() ? 1 : 0) + (keyed_ ? 3 : 0);
+    const std::int64_t of_window = value_bytes_ + (keyed_ ? row_bytes_ : 0) + statistics;
+    std::int64_t rows = 0;
     for (std::int64_t tile = 0; tile < tokens_; tile += tile_) rows += coming(tile);
     plan.prediction.tokens = tokens_;
-    plan.prediction.bytes = rows * row_bytes_;
+    plan.prediction.bytes =
+        tokens_ * (value_bytes_ + own * row_bytes_ + statistics) + rows * of_window;
     if (!keyed_) {
       plan.prediction.bytes += entries_ * static_cast<std::int64_t>(size_of(spec_.dtype));
     }
@@ -97,7 +105,7 @@ class DistancePlanner {
       rows += std::max<std::int64_t>(to - from, 0);
       reached = from;
     });
-    return keyed_ ? 2 * rows : rows;
+    return rows;
   }
 
   // Rows come along to entries that they lack.
@@ -133,10 +141,12 @@ class DistancePlanner {
 
   const KernelSpec& spec_;
   StagedLimits limits_;
+  bool transposed_;
   std::int64_t tokens_;
   std::int64_t dim_;
   bool keyed_;
   std::int64_t row_bytes_;
+  std::int64_t value_bytes_;
   int sharing_;
   std::int64_t entries_;
   std::int64_t tile_ = 0;
@@ -153,8 +163,8 @@ bool has_every_offset(const rows::RowPlan& plan) {
 }
 
 std::optional<StagedPlan> plan_distances(const KernelSpec& spec, const Rows& rows,
-                                         const StagedLimits& limits) {
-  return DistancePlanner(spec, rows, limits).run();
+                                         const StagedLimits& limits, bool transposed) {
+  return DistancePlanner(spec, rows, limits, transposed).run();
 }
 
 }  // namespace heddle::schedule

@@ -12,8 +12,9 @@ namespace heddle::schedule {
 // Rows have every offset from the first one on.
 bool has_every_offset(const rows::RowPlan& plan);
 // For launches of rows.n() - 1 tokens; none where rows do not all reach the same distances back,
-// have many of them close by, or are not cut into groups of lanes.
+// have many of them close by, or are not cut into groups of lanes. `transposed`: of the system that
+// lambda solves, whose values are reals, and which has no A.
 std::optional<StagedPlan> plan_distances(const KernelSpec& spec, const Rows& rows,
-                                         const StagedLimits& limits);
+                                         const StagedLimits& limits, bool transposed = false);
 
 }  // namespace heddle::schedule

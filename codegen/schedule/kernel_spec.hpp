@@ -146,6 +146,7 @@ std::vector<Step> gather_backward(const KernelSpec& spec);
 std::vector<Step> attention_backward(const KernelSpec& spec);
 // lambda = (I - B)^-T dy into scratch, f32, where rows of B reach the same distances back.
 ir::Kernel transposed_rows(const KernelSpec& spec);
+ir::Kernel transposed_distances(const KernelSpec& spec);
 // Both on cpu, where they are other kernels altogether.
 ir::Kernel cpu_prefill(const KernelSpec& spec);
 ir::Kernel cpu_decode(const KernelSpec& spec);

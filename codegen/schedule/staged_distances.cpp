@@ -6,7 +6,9 @@
 // the distance before did not find comes in. Groups of lanes have rows of the tile side by side,
 // whose sums stay in registers meanwhile; then the tile's own chunks follow, whose rows find what
 // lies within the tile in shared memory, and each is solved. A row that lacks an entry comes along:
-// its weight is 0 then, and its value a row of zeros.
+// its weight is 0 then, and its value a row of zeros. The transposed system goes the same way:
+// there a row begins with its dy, values are reals, and an entry's weight is what the row that
+// reads it has made of it.
 #include "codegen/rows/emit_row.hpp"
 #include "codegen/schedule/cache.hpp"
 #include "codegen/schedule/chunk_solve.hpp"
@@ -41,6 +43,7 @@ class DistanceTiles {
   void run() {
     groups_.open();
     lanes_.emplace(groups_.cut(frame_.spec.dtype));
+    value_lanes_.emplace(groups_.cut(frame_.value_type()));
     parts_ = lanes_->owned();
     turns_ = tile_rows_ / (frame_.warps * groups_.of_warp());
     declare();
@@ -52,6 +55,9 @@ class DistanceTiles {
 
  private:
   bool softmax() const { return frame_.softmax(); }
+  bool transposed() const { return frame_.transposed(); }
+  // Scores of its own entries say what a row weighs them with.
+  bool weighs_by_row() const { return softmax() && !transposed(); }
   Ex minimum(Ex a, Ex b) { return builder_.call(Helper::kMinimum, {a, b}); }
   Ex number(std::int64_t value) { return builder_.i64(value); }
 
@@ -64,12 +70,16 @@ class DistanceTiles {
     staged_ = builder_.dynamic_array("staged", frame_.spec.dtype);
     builder_.comment("shared memory: keys and values of a run of positions, a row of zeros, and");
     builder_.comment("what the tile's rows have summed");
-    values_ = softmax() ? std::int64_t{tile_rows_} * dim_ : 0;
-    zeros_ = values_ + std::int64_t{tile_rows_} * dim_;
-    sums_ = builder_.rest_of_dynamic_array("sums", number(zeros_ + dim_));
+    const std::int64_t run = std::int64_t{tile_rows_} * dim_;
+    const std::int64_t keys = softmax() ? run : 0;
+    values_ = transposed() ? run : keys;
+    zeros_ = values_ + run;
+    sums_ = builder_.rest_of_dynamic_array("sums", number(transposed() ? keys : zeros_ + dim_));
+    values_in_ = transposed() ? sums_ : staged_;
     if (softmax()) {
       highest_of_ = builder_.array("highest_of", Type::kF32, tile_rows_, true);
-      total_of_ = builder_.array("total_of", Type::kF32, tile_rows_, true);
+      total_of_ =
+          builder_.array(transposed() ? "inverse_of" : "total_of", Type::kF32, tile_rows_, true);
     }
     solve_.emplace(frame_, kStagedChunk);
     if (!within_.empty()) {
@@ -80,23 +90,26 @@ class DistanceTiles {
     }
     if (softmax()) queries_ = builder_.array("queries", Type::kF32, turns_ * parts_);
     mixed_ = builder_.array("mixed", Type::kF32, turns_ * parts_);
-    if (softmax()) {
+    if (weighs_by_row()) {
       highest_ = builder_.array("highest", Type::kF32, turns_);
       total_ = builder_.array("total", Type::kF32, turns_);
-    } else {
-      weights_ = builder_.array("weights", Type::kF32, turns_);
     }
+    if (!softmax()) weights_ = builder_.array("weights", Type::kF32, turns_);
   }
 
   // No place is read before it is written; but that rests on distances that ascend, which the
   // static layer does not follow. So there is something in each place from the start.
   void clear() {
     const int threads = 32 * frame_.warps;
-    const std::int64_t rows = zeros_ / dim_ + 1;
-    each_vector(builder_, frame_.thread, threads, number(rows), vectors(), [&](Ex row, Ex d) {
-      builder_.invoke(of_vector("clear_elements"), {VectorPlace{staged_, row * dim_ + d, true}});
-    });
-    builder_.loop("row", frame_.warp, number(tile_rows_), number(frame_.warps), LoopKind::kSerial,
+    const std::int64_t reals = transposed() ? zeros_ / dim_ + 1 : tile_rows_;
+    const std::int64_t rows = transposed() ? (softmax() ? tile_rows_ : 0) : zeros_ / dim_ + 1;
+    if (rows > 0) {
+      each_vector(builder_, frame_.thread, threads, number(rows), keys(), [&](Ex row, Ex d) {
+        builder_.invoke(of_vector("clear_elements", keys()),
+                        {VectorPlace{staged_, row * dim_ + d, true}});
+      });
+    }
+    builder_.loop("row", frame_.warp, number(reals), number(frame_.warps), LoopKind::kSerial,
                   [&](Ex row) { clear_sums(row); });
     if (softmax()) {
       builder_.loop("row", frame_.thread, number(tile_rows_), number(threads), LoopKind::kSerial,
@@ -112,12 +125,18 @@ class DistanceTiles {
   void clear_sums(Ex row) {
     frame_.each_channel([&](Ex d, Ex) { builder_.store(sums_, row * dim_ + d, builder_.f32(0)); });
   }
-  RowVectors vectors() const {
+  // Of keys, and of values, which are wider in the transposed system.
+  RowVectors keys() const {
     const int vector = vector_of(frame_.spec);
     return {dim_, vector, vector * static_cast<int>(size_of(frame_.spec.dtype))};
   }
-  std::string of_vector(const char* function) const {
-    return function + ("<" + std::to_string(vector_of(frame_.spec)) + ">");
+  RowVectors values() const {
+    RowVectors cut = keys();
+    if (transposed()) cut.vector = cut.vector_bytes / static_cast<int>(size_of(ElementType::kF32));
+    return cut;
+  }
+  static std::string of_vector(const char* function, const RowVectors& cut) {
+    return function + ("<" + std::to_string(cut.vector) + ">");
   }
   void arrive() {
     builder_.invoke("close_batch", {});
@@ -137,6 +156,7 @@ class DistanceTiles {
     builder_.barrier();
     if (softmax()) {
       start_rows(frame_, frame_.k, tile, staged_, number(0), count_);
+      if (transposed()) start_statistics(tile + 1, count_, [](Ex row) { return row; });
       arrive();
     }
     builder_.loop("chunk", number(0), count_, number(kStagedChunk), LoopKind::kSerial,
@@ -153,38 +173,49 @@ class DistanceTiles {
     });
   }
   // What lies in memory of a row that there is, zeros of others.
-  MemoryId row_in_memory(const char* name, MemoryId memory, Ex at, Ex exists) {
-    const MemoryId made = lanes_->array(name);
-    lanes_->each_channel([&](Ex, Ex index) { builder_.store(made, index, builder_.f32(0)); });
-    builder_.when(exists, [&] { lanes_->load(made, memory, at); });
+  MemoryId row_in_memory(const RowLanes& lanes, const char* name, MemoryId memory, Ex at,
+                         Ex exists) {
+    const MemoryId made = lanes.array(name);
+    lanes.each_channel([&](Ex, Ex index) { builder_.store(made, index, builder_.f32(0)); });
+    builder_.when(exists, [&] { lanes.load(made, memory, at); });
     return made;
+  }
+  MemoryId query_in_memory(Ex token, Ex exists) {
+    return row_in_memory(*lanes_, "query", frame_.q, frame_.token_at(token), exists);
   }
 
   void open_rows() {
     each_turn([&](Ex turn, Ex r) {
       if (softmax()) {
-        const MemoryId query =
-            row_in_memory("query", frame_.q, frame_.token_at(tile_ + r), r < count_);
+        const MemoryId query = query_in_memory(tile_ + r, r < count_);
         lanes_->each_channel([&](Ex, Ex index) {
           builder_.store(queries_, turn * parts_ + index, builder_.load(query, index));
         });
+      }
+      if (weighs_by_row()) {
         builder_.store(highest_, turn, builder_.lowest_score());
         builder_.store(total_, turn, builder_.f32(0));
       }
-      lanes_->each_channel(
-          [&](Ex, Ex index) { builder_.store(mixed_, turn * parts_ + index, builder_.f32(0)); });
+      std::optional<MemoryId> due;
+      if (transposed()) {
+        due = row_in_memory(*value_lanes_, "due", frame_.x, frame_.token_at(tile_ + r), r < count_);
+      }
+      value_lanes_->each_channel([&](Ex, Ex index) {
+        builder_.store(mixed_, turn * parts_ + index,
+                       due ? builder_.load(*due, index) : builder_.f32(0));
+      });
     });
   }
 
   void leave_rows() {
     each_turn([&](Ex turn, Ex r) {
-      const MemoryId sum = lanes_->array("sum");
-      lanes_->each_channel([&](Ex, Ex index) {
+      const MemoryId sum = value_lanes_->array("sum");
+      value_lanes_->each_channel([&](Ex, Ex index) {
         builder_.store(sum, index, builder_.load(mixed_, turn * parts_ + index));
       });
       builder_.when(r < count_, [&] {
-        lanes_->store(sums_, r * dim_, sum);
-        if (!softmax()) return;
+        value_lanes_->store(sums_, r * dim_, sum);
+        if (!weighs_by_row()) return;
         on_first_lane([&] {
           builder_.store(highest_of_, r, builder_.load(highest_, turn));
           builder_.store(total_of_, r, builder_.load(total_, turn));
@@ -208,7 +239,7 @@ class DistanceTiles {
       if (!softmax()) {
         each_turn([&](Ex turn, Ex r) {
           const Ex asks = both(has(r, distance), r < count_);
-          builder_.store(weights_, turn, coefficient(frame_.b, tile_ + r, entry, asks));
+          builder_.store(weights_, turn, coefficient(frame_.b, tile_ + r, distance, entry, asks));
         });
       }
       builder_.barrier();
@@ -226,19 +257,40 @@ class DistanceTiles {
     const Ex first =
         builder_.let("from", builder_.call(Helper::kMaximum, {before_ + 1 - distance, number(1)}));
     const Ex end = builder_.let("to", minimum(reached, before_ + 1 + count_ - distance));
-    each_vector(builder_, frame_.thread, 32 * frame_.warps, builder_.let("coming", end - first),
-                vectors(), [&](Ex row, Ex d) {
-                  const Ex p = builder_.let("p", first + row);
-                  const Ex to = builder_.let("to_place", p % tile_rows_ * dim_ + d);
-                  const Location from = frame_.locate(frame_.b, p);
-                  const auto start = [&](Ex at, MemoryId memory) {
-                    builder_.invoke(of_vector("start_copy"), {VectorPlace{staged_, at, true},
-                                                              VectorPlace{memory, from.at + d}});
-                  };
-                  if (softmax()) start(to, from.key);
-                  start(to + values_, from.value);
-                });
+    const Ex coming = builder_.let("coming", end - first);
+    const auto start = [&](MemoryId to, Ex at, MemoryId from, Ex from_at, const RowVectors& cut) {
+      builder_.invoke(of_vector("start_copy", cut),
+                      {VectorPlace{to, at, true}, VectorPlace{from, from_at}});
+    };
+    const auto each = [&](const RowVectors& cut, bool with_keys, bool with_values) {
+      each_vector(builder_, frame_.thread, 32 * frame_.warps, coming, cut, [&](Ex row, Ex d) {
+        const Ex p = builder_.let("p", first + row);
+        const Ex to = builder_.let("to_place", p % tile_rows_ * dim_ + d);
+        const Location from = frame_.locate(frame_.b, p);
+        if (with_keys) start(staged_, to, from.key, from.at + d, cut);
+        if (with_values) start(values_in_, to + values_, from.value, from.at + d, cut);
+      });
+    };
+    const bool alike = keys().vector == values().vector;
+    if (softmax() && !alike) each(keys(), true, false);
+    each(values(), softmax() && alike, true);
+    if (softmax() && transposed()) {
+      start_statistics(first, coming, [&](Ex row) { return (first + row) % tile_rows_; });
+    }
     builder_.assign(reached, first);
+  }
+  // By which the rows from position `first` on have weighed what they read.
+  void start_statistics(Ex first, Ex count, const std::function<Ex(Ex)>& slot) {
+    builder_.loop(
+        "row", frame_.thread, count, number(32 * frame_.warps), LoopKind::kSerial, [&](Ex row) {
+          const Ex at = builder_.let("statistic_at", frame_.row_at(first + row - 1));
+          const Ex to = builder_.let("to_slot", slot(row));
+          const auto start = [&](MemoryId into, MemoryId from) {
+            builder_.invoke("start_copy<1>", {VectorPlace{into, to, true}, VectorPlace{from, at}});
+          };
+          start(highest_of_, frame_.highest);
+          start(total_of_, frame_.inverse);
+        });
   }
 
   void take(Ex distance) {
@@ -251,6 +303,7 @@ class DistanceTiles {
       const Ex value_at = value_place(held, slot);
       if (!softmax()) return add(mixed_, turn, builder_.load(weights_, turn), value_at);
       const Ex score = score_of(queries_, turn, slot, held);
+      if (transposed()) return add(mixed_, turn, weight_of_reader(score, slot, held), value_at);
       const Ex before = builder_.let("highest_before", builder_.load(highest_, turn));
       const Ex above = builder_.let("above", builder_.call(Helper::kMaximum, {before, score}));
       const Ex shrink =
@@ -285,16 +338,27 @@ class DistanceTiles {
     }
     return held ? builder_.select(*held, weight, builder_.f32(0)) : weight;
   }
-  // Of a row that has the entry; asked for by one of its lanes.
-  Ex coefficient(const SideFrame& side, Ex token, Ex entry, Ex held) {
-    const Ex at = coefficient_row(frame_.spec, frame_.row_at(token), side.width) + entry;
+  // In the transposed system: what the row in a slot has weighed this one with.
+  Ex weight_of_reader(Ex score, Ex slot, Ex held) {
+    const Ex exponential =
+        builder_.call(Helper::kExponential, {score - builder_.load(highest_of_, slot)});
+    const Ex share = exponential * builder_.load(total_of_, slot);
+    return builder_.let(
+        "weight",
+        builder_.select(held, frame_.gamma ? *frame_.gamma * share : share, builder_.f32(0)));
+  }
+  // Of a row that has the entry, or in the transposed system of the row that reads it, which has it
+  // at the same distance; asked for by one of its lanes.
+  Ex coefficient(const SideFrame& side, Ex token, Ex distance, Ex entry, Ex held) {
+    const Ex row = frame_.row_at(transposed() ? token - distance : token);
+    const Ex at = coefficient_row(frame_.spec, row, side.width) + entry;
     const Ex mine = builder_.let(
         "mine", builder_.select(both(equal(groups_.lane(), number(0)), held),
                                 builder_.load(side.coefficients, at), builder_.f32(0)));
     return builder_.pick(mine, number(0), groups_.sharing());
   }
   void add(MemoryId sums, Ex turn, Ex weight, Ex value_at, std::optional<Ex> shrink = {}) {
-    lanes_->each_value("value", staged_, value_at, [&](Ex value, Ex index) {
+    value_lanes_->each_value("value", values_in_, value_at, [&](Ex value, Ex index) {
       const Ex at = turn * parts_ + index;
       const Ex sum = builder_.load(sums, at);
       builder_.store(sums, at, (shrink ? sum * *shrink : sum) + weight * value);
@@ -322,23 +386,26 @@ class DistanceTiles {
   void close_row(Ex c, Ex shown, Ex counts) {
     const Ex r = builder_.let("r", chunk_ + shown);
     const Ex token = builder_.let("token", tile_ + r);
-    const MemoryId mixed = row_in_memory("row", sums_, (chunk_ + c) * dim_, counts);
+    const MemoryId mixed = row_in_memory(*value_lanes_, "row", sums_, (chunk_ + c) * dim_, counts);
     const MemoryId weights =
         builder_.array("row_weights", Type::kF32, static_cast<int>(within_.size()) + 1);
-    const Ex inverse = softmax() ? weigh_by_scores(weights, mixed, token, r, counts)
-                                 : weigh_by_coefficients(weights, token, r, counts);
+    const std::optional<Ex> inverse =
+        weighs_by_row() ? std::optional(weigh_by_scores(weights, mixed, token, r, counts))
+                        : std::nullopt;
+    if (!softmax()) weigh_by_coefficients(weights, token, r, counts);
+    if (softmax() && transposed()) weigh_by_readers(weights, token, r, counts);
     take_own_input(mixed, weights, token, counts);
     each_within([&](Ex at, Ex distance) {
       const Ex solved = builder_.let("is_solved", both(shown < distance, distance <= r));
       add(mixed, number(0), builder_.load(weights, at), value_place(solved, r - distance));
     });
-    if (softmax()) {
-      lanes_->each_channel([&](Ex, Ex index) {
-        builder_.store(mixed, index, builder_.load(mixed, index) * inverse);
+    if (inverse) {
+      value_lanes_->each_channel([&](Ex, Ex index) {
+        builder_.store(mixed, index, builder_.load(mixed, index) * *inverse);
       });
     }
     builder_.when(counts, [&] {
-      lanes_->store(sums_, (chunk_ + c) * dim_, mixed);
+      value_lanes_->store(sums_, (chunk_ + c) * dim_, mixed);
       on_first_lane([&] { leave_near(c, weights, inverse); });
     });
   }
@@ -354,7 +421,7 @@ class DistanceTiles {
 
   // All scores, then weights by the highest of them; one over the sum of weights.
   Ex weigh_by_scores(MemoryId weights, MemoryId mixed, Ex token, Ex r, Ex counts) {
-    const MemoryId query = row_in_memory("query", frame_.q, frame_.token_at(token), counts);
+    const MemoryId query = query_in_memory(token, counts);
     const Ex before = builder_.let("highest_before", builder_.load(highest_of_, r));
     const Var above = builder_.variable("above", before);
     each_entry(r, [&](const SideFrame&, Ex at, Ex slot, std::optional<Ex> held) {
@@ -371,7 +438,7 @@ class DistanceTiles {
       builder_.store(weights, at, weight);
       builder_.assign(total, Ex(total) + weight);
     });
-    lanes_->each_channel(
+    value_lanes_->each_channel(
         [&](Ex, Ex index) { builder_.store(mixed, index, builder_.load(mixed, index) * shrink); });
     return builder_.let("inverse", builder_.select(Ex(total) > builder_.f32(0),
                                                    builder_.f32(1) / total, builder_.f32(0)));
@@ -386,33 +453,41 @@ class DistanceTiles {
       body(frame_.b, at, builder_.select(held, r - distance, r), held);
     });
   }
-  Ex weigh_by_coefficients(MemoryId weights, Ex token, Ex r, Ex counts) {
-    const Ex own_weight =
-        frame_.a.plan->empty() ? builder_.f32(0) : coefficient(frame_.a, token, number(0), counts);
+  void weigh_by_readers(MemoryId weights, Ex token, Ex r, Ex counts) {
+    const MemoryId query = query_in_memory(token, counts);
+    each_entry(r, [&](const SideFrame&, Ex at, Ex slot, std::optional<Ex> held) {
+      const Ex score = score_of(query, number(0), slot, held);
+      builder_.store(weights, at, weight_of_reader(score, slot, *held));
+    });
+  }
+  void weigh_by_coefficients(MemoryId weights, Ex token, Ex r, Ex counts) {
+    const Ex own_weight = frame_.a.plan->empty()
+                              ? builder_.f32(0)
+                              : coefficient(frame_.a, token, number(0), number(0), counts);
     builder_.store(weights, number(own()), own_weight);
     each_within([&](Ex at, Ex distance) {
       const Ex held = both(both(counts, finds(r, distance)), at < frame_.b.width);
-      builder_.store(weights, at, coefficient(frame_.b, token, at, held));
+      builder_.store(weights, at, coefficient(frame_.b, token, distance, at, held));
     });
-    return {};
   }
 
   void take_own_input(MemoryId mixed, MemoryId weights, Ex token, Ex counts) {
     if (frame_.a.plan->empty()) return;
     const Ex weight = builder_.load(weights, number(own()));
-    const MemoryId input = row_in_memory("input", frame_.x, frame_.token_at(token), counts);
-    lanes_->each_channel([&](Ex, Ex index) {
+    const MemoryId input =
+        row_in_memory(*value_lanes_, "input", frame_.x, frame_.token_at(token), counts);
+    value_lanes_->each_channel([&](Ex, Ex index) {
       builder_.store(mixed, index,
                      builder_.load(mixed, index) + weight * builder_.load(input, index));
     });
   }
 
-  void leave_near(Ex c, MemoryId weights, Ex inverse) {
+  void leave_near(Ex c, MemoryId weights, const std::optional<Ex>& inverse) {
     for (std::size_t at = 0; at < within_.size() && within_[at] < kStagedChunk; ++at) {
       const Ex distance = number(within_[at]);
       builder_.when(distance <= c, [&] {
         const Ex weight = builder_.load(weights, number(static_cast<std::int64_t>(at)));
-        solve_->leave(c, c - distance, softmax() ? weight * inverse : weight);
+        solve_->leave(c, c - distance, inverse ? weight * *inverse : weight);
       });
     }
   }
@@ -422,16 +497,16 @@ class DistanceTiles {
         "d", frame_.thread, number(dim_), number(32 * frame_.warps), LoopKind::kSerial, [&](Ex d) {
           solve_->solve([&](Ex c) { return builder_.load(sums_, (chunk_ + c) * dim_ + d); },
                         [&](Ex c, Ex output) {
-                          builder_.store(staged_, (chunk_ + c) * dim_ + values_ + d, output);
+                          builder_.store(values_in_, (chunk_ + c) * dim_ + values_ + d, output);
                         });
         });
   }
 
   void write() {
-    each_vector(builder_, frame_.thread, 32 * frame_.warps, count_, vectors(), [&](Ex row, Ex d) {
-      builder_.invoke(of_vector("copy_elements"),
+    each_vector(builder_, frame_.thread, 32 * frame_.warps, count_, values(), [&](Ex row, Ex d) {
+      builder_.invoke(of_vector("copy_elements", values()),
                       {VectorPlace{frame_.y, frame_.token_at(tile_ + row) + d, true},
-                       VectorPlace{staged_, row * dim_ + values_ + d}});
+                       VectorPlace{values_in_, row * dim_ + values_ + d}});
     });
   }
 
@@ -440,11 +515,13 @@ class DistanceTiles {
   int dim_, tile_rows_;
   std::vector<std::int64_t> within_;  // distances that stay in a tile, ascending
   RowGroups groups_;
-  std::optional<RowLanes> lanes_;
+  std::optional<RowLanes> lanes_, value_lanes_;
   int parts_ = 0, turns_ = 0;  // channels of a lane, and rows that it has of a tile
-  MemoryId staged_, sums_;
-  std::int64_t values_ = 0, zeros_ = 0;  // where they begin in staged_
-  MemoryId highest_of_, total_of_;       // of the tile's rows, from entries before it
+  MemoryId staged_, sums_, values_in_;
+  std::int64_t values_ = 0, zeros_ = 0;  // where they begin in values_in_
+  // Of the tile's rows, from entries before it; in the transposed system of the rows in slots, and
+  // one over the total.
+  MemoryId highest_of_, total_of_;
   MemoryId distances_;
   MemoryId queries_, mixed_, highest_, total_, weights_;  // of a lane's rows
   std::optional<ChunkSolve> solve_;
@@ -452,6 +529,14 @@ class DistanceTiles {
 };
 
 }  // namespace
+
+ir::Kernel transposed_distances(const KernelSpec& spec) {
+  Builder builder(spec.symbol + "_lambda", spec.target, 32 * spec.staging->warps);
+  Frame frame(builder, spec, Frame::Transposed{});
+  frame.warps = spec.staging->warps;
+  frame.each_block([&] { DistanceTiles(frame).run(); });
+  return builder.take();
+}
 
 ir::Kernel staged_distances(const KernelSpec& spec) {
   Builder builder(spec.symbol, spec.target, 32 * spec.staging->warps);

@@ -288,7 +288,10 @@ Result<Staging> plan_transposed(const KernelSpec& spec, const Rows& rows,
   transposed.head_dim = spec.head_dim;
   const Result<StagedPlan> plan = plan_staged(transposed, rows, limits);
   if (!plan) return plan.error();
-  return plan->staging;
+  transposed.dtype = spec.dtype;
+  const std::optional<StagedPlan> tiles = plan_distances(transposed, rows, limits, true);
+  const bool fewer = tiles && tiles->prediction.bytes < plan->prediction.bytes;
+  return fewer ? tiles->staging : plan->staging;
 }
 
 }  // namespace heddle::schedule

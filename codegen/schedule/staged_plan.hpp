@@ -30,7 +30,8 @@ struct StagedLimits {
 // memory.
 Result<StagedPlan> plan_staged(const KernelSpec& spec, const Rows& rows,
                                const StagedLimits& limits);
-// The rings with which the transposed system of `spec` is solved, whose values are reals.
+// The rings, or tiles that go distance by distance, with which the transposed system of `spec` is
+// solved, whose values are reals.
 Result<Staging> plan_transposed(const KernelSpec& spec, const Rows& rows,
                                 const StagedLimits& limits);
 

@@ -250,6 +250,7 @@ int lanes_of_rows(const KernelSpec& spec) {
 }
 
 ir::Kernel transposed_rows(const KernelSpec& spec) {
+  if (spec.staging->by_distance) return transposed_distances(spec);
   Builder builder(spec.symbol + "_lambda", spec.target, 32 * spec.staging->warps);
   Frame frame(builder, spec, Frame::Transposed{});
   frame.warps = spec.staging->warps;

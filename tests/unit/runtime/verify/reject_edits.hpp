@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Small edits of the text of an artifact's only kernel, each of which must die in the layer that is
-// asked, wherever it is made.
+// Small edits of the text of an artifact's only kernel, or of one of its files, each of which must
+// die in the layer that is asked, wherever it is made.
 #pragma once
 
 #include <map>
@@ -25,9 +25,8 @@ struct TextEdit {
   bool first_only = false;
 };
 
-inline void reject_edits(const Artifact& artifact, const Rows& rows, VerifyOptions options,
-                         Layer layer, const std::vector<TextEdit>& edits) {
-  const std::string& file = artifact.manifest.kernels.front().file;
+inline void reject_edits(const Artifact& artifact, const std::string& file, const Rows& rows,
+                         VerifyOptions options, Layer layer, const std::vector<TextEdit>& edits) {
   const std::string& text = artifact.files.at(file);
   options.stop_early = true;
   options.emulated = layer == Layer::kEmulated;
@@ -46,6 +45,10 @@ inline void reject_edits(const Artifact& artifact, const Rows& rows, VerifyOptio
       CHECK(report.verdict == KernelVerdict::kRejected);
     }
   }
+}
+inline void reject_edits(const Artifact& artifact, const Rows& rows, const VerifyOptions& options,
+                         Layer layer, const std::vector<TextEdit>& edits) {
+  reject_edits(artifact, artifact.manifest.kernels.front().file, rows, options, layer, edits);
 }
 
 }  // namespace heddle::test

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Staged prefill whose tiles go distance by distance. What the generator writes is verified, with
-// either weights and from a state on; a text that takes another position, weighs it otherwise, or
-// goes on before the block has met, is not.
+// Staged prefill, and lambda of backward, whose tiles go distance by distance. What the generator
+// writes is verified, with either weights and from a state on; a text that takes another position,
+// weighs it otherwise, or goes on before the block has met, is not.
+#include <algorithm>
+
 #include "patterns/ast_print.hpp"
 #include "tests/unit/runtime/reference/reference_test_support.hpp"
 #include "tests/unit/runtime/verify/reject_edits.hpp"
@@ -36,6 +38,41 @@ Artifact generated(WeightKind weights, ElementType dtype = ElementType::kF32, bo
   INFO((artifact ? "" : artifact.error().message));
   REQUIRE(artifact.ok());
   return *std::move(artifact);
+}
+
+// Lambda's tiles have so many rows as well.
+Artifact generated_backward(WeightKind weights, ElementType dtype, bool varlen = false,
+                            bool states = false) {
+  GenerateOptions options;
+  options.ops = {"backward"};
+  options.target = ir::Target::kCuda;
+  options.dtype = dtype;
+  options.exact_to = kRows;
+  options.weights = weights;
+  options.varlen = varlen;
+  options.state_gradients = states;
+  options.schedule = "auto";
+  options.shared_limit = weights == WeightKind::kSoftmax ? 110'000 : 90'000;
+  Result<Artifact> artifact = generate(test::builtin("sqrt_recurrence"), options);
+  INFO((artifact ? "" : artifact.error().message));
+  REQUIRE(artifact.ok());
+  const std::vector<KernelEntry>& steps = artifact->manifest.kernels[0].steps;
+  const auto lambda = std::find_if(steps.begin(), steps.end(), [](const KernelEntry& step) {
+    return step.symbol == "sqrt_recurrence_backward_lambda";
+  });
+  REQUIRE(lambda != steps.end());
+  REQUIRE(lambda->shared_rows.back().size == "tile_rows");
+  CHECK(lambda->shared_rows.back().most == 128);
+  return *std::move(artifact);
+}
+
+void reject_lambda(WeightKind weights, ElementType dtype, const std::vector<test::TextEdit>& edits,
+                   bool of_values) {
+  const Artifact artifact = generated_backward(weights, dtype);
+  const Rows rows = test::builtin_rows("sqrt_recurrence", kRows);
+  const std::string file = "sqrt_recurrence_backward_lambda.cu";
+  test::reject_edits(artifact, file, rows, quick(), Layer::kEmulated, edits);
+  if (of_values) test::reject_edits(artifact, file, rows, quick(), Layer::kAlgebraic, edits);
 }
 
 void reject(WeightKind weights, const std::vector<test::TextEdit>& edits, bool of_values) {
@@ -123,6 +160,61 @@ TEST_CASE("a tile whose threads do not wait for each other is rejected") {
        {"= solved[r];\n        }\n      }\n      __syncthreads();\n",
         "= solved[r];\n        }\n      }\n"}},
       false);
+}
+
+TEST_CASE("lambda's tiles that go distance by distance are verified") {
+  struct Kind {
+    WeightKind weights;
+    ElementType dtype;
+    bool varlen, states;
+  };
+  for (const Kind& kind : {Kind{WeightKind::kSoftmax, ElementType::kF32, true, true},
+                           Kind{WeightKind::kSoftmax, ElementType::kBF16, false, false},
+                           Kind{WeightKind::kGiven, ElementType::kF32, false, true},
+                           Kind{WeightKind::kGiven, ElementType::kF16, true, false}}) {
+    const Artifact artifact =
+        generated_backward(kind.weights, kind.dtype, kind.varlen, kind.states);
+    const VerifyReport report = verify(artifact.manifest, artifact.files,
+                                       test::builtin_rows("sqrt_recurrence", kRows), quick());
+    INFO(name_of(kind.weights) << ", " << name_of(kind.dtype) << ": " << test::explain(report));
+    CHECK(report.verdict == KernelVerdict::kVerified);
+  }
+}
+
+TEST_CASE("lambda's tile that finds another row at a distance is rejected") {
+  reject_lambda(
+      WeightKind::kGiven, ElementType::kBF16,
+      {{"minimum(reached, before", "minimum(reached - 1, before"},
+       {"p_2 % 128", "(p_2 + 1) % 128"},
+       {"(tile + r - distance)", "(tile + r)"},
+       {"* width_b + entry", "* width_b"},
+       {"is_solved ? (r - distance)", "is_solved ? (r - 1)"},
+       {"due[part] = 0.0f;\n      }\n      #pragma unroll\n      for (Index part = 0; part < 4; "
+        "++part) {\n        due[4 + part] = 0.0f;\n      }\n      if (r < size)",
+        "due[part] = 0.0f;\n      }\n      #pragma unroll\n      for (Index part = 0; part < 4; "
+        "++part) {\n        due[4 + part] = 0.0f;\n      }\n      if (r < size - 1)"},
+       {"load_elements<4>(due + 4, dy", "load_elements<4>(due, dy"},
+       {"(c - 2)] = row_weights[1]", "(c - 2)] = row_weights[0]"}},
+      true);
+}
+
+TEST_CASE("lambda's tile that weighs what it finds otherwise is rejected") {
+  reject_lambda(WeightKind::kSoftmax, ElementType::kBF16,
+                {{"held = r < distance && distance <= before + r",
+                  "held = r <= distance && distance <= before + r"},
+                 {"* inverse_of[slot]", "* inverse_of[0]"},
+                 {"score - highest_of[slot]", "score - highest_of[0]"},
+                 {"to_slot = (from + row) % 128", "to_slot = (from + row + 1) % 128"},
+                 {"(from + row - 1)", "(from + row)"},
+                 {"(tile + 1 + row - 1)", "(tile + 1 + row)"}},
+                true);
+  reject_lambda(WeightKind::kSoftmax, ElementType::kBF16,
+                {{"      __syncthreads();\n      const Index from", "      const Index from"},
+                 {"await_batches<0>();\n      __syncthreads();\n      const Index base",
+                  "await_batches<0>();\n      const Index base"},
+                 {"await_batches<0>();\n    __syncthreads();\n    for (Index chunk",
+                  "await_batches<0>();\n    for (Index chunk"}},
+                false);
 }
 
 }  // namespace heddle
