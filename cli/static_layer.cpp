@@ -38,13 +38,9 @@ void yield_to_others() { static_cast<void>(setpriority(PRIO_PROCESS, 0, 5)); }
 
 StaticLayer::StaticLayer(const Artifact& artifact) : manifest_(artifact.manifest) {
   if (manifest_.target != "cuda") return;
-  if (manifest_.varlen) {
-    left_out_.push_back("no static proofs of kernels for sequences of different lengths");
-    return;
-  }
   for (const KernelEntry& entry : manifest_.kernels) {
-    if (goes_on(entry)) {
-      left_out_.push_back("no static proofs of " + *not_followed(manifest_, entry));
+    if (const auto kind = not_asked(manifest_, entry)) {
+      left_out_.push_back("no static proofs of " + *kind);
       continue;
     }
     // Kernels do not depend on each other: one thread each.

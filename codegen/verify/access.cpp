@@ -15,11 +15,13 @@ bool holds_always(const Term& term) {
 
 std::optional<Term> Execution::keeps(const Bound& bound, const Polynomial& value) const {
   const Term x = facts_.term(value);
-  if (bound.kind == Bound::Kind::kBelow) {
+  if (bound.kind == Bound::Kind::kBelow || bound.kind == Bound::Kind::kWithin) {
     const std::vector<Alternative>& number =
         state_[static_cast<std::size_t>(bound.number.index)].integer;
     if (number.size() != 1) return std::nullopt;
-    return x < facts_.term(number[0].value);
+    const Term y = facts_.term(number[0].value);
+    if (bound.kind == Bound::Kind::kBelow) return x < y;
+    return conjunction({x <= y, x >= Term(0) - y});
   }
   const Term y = facts_.term(bound.value);
   switch (bound.kind) {
@@ -30,6 +32,7 @@ std::optional<Term> Execution::keeps(const Bound& bound, const Polynomial& value
     case Bound::Kind::kNot:
       return negation(equal(x, y));
     case Bound::Kind::kBelow:
+    case Bound::Kind::kWithin:
       break;
   }
   unreachable("a bound");
@@ -49,6 +52,15 @@ bool Execution::same_for_warp(const Polynomial& value) const {
   });
 }
 
+// Whoever of the block asks, and whenever: nothing stores to these arrays.
+std::optional<AtomId> Execution::of_sequence(ir::MemoryId memory, const Symbolic& index) const {
+  const ir::BufferId* buffer = std::get_if<ir::BufferId>(&memory);
+  if (buffer == nullptr || index.integer.size() != 1) return std::nullopt;
+  const ir::Buffer& array = lifted_.kernel[*buffer];
+  if (array.access != heddle::Access::kRead) return std::nullopt;
+  return launch_.of_sequence(array.name, index.integer[0].value);
+}
+
 Symbolic Execution::load(ir::ValueId id, const ir::Load& node) {
   const Symbolic index = evaluate(node.index);
   const std::size_t made = trace.accesses.size();
@@ -59,6 +71,11 @@ Symbolic Execution::load(ir::ValueId id, const ir::Load& node) {
     }
   }
   if (kernel()[id].type != ir::Type::kI64) return {};
+  if (const auto own = of_sequence(node.memory, index)) {
+    Symbolic loaded;
+    loaded.integer = always(Polynomial::atom(*own));
+    return loaded;
+  }
   const AtomId result = facts_.fresh("loaded", Sharing::kThread, Nature::kState);
   for (std::size_t each = made; each < trace.accesses.size(); ++each) {
     trace.accesses[each].number = Polynomial::atom(result);

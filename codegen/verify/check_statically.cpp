@@ -173,7 +173,8 @@ class Layer {
       verify::RacesResult races =
           verify::check_races(lifted, launch, facts, prover_, execution.trace);
       take("races", std::move(races.findings),
-           count(races.pairs, "pair", "pairs") + " of accesses that no barrier separates");
+           count(races.pairs, "pair", "pairs") + " of accesses that no barrier separates" +
+               of_sequences(launch));
     }
     if (!ends()) {
       verify::CoverageResult initialised =
@@ -190,11 +191,18 @@ class Layer {
           verify::check_outputs(lifted, entry_, launch, facts, prover_, execution.trace);
       take("outputs", std::move(outputs.findings),
            count(outputs.looked_at, "buffer", "buffers") +
-               " with every element written once: writes never meet, and each has a witness");
+               " with every element written once: writes never meet, and each has a witness" +
+               of_sequences(launch));
     }
     for (const Family& each : families) {
       if (each.asked || !each.findings.empty()) conclude(each.name, each.findings, each.method);
     }
+  }
+
+  // Blocks keep to their own sequences as far as these lie one behind the other.
+  static std::string of_sequences(const verify::Launch& launch) {
+    const bool told = launch.sequence && launch.sequence->first;
+    return told ? ", for offsets that ascend within the tokens, and lengths up to `longest`" : "";
   }
 
   // What is asked of a text under one name.

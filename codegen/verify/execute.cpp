@@ -40,6 +40,9 @@ void Execution::run() {
     for (const Polynomial& size : size_bounds()) bounds.push_back({Bound::Kind::kUpper, size});
     if (!size_bounds().empty()) continue;
     // Without slots: positions of the sequence, of either side; those of the one stand below 0.
+    for (const ir::VariableId number : block_numbers_) {
+      bounds.push_back({Bound::Kind::kWithin, {}, number});
+    }
     bounds.push_back({Bound::Kind::kNot, Polynomial(0)});
     bounds.push_back({Bound::Kind::kLower, Polynomial() - length});
     bounds.push_back({Bound::Kind::kUpper, length});

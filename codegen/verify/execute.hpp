@@ -68,6 +68,7 @@ class Execution {
   Symbolic call(ir::ValueId id, const ir::Call& node);
   Symbolic reduce(ir::ValueId id, const ir::Reduce& node);
   Symbolic load(ir::ValueId id, const ir::Load& node);
+  std::optional<AtomId> of_sequence(ir::MemoryId memory, const Symbolic& index) const;
   Symbolic opaque_truth();
   Polynomial collapse(const Symbolic& value, const std::string& name, bool with_square = false);
   Division quotient(const Polynomial& x, const Polynomial& y, TextPlace at);
@@ -190,9 +191,10 @@ class Execution {
   };
   std::vector<Ranged> ranged_;
   // Bounds that every integer stored to an array keeps to: assumed of loads, checked at stores.
-  // Where a number of the block is named, it is below this one, once that has a value.
+  // Where a number of the block is named, it is below this one, or no further from 0, once that has
+  // a value.
   struct Bound {
-    enum class Kind { kLower, kUpper, kNot, kBelow } kind;
+    enum class Kind { kLower, kUpper, kNot, kBelow, kWithin } kind;
     Polynomial value;
     ir::VariableId number = {};
   };

@@ -30,21 +30,24 @@ bool too_long_to_follow(const Manifest& manifest, const KernelEntry& entry) {
   return gradients && manifest.head_dim != manifest.state_dim;
 }
 
-bool goes_on(const KernelEntry& entry) {
-  if (entry.schedule == "scan") return false;
-  const char* const size = entry.op == "decode"     ? "new_tokens"
-                           : entry.op == "backward" ? "start"
-                                                    : nullptr;
-  return size != nullptr && takes(entry, size);
+std::optional<std::string> not_asked(const Manifest& manifest, const KernelEntry& entry) {
+  if (takes(entry, "pages_a") || takes(entry, "pages_b")) return "caches in pages";
+  if (entry.schedule == "scan") {
+    if (!manifest.varlen) return std::nullopt;
+    return "scans over sequences with lengths of their own";
+  }
+  if (entry.op == "decode" && takes(entry, "new_tokens")) {
+    return "decode of several tokens a launch";
+  }
+  if (entry.op == "backward" && takes(entry, "start")) {
+    return "backward that goes on from a state";
+  }
+  return std::nullopt;
 }
 
 std::optional<std::string> not_followed(const Manifest& manifest, const KernelEntry& entry) {
   if (manifest.target != "cuda") return "cpu kernels";
-  if (goes_on(entry)) {
-    return entry.op == "decode" ? "decode of several tokens a launch"
-                                : "backward that goes on from a state";
-  }
-  if (manifest.varlen) return "sequences with lengths of their own";
+  if (const auto kind = not_asked(manifest, entry)) return kind;
   if (manifest.weights == "gated") return "weights of channels of their own, in some rows";
   if (too_long_to_follow(manifest, entry)) {
     return "gradients of matrix states that are not square, on tensor cores";
@@ -62,6 +65,10 @@ std::optional<std::string> not_followed(const Manifest& manifest, const KernelEn
     return "matrix states of more than 4,096 numbers of other patterns than first order";
   }
   if (entry.schedule == "simple") {
+    // What is kept of states lies where a sequence's tokens have room for it.
+    if (manifest.varlen && manifest.weights == "linear" && entry.op == "backward") {
+      return "gradients of matrix states of sequences with lengths of their own, one by one";
+    }
     // A row that only some threads of one warp of several have is not found.
     const bool few = manifest.weights == "linear" && manifest.state_dim <= 32;
     if (entry.op != "backward" || !few || manifest.head_dim <= 32) return std::nullopt;

@@ -10,9 +10,10 @@
 
 namespace heddle {
 
-// Decode of several tokens, and backward between two states but over chunks: no proofs are looked
-// for.
-bool goes_on(const KernelEntry& entry);
+// What kind an operation is for which no proofs are looked for: decode of several tokens, backward
+// between two states but over chunks, caches in pages, and scans over sequences with lengths of
+// their own.
+std::optional<std::string> not_asked(const Manifest& manifest, const KernelEntry& entry);
 
 // What stands in such a kernel that the layer does not follow, so that its being undecided says
 // nothing; nothing where every kernel of the kind is decided, as far as the arithmetic of its rows

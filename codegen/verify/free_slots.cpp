@@ -54,8 +54,24 @@ class FreeSlots {
   bool below_start(const Access& read) {
     const auto start = launch_.sizes.find("start");
     if (start == launch_.sizes.end()) return false;
-    const Term goal = facts_.term(read.digits[1]) < facts_.term(Polynomial::atom(start->second));
+    const Term slot = facts_.term(read.digits[1]);
+    if (launch_.sequence && launch_.sequence->before) return before_own_start(read, slot);
+    const Term goal = slot < facts_.term(Polynomial::atom(start->second));
     return proves(read, goal);
+  }
+
+  // ... and those that its own sequence has had, where starts differ.
+  bool before_own_start(const Access& read, const Term& slot) {
+    const OwnSequence& own = *launch_.sequence;
+    const Term before = facts_.term(Polynomial::atom(*own.before));
+    const Term batch = facts_.term(Polynomial::atom(own.place));
+    const Term goal = conjunction({slot < before, equal(facts_.term(read.digits[0]), batch)});
+    std::vector<Term> known =
+        granted_of_sequence(facts_, launch_, [](const std::string& name) { return name; });
+    for (const Term& fact : facts_.context(read.path, {conjunction(known), goal})) {
+      known.push_back(fact);
+    }
+    return prover_.proves(known, goal, "a slot holds a token");
   }
 
   bool holds_token(const Access& read, const SlotBuffer& contents) {

@@ -11,6 +11,8 @@ namespace {
 
 const Integer kLargestSize(INT32_MAX);
 const Integer kLargestBuffer(std::int64_t{1} << 48);
+constexpr const char* kOffsets = "offsets";
+constexpr const char* kStarts = "starts";
 
 bool is_decimal(const std::string& text) {
   return !text.empty() &&
@@ -35,6 +37,7 @@ class Maker {
     launch_.lane_in_parts = take_apart(launch_.lane, "lane", cuts.lanes, launch_.lane_parts);
     launch_.lane_place = cuts.groups ? launch_.lane_in_parts : Polynomial::atom(launch_.lane);
     length();
+    sequence();
     for (const Argument& argument : entry_.arguments) {
       if (argument.kind == ArgumentKind::kBuffer) bound(argument.shape, kLargestBuffer);
     }
@@ -61,6 +64,10 @@ class Maker {
   void size(const std::string& name) {
     if (is_decimal(name) || launch_.sizes.count(name) != 0) return;
     launch_.sizes[name] = number(name, Sharing::kLaunch, kLargestSize);
+    if (name != kBoundsExtent) return;
+    size("batch");
+    const Term batch = facts_.term(launch_.extent("batch"));
+    facts_.add(equal(facts_.term(launch_.extent(name)), batch + Term(1)));
   }
 
   // blockIdx.x counts the grid like an array, the last axis fastest.
@@ -101,14 +108,43 @@ class Maker {
       return size == launch_.sizes.end() ? Polynomial() : Polynomial::atom(size->second);
     };
     const bool counted = launch_.sizes.count("tokens") != 0;
-    const Polynomial sum = of("start") + (counted ? of("tokens") : Polynomial(1));
+    const bool varied = launch_.sizes.count("longest") != 0;
+    const Polynomial sum =
+        varied ? of("longest") : of("start") + (counted ? of("tokens") : Polynomial(1));
     launch_.length = number("length", Sharing::kLaunch, kLargestSize);
     facts_.add(equal(facts_.term(Polynomial::atom(launch_.length)), facts_.term(sum)));
+    if (varied && launch_.sizes.count("start") != 0) {
+      facts_.add(facts_.term(of("start")) <= facts_.term(of("longest")));
+    }
     const auto heads = launch_.sizes.find("heads");
     if (heads == launch_.sizes.end()) return;
     Monomial row = {launch_.length, heads->second};
     std::sort(row.begin(), row.end());
     launch_.bounded.emplace_back(std::move(row), kLargestBuffer);
+  }
+
+  // Contents of arrays: any numbers of 32 bits.
+  void sequence() {
+    const auto axis = std::find(entry_.grid.begin(), entry_.grid.end(), "batch");
+    if (axis == entry_.grid.end()) return;
+    OwnSequence own;
+    own.place = launch_.places[static_cast<std::size_t>(axis - entry_.grid.begin())];
+    const auto content = [&](const char* name) {
+      const AtomId id = facts_.fresh(name, Sharing::kBlock, Nature::kGiven);
+      facts_[id].low = Integer(INT32_MIN);
+      facts_[id].high = Integer(INT32_MAX);
+      const Term value = facts_.term(Polynomial::atom(id));
+      facts_.add(conjunction({value >= Term(INT32_MIN), value <= Term(INT32_MAX)}));
+      return id;
+    };
+    for (const Argument& argument : entry_.arguments) {
+      if (argument.name == kOffsets) {
+        own.first = content("offset_of_sequence");
+        own.behind = content("offset_behind_sequence");
+      }
+      if (argument.name == kStarts) own.before = content("start_of_sequence");
+    }
+    if (own.first || own.before) launch_.sequence = own;
   }
 
   void bound(const std::vector<std::string>& shape, const Integer& most) {
@@ -169,13 +205,21 @@ class Maker {
     if (entry_.chunk_tokens < 1 || size == launch_.sizes.end() || tokens == launch_.sizes.end()) {
       return;
     }
-    if (launch_.sizes.count("longest") != 0) return;  // of one sequence, which may have fewer
     const Term count = facts_.term(Polynomial::atom(size->second));
-    const Term all = facts_.term(Polynomial::atom(tokens->second));
     const Term length(entry_.chunk_tokens);
+    // Of several sequences those of one that has as many tokens as any may.
+    std::vector<Term> all = {facts_.term(Polynomial::atom(tokens->second))};
+    const auto longest = launch_.sizes.find("longest");
+    if (longest != launch_.sizes.end()) {
+      all.push_back(facts_.term(Polynomial::atom(longest->second)));
+    }
+    std::vector<Term> holds;
+    for (const Term& each : all) {
+      holds.push_back(count * length >= each);
+      facts_.add(disjunction({equal(count, 1), (count - Term(1)) * length < each}));
+    }
     facts_.add(count >= 1);
-    facts_.add(count * length >= all);
-    facts_.add(disjunction({equal(count, 1), (count - Term(1)) * length < all}));
+    facts_.add(disjunction(holds));
   }
 
   // A product with chunks is bounded by the smallest buffer that has them rather than by one of
@@ -245,6 +289,62 @@ Polynomial Launch::extent_of(AtomId place) const {
   const auto axis = std::find(places.begin(), places.end(), place);
   assert_that(axis != places.end(), "a place of a block lies on an axis of the grid");
   return grid[static_cast<std::size_t>(axis - places.begin())];
+}
+
+std::optional<AtomId> Launch::of_sequence(const std::string& buffer,
+                                          const Polynomial& index) const {
+  if (!sequence) return std::nullopt;
+  const Polynomial place = Polynomial::atom(sequence->place);
+  if (buffer == kStarts && index == place) return sequence->before;
+  if (buffer != kOffsets) return std::nullopt;
+  if (index == place) return sequence->first;
+  return index == place + Polynomial(1) ? sequence->behind : std::nullopt;
+}
+
+std::vector<Term> granted_of_sequence(const Facts& facts, const Launch& launch,
+                                      const Renaming& rename) {
+  if (!launch.sequence) return {};
+  const auto of = [&](AtomId id) { return renamed(facts.term(Polynomial::atom(id)), rename); };
+  const auto size = [&](const char* name) { return facts.term(launch.extent(name)); };
+  const OwnSequence& own = *launch.sequence;
+  std::vector<Term> result;
+  Term before(0);
+  if (own.before) {
+    // From the first token on nobody need hand starts over.
+    const Term start = size("start"), told = of(*own.before);
+    before = told;
+    result.push_back(implies(start >= 1, conjunction({told >= 0, told <= start})));
+  }
+  if (!own.first) return result;
+  const Term first = of(*own.first), behind = of(*own.behind);
+  result.push_back(conjunction({first >= 0, first <= behind, behind <= size("tokens")}));
+  const Term longest = size("longest");
+  result.push_back(behind - first <= longest);
+  if (own.before) {
+    result.push_back(implies(size("start") >= 1, before + behind - first <= longest));
+  }
+  return result;
+}
+
+std::vector<Term> sequences_apart(const Facts& facts, const Launch& launch, const Renaming& here,
+                                  const Renaming& there) {
+  std::vector<Term> result = granted_of_sequence(facts, launch, here);
+  for (const Term& each : granted_of_sequence(facts, launch, there)) result.push_back(each);
+  if (!launch.sequence) return result;
+  const OwnSequence& own = *launch.sequence;
+  const auto mine = [&](AtomId id) { return renamed(facts.term(Polynomial::atom(id)), here); };
+  const auto others = [&](AtomId id) { return renamed(facts.term(Polynomial::atom(id)), there); };
+  std::vector<Term> same;
+  for (const std::optional<AtomId>& each : {own.first, own.behind, own.before}) {
+    if (each) same.push_back(equal(mine(*each), others(*each)));
+  }
+  result.push_back(implies(equal(mine(own.place), others(own.place)), conjunction(same)));
+  if (!own.first) return result;
+  result.push_back(
+      implies(mine(own.place) < others(own.place), mine(*own.behind) <= others(*own.first)));
+  result.push_back(
+      implies(others(own.place) < mine(own.place), others(*own.behind) <= mine(*own.first)));
+  return result;
 }
 
 Launch make_launch(Facts& facts, const KernelEntry& entry, const Contract& contract,

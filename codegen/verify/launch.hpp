@@ -4,11 +4,15 @@
 // elements (nor would one with all tokens of a sequence side by side), caches have the slots and
 // coefficient arrays the columns that the manifest asks for, rows of dynamic shared memory are such
 // a number as its SharedRows say a kernel must be right for, chunks are as many as hold all tokens,
-// and there is one block per product of the grid.
+// and there is one block per product of the grid. Where sequences have lengths of their own, these
+// lie one behind the other among the launch's tokens, and starts and lengths are no more than it
+// says; that is granted only where blocks are told apart or a sequence's outputs are looked for,
+// since no access may rest on what arrays hold.
 #pragma once
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,6 +36,13 @@ struct Columns {
   std::vector<std::pair<AtomId, const EntryCount*>> parts;
 };
 
+// What the arrays of lengths and starts hold for a block's sequence, whatever it be.
+struct OwnSequence {
+  AtomId place = 0;                     // of the block along the axis of sequences
+  std::optional<AtomId> first, behind;  // offsets of its first token and of the next sequence's
+  std::optional<AtomId> before;         // tokens that it has had before
+};
+
 struct Launch {
   std::map<std::string, AtomId> sizes;  // arguments and extents, by the manifest's names
   Polynomial block;                     // blockIdx.x
@@ -43,7 +54,8 @@ struct Launch {
   std::vector<AtomId> warp_parts, lane_parts;
   Polynomial warp_in_parts, lane_in_parts;
   Polynomial lane_place;  // threadIdx.x % 32, in parts where lanes go by their groups
-  AtomId length = 0;      // tokens of the sequence after this launch
+  AtomId length = 0;      // tokens of the (longest) sequence after this launch
+  std::optional<OwnSequence> sequence;
   // Products of sizes that stay below a bound, factors sorted.
   std::vector<std::pair<Monomial, Integer>> bounded;
   // Sizes that are multiples of a number: size = number x times.
@@ -57,7 +69,15 @@ struct Launch {
 
   Polynomial extent(const std::string& name) const;  // a size or a decimal
   Polynomial extent_of(AtomId place) const;          // of the axis of the grid on which it lies
+  // The number that is loaded from there, where it is one of the block's sequence.
+  std::optional<AtomId> of_sequence(const std::string& buffer, const Polynomial& index) const;
 };
+// What a launch's arrays keep to, of one block's sequence, its numbers renamed.
+std::vector<Term> granted_of_sequence(const Facts& facts, const Launch& launch,
+                                      const Renaming& rename);
+// ... and of the sequences of two blocks: the same one, or one behind the other.
+std::vector<Term> sequences_apart(const Facts& facts, const Launch& launch, const Renaming& here,
+                                  const Renaming& there);
 
 // `cuts` are the powers of two at which warps and lanes are taken apart.
 Launch make_launch(Facts& facts, const KernelEntry& entry, const Contract& contract,

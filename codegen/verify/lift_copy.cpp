@@ -55,6 +55,19 @@ void StatementReader::dynamic_array(Body& statements) {
   add(statements, ir::Declare{id});
 }
 
+// Numbers are computed and arrays declared, on any way.
+bool StatementReader::stores_nothing(const Body& statements) {
+  return std::all_of(statements.begin(), statements.end(), [](const ir::Statement& each) {
+    if (const auto* branch = std::get_if<ir::If>(&each.node)) {
+      return stores_nothing(branch->body) && stores_nothing(branch->otherwise);
+    }
+    return std::holds_alternative<ir::Comment>(each.node) ||
+           std::holds_alternative<ir::Define>(each.node) ||
+           std::holds_alternative<ir::Assign>(each.node) ||
+           std::holds_alternative<ir::Declare>(each.node);
+  });
+}
+
 // float* const sums = reinterpret_cast<float*>(staged + sums_at);
 // From here on the dynamic array ends where this one begins: each is an array of its own.
 void StatementReader::rest_of_dynamic_array(Body& statements) {
@@ -74,12 +87,7 @@ void StatementReader::rest_of_dynamic_array(Body& statements) {
   for (const ir::Array& other : lifted_.kernel.arrays) {
     if (other.from) return fail(at, "the dynamic array has one end");
   }
-  const auto untouched = [](const ir::Statement& each) {
-    return std::holds_alternative<ir::Comment>(each.node) ||
-           std::holds_alternative<ir::Define>(each.node) ||
-           std::holds_alternative<ir::Declare>(each.node);
-  };
-  if (scopes_.size() != 2 || !std::all_of(statements.begin(), statements.end(), untouched)) {
+  if (scopes_.size() != 2 || !stores_nothing(statements)) {
     return fail(at, "the dynamic array is cut at the top of a kernel");
   }
   ir::Array array{name, Type::kF32, 0, /*shared=*/true};

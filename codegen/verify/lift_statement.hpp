@@ -59,6 +59,7 @@ class StatementReader : public ExpressionReader {
   void while_loop(ir::Body& statements);
   void branch(ir::Body& statements);
   void dynamic_array(ir::Body& statements);
+  static bool stores_nothing(const ir::Body& statements);
   void rest_of_dynamic_array(ir::Body& statements);
   void begin_of_vectors();
   bool calls_helper() const;

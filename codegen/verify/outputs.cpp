@@ -59,6 +59,11 @@ class Outputs {
   }
 
  private:
+  // An axis of all sequences' tokens: each block answers for its own sequence's.
+  bool sequences_share(const Polynomial& extent) const {
+    return launch_.sequence && launch_.sequence->first && extent == launch_.extent("tokens");
+  }
+
   void all_written(ir::MemoryId memory, const std::vector<const verify::Access*>& writes) {
     const std::string name = name_of(lifted_, memory);
     const auto fails = [&](const std::string& sentence, TextPlace at) {
@@ -88,27 +93,31 @@ class Outputs {
           std::find_if(launch_.places.begin(), launch_.places.end(), [&](AtomId candidate) {
             const Integer length = magnitude(stretch_of(writes, axis, candidate));
             return blocks.count(candidate) == 0 && length > Integer(1) &&
-                   has_a_block(candidate, length, extents[axis]);
+                   has_a_block(candidate, length, most_of_one(extents[axis]));
           });
       const AtomId any = facts_.fresh("any", Sharing::kBlock, Nature::kState);
+      Polynomial first, behind = extents[axis];
+      if (sequences_share(extents[axis])) {
+        first = Polynomial::atom(*launch_.sequence->first);
+        behind = Polynomial::atom(*launch_.sequence->behind);
+        blocks.insert(launch_.sequence->place);
+        append(known,
+               granted_of_sequence(facts_, launch_, [](const std::string& each) { return each; }));
+      }
+      const Term rest = facts_.term(Polynomial::atom(any));
+      known.push_back(rest >= 0);
       if (with_stretch != launch_.places.end()) {
         const Integer stretch = stretch_of(writes, axis, *with_stretch);
-        const Term length(magnitude(stretch));
-        const Term rest = facts_.term(Polynomial::atom(any));
+        known.push_back(rest < Term(magnitude(stretch)));
         blocks.insert(*with_stretch);
         // Stretches may be counted from the last block on: there are as many.
         const Polynomial block = Polynomial::atom(*with_stretch);
         const Polynomial number =
             stretch.sign() > 0 ? block : launch_.extent_of(*with_stretch) - Polynomial(1) - block;
-        place.push_back(facts_.term(number * Polynomial(magnitude(stretch))) + rest);
-        known.push_back(rest >= 0);
-        known.push_back(rest < length);
-        known.push_back(place.back() < facts_.term(extents[axis]));
-        continue;
+        first = first + number * Polynomial(magnitude(stretch));
       }
-      place.push_back(facts_.term(Polynomial::atom(any)));
-      known.push_back(place.back() >= 0);
-      known.push_back(place.back() < facts_.term(extents[axis]));
+      place.push_back(facts_.term(first) + rest);
+      known.push_back(place.back() < facts_.term(behind));
     }
     choose_blocks(writes, blocks, known);
     if (const auto start = launch_.sizes.find("start");
@@ -233,17 +242,23 @@ class Outputs {
     return same ? length : Integer(0);
   }
 
+  // How far an axis goes that stretches are counted on: a sequence's tokens from its first one on.
+  std::vector<Polynomial> most_of_one(const Polynomial& extent) const {
+    if (!sequences_share(extent)) return {extent};
+    return {extent, launch_.extent("longest")};
+  }
+
   // Whether the stretches of the blocks that there are hold the whole axis: for every place on it,
   // floor(place / length) is a block of the grid.
-  bool has_a_block(AtomId block, const Integer& length, const Polynomial& extent) {
+  bool has_a_block(AtomId block, const Integer& length, const std::vector<Polynomial>& extents) {
     const AtomId whole = facts_.fresh("whole", Sharing::kBlock, Nature::kState);
     const AtomId rest = facts_.fresh("rest", Sharing::kBlock, Nature::kState);
     const Term which = facts_.term(Polynomial::atom(whole));
     const Term within = facts_.term(Polynomial::atom(rest));
     const Term place = which * Term(length) + within;
     const Term goal = conjunction({which >= 0, which < facts_.term(launch_.extent_of(block))});
-    std::vector<Term> known = {within >= 0, within < Term(length), place >= 0,
-                               place < facts_.term(extent)};
+    std::vector<Term> known = {within >= 0, within < Term(length), place >= 0};
+    for (const Polynomial& extent : extents) known.push_back(place < facts_.term(extent));
     append(known, facts_.context(nullptr, known));
     append(known, facts_.context(nullptr, {goal}));
     return prover_.proves(known, goal, "the blocks hold the whole axis");

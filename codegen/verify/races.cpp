@@ -195,6 +195,11 @@ class Races {
       }
     }
     known.push_back(differ(mine, others));
+    for (const Term& fact : facts_.context(nullptr, granted_of_sequence(facts_, launch_, here))) {
+      known.push_back(fact);
+      known.push_back(renamed(fact, there));
+    }
+    for (const Term& fact : sequences_apart(facts_, launch_, here, there)) known.push_back(fact);
     if (&first == &second) {
       for (const Term& fact : steps_apart(facts_, trace_, first, here, there))
         known.push_back(fact);

@@ -82,21 +82,39 @@ class Run {
 
   std::optional<Violation> run(std::int64_t& work) {
     sizes_["batch"] = sequence_.batch;
+    sizes_[kBoundsExtent] = sequence_.batch + 1;
     sizes_["heads"] = sequence_.heads;
-    std::int64_t start = 0;
+    starts_.assign(static_cast<std::size_t>(sequence_.batch), 0);
     for (const int tokens : sequence_.pieces) {
-      sizes_["start"] = start;
-      sizes_["tokens"] = tokens;
+      share_out(tokens);
       sizes_["live_states"] = live_states_of(sizes_["slots_b"], tokens);
-      if (entry_.chunk_tokens > 0) sizes_["chunks"] = chunks_of(entry_, tokens);
+      if (entry_.chunk_tokens > 0) sizes_["chunks"] = chunks_of(entry_, most_of_one());
       if (auto violation = launch(work)) return violation;
       if (work <= 0) return std::nullopt;
-      start += tokens;
+      for (std::size_t b = 0; b < starts_.size(); ++b) starts_[b] += offsets_[b + 1] - offsets_[b];
     }
     return std::nullopt;
   }
 
  private:
+  // The tokens of a launch: as many for each sequence or, where these have lengths of their own,
+  // fewer for each but the first, whose length is `longest`.
+  void share_out(int tokens) {
+    offsets_ = {0};
+    for (int b = 0; b < sequence_.batch; ++b) {
+      const int own = !manifest_.varlen || b == 0 || entry_.op == "decode"
+                          ? tokens
+                          : std::max(0, tokens - 1 - b);
+      offsets_.push_back(offsets_.back() + own);
+    }
+    sizes_["start"] = starts_.front();
+    sizes_["longest"] = starts_.front() + tokens;
+    sizes_["tokens"] = manifest_.varlen ? offsets_.back() : tokens;
+  }
+  // Tokens that a sequence may have of the launch's.
+  std::int64_t most_of_one() const {
+    return manifest_.varlen ? std::min(of("tokens"), of("longest")) : of("tokens");
+  }
   std::int64_t of(const std::string& extent) const {
     const auto size = sizes_.find(extent);
     if (size != sizes_.end()) return size->second;
@@ -142,6 +160,8 @@ class Run {
         number = static_cast<float>(random_ >> 8) / 8388608.0f - 1.0f;
       }
     }
+    if (manifest_.varlen && argument.name == "offsets") record.whole = offsets_;
+    if (manifest_.varlen && argument.name == "starts") record.whole = starts_;
     return record;
   }
 
@@ -155,7 +175,9 @@ class Run {
     ReplayLaunch launch;
     launch.sizes = sizes_;
     launch.blocks = product(entry_.grid);
-    const SharedLaunch shared = shared_launch(manifest_, entry_, of("tokens"), of("start"));
+    const SharedLaunch shared = manifest_.varlen
+                                    ? shared_launch(manifest_, entry_, of("longest"), 0)
+                                    : shared_launch(manifest_, entry_, of("tokens"), of("start"));
     for (const auto& [name, rows] : shared.rows) launch.sizes[name] = rows;
     launch.dynamic_bytes = shared.bytes;
     ReplayResult result = replay(lifted_, launch, buffers, work);
@@ -199,10 +221,10 @@ class Run {
     if (!contents) return;
     const auto positions = buffers.find(contents->positions);
     const auto kept = state_.find(name.substr(name.find('_') + 1));
-    const std::int64_t start = of("start");
+    const std::int64_t slots = of("heads") * of(std::string("slots_") + contents->side);
     each_of_slots(*contents, record.length(), [&](std::int64_t element, auto slot, auto place) {
       const bool free = positions == buffers.end()
-                            ? slot >= start
+                            ? slot >= starts_[static_cast<std::size_t>(place / slots)]
                             : positions->second.whole[static_cast<std::size_t>(place)] <= 0;
       const bool blank = kept != state_.end() && kept->second.blank(element);
       record.set_blank(element, free || blank);
@@ -258,6 +280,7 @@ class Run {
   Sequence sequence_;
   std::int64_t extra_slots_;
   int length_ = 0;
+  std::vector<std::int64_t> offsets_, starts_;  // of the sequences of a launch
   std::map<std::string, std::int64_t> sizes_;
   std::map<std::string, MemoryRecord> state_;  // by name without initial_, final_, cache_
   std::uint32_t random_ = 1;
