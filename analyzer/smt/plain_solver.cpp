@@ -4,6 +4,10 @@
 #include <malloc.h>
 #include <z3.h>
 
+#include <chrono>
+
+#include "analyzer/smt/watch.hpp"
+
 namespace heddle::smt {
 
 // To get megabytes anew from the system, page by page, takes five times as long as to fill them.
@@ -50,7 +54,12 @@ class PlainSolver::Context {
   void state(const std::string& script) {
     Z3_solver_from_string(context_, solver_, script.c_str());
   }
-  Z3_lbool check() { return Z3_solver_check(context_, solver_); }
+  // A context is of no more use once it was interrupted, be it at the very end.
+  Z3_lbool check(std::chrono::milliseconds limit) {
+    watch_.begin(limit);
+    const Z3_lbool answer = Z3_solver_check(context_, solver_);
+    return watch_.end() ? Z3_L_UNDEF : answer;
+  }
 
   std::map<std::string, Integer> model() {
     std::map<std::string, Integer> values;
@@ -78,6 +87,7 @@ class PlainSolver::Context {
   }
   Z3_context context_;
   Z3_solver solver_ = nullptr;
+  Watch watch_{[this] { Z3_interrupt(context_); }};
 };
 
 PlainSolver::PlainSolver() = default;
@@ -94,8 +104,7 @@ Reply PlainSolver::solve(const std::string& script, std::uint64_t resource_limit
   // An assertion that was not read is one less: no answer about the others is an answer.
   if (context_->failed()) return give_up("z3 did not accept the script");
   context_->limit("rlimit", resource_limit);
-  context_->limit("timeout", resource_limit / 250 + 200);
-  const Z3_lbool answer = context_->check();
+  const Z3_lbool answer = context_->check(time_for(resource_limit));
   if (context_->failed() || answer == Z3_L_UNDEF) {
     return give_up("z3 gave up within its resource limit");
   }

@@ -3,23 +3,20 @@
 // it stands.
 #include "analyzer/smt/solver.hpp"
 
-#include <pthread.h>
-#include <time.h>
 #include <z3.h>
 
 #include <algorithm>
 #include <cctype>
 #include <chrono>
 #include <climits>
-#include <condition_variable>
-#include <mutex>
+#include <functional>
 #include <optional>
 #include <string_view>
-#include <thread>
 #include <unordered_map>
 
 #include "analyzer/smt/apart.hpp"
 #include "analyzer/smt/plain_solver.hpp"
+#include "analyzer/smt/watch.hpp"
 
 namespace heddle::smt {
 namespace {
@@ -42,53 +39,13 @@ class Context {
     return output == nullptr ? "" : output;
   }
   Z3_context handle() const { return context_; }
-  // Safe from another thread.
-  void interrupt() { Z3_interrupt(context_); }
+  // Safe from another thread, and of nothing but what is being asked.
+  std::function<void()> interruption() {
+    return [this] { Z3_interrupt(context_); };
+  }
 
  private:
   Z3_context context_;
-};
-
-// Interrupts once the thread that made it has computed for so long since. Unlike a clock on the
-// wall it gives the same answers on a busy machine.
-class Watch {
- public:
-  Watch(Context& context, std::chrono::milliseconds limit) {
-    if (pthread_getcpuclockid(pthread_self(), &clock_) != 0) return;
-    const std::chrono::nanoseconds end = now() + limit;
-    watcher_ = std::thread([this, &context, end, limit] {
-      std::unique_lock lock(mutex_);
-      while (!done_.wait_for(lock, limit / 8, [this] { return is_done_; })) {
-        if (now() < end) continue;
-        context.interrupt();
-        return;
-      }
-    });
-  }
-  ~Watch() {
-    if (!watcher_.joinable()) return;
-    {
-      const std::lock_guard lock(mutex_);
-      is_done_ = true;
-    }
-    done_.notify_one();
-    watcher_.join();
-  }
-  Watch(const Watch&) = delete;
-  Watch& operator=(const Watch&) = delete;
-
- private:
-  std::chrono::nanoseconds now() const {
-    timespec time{};
-    clock_gettime(clock_, &time);
-    return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
-  }
-
-  clockid_t clock_ = 0;
-  std::mutex mutex_;
-  std::condition_variable done_;
-  bool is_done_ = false;
-  std::thread watcher_;  // last: it uses the others
 };
 
 // Reads "((i 7) (j (- 2)))"; stops at the first thing that is not of this form.
@@ -172,11 +129,6 @@ bool has_products(const std::string& script) {
   return is_in(script, "QF_NIA") || is_in(script, "QF_UFNIA");
 }
 
-// A net far above what so many resources take: within it nothing depends on a clock.
-std::chrono::milliseconds time_for(std::uint64_t resource_limit) {
-  return std::chrono::milliseconds(resource_limit / 200 + 300);
-}
-
 // What the core may spend before the strategies are made. For linear arithmetic they come to the
 // same core; products it decides at once or not at all. It reads past a logic that is none.
 std::uint64_t share_of_core(const std::string& script, std::uint64_t resource_limit) {
@@ -247,7 +199,8 @@ std::optional<Reply> ask_core(const std::string& script, std::uint64_t resource_
   Context context;
   Core core(context);
   const Answer answer = [&] {
-    const Watch watch(context, time_for(resource_limit));
+    Watch watch(context.interruption());
+    watch.begin(time_for(resource_limit));
     return core.check(script, resource_limit);
   }();
   if (answer == Answer::kUnknown) return std::nullopt;
@@ -265,7 +218,8 @@ std::string ask_strategies(const std::string& script, std::uint64_t resource_lim
   Context context;
   context.run("(set-option :rlimit " + std::to_string(resource_limit) + ")");
   const std::string output = [&] {
-    const Watch watch(context, time_for(resource_limit));
+    Watch watch(context.interruption());
+    watch.begin(time_for(resource_limit));
     return context.run(script);
   }();
   if (output != "sat\n" || constants.empty()) return output;

@@ -2,14 +2,18 @@
 // The text of scripts, and what the solver makes of texts, good and bad.
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
 #include <csignal>
 #include <fstream>
 #include <iterator>
+#include <thread>
 
 #include "analyzer/smt/apart.hpp"
 #include "analyzer/smt/plain_solver.hpp"
 #include "analyzer/smt/script.hpp"
 #include "analyzer/smt/solver.hpp"
+#include "analyzer/smt/watch.hpp"
 #include "tests/catch.hpp"
 
 using namespace heddle;
@@ -102,6 +106,24 @@ TEST_CASE("a resource limit ends hopeless questions") {
       "(set-logic QF_NIA)\n(declare-fun a () Int)\n(declare-fun b () Int)\n(declare-fun c () Int)\n"
       "(assert (and (> a 0) (> b 0) (> c 0) (= (+ (* a a a) (* b b b)) (* c c c))))\n(check-sat)\n";
   CHECK(solve(fermat, 50'000).answer == Answer::kUnknown);
+}
+
+TEST_CASE("a thread is interrupted by what it computes, not by what it waits for") {
+  std::atomic<int> interrupted = 0;
+  Watch watch([&] { ++interrupted; });
+  const auto wait = [] { std::this_thread::sleep_for(std::chrono::milliseconds(500)); };
+  watch.begin(std::chrono::milliseconds(100));
+  wait();
+  CHECK_FALSE(watch.end());
+  watch.begin(std::chrono::milliseconds(100));
+  while (interrupted == 0) {
+  }
+  CHECK(watch.end());
+  // Nor behind the end, nor in the next round for what was computed in this one.
+  watch.begin(std::chrono::milliseconds(100));
+  wait();
+  CHECK_FALSE(watch.end());
+  CHECK(interrupted == 1);
 }
 
 TEST_CASE("work apart ends by the time that it takes, and half an answer is none") {
