@@ -10,10 +10,14 @@ bool gathers(const KernelSpec& spec);
 
 // The launches of it with a block for each chunk of tokens, where spec.gather->windows says so.
 enum class WindowUse { kWeights, kRows, kColumns };
-constexpr int kWindowWarps = 16;
+constexpr int kWindowWarps = 16;  // at most
 // Tokens of such a chunk: as many as leave their sums in registers.
 int window_tokens(const KernelSpec& spec);
 bool has_windows(const KernelSpec& spec, std::int64_t shared_bytes);
+// Of what has windows: whether there is room for those of two distances.
+bool has_windows_ahead(const KernelSpec& spec, std::int64_t shared_bytes);
+// Of these: whether there is room for two blocks whose warps have twice as many rows.
+bool has_window_pairs(const KernelSpec& spec, std::int64_t shared_bytes);
 ir::Kernel windowed(const KernelSpec& spec, WindowUse use);
 // Of dynamic shared memory, and what bytes every buffer's address is a multiple of.
 std::vector<SharedRows> window_rows(const KernelSpec& spec, WindowUse use);

@@ -31,16 +31,29 @@ MemoryId GradientRows::row_of(const std::string& name, MemoryId memory, Ex at) {
   return made;
 }
 
+MemoryId GradientRows::row_in_halves(const std::string& name, MemoryId memory, Ex at,
+                                     std::int64_t behind) {
+  const MemoryId made = array(name);
+  lanes().load_halves(made, memory, at, behind);
+  return made;
+}
+
 MemoryId GradientRows::zeros(const std::string& name) {
   return vector(name, [&](Ex) { return builder_.f32(0); });
 }
 
 Ex GradientRows::dot(const std::string& name, MemoryId one, MemoryId other) {
-  const Var product = builder_.variable("product", builder_.f32(0));
-  each_channel([&](Ex, Ex index) {
+  std::vector<Var> products;
+  for (int sum = 0; sum < lanes().partial_sums(); ++sum) {
+    products.push_back(builder_.variable("product", builder_.f32(0)));
+  }
+  lanes().each_summand([&](int sum, Ex index) {
+    const Var& product = products[static_cast<std::size_t>(sum)];
     builder_.assign(product, Ex(product) + builder_.load(one, index) * builder_.load(other, index));
   });
-  return builder_.let(name, lanes().sum(product, /*together=*/true));
+  Ex own = products[0];
+  for (std::size_t sum = 1; sum < products.size(); ++sum) own = own + products[sum];
+  return builder_.let(name, lanes().sum(own, /*together=*/true));
 }
 
 void GradientRows::add(MemoryId sums, Ex factor, MemoryId values) {

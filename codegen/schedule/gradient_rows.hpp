@@ -34,6 +34,9 @@ class GradientRows {
   void load(ir::MemoryId vector, ir::MemoryId memory, ir::Ex at) {
     lanes().load(vector, memory, at);
   }
+  // The same of a row in two halves, see RowLanes.
+  ir::MemoryId row_in_halves(const std::string& name, ir::MemoryId memory, ir::Ex at,
+                             std::int64_t behind);
   ir::MemoryId zeros(const std::string& name);
   // In every lane that has the row.
   ir::Ex dot(const std::string& name, ir::MemoryId one, ir::MemoryId other);

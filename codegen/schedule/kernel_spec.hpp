@@ -59,6 +59,8 @@ struct ScanSplit {
 struct GatherSplit {
   int chunk_tokens = 32;
   bool windows = false;  // which shared memory has, each row of them once, see WindowLaunch
+  bool ahead = false;    // with room for the rows of the next distance, which come in meanwhile
+  bool pairs = false;    // where sums leave registers, two blocks of half the warps side by side
 };
 // Of nested rows, positions that a launch has weights for at a time: a multiple of kLeastNested.
 constexpr int kMostNested = 128;

@@ -61,6 +61,17 @@ void RowLanes::each_channel(const std::function<void(Ex, Ex)>& body) const {
                 });
 }
 
+int RowLanes::partial_sums() const { return std::max(kSharing / sharing_, 1); }
+
+void RowLanes::each_summand(const std::function<void(int, Ex)>& body) const {
+  if (partial_sums() == 1) return each_channel([&](Ex, Ex index) { body(0, index); });
+  for (int first = 0; first < owned(); first += vector_) {
+    builder_.loop(
+        "part", builder_.i64(0), builder_.i64(vector_), builder_.i64(1), LoopKind::kUnrolled,
+        [&](Ex part) { body(first / vector_ % partial_sums(), builder_.i64(first) + part); });
+  }
+}
+
 void RowLanes::each_value(const std::string& name, MemoryId memory, Ex at,
                           const std::function<void(Ex, Ex)>& body) const {
   if (!in_groups()) {
@@ -80,6 +91,15 @@ void RowLanes::load(MemoryId array, MemoryId memory, Ex at) const {
   each_run([&](int first, Ex channel) {
     builder_.load_vector(array, first, memory, at + channel, vector_);
   });
+}
+
+void RowLanes::load_halves(MemoryId array, MemoryId memory, Ex at, std::int64_t behind) const {
+  const int half = vector_ / 2;
+  for (int first = 0; first < owned(); first += vector_) {
+    const Ex there = at + lane_ * half + first / 2 / half * (stride() / 2);
+    builder_.load_vector(array, first, memory, there, half);
+    builder_.load_vector(array, first + half, memory, there + behind, half);
+  }
 }
 
 void RowLanes::store(MemoryId memory, Ex at, MemoryId array) const {

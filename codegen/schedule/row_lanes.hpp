@@ -33,6 +33,11 @@ class RowLanes {
   // `owned` elements.
   void each_channel(const std::function<void(ir::Ex, ir::Ex)>& body) const;
   int owned() const;
+  // The same with the number of the sum that the channel belongs to, of `partial_sums`: added up
+  // and then exchanged they are, bit by bit, what as many lanes as usual come to, since other
+  // launches score the same rows.
+  void each_summand(const std::function<void(int sum, ir::Ex index)>& body) const;
+  int partial_sums() const;
   ir::MemoryId array(const std::string& name) const;
   // body(value, index) of what `memory` has of this lane's channels, channel 0 at `at`.
   void each_value(const std::string& name, ir::MemoryId memory, ir::Ex at,
@@ -40,6 +45,9 @@ class RowLanes {
   // The same into a private array, or from one.
   void load(ir::MemoryId array, ir::MemoryId memory, ir::Ex at) const;
   void store(ir::MemoryId memory, ir::Ex at, ir::MemoryId array) const;
+  // As load, of a row in two parts: the first halves of all vectors, and so many elements behind
+  // their beginning the second ones.
+  void load_halves(ir::MemoryId array, ir::MemoryId memory, ir::Ex at, std::int64_t behind) const;
   // In every lane that shares the row; `together`: all groups of the warp are here.
   ir::Ex sum(ir::Ex value, bool together) const;
   // The same of what the first of them has, the others 0.

@@ -39,14 +39,15 @@ class WindowLaunch {
       : spec_(spec),
         use_(use),
         size_(spec.gather->chunk_tokens),
-        builder_(spec.symbol + name_of(use), spec.target, 32 * kWindowWarps),
+        builder_(spec.symbol + name_of(use), spec.target, 32 * window_warps(spec, use)),
         frame_(builder_, spec, scratch_of(use)),
-        chunk_(frame_),
+        chunk_(frame_, window_warps(spec, use)),
         rows_(chunk_.of_lanes()) {
     frame_.chunks = builder_.size("chunks");
     lambda_ = spec.b.empty() ? frame_.dy : frame_.lambda;
     const int bytes = spec.b.empty() ? static_cast<int>(size_of(spec.dtype)) : 4;
     ring_.emplace(frame_, use, lambda_, bytes);
+    builder_.side_by_side(window_blocks(spec, use));
   }
 
   ir::Kernel run() {
@@ -92,6 +93,7 @@ class WindowLaunch {
                                   : builder_.call(Helper::kMaximum, {first_ + count_, least});
     const Ex row = builder_.let("furthest", furthest);
     ring_->begin(first_, count_);
+    if (spec_.gather->ahead) return take_ahead(side, row);
     const Var entry = builder_.variable("entry", builder_.i64(0));
     rows::emit_walk(builder_, spec_.pattern, *side.plan, row, [&](Ex p) {
       const Ex distance = builder_.let("distance", row - p);
@@ -99,22 +101,46 @@ class WindowLaunch {
       ring_->bring(distance);
       if (columns() && !softmax()) fetch_weights(side, distance, entry);
       builder_.invoke("close_batch", {});
-      builder_.invoke("await_batches<0>", {});
-      builder_.barrier();
-      chunk_.each_summed([&](Ex turn, Ex r) {
-        const Ex other =
-            builder_.let("other", columns() ? first_ + r + distance : first_ + r - distance);
-        const auto take_it = [&] { take(side, turn, r, other); };
-        if (columns()) return chunk_.where_held(other < frame_.tokens, take_it);
-        if (softmax()) return chunk_.where_held(other >= 0, take_it);
-        slope_ = builder_.variable("slope", builder_.f32(0));  // behind a row's own entries as well
-        chunk_.where_held(other >= 0, take_it);
-        chunk_.where_it_counts([&] { write_slope(side, r, entry, slope_); });
-      });
+      wait_for_rows();
+      take_distance(side, distance, entry);
       builder_.assign(entry, Ex(entry) + 1);
     });
     if (columns() || softmax()) return;
     chunk_.each_own([&](Ex, Ex r) { clear_from(side, r, entry); });
+  }
+  void wait_for_rows() {
+    builder_.invoke("await_batches<0>", {});
+    builder_.barrier();
+  }
+
+  // What is new at a distance comes in while what the last one has is summed.
+  void take_ahead(const GradientSide& side, Ex row) {
+    const auto take_last = [&] {
+      builder_.when(ring_->distance() >= 0, [&] { take_distance(side, ring_->distance(), {}); });
+    };
+    rows::emit_walk(builder_, spec_.pattern, *side.plan, row, [&](Ex p) {
+      const Ex distance = builder_.let("distance", row - p);
+      wait_for_rows();
+      ring_->bring(distance);
+      builder_.invoke("close_batch", {});
+      take_last();
+      ring_->turn_to(distance);
+    });
+    wait_for_rows();
+    take_last();
+  }
+
+  void take_distance(const GradientSide& side, Ex distance, Ex entry) {
+    chunk_.each_summed([&](Ex turn, Ex r) {
+      const Ex other =
+          builder_.let("other", columns() ? first_ + r + distance : first_ + r - distance);
+      const auto take_it = [&] { take(side, turn, r, other); };
+      if (columns()) return chunk_.where_held(other < frame_.tokens, take_it);
+      if (softmax()) return chunk_.where_held(other >= 0, take_it);
+      slope_ = builder_.variable("slope", builder_.f32(0));  // behind a row's own entries as well
+      chunk_.where_held(other >= 0, take_it);
+      chunk_.where_it_counts([&] { write_slope(side, r, entry, slope_); });
+    });
   }
 
   // What the readers of the chunk's rows at this distance weigh them with.
@@ -204,19 +230,20 @@ class WindowLaunch {
 
   // Row `turn` of this lane, which is row r of the chunk, and token `other` of the window.
   void take(const GradientSide& side, Ex turn, Ex r, Ex other) {
+    const WindowRing::Found found{r, other, chunk_.in_groups() && !columns()};
     if (!softmax())
-      return columns() ? take_given_column(turn, r, other) : take_given_row(turn, other);
-    const MemoryId key =
-        rows_.row_of(key_name(), ring_->keys(), ring_->key_at(other, may_lie_before()));
+      return columns() ? take_given_column(turn, r, found) : take_given_row(turn, found);
+    const MemoryId key = rows_.row_of(key_name(), ring_->keys(), ring_->key_at(found));
     if (use_ == WindowUse::kWeights) return weigh(side, turn, key);
-    const MemoryId value = value_of(other);
+    const MemoryId value = value_of(found);
     if (!columns()) return take_row(side, turn, key, value);
-    take_column(side, turn, key, value, [&] { return ring_->reader(other); });
+    take_column(side, turn, key, value, [&] { return ring_->reader(found); });
   }
-  MemoryId value_of(Ex other) {
-    return rows_.row_of(value_name(), ring_->values(), ring_->value_at(other, may_lie_before()));
+  MemoryId value_of(const WindowRing::Found& found) {
+    const Ex at = ring_->value_at(found);
+    if (!ring_->has_halves()) return rows_.row_of(value_name(), ring_->values(), at);
+    return rows_.row_in_halves(value_name(), ring_->values(), at, ring_->second_half());
   }
-  bool may_lie_before() const { return chunk_.in_groups() && !columns(); }
 
   void weigh(const GradientSide& side, Ex turn, MemoryId key) {
     const Ex score = rows_.score_of(chunk_.of_turn("query", own_, turn), key);
@@ -257,8 +284,8 @@ class WindowLaunch {
     });
   }
 
-  void take_given_row(Ex turn, Ex other) {
-    const MemoryId value = value_of(other);
+  void take_given_row(Ex turn, const WindowRing::Found& found) {
+    const MemoryId value = value_of(found);
     const Ex change = rows_.dot("change", chunk_.of_turn("lambda", lambdas_, turn), value);
     chunk_.leave([&] { builder_.assign(slope_, change); });
   }
@@ -275,8 +302,8 @@ class WindowLaunch {
                   });
   }
 
-  void take_given_column(Ex turn, Ex r, Ex other) {
-    const MemoryId lambda = value_of(other);
+  void take_given_column(Ex turn, Ex r, const WindowRing::Found& found) {
+    const MemoryId lambda = value_of(found);
     chunk_.add(dx_, turn, builder_.load(weight_of_, r), lambda);
   }
 

@@ -13,6 +13,47 @@ namespace {
 
 constexpr int kVectorBytes = 16;
 
+int vector_of(ElementType element) { return kVectorBytes / static_cast<int>(size_of(element)); }
+
+// As few as leave each of a warp's rows to a group.
+int least_lanes(const KernelSpec& spec) {
+  return RowLanes::kWarp * kWindowWarps / window_tokens(spec);
+}
+
+int lanes_of(const KernelSpec& spec, ElementType element, bool ahead) {
+  const int least = least_lanes(spec);
+  const int sharing = RowLanes::sharing_for(spec.head_dim, element);
+  const bool few = spec.head_dim % (least * vector_of(element)) == 0;
+  if (ahead && few) return least;
+  if (sharing >= least) return sharing;
+  return few ? least : RowLanes::kWarp;
+}
+
+// Eight lanes ask for vectors side by side, of several rows where fewer share one: these lie so
+// that none of them has the banks of another, nor the second half of a vector those of the first.
+std::int64_t stride_ahead(const KernelSpec& spec, int element) {
+  constexpr int kBankBytes = 128;
+  const int lanes = lanes_of(spec, spec.dtype, true);
+  const bool halves = element > static_cast<int>(size_of(spec.dtype));
+  if (lanes == RowLanes::kWarp) return spec.head_dim;
+  if (lanes * kVectorBytes >= kBankBytes) {
+    return spec.head_dim + (halves ? kBankBytes / 2 / element : 0);
+  }
+  const int row = spec.head_dim * element;
+  const int more = ((lanes * kVectorBytes - row) % kBankBytes + kBankBytes) % kBankBytes;
+  return spec.head_dim + more / element;
+}
+
+// Of queries or keys, of values, and what columns have of readers.
+std::int64_t bytes_of_row(const KernelSpec& spec, bool ahead) {
+  const int type = static_cast<int>(size_of(spec.dtype));
+  const auto row = [&](int element) {
+    return element * (ahead ? stride_ahead(spec, element) : spec.head_dim);
+  };
+  const bool keys = spec.weights == WeightKind::kSoftmax;
+  return (keys ? row(type) : 0) + row(spec.b.empty() ? type : 4) + 3 * 4;
+}
+
 }  // namespace
 
 int vector_of_window(int head_dim, int element) {
@@ -22,11 +63,11 @@ int vector_of_window(int head_dim, int element) {
 }
 
 int lanes_of_window(const KernelSpec& spec, ElementType element) {
-  const int least = RowLanes::kWarp * kWindowWarps / window_tokens(spec);
-  const int sharing = RowLanes::sharing_for(spec.head_dim, element);
-  if (sharing >= least) return sharing;
-  const int whole = least * kVectorBytes / static_cast<int>(size_of(element));
-  return spec.head_dim % whole == 0 ? least : RowLanes::kWarp;
+  return lanes_of(spec, element, spec.gather->ahead);
+}
+
+std::int64_t ring_stride(const KernelSpec& spec, int element) {
+  return spec.gather->ahead ? stride_ahead(spec, element) : spec.head_dim;
 }
 
 int window_tokens(const KernelSpec& spec) {
@@ -44,22 +85,48 @@ bool has_windows(const KernelSpec& spec, std::int64_t shared_bytes) {
     // Of others the static layer does not tell threads apart.
     if (cut.threads_of_row() < 1 || cut.threads_of_row() > 32) return false;
   }
-  const std::int64_t value =
-      b == RowShape::kEmpty ? static_cast<std::int64_t>(size_of(spec.dtype)) : 4;
-  const std::int64_t key =
-      spec.weights == WeightKind::kSoftmax ? static_cast<std::int64_t>(size_of(spec.dtype)) : 0;
   const bool any = a == RowShape::kShifted || b == RowShape::kShifted;
-  return any && window_tokens(spec) * ((key + value) * spec.head_dim + 3 * 4) <= shared_bytes;
+  return any && window_tokens(spec) * bytes_of_row(spec, false) <= shared_bytes;
+}
+
+// Of given weights what a row's entries come to is written distance by distance, which the static
+// layer follows in one order.
+bool has_windows_ahead(const KernelSpec& spec, std::int64_t shared_bytes) {
+  return spec.weights == WeightKind::kSoftmax &&
+         2 * window_tokens(spec) * bytes_of_row(spec, true) <= shared_bytes;
+}
+
+bool has_window_pairs(const KernelSpec& spec, std::int64_t shared_bytes) {
+  constexpr std::int64_t kSharedOfSystem = 1024;
+  const int type = static_cast<int>(size_of(spec.dtype));
+  const std::int64_t rows = 2 * window_tokens(spec);
+  const std::int64_t block = rows * 2 * type * stride_ahead(spec, type) + kSharedOfSystem;
+  return has_windows_ahead(spec, shared_bytes) && 2 * block <= shared_bytes &&
+         lanes_of(spec, spec.dtype, true) < RowLanes::kWarp;
+}
+
+int window_warps(const KernelSpec& spec, WindowUse use) {
+  return spec.gather->pairs && use != WindowUse::kColumns ? kWindowWarps / 2 : kWindowWarps;
+}
+
+int window_blocks(const KernelSpec& spec, WindowUse use) {
+  if (window_warps(spec, use) == kWindowWarps) return 1;
+  return use == WindowUse::kWeights ? 3 : 2;
+}
+
+int ring_rows(const KernelSpec& spec) {
+  return (spec.gather->ahead ? 2 : 1) * spec.gather->chunk_tokens;
 }
 
 std::vector<SharedRows> window_rows(const KernelSpec& spec, WindowUse use) {
-  const std::int64_t row = spec.head_dim * static_cast<std::int64_t>(size_of(spec.dtype));
+  const int type = static_cast<int>(size_of(spec.dtype));
   const bool reals = use == WindowUse::kColumns && !spec.b.empty();
-  const std::int64_t count = spec.gather->chunk_tokens;
+  const std::int64_t count = ring_rows(spec);
+  const auto bytes = [&](int element) { return element * ring_stride(spec, element); };
   std::vector<SharedRows> rows;
-  if (spec.weights == WeightKind::kSoftmax) rows.push_back({"key_rows", count, count, row});
+  if (spec.weights == WeightKind::kSoftmax) rows.push_back({"key_rows", count, count, bytes(type)});
   if (use != WindowUse::kWeights) {
-    rows.push_back({"value_rows", count, count, reals ? 4 * std::int64_t{spec.head_dim} : row});
+    rows.push_back({"value_rows", count, count, bytes(reals ? 4 : type)});
   }
   return rows;
 }

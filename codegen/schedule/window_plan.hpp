@@ -10,6 +10,17 @@ namespace heddle::schedule {
 // Elements of so many bytes that are moved at once.
 int vector_of_window(int head_dim, int element);
 
+// Warps of a block, and blocks that share a multiprocessor. Sums of columns leave no registers for
+// another block.
+int window_warps(const KernelSpec& spec, WindowUse use);
+int window_blocks(const KernelSpec& spec, WindowUse use);
+
+// Rows of a run in shared memory: a chunk's, or twice as many.
+int ring_rows(const KernelSpec& spec);
+
+// From row to row there, in elements of so many bytes.
+std::int64_t ring_stride(const KernelSpec& spec, int element);
+
 // Lanes that share a row: few enough to exchange seldom, and no fewer than leave each of a warp's
 // rows to a group.
 int lanes_of_window(const KernelSpec& spec, ElementType element);

@@ -12,7 +12,7 @@ using ir::Type;
 
 void WindowRows::share(int sharing, ElementType element) {
   of_warp_ = RowLanes::kWarp / sharing;
-  turns_ = frame_.spec.gather->chunk_tokens / (kWindowWarps * of_warp_);
+  turns_ = frame_.spec.gather->chunk_tokens / (warps_ * of_warp_);
   group_ = builder_.i64(0);
   if (in_groups()) {
     group_ = builder_.let("group", frame_.lane / sharing);
@@ -38,7 +38,7 @@ void WindowRows::each_turn(const std::function<void(Ex)>& body) {
                 body);
 }
 Ex WindowRows::own_row(Ex turn) const {
-  return frame_.warp * of_warp_ + group_ + turn * (kWindowWarps * of_warp_);
+  return frame_.warp * of_warp_ + group_ + turn * (warps_ * of_warp_);
 }
 
 void WindowRows::each_own(const Body& body) {

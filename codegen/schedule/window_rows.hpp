@@ -7,15 +7,14 @@
 #include <functional>
 #include <optional>
 
-#include "codegen/schedule/gather_backward.hpp"
 #include "codegen/schedule/gradient_rows.hpp"
 
 namespace heddle::schedule {
 
 class WindowRows {
  public:
-  explicit WindowRows(GradientFrame& frame)
-      : frame_(frame), builder_(frame.builder), rows_(frame) {}
+  WindowRows(GradientFrame& frame, int warps)
+      : frame_(frame), builder_(frame.builder), rows_(frame), warps_(warps) {}
 
   // From here on so many lanes share a row, with vectors of such elements.
   void share(int sharing, ElementType element);
@@ -55,6 +54,7 @@ class WindowRows {
   GradientFrame& frame_;
   ir::Builder& builder_;
   GradientRows rows_;
+  int warps_;        // of a block
   int of_warp_ = 1;  // rows that a warp has side by side,
   int turns_ = 0;    // how many times as many it has of the chunk,
   int parts_ = 0;    // and how many channels of each a lane has
