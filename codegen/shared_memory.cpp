@@ -6,6 +6,7 @@
 #include "codegen/schedule/attention_back.hpp"
 #include "codegen/schedule/attention_plan.hpp"
 #include "codegen/schedule/diagonal_plan.hpp"
+#include "codegen/schedule/distance_plan.hpp"
 #include "codegen/schedule/gradient_plan.hpp"
 #include "codegen/schedule/key_plan.hpp"
 #include "codegen/schedule/recurrence_plan.hpp"
@@ -122,9 +123,14 @@ void describe_staging(const schedule::KernelSpec& spec, const schedule::Staging&
     if (most > 0) entry.shared_rows.push_back({size, most, multiple, bytes, slots});
   };
   if (staging.by_distance) {
-    add("key_rows", staging.key_rows, staging.key_rows, row);
-    add("value_rows", staging.value_rows, staging.value_rows, value_row);
-    add("tile_rows", staging.tile_rows, staging.tile_rows, 4 * std::int64_t{spec.head_dim});
+    const auto slot = [&](std::int64_t bytes) {
+      return schedule::stride_by_distance(spec, static_cast<std::size_t>(bytes)) * bytes;
+    };
+    add("key_rows", staging.key_rows, staging.key_rows, slot(bytes_of_element(spec)));
+    add("value_rows", staging.value_rows, staging.value_rows,
+        slot(spec.gather ? 4 : bytes_of_element(spec)));
+    add("tile_rows", staging.tile_rows, staging.tile_rows,
+        spec.gather ? slot(4) : 4 * std::int64_t{spec.head_dim});
     return;
   }
   // Rings of what comes in while rows ask hold two chunks at least, windows always two.

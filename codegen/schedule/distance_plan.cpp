@@ -16,6 +16,10 @@ constexpr int kDistanceWarps = 16;
 constexpr int kMostWithin = 24;       // distances within a tile: a row keeps a score of each
 constexpr int kRegistersOfRows = 80;  // of a thread, for what it keeps of the tile's rows
 
+std::int64_t bytes_of_slot(const KernelSpec& spec, std::size_t element) {
+  return stride_by_distance(spec, element) * static_cast<std::int64_t>(element);
+}
+
 class DistancePlanner {
  public:
   DistancePlanner(const KernelSpec& spec, const Rows& rows, const StagedLimits& limits,
@@ -28,7 +32,9 @@ class DistancePlanner {
         keyed_(spec.weights == WeightKind::kSoftmax),
         row_bytes_(dim_ * static_cast<std::int64_t>(size_of(spec.dtype))),
         value_bytes_(transposed ? 4 * dim_ : row_bytes_),
-        sharing_(RowLanes::sharing_for(spec.head_dim, spec.dtype)),
+        key_room_(bytes_of_slot(spec, size_of(spec.dtype))),
+        value_room_(transposed ? bytes_of_slot(spec, 4) : key_room_),
+        sharing_(lanes_by_distance(spec)),
         entries_(entries_of(rows)) {
     for_each_position(rows.b, rows.n(),
                       [&](std::int64_t p) { distances_.push_back(rows.n() - p); });
@@ -62,8 +68,9 @@ class DistancePlanner {
 
   // See DistanceTiles: a run of keys and values, zeros, sums and what softmax has besides.
   std::int64_t bytes() const {
-    const std::int64_t row = (keyed_ ? row_bytes_ + 8 : 0) + value_bytes_ + 4 * dim_;
-    return tile_ * row + value_bytes_ + ChunkSolve::bytes_by_column(kStagedChunk);
+    const std::int64_t row =
+        (keyed_ ? key_room_ + 8 : 0) + value_room_ + (transposed_ ? value_room_ : 4 * dim_);
+    return tile_ * row + value_room_ + ChunkSolve::bytes_by_column(kStagedChunk);
   }
 
   StagedPlan planned() {
@@ -147,6 +154,7 @@ class DistancePlanner {
   bool keyed_;
   std::int64_t row_bytes_;
   std::int64_t value_bytes_;
+  std::int64_t key_room_, value_room_;  // of a row in shared memory
   int sharing_;
   std::int64_t entries_;
   std::int64_t tile_ = 0;
@@ -155,6 +163,20 @@ class DistancePlanner {
 };
 
 }  // namespace
+
+int lanes_by_distance(const KernelSpec& spec) {
+  const int sharing = RowLanes::sharing_for(spec.head_dim, spec.dtype);
+  const bool scores = spec.weights == WeightKind::kSoftmax && spec.dtype != ElementType::kF32;
+  return sharing < RowLanes::kWarp && scores ? sharing / 2 : sharing;
+}
+
+std::int64_t stride_by_distance(const KernelSpec& spec, std::size_t element) {
+  constexpr std::int64_t kTurnOfBanks = 128;
+  const auto bytes = static_cast<std::int64_t>(element);
+  const std::int64_t lanes = lanes_by_distance(spec) * 16;
+  const bool apart = lanes < kTurnOfBanks && spec.head_dim * bytes % kTurnOfBanks != lanes;
+  return spec.head_dim + (apart ? lanes / bytes : 0);
+}
 
 bool has_every_offset(const rows::RowPlan& plan) {
   const auto* span =

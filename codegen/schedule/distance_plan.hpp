@@ -9,6 +9,13 @@
 
 namespace heddle::schedule {
 
+// Lanes that share a row: eight, or four where rows of narrow elements are scored, which then have
+// two vectors of it, and for twice as many rows as much to do besides.
+int lanes_by_distance(const KernelSpec& spec);
+// From row to row in shared memory, in elements of so many bytes: what the lanes of two rows ask
+// for together lies in banks of their own.
+std::int64_t stride_by_distance(const KernelSpec& spec, std::size_t element);
+
 // Rows have every offset from the first one on.
 bool has_every_offset(const rows::RowPlan& plan);
 // For launches of rows.n() - 1 tokens; none where rows do not all reach the same distances back,

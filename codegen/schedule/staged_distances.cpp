@@ -13,6 +13,7 @@
 #include "codegen/schedule/cache.hpp"
 #include "codegen/schedule/chunk_solve.hpp"
 #include "codegen/schedule/coefficients.hpp"
+#include "codegen/schedule/distance_plan.hpp"
 #include "codegen/schedule/row_groups.hpp"
 #include "codegen/schedule/row_vectors.hpp"
 #include "codegen/schedule/staged_copy.hpp"
@@ -38,7 +39,10 @@ class DistanceTiles {
         dim_(frame.spec.head_dim),
         tile_rows_(static_cast<int>(frame.spec.staging->tile_rows)),
         within_(*shifted_distances(frame.spec, tile_rows_)),
-        groups_(frame, RowLanes::sharing_for(dim_, frame.spec.dtype)) {}
+        groups_(frame, lanes_by_distance(frame.spec)),
+        key_stride_(stride_by_distance(frame.spec, size_of(frame.spec.dtype))),
+        value_stride_(stride_by_distance(frame.spec, size_of(frame.value_type()))),
+        sum_stride_(frame.transposed() ? value_stride_ : dim_) {}
 
   void run() {
     groups_.open();
@@ -70,11 +74,11 @@ class DistanceTiles {
     staged_ = builder_.dynamic_array("staged", frame_.spec.dtype);
     builder_.comment("shared memory: keys and values of a run of positions, a row of zeros, and");
     builder_.comment("what the tile's rows have summed");
-    const std::int64_t run = std::int64_t{tile_rows_} * dim_;
-    const std::int64_t keys = softmax() ? run : 0;
-    values_ = transposed() ? run : keys;
-    zeros_ = values_ + run;
-    sums_ = builder_.rest_of_dynamic_array("sums", number(transposed() ? keys : zeros_ + dim_));
+    const std::int64_t keys = softmax() ? tile_rows_ * key_stride_ : 0;
+    values_ = transposed() ? tile_rows_ * sum_stride_ : keys;
+    zeros_ = values_ + tile_rows_ * value_stride_;
+    sums_ = builder_.rest_of_dynamic_array("sums",
+                                           number(transposed() ? keys : zeros_ + value_stride_));
     values_in_ = transposed() ? sums_ : staged_;
     if (softmax()) {
       highest_of_ = builder_.array("highest_of", Type::kF32, tile_rows_, true);
@@ -101,15 +105,16 @@ class DistanceTiles {
   // static layer does not follow. So there is something in each place from the start.
   void clear() {
     const int threads = 32 * frame_.warps;
-    const std::int64_t reals = transposed() ? zeros_ / dim_ + 1 : tile_rows_;
-    const std::int64_t rows = transposed() ? (softmax() ? tile_rows_ : 0) : zeros_ / dim_ + 1;
-    if (rows > 0) {
-      each_vector(builder_, frame_.thread, threads, number(rows), keys(), [&](Ex row, Ex d) {
-        builder_.invoke(of_vector("clear_elements", keys()),
-                        {VectorPlace{staged_, row * dim_ + d, true}});
+    const auto clear_rows = [&](MemoryId memory, std::int64_t at, std::int64_t stride,
+                                std::int64_t rows, const RowVectors& cut) {
+      each_vector(builder_, frame_.thread, threads, number(rows), cut, [&](Ex row, Ex d) {
+        builder_.invoke(of_vector("clear_elements", cut),
+                        {VectorPlace{memory, row * stride + at + d, true}});
       });
-    }
-    builder_.loop("row", frame_.warp, number(reals), number(frame_.warps), LoopKind::kSerial,
+    };
+    if (softmax()) clear_rows(staged_, 0, key_stride_, tile_rows_, keys());
+    clear_rows(values_in_, values_, value_stride_, tile_rows_ + 1, values());
+    builder_.loop("row", frame_.warp, number(tile_rows_), number(frame_.warps), LoopKind::kSerial,
                   [&](Ex row) { clear_sums(row); });
     if (softmax()) {
       builder_.loop("row", frame_.thread, number(tile_rows_), number(threads), LoopKind::kSerial,
@@ -123,7 +128,8 @@ class DistanceTiles {
   }
 
   void clear_sums(Ex row) {
-    frame_.each_channel([&](Ex d, Ex) { builder_.store(sums_, row * dim_ + d, builder_.f32(0)); });
+    frame_.each_channel(
+        [&](Ex d, Ex) { builder_.store(sums_, row * sum_stride_ + d, builder_.f32(0)); });
   }
   // Of keys, and of values, which are wider in the transposed system.
   RowVectors keys() const {
@@ -155,7 +161,11 @@ class DistanceTiles {
     leave_rows();
     builder_.barrier();
     if (softmax()) {
-      start_rows(frame_, frame_.k, tile, staged_, number(0), count_);
+      each_vector(builder_, frame_.thread, 32 * frame_.warps, count_, keys(), [&](Ex row, Ex d) {
+        builder_.invoke(of_vector("start_copy", keys()),
+                        {VectorPlace{staged_, row * key_stride_ + d, true},
+                         VectorPlace{frame_.k, frame_.token_at(tile + row) + d}});
+      });
       if (transposed()) start_statistics(tile + 1, count_, [](Ex row) { return row; });
       arrive();
     }
@@ -214,7 +224,7 @@ class DistanceTiles {
         builder_.store(sum, index, builder_.load(mixed_, turn * parts_ + index));
       });
       builder_.when(r < count_, [&] {
-        value_lanes_->store(sums_, r * dim_, sum);
+        value_lanes_->store(sums_, r * sum_stride_, sum);
         if (!weighs_by_row()) return;
         on_first_lane([&] {
           builder_.store(highest_of_, r, builder_.load(highest_, turn));
@@ -265,10 +275,12 @@ class DistanceTiles {
     const auto each = [&](const RowVectors& cut, bool with_keys, bool with_values) {
       each_vector(builder_, frame_.thread, 32 * frame_.warps, coming, cut, [&](Ex row, Ex d) {
         const Ex p = builder_.let("p", first + row);
-        const Ex to = builder_.let("to_place", p % tile_rows_ * dim_ + d);
+        const Ex slot = builder_.let("to_slot", p % tile_rows_);
         const Location from = frame_.locate(frame_.b, p);
-        if (with_keys) start(staged_, to, from.key, from.at + d, cut);
-        if (with_values) start(values_in_, to + values_, from.value, from.at + d, cut);
+        if (with_keys) start(staged_, slot * key_stride_ + d, from.key, from.at + d, cut);
+        if (with_values) {
+          start(values_in_, slot * value_stride_ + values_ + d, from.value, from.at + d, cut);
+        }
       });
     };
     const bool alike = keys().vector == values().vector;
@@ -319,14 +331,26 @@ class DistanceTiles {
 
   // Where the value lies of a slot that a row takes; of others zeros.
   Ex value_place(Ex taken, Ex slot) {
-    return builder_.let("value_at", builder_.select(taken, slot * dim_ + values_, number(zeros_)));
+    return builder_.let("value_at",
+                        builder_.select(taken, slot * value_stride_ + values_, number(zeros_)));
   }
   Ex score_of(MemoryId queries, Ex turn, Ex slot, std::optional<Ex> held) {
-    const Var product = builder_.variable("product", builder_.f32(0));
-    lanes_->each_value("key", staged_, slot * dim_, [&](Ex value, Ex index) {
-      builder_.assign(product, Ex(product) + builder_.load(queries, turn * parts_ + index) * value);
+    const MemoryId key = lanes_->array("key");
+    lanes_->load(key, staged_, slot * key_stride_);
+    std::vector<Var> products;
+    for (int sum = 0; sum < lanes_->partial_sums(); ++sum) {
+      products.push_back(builder_.variable("product", builder_.f32(0)));
+    }
+    lanes_->each_summand([&](int sum, Ex index) {
+      const Var& product = products[static_cast<std::size_t>(sum)];
+      builder_.assign(product, Ex(product) + builder_.load(queries, turn * parts_ + index) *
+                                                 builder_.load(key, index));
     });
-    const Ex of_all = builder_.let("product_of_all", lanes_->sum(product, /*together=*/true));
+    Ex own_product = products[0];
+    for (std::size_t sum = 1; sum < products.size(); ++sum) {
+      own_product = own_product + products[sum];
+    }
+    const Ex of_all = builder_.let("product_of_all", lanes_->sum(own_product, /*together=*/true));
     const Ex score = frame_.scale * of_all;
     return builder_.let("score",
                         held ? builder_.select(*held, score, builder_.lowest_score()) : score);
@@ -386,7 +410,8 @@ class DistanceTiles {
   void close_row(Ex c, Ex shown, Ex counts) {
     const Ex r = builder_.let("r", chunk_ + shown);
     const Ex token = builder_.let("token", tile_ + r);
-    const MemoryId mixed = row_in_memory(*value_lanes_, "row", sums_, (chunk_ + c) * dim_, counts);
+    const MemoryId mixed =
+        row_in_memory(*value_lanes_, "row", sums_, (chunk_ + c) * sum_stride_, counts);
     const MemoryId weights =
         builder_.array("row_weights", Type::kF32, static_cast<int>(within_.size()) + 1);
     const std::optional<Ex> inverse =
@@ -405,7 +430,7 @@ class DistanceTiles {
       });
     }
     builder_.when(counts, [&] {
-      value_lanes_->store(sums_, (chunk_ + c) * dim_, mixed);
+      value_lanes_->store(sums_, (chunk_ + c) * sum_stride_, mixed);
       on_first_lane([&] { leave_near(c, weights, inverse); });
     });
   }
@@ -495,9 +520,10 @@ class DistanceTiles {
   void solve() {
     builder_.loop(
         "d", frame_.thread, number(dim_), number(32 * frame_.warps), LoopKind::kSerial, [&](Ex d) {
-          solve_->solve([&](Ex c) { return builder_.load(sums_, (chunk_ + c) * dim_ + d); },
+          solve_->solve([&](Ex c) { return builder_.load(sums_, (chunk_ + c) * sum_stride_ + d); },
                         [&](Ex c, Ex output) {
-                          builder_.store(values_in_, (chunk_ + c) * dim_ + values_ + d, output);
+                          builder_.store(values_in_, (chunk_ + c) * value_stride_ + values_ + d,
+                                         output);
                         });
         });
   }
@@ -506,7 +532,7 @@ class DistanceTiles {
     each_vector(builder_, frame_.thread, 32 * frame_.warps, count_, values(), [&](Ex row, Ex d) {
       builder_.invoke(of_vector("copy_elements", values()),
                       {VectorPlace{frame_.y, frame_.token_at(tile_ + row) + d, true},
-                       VectorPlace{values_in_, row * dim_ + values_ + d}});
+                       VectorPlace{values_in_, row * value_stride_ + values_ + d}});
     });
   }
 
@@ -515,6 +541,8 @@ class DistanceTiles {
   int dim_, tile_rows_;
   std::vector<std::int64_t> within_;  // distances that stay in a tile, ascending
   RowGroups groups_;
+  // From row to row in shared memory; sums that values lie behind have the stride of these.
+  std::int64_t key_stride_, value_stride_, sum_stride_;
   std::optional<RowLanes> lanes_, value_lanes_;
   int parts_ = 0, turns_ = 0;  // channels of a lane, and rows that it has of a tile
   MemoryId staged_, sums_, values_in_;
