@@ -34,14 +34,17 @@ int lanes_of(const KernelSpec& spec, ElementType element, bool ahead) {
 std::int64_t stride_ahead(const KernelSpec& spec, int element) {
   constexpr int kBankBytes = 128;
   const int lanes = lanes_of(spec, spec.dtype, true);
-  const bool halves = element > static_cast<int>(size_of(spec.dtype));
-  if (lanes == RowLanes::kWarp) return spec.head_dim;
-  if (lanes * kVectorBytes >= kBankBytes) {
-    return spec.head_dim + (halves ? kBankBytes / 2 / element : 0);
-  }
+  if (lanes * kVectorBytes >= kBankBytes) return spec.head_dim;
   const int row = spec.head_dim * element;
   const int more = ((lanes * kVectorBytes - row) % kBankBytes + kBankBytes) % kBankBytes;
   return spec.head_dim + more / element;
+}
+
+bool has_runs(const rows::RowPlan& plan) {
+  return std::any_of(plan.leaves.begin(), plan.leaves.end(), [](const rows::Leaf& leaf) {
+    const rows::SpanLeaf* const span = std::get_if<rows::SpanLeaf>(&leaf);
+    return span != nullptr && span->low != span->high;
+  });
 }
 
 // Of queries or keys, of values, and what columns have of readers.
@@ -90,28 +93,27 @@ bool has_windows(const KernelSpec& spec, std::int64_t shared_bytes) {
 }
 
 // Of given weights what a row's entries come to is written distance by distance, which the static
-// layer follows in one order.
+// layer follows in one order; of runs of positions it does not bound the distance across
+// iterations.
 bool has_windows_ahead(const KernelSpec& spec, std::int64_t shared_bytes) {
-  return spec.weights == WeightKind::kSoftmax &&
+  return spec.weights == WeightKind::kSoftmax && !has_runs(spec.a) && !has_runs(spec.b) &&
          2 * window_tokens(spec) * bytes_of_row(spec, true) <= shared_bytes;
 }
 
 bool has_window_pairs(const KernelSpec& spec, std::int64_t shared_bytes) {
   constexpr std::int64_t kSharedOfSystem = 1024;
   const int type = static_cast<int>(size_of(spec.dtype));
-  const std::int64_t rows = 2 * window_tokens(spec);
-  const std::int64_t block = rows * 2 * type * stride_ahead(spec, type) + kSharedOfSystem;
-  return has_windows_ahead(spec, shared_bytes) && 2 * block <= shared_bytes &&
+  const std::int64_t keys = 2 * window_tokens(spec) * type * stride_ahead(spec, type);
+  return has_windows_ahead(spec, shared_bytes) && 2 * (keys + kSharedOfSystem) <= shared_bytes &&
          lanes_of(spec, spec.dtype, true) < RowLanes::kWarp;
 }
 
 int window_warps(const KernelSpec& spec, WindowUse use) {
-  return spec.gather->pairs && use != WindowUse::kColumns ? kWindowWarps / 2 : kWindowWarps;
+  return spec.gather->pairs && use == WindowUse::kWeights ? kWindowWarps / 2 : kWindowWarps;
 }
 
 int window_blocks(const KernelSpec& spec, WindowUse use) {
-  if (window_warps(spec, use) == kWindowWarps) return 1;
-  return use == WindowUse::kWeights ? 3 : 2;
+  return window_warps(spec, use) == kWindowWarps ? 1 : 2;
 }
 
 int ring_rows(const KernelSpec& spec) {

@@ -10,8 +10,8 @@ namespace heddle::schedule {
 // Elements of so many bytes that are moved at once.
 int vector_of_window(int head_dim, int element);
 
-// Warps of a block, and blocks that share a multiprocessor. Sums of columns leave no registers for
-// another block.
+// Warps of a block, and blocks that share a multiprocessor: sums of gradients leave no registers
+// for another block.
 int window_warps(const KernelSpec& spec, WindowUse use);
 int window_blocks(const KernelSpec& spec, WindowUse use);
 

@@ -66,8 +66,10 @@ void WindowRing::declare() {
   mean_of_ = numbers("mean_of");
 }
 
-bool WindowRing::in_groups() const {
-  return lanes_of_window(frame_.spec, shared_type()) < RowLanes::kWarp;
+bool WindowRing::few_lanes() const {
+  const ElementType element = shared_type();
+  return lanes_of_window(frame_.spec, element) <
+         RowLanes::sharing_for(frame_.spec.head_dim, element);
 }
 
 ElementType WindowRing::shared_type() const {
@@ -178,7 +180,10 @@ RowVectors WindowRing::cut_of(const Rows& rows) const {
 void WindowRing::bring_next(Ex distance) {
   const auto least = [&](Ex a, Ex b) { return builder_.call(Helper::kMinimum, {a, b}); };
   const Ex size = builder_.i64(size_);
-  const Ex fresh = builder_.let("fresh", least(distance - found_, size));
+  Ex new_rows = least(distance - found_, size);
+  // That distances ascend the static layer does not know of all walks.
+  if (columns()) new_rows = builder_.call(Helper::kMaximum, {new_rows, builder_.i64(0)});
+  const Ex fresh = builder_.let("fresh", new_rows);
   const Ex moved = columns() ? fresh : builder_.i64(room_) - fresh;
   const Ex begin = builder_.let("begin", columns() ? first_ + distance : first_ - distance);
   const Ex from = builder_.let(

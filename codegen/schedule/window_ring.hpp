@@ -40,7 +40,7 @@ class WindowRing {
   // Reals beside narrower queries, which lanes have as vectors of twice as many: the first halves
   // of all of them lie before the second ones, side by side for neighbouring lanes.
   bool has_halves() const {
-    return ahead() && in_groups() && values_ && keys_->element < values_->element;
+    return ahead() && few_lanes() && values_ && keys_->element < values_->element;
   }
   std::int64_t second_half() const { return values_->stride - frame_.spec.head_dim / 2; }
   // What row r of the chunk finds, which is that of a token. `anything`: there may be no such row,
@@ -66,7 +66,7 @@ class WindowRing {
     int element = 4;  // bytes
     std::int64_t stride = 0;
   };
-  bool in_groups() const;
+  bool few_lanes() const;
   bool columns() const { return use_ == WindowUse::kColumns; }
   bool ahead() const { return frame_.spec.gather->ahead; }
   bool has_statistics() const { return columns() && frame_.softmax(); }
