@@ -8,6 +8,7 @@
 #include "codegen/schedule/diagonal_plan.hpp"
 #include "codegen/schedule/distance_plan.hpp"
 #include "codegen/schedule/gradient_plan.hpp"
+#include "codegen/schedule/input_plan.hpp"
 #include "codegen/schedule/key_plan.hpp"
 #include "codegen/schedule/recurrence_plan.hpp"
 #include "codegen/schedule/staged_plan.hpp"
@@ -148,6 +149,18 @@ void describe_staging(const schedule::KernelSpec& spec, const schedule::Staging&
       (keyed ? row : 0) + 4 * std::int64_t{spec.head_dim});
 }
 
+void describe_inputs(const schedule::KernelSpec& spec, KernelEntry& entry) {
+  const schedule::Staging& staging = *spec.staging;
+  const std::int64_t row = schedule::input_stride(spec) * bytes_of_element(spec);
+  entry.alignment = 16;
+  entry.chunk_tokens = staging.tile_rows;
+  entry.grid.emplace_back("chunks");
+  if (staging.key_rows > 0) {
+    entry.shared_rows.push_back({"key_rows", staging.key_rows, staging.key_rows, row});
+  }
+  entry.shared_rows.push_back({"value_rows", staging.value_rows, staging.value_rows, row});
+}
+
 void describe_nested(KernelEntry& entry) {
   entry.alignment = 4;
   entry.shared_rows = {{"live_rows", schedule::kMostNested, schedule::kLeastNested,
@@ -162,6 +175,8 @@ void describe_shared_memory(const schedule::KernelSpec& spec, KernelEntry& entry
     if (spec.weights == WeightKind::kSoftmax) return describe_attention_back(spec, entry);
     return spec.key_gates ? describe_key_gradients(spec, entry) : describe_gradients(spec, entry);
   }
+  const bool inputs = spec.staging && spec.staging->by_distance && spec.b.empty();
+  if (inputs) return describe_inputs(spec, entry);
   if (spec.staging) return describe_staging(spec, *spec.staging, entry);
   if (spec.gather) return describe_nested(entry);
   if (!spec.tensor) return;

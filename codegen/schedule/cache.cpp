@@ -46,14 +46,26 @@ void each_slot(Frame& frame, const SideFrame& side, Ex first, const std::functio
                builder.i64(frame.cuda() ? frame.warps : 1), LoopKind::kSerial, body);
 }
 
-void write_all(Frame& frame, const SideFrame& side) {
+// Those of all chunks, by warps.
+void each_slot_of_chunk(Frame& frame, const SideFrame& side, const std::function<void(Ex)>& body) {
   Builder& builder = frame.builder;
-  each_slot(frame, side, builder.i64(0), [&](Ex slot) {
+  const Ex turns = builder.call(Helper::kCeilDivide, {side.slots, builder.i64(frame.warps)});
+  builder.loop("turn", frame.chunk, turns, *frame.chunks, LoopKind::kSerial, [&](Ex turn) {
+    const Ex slot = builder.let("slot", turn * frame.warps + frame.warp);
+    builder.when(slot < side.slots, [&] { body(slot); });
+  });
+}
+
+void write_all(Frame& frame, const SideFrame& side, bool chunks_share) {
+  Builder& builder = frame.builder;
+  const auto keep = [&](Ex slot) {
     builder.when(
         slot < frame.start + frame.tokens,
         [&] { copy(frame, side, frame.locate(side, builder.let("p", slot + 1)), slot); },
         [&] { clear(frame, side, slot); });
-  });
+  };
+  if (chunks_share) return each_slot_of_chunk(frame, side, keep);
+  each_slot(frame, side, builder.i64(0), keep);
 }
 
 void write_next_row(Frame& frame, const SideFrame& side) {
@@ -83,18 +95,18 @@ void write_next_row(Frame& frame, const SideFrame& side) {
 
 }  // namespace
 
-void write_final_cache(Frame& frame, const SideFrame& side) {
-  if (side.keep == CacheRetention::kAll) write_all(frame, side);
+void write_final_cache(Frame& frame, const SideFrame& side, bool chunks_share) {
+  if (side.keep == CacheRetention::kAll) write_all(frame, side, chunks_share);
   if (side.keep == CacheRetention::kNextRow) write_next_row(frame, side);
 }
 
-void write_final_state(Frame& frame) {
+void write_final_state(Frame& frame, bool chunks_share) {
   for (const SideFrame* side : {&frame.a, &frame.b}) {
     if (!side->cached()) continue;
     frame.builder.comment(side->keep == CacheRetention::kAll
                               ? "final state: every position stays"
                               : "final state: what the next row reads");
-    write_final_cache(frame, *side);
+    write_final_cache(frame, *side, chunks_share);
   }
 }
 

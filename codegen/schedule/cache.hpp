@@ -9,9 +9,10 @@ namespace heddle::schedule {
 
 // Writes every element of the side's final_ buffers; free slots get position 0 and zeros. All
 // outputs of the launch must be visible to the threads that call.
-void write_final_cache(Frame& frame, const SideFrame& side);
-// Of both sides, where they keep anything.
-void write_final_state(Frame& frame);
+void write_final_cache(Frame& frame, const SideFrame& side, bool chunks_share = false);
+// Of both sides, where they keep anything. `chunks_share`: blocks of all chunks have slots of their
+// own where every position stays.
+void write_final_state(Frame& frame, bool chunks_share = false);
 
 // Where the newest token goes.
 struct NewSlot {

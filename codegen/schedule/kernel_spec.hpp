@@ -126,6 +126,8 @@ ir::Kernel staged_prefill(const KernelSpec& spec);
 int lanes_of_rows(const KernelSpec& spec);
 ir::Kernel staged_tiles(const KernelSpec& spec);
 ir::Kernel staged_distances(const KernelSpec& spec);
+// The same where no output is read; a launch has a block for each tile.
+ir::Kernel staged_inputs(const KernelSpec& spec);
 // The launches of a prefill on cuda where spec.scan says how, in order. Blocks of chunks have a
 // thread for each channel.
 constexpr int scan_warps(const KernelSpec& spec) { return (spec.head_dim + 31) / 32; }

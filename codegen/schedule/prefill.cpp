@@ -157,7 +157,9 @@ int warps_for(const KernelSpec& spec) {
 ir::Kernel prefill(const KernelSpec& spec) {
   if (spec.target == ir::Target::kCpu) return cpu_prefill(spec);
   if (spec.staging) {
-    if (spec.staging->by_distance) return staged_distances(spec);
+    if (spec.staging->by_distance) {
+      return spec.b.empty() ? staged_inputs(spec) : staged_distances(spec);
+    }
     return spec.staging->tile_rows > 0 ? staged_tiles(spec) : staged_prefill(spec);
   }
   if (spec.tensor) {

@@ -10,6 +10,7 @@
 #include "codegen/schedule/chunk_entries.hpp"
 #include "codegen/schedule/chunk_solve.hpp"
 #include "codegen/schedule/distance_plan.hpp"
+#include "codegen/schedule/input_plan.hpp"
 #include "codegen/schedule/prefill_cost.hpp"
 #include "codegen/schedule/row_lanes.hpp"
 
@@ -163,6 +164,7 @@ class Planner {
 
   std::optional<StagedPlan> plan_tiles() const {
     if (const std::optional<StagedPlan> plan = plan_distances(spec_, rows_, limits_)) return plan;
+    if (const std::optional<StagedPlan> plan = plan_inputs(spec_, rows_, limits_)) return plan;
     const rows::RowShape a = rows::shape_of(spec_.a);
     const bool far_a = a != rows::RowShape::kEmpty && a != rows::RowShape::kItself;
     // A window before the launch's first token is found by position only where all are kept.

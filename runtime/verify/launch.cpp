@@ -175,6 +175,11 @@ Result<emulator::Launch> KernelUnderTest::State::prepare(const KernelEntry& step
     const std::int64_t depth = std::max<std::int64_t>(manifest.state_dim, tile);
     launch.step_limit += 50 * blocks * tile * depth * manifest.head_dim;
   }
+  // So are tiles that go distance by distance, over as many as there are positions at most.
+  if (step.schedule == "staged" && step.chunk_tokens > 0) {
+    const std::int64_t positions = std::max(sizes.longest, sizes.start + sizes.tokens);
+    launch.step_limit += 50 * blocks * step.chunk_tokens * positions * manifest.head_dim;
+  }
   launch.dynamic_shared_bytes = static_cast<std::size_t>(shared.bytes);
   if (numbers == Numbers::kField) {
     // Its elements are wider.

@@ -32,7 +32,7 @@ SECONDS = 780
 NEVER_RUN = (
     # Rows of more entries than a list holds, all of them of the launch: it has over 16,000 tokens. And of
     # first outputs, a list that ends before a window, which the text does not know never to happen.
-    r"(strided_attention|sqrt_attention|sqrt_recurrence) .* prefill",
+    r"sqrt_recurrence .* prefill",
     # Launches whose rows have more terms of a lattice than are looked up before a chunk, and more live
     # rows than there is room for: that a row is then read from where it lies.
     r"sqrt_cached (softmax|given) prefill",

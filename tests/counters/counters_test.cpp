@@ -102,6 +102,25 @@ TEST_CASE("the cost model says what is counted") {
   }
 }
 
+// Tiles side by side, of a length that is no multiple of theirs, with positions ahead and without.
+TEST_CASE("tiles that read inputs at distances ask for what the cost model says") {
+  constexpr std::int64_t kTokens = 900;
+  for (const auto& [name, weights, dtype, head_dim] :
+       {std::tuple{"sqrt_attention", WeightKind::kSoftmax, ElementType::kF32, 64},
+        std::tuple{"sqrt_attention", WeightKind::kSoftmax, ElementType::kBF16, 256},
+        std::tuple{"strided_attention", WeightKind::kSoftmax, ElementType::kF32, 128},
+        std::tuple{"sqrt_attention", WeightKind::kGiven, ElementType::kF32, 128}}) {
+    GenerateOptions options = staged(kTokens, weights, dtype);
+    options.head_dim = head_dim;
+    INFO(name << ", " << name_of(weights) << ", " << head_dim);
+    const Count found = counted(name, options, kTokens, true);
+    CHECK(found.kernel.chunk_tokens > 0);
+    check_predicted(found);
+    CHECK(found.conflicts_per_request() < 0.05);
+    if (weights == WeightKind::kSoftmax) CHECK(found.of_the_sectors() > 0.99);
+  }
+}
+
 // What the choice between schedules rests on: the same of simple kernels.
 TEST_CASE("the cost model says what is counted of simple kernels") {
   constexpr std::int64_t kTokens = 100;
@@ -264,8 +283,8 @@ TEST_CASE("attention over a window on tensor cores asks for what the cost model 
   }
 }
 
-// Windows of distances beyond a chunk and sixteen keys of every other chunk twice; a rest, and whole
-// chunks.
+// Windows of distances beyond a chunk and sixteen keys of every other chunk twice; a rest, and
+// whole chunks.
 TEST_CASE("diagonals on tensor cores ask for what the cost model says") {
   for (const auto& [pattern, dtype, head_dim, tokens, rows] :
        {std::tuple{"log_recurrence", ElementType::kBF16, 64, 700, 128},

@@ -136,8 +136,10 @@ TEST_CASE("the kernels of all built-in patterns compile for every architecture")
       options.weights = weights;
       options.schedule = "staged";
       options.head_dim = head_dim;
-      add(all, *find_builtin("sqrt_recurrence"), options, {"sm_90"});
-      CHECK(all.back().entry.schedule == "staged");
+      for (const char* name : {"sqrt_recurrence", "sqrt_attention", "strided_attention"}) {
+        add(all, *find_builtin(name), options, {"sm_90"});
+        CHECK(all.back().entry.schedule == "staged");
+      }
     }
   }
   // First order as a scan; at most so many channels of a head.

@@ -150,6 +150,26 @@ const std::vector<Break>& breaks_of_distances() {
   return all;
 }
 
+// The same of inputs, with positions ahead, in blocks side by side.
+const std::vector<Break>& breaks_of_inputs() {
+  static const std::vector<Break> all = {
+      {"    __syncthreads();\n    const Index furthest", "    const Index furthest"},
+      {"reached) {\n        __syncthreads();", "reached) {"},
+      {"await_batches<0>();\n        __syncthreads();", "await_batches<0>();"},
+      {"        await_batches<0>();\n", ""},
+      {"minimum(reached, before + 1 + size - distance)", "reached"},
+      {"maximum(needed - 128, 1)", "maximum(needed - 129, 1)"},
+      {"maximum(needed - 128, 1)", "needed - 128"},
+      {"place < 256 ? 0 : 256", "place < 256 ? 0 : 0"},
+      {"entry < width_a && ", ""},
+      {"r < size && ", ""},
+      {"tile = chunk * 128", "tile = chunk * 96"},
+      {"y + token_base + (tile + r) * token_stride",
+       "y + token_base + (tile + r + 1) * token_stride"},
+      {"turn += chunks", "turn += 1"}};
+  return all;
+}
+
 // Offsets are listed once, and a row comes back to where it was in the list.
 const std::vector<Break>& breaks_of_lists() {
   static const std::vector<Break> all = {
@@ -266,6 +286,14 @@ TEST_CASE("no staged kernel that takes another distance for the one at hand is v
   GenerateOptions options = staged_given();
   options.shared_limit = 80'000;  // for tiles of 128 rows
   none_is_verified(artifact_of(builtin("sqrt_recurrence"), options), breaks_of_distances(),
+                   proofs_only());
+}
+
+TEST_CASE("no staged kernel that takes another input for the one at a distance is verified") {
+  GenerateOptions options = staged_given();
+  options.dtype = ElementType::kF16;
+  options.head_dim = 256;  // for tiles of 128 rows
+  none_is_verified(artifact_of(builtin("sqrt_attention"), options), breaks_of_inputs(),
                    proofs_only());
 }
 
