@@ -55,8 +55,9 @@ Engine::Engine(const Launch& launch, Dialect dialect, ModuleImage& image, Memory
                                   auto& engine = *static_cast<Engine*>(self);
                                   engine.image_.module->thread_index->x =
                                       static_cast<unsigned>(thread);
-                                  engine.image_.module->bridge->stack_limit =
-                                      engine.fibers_.stack_begin(thread) + kStackReserve;
+                                  Bridge& bridge = *engine.image_.module->bridge;
+                                  bridge.stack_begin = engine.fibers_.stack_begin(thread);
+                                  bridge.stack_limit = bridge.stack_begin + kStackReserve;
                                 },
                                 this},
               clock_, log_, lines, counters_) {}
@@ -95,6 +96,7 @@ void Engine::connect() {
   bridge.reserve = [](void* self, int number, unsigned long bytes) -> void* {
     return static_cast<Engine*>(self)->memory_.reserve(number, bytes);
   };
+  bridge.stack_bytes = fibers_.stack_bytes();
   bridge.steps_left = launch_.step_limit;
   bridge.entered = image_.entered.data();
   bridge.code = reinterpret_cast<const char*>(image_.begin);
@@ -331,7 +333,6 @@ void Engine::touch_elsewhere(std::uintptr_t address, std::size_t size, Touch kin
   const auto within = [&](const char* begin, std::size_t bytes) {
     return address - reinterpret_cast<std::uintptr_t>(begin) < bytes;
   };
-  if (within(fibers_.stack_begin(runner_.thread()), fibers_.stack_bytes())) return;
   if (Memory::Working* working = memory_.working_at(address)) {
     return touch_working(*working, address, size, kind, site);
   }

@@ -45,8 +45,12 @@ struct Bridge {
   // Working memory of a cpu kernel, without contents each time.
   void* (*reserve)(void* engine, int number, unsigned long bytes);
 
-  long long steps_left;     // basic blocks this launch may still enter
-  const char* stack_limit;  // the running thread's stack must stay above
+  long long steps_left;  // basic blocks this launch may still enter
+  // The running thread's stack, and what it must stay above. Nobody watches what a thread does
+  // there: such an access is not handed over.
+  const char* stack_begin;
+  unsigned long stack_bytes;
+  const char* stack_limit;
   // What ran: a byte for each place in the module's code, set behind the call that each basic block
   // begins with. Null until the emulator connects.
   unsigned char* entered;

@@ -58,9 +58,9 @@ PLAIN static void idle_fault(void*, Fault, long long, const char*, const void*) 
 PLAIN static void idle_exhausted(void*, const void*) {}
 PLAIN static void* idle_reserve(void*, int, unsigned long) { return nullptr; }
 
-static Bridge bridge = {nullptr,   idle_touch, idle_barrier,   idle_collective,
-                        idle_mask, idle_fault, idle_exhausted, idle_reserve,
-                        1LL << 62, nullptr,    nullptr,        nullptr};
+static Bridge bridge = {nullptr,    idle_touch,     idle_barrier, idle_collective, idle_mask,
+                        idle_fault, idle_exhausted, idle_reserve, 1LL << 62,       nullptr,
+                        0,          nullptr,        nullptr,      nullptr};
 
 extern "C" __attribute__((visibility("hidden"))) void __sanitizer_cov_trace_pc();
 extern "C" __attribute__((visibility("default"))) Module heddle_module = {&bridge,
@@ -78,6 +78,8 @@ extern "C" __attribute__((visibility("default"))) Module heddle_module = {&bridg
 
 PLAIN static inline void touch(const void* address, unsigned long size, Touch kind,
                                const void* site) {
+  const auto place = reinterpret_cast<unsigned long>(address);
+  if (place - reinterpret_cast<unsigned long>(bridge.stack_begin) < bridge.stack_bytes) return;
   bridge.touch(bridge.engine, address, size, kind, site);
 }
 
