@@ -69,10 +69,11 @@ bool holds(const Term& term, const std::map<std::string, Integer>& model) {
 namespace {
 
 // Of Z3's units. The plain solver answers nearly all questions with few; of the rest, the one that
-// chooses its ways answers most, and faster than the plain one goes on. Where a goal need not
-// follow, it stops at kSoon, as it does with few facts, and the plain one does not go on.
+// chooses its ways answers most, and faster than the plain one goes on. It stops at kSoon where a
+// goal need not follow, and the plain one does not go on; of few facts it may take longer.
 constexpr std::uint64_t kFirst = 100'000;
-constexpr std::uint64_t kSoon = 3'000'000;
+constexpr std::uint64_t kSoon = 1'000'000;
+constexpr std::uint64_t kOfFew = 3'000'000;
 
 // Facts that speak of nothing but what the goal does and what is one step from it, twice: another
 // variable counts where a fact has no further one besides. Where all facts leave a solver at a
@@ -213,21 +214,28 @@ smt::Reply Prover::answer(const std::vector<Term>& facts, const Term& goal,
   ++questions_;
   const std::uint64_t limit = options_.resource_limit;
   smt::Reply reply = plain_.solve(text, std::min(kFirst, limit), with_model);
-  if (reply.answer == smt::Answer::kUnknown && !with_model) {
-    const std::string fewer = refutation(close_to(goal, all), goal, statement);
-    const smt::Reply of_fewer = smt::solve(fewer, std::min(kSoon, limit), {}, smt::Process::kThis);
-    if (of_fewer.answer == smt::Answer::kUnsat) {
-      reply = of_fewer;
-      text = fewer;
-    }
-  }
+  const auto search = [&](const std::string& script, std::uint64_t most) {
+    return smt::solve(script, std::min(most, limit), names, smt::Process::kThis);
+  };
+  const auto search_near = [&](const std::vector<Term>& near, std::uint64_t most) {
+    const std::string fewer = refutation(near, goal, statement);
+    const smt::Reply of_fewer = search(fewer, most);
+    if (of_fewer.answer != smt::Answer::kUnsat) return;
+    reply = of_fewer;
+    text = fewer;
+  };
   if (reply.answer == smt::Answer::kUnknown) {
-    reply = smt::solve(text, soon ? std::min(kSoon, limit) : limit, names, smt::Process::kThis);
+    const std::vector<Term> near = with_model ? all : close_to(goal, all);
+    const bool is_few = 2 * near.size() <= all.size();
+    if (is_few) search_near(near, kOfFew);
+    if (reply.answer == smt::Answer::kUnknown) reply = search(text, kSoon);
+    if (reply.answer == smt::Answer::kUnknown && !is_few && !with_model) search_near(near, kSoon);
   }
   if (reply.answer == smt::Answer::kUnknown) {
     if (soon) return reply;
-    reply = plain_.solve(text, limit, with_model);
+    reply = search(text, limit);
   }
+  if (reply.answer == smt::Answer::kUnknown) reply = plain_.solve(text, limit, with_model);
   answers_[question] = reply.answer;
   if (options_.keep_scripts && reply.answer == smt::Answer::kUnsat) {
     scripts_.push_back({statement, text});
