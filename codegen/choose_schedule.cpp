@@ -149,6 +149,8 @@ class Chooser {
           schedule::window_tokens(spec_), true,
           schedule::has_windows_ahead(spec_, shared_limit(options_)),
           schedule::has_window_pairs(spec_, shared_limit(options_))};
+    } else if (schedule::shares_lattice(spec_)) {
+      spec_.gather = schedule::GatherSplit{schedule::kLatticeTokens};
     }
     remark("the gather schedule: blocks of " + std::to_string(spec_.gather->chunk_tokens) +
            " tokens side by side, but for lambda");

@@ -252,7 +252,7 @@ class Generator {
       entry.grid = std::move(step.grid);
       entry.schedule = step.schedule.empty() ? all.schedule : step.schedule;
       entry.chunk_tokens = all.chunk_tokens;
-      if (!step.shared_rows.empty()) {
+      if (step.alignment > 0) {
         entry.shared_rows = step.shared_rows;
         entry.alignment = step.alignment;
       } else if (!step.schedule.empty()) {

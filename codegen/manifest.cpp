@@ -407,7 +407,7 @@ KernelEntry read_kernel(ObjectReader reader) {
       },
       "simple, staged, tensor, scan or gather");
   for (KernelEntry& step : kernel.steps) {
-    if (step.shared_rows.empty()) step.schedule = kernel.schedule;
+    if (step.schedule == "simple") step.schedule = kernel.schedule;
   }
   if (reader.has("prediction")) kernel.prediction = read_prediction(reader.object("prediction"));
   if (kernel.schedule == "staged" || kernel.schedule == "tensor") {

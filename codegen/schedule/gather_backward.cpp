@@ -11,7 +11,8 @@
 //   due      what lambda starts as: dy, and the gradient of the final state where that has the row
 //   before   what rows have for slots of the initial state, and what passes through
 // All but lambda have a block for each chunk of tokens, which takes rows out of windows of shared
-// memory (WindowLaunch) or, where those do not fit or rows are nested, entry by entry.
+// memory (WindowLaunch), softmax rows of lattices on groups of lanes (LatticeRows) or, where
+// neither fits, entry by entry.
 #include "codegen/schedule/gather_backward.hpp"
 
 #include "codegen/rows/emit_row.hpp"
@@ -310,6 +311,9 @@ std::vector<Step> gather_backward(const KernelSpec& spec) {
     if (spec.gather->windows) {
       return {windowed(spec, use),   by_chunk, "staged", false, window_rows(spec, use),
               window_alignment(spec)};
+    }
+    if (shares_lattice(spec)) {
+      return {lattice_rows(spec, use), by_chunk, "staged", false, {}, kLatticeAlignment};
     }
     GatherLaunch launch(spec, name, scratch);
     return {use == WindowUse::kWeights ? launch.weights()

@@ -23,6 +23,13 @@ ir::Kernel windowed(const KernelSpec& spec, WindowUse use);
 std::vector<SharedRows> window_rows(const KernelSpec& spec, WindowUse use);
 int window_alignment(const KernelSpec& spec);
 
+// Of softmax where B is a lattice and A = {i}: whether groups of lanes have a row each in the
+// launches with a block for each chunk of tokens; and those then, `use` being kWeights or kRows.
+bool shares_lattice(const KernelSpec& spec);
+constexpr int kLatticeTokens = 128;    // of such a chunk
+constexpr int kLatticeAlignment = 16;  // bytes of which every buffer's address is a multiple
+ir::Kernel lattice_rows(const KernelSpec& spec, WindowUse use);
+
 // One launch of it, where B is a lattice and A = {i}, with a block for each head: lambda, or the
 // gradients of keys.
 enum class NestedUse { kLambda, kKeys };

@@ -136,7 +136,7 @@ struct Step {
   std::vector<std::string> grid;
   std::string schedule = {};  // "tensor" or "staged" where it has rows of shared memory
   bool gradients = false;     // on tensor cores, with a layout of their own
-  // "staged", where it says itself what it has there.
+  // "staged", where it says itself what it has there, if anything, and how buffers are aligned.
   std::vector<SharedRows> shared_rows = {};
   int alignment = 0;
 };

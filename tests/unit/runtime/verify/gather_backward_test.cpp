@@ -341,6 +341,52 @@ TEST_CASE("groups of lanes that mistake a row of a window are rejected") {
          {{"rows", "if (held)", "if (counts)"}});
 }
 
+// Rows of a lattice, whose terms a block lists and looks up: all at once, or part by part.
+TEST_CASE("rows of lattices that groups of lanes share are verified") {
+  for (const Kind& kind : {Kind{"log_cached", WeightKind::kSoftmax, ElementType::kBF16, 64},
+                           Kind{"sqrt_cached", WeightKind::kSoftmax, ElementType::kF16, 64, true},
+                           Kind{"dense_lattice", WeightKind::kSoftmax, ElementType::kF32, 32}}) {
+    const Artifact artifact = generated(kind);
+    const std::string file = std::string(kind.pattern) + "_backward_rows.cu";
+    CHECK(artifact.files.at(file).find("lane_of_row") != std::string::npos);
+    const VerifyReport report = verify(artifact.manifest, artifact.files, rows_of(kind), quick());
+    INFO(kind.pattern << ", " << name_of(kind.weights) << ": " << explain(report));
+    CHECK(report.verdict == KernelVerdict::kVerified);
+  }
+}
+
+// Which terms are listed, where they lead whom, and what is made of an entry.
+TEST_CASE("groups of lanes that mistake what a row of a lattice reads are rejected") {
+  reject({"log_cached", WeightKind::kSoftmax, ElementType::kF32, 32},
+         {{"weights", "place < 32", "place < 3", false},
+          {"weights", "f * 2", "f * 3"},
+          {"weights", "lane / 8", "lane / 16"},
+          {"weights", "begin + lane + 1", "begin + lane"},
+          {"weights", "float highest = score", "float highest = 0.0f"},
+          {"weights", "held ? gamma", "counts ? gamma"},
+          {"weights", "(e + part) * 32", "e * 32"},
+          {"weights", "__syncthreads();", "", false},
+          {"rows", "begin += 32", "begin += 64"},
+          {"rows", "counts = token < end", "counts = token <= end", false},
+          {"rows", "warp_sum<8>(product_4)", "warp_sum<4>(product_4)"},
+          {"rows", "lane_of_row == 0", "lane == 0"},
+          {"rows", "scratch_mean[statistic_at] = mean", "scratch_mean[statistic_at] = 0.0f"},
+          {"rows", "(change_2 - mean)", "change_2"},
+          {"rows", "__expf(score_2 - highest) * inverse", "__expf(score_2 - highest)"},
+          {"rows", "slope_2 * key", "slope_2 * query"},
+          {"rows", "weight * lambda[part]", "lambda[part]"},
+          {"rows", "y + from", "x + from"}});
+  reject({"sqrt_cached", WeightKind::kSoftmax, ElementType::kF32, 32},
+         {{"weights", "p < above", "p <= above"},
+          {"weights", "above = held ? p : above", "above = above"},
+          {"rows", "positions[number * 32 + lane] = p", "positions[number * 32 + lane] = p - 1"}});
+  // More terms than are listed at once.
+  reject({"dense_lattice", WeightKind::kSoftmax, ElementType::kF32, 32},
+         {{"weights", "terms > 32", "terms > 400"},
+          {"rows", "listed - window", "listed"},
+          {"rows", "window += 32", "window += 64"}});
+}
+
 TEST_CASE("what is gathered of another sequence, or past the end of one, is rejected") {
   reject({"log_recurrence", WeightKind::kGiven, ElementType::kF32, 8, true},
          {{"lambda", "offsets[batch + 1]", "(offsets[batch + 1] - 1)"},
