@@ -67,6 +67,8 @@ class LatticeRows {
 
   // A row for each group, from token `begin` on; groups without one come along.
   void take_rows(Ex begin) {
+    // What divides comes before what registers are kept for, where that is possible.
+    if (table_.complete()) table_.look_up(builder_.i64(0), begin);
     const Ex token = builder_.let("token", begin + row_);
     counts_ = builder_.let("counts", token < end_);
     const Ex at = builder_.let("at", frame_.token_at(token));
@@ -74,19 +76,24 @@ class LatticeRows {
     query_ = own_row("query", frame_.q, at);
     weights() ? open_weights(at) : open_row(at, statistic_at);
     above_ = builder_.variable("above", frame_.row_of(token));
-    builder_.loop("window", builder_.i64(0), table_.terms(), builder_.i64(LatticeTable::kTerms),
-                  LoopKind::kSerial, [&](Ex window) { take_window(window, begin); });
+    if (table_.complete()) {
+      each_listed(table_.terms());
+    } else {
+      builder_.loop(
+          "window", builder_.i64(0), table_.terms(), builder_.i64(LatticeTable::kTerms),
+          LoopKind::kSerial, [&](Ex window) {
+            table_.look_up(window, begin);
+            each_listed(builder_.call(
+                Helper::kMinimum, {builder_.i64(LatticeTable::kTerms), table_.terms() - window}));
+          });
+    }
     builder_.when(counts_, [&] {
       weights() ? close_weights(statistic_at) : rows_.write(frame_.dq, at, dq_);
     });
   }
-  void take_window(Ex window, Ex begin) {
-    table_.look_up(window, begin);
-    const Ex listed = builder_.let(
-        "listed", builder_.call(Helper::kMinimum,
-                                {builder_.i64(LatticeTable::kTerms), table_.terms() - window}));
-    builder_.loop("e", builder_.i64(0), listed, builder_.i64(kAskedAtOnce), LoopKind::kSerial,
-                  [&](Ex e) { weights() ? weigh(e) : take(e); });
+  void each_listed(Ex count) {
+    builder_.loop("e", builder_.i64(0), builder_.let("listed", count), builder_.i64(kAskedAtOnce),
+                  LoopKind::kSerial, [&](Ex e) { weights() ? weigh(e) : take(e); });
     builder_.barrier();
   }
 

@@ -18,6 +18,8 @@ class LatticeTable {
   // Of blocks of so many warps.
   LatticeTable(GradientFrame& frame, int warps);
 
+  // Whether the terms that are listed are those of all rows of any launch.
+  bool complete() const { return complete_; }
   // Lists the terms of row `last`, and all that earlier rows have; ends with a barrier.
   void open(ir::Ex last);
   ir::Ex terms() const { return terms_; }
