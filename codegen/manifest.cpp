@@ -37,9 +37,10 @@ bool is_scalar(std::string_view name) { return one_of(name, {"scale", "gamma"});
 bool is_buffer(std::string_view name) {
   if (one_of(name, {"q", "k", "x", "coef_a", "coef_b", "gate", "y"})) return true;
   if (says_lengths(name)) return true;
-  if (one_of(name, {"dy", "dq", "dk", "dx", "dcoef_a", "dcoef_b", "scratch_lambda", "scratch_dk",
-                    "scratch_dx", "scratch_highest", "scratch_inverse", "scratch_states",
-                    "scratch_segment", "scratch_carry", "scratch_product", "dgate"})) {
+  if (one_of(name,
+             {"dy", "dq", "dk", "dx", "dcoef_a", "dcoef_b", "scratch_lambda", "scratch_dk",
+              "scratch_dx", "scratch_highest", "scratch_inverse", "scratch_mean", "scratch_states",
+              "scratch_segment", "scratch_carry", "scratch_product", "dgate"})) {
     return true;
   }
   for (const std::string_view prefix : {"initial_", "final_", "cache_", "dinitial_", "dfinal_"}) {

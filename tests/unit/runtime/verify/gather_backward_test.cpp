@@ -52,6 +52,9 @@ Artifact generated(const Kind& kind, const std::string& schedule = "auto") {
   Result<Artifact> artifact = generate(pattern_of(kind), options);
   INFO((artifact ? "" : artifact.error().message));
   REQUIRE(artifact.ok());
+  const Result<Manifest> read = parse_manifest(to_json(artifact->manifest));
+  INFO((read ? "" : read.error().message));
+  REQUIRE(read.ok());
   return *std::move(artifact);
 }
 
