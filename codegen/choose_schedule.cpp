@@ -145,10 +145,10 @@ class Chooser {
     }
     spec_.gather = schedule::GatherSplit{};
     if (schedule::has_windows(spec_, shared_limit(options_))) {
-      spec_.gather = schedule::GatherSplit{
-          schedule::window_tokens(spec_), true,
-          schedule::has_windows_ahead(spec_, shared_limit(options_)),
-          schedule::has_window_pairs(spec_, shared_limit(options_))};
+      spec_.gather =
+          schedule::GatherSplit{schedule::window_tokens(spec_), true,
+                                schedule::has_windows_ahead(spec_, shared_limit(options_)),
+                                schedule::has_window_pairs(spec_, shared_limit(options_))};
     } else if (schedule::shares_lattice(spec_)) {
       spec_.gather = schedule::GatherSplit{schedule::kLatticeTokens};
     }

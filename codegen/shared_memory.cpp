@@ -161,12 +161,6 @@ void describe_inputs(const schedule::KernelSpec& spec, KernelEntry& entry) {
   entry.shared_rows.push_back({"value_rows", staging.value_rows, staging.value_rows, row});
 }
 
-void describe_nested(KernelEntry& entry) {
-  entry.alignment = 4;
-  entry.shared_rows = {{"live_rows", schedule::kMostNested, schedule::kLeastNested,
-                        std::int64_t{4} * schedule::kStagedChunk}};
-}
-
 }  // namespace
 
 void describe_shared_memory(const schedule::KernelSpec& spec, KernelEntry& entry, bool gradients) {
@@ -178,7 +172,6 @@ void describe_shared_memory(const schedule::KernelSpec& spec, KernelEntry& entry
   const bool inputs = spec.staging && spec.staging->by_distance && spec.b.empty();
   if (inputs) return describe_inputs(spec, entry);
   if (spec.staging) return describe_staging(spec, *spec.staging, entry);
-  if (spec.gather) return describe_nested(entry);
   if (!spec.tensor) return;
   entry.alignment = 16;
   if (spec.matrix_rows()) return describe_states(spec, entry);

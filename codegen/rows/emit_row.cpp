@@ -37,13 +37,35 @@ class RowEmitter {
     walk_merged(body);
   }
 
-  void lattice_terms(const std::function<void(Ex, Ex)>& body) {
+  void lattice_terms(bool beyond, const std::function<void(Ex, Ex)>& body) {
     const auto& lattice = std::get<LatticeLeaf>(leaf(plan_.formula->leaf));
     const LatticeCursor state = lattice_state(lattice);
     builder_.repeat_while(state.cursor.alive(), [&] {
       body(state.f, state.a);
       state.cursor.advance();
     });
+    if (beyond) body(state.f, state.a);
+  }
+
+  Ex lattice_reach(Ex position, Ex most) {
+    const auto& lattice = std::get<LatticeLeaf>(leaf(plan_.formula->leaf));
+    const LatticeCursor state = lattice_state(lattice);
+    const Var reach = builder_.variable("reach", builder_.i64(0));
+    const Var divides = builder_.variable("divides", builder_.i64(1));
+    const Var more = builder_.variable("more", builder_.truth(true));
+    const auto take = [&] {
+      builder_.when(not_equal(state.a, divides), [&] {
+        builder_.assign(divides, state.a);
+        builder_.assign(more, equal(position % state.a, builder_.i64(0)));
+      });
+      builder_.when(more, [&] { builder_.assign(reach, state.f); });
+    };
+    builder_.repeat_while(both(more, state.f < most), [&] {
+      take();
+      state.cursor.advance();
+    });
+    builder_.when(more, take);
+    return reach;
   }
 
   // `last`: it is the last one that the row may have.
@@ -470,7 +492,17 @@ void emit_walk(Builder& builder, const Pattern& pattern, const RowPlan& plan, Ex
 
 void emit_lattice_terms(Builder& builder, const Pattern& pattern, const RowPlan& plan, Ex row,
                         const std::function<void(Ex, Ex)>& body) {
-  RowEmitter(builder, pattern, plan, row).lattice_terms(body);
+  RowEmitter(builder, pattern, plan, row).lattice_terms(/*beyond=*/false, body);
+}
+
+void emit_lattice_terms_beyond(Builder& builder, const Pattern& pattern, const RowPlan& plan,
+                               Ex row, const std::function<void(Ex, Ex)>& body) {
+  RowEmitter(builder, pattern, plan, row).lattice_terms(/*beyond=*/true, body);
+}
+
+Ex emit_lattice_reach(Builder& builder, const Pattern& pattern, const RowPlan& plan, Ex position,
+                      Ex most) {
+  return RowEmitter(builder, pattern, plan, position).lattice_reach(position, most);
 }
 
 Ex emit_contains(Builder& builder, const Pattern& pattern, const RowPlan& plan, Ex row,

@@ -26,4 +26,15 @@ ir::Ex emit_contains_newest(ir::Builder& builder, const Pattern& pattern, const 
 void emit_lattice_terms(ir::Builder& builder, const Pattern& pattern, const RowPlan& plan,
                         ir::Ex row, const std::function<void(ir::Ex, ir::Ex)>& body);
 
+// The same, and for the first term with f(k) >= row besides.
+void emit_lattice_terms_beyond(ir::Builder& builder, const Pattern& pattern, const RowPlan& plan,
+                               ir::Ex row, const std::function<void(ir::Ex, ir::Ex)>& body);
+
+// How many rows behind a position read it, of a single lattice: they are the next ones, without a
+// gap. Term k finds p from the a_k rows up to p + f(k), if a_k divides p, and then so do all before
+// it; each of these stretches begins where the one before it ends or earlier, for
+// a_k >= f(k) - f(k - 1). Where there are `most` or more it may be any number from `most` on.
+ir::Ex emit_lattice_reach(ir::Builder& builder, const Pattern& pattern, const RowPlan& plan,
+                          ir::Ex position, ir::Ex most);
+
 }  // namespace heddle::rows

@@ -2,12 +2,14 @@
 // Backward on cuda in several launches. Where every row of a side reaches the same distances back,
 // row j of the transpose is row n + 1 - j counted from the end: nothing is added to by two rows,
 // each gathers what it is due, and all rows do so side by side, but for lambda, which is a
-// recurrence itself. Where rows of B are nested, sums over the rows that read one are NestedRows'.
+// recurrence itself. Where B is a lattice, the rows that read one are the next ones, as many as its
+// divisors say, and what sums over them are NestedLambda and NestedColumns.
 //   weights  of softmax: each row's highest score and one over the sum of its weights
-//   lambda   (I - B)^-T dy, by StagedPrefill or NestedRows; without B it is dy
+//   lambda   (I - B)^-T dy, by StagedPrefill or NestedLambda; without B it is dy
 //   rows     what a row's entries are due of their own: coefficients, or the query and <lambda, y>
-//   columns  what is due of the rows that read this one: dk, by NestedRows too, and dx but of them
-// Between states there are two more, which NestedRows does without:
+//   columns  what is due of the rows that read this one: dk, by NestedColumns too, and dx but of
+//   them
+// Between states there are two more, which lattices do without:
 //   due      what lambda starts as: dy, and the gradient of the final state where that has the row
 //   before   what rows have for slots of the initial state, and what passes through
 // All but lambda have a block for each chunk of tokens, which takes rows out of windows of shared
@@ -327,8 +329,10 @@ std::vector<Step> gather_backward(const KernelSpec& spec) {
   if (spec.state_gradients && !spec.b.empty() && !nested) {
     steps.push_back({GatherLaunch(spec, "due", {}).due(), by_chunk});
   }
+  const int aligned = nested ? nested_alignment(spec) : 0;
   if (nested) {
-    steps.push_back({nested_rows(spec, NestedUse::kLambda), by_head, "staged"});
+    steps.push_back({nested_lambda(spec), by_head, "staged", false, lambda_rows(spec),
+                     aligned > 0 ? aligned : 4});
   } else if (!spec.b.empty()) {
     steps.push_back({transposed_rows(spec), by_head, "staged"});
   }
@@ -336,7 +340,10 @@ std::vector<Step> gather_backward(const KernelSpec& spec) {
   rows.mean = Access::kWrite;
   steps.push_back(chunked("rows", WindowUse::kRows, rows));
   if (nested) {
-    if (softmax) steps.push_back({nested_rows(spec, NestedUse::kKeys), by_head, "staged"});
+    const char* const schedule = aligned > 0 ? "staged" : "";
+    if (softmax) {
+      steps.push_back({nested_columns(spec), by_chunk, schedule, false, {}, aligned});
+    }
   } else if (softmax || !own_input_only) {
     steps.push_back(chunked("columns", WindowUse::kColumns, later));
   }

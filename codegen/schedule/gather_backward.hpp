@@ -30,9 +30,11 @@ constexpr int kLatticeTokens = 128;    // of such a chunk
 constexpr int kLatticeAlignment = 16;  // bytes of which every buffer's address is a multiple
 ir::Kernel lattice_rows(const KernelSpec& spec, WindowUse use);
 
-// One launch of it, where B is a lattice and A = {i}, with a block for each head: lambda, or the
-// gradients of keys.
-enum class NestedUse { kLambda, kKeys };
-ir::Kernel nested_rows(const KernelSpec& spec, NestedUse use);
+// Two launches of it, where B is a lattice and A = {i}: lambda, with a block for each head, and the
+// gradients of keys, with one for each chunk of tokens.
+ir::Kernel nested_lambda(const KernelSpec& spec);
+std::vector<SharedRows> lambda_rows(const KernelSpec& spec);  // of its dynamic shared memory
+ir::Kernel nested_columns(const KernelSpec& spec);
+int nested_alignment(const KernelSpec& spec);  // of buffers of the latter, 0 where any will do
 
 }  // namespace heddle::schedule

@@ -53,7 +53,7 @@ Ex GradientRows::dot(const std::string& name, MemoryId one, MemoryId other) {
   });
   Ex own = products[0];
   for (std::size_t sum = 1; sum < products.size(); ++sum) own = own + products[sum];
-  return builder_.let(name, lanes().sum(own, /*together=*/true));
+  return builder_.let(name, lanes().sum(own, together_));
 }
 
 void GradientRows::add(MemoryId sums, Ex factor, MemoryId values) {

@@ -17,8 +17,12 @@ class GradientRows {
  public:
   explicit GradientRows(GradientFrame& frame) : frame_(frame), builder_(frame.builder) {}
 
-  // From here on groups of lanes have a row each, and all of a warp come to every sum.
-  void share(const RowLanes& lanes) { shared_.emplace(lanes); }
+  // From here on groups of lanes have a row each, and all of a warp come to every sum, or each goes
+  // its own way.
+  void share(const RowLanes& lanes, bool together = true) {
+    shared_.emplace(lanes);
+    together_ = together;
+  }
   // Channels of a lane.
   int owned() const { return lanes().owned(); }
   // body(channel, index) for the channels of this lane; `index` counts in a vector.
@@ -82,6 +86,7 @@ class GradientRows {
   GradientFrame& frame_;
   ir::Builder& builder_;
   std::optional<RowLanes> shared_;
+  bool together_ = true;
 };
 
 }  // namespace heddle::schedule

@@ -62,9 +62,8 @@ struct GatherSplit {
   bool ahead = false;    // with room for the rows of the next distance, which come in meanwhile
   bool pairs = false;    // where sums leave registers, two blocks of half the warps side by side
 };
-// Of nested rows, positions that a launch has weights for at a time: a multiple of kLeastNested.
+// Of nested rows, positions that a launch has weights for at a time.
 constexpr int kMostNested = 128;
-constexpr int kLeastNested = 4;
 // The launch that goes over chunks has so many warps, and each of them so many chunks at a time.
 constexpr int kChainWarps = 16;
 constexpr int kWarpChunks = 4;

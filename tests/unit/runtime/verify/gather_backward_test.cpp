@@ -444,48 +444,79 @@ TEST_CASE("a gather that loses a gradient of a state is rejected") {
           {"lambda", "passed[part] + dfinal_b_val[handed_at + d]", "passed[part]"},
           {"lambda", "dinitial_b_val[to] = pushed", "dinitial_b_val[to] = 2.0f * pushed"},
           {"lambda", "places[entry] = from", "places[entry] = token_base"},
-          {"lambda", "p > final_to", "p > final_to + 1"},
-          {"lambda", "lane == p - final_to - 1", "lane == p - final_to"},
+          {"lambda", "position = final_to + 1 + item", "position = first + 1 + item"},
+          {"lambda", "position + reach - final_to", "position + reach - first"},
+          {"lambda", "p <= start ? initial_b_key", "p < start ? initial_b_key"},
           {"rows", "p <= start", "p < start"},
-          {"columns", "+ due[part]", ""},
-          {"columns", "passed[part] + dfinal_b_key[handed_at + d]", "passed[part]"},
-          {"columns", "dinitial_b_key[to] = pushed", "dinitial_b_key[to] = 2.0f * pushed"}});
+          {"columns", "own_dk[part] + dfinal_b_key[handed_at + d]", "own_dk[part]"},
+          {"columns", "held_p <= start", "held_p < start"},
+          {"columns", "reader = warp; reader < last", "reader = warp + 1; reader < last"},
+          {"columns", "slot += chunks", "slot += chunks + 1", false},
+          {"columns", "dinitial_b_key[at + d] = own", "dinitial_b_key[at + d] = 2.0f * own"}});
 }
 
 TEST_CASE("sums over nested rows that mistake rows or positions are rejected") {
   reject({"sqrt_cached", WeightKind::kGiven},
          {{"lambda", "past / 32 * 32", "past / 32 * 32 + 2"},
           {"lambda", "tokens - 1 - done", "done"},
-          {"lambda", "p > first", "p > first + 1"},
-          {"lambda", "held[cursor] > p", "held[cursor] >= p"},
-          {"lambda", "held[cursor] == p", "held[cursor] != p"},
-          {"lambda", "lane == p - first - 1", "lane == p - first"},
+          {"lambda", "position = first + 1 + item", "position = first + 2 + item"},
+          {"lambda", "first + 1 - p <= term_f[term_at]", "first + 1 - p < term_f[term_at]"},
+          {"lambda", "term_a[term_at + 1]", "term_a[term_at]"},
+          {"lambda", "term_f[terms_left] >= first_row", "term_f[terms_left] > 1"},
+          {"lambda", "dividing += 2", "dividing += 0"},
+          {"lambda", "last_f[dividing - 1]", "last_f[0]"},
+          {"lambda", "position + reach - first - 1", "position + reach - first"},
+          {"lambda", "lane > c + (3 - part)", "lane >= c + (3 - part)"},
+          {"lambda", "lane <= last_reader[entry + part + 32]", "lane < size"},
+          {"lambda", "passed += 1", "passed += 0"},
+          {"lambda", "other = c + 4", "other = c"},
+          {"lambda", "weights[3 - part]", "weights[part]"},
           {"lambda", "c < reader;", "c < reader - 1;"},
           {"lambda", "reader = 31 - r", "reader = 30 - r"},
-          {"lambda", "near[reader * 32 + c]", "near[c * 32 + reader]"},
+          {"lambda", "near[reader * 36 + c]", "near[c * 36 + reader]"},
           {"lambda", "* column[reader]", "* column[c]"},
-          {"lambda", "far[(e + part) * 32 + r]", "far[(e + part) * 32]"},
-          {"lambda", "held[e + part]", "held[e]"},
           {"lambda", "reader = 31 - r", "reader = r"},
-          {"lambda", "Index r = size + warp", "Index r = size + 1 + warp", false},
-          {"lambda", "if (window == 0)", "if (window == 1)"},
-          {"lambda", "own[r * 8 + d] = column[r]", "own[r * 8 + d] = own[r * 8 + d]"},
+          {"lambda", "held[e + part]", "held[e]"},
+          {"lambda", "is_first = window == 0", "is_first = window == 1"},
           {"lambda", "column[r] = own[r * 8 + d]", "column[r] = own[d]"},
+          {"lambda", "lane % 4", "lane % 2"},
+          {"lambda", "warp_sum<4>(sum)", "sum"},
           {"lambda", "= pushed[part]", "= 2.0f * pushed[part]"},
-          {"lambda", "far[place] = 0.0f", "far[place] = 1.0f"},
-          {"lambda", "entry += 1", "entry += 0"},
           {"lambda", "__syncthreads();", "", false}});
   reject({"sqrt_cached", WeightKind::kSoftmax},
-         {{"columns", "scratch_mean[statistic_at]", "0.0f"},
+         {{"lambda", "r < size ? q[", "r < size ? k["},
+          {"lambda", "staged + (c + 32 + part) * 12", "staged + (c + 33 + part) * 12"},
+          {"lambda", "products[part] - highest", "products[0] - highest"},
+          {"lambda", "lane <= last_reader[entry + part + 32]", "lane < size"},
+          {"columns", "scratch_mean[statistic_at]", "0.0f"},
           {"columns", "slope * query[part]", "slope"},
-          {"columns", "dk[sum_at + d] + own[r * 8 + d]", "own[r * 8 + d]"},
-          {"columns", "solved[c] + near", "column[c] + near"}});
+          {"columns", "p % a == 0", "p % 2 == 0"},
+          {"columns", "more && f < behind", "more && f < 2"},
+          {"columns", "reader < near_end", "reader < near_end - 1"},
+          {"columns", "tokens - behind + reach", "tokens - behind + reach - 1"},
+          {"columns", "reader = from + warp", "reader = from + 1 + warp"},
+          {"columns", "other < 8", "other < 7"},
+          {"columns", "warp == r", "warp == 0"}});
   // Of more positions than there are weights for, the windows after the first.
   reject({"dense_lattice", WeightKind::kGiven},
-         {{"lambda", "number - window", "number"},
-          {"lambda", "window += live_rows", "window += live_rows + 1"},
+         {{"lambda", "item < 32 + live_rows", "item < 16 + live_rows"},
+          {"lambda", "counted = entry + 4", "counted = entry"},
+          {"lambda", "fits ? window : 0", "0"},
+          {"lambda", "window += live_rows", "window += live_rows + 16"},
           {"lambda", "window < maximum(count, 1)", "window < 1"},
-          {"lambda", "if (window == 0)", "if (window >= 0)"}});
+          {"lambda", "is_first = window == 0", "is_first = window >= 0"}});
+}
+
+// Of more terms than are kept at a time.
+TEST_CASE("backward of a lattice of many terms is verified") {
+  const Kind kind = {"dense_lattice", WeightKind::kGiven};
+  const Artifact artifact = generated(kind);
+  VerifyOptions options = quick();
+  options.sizes = {300};
+  options.work_budget = 10'000'000;
+  const VerifyReport report = verify(artifact.manifest, artifact.files, rows_of(kind), options);
+  INFO(explain(report));
+  CHECK(report.verdict == KernelVerdict::kVerified);
 }
 
 }  // namespace
