@@ -132,7 +132,8 @@ class Printer {
     if (cuda) {
       // Where the launch decides on shared memory one block may take all of a multiprocessor's:
       // there is no need to spare registers for another one, unless the schedule says so.
-      const bool alone = std::any_of(kernel_.arrays.begin(), kernel_.arrays.end(),
+      const bool alone = kernel_.side_by_side > 1 ||
+                         std::any_of(kernel_.arrays.begin(), kernel_.arrays.end(),
                                      [](const Array& array) { return array.dynamic; });
       text += "__global__ void __launch_bounds__(" + std::to_string(kernel_.threads) +
               (alone ? ", " + std::to_string(kernel_.side_by_side) : "") + ")\n";

@@ -41,6 +41,7 @@ class LatticeRows {
         frame_(builder_, spec, scratch_for(use)),
         rows_(frame_),
         table_(frame_, kLatticeWarps) {
+    builder_.side_by_side(2);  // divisions want registers
     frame_.chunks = builder_.size("chunks");
   }
 

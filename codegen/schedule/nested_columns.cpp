@@ -37,6 +37,7 @@ class NestedColumns {
         builder_(spec.symbol + "_columns", spec.target, 32 * kColumnWarps),
         frame_(builder_, spec, {Access::kRead, Access::kRead, Access::kRead}),
         rows_(frame_) {
+    builder_.side_by_side(2);  // divisions want registers
     frame_.chunks = builder_.size("chunks");
   }
 

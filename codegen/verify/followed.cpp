@@ -88,6 +88,10 @@ std::optional<std::string> not_followed(const Manifest& manifest, const KernelEn
     }
     return std::nullopt;
   }
+  if (entry.op == "backward" && entry.schedule == "staged" && takes(entry, "live_rows") &&
+      manifest.head_dim < 32) {
+    return "lambda of lattices of fewer channels than a warp has lanes";
+  }
   if (entry.op == "backward" && entry.schedule == "staged" && takes(entry, "key_rows")) {
     // Reals behind narrower keys begin at whole vectors of them.
     const std::int64_t row = manifest.head_dim * static_cast<std::int64_t>(size_of(manifest.dtype));

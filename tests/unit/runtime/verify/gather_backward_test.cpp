@@ -414,7 +414,7 @@ TEST_CASE("what is gathered of another sequence, or past the end of one, is reje
          {{"lambda", "own_tokens - 1 - done", "tokens - 1 - done"},
           {"lambda", "offsets[batch + 1]", "(offsets[batch + 1] - 1)"},
           {"lambda", "minimum(32, own_tokens - first)", "minimum(32, longest - first)"},
-          {"lambda", "(first_token + token)", "(batch * own_tokens + token)"}});
+          {"lambda", "(first_token + (first + lane))", "(batch * own_tokens + (first + lane))"}});
 }
 
 TEST_CASE("a gather that loses a gradient of a state is rejected") {
@@ -485,7 +485,7 @@ TEST_CASE("sums over nested rows that mistake rows or positions are rejected") {
           {"lambda", "__syncthreads();", "", false}});
   reject({"sqrt_cached", WeightKind::kSoftmax},
          {{"lambda", "r < size ? q[", "r < size ? k["},
-          {"lambda", "staged + (c + 32 + part) * 12", "staged + (c + 33 + part) * 12"},
+          {"lambda", "staged + (c + 32) * 12", "staged + (c + 33) * 12"},
           {"lambda", "products[part] - highest", "products[0] - highest"},
           {"lambda", "lane <= last_reader[entry + part + 32]", "lane < size"},
           {"columns", "scratch_mean[statistic_at]", "0.0f"},
