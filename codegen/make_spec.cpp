@@ -71,10 +71,10 @@ Result<int> state_rows(const Pattern& pattern, const GenerateOptions& options) {
 
 std::optional<Error> check_weights(const schedule::KernelSpec& spec,
                                    const GenerateOptions& options) {
-  if (spec.by_channel() && (options.schedule == "staged" || options.schedule == "tensor")) {
+  if (spec.by_channel() && options.schedule == "tensor") {
     return Error{
-        "gated weights have the simple schedule and for first order a scan: each channel has "
-        "coefficients of its own, which no two rows or channels share"};
+        "gated weights have no schedule on tensor cores: each channel has coefficients of its own, "
+        "which no two rows or channels share"};
   }
   const bool linear = spec.weights == WeightKind::kLinear;
   if (spec.key_gates && (!linear || spec.matrix_rows())) {

@@ -26,7 +26,7 @@ bool is_size(std::string_view name) {
   return one_of(name,
                 {"batch",     "tokens",    "heads",   "head_dim",   "state_dim",  "start",
                  "slots_a",   "slots_b",   "width_a", "width_b",    "key_rows",   "value_rows",
-                 "live_rows", "tile_rows", "chunks",  "longest",    "new_tokens", "table_a",
+                 "gate_rows", "live_rows", "tile_rows", "chunks", "longest", "new_tokens", "table_a",
                  "table_b",   "pool_a",    "pool_b",  "live_states"});
 }
 // Arguments of launches whose sequences have lengths of their own.
@@ -305,7 +305,7 @@ SharedRows read_shared_rows(ObjectReader reader) {
   rows.size = reader.text(
       "size",
       [](const std::string& text) {
-        return one_of(text, {"key_rows", "value_rows", "live_rows", "tile_rows"});
+        return one_of(text, {"key_rows", "value_rows", "gate_rows", "live_rows", "tile_rows"});
       },
       "key_rows, value_rows, live_rows or tile_rows");
   rows.multiple = reader.integer("multiple", 1, 1024);

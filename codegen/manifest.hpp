@@ -8,8 +8,8 @@
 //   sizes    batch, tokens, heads, head_dim, state_dim, start (tokens already processed),
 //            slots_a, slots_b (cache slots for inputs and for outputs), width_a, width_b (columns
 //            of the coefficient arrays: at least what the manifest's RowWidth says); key_rows,
-//            value_rows, live_rows, tile_rows (rows of dynamic shared memory: see SharedRows, which
-//            says what a launch passes); chunks (of chunk_tokens tokens, see KernelEntry: at least
+//            value_rows, gate_rows, live_rows, tile_rows (rows of dynamic shared memory: see
+//            SharedRows, which says what a launch passes); chunks (of chunk_tokens tokens, see KernelEntry: at least
 //            one, and no more than hold all tokens or `longest`; nobody tells it); live_states
 //            (matrix states that prefill keeps at a time: slots_b, or tokens where that is 0;
 //            nobody tells it, either)
@@ -119,7 +119,7 @@ struct Argument {
 // kernel `row_bytes` for each. The kernel is right for any number that is a multiple of `multiple`
 // (at least one multiple, or with `slots` none at all); shared_launch chooses what it can use.
 struct SharedRows {
-  std::string size;       // key_rows, value_rows, live_rows or tile_rows
+  std::string size;       // key_rows, value_rows, gate_rows, live_rows or tile_rows
   std::int64_t most = 0;  // a multiple of `multiple`
   std::int64_t multiple = 1;
   std::int64_t row_bytes = 0;

@@ -89,10 +89,6 @@ Choice choose_whole(KernelSpec& spec, const Rows& rows, const ChooseOptions& opt
   Choice choice;
   choice.prediction = simple.prediction;
   if (options.schedule == "simple") return choice;
-  if (spec.by_channel()) {
-    choice.why = "no coefficient is asked for twice";
-    return choice;
-  }
   const std::int64_t floor = minimum_bytes(spec, rows);
   const auto time = [&](const Cost& cost) {
     return options.architecture->microseconds(

@@ -76,6 +76,22 @@ ChunkSolve::ChunkSolve(Frame& frame, int rows, const RowGroups& groups)
   own_ = builder_.array("distances", Type::kI64, places_ / groups.sharing());
 }
 
+ChunkSolve::ChunkSolve(Frame& frame, int rows, MemoryId gates, Ex at)
+    : frame_(frame),
+      builder_(frame.builder),
+      rows_(rows),
+      distances_(near_distances(frame.spec, rows)),
+      places_(static_cast<int>(distances_.size())),
+      weights_(gates),
+      gates_from_(at) {
+  assert_that(distances_.size() <= kFewDistances, "gates of few distances have room");
+}
+
+std::int64_t ChunkSolve::gate_rows(const KernelSpec& spec, int rows) {
+  if (!few_distances(spec, rows)) return 0;
+  return rows * static_cast<std::int64_t>(near_distances(spec, rows).size());
+}
+
 void ChunkSolve::open(const RowGroups& groups) {
   if (!own_) return;
   for (int first = 0; first < places_; first += groups.sharing()) {
@@ -112,9 +128,30 @@ void ChunkSolve::leave(Ex r, Ex place, Ex weight) {
   builder_.store(weights_, weight_at(r, place), weight);
 }
 
+Ex ChunkSolve::gates_at(Ex r, Ex place) const {
+  return *gates_from_ + (place * rows_ + r) * frame_.spec.head_dim;
+}
+
+void ChunkSolve::leave_gates(const RowLanes& lanes, Ex r, Ex distance, MemoryId gates) {
+  Ex place = builder_.i64(0);
+  for (std::size_t at = 1; at < distances_.size(); ++at) {
+    place = builder_.select(distance < distances_[at], place,
+                            builder_.i64(static_cast<std::int64_t>(at)));
+  }
+  lanes.store(weights_, gates_at(r, builder_.let("place", place)), gates);
+}
+
 void ChunkSolve::close(Ex size, const std::function<void(Ex)>& clear) {
   builder_.loop("r", size + frame_.warp, builder_.i64(rows_), builder_.i64(frame_.warps),
                 LoopKind::kSerial, [&](Ex r) {
+                  if (gates_from_) {
+                    builder_.loop("place", builder_.i64(0), builder_.i64(places_), [&](Ex place) {
+                      const Ex at = builder_.let("at", gates_at(r, place));
+                      frame_.each_channel(
+                          [&](Ex d, Ex) { builder_.store(weights_, at + d, builder_.f32(0)); });
+                    });
+                    return clear(r);
+                  }
                   for (int first = 0; first < places_; first += RowLanes::kWarp) {
                     const auto zero = [&] { leave(r, frame_.lane + first, builder_.f32(0)); };
                     const int left = places_ - first;
@@ -124,27 +161,44 @@ void ChunkSolve::close(Ex size, const std::function<void(Ex)>& clear) {
                 });
 }
 
-void ChunkSolve::each_row(int first, const std::function<void(Ex)>& body) {
-  builder_.loop("r", builder_.i64(first), builder_.i64(rows_), builder_.i64(1), LoopKind::kUnrolled,
+void ChunkSolve::each_row(int first, int end, const std::function<void(Ex)>& body) {
+  builder_.loop("r", builder_.i64(first), builder_.i64(end), builder_.i64(1), LoopKind::kUnrolled,
                 body);
 }
+void ChunkSolve::each_row(int first, const std::function<void(Ex)>& body) {
+  each_row(first, rows_, body);
+}
 
-void ChunkSolve::take(MemoryId solved, Ex r, Ex c, Ex place) {
-  builder_.store(solved, r,
-                 builder_.load(solved, r) +
-                     builder_.load(weights_, weight_at(r, place)) * builder_.load(solved, c));
+void ChunkSolve::take(MemoryId solved, Ex d, Ex r, Ex c, Ex place) {
+  const Ex at = gates_from_ ? gates_at(r, place) + d : weight_at(r, place);
+  builder_.store(
+      solved, r,
+      builder_.load(solved, r) + builder_.load(weights_, at) * builder_.load(solved, c));
 }
 
 // What a row needs of the one before it comes last: the other columns of many rows can be taken
 // side by side before.
-void ChunkSolve::solve(const std::function<Ex(Ex)>& sum, const std::function<void(Ex, Ex)>& keep) {
+void ChunkSolve::solve(const std::function<Ex(Ex)>& sum, const std::function<void(Ex, Ex)>& keep,
+                       Ex d) {
   const MemoryId solved = builder_.array("solved", Type::kF32, rows_);
   each_row(0, [&](Ex r) { builder_.store(solved, r, sum(r)); });
   if (distances_.size() > kFewDistances) {
     each_row(1, [&](Ex r) {
       builder_.loop("c", builder_.i64(0), r, builder_.i64(1), LoopKind::kUnrolled,
-                    [&](Ex c) { take(solved, r, c, c); });
+                    [&](Ex c) { take(solved, d, r, c, c); });
     });
+  } else if (gates_from_) {
+    // From one distance to the next, so that no step asks whether its row has it.
+    for (std::size_t most = 0; most < distances_.size(); ++most) {
+      const bool last = most + 1 == distances_.size();
+      each_row(static_cast<int>(distances_[most]),
+               last ? rows_ : static_cast<int>(distances_[most + 1]), [&](Ex r) {
+                 for (std::size_t at = most + 1; at-- > 0;) {
+                   take(solved, d, r, r - distances_[at],
+                        builder_.i64(static_cast<std::int64_t>(at)));
+                 }
+               });
+    }
   } else if (!distances_.empty()) {
     const std::int64_t nearest = distances_.front();
     each_row(static_cast<int>(nearest), [&](Ex r) {
@@ -152,7 +206,7 @@ void ChunkSolve::solve(const std::function<Ex(Ex)>& sum, const std::function<voi
         const std::int64_t distance = distances_[at];
         const auto step = [&] {
           const Ex c = r - distance;
-          take(solved, r, c, own_ ? builder_.i64(static_cast<std::int64_t>(at)) : c);
+          take(solved, d, r, c, own_ ? builder_.i64(static_cast<std::int64_t>(at)) : c);
         };
         distance == nearest ? step() : builder_.when(r >= distance, step);
       }

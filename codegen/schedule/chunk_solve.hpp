@@ -30,6 +30,11 @@ class ChunkSolve {
   // Where distances are few, a place is one of them, of which lanes that share a row have one or
   // more each.
   ChunkSolve(Frame& frame, int rows, const RowGroups& groups);
+  // Of gated weights, which every channel has of its own: those of few distances, one after the
+  // other, of all rows, in rows of `gates` from element `at` on.
+  ChunkSolve(Frame& frame, int rows, ir::MemoryId gates, ir::Ex at);
+  // Rows that these take; none where distances are many.
+  static std::int64_t gate_rows(const KernelSpec& spec, int rows);
   // Bytes of the weights of the former, and of the latter.
   static std::int64_t bytes_by_column(int rows);
   static std::int64_t bytes_of(const KernelSpec& spec, int rows, int sharing);
@@ -47,16 +52,20 @@ class ChunkSolve {
 
   // What row r of the chunk weighs the entry at such a place with; all places of a row are left.
   void leave(ir::Ex r, ir::Ex place, ir::Ex weight);
+  // The same of gated weights, where an entry so far back is kept from; all that share the row.
+  void leave_gates(const RowLanes& lanes, ir::Ex r, ir::Ex distance, ir::MemoryId gates);
   // By all warps, which have left `size` rows: those that a last chunk lacks weigh nothing, and
   // `clear` makes their sums 0.
   void close(ir::Ex size, const std::function<void(ir::Ex)>& clear);
-  // By a thread, behind a barrier.
+  // By a thread, behind a barrier; with gated weights for channel d.
   void solve(const std::function<ir::Ex(ir::Ex)>& sum,
-             const std::function<void(ir::Ex, ir::Ex)>& keep);
+             const std::function<void(ir::Ex, ir::Ex)>& keep, ir::Ex d = {});
 
  private:
+  void each_row(int first, int end, const std::function<void(ir::Ex)>& body);
   void each_row(int first, const std::function<void(ir::Ex)>& body);
-  void take(ir::MemoryId solved, ir::Ex r, ir::Ex c, ir::Ex place);
+  void take(ir::MemoryId solved, ir::Ex d, ir::Ex r, ir::Ex c, ir::Ex place);
+  ir::Ex gates_at(ir::Ex r, ir::Ex place) const;
   ir::Ex weight_at(ir::Ex r, ir::Ex place) const;
 
   Frame& frame_;
@@ -66,6 +75,7 @@ class ChunkSolve {
   int places_;
   std::optional<ir::MemoryId> own_;
   ir::MemoryId weights_;
+  std::optional<ir::Ex> gates_from_;  // there
 };
 
 }  // namespace heddle::schedule

@@ -28,6 +28,7 @@ struct Staging {
   std::int64_t key_rows = kStagedChunk;  // softmax only; rings hold whole chunks
   std::int64_t value_rows = kStagedChunk;
   std::int64_t live_rows = 0;
+  std::int64_t gate_rows = 0;  // gated only: coefficients that are kept or come in
   // Where B is a lattice: terms of it that a chunk's rows are looked up for beforehand, none where
   // there is no room for all that a state has slots for.
   std::int64_t live_terms = 0;

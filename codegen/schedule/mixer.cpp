@@ -60,10 +60,22 @@ Ex Mixer::first_coefficient(const SideFrame& side) {
 
 void Mixer::ask_ahead(const SideFrame& side, Ex entries) {
   assert_that(!frame_.softmax() && !frame_.transposed(), "a row has no coefficients side by side");
-  // No row has more entries than columns, but that is not seen from the end of its walk.
-  const Ex count = builder_.let("count", builder_.call(Helper::kMinimum, {entries, side.width}));
+  const Ex count = columns(side, entries);
   ahead_.emplace(builder_, values_, side.coefficients, first_coefficient(side), count);
   ahead_side_ = side.side;
+}
+
+void Mixer::ask_ahead(const SideFrame& side, Ex entries, MemoryId staged, Ex at) {
+  assert_that(frame_.spec.by_channel(), "channels have coefficients of their own");
+  const Ex count = columns(side, entries);
+  gates_ahead_.emplace(builder_, values_, side.coefficients, first_coefficient(side), count, staged,
+                       at);
+  ahead_side_ = side.side;
+}
+
+// No row has more entries than columns, but that is not seen from the end of its walk.
+Ex Mixer::columns(const SideFrame& side, Ex entries) {
+  return builder_.let("count", builder_.call(Helper::kMinimum, {entries, side.width}));
 }
 
 Ex Mixer::score(const Entry& entry) {
@@ -111,6 +123,7 @@ void Mixer::take_where(Ex held, const SideFrame& side, Ex p, const Entry& entry,
 }
 
 void Mixer::take(const SideFrame& side, Ex p, const Entry& entry, const Near* near) {
+  if (frame_.spec.by_channel()) return mix_gated(side, p, entry, near);
   const auto add = [&](Ex weight) {
     entry.value([&](MemoryId memory, Ex at) {
       values_.each_value("value", memory, at, [&](Ex value, Ex index) {
@@ -118,20 +131,6 @@ void Mixer::take(const SideFrame& side, Ex p, const Entry& entry, const Near* ne
       });
     });
   };
-  if (frame_.spec.by_channel()) {
-    assert_that(near == nullptr && !ask_once_ && !together_,
-                "channels with weights of their own stay apart");
-    const Ex first =
-        builder_.let("gates_at", coefficient_base_ + coefficient_entry(frame_.spec, entry_));
-    builder_.assign(entry_, Ex(entry_) + 1);
-    return entry.value([&](MemoryId memory, Ex at) {
-      values_.each_channel([&](Ex d, Ex index) {
-        const Ex weight = builder_.load(side.coefficients, first + d);
-        builder_.store(mixed, index,
-                       builder_.load(mixed, index) + weight * builder_.load(memory, at + d));
-      });
-    });
-  }
   // `raw` is what a near entry's weight is made of, once the row is complete.
   const auto mix = [&](Ex weight, Ex raw) {
     if (near == nullptr) return add(weight);
@@ -169,6 +168,36 @@ void Mixer::take(const SideFrame& side, Ex p, const Entry& entry, const Near* ne
     builder_.assign(total, Ex(total) + weight);
     mix(weight, value);
   });
+}
+
+// A lane has the weights of its own channels.
+void Mixer::mix_gated(const SideFrame& side, Ex p, const Entry& entry, const Near* near) {
+  const Ex number = builder_.let("number", entry_);
+  builder_.assign(entry_, number + 1);
+  if (asks_ahead(side)) gates_ahead_->await(number);
+  where_held([&] {
+    const MemoryId gates = gates_of(side, number);
+    const auto add = [&] {
+      entry.value([&](MemoryId memory, Ex at) {
+        values_.each_value("value", memory, at, [&](Ex value, Ex index) {
+          builder_.store(mixed, index,
+                         builder_.load(mixed, index) + builder_.load(gates, index) * value);
+        });
+      });
+    };
+    if (near == nullptr) return add();
+    builder_.when(
+        near->is_near(p), [&] { near->take_gates(p, gates); }, add);
+  });
+}
+
+MemoryId Mixer::gates_of(const SideFrame& side, Ex number) {
+  if (asks_ahead(side)) return gates_ahead_->of(number);
+  const MemoryId gates = values_.array("gates");
+  values_.load(
+      gates, side.coefficients,
+      builder_.let("gates_at", coefficient_base_ + coefficient_entry(frame_.spec, number)));
+  return gates;
 }
 
 void Mixer::mix_given(const SideFrame& side, Ex p, const std::function<void(Ex)>& mix) {

@@ -7,6 +7,7 @@
 
 #include "codegen/schedule/frame.hpp"
 #include "codegen/schedule/row_coefficients.hpp"
+#include "codegen/schedule/row_gates.hpp"
 
 namespace heddle::schedule {
 
@@ -32,6 +33,8 @@ class Mixer {
   struct Near {
     std::function<ir::Ex(ir::Ex)> is_near;     // where none is given, all of them are
     std::function<void(ir::Ex, ir::Ex)> take;  // (p, score or coefficient)
+    // Of gated weights: (p, those of this lane's channels).
+    std::function<void(ir::Ex, ir::MemoryId)> take_gates = {};
   };
   void take(const SideFrame& side, ir::Ex p, const Near* near = nullptr);
   // The same where the schedule knows better than the frame where key and value lie: each calls
@@ -54,6 +57,8 @@ class Mixer {
   // All of them ask for those of this side, of which the row has `entries`: for some now, and for
   // others as these are taken, see RowCoefficients.
   void ask_ahead(const SideFrame& side, ir::Ex entries);
+  // The same of gated weights, by way of so many rows of `staged` as RowGates has slots.
+  void ask_ahead(const SideFrame& side, ir::Ex entries, ir::MemoryId staged, ir::Ex at);
   // The next entry to be taken is the one of this number.
   void set_entry(ir::Ex number) {
     if (!frame_.softmax()) builder_.assign(entry_, number);
@@ -82,12 +87,17 @@ class Mixer {
  private:
   // Softmax, and the row is the one whose scores weights come from.
   bool weighs_by_row() const { return frame_.softmax() && !frame_.transposed(); }
-  bool asks_ahead(const SideFrame& side) const { return ahead_ && side.side == ahead_side_; }
+  bool asks_ahead(const SideFrame& side) const {
+    return (ahead_ || gates_ahead_) && side.side == ahead_side_;
+  }
+  ir::Ex columns(const SideFrame& side, ir::Ex entries);
+  ir::MemoryId gates_of(const SideFrame& side, ir::Ex number);
   void declare();
   ir::Ex factor(const SideFrame& side);
   ir::Ex score(const Entry& entry);
   ir::Ex coefficient_of(const SideFrame& side, ir::Ex p);
   ir::Ex first_coefficient(const SideFrame& side);
+  void mix_gated(const SideFrame& side, ir::Ex p, const Entry& entry, const Near* near);
   void mix_given(const SideFrame& side, ir::Ex p, const std::function<void(ir::Ex)>& mix);
   void where_held(const std::function<void()>& body);
 
@@ -102,6 +112,7 @@ class Mixer {
   std::optional<ir::Ex> held_;  // of the entry at hand
   bool ask_once_ = false;
   std::optional<RowCoefficients> ahead_;
+  std::optional<RowGates> gates_ahead_;
   Side ahead_side_ = Side::kB;
   bool together_ = false;
 };

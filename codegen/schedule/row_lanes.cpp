@@ -93,6 +93,15 @@ void RowLanes::load(MemoryId array, MemoryId memory, Ex at) const {
   });
 }
 
+void RowLanes::start_copy(MemoryId to, Ex to_at, MemoryId from, Ex from_at) const {
+  assert_that(in_groups(), "lanes of a group have whole vectors");
+  each_run([&](int, Ex channel) {
+    builder_.invoke("start_copy<" + std::to_string(vector_) + ">",
+                    {ir::VectorPlace{to, to_at + channel, true},
+                     ir::VectorPlace{from, from_at + channel}});
+  });
+}
+
 void RowLanes::load_halves(MemoryId array, MemoryId memory, Ex at, std::int64_t behind) const {
   const int half = vector_ / 2;
   for (int first = 0; first < owned(); first += vector_) {

@@ -33,6 +33,7 @@ class RowLanes {
   // `owned` elements.
   void each_channel(const std::function<void(ir::Ex, ir::Ex)>& body) const;
   int owned() const;
+  int dim() const { return dim_; }
   // The same with the number of the sum that the channel belongs to, of `partial_sums`: added up
   // and then exchanged they are, bit by bit, what as many lanes as usual come to, since other
   // launches score the same rows.
@@ -45,6 +46,8 @@ class RowLanes {
   // The same into a private array, or from one.
   void load(ir::MemoryId array, ir::MemoryId memory, ir::Ex at) const;
   void store(ir::MemoryId memory, ir::Ex at, ir::MemoryId array) const;
+  // In groups: a copy of this lane's channels from memory to shared memory is under way.
+  void start_copy(ir::MemoryId to, ir::Ex to_at, ir::MemoryId from, ir::Ex from_at) const;
   // As load, of a row in two parts: the first halves of all vectors, and so many elements behind
   // their beginning the second ones.
   void load_halves(ir::MemoryId array, ir::MemoryId memory, ir::Ex at, std::int64_t behind) const;

@@ -12,6 +12,7 @@
 #include "codegen/schedule/distance_plan.hpp"
 #include "codegen/schedule/input_plan.hpp"
 #include "codegen/schedule/prefill_cost.hpp"
+#include "codegen/schedule/row_gates.hpp"
 #include "codegen/schedule/row_lanes.hpp"
 
 namespace heddle::schedule {
@@ -54,12 +55,16 @@ class Planner {
       if (const std::optional<StagedPlan> tiles = plan_tiles()) return *tiles;
       return Error{"rows reach back on both sides, and not by the same offsets in each"};
     }
-    const std::int64_t room = limits_.shared_bytes - fixed_bytes();
+    if (gated() && solves_ && !few_distances(spec_, chunk_)) {
+      return Error{"gated rows have coefficients of many distances within a chunk"};
+    }
+    plan_.staging.gate_rows = gate_rows();
+    const std::int64_t room = room_for_rows();
     const std::int64_t parts = keyed_ ? 2 : 1;
     if (room < least_rows() * row_bytes_) return Error{"a chunk does not fit into shared memory"};
     const std::int64_t far = choose_rings(room / row_bytes_);
     // A ring that misses a row in fifty or fewer is cheaper than a list of what is live.
-    if (far * 50 > parts * tokens_ && spec_.keep_b == CacheRetention::kNextRow && solves_) {
+    if (!gated() && far * 50 > parts * tokens_ && spec_.keep_b == CacheRetention::kNextRow && solves_) {
       return plan_live(room);
     }
     plan_ = finished(far);
@@ -71,18 +76,32 @@ class Planner {
 
   // Nothing but rings, for chunks that need not fit.
   std::optional<StagedPlan> only_rings() {
-    const std::int64_t room = limits_.shared_bytes - fixed_bytes();
+    plan_.staging.gate_rows = gate_rows();
+    const std::int64_t room = room_for_rows();
     if (fixed_bytes() > kDeclaredBytes || room < least_rows() * row_bytes_) return std::nullopt;
     return finished(choose_rings(room / row_bytes_));
   }
 
  private:
+  bool gated() const { return spec_.by_channel(); }
+  std::int64_t gate_rows() const {
+    if (!gated()) return 0;
+    const std::int64_t near = solves_ ? ChunkSolve::gate_rows(spec_, chunk_) : 0;
+    const bool ahead = lanes_of_rows(spec_) < RowLanes::kWarp &&
+                       rows::shape_of(solves_ ? spec_.b : spec_.a) == rows::RowShape::kShifted;
+    // A group of lanes for each row of a chunk.
+    return near + (ahead ? chunk_ * RowGates::kSlots : 0);
+  }
+  std::int64_t room_for_rows() const {
+    return limits_.shared_bytes - fixed_bytes() - gate_rows() * row_bytes_;
+  }
   std::int64_t whole_chunks() const { return (tokens_ + chunk_ - 1) / chunk_ * chunk_; }
 
   // What is declared with a length: see StagedPrefill and LiveList.
   std::int64_t fixed_bytes() const {
     const bool in_place = spec_.dtype == ElementType::kF32;
     const std::int64_t sums = in_place ? 0 : chunk_ * spec_.head_dim * 4;
+    if (gated()) return solves_ ? sums : 0;
     return solves_ ? ChunkSolve::bytes_of(spec_, chunk_, lanes_of_rows(spec_)) + sums : 0;
   }
 
@@ -163,6 +182,7 @@ class Planner {
   }
 
   std::optional<StagedPlan> plan_tiles() const {
+    if (gated()) return std::nullopt;
     if (const std::optional<StagedPlan> plan = plan_distances(spec_, rows_, limits_)) return plan;
     if (const std::optional<StagedPlan> plan = plan_inputs(spec_, rows_, limits_)) return plan;
     const rows::RowShape a = rows::shape_of(spec_.a);
@@ -218,12 +238,14 @@ class Planner {
     if (keyed_) {
       rows += 2 * tokens_;
     } else {
-      bytes += entries_of(rows_) * static_cast<std::int64_t>(size_of(spec_.dtype));
+      const auto element = static_cast<std::int64_t>(size_of(spec_.dtype));
+      bytes += entries_of(rows_) * (gated() ? row_bytes_ : element);
     }
     plan_.prediction.tokens = tokens_;
     plan_.prediction.bytes = bytes + (rows + far) * row_bytes_;
     Mixing how;
-    how.warp_asks = plan_.staging.tile_rows > 0 || lanes_of_rows(spec_) == RowLanes::kWarp;
+    how.warp_asks =
+        !gated() && (plan_.staging.tile_rows > 0 || lanes_of_rows(spec_) == RowLanes::kWarp);
     how.near_steps = near_steps();
     if (solves_) how.near = how.weighed = reach_.near();
     if (plan_.staging.tile_rows == 0) {

@@ -38,12 +38,17 @@ class StagedPrefill {
   void run() {
     groups_.open();
     if (solves_) {
-      solve_.emplace(frame_, chunk_rows_, groups_);
+      if (!gated()) solve_.emplace(frame_, chunk_rows_, groups_);
       if (!sums_in_place()) {
         sums_ = builder_.array_of_vectors("sums", chunk_rows_ * frame_.spec.head_dim);
       }
     }
     rows_.open();
+    if (frame_.spec.staging->gate_rows > 0) {
+      builder_.size("gate_rows");
+      gates_at_ = builder_.let("gates_at", rows_.behind_rings());
+    }
+    if (solves_ && gated()) solve_.emplace(frame_, chunk_rows_, rows_.staged, gates_at_);
     if (solves_) solve_->open(groups_);
     builder_.loop("first", builder_.i64(0), frame_.tokens, builder_.i64(chunk_rows_),
                   LoopKind::kSerial, [&](Ex first) { chunk(first); });
@@ -51,6 +56,10 @@ class StagedPrefill {
   }
 
  private:
+  bool gated() const { return frame_.spec.by_channel(); }
+  std::int64_t near_rows() const {
+    return solves_ ? ChunkSolve::gate_rows(frame_.spec, chunk_rows_) : 0;
+  }
   // Where nothing is rounded, what a row sums waits where its output will be.
   bool sums_in_place() const { return frame_.value_type() == ElementType::kF32; }
   MemoryId sums() const { return sums_in_place() ? rows_.values : sums_; }
@@ -96,7 +105,16 @@ class StagedPrefill {
 
   // There an entry has the same number in each of them. In the transposed system its coefficient
   // is in the row that reads.
-  bool asks_ahead() const { return together() && !frame_.softmax() && !frame_.transposed(); }
+  bool asks_ahead() const {
+    return together() && frame_.spec.weights == WeightKind::kGiven && !frame_.transposed();
+  }
+
+  bool gates_ahead() const { return together() && gated(); }
+  // Of this group of lanes, where its row's gates come in.
+  Ex slots_at() {
+    const Ex group = builder_.let("slots_of", frame_.warp * groups_.of_warp() + groups_.group());
+    return gates_at_ + (group * RowGates::kSlots + near_rows()) * frame_.spec.head_dim;
+  }
 
   Ex entries_of(Ex row) {
     const ir::Var entries = builder_.variable("entries", builder_.i64(0));
@@ -128,9 +146,10 @@ class StagedPrefill {
     const Ex row = builder_.let("i", frame_.start + token + 1);
     final_to_ = builder_.let("before_chunk", frame_.start + first_);
     Mixer mixer(frame_, token, groups_.cut(frame_.spec.dtype), groups_.cut(frame_.value_type()));
-    if (!frame_.softmax() || !groups_.several()) mixer.ask_once();
+    if (!gated() && (!frame_.softmax() || !groups_.several())) mixer.ask_once();
     if (together()) mixer.come_together();
     if (asks_ahead()) mixer.ask_ahead(far_side_, entries_of(row));
+    if (gates_ahead()) mixer.ask_ahead(far_side_, entries_of(row), rows_.staged, slots_at());
     if (!solves_) {
       take_far_side(mixer, row, shown, nullptr);
       mixer.finish();
@@ -140,6 +159,7 @@ class StagedPrefill {
     take_side(mixer, frame_.a, [&] {
       walk(frame_.a, row, [&](Ex p) { mixer.take(frame_.a, p, rows_.own(shown, token)); });
     });
+    if (gated()) return row_of_gates(mixer, r, row, shown);
     NearEntries near(builder_, groups_, solve_->places(), mixer.no_near(), solve_->distances());
     const Mixer::Near near_entries{[&](Ex p) { return p > final_to_; },
                                    [&](Ex p, Ex value) {
@@ -154,6 +174,18 @@ class StagedPrefill {
         solve_->leave(r, place, mixer.normalized(mixer.near_weight(value)));
       });
     });
+  }
+
+  // What a row weighs the chunk's own rows with goes where the chunk is solved.
+  void row_of_gates(Mixer& mixer, Ex r, Ex row, Ex shown) {
+    const RowLanes lanes = groups_.cut(frame_.value_type());
+    Mixer::Near near{[&](Ex p) { return p > final_to_; }, {}};
+    near.take_gates = [&](Ex p, MemoryId gates) {
+      where_it_counts([&] { solve_->leave_gates(lanes, r, row - p, gates); });
+    };
+    take_far_side(mixer, row, shown, &near);
+    mixer.finish();
+    where_it_counts([&] { mixer.write(sums(), builder_.let("sum_at", sum_at(r))); });
   }
 
   void where_it_counts(const std::function<void()>& body) {
@@ -202,7 +234,8 @@ class StagedPrefill {
                     solve_->solve([&](Ex r) { return builder_.load(sums(), sum_at(r) + d); },
                                   [&](Ex r, Ex output) {
                                     builder_.store(rows_.values, rows_.value_at(r) + d, output);
-                                  });
+                                  },
+                                  d);
                   });
   }
 
@@ -240,6 +273,7 @@ class StagedPrefill {
   std::optional<Ex> counts_;  // whether there is one that this row is
   std::optional<ChunkSolve> solve_;
   MemoryId sums_;
+  Ex gates_at_;  // gated: where gates begin in shared memory
   Ex first_, final_to_;
 };
 

@@ -48,7 +48,7 @@ void StagedRows::open() {
     builder_.barrier();
   }
   if (!live()) return;
-  const Ex ring_end = values_ + value_rows_ * dim_;
+  const Ex ring_end = behind_rings();
   live_keys_ = builder_.let("live_keys_at", ring_end);
   live_values_ =
       builder_.let("live_values_at", frame_.softmax() ? live_keys_ + live_rows_ * dim_ : ring_end);
