@@ -144,7 +144,7 @@ void describe_staging(const schedule::KernelSpec& spec, const schedule::Staging&
       : spec.b.empty() ? fetched
                        : chunk,
       value_row);
-  add("gate_rows", staging.gate_rows, staging.gate_rows, row);
+  add("gate_rows", staging.gate_rows, staging.gate_rows, value_row);
   add("live_rows", staging.live_rows, 1, keyed ? 2 * row : row, "slots_b");
   add("tile_rows", staging.tile_rows, schedule::kStagedChunk,
       (keyed ? row : 0) + 4 * std::int64_t{spec.head_dim});

@@ -14,7 +14,7 @@
 //   before   what rows have for slots of the initial state, and what passes through
 // All but lambda have a block for each chunk of tokens, which takes rows out of windows of shared
 // memory (WindowLaunch), softmax rows of lattices on groups of lanes (LatticeRows) or, where
-// neither fits, entry by entry.
+// neither fits, entry by entry; with gated weights GatedGradients has them.
 #include "codegen/schedule/gather_backward.hpp"
 
 #include "codegen/rows/emit_row.hpp"
@@ -291,9 +291,9 @@ class GatherLaunch {
 
 bool gathers(const KernelSpec& spec) {
   using rows::RowShape;
-  const bool weights = spec.weights == WeightKind::kSoftmax || spec.weights == WeightKind::kGiven;
-  if (spec.target != ir::Target::kCuda || !weights) return false;
+  if (spec.target != ir::Target::kCuda || spec.weights == WeightKind::kLinear) return false;
   const RowShape a = rows::shape_of(spec.a), b = rows::shape_of(spec.b);
+  if (spec.by_channel() && (spec.state_gradients || b == RowShape::kLattice)) return false;
   if (b == RowShape::kLattice) return a == RowShape::kItself;
   const auto known = [](RowShape shape) {
     return shape != RowShape::kWalked && shape != RowShape::kLattice;
@@ -310,6 +310,15 @@ std::vector<Step> gather_backward(const KernelSpec& spec) {
   const bool own_input_only = rows::shape_of(spec.a) == rows::RowShape::kItself;
   const bool nested = rows::shape_of(spec.b) == rows::RowShape::kLattice;
   const auto chunked = [&](const char* name, WindowUse use, GradientScratch scratch) -> Step {
+    if (spec.by_channel()) {
+      const int aligned = gated_alignment(spec);
+      return {use == WindowUse::kRows ? gated_rows(spec) : gated_columns(spec),
+              by_chunk,
+              aligned > 0 ? "staged" : "",
+              false,
+              {},
+              aligned};
+    }
     if (spec.gather->windows) {
       return {windowed(spec, use),   by_chunk, "staged", false, window_rows(spec, use),
               window_alignment(spec)};

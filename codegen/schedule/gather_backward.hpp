@@ -30,6 +30,12 @@ constexpr int kLatticeTokens = 128;    // of such a chunk
 constexpr int kLatticeAlignment = 16;  // bytes of which every buffer's address is a multiple
 ir::Kernel lattice_rows(const KernelSpec& spec, WindowUse use);
 
+// With gated weights: the launches with a block for each chunk of tokens; what bytes every buffer's
+// address is a multiple of, 0 where any will do.
+ir::Kernel gated_rows(const KernelSpec& spec);
+ir::Kernel gated_columns(const KernelSpec& spec);
+int gated_alignment(const KernelSpec& spec);
+
 // Two launches of it, where B is a lattice and A = {i}: lambda, with a block for each head, and the
 // gradients of keys, with one for each chunk of tokens.
 ir::Kernel nested_lambda(const KernelSpec& spec);

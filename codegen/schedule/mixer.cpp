@@ -176,7 +176,7 @@ void Mixer::mix_gated(const SideFrame& side, Ex p, const Entry& entry, const Nea
   builder_.assign(entry_, number + 1);
   if (asks_ahead(side)) gates_ahead_->await(number);
   where_held([&] {
-    const MemoryId gates = gates_of(side, number);
+    const MemoryId gates = gates_of(side, p, number);
     const auto add = [&] {
       entry.value([&](MemoryId memory, Ex at) {
         values_.each_value("value", memory, at, [&](Ex value, Ex index) {
@@ -191,12 +191,15 @@ void Mixer::mix_gated(const SideFrame& side, Ex p, const Entry& entry, const Nea
   });
 }
 
-MemoryId Mixer::gates_of(const SideFrame& side, Ex number) {
+MemoryId Mixer::gates_of(const SideFrame& side, Ex p, Ex number) {
   if (asks_ahead(side)) return gates_ahead_->of(number);
+  // In the transposed system the row that reads has them, and as its entry of the same number.
+  const Ex base = frame_.transposed()
+                      ? coefficient_row(frame_.spec, frame_.row_at(p - 1), side.width)
+                      : coefficient_base_;
   const MemoryId gates = values_.array("gates");
-  values_.load(
-      gates, side.coefficients,
-      builder_.let("gates_at", coefficient_base_ + coefficient_entry(frame_.spec, number)));
+  values_.load(gates, side.coefficients,
+               builder_.let("gates_at", base + coefficient_entry(frame_.spec, number)));
   return gates;
 }
 

@@ -91,7 +91,7 @@ class Mixer {
     return (ahead_ || gates_ahead_) && side.side == ahead_side_;
   }
   ir::Ex columns(const SideFrame& side, ir::Ex entries);
-  ir::MemoryId gates_of(const SideFrame& side, ir::Ex number);
+  ir::MemoryId gates_of(const SideFrame& side, ir::Ex p, ir::Ex number);
   void declare();
   ir::Ex factor(const SideFrame& side);
   ir::Ex score(const Entry& entry);

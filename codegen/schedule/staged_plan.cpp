@@ -36,12 +36,14 @@ std::int64_t beyond_ring(const Reach& reach, std::int64_t rows, std::int64_t chu
 
 class Planner {
  public:
-  Planner(const KernelSpec& spec, const Rows& rows, const StagedLimits& limits, int chunk)
+  Planner(const KernelSpec& spec, const Rows& rows, const StagedLimits& limits, int chunk,
+          bool transposed)
       : spec_(spec),
         rows_(rows),
         limits_(limits),
         tokens_(rows.n() - 1),
         chunk_(chunk),
+        transposed_(transposed),
         keyed_(spec.weights == WeightKind::kSoftmax),
         solves_(!spec.b.empty()),
         row_bytes_(spec.head_dim * static_cast<std::int64_t>(size_of(spec.dtype))),
@@ -87,7 +89,7 @@ class Planner {
   std::int64_t gate_rows() const {
     if (!gated()) return 0;
     const std::int64_t near = solves_ ? ChunkSolve::gate_rows(spec_, chunk_) : 0;
-    const bool ahead = lanes_of_rows(spec_) < RowLanes::kWarp &&
+    const bool ahead = !transposed_ && lanes_of_rows(spec_) < RowLanes::kWarp &&
                        rows::shape_of(solves_ ? spec_.b : spec_.a) == rows::RowShape::kShifted;
     // A group of lanes for each row of a chunk.
     return near + (ahead ? chunk_ * RowGates::kSlots : 0);
@@ -269,6 +271,7 @@ class Planner {
   StagedLimits limits_;
   std::int64_t tokens_;
   int chunk_;
+  bool transposed_;
   bool keyed_;
   bool solves_;
   std::int64_t row_bytes_;
@@ -289,11 +292,12 @@ constexpr double kWorthTwiceTheRows = 1.15;
 
 }  // namespace
 
-Result<StagedPlan> plan_staged(const KernelSpec& spec, const Rows& rows,
-                               const StagedLimits& limits) {
-  const Result<StagedPlan> plan = Planner(spec, rows, limits, kStagedChunk).run();
+Result<StagedPlan> plan_staged(const KernelSpec& spec, const Rows& rows, const StagedLimits& limits,
+                               bool transposed) {
+  const Result<StagedPlan> plan = Planner(spec, rows, limits, kStagedChunk, transposed).run();
   if (!plan || !worth_twice_the_rows(spec, plan->staging)) return plan;
-  std::optional<StagedPlan> twice = Planner(spec, rows, limits, 2 * kStagedChunk).only_rings();
+  std::optional<StagedPlan> twice =
+      Planner(spec, rows, limits, 2 * kStagedChunk, transposed).only_rings();
   if (!twice || twice->prediction.bytes > kWorthTwiceTheRows * plan->prediction.bytes) return plan;
   twice->staging.warps *= 2;
   return *twice;
@@ -310,7 +314,7 @@ Result<Staging> plan_transposed(const KernelSpec& spec, const Rows& rows,
   KernelSpec transposed{spec.pattern, nothing, spec.b};
   transposed.weights = spec.weights;
   transposed.head_dim = spec.head_dim;
-  const Result<StagedPlan> plan = plan_staged(transposed, rows, limits);
+  const Result<StagedPlan> plan = plan_staged(transposed, rows, limits, true);
   if (!plan) return plan.error();
   transposed.dtype = spec.dtype;
   const std::optional<StagedPlan> tiles = plan_distances(transposed, rows, limits, true);

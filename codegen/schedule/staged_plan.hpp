@@ -27,9 +27,9 @@ struct StagedLimits {
 };
 
 // For launches of rows.n() - 1 tokens. Fails where no staged schedule fits the pattern or the
-// memory.
-Result<StagedPlan> plan_staged(const KernelSpec& spec, const Rows& rows,
-                               const StagedLimits& limits);
+// memory. `transposed`: of the system that lambda solves.
+Result<StagedPlan> plan_staged(const KernelSpec& spec, const Rows& rows, const StagedLimits& limits,
+                               bool transposed = false);
 // The rings, or tiles that go distance by distance, with which the transposed system of `spec` is
 // solved, whose values are reals.
 Result<Staging> plan_transposed(const KernelSpec& spec, const Rows& rows,

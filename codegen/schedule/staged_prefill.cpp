@@ -48,7 +48,7 @@ class StagedPrefill {
       builder_.size("gate_rows");
       gates_at_ = builder_.let("gates_at", rows_.behind_rings());
     }
-    if (solves_ && gated()) solve_.emplace(frame_, chunk_rows_, rows_.staged, gates_at_);
+    if (solves_ && gated()) solve_.emplace(frame_, chunk_rows_, rows_.values, gates_at_);
     if (solves_) solve_->open(groups_);
     builder_.loop("first", builder_.i64(0), frame_.tokens, builder_.i64(chunk_rows_),
                   LoopKind::kSerial, [&](Ex first) { chunk(first); });
@@ -109,7 +109,7 @@ class StagedPrefill {
     return together() && frame_.spec.weights == WeightKind::kGiven && !frame_.transposed();
   }
 
-  bool gates_ahead() const { return together() && gated(); }
+  bool gates_ahead() const { return together() && gated() && !frame_.transposed(); }
   // Of this group of lanes, where its row's gates come in.
   Ex slots_at() {
     const Ex group = builder_.let("slots_of", frame_.warp * groups_.of_warp() + groups_.group());

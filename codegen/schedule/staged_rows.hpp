@@ -38,7 +38,7 @@ class StagedRows {
   void each_entry(ir::Ex r, ir::Ex row, const TakeEntry& take);
   // The entry at the row's own position, its value an input in global memory.
   Mixer::Entry own(ir::Ex r, ir::Ex token) const;
-  // The first element of `staged` behind the rings; of live rows it is where these begin.
+  // The first element of `values` behind the rings; of live rows it is where these begin.
   ir::Ex behind_rings() const { return values_ + value_rows_ * dim_; }
   // Channel 0 of the value of row r of this chunk.
   ir::Ex value_at(ir::Ex r) const { return values_ + (value_base_ + r) * dim_; }

@@ -81,7 +81,9 @@ int window_tokens(const KernelSpec& spec) {
 bool has_windows(const KernelSpec& spec, std::int64_t shared_bytes) {
   using rows::RowShape;
   const RowShape a = rows::shape_of(spec.a), b = rows::shape_of(spec.b);
-  if (spec.varlen || spec.state_gradients || b == RowShape::kLattice) return false;
+  if (spec.varlen || spec.state_gradients || spec.by_channel() || b == RowShape::kLattice) {
+    return false;
+  }
   for (const int element : {static_cast<int>(size_of(spec.dtype)), 4}) {
     const int vector = vector_of_window(spec.head_dim, element);
     const RowVectors cut{spec.head_dim, vector, vector * element};

@@ -49,13 +49,20 @@ linear_recurrence_prefill(
     // inputs that this row reads
     const Index coef_at = ((batch * tokens + token) * heads + head) * width_a * 64;
     Index entry = 0;
-    const Index gates_at = coef_at + entry * 64;
-    entry += 1;
+    const Index number = entry;
+    entry = number + 1;
+    float gates[1];
+    const Index gates_at = coef_at + number * 64;
+    #pragma unroll
+    for (Index part = 0; part < 1; ++part) {
+      const Index d = thread + part * 64;
+      gates[part] = coef_a[gates_at + d];
+    }
     const Index at = token_base + (i - start - 1) * token_stride;
     #pragma unroll
     for (Index part = 0; part < 1; ++part) {
       const Index d = thread + part * 64;
-      mixed[part] = mixed[part] + coef_a[gates_at + d] * x[at + d];
+      mixed[part] = mixed[part] + gates[part] * x[at + d];
     }
     // earlier outputs that this row reads
     const Index coef_at_2 = ((batch * tokens + token) * heads + head) * width_b * 64;
@@ -63,8 +70,15 @@ linear_recurrence_prefill(
     if (i >= 2) {
       const Index p = i - 1;
       if (p >= 1 && p <= i - 1) {
-        const Index gates_at_2 = coef_at_2 + entry_2 * 64;
-        entry_2 += 1;
+        const Index number_2 = entry_2;
+        entry_2 = number_2 + 1;
+        float gates_2[1];
+        const Index gates_at_2 = coef_at_2 + number_2 * 64;
+        #pragma unroll
+        for (Index part = 0; part < 1; ++part) {
+          const Index d = thread + part * 64;
+          gates_2[part] = coef_b[gates_at_2 + d];
+        }
         const bool cached = p <= start;
         Index at_2 = token_base + (p - start - 1) * token_stride;
         bool held = true;
@@ -84,7 +98,7 @@ linear_recurrence_prefill(
           #pragma unroll
           for (Index part = 0; part < 1; ++part) {
             const Index d = thread + part * 64;
-            mixed[part] = mixed[part] + coef_b[gates_at_2 + d] * values[at_2 + d];
+            mixed[part] = mixed[part] + gates_2[part] * values[at_2 + d];
           }
         }
       }

@@ -156,8 +156,8 @@ TEST_CASE("what has no schedule is refused") {
   refuses(options, "no schedule for the operation 'sideways'");
   options = {};
   options.weights = WeightKind::kGated;
-  options.schedule = "staged";
-  refuses(options, "gated weights have the simple schedule and for first order a scan");
+  options.schedule = "tensor";
+  refuses(options, "gated weights have no schedule on tensor cores");
   options = {};
   options.weights = WeightKind::kLinear;
   refuses(options, "a state of 1..256 rows");
@@ -243,7 +243,7 @@ TEST_CASE("the cost model chooses the schedule of prefill on cuda, and says why"
   for (const auto& [weights, heads, schedule] :
        {std::tuple{WeightKind::kGiven, 1, "scan"}, std::tuple{WeightKind::kGated, 1, "scan"},
         std::tuple{WeightKind::kGiven, 1024, "staged"},
-        std::tuple{WeightKind::kGated, 1024, "simple"}}) {
+        std::tuple{WeightKind::kGated, 1024, "staged"}}) {
     INFO(static_cast<int>(weights) << ", " << heads << " heads");
     GenerateOptions options = options_for(ir::Target::kCuda, ElementType::kF32, 64);
     options.schedule = "auto";

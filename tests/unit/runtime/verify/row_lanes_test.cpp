@@ -10,7 +10,7 @@ namespace {
 using Kind = test::StagedKind;
 
 const test::StagedTexts kTexts{160, {1, 2, 33, 63, 100}, 2'000'000, 32, std::nullopt};
-// For chunks of 128 rows, three of which a launch has.
+// For chunks of 128 rows or tokens, three of which a launch has.
 const test::StagedTexts kLongTexts{400, {1, 2, 33, 63, 100}, 4'000'000, 32, std::nullopt};
 
 }  // namespace
@@ -21,9 +21,9 @@ TEST_CASE("prefill whose rows groups of lanes share is verified") {
                  Kind{"order_k_recurrence", ElementType::kBF16, 64, "prefill", true},
                  Kind{"local_attention", ElementType::kF32, 96},
                  Kind{"sqrt_cached", ElementType::kF32, 64},
-                 Kind{"log_cached", ElementType::kBF16, 64, "prefill", true},
-                 Kind{"log_recurrence", ElementType::kBF16, 64, "backward"}});
-  kLongTexts.verify({Kind{"strided_attention", ElementType::kBF16, 128}});
+                 Kind{"log_cached", ElementType::kBF16, 64, "prefill", true}});
+  kLongTexts.verify({Kind{"strided_attention", ElementType::kBF16, 128},
+                     Kind{"log_recurrence", ElementType::kBF16, 64, "backward"}});
 }
 
 TEST_CASE("eight lanes share a row of whole vectors, and come together where they can") {

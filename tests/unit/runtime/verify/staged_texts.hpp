@@ -37,7 +37,7 @@ struct StagedTexts {
     options.dtype = kind.dtype;
     options.exact_to = rows;
     options.weights = kind.weights ? kind.weights : weights;
-    if (std::string(kind.op) == "prefill") options.schedule = "staged";
+    options.schedule = std::string(kind.op) == "prefill" ? "staged" : "auto";
     options.varlen = kind.varlen;
     Result<Artifact> artifact = generate(builtin(kind.pattern), options);
     INFO((artifact ? "" : artifact.error().message));
@@ -61,12 +61,15 @@ struct StagedTexts {
     }
   }
 
-  // In both layers that carry texts out, or of edits that only change what is accessed in one.
+  // In both layers that carry texts out, or of edits that only change what is accessed in one; of
+  // several launches the last one.
   void reject(const StagedKind& kind, const std::vector<TextEdit>& edits, bool of_values) const {
     const Artifact artifact = generated(kind);
     const Rows of_pattern = builtin_rows(kind.pattern, rows);
-    reject_edits(artifact, of_pattern, quick(), Layer::kEmulated, edits);
-    if (of_values) reject_edits(artifact, of_pattern, quick(), Layer::kAlgebraic, edits);
+    const KernelEntry& kernel = artifact.manifest.kernels.front();
+    const std::string& file = kernel.steps.empty() ? kernel.file : kernel.steps.back().file;
+    reject_edits(artifact, file, of_pattern, quick(), Layer::kEmulated, edits);
+    if (of_values) reject_edits(artifact, file, of_pattern, quick(), Layer::kAlgebraic, edits);
   }
 
  private:
