@@ -183,14 +183,33 @@ std::vector<int> powers_divided_by(const ir::Kernel& kernel) {
   return powers;
 }
 
-// How many lanes the groups have that meet.
+// What the kernel calls a lane's place in its warp.
+std::set<std::int32_t> names_of_lanes(const ir::Kernel& kernel) {
+  std::set<std::int32_t> names;
+  for (const ir::Statement& statement : kernel.body) {
+    const auto* define = std::get_if<ir::Define>(&statement.node);
+    if (define == nullptr) continue;
+    const auto* where = std::get_if<ir::Where>(&kernel[define->value].node);
+    if (where != nullptr && where->place == ir::Place::kLane) names.insert(define->variable.index);
+  }
+  return names;
+}
+
+// How many lanes the groups have that meet, or that have rows of their own.
 std::set<int> groups_of(const ir::Kernel& kernel) {
+  const std::set<std::int32_t> lanes = names_of_lanes(kernel);
   std::set<int> groups;
   for (const ir::Value& value : kernel.values) {
     const auto* reduced = std::get_if<ir::Reduce>(&value.node);
     if (reduced != nullptr && reduced->lanes < 32) groups.insert(reduced->lanes);
-    const auto* read = std::get_if<ir::Pick>(&value.node);
-    if (read != nullptr) groups.insert(read->lanes);
+    const auto* pick = std::get_if<ir::Pick>(&value.node);
+    if (pick != nullptr) groups.insert(pick->lanes);
+    const auto* divided = std::get_if<ir::Binary>(&value.node);
+    if (divided == nullptr || divided->op != ir::BinaryOperator::kDivide) continue;
+    const auto* lane = std::get_if<ir::Read>(&kernel[divided->left].node);
+    const auto* by = std::get_if<ir::IntegerLiteral>(&kernel[divided->right].node);
+    if (lane == nullptr || by == nullptr || lanes.count(lane->variable.index) == 0) continue;
+    if (ir::is_group(by->value)) groups.insert(static_cast<int>(by->value));
   }
   return groups;
 }
