@@ -132,6 +132,14 @@ Ex ChunkSolve::gates_at(Ex r, Ex place) const {
   return *gates_from_ + (place * rows_ + r) * frame_.spec.head_dim;
 }
 
+void ChunkSolve::open_gates(const RowLanes& lanes, Ex r) {
+  const MemoryId nothing = lanes.array("no_gates");
+  lanes.each_channel([&](Ex, Ex index) { builder_.store(nothing, index, builder_.f32(0)); });
+  builder_.loop("place", builder_.i64(0), builder_.i64(places_), builder_.i64(1),
+                LoopKind::kUnrolled,
+                [&](Ex place) { lanes.store(weights_, gates_at(r, place), nothing); });
+}
+
 void ChunkSolve::leave_gates(const RowLanes& lanes, Ex r, Ex distance, MemoryId gates) {
   Ex place = builder_.i64(0);
   for (std::size_t at = 1; at < distances_.size(); ++at) {

@@ -52,7 +52,9 @@ class ChunkSolve {
 
   // What row r of the chunk weighs the entry at such a place with; all places of a row are left.
   void leave(ir::Ex r, ir::Ex place, ir::Ex weight);
-  // The same of gated weights, where an entry so far back is kept from; all that share the row.
+  // The same of gated weights, by all that share the row: first nothing for any of its places, then
+  // the gates of entries, by how far back these are.
+  void open_gates(const RowLanes& lanes, ir::Ex r);
   void leave_gates(const RowLanes& lanes, ir::Ex r, ir::Ex distance, ir::MemoryId gates);
   // By all warps, which have left `size` rows: those that a last chunk lacks weigh nothing, and
   // `clear` makes their sums 0.

@@ -179,6 +179,7 @@ class StagedPrefill {
   // What a row weighs the chunk's own rows with goes where the chunk is solved.
   void row_of_gates(Mixer& mixer, Ex r, Ex row, Ex shown) {
     const RowLanes lanes = groups_.cut(frame_.value_type());
+    where_it_counts([&] { solve_->open_gates(lanes, r); });
     Mixer::Near near{[&](Ex p) { return p > final_to_; }, {}};
     near.take_gates = [&](Ex p, MemoryId gates) {
       where_it_counts([&] { solve_->leave_gates(lanes, r, row - p, gates); });

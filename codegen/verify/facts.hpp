@@ -60,6 +60,9 @@ struct Atom {
   std::vector<int> loops;  // ids of the loops with barriers whose iteration it belongs to
   // Where set: lanes of a warp have the same number in the same iteration of these other loops.
   std::optional<std::vector<int>> warp_loops;
+  // The same of aligned groups of so many lanes; 0: of none.
+  int group = 0;
+  std::vector<int> group_loops;
   std::optional<Integer> low;  // numbers that it never leaves
   std::optional<Integer> high;
   Integer step{1};  // of a loop's counter: by how much the loop's variable goes up

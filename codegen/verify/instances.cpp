@@ -46,12 +46,18 @@ Instance instance(const Facts& facts, const Trace& trace, const Access& access, 
 }
 
 std::optional<WarpValue> warp_value(const Facts& facts, const Trace& trace, AtomId atom,
-                                    AtomId warp, const std::function<bool(int)>& same,
+                                    const Launch& launch, const std::function<bool(int)>& same,
                                     const std::function<Term(const Term&)>& seen) {
-  if (!facts[atom].warp_loops) return std::nullopt;
+  const bool by_warp = facts[atom].warp_loops.has_value();
+  if (!by_warp && facts[atom].group == 0) return std::nullopt;
   const auto of = [&](AtomId id) { return seen(facts.term(Polynomial::atom(id))); };
-  WarpValue result{of(atom), of(warp), {}};
-  std::vector<int> around = *facts[atom].warp_loops;
+  WarpValue result{of(atom), {of(launch.warp)}, {}};
+  if (!by_warp) {
+    const std::optional<std::vector<AtomId>> group = launch.parts_of_group(facts[atom].group);
+    if (!group) return std::nullopt;
+    for (const AtomId part : *group) result.lanes.push_back(of(part));
+  }
+  std::vector<int> around = by_warp ? *facts[atom].warp_loops : facts[atom].group_loops;
   around.insert(around.end(), facts[atom].loops.begin(), facts[atom].loops.end());
   for (const int id : around) {
     const Loop& loop = trace.loops[static_cast<std::size_t>(id)];
@@ -65,7 +71,10 @@ std::optional<WarpValue> warp_value(const Facts& facts, const Trace& trace, Atom
 }
 
 Term agree(const WarpValue& a, const WarpValue& b) {
-  std::vector<Term> where = {equal(a.warp, b.warp)};
+  std::vector<Term> where;
+  for (std::size_t index = 0; index < a.lanes.size(); ++index) {
+    where.push_back(equal(a.lanes[index], b.lanes[index]));
+  }
   for (std::size_t index = 0; index < a.iterations.size(); ++index) {
     where.push_back(equal(a.iterations[index], b.iterations[index]));
   }
@@ -73,15 +82,15 @@ Term agree(const WarpValue& a, const WarpValue& b) {
 }
 
 std::vector<Term> shared_by_warp(const Facts& facts, const Trace& trace, const Instance& a,
-                                 const Instance& b, AtomId warp, const Renaming& here,
+                                 const Instance& b, const Launch& launch, const Renaming& here,
                                  const Renaming& there, const std::function<bool(int)>& same) {
   std::vector<Term> result;
   for (const std::string& name : a.atoms) {
     if (b.atoms.count(name) == 0 || here(name) == there(name)) continue;
     const AtomId atom = facts.find(name);
-    const auto first = warp_value(facts, trace, atom, warp, same,
+    const auto first = warp_value(facts, trace, atom, launch, same,
                                   [&](const Term& term) { return renamed(term, here); });
-    const auto second = warp_value(facts, trace, atom, warp, same,
+    const auto second = warp_value(facts, trace, atom, launch, same,
                                    [&](const Term& term) { return renamed(term, there); });
     if (first && second) result.push_back(agree(*first, *second));
   }

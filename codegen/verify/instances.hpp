@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "codegen/verify/launch.hpp"
 #include "codegen/verify/trace.hpp"
 
 namespace heddle::verify {
@@ -28,22 +29,22 @@ using Common = std::function<bool(const Atom&)>;
 Renaming renaming(const Facts& facts, const Common& common, const std::string& suffix);
 Instance instance(const Facts& facts, const Trace& trace, const Access& access, AtomId warp,
                   AtomId lane, const Renaming& rename);
-// A number that lanes of a warp share, as one visit has it: another visit by a lane of the same
-// warp in the same iterations has the same one.
+// A number that lanes of a warp share, or of a group, as one visit has it: another visit by one of
+// these lanes in the same iterations has the same one.
 struct WarpValue {
   Term value;
-  Term warp;
+  std::vector<Term> lanes;  // the number of the warp, and what numbers the group in it
   std::vector<Term> iterations;
 };
 // How a visit has it, where the iterations can be told; `same` says in which loops that do not
 // count the visits that are compared are in the same iteration anyway.
 std::optional<WarpValue> warp_value(const Facts& facts, const Trace& trace, AtomId atom,
-                                    AtomId warp, const std::function<bool(int)>& same,
+                                    const Launch& launch, const std::function<bool(int)>& same,
                                     const std::function<Term(const Term&)>& seen);
 Term agree(const WarpValue& a, const WarpValue& b);
 // The same for all that both speak of.
 std::vector<Term> shared_by_warp(const Facts& facts, const Trace& trace, const Instance& a,
-                                 const Instance& b, AtomId warp, const Renaming& here,
+                                 const Instance& b, const Launch& launch, const Renaming& here,
                                  const Renaming& there, const std::function<bool(int)>& same);
 
 bool same_memory(ir::MemoryId a, ir::MemoryId b);

@@ -35,6 +35,7 @@ class Maker {
     launch_.lane = number("lane", Sharing::kThread, 31);
     launch_.warp_in_parts = take_apart(launch_.warp, "warp", cuts.warps, launch_.warp_parts);
     launch_.lane_in_parts = take_apart(launch_.lane, "lane", cuts.lanes, launch_.lane_parts);
+    launch_.lane_cuts = cuts.lanes;
     launch_.lane_place = cuts.groups ? launch_.lane_in_parts : Polynomial::atom(launch_.lane);
     length();
     sequence();
@@ -277,6 +278,12 @@ class Maker {
 };
 
 }  // namespace
+
+std::optional<std::vector<AtomId>> Launch::parts_of_group(int lanes) const {
+  const auto cut = std::find(lane_cuts.begin(), lane_cuts.end(), lanes);
+  if (cut == lane_cuts.end()) return std::nullopt;
+  return std::vector<AtomId>(lane_parts.begin() + (cut - lane_cuts.begin()) + 1, lane_parts.end());
+}
 
 Polynomial Launch::extent(const std::string& name) const {
   if (is_decimal(name)) return Polynomial(Integer::parse(name).value_or(Integer(0)));

@@ -53,8 +53,9 @@ struct Launch {
   // Where they are taken apart, as in 16 a + 4 b + c: the atoms, and the sum.
   std::vector<AtomId> warp_parts, lane_parts;
   Polynomial warp_in_parts, lane_in_parts;
-  Polynomial lane_place;  // threadIdx.x % 32, in parts where lanes go by their groups
-  AtomId length = 0;      // tokens of the (longest) sequence after this launch
+  std::vector<int> lane_cuts;  // the powers of two between lane_parts
+  Polynomial lane_place;       // threadIdx.x % 32, in parts where lanes go by their groups
+  AtomId length = 0;           // tokens of the (longest) sequence after this launch
   std::optional<OwnSequence> sequence;
   // Products of sizes that stay below a bound, factors sorted.
   std::vector<std::pair<Monomial, Integer>> bounded;
@@ -67,6 +68,9 @@ struct Launch {
   std::vector<Multiple> multiples;
   std::vector<Columns> columns;  // of each side that has such an array
 
+  // The parts of a lane that say in which aligned group of so many lanes it is; nothing where lanes
+  // are not taken apart there.
+  std::optional<std::vector<AtomId>> parts_of_group(int lanes) const;
   Polynomial extent(const std::string& name) const;  // a size or a decimal
   Polynomial extent_of(AtomId place) const;          // of the axis of the grid on which it lies
   // The number that is loaded from there, where it is one of the block's sequence.

@@ -73,8 +73,12 @@ std::vector<Changed> Execution::forget(const LoopText& text, const std::string& 
     }
     const AtomId atom = facts_.fresh(variable.name + suffix, sharing_of(id), Nature::kState);
     facts_[atom].loops = loops_;
-    if (uniformity_.variables[static_cast<std::size_t>(id.index)] <= Spread::kByWarp) {
+    const Spread spread = uniformity_.variables[static_cast<std::size_t>(id.index)];
+    if (spread <= Spread::kByWarp) {
       facts_[atom].warp_loops = around_;
+    } else if (const int lanes = lanes_that_agree(spread); lanes > 1) {
+      facts_[atom].group = lanes;
+      facts_[atom].group_loops = around_;
     }
     if (squares_.variables.count(id.index) != 0) {
       const Polynomial x = Polynomial::atom(atom);

@@ -280,7 +280,7 @@ class Outputs {
     append(known, risen(facts_, trace_, first, second, here));
     append(known, risen(facts_, trace_, second, first, there));
     if (&first == &second) append(known, steps_apart(facts_, trace_, first, here, there));
-    append(known, shared_by_warp(facts_, trace_, a, b, launch_.warp, here, there,
+    append(known, shared_by_warp(facts_, trace_, a, b, launch_, here, there,
                                  [](int) { return false; }));
     if (&first == &second) {
       std::vector<Term> ways;

@@ -130,7 +130,7 @@ class Races {
     add(risen(facts_, trace_, first, second, here));
     add(risen(facts_, trace_, second, first, there));
     add(later_iterations(facts_, trace_, around, here, there));
-    add(shared_by_warp(facts_, trace_, a, b, launch_.warp, here, there, [&](int loop) {
+    add(shared_by_warp(facts_, trace_, a, b, launch_, here, there, [&](int loop) {
       return trace_.loops[static_cast<std::size_t>(loop)].barrier &&
              std::count(around.begin(), around.end(), loop) == 0;
     }));

@@ -27,6 +27,17 @@ Spread by_groups_of(std::int64_t lanes) {
   }
 }
 
+}  // namespace
+
+int lanes_that_agree(Spread spread) {
+  for (const int lanes : {16, 8, 4, 2}) {
+    if (spread == by_groups_of(lanes)) return lanes;
+  }
+  return spread <= Spread::kByWarp ? 32 : 1;
+}
+
+namespace {
+
 class Analysis {
  public:
   explicit Analysis(const Lifted& lifted) : lifted_(lifted), kernel_(lifted.kernel) {

@@ -17,6 +17,9 @@ namespace heddle::verify {
 // groups of lanes lie within each other: those of so many agree.
 enum class Spread { kSame, kByWarp, kBy16Lanes, kBy8Lanes, kBy4Lanes, kBy2Lanes, kByLane };
 
+// Lanes of a warp that agree on such a value.
+int lanes_that_agree(Spread spread);
+
 struct Divergence {
   TextPlace at;
   std::string sentence;

@@ -563,7 +563,7 @@ class Search {
       const auto same = [&](int id) {
         return std::count(own_loops_.begin(), own_loops_.end(), id) == 0;
       };
-      const auto value = warp_value(facts_, trace_, atom, launch_.warp, same, seen);
+      const auto value = warp_value(facts_, trace_, atom, launch_, same, seen);
       if (value && !moves) result.of_warp.emplace(atom, *value);
     }
   }
