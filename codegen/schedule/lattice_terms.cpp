@@ -13,25 +13,25 @@ using ir::Var;
 namespace {
 
 constexpr std::int64_t kRoom = 256;  // terms
-// Each a_k is a multiple of the one before it: different ones at least double, so that no position
-// is divided by more of them. A power of two.
-constexpr std::int64_t kDifferent = 32;
+constexpr std::int64_t kDifferent = LatticeTerms::kDifferent;
 
 }  // namespace
 
-LatticeTerms::LatticeTerms(GradientFrame& frame)
-    : frame_(frame),
-      builder_(frame.builder),
+LatticeTerms::LatticeTerms(ir::Builder& builder, const KernelSpec& spec, Ex thread)
+    : builder_(builder),
+      spec_(spec),
+      thread_(thread),
       f_(builder_.array("term_f", Type::kI64, kRoom + 1, true)),
       a_(builder_.array("term_a", Type::kI64, kRoom + 1, true)),
       last_f_(builder_.array("last_f", Type::kI64, kDifferent, true)),
       different_a_(builder_.array("different_a", Type::kI64, kDifferent, true)) {}
 
-void LatticeTerms::open() {
+void LatticeTerms::open(Ex length) {
+  length_ = length;
   builder_.comment("terms of the last row, and the different a among them");
   const auto clear = [&](ir::MemoryId list, std::int64_t size) {
-    builder_.loop("place", frame_.thread, builder_.i64(size),
-                  builder_.i64(builder_.kernel().threads), ir::LoopKind::kSerial,
+    builder_.loop("place", thread_, builder_.i64(size), builder_.i64(builder_.kernel().threads),
+                  ir::LoopKind::kSerial,
                   [&](Ex place) { builder_.store(list, place, builder_.i64(0)); });
   };
   for (const ir::MemoryId& list : {f_, a_}) clear(list, kRoom + 1);
@@ -40,21 +40,19 @@ void LatticeTerms::open() {
   const Var count = builder_.variable("terms", builder_.i64(0));
   const Var newest = builder_.variable("newest_a", builder_.i64(0));
   const Var which = builder_.variable("which_a", builder_.i64(-1));
-  rows::emit_lattice_terms_beyond(
-      builder_, frame_.spec.pattern, frame_.spec.b, frame_.length, [&](Ex f, Ex a) {
-        builder_.when(not_equal(a, newest), [&] {
-          builder_.assign(newest, a);
-          builder_.assign(which, Ex(which) + 1);
-        });
-        builder_.when(
-            both(equal(frame_.thread, builder_.i64(0)),
-                 both(Ex(which) >= 0, Ex(which) < builder_.i64(kDifferent))),
-            [&] {
-              builder_.store(last_f_, which, builder_.call(Helper::kMinimum, {f, frame_.length}));
-              builder_.store(different_a_, which, a);
-            });
-        builder_.when(f < frame_.length, [&] { builder_.assign(count, Ex(count) + 1); });
-      });
+  rows::emit_lattice_terms_beyond(builder_, spec_.pattern, spec_.b, length_, [&](Ex f, Ex a) {
+    builder_.when(not_equal(a, newest), [&] {
+      builder_.assign(newest, a);
+      builder_.assign(which, Ex(which) + 1);
+    });
+    builder_.when(both(equal(thread_, builder_.i64(0)),
+                       both(Ex(which) >= 0, Ex(which) < builder_.i64(kDifferent))),
+                  [&] {
+                    builder_.store(last_f_, which, builder_.call(Helper::kMinimum, {f, length_}));
+                    builder_.store(different_a_, which, a);
+                  });
+    builder_.when(f < length_, [&] { builder_.assign(count, Ex(count) + 1); });
+  });
   terms_ = builder_.let("all_terms", count);
   different_ = builder_.let(
       "different", builder_.call(Helper::kMinimum, {Ex(which) + 1, builder_.i64(kDifferent)}));
@@ -66,17 +64,16 @@ void LatticeTerms::open() {
 
 // By one thread.
 void LatticeTerms::list(Ex from) {
-  builder_.when(equal(frame_.thread, builder_.i64(0)), [&] {
+  builder_.when(equal(thread_, builder_.i64(0)), [&] {
     const Var place = builder_.variable("place", builder_.i64(1) - from);
     builder_.store(f_, builder_.i64(0), builder_.i64(0));
-    rows::emit_lattice_terms(
-        builder_, frame_.spec.pattern, frame_.spec.b, frame_.length, [&](Ex f, Ex a) {
-          builder_.when(both(Ex(place) >= 0, Ex(place) <= builder_.i64(kRoom)), [&] {
-            builder_.store(f_, place, f);
-            builder_.store(a_, place, a);
-          });
-          builder_.assign(place, Ex(place) + 1);
-        });
+    rows::emit_lattice_terms(builder_, spec_.pattern, spec_.b, length_, [&](Ex f, Ex a) {
+      builder_.when(both(Ex(place) >= 0, Ex(place) <= builder_.i64(kRoom)), [&] {
+        builder_.store(f_, place, f);
+        builder_.store(a_, place, a);
+      });
+      builder_.assign(place, Ex(place) + 1);
+    });
   });
 }
 
@@ -117,13 +114,21 @@ Ex LatticeTerms::position(Ex row, Ex number, Ex behind) {
 Ex LatticeTerms::reach(Ex p) {
   const Var dividing = builder_.variable("dividing", builder_.i64(0));
   for (std::int64_t half = kDifferent / 2; half > 0; half /= 2) {
-    const Ex next = Ex(dividing) + half;
-    builder_.when(next <= different_, [&] {
-      const Ex a =
-          builder_.call(Helper::kMaximum, {builder_.i64(1), builder_.load(different_a_, next - 1)});
-      builder_.when(equal(p % a, builder_.i64(0)), [&] { builder_.assign(dividing, next); });
-    });
+    divide(p, dividing, builder_.i64(half));
   }
+  return reach_by(dividing);
+}
+
+void LatticeTerms::divide(Ex p, Var dividing, Ex more) {
+  const Ex next = Ex(dividing) + more;
+  builder_.when(next <= different_, [&] {
+    const Ex a =
+        builder_.call(Helper::kMaximum, {builder_.i64(1), builder_.load(different_a_, next - 1)});
+    builder_.when(equal(p % a, builder_.i64(0)), [&] { builder_.assign(dividing, next); });
+  });
+}
+
+Ex LatticeTerms::reach_by(Var dividing) {
   const Var reach = builder_.variable("reach", builder_.i64(0));
   builder_.when(Ex(dividing) > 0,
                 [&] { builder_.assign(reach, builder_.load(last_f_, Ex(dividing) - 1)); });

@@ -3,16 +3,23 @@
 // what a row reads, a term each, and how far behind a position its readers go on.
 #pragma once
 
-#include "codegen/schedule/gradient_frame.hpp"
+#include "codegen/ir/builder.hpp"
+#include "codegen/schedule/kernel_spec.hpp"
 
 namespace heddle::schedule {
 
 class LatticeTerms {
  public:
-  explicit LatticeTerms(GradientFrame& frame);
+  // Each a_k is a multiple of the one before it: different ones at least double, so that no
+  // position is divided by more of them. A power of two.
+  static constexpr std::int64_t kDifferent = 32;
 
-  // Lists the terms of the launch's last row. Ends with a barrier.
-  void open();
+  LatticeTerms(ir::Builder& builder, const KernelSpec& spec, ir::Ex thread);
+
+  // Lists the terms of the launch's last row, `length`. Ends with a barrier.
+  void open(ir::Ex length);
+  // Terms of that row.
+  ir::Ex count() const { return terms_; }
   // Terms of row `row`, or more of them; rows come in descending order.
   ir::Ex count_for(ir::Ex row);
   // Before positions of terms `from`, from + 1, ... are asked for, kMostNested of them at most. Of
@@ -24,12 +31,17 @@ class LatticeTerms {
   // How many rows behind position p read it: they are the next ones. At least as many as there are
   // in the launch where it is more than these; 0 of p = 0.
   ir::Ex reach(ir::Ex p);
+  // The same in steps: of the different a, how many divide p, by kDifferent / 2 more of them, if so
+  // many do, then half as many and so on; and what comes of it.
+  void divide(ir::Ex p, ir::Var dividing, ir::Ex more);
+  ir::Ex reach_by(ir::Var dividing);
 
  private:
   void list(ir::Ex from);
 
-  GradientFrame& frame_;
   ir::Builder& builder_;
+  const KernelSpec& spec_;
+  ir::Ex thread_, length_;
   ir::MemoryId f_, a_;                 // of the terms; f_[0] is of the one before them, or 0
   ir::MemoryId last_f_, different_a_;  // of each a_k, the last f(k) that has it
   ir::Ex terms_, fits_, different_;

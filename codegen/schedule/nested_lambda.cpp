@@ -65,8 +65,8 @@ class NestedLambda {
         places_ = builder_.array("places", Type::kI64, kMostNested, true);
         open_slots();
       }
-      terms_.emplace(frame_);
-      terms_->open();
+      terms_.emplace(builder_, spec_, frame_.thread);
+      terms_->open(frame_.length);
       builder_.comment("lambda starts as dy");
       by_warp("token", frame_.tokens, [&](Ex token) { open(token); });
       clear_padding();
