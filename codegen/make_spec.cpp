@@ -30,6 +30,8 @@ void add_shape(schedule::KernelSpec& spec) {
   spec.dense_sides = is_dense(pattern, Side::kA) && is_dense(pattern, Side::kB);
   spec.shifted_outputs = !spec.dense_outputs && rows::shape_of(spec.a) == rows::RowShape::kItself &&
                          rows::shape_of(spec.b) == rows::RowShape::kShifted;
+  spec.lattice_outputs = rows::shape_of(spec.a) == rows::RowShape::kItself &&
+                         rows::shape_of(spec.b) == rows::RowShape::kLattice;
   if (spec.b.empty()) spec.input_window = rows::window_of(pattern, spec.a).value_or(0);
 }
 

@@ -10,6 +10,7 @@
 #include "codegen/schedule/gradient_plan.hpp"
 #include "codegen/schedule/input_plan.hpp"
 #include "codegen/schedule/key_plan.hpp"
+#include "codegen/schedule/lattice_plan.hpp"
 #include "codegen/schedule/recurrence_plan.hpp"
 #include "codegen/schedule/staged_plan.hpp"
 #include "codegen/schedule/states_plan.hpp"
@@ -41,6 +42,16 @@ void describe_diagonals(const schedule::KernelSpec& spec, KernelEntry& entry) {
   entry.shared_rows = {{"key_rows", staged, staged, row},
                        {"value_rows", staged, staged, row},
                        {"tile_rows", layout.rows, layout.rows, row}};
+}
+
+void describe_lattice(const schedule::KernelSpec& spec, KernelEntry& entry) {
+  using Layout = schedule::LatticeLayout;
+  const Layout layout(spec);
+  const std::int64_t row = layout.stride * bytes_of_element(spec);
+  const std::int64_t staged = Layout::kStages * layout.columns;
+  entry.shared_rows = {{"key_rows", staged, staged, row},
+                       {"value_rows", staged, staged, row},
+                       {"tile_rows", 2 * layout.rows, 2 * layout.rows, 3 * row}};
 }
 
 void describe_attention(const schedule::KernelSpec& spec, KernelEntry& entry) {
@@ -179,6 +190,7 @@ void describe_shared_memory(const schedule::KernelSpec& spec, KernelEntry& entry
   if (spec.key_gates) return describe_keys(spec, entry);
   if (spec.weights == WeightKind::kLinear) return describe_linear(spec, entry);
   if (spec.shifted_outputs) return describe_diagonals(spec, entry);
+  if (spec.lattice_outputs) return describe_lattice(spec, entry);
   const bool feedback = spec.dense_outputs || spec.dense_sides;
   feedback ? describe_recurrence(spec, entry) : describe_attention(spec, entry);
 }

@@ -6,6 +6,7 @@
 
 #include "codegen/schedule/attention_plan.hpp"
 #include "codegen/schedule/diagonal_plan.hpp"
+#include "codegen/schedule/lattice_plan.hpp"
 #include "codegen/schedule/prefill_wait.hpp"
 #include "codegen/schedule/recurrence_plan.hpp"
 #include "codegen/schedule/scan_plan.hpp"
@@ -45,6 +46,11 @@ Alternative on_tensor_cores(const KernelSpec& spec, const Rows& rows,
                           options.tile_rows};
   if (spec.dense_outputs || spec.dense_sides) {
     const Result<RecurrencePlan> found = plan_recurrence(spec, tokens, limits);
+    if (!found) return {"tensor", found.error()};
+    return {"tensor", found->cost, std::nullopt, found->split};
+  }
+  if (spec.lattice_outputs) {
+    const Result<LatticePlan> found = plan_lattice(spec, rows, limits);
     if (!found) return {"tensor", found.error()};
     return {"tensor", found->cost, std::nullopt, found->split};
   }

@@ -47,8 +47,9 @@ struct TensorSplit {
   // A multiple of four. Linear: so many fours each take a part of the channels; softmax: each warp
   // has sixteen rows of its own.
   int warps = 4;
-  int slices = 1;       // that blocks cut a head's channels into
-  int ring_chunks = 3;  // diagonals: in shared memory, with the one at hand
+  int slices = 1;              // that blocks cut a head's channels into
+  int ring_chunks = 3;         // diagonals: in shared memory, with the one at hand
+  int columns = kTensorChunk;  // lattices: of earlier positions that come by at a time
 };
 
 // How first order is cut into chunks that are worked on side by side.
@@ -86,6 +87,7 @@ struct KernelSpec {
   bool dense_inputs = false;     // A = {1..i} and B is empty, for every row
   bool dense_outputs = false;    // A = {i} and B = {1..i-1}, for every row
   bool dense_sides = false;      // A = {1..i} and B = {1..i-1}, for every row
+  bool lattice_outputs = false;  // A = {i} and B is one lattice
   bool shifted_outputs = false;  // A = {i}, and rows of B reach the same distances back
   // A = {i-w+1..i} as far as that lies in 1..i and B is empty, for every row and this w; else 0.
   std::int64_t input_window = 0;
@@ -176,5 +178,7 @@ ir::Kernel tensor_window(const KernelSpec& spec);
 ir::Kernel tensor_recurrence(const KernelSpec& spec);
 // The same over outputs at the same distances from each row, likewise.
 ir::Kernel tensor_diagonals(const KernelSpec& spec);
+// The same over the outputs of a lattice, likewise.
+ir::Kernel tensor_lattice(const KernelSpec& spec);
 
 }  // namespace heddle::schedule

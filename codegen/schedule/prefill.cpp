@@ -166,6 +166,7 @@ ir::Kernel prefill(const KernelSpec& spec) {
     return spec.dense_inputs       ? tensor_attention(spec)
            : spec.input_window > 0 ? tensor_window(spec)
            : spec.shifted_outputs  ? tensor_diagonals(spec)
+           : spec.lattice_outputs  ? tensor_lattice(spec)
                                    : tensor_recurrence(spec);
   }
   const int warps = warps_for(spec);

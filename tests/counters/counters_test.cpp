@@ -302,6 +302,20 @@ TEST_CASE("diagonals on tensor cores ask for what the cost model says") {
 }
 
 // Each window of keys and earlier outputs once for each chunk; of all inputs, theirs besides.
+TEST_CASE("lattices on tensor cores ask for what the cost model says") {
+  for (const auto& [pattern, tokens, head_dim] :
+       {std::tuple{"log_cached", 1000, 64}, std::tuple{"log_cached", 256, 128},
+        std::tuple{"sqrt_cached", 500, 64}}) {
+    GenerateOptions options = staged(tokens, WeightKind::kSoftmax, ElementType::kBF16);
+    options.schedule = "tensor";
+    options.head_dim = head_dim;
+    INFO(pattern << " with " << head_dim << " channels");
+    const Count found = counted(pattern, options, tokens, true);
+    check_predicted(found);
+    CHECK(found.conflicts_per_request() < 0.05);
+  }
+}
+
 TEST_CASE("dense feedback on tensor cores asks for what the cost model says") {
   for (const char* pattern : {"dense_recurrence", "chacal"}) {
     for (const auto& [dtype, head_dim, tokens, rows] :
