@@ -27,6 +27,8 @@ struct Alternative {
   Result<Cost> cost;
   std::optional<Staging> staging = std::nullopt;
   std::optional<TensorSplit> tensor = std::nullopt;
+  // Blocks wait for much less than with others, which bytes and flops do not tell.
+  bool waits_less = false;
 };
 
 Alternative on_tensor_cores(const KernelSpec& spec, const Rows& rows,
@@ -52,7 +54,7 @@ Alternative on_tensor_cores(const KernelSpec& spec, const Rows& rows,
   if (spec.lattice_outputs) {
     const Result<LatticePlan> found = plan_lattice(spec, rows, limits);
     if (!found) return {"tensor", found.error()};
-    return {"tensor", found->cost, std::nullopt, found->split};
+    return {"tensor", found->cost, std::nullopt, found->split, true};
   }
   if (spec.shifted_outputs) {
     const Result<DiagonalPlan> found = plan_diagonals(spec, rows, limits);
@@ -76,9 +78,10 @@ Alternative out_of_shared_memory(const KernelSpec& spec, const Rows& rows,
 std::vector<Alternative> alternatives(const KernelSpec& spec, const Rows& rows,
                                       const ChooseOptions& options) {
   std::vector<Alternative> all;
-  const bool matrices =
-      (spec.dense_inputs || spec.dense_outputs || spec.dense_sides || spec.input_window > 0) &&
-      spec.weights == WeightKind::kSoftmax;
+  const bool narrow_lattice = spec.lattice_outputs && spec.dtype != ElementType::kF32;
+  const bool matrices = (spec.dense_inputs || spec.dense_outputs || spec.dense_sides ||
+                         spec.input_window > 0 || narrow_lattice) &&
+                        spec.weights == WeightKind::kSoftmax;
   if (spec.weights == WeightKind::kLinear || matrices || options.schedule == "tensor") {
     all.push_back(on_tensor_cores(spec, rows, options));
   }
@@ -104,8 +107,9 @@ Choice choose_whole(KernelSpec& spec, const Rows& rows, const ChooseOptions& opt
   const Alternative* best = nullptr;
   for (const Alternative& other : others) {
     if (!other.cost) continue;
-    const bool asked_for = options.schedule == other.schedule;
-    const bool faster = best != nullptr ? options.schedule != best->schedule &&
+    const bool asked_for =
+        options.schedule == other.schedule || (options.schedule == "auto" && other.waits_less);
+    const bool faster = best != nullptr ? options.schedule != best->schedule && !best->waits_less &&
                                               time(*other.cost) < time(*best->cost)
                                         : time(*other.cost) < time(simple);
     if (asked_for || faster) best = &other;

@@ -13,15 +13,14 @@ using ir::Var;
 
 namespace {
 
-constexpr int kFewTerms = 32;
 constexpr std::int64_t kRowsEnd = std::int64_t{1} << 31;  // rows lie below
 
 }  // namespace
 
-std::optional<int> terms_of_all_rows(const KernelSpec& spec) {
+std::optional<int> terms_of_all_rows(const KernelSpec& spec, int most) {
   const auto& lattice = std::get<rows::LatticeLeaf>(spec.b.leaves.front());
   const Evaluator evaluator(spec.pattern);
-  for (int terms = 0; terms <= kFewTerms; ++terms) {
+  for (int terms = 0; terms <= most; ++terms) {
     const Result<Integer> next = evaluator.call(lattice.function, terms);
     if (!next) return std::nullopt;
     if (*next >= Integer(kRowsEnd)) return terms;

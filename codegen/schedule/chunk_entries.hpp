@@ -18,7 +18,8 @@ constexpr std::int64_t kCellPlaces = 512;
 constexpr std::int64_t bytes_of_term(std::int64_t chunk_rows) { return 8 * (chunk_rows + 1 + 2); }
 
 // The terms of the lattice that B is for rows of any launch, where they are few.
-std::optional<int> terms_of_all_rows(const KernelSpec& spec);
+constexpr int kFewTerms = 32;
+std::optional<int> terms_of_all_rows(const KernelSpec& spec, int most = kFewTerms);
 
 class ChunkEntries {
  public:

@@ -61,7 +61,7 @@ Cost lattice_cost(const KernelSpec& spec, std::int64_t tokens) {
 LatticeLayout::LatticeLayout(const KernelSpec& spec)
     : rows(kTensorChunk),
       columns(spec.tensor->columns),
-      listed(columns < kTensorChunk ? kTensorChunk : kMostListed),
+      listed(columns < kTensorChunk ? 2 * columns : kMostListed),
       stride(spec.head_dim + 8),
       own(3 * rows * stride),
       window(columns * stride),

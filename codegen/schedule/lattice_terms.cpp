@@ -2,6 +2,7 @@
 #include "codegen/schedule/lattice_terms.hpp"
 
 #include "codegen/rows/emit_row.hpp"
+#include "codegen/schedule/chunk_entries.hpp"
 
 namespace heddle::schedule {
 
@@ -12,7 +13,7 @@ using ir::Var;
 
 namespace {
 
-constexpr std::int64_t kRoom = 256;  // terms
+constexpr int kRoom = 256;  // terms
 constexpr std::int64_t kDifferent = LatticeTerms::kDifferent;
 
 }  // namespace
@@ -56,7 +57,9 @@ void LatticeTerms::open(Ex length) {
   terms_ = builder_.let("all_terms", count);
   different_ = builder_.let(
       "different", builder_.call(Helper::kMinimum, {Ex(which) + 1, builder_.i64(kDifferent)}));
-  fits_ = builder_.let("fits", terms_ <= builder_.i64(kRoom));
+  if (!terms_of_all_rows(spec_, kRoom)) {
+    fits_ = builder_.let("fits", terms_ <= builder_.i64(kRoom));
+  }
   count_ = builder_.variable("terms_left", terms_);
   list(builder_.i64(0));
   builder_.barrier();
@@ -78,20 +81,25 @@ void LatticeTerms::list(Ex from) {
 }
 
 Ex LatticeTerms::count_for(Ex row) {
-  builder_.when(fits_, [&] {
+  const auto leave = [&] {
     builder_.repeat_while(both(Ex(count_) > 0, builder_.load(f_, count_) >= row),
                           [&] { builder_.assign(count_, Ex(count_) - 1); });
-  });
+  };
+  fits_ ? builder_.when(*fits_, leave) : leave();
   return builder_.let("count", count_);
 }
 
 void LatticeTerms::show(Ex from) {
-  builder_.when(negated(fits_), [&] {
+  if (!fits_) {
+    shown_ = from;
+    return;
+  }
+  builder_.when(negated(*fits_), [&] {
     builder_.barrier();
     list(from);
     builder_.barrier();
   });
-  shown_ = builder_.let("shown", builder_.select(fits_, from, builder_.i64(0)));
+  shown_ = builder_.let("shown", builder_.select(*fits_, from, builder_.i64(0)));
 }
 
 Ex LatticeTerms::position(Ex row, Ex number, Ex behind) {

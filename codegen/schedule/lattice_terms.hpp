@@ -3,6 +3,8 @@
 // what a row reads, a term each, and how far behind a position its readers go on.
 #pragma once
 
+#include <optional>
+
 #include "codegen/ir/builder.hpp"
 #include "codegen/schedule/kernel_spec.hpp"
 
@@ -44,7 +46,8 @@ class LatticeTerms {
   ir::Ex thread_, length_;
   ir::MemoryId f_, a_;                 // of the terms; f_[0] is of the one before them, or 0
   ir::MemoryId last_f_, different_a_;  // of each a_k, the last f(k) that has it
-  ir::Ex terms_, fits_, different_;
+  ir::Ex terms_, different_;
+  std::optional<ir::Ex> fits_;  // whether all are listed, where launches may have more
   ir::Var count_;
   ir::Ex shown_;  // place of the first term that is shown
 };

@@ -29,6 +29,7 @@ using ir::VectorPlace;
 namespace {
 
 constexpr int kListingWarps = 4;
+constexpr int kListers = 32 * kListingWarps;
 constexpr int kLatticeVector = 8;  // elements of sixteen bytes
 
 class TensorLattice {
@@ -40,7 +41,7 @@ class TensorLattice {
         terms_(frame.builder, frame.spec, frame.thread),
         dim_(frame.spec.head_dim),
         tiles_(frame.spec.head_dim / 8),
-        items_(static_cast<std::size_t>((kTensorChunk + layout_.listed) / (32 * kListingWarps))) {}
+        items_(static_cast<std::size_t>((all_items() + kListers - 1) / kListers)) {}
 
   void run() {
     staged_ = builder_.dynamic_array("staged", frame_.spec.dtype);
@@ -103,7 +104,7 @@ class TensorLattice {
   // By the warps that have no rows.
   void by_others(const std::function<void()>& body) { builder_.when(negated(has_rows_), body); }
   void each_piece_of_others(std::int64_t rows, const std::function<void(Ex, Ex)>& body) {
-    each_piece(frame_.thread, 32 * kListingWarps, rows, body);
+    each_piece(frame_.thread, kListers, rows, body);
   }
   void arrive() {
     builder_.invoke(on_tiles("await_batches", 0), {});
@@ -163,7 +164,7 @@ class TensorLattice {
           });
         });
     const Ex next_turn = builder_.let("next_turn", builder_.i64(1) - turn_);
-    const Ex channel = builder_.let("channel", frame_.thread - 32 * kListingWarps);
+    const Ex channel = builder_.let("channel", frame_.thread - kListers);
     const auto meanwhile = [&](Ex part) {
       by_others([&] {
         bring_own(next, next_turn, part * 16, 16);
@@ -233,10 +234,13 @@ class TensorLattice {
       item.dividing = builder_.variable("dividing", builder_.i64(0));
     }
   }
+  std::int64_t all_items() const { return kTensorChunk + layout_.listed; }
   void each_item(const std::function<void(Item&, Ex)>& body) {
     for (std::size_t turn = 0; turn < items_.size(); ++turn) {
-      const auto before = static_cast<std::int64_t>(turn) * (32 * kListingWarps);
-      body(items_[turn], builder_.let("item", frame_.thread + before));
+      const auto before = static_cast<std::int64_t>(turn) * kListers;
+      const Ex number = builder_.let("item", frame_.thread + before);
+      const auto take = [&] { body(items_[turn], number); };
+      before + kListers <= all_items() ? take() : builder_.when(number < all_items(), take);
     }
   }
   void list(Ex before, Ex listed) {

@@ -274,6 +274,17 @@ TEST_CASE("the kernels of all built-in patterns compile for every architecture")
       CHECK(all.back().entry.schedule == "tensor");
     }
   }
+  for (const auto& [dtype, head_dim] :
+       {std::pair{ElementType::kBF16, 64}, std::pair{ElementType::kF16, 128}}) {
+    GenerateOptions options = options_for(dtype);
+    options.ops = {"prefill"};
+    options.schedule = "tensor";
+    options.head_dim = head_dim;
+    for (const char* name : {"log_cached", "fibonacci_cached", "sqrt_cached"}) {
+      add(all, *find_builtin(name), options, {"sm_90"});
+      CHECK(all.back().entry.schedule == "tensor");
+    }
+  }
   const std::vector<Outcome> outcomes = compile_all(*compiler, all);
 
   std::cout << fmt::format("NVRTC {}, sm_90, head_dim 64\n{:24} {:8} {:8} {:5} {:>9} {:>7} {:>7}\n",

@@ -73,6 +73,7 @@ TEST_CASE("golden kernel texts") {
   check("order_k_recurrence", ir::Target::kCuda, ElementType::kF16, "prefill", WeightKind::kGiven);
   check("attention", ir::Target::kCuda, ElementType::kBF16, "prefill", {}, "auto");
   check("dense_recurrence", ir::Target::kCuda, ElementType::kBF16, "prefill", {}, "auto");
+  check("log_cached", ir::Target::kCuda, ElementType::kBF16, "prefill", {}, "auto");
   check("log_recurrence", ir::Target::kCpu, ElementType::kF32, "backward", WeightKind::kGiven);
   check("chacal", ir::Target::kCpu, ElementType::kBF16, "backward");
 }
@@ -187,7 +188,10 @@ TEST_CASE("the cost model chooses the schedule of prefill on cuda, and says why"
   for (const Case& one : {
            Case{"log_cached", ElementType::kF32, 64, "auto", "staged", "simple comes to"},
            Case{"log_cached", ElementType::kF32, 64, "simple", "simple", ""},
-           Case{"log_cached", ElementType::kF16, 64, "auto", "staged", "bytes and"},
+           Case{"log_cached", ElementType::kF16, 64, "auto", "tensor", "staged comes to"},
+           Case{"sqrt_cached", ElementType::kBF16, 128, "auto", "tensor", "staged comes to"},
+           Case{"log_cached", ElementType::kF16, 64, "staged", "staged", "tensor comes to"},
+           Case{"log_cached", ElementType::kBF16, 32, "auto", "staged", "64 or 128 channels"},
            Case{"attention", ElementType::kBF16, 64, "auto", "tensor", "staged comes to"},
            Case{"attention", ElementType::kF16, 128, "auto", "tensor", "staged comes to"},
            Case{"attention", ElementType::kBF16, 64, "staged", "staged", "tensor comes to"},
