@@ -54,12 +54,13 @@ void LatticeTerms::open(Ex length) {
                   });
     builder_.when(f < length_, [&] { builder_.assign(count, Ex(count) + 1); });
   });
-  terms_ = builder_.let("all_terms", count);
+  const bool complete = terms_of_all_rows(spec_, kRoom).has_value();
+  terms_ = builder_.let(
+      "all_terms",
+      complete ? builder_.call(Helper::kMinimum, {count, builder_.i64(kRoom)}) : Ex(count));
   different_ = builder_.let(
       "different", builder_.call(Helper::kMinimum, {Ex(which) + 1, builder_.i64(kDifferent)}));
-  if (!terms_of_all_rows(spec_, kRoom)) {
-    fits_ = builder_.let("fits", terms_ <= builder_.i64(kRoom));
-  }
+  if (!complete) fits_ = builder_.let("fits", terms_ <= builder_.i64(kRoom));
   count_ = builder_.variable("terms_left", terms_);
   list(builder_.i64(0));
   builder_.barrier();

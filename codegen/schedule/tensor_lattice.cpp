@@ -353,15 +353,14 @@ class TensorLattice {
     });
   }
 
+  // The next one comes in meanwhile, to where the last one has been taken by now.
   void take(Ex listed, Ex window, Ex count) {
     const Ex stage = builder_.let("stage", window / layout_.columns % LatticeLayout::kStages);
     const Ex next = builder_.let("next", window + layout_.columns);
+    arrive();
     builder_.when(next < count, [&] { bring(listed, next, builder_.i64(1) - stage); });
     builder_.invoke("close_batch", {});
-    builder_.invoke(on_tiles("await_batches", LatticeLayout::kStages - 1), {});
-    builder_.barrier();
     builder_.when(has_rows_, [&] { mix(window, stage); });
-    builder_.barrier();
   }
 
   // ---- rows -------------------------------------------------------------------------------------

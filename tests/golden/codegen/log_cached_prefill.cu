@@ -105,7 +105,7 @@ log_cached_prefill(
   if (f < last_row) {
     terms += 1;
   }
-  const Index all_terms = terms;
+  const Index all_terms = minimum(terms, 256);
   const Index different = minimum(which_a + 1, 32);
   if (thread == 0) {
     Index place = 1;
@@ -381,6 +381,8 @@ log_cached_prefill(
       for (Index window = 0; window < count; window += 16) {
         const Index stage = window / 16 % 2;
         const Index next = window + 16;
+        await_batches<0>();
+        __syncthreads();
         if (next < count) {
           if (listed + next < of_terms) {
             for (Index piece = thread; piece < 128; piece += 256) {
@@ -413,8 +415,6 @@ log_cached_prefill(
           }
         }
         close_batch();
-        await_batches<1>();
-        __syncthreads();
         if (has_rows) {
           const Index keys_at = stage * 1152 + 27648;
           #pragma unroll
@@ -435,7 +435,6 @@ log_cached_prefill(
             multiply_sums_by_columns<8>(outputs, scores + part * 8, staged + values_at + part * 1152, 72);
           }
         }
-        __syncthreads();
       }
       await_batches<0>();
       __syncthreads();
