@@ -10,8 +10,7 @@
 // have no rows list positions meanwhile.
 #include "codegen/schedule/attention_rows.hpp"
 #include "codegen/schedule/cache.hpp"
-#include "codegen/schedule/lattice_plan.hpp"
-#include "codegen/schedule/lattice_terms.hpp"
+#include "codegen/schedule/lattice_columns.hpp"
 #include "codegen/schedule/row_vectors.hpp"
 #include "codegen/schedule/tensor_solve.hpp"
 
@@ -38,32 +37,26 @@ class TensorLattice {
       : frame_(frame),
         builder_(frame.builder),
         layout_(frame.spec),
-        terms_(frame.builder, frame.spec, frame.thread),
+        columns_(frame, layout_, kListers),
         dim_(frame.spec.head_dim),
-        tiles_(frame.spec.head_dim / 8),
-        items_(static_cast<std::size_t>((all_items() + kListers - 1) / kListers)) {}
+        tiles_(frame.spec.head_dim / 8) {}
 
   void run() {
     staged_ = builder_.dynamic_array("staged", frame_.spec.dtype);
-    TensorSolve solve(frame_, staged_, layout_.stride);
+    TensorSolve solve(frame_, staged_, layout_.stride, kListers);
     solve_ = &solve;
-    held_ = builder_.array("held", Type::kI64, static_cast<int>(layout_.listed), true);
-    last_ = builder_.array("last_reader", Type::kI64, static_cast<int>(layout_.listed), true);
-    own_last_ = builder_.array("own_last_reader", Type::kI64, kTensorChunk, true);
     own_scores_ = builder_.array("own_scores", Type::kF32, kOwnScores);
     scores_ = builder_.array("scores", Type::kF32, window_scores());
     outputs_ = builder_.array("outputs", Type::kF32, 4 * tiles_);
     highest_ = builder_.array("highest", Type::kF32, 2);
     totals_ = builder_.array("totals", Type::kF32, 2);
     has_rows_ = builder_.let("has_rows", frame_.warp >= kListingWarps);
-    terms_.open(builder_.let("last_row", frame_.start + frame_.tokens));
-    columns();
-    blank();
-    builder_.barrier();
-    terms_.show(builder_.i64(0));
+    columns_.open();
+    blank_windows();
+    columns_.show(builder_.i64(0));
     by_others([&] {
       bring_own(builder_.i64(0), builder_.i64(0), builder_.i64(0), layout_.rows);
-      list(frame_.start, builder_.i64(0));
+      columns_.list(frame_.start, builder_.i64(0));
     });
     builder_.invoke("close_batch", {});
     arrive();
@@ -73,10 +66,6 @@ class TensorLattice {
   }
 
  private:
-  // What a thread lists, step by step.
-  struct Item {
-    Var position, dividing;
-  };
   static constexpr int kOwnScores = 4 * kScoreTiles;
   static std::string vectors(const char* name) { return on_tiles(name, kLatticeVector); }
   int window_tiles() const { return static_cast<int>(layout_.columns) / 8; }
@@ -111,30 +100,13 @@ class TensorLattice {
     builder_.barrier();
   }
 
-  // Whole windows of terms, one at least, then slots of the state.
-  void columns() {
-    const Ex terms = builder_.call(Helper::kMaximum, {terms_.count(), builder_.i64(1)});
-    of_terms_ = builder_.let("of_terms",
-                             (terms + (layout_.columns - 1)) / layout_.columns * layout_.columns);
-    all_columns_ = of_terms_;
-    if (!frame_.b.cached()) return;
-    all_columns_ = builder_.let(
-        "columns", of_terms_ + builder_.select(frame_.start > 0, frame_.b.slots, builder_.i64(0)));
-  }
-  // What a list says does not tell that each place is filled before it is read.
-  void blank() {
+  // Each place is filled before it is read; but for windows that rests on how many of them come by,
+  // which the static layer does not follow.
+  void blank_windows() {
     each_piece(frame_.thread, 32 * frame_.warps, 2 * LatticeLayout::kStages * layout_.columns,
                [&](Ex row, Ex d) {
                  clear(builder_.let("blank_at", row * layout_.stride + d + layout_.window_keys_at));
                });
-    const auto blank_list = [&](MemoryId list, std::int64_t size) {
-      builder_.loop("place", frame_.thread, builder_.i64(size), builder_.i64(32 * frame_.warps),
-                    LoopKind::kSerial,
-                    [&](Ex place) { builder_.store(list, place, builder_.i64(0)); });
-    };
-    blank_list(held_, layout_.listed);
-    blank_list(last_, layout_.listed);
-    blank_list(own_last_, kTensorChunk);
   }
 
   void chunk(Ex first) {
@@ -149,33 +121,26 @@ class TensorLattice {
     fill(outputs_, 4 * tiles_, builder_.f32(0));
     fill(highest_, 2, builder_.lowest_score());
     fill(totals_, 2, builder_.f32(0));
-    builder_.loop("listed", builder_.i64(0), all_columns_, builder_.i64(layout_.listed),
+    builder_.loop("listed", builder_.i64(0), columns_.all(), builder_.i64(layout_.listed),
                   LoopKind::kSerial, [&](Ex listed) { take_listed(listed); });
     const Ex next = builder_.let("next_first", first_ + layout_.rows);
     const Ex next_before = builder_.let("next_before", before_ + layout_.rows);
-    terms_.show(builder_.i64(0));
-    begin_items();
+    columns_.show(builder_.i64(0));
+    columns_.begin();
     builder_.when(
-        has_rows_, [&] { weigh_own(); },
-        [&] {
-          each_item([&](Item& item, Ex number) {
-            find(item, number, next_before, builder_.i64(0));
-            terms_.divide(item.position, item.dividing, builder_.i64(LatticeTerms::kDifferent / 2));
-          });
-        });
+        has_rows_, [&] { weigh_own(); }, [&] { columns_.find(next_before); });
     const Ex next_turn = builder_.let("next_turn", builder_.i64(1) - turn_);
-    const Ex channel = builder_.let("channel", frame_.thread - kListers);
     const auto meanwhile = [&](Ex part) {
       by_others([&] {
         bring_own(next, next_turn, part * 16, 16);
-        list_further(part);
+        columns_.list_further(part);
       });
       builder_.invoke("close_batch", {});
       builder_.invoke(on_tiles("await_batches", 1), {});
     };
     const TensorSolve::Others others{meanwhile, [&](Ex part) { by_others([&] { write(part); }); }};
     solve_->solve(
-        {own_ + layout_.values_at, warp_row_, own_scores_, outputs_, channel},
+        {own_ + layout_.values_at, warp_row_, own_scores_, outputs_},
         [&](Ex below) { return both(has_rows_, below); }, others);
     arrive();
   }
@@ -211,13 +176,13 @@ class TensorLattice {
     const Ex is_first = builder_.let("is_first", equal(listed, builder_.i64(0)));
     builder_.when(negated(is_first), [&] {
       builder_.barrier();
-      terms_.show(listed);
-      by_others([&] { list(before_, listed); });
+      columns_.show(listed);
+      by_others([&] { columns_.list(before_, listed); });
       builder_.barrier();
     });
     const Ex count = builder_.let(
         "count",
-        builder_.call(Helper::kMinimum, {builder_.i64(layout_.listed), all_columns_ - listed}));
+        builder_.call(Helper::kMinimum, {builder_.i64(layout_.listed), columns_.all() - listed}));
     bring(listed, builder_.i64(0), builder_.i64(0));
     builder_.invoke("close_batch", {});
     builder_.when(both(has_rows_, is_first), [&] { score_own(); });
@@ -226,98 +191,13 @@ class TensorLattice {
     arrive();
   }
 
-  // Of a chunk behind position `before`: its own rows, then what is listed from column `listed` on,
-  // one for each of the threads that list, or several.
-  void begin_items() {
-    for (Item& item : items_) {
-      item.position = builder_.variable("position", builder_.i64(0));
-      item.dividing = builder_.variable("dividing", builder_.i64(0));
-    }
-  }
-  std::int64_t all_items() const { return kTensorChunk + layout_.listed; }
-  void each_item(const std::function<void(Item&, Ex)>& body) {
-    for (std::size_t turn = 0; turn < items_.size(); ++turn) {
-      const auto before = static_cast<std::int64_t>(turn) * kListers;
-      const Ex number = builder_.let("item", frame_.thread + before);
-      const auto take = [&] { body(items_[turn], number); };
-      before + kListers <= all_items() ? take() : builder_.when(number < all_items(), take);
-    }
-  }
-  void list(Ex before, Ex listed) {
-    begin_items();
-    each_item([&](Item& item, Ex number) {
-      find(item, number, before, listed);
-      for (std::int64_t half = LatticeTerms::kDifferent / 2; half > 0; half /= 2) {
-        terms_.divide(item.position, item.dividing, builder_.i64(half));
-      }
-      note(item, number);
-    });
-  }
-  // While a chunk is solved, for the next one: the other four of five steps.
-  void list_further(Ex part) {
-    static_assert(LatticeTerms::kDifferent == 32 && kTensorChunk / 16 == 4);
-    const auto is = [&](int which) { return equal(part, builder_.i64(which)); };
-    const Ex one_of_last = builder_.select(is(2), builder_.i64(2), builder_.i64(1));
-    const Ex half =
-        builder_.let("half", builder_.select(is(0), builder_.i64(8),
-                                             builder_.select(is(1), builder_.i64(4), one_of_last)));
-    each_item([&](Item& item, Ex number) {
-      terms_.divide(item.position, item.dividing, half);
-      builder_.when(is(3), [&] { note(item, number); });
-    });
-  }
-  void find(Item& item, Ex number, Ex before, Ex listed) {
-    builder_.when(
-        number < kTensorChunk, [&] { builder_.assign(item.position, before + 1 + number); },
-        [&] {
-          const Ex entry = builder_.let("entry", number - kTensorChunk);
-          const Ex column = builder_.let("column", listed + entry);
-          const auto of_term = [&] {
-            const Ex found = terms_.position(before + 1, column, entry);
-            builder_.assign(item.position,
-                            builder_.select(found > frame_.start, found, builder_.i64(0)));
-          };
-          if (!frame_.b.cached()) return of_term();
-          builder_.when(column < of_terms_, of_term, [&] {
-            builder_.when(column < all_columns_, [&] {
-              const Slot slot = slot_of(column);
-              builder_.assign(item.position,
-                              builder_.select(slot.taken, slot.held, builder_.i64(0)));
-            });
-          });
-        });
-  }
-  // Of the state, for a column behind those of terms; one without a token is not taken.
-  struct Slot {
-    Ex number, held, taken;
-  };
-  Slot slot_of(Ex column) {
-    const SideFrame& side = frame_.b;
-    const Ex number = builder_.let("slot", column - of_terms_);
-    const Ex near = builder_.let("near", builder_.call(Helper::kMinimum, {number, side.slots - 1}));
-    const Ex held =
-        builder_.let("held_by_slot", builder_.load(side.before.pos, side.pos_base + near));
-    return {near, held, builder_.let("taken", both(number<side.slots, held> 0))};
-  }
-  void note(const Item& item, Ex number) {
-    const Ex p = item.position;
-    const Ex reach = terms_.reach_by(item.dividing);
-    const Ex last = builder_.let("last", builder_.select(p > 0, p + reach, builder_.i64(0)));
-    builder_.when(
-        number < kTensorChunk, [&] { builder_.store(own_last_, number, last); },
-        [&] {
-          const Ex entry = number - kTensorChunk;
-          builder_.store(held_, entry, p);
-          builder_.store(last_, entry, last);
-        });
-  }
-
   // Keys and outputs of a window of columns. Where there is none, the chunk's first token stands
   // in, for no row to read.
   void bring(Ex listed, Ex window, Ex stage) {
     const auto terms = [&] { bring_terms(window, stage); };
     if (!frame_.b.cached()) return terms();
-    builder_.when(listed + window < of_terms_, terms, [&] { bring_slots(listed + window, stage); });
+    builder_.when(listed + window < columns_.of_terms(), terms,
+                  [&] { bring_slots(listed + window, stage); });
   }
   struct Source {
     MemoryId key, value;
@@ -334,7 +214,7 @@ class TensorLattice {
   }
   void bring_terms(Ex window, Ex stage) {
     bring_rows_of_window(stage, [&](Ex row) {
-      const Ex p = builder_.let("p", builder_.load(held_, window + row));
+      const Ex p = builder_.let("p", builder_.load(columns_.held, window + row));
       const Ex here = builder_.let("here", both(p > frame_.start, p <= before_));
       const Ex token = builder_.select(here, p - frame_.start - 1, first_);
       const Ex at = builder_.let("at", frame_.token_at(builder_.let("token", token)));
@@ -344,7 +224,7 @@ class TensorLattice {
   void bring_slots(Ex first_column, Ex stage) {
     bring_rows_of_window(stage, [&](Ex row) {
       const SideFrame& side = frame_.b;
-      const Slot slot = slot_of(first_column + row);
+      const LatticeColumns::Slot slot = columns_.slot_of(first_column + row);
       const Ex at = builder_.let(
           "at",
           builder_.select(slot.taken, frame_.slot_at(side, slot.number), frame_.token_at(first_)));
@@ -383,14 +263,14 @@ class TensorLattice {
   }
   void score_own() {
     score(own_scores_, kScoreTiles, own_ + layout_.keys_at);
-    mask(own_scores_, kScoreTiles, own_last_, builder_.i64(0));
+    mask(own_scores_, kScoreTiles, columns_.own_last, builder_.i64(0));
     builder_.invoke(on_tiles("mask_scores", kScoreTiles), {whole(own_scores_), warp_row_});
     raise(own_scores_, kScoreTiles);
   }
   void mix(Ex window, Ex stage) {
     score(scores_, window_tiles(),
           builder_.let("keys_at", stage * layout_.window + layout_.window_keys_at));
-    mask(scores_, window_tiles(), last_, window);
+    mask(scores_, window_tiles(), columns_.last, window);
     raise(scores_, window_tiles());
     builder_.invoke(on_tiles("weigh_scores", window_tiles()),
                     {whole(scores_), whole(highest_), whole(totals_)});
@@ -433,13 +313,11 @@ class TensorLattice {
   Frame& frame_;
   Builder& builder_;
   LatticeLayout layout_;
-  LatticeTerms terms_;
+  LatticeColumns columns_;
   TensorSolve* solve_ = nullptr;
   int dim_, tiles_;
-  std::vector<Item> items_;
   MemoryId staged_, own_scores_, scores_, outputs_, highest_, totals_;
-  MemoryId held_, last_, own_last_;  // positions of listed columns, and the last rows that read one
-  Ex has_rows_, of_terms_, all_columns_;
+  Ex has_rows_;
   Ex first_, size_, before_, turn_, own_, warp_row_, first_row_;
 };
 

@@ -22,13 +22,14 @@ int sum_stride(int head_dim) { return head_dim + 8; }
 
 }  // namespace
 
-TensorSolve::TensorSolve(Frame& frame, MemoryId staged, std::int64_t stride)
+TensorSolve::TensorSolve(Frame& frame, MemoryId staged, std::int64_t stride, int first_thread)
     : frame_(frame),
       builder_(frame.builder),
       staged_(staged),
       near_(builder_.array_of_vectors("near", kNear)),
       sums_(builder_.array_of_vectors("sums", kTogether * sum_stride(frame.spec.head_dim))),
       stride_(stride),
+      first_thread_(first_thread),
       dim_(frame.spec.head_dim) {}
 
 std::int64_t TensorSolve::bytes_of(int head_dim) {
@@ -43,8 +44,10 @@ void TensorSolve::solve(const System& system, const std::function<Ex(Ex)>& adds,
         builder_.when(equal(system.diagonal, part * kTogether), [&] { leave(system, part); });
         builder_.barrier();
         const Ex values = builder_.let("values_at", system.values + part * (kTogether * stride_));
-        builder_.when(both(system.channel >= 0, system.channel < dim_),
-                      [&] { substitute(system, values); });
+        const Ex substitutes = frame_.thread < first_thread_ + dim_;
+        builder_.when(
+            first_thread_ == 0 ? substitutes : both(frame_.thread >= first_thread_, substitutes),
+            [&] { substitute(system, values); });
         if (others) others->meanwhile(part);
         builder_.barrier();
         builder_.when(adds(system.diagonal > part * kTogether), [&] { add(system, part, values); });
@@ -72,7 +75,7 @@ void TensorSolve::leave(const System& system, Ex part) {
 // As soon as an output is there, all rows below have what it weighs for them. Loops are unrolled,
 // so that registers hold sums. The next column's weights come in meanwhile.
 void TensorSolve::substitute(const System& system, Ex values) {
-  const Ex d = system.channel;
+  const Ex d = builder_.let("d", frame_.thread - first_thread_);
   const MemoryId solved = builder_.array("solved", Type::kF32, kTogether);
   const MemoryId weighs = builder_.array("weighs", Type::kF32, 2 * kTogether);
   const auto each = [&](const char* name, Ex from, const std::function<void(Ex)>& body) {

@@ -15,14 +15,14 @@ namespace heddle::schedule {
 
 class TensorSolve {
  public:
-  // Values lie in `staged`, rows of the head's channels so many elements apart.
-  TensorSolve(Frame& frame, ir::MemoryId staged, std::int64_t stride);
+  // Values lie in `staged`, rows of the head's channels so many elements apart. The threads from
+  // `first_thread` on substitute, a channel each.
+  TensorSolve(Frame& frame, ir::MemoryId staged, std::int64_t stride, int first_thread = 0);
 
   struct System {
     ir::Ex values;               // place of the window's first row: inputs, then outputs
     ir::Ex diagonal;             // the first of the warp's rows, counted from the window's first
     ir::MemoryId weights, sums;  // N and F of the warp's rows, in registers
-    ir::Ex channel;              // of the thread that substitutes it, where the head has it
     bool inputs = true;          // a row's own input is weighed, by the diagonal of N
   };
   // What all warps do besides, while sixteen rows are solved and when their outputs are there.
@@ -46,7 +46,7 @@ class TensorSolve {
   ir::Builder& builder_;
   ir::MemoryId staged_, near_, sums_;
   std::int64_t stride_;
-  int dim_;
+  int first_thread_, dim_;
 };
 
 }  // namespace heddle::schedule

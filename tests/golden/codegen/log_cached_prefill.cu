@@ -46,12 +46,12 @@ log_cached_prefill(
   __shared__ Index term_a[257];
   __shared__ Index last_f[32];
   __shared__ Index different_a[32];
-  extern __shared__ __align__(16) bf16 staged[];
-  __shared__ __align__(16) float near[320];
-  __shared__ __align__(16) float sums[1152];
   __shared__ Index held[32];
   __shared__ Index last_reader[32];
   __shared__ Index own_last_reader[64];
+  extern __shared__ __align__(16) bf16 staged[];
+  __shared__ __align__(16) float near[320];
+  __shared__ __align__(16) float sums[1152];
   float own_scores[32];
   float scores[8];
   float outputs[32];
@@ -132,16 +132,6 @@ log_cached_prefill(
     const Index blank_at = row * 72 + d + 27648;
     clear_elements<8>(staged + blank_at);
   }
-  for (Index place = thread; place < 32; place += 256) {
-    held[place] = 0;
-  }
-  for (Index place = thread; place < 32; place += 256) {
-    last_reader[place] = 0;
-  }
-  for (Index place = thread; place < 64; place += 256) {
-    own_last_reader[place] = 0;
-  }
-  __syncthreads();
   if (!has_rows) {
     for (Index piece = thread; piece < 512; piece += 128) {
       const Index row = piece / 8;
@@ -495,7 +485,6 @@ log_cached_prefill(
       }
     }
     const Index next_turn = 1 - turn;
-    const Index channel = thread - 128;
     #pragma unroll
     for (Index part = 0; part < 4; ++part) {
       if (warp_row == part * 16) {
@@ -504,7 +493,8 @@ log_cached_prefill(
       }
       __syncthreads();
       const Index values_at = own + 9216 + part * 1152;
-      if (channel >= 0 && channel < 64) {
+      if (thread >= 128 && thread < 192) {
+        const Index d = thread - 128;
         float solved[16];
         float weighs[32];
         #pragma unroll
@@ -513,7 +503,7 @@ log_cached_prefill(
         }
         #pragma unroll
         for (Index r = 0; r < 16; ++r) {
-          solved[r] = sums[channel + r * 72] + near[r * 21] * to_float(staged[values_at + channel + r * 72]);
+          solved[r] = sums[d + r * 72] + near[r * 21] * to_float(staged[values_at + d + r * 72]);
         }
         #pragma unroll
         for (Index block_2 = 0; block_2 < 4; ++block_2) {
@@ -527,7 +517,7 @@ log_cached_prefill(
             load_elements<4>(weighs + next_column % 2 * 16 + block_2 * 4, near + next_column * 20 + block_2 * 4);
           }
           const float output = solved[c];
-          staged[values_at + channel + c * 72] = to_bf16(output);
+          staged[values_at + d + c * 72] = to_bf16(output);
           #pragma unroll
           for (Index r = c + 1; r < 16; ++r) {
             solved[r] = solved[r] + weighs[c % 2 * 16 + r] * output;

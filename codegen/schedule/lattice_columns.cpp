@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "codegen/schedule/lattice_columns.hpp"
+
+namespace heddle::schedule {
+
+using ir::Ex;
+using ir::Helper;
+using ir::Type;
+
+LatticeColumns::LatticeColumns(Frame& frame, const LatticeLayout& layout, int listers)
+    : frame_(frame),
+      builder_(frame.builder),
+      layout_(layout),
+      listers_(listers),
+      terms_(frame.builder, frame.spec, frame.thread),
+      items_(static_cast<std::size_t>((all_items() + listers - 1) / listers)) {
+  const int listed = static_cast<int>(layout.listed);
+  held = builder_.array("held", Type::kI64, listed, true);
+  last = builder_.array("last_reader", Type::kI64, listed, true);
+  own_last = builder_.array("own_last_reader", Type::kI64, kTensorChunk, true);
+}
+
+void LatticeColumns::open() {
+  terms_.open(builder_.let("last_row", frame_.start + frame_.tokens));
+  const Ex terms = builder_.call(Helper::kMaximum, {terms_.count(), builder_.i64(1)});
+  of_terms_ =
+      builder_.let("of_terms", (terms + (layout_.columns - 1)) / layout_.columns * layout_.columns);
+  all_ = of_terms_;
+  if (!frame_.b.cached()) return;
+  all_ = builder_.let(
+      "columns", of_terms_ + builder_.select(frame_.start > 0, frame_.b.slots, builder_.i64(0)));
+}
+
+void LatticeColumns::list(Ex before, Ex listed) {
+  begin();
+  each_item([&](Item& item, Ex number) {
+    find(item, number, before, listed);
+    for (std::int64_t half = LatticeTerms::kDifferent / 2; half > 0; half /= 2) {
+      terms_.divide(item.position, item.dividing, builder_.i64(half));
+    }
+    note(item, number);
+  });
+}
+
+void LatticeColumns::begin() {
+  for (Item& item : items_) {
+    item.position = builder_.variable("position", builder_.i64(0));
+    item.dividing = builder_.variable("dividing", builder_.i64(0));
+  }
+}
+
+// The first of five steps of a division, and then one in each part.
+void LatticeColumns::find(Ex before) {
+  each_item([&](Item& item, Ex number) {
+    find(item, number, before, builder_.i64(0));
+    terms_.divide(item.position, item.dividing, builder_.i64(LatticeTerms::kDifferent / 2));
+  });
+}
+
+void LatticeColumns::list_further(Ex part) {
+  static_assert(LatticeTerms::kDifferent == 32, "what is divided by takes five steps");
+  const auto is = [&](int which) { return equal(part, builder_.i64(which)); };
+  const Ex one_of_last = builder_.select(is(2), builder_.i64(2), builder_.i64(1));
+  const Ex half =
+      builder_.let("half", builder_.select(is(0), builder_.i64(8),
+                                           builder_.select(is(1), builder_.i64(4), one_of_last)));
+  each_item([&](Item& item, Ex number) {
+    terms_.divide(item.position, item.dividing, half);
+    builder_.when(is(3), [&] { note(item, number); });
+  });
+}
+
+// The chunk's own rows come first, then what is listed.
+std::int64_t LatticeColumns::all_items() const { return kTensorChunk + layout_.listed; }
+
+void LatticeColumns::each_item(const std::function<void(Item&, Ex)>& body) {
+  for (std::size_t turn = 0; turn < items_.size(); ++turn) {
+    const std::int64_t before = static_cast<std::int64_t>(turn) * listers_;
+    const Ex number = builder_.let("item", frame_.thread + before);
+    const auto take = [&] { body(items_[turn], number); };
+    before + listers_ <= all_items() ? take() : builder_.when(number < all_items(), take);
+  }
+}
+
+void LatticeColumns::find(Item& item, Ex number, Ex before, Ex listed) {
+  builder_.when(
+      number < kTensorChunk, [&] { builder_.assign(item.position, before + 1 + number); },
+      [&] {
+        const Ex entry = builder_.let("entry", number - kTensorChunk);
+        const Ex column = builder_.let("column", listed + entry);
+        const auto of_term = [&] {
+          const Ex found = terms_.position(before + 1, column, entry);
+          builder_.assign(item.position,
+                          builder_.select(found > frame_.start, found, builder_.i64(0)));
+        };
+        if (!frame_.b.cached()) return of_term();
+        builder_.when(column < of_terms_, of_term, [&] {
+          builder_.when(column < all_, [&] {
+            const Slot slot = slot_of(column);
+            builder_.assign(item.position, builder_.select(slot.taken, slot.held, builder_.i64(0)));
+          });
+        });
+      });
+}
+
+LatticeColumns::Slot LatticeColumns::slot_of(Ex column) {
+  const SideFrame& side = frame_.b;
+  const Ex number = builder_.let("slot", column - of_terms_);
+  const Ex near = builder_.let("near", builder_.call(Helper::kMinimum, {number, side.slots - 1}));
+  const Ex position =
+      builder_.let("held_by_slot", builder_.load(side.before.pos, side.pos_base + near));
+  const Ex exists = number < side.slots;
+  return {near, position, builder_.let("taken", both(exists, position > 0))};
+}
+
+void LatticeColumns::note(const Item& item, Ex number) {
+  const Ex p = item.position;
+  const Ex reach = terms_.reach_by(item.dividing);
+  const Ex reader = builder_.let("last", builder_.select(p > 0, p + reach, builder_.i64(0)));
+  builder_.when(
+      number < kTensorChunk, [&] { builder_.store(own_last, number, reader); },
+      [&] {
+        const Ex entry = number - kTensorChunk;
+        builder_.store(held, entry, p);
+        builder_.store(last, entry, reader);
+      });
+}
+
+}  // namespace heddle::schedule

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// The columns that a chunk of rows of a lattice has scores for: what terms lead its first row to,
+// in whole windows, then the slots of the state that the launch goes on from, as they lie; and the
+// chunk's own rows. Listed in shared memory are positions and the last row that reads each, by the
+// block's first threads, a column each or several. A position that a slot holds is no term's, and
+// what several terms lead to is that of one.
+#pragma once
+
+#include <vector>
+
+#include "codegen/schedule/frame.hpp"
+#include "codegen/schedule/lattice_plan.hpp"
+#include "codegen/schedule/lattice_terms.hpp"
+
+namespace heddle::schedule {
+
+class LatticeColumns {
+ public:
+  // `listers`: threads that list.
+  LatticeColumns(Frame& frame, const LatticeLayout& layout, int listers);
+
+  // Ends with a barrier.
+  void open();
+  ir::Ex of_terms() const { return of_terms_; }
+  ir::Ex all() const { return all_; }
+  // Before columns from `listed` on are listed; by all threads.
+  void show(ir::Ex listed) { terms_.show(listed); }
+  // Of the chunk behind position `before`; by those that list.
+  void list(ir::Ex before, ir::Ex listed);
+  // The same for a chunk to come, from column 0 on, in steps between barriers: `begin` by all
+  // threads, then `find` and four parts.
+  void begin();
+  void find(ir::Ex before);
+  void list_further(ir::Ex part);
+
+  // Of the state, for a column behind those of terms; one without a token is not taken.
+  struct Slot {
+    ir::Ex number, held, taken;
+  };
+  Slot slot_of(ir::Ex column);
+
+  ir::MemoryId held;            // positions of listed columns, 0 where there is none
+  ir::MemoryId last, own_last;  // the last reader of each, and of the chunk's own rows
+
+ private:
+  // What a thread lists, step by step.
+  struct Item {
+    ir::Var position, dividing;
+  };
+  std::int64_t all_items() const;
+  void each_item(const std::function<void(Item&, ir::Ex)>& body);
+  void find(Item& item, ir::Ex number, ir::Ex before, ir::Ex listed);
+  void note(const Item& item, ir::Ex number);
+
+  Frame& frame_;
+  ir::Builder& builder_;
+  const LatticeLayout& layout_;
+  int listers_;
+  LatticeTerms terms_;
+  std::vector<Item> items_;
+  ir::Ex of_terms_, all_;
+};
+
+}  // namespace heddle::schedule
