@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "codegen/schedule/tensor_solve.hpp"
+
 namespace heddle::schedule {
 namespace {
 
@@ -55,10 +57,8 @@ RecurrenceLayout::RecurrenceLayout(const KernelSpec& spec)
   values_at = 2 * keys_at;
   window_keys_at = 3 * keys_at;
   window_values_at = window_keys_at + kStages * window;
-  sum_stride = spec.head_dim + 8;
-  sums = 16 * sum_stride;
   bytes = (window_values_at + kStages * window) * static_cast<std::int64_t>(size_of(spec.dtype)) +
-          (kNear + sums) * 4;
+          TensorSolve::bytes_of(spec.head_dim);
 }
 
 Result<RecurrencePlan> plan_recurrence(KernelSpec spec, std::int64_t tokens,

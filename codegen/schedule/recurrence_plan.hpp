@@ -10,20 +10,17 @@
 namespace heddle::schedule {
 
 // In elements of the kernel's type: the chunk's queries, keys and inputs, which outputs take the
-// place of, then two windows of keys and two of outputs, kTensorChunk rows each. Apart from them,
-// as floats, what sixteen rows have summed so far and their weights for each other.
+// place of, then two windows of keys and two of outputs, kTensorChunk rows each. Apart from them
+// is what TensorSolve has.
 struct RecurrenceLayout {
   explicit RecurrenceLayout(const KernelSpec& spec);
 
   // The next window comes in while one is worked on.
   static constexpr int kStages = 2;
-  static constexpr int kNearStride = 24;
-  static constexpr int kNear = 16 * kNearStride;
   std::int64_t rows;    // of a chunk, whole windows
   std::int64_t stride;  // 16 n + 8, see tensor_prelude.cuh
   std::int64_t window;  // elements of one
   std::int64_t keys_at, values_at, window_keys_at, window_values_at;
-  std::int64_t sum_stride, sums;
   std::int64_t bytes;
 };
 

@@ -4,13 +4,14 @@
 // outputs come by in windows of 64 positions, as inputs do in tensor_attention.cpp. The chunk's own
 // rows go by windows, too: of those of a window
 //   Y = F + N Y    with F what is summed so far and N strictly below the diagonal
-// is solved sixteen rows at a time: one thread a channel substitutes them, with weights and sums in
-// f32, and then the warps below, of later windows as well, add what these outputs weigh for their
-// rows as a product. Where rows read all inputs, these come by first, the chunk's own as well.
+// is solved sixteen rows at a time (see TensorSolve), and then the warps below, of later windows as
+// well, add what these outputs weigh for their rows as a product. Where rows read all inputs, these
+// come by first, the chunk's own as well.
 #include "codegen/schedule/cache.hpp"
 #include "codegen/schedule/frame.hpp"
 #include "codegen/schedule/recurrence_plan.hpp"
 #include "codegen/schedule/row_vectors.hpp"
+#include "codegen/schedule/tensor_solve.hpp"
 
 namespace heddle::schedule {
 
@@ -41,8 +42,7 @@ class TensorRecurrence {
 
   void run() {
     staged_ = builder_.dynamic_array("staged", frame_.spec.dtype);
-    near_ = builder_.array_of_vectors("near", RecurrenceLayout::kNear);
-    sums_ = builder_.array_of_vectors("sums", static_cast<int>(layout_.sums));
+    solve_.emplace(frame_, staged_, layout_.stride);
     scores_ = builder_.array("scores", Type::kF32, kWindowScores);
     outputs_ = builder_.array("outputs", Type::kF32, 4 * tiles_);
     highest_ = builder_.array("highest", Type::kF32, 2);
@@ -291,47 +291,11 @@ class TensorRecurrence {
                     {whole(outputs_), VectorPlace{totals_, builder_.i64(0)}});
   }
 
-  // Sixteen rows at a time. Outputs take the place of the chunk's inputs.
+  // Outputs take the place of the chunk's inputs.
   void solve(Ex own, Ex diagonal) {
-    builder_.loop("part", builder_.i64(0), builder_.i64(kTensorChunk / 16), builder_.i64(1),
-                  LoopKind::kUnrolled, [&](Ex part) {
-                    builder_.when(equal(diagonal, part * 16), [&] {
-                      builder_.invoke(function("store_sums", tiles_),
-                                      {whole(sums_), builder_.i64(layout_.sum_stride),
-                                       VectorPlace{outputs_, builder_.i64(0)}});
-                      builder_.invoke(function("store_sums", 2),
-                                      {whole(near_), builder_.i64(RecurrenceLayout::kNearStride),
-                                       VectorPlace{scores_, part * 8}});
-                    });
-                    builder_.barrier();
-                    const Ex values = builder_.let(
-                        "values_at",
-                        own * layout_.stride + part * (16 * layout_.stride) + layout_.values_at);
-                    substitute(values);
-                    builder_.barrier();
-                    builder_.when(busy(diagonal > part * 16), [&] { add(part, values); });
-                  });
-  }
-  void substitute(Ex values) {
-    builder_.loop(
-        "d", frame_.thread, builder_.i64(dim_), builder_.i64(threads()), LoopKind::kSerial,
-        [&](Ex d) {
-          builder_.loop("r", builder_.i64(0), builder_.i64(16), [&](Ex r) {
-            const Ex at = builder_.let("at", values + r * layout_.stride + d);
-            const auto weight = [&](Ex c) {
-              return builder_.load(near_, r * RecurrenceLayout::kNearStride + c);
-            };
-            const Ex before = builder_.load(sums_, r * layout_.sum_stride + d);
-            const Var sum = builder_.variable(
-                "sum", all_inputs() ? before : before + weight(r) * builder_.load(staged_, at));
-            builder_.loop("c", builder_.i64(0), r, [&](Ex c) {
-              builder_.assign(
-                  sum,
-                  Ex(sum) + weight(c) * builder_.load(staged_, values + c * layout_.stride + d));
-            });
-            builder_.store(staged_, at, sum);
-          });
-        });
+    solve_->solve(
+        {own * layout_.stride + layout_.values_at, diagonal, scores_, outputs_, !all_inputs()},
+        [&](Ex below) { return busy(below); });
   }
 
   void write() {
@@ -347,7 +311,8 @@ class TensorRecurrence {
   Builder& builder_;
   RecurrenceLayout layout_;
   int dim_, tiles_;
-  MemoryId staged_, near_, sums_, scores_, outputs_, highest_, totals_;
+  std::optional<TensorSolve> solve_;
+  MemoryId staged_, scores_, outputs_, highest_, totals_;
   Ex first_, size_, before_, own_at_;
 };
 
@@ -358,8 +323,9 @@ ir::Kernel tensor_recurrence(const KernelSpec& spec) {
   Frame frame(builder, spec, /*decode=*/false);
   frame.warps = spec.tensor->warps;
   builder.side_by_side(tiles_side_by_side(spec));
-  // Each row's own weights take more registers than four blocks of four warps leave.
-  if (spec.head_dim == 64 && spec.tensor->warps == 4) builder.side_by_side(3);
+  // Each row's own weights, and what of them is substituted, take more registers than three blocks
+  // of four warps leave.
+  if (spec.head_dim == 64 && spec.tensor->warps == 4) builder.side_by_side(2);
   for (const char* size : {"key_rows", "value_rows", "tile_rows"}) builder.size(size);
   frame.each_block([&] { TensorRecurrence(frame).run(); });
   return builder.take();

@@ -39,7 +39,7 @@ dense_recurrence_prefill(
   const Index token_base = (batch * tokens * heads + head) * 64;
   const Index slot_base_b = (batch * slots_b * heads + head) * 64;
   extern __shared__ __align__(16) bf16 staged[];
-  __shared__ __align__(16) float near[384];
+  __shared__ __align__(16) float near[320];
   __shared__ __align__(16) float sums[1152];
   float scores[32];
   float outputs[32];
@@ -203,18 +203,39 @@ dense_recurrence_prefill(
       for (Index part = 0; part < 4; ++part) {
         if (diagonal == part * 16) {
           store_sums<8>(sums, 72, outputs);
-          store_sums<2>(near, 24, scores + part * 8);
+          store_sums_across<2>(near, 20, scores + part * 8);
         }
         __syncthreads();
-        const Index values_at = own * 72 + part * 1152 + 36864;
-        for (Index d = thread; d < 64; d += 512) {
+        const Index values_at = own * 72 + 36864 + part * 1152;
+        if (thread < 64) {
+          const Index d = thread;
+          float solved[16];
+          float weighs[32];
+          #pragma unroll
+          for (Index e = 0; e < 32; ++e) {
+            weighs[e] = 0.0f;
+          }
+          #pragma unroll
           for (Index r = 0; r < 16; ++r) {
-            const Index at = values_at + r * 72 + d;
-            float sum = sums[r * 72 + d] + near[r * 24 + r] * to_float(staged[at]);
-            for (Index c = 0; c < r; ++c) {
-              sum += near[r * 24 + c] * to_float(staged[values_at + c * 72 + d]);
+            solved[r] = sums[d + r * 72] + near[r * 21] * to_float(staged[values_at + d + r * 72]);
+          }
+          #pragma unroll
+          for (Index block_2 = 0; block_2 < 4; ++block_2) {
+            load_elements<4>(weighs + block_2 * 4, near + block_2 * 4);
+          }
+          #pragma unroll
+          for (Index c = 0; c < 16; ++c) {
+            const Index next_column = c + 1;
+            #pragma unroll
+            for (Index block_2 = (next_column + 1) / 4; block_2 < 4; ++block_2) {
+              load_elements<4>(weighs + next_column % 2 * 16 + block_2 * 4, near + next_column * 20 + block_2 * 4);
             }
-            staged[at] = to_bf16(sum);
+            const float output = solved[c];
+            staged[values_at + d + c * 72] = to_bf16(output);
+            #pragma unroll
+            for (Index r = c + 1; r < 16; ++r) {
+              solved[r] = solved[r] + weighs[c % 2 * 16 + r] * output;
+            }
           }
         }
         __syncthreads();

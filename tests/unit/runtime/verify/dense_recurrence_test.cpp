@@ -50,8 +50,8 @@ TEST_CASE("dense feedback from other rows, or before they are there, is rejected
           {"totals, diagonal, gamma", "totals, diagonal + 1, gamma"},
           {"divide_rows<8>(scores, totals);", ""},
           // The chunk's own system.
-          {"near[r * 24 + r] * to_float(staged[at])", "to_float(staged[at])"},
-          {"c < r;", "c + 1 < r;"},
+          {"near[r * 21] * to_float", "to_float"},
+          {"r = c + 1; r < 16", "r = c + 2; r < 16"},
           {"Index c = 0", "Index c = 1"},
           {"diagonal > part * 16", "diagonal > part * 16 + 16"},
           // Windows of the chunk's own rows: those of another, or rows that take none or no end.
@@ -62,7 +62,7 @@ TEST_CASE("dense feedback from other rows, or before they are there, is rejected
           {"staged + own * 72 + 9216", "staged + 9216"},
           {"keys_at = own * 72 + 9216", "keys_at = own * 72"},
           {"diagonal > 0 && ", "diagonal > 64 && "},
-          {"own * 72 + part * 1152", "part * 1152"},
+          {"own * 72 + 18432 + part * 1152", "18432 + part * 1152"},
           {"warp / 4 * 64 < size", "warp / 4 * 64 + 64 < size"},
           {"first += 128", "first += 64", false},
           {"scores + part * 8);\n        }\n        __syncthreads();",
