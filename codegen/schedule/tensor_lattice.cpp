@@ -136,6 +136,8 @@ class TensorLattice {
         columns_.list_further(part);
       });
       builder_.invoke("close_batch", {});
+      // All are there when the chunk is; but what is under way for several iterations is not
+      // followed by the static layer.
       builder_.invoke(on_tiles("await_batches", 1), {});
     };
     const TensorSolve::Others others{meanwhile, [&](Ex part) { by_others([&] { write(part); }); }};

@@ -58,7 +58,8 @@ TEST_CASE("listed positions from another place, or before they are there, are re
           {"(1 - stage) * 1152", "stage * 1152"},
           {"next_turn * 13824", "turn * 13824"},
           {"row_2 < size)", "row_2 < size - 1)", false},
-          {"await_batches<1>();", "", false},
+          {"await_batches<0>();\n        __syncthreads();\n        if (next",
+           "__syncthreads();\n        if (next", false},
           {"await_batches<0>();\n  __syncthreads();", "await_batches<0>();", false},
           {"close_batch();", "", false}});
 }
