@@ -114,7 +114,7 @@ class Layer {
     const verify::Contract contract{manifest_.cache_a, manifest_.cache_b, manifest_.width_a,
                                     manifest_.width_b};
     const verify::Launch launch =
-        verify::make_launch(facts, entry_, contract, verify::cuts_of(lifted));
+        verify::make_launch(facts, entry_, contract, verify::cuts_of(lifted, uniformity));
     verify::Execution execution(lifted, uniformity, launch, facts, prover_);
     execution.run();
 

@@ -88,9 +88,11 @@ std::optional<std::string> not_followed(const Manifest& manifest, const KernelEn
     }
     return std::nullopt;
   }
-  if (entry.op == "backward" && entry.schedule == "staged" && takes(entry, "live_rows") &&
-      manifest.head_dim < 32) {
-    return "lambda of lattices of fewer channels than a warp has lanes";
+  if (entry.op == "backward" && entry.schedule == "staged" && takes(entry, "live_rows")) {
+    // Two parts of a lane's place, or it and the warp's, have one stride there.
+    constexpr int kFew = 4;
+    if (manifest.head_dim > kFew) return std::nullopt;
+    return "lambda of lattices of four channels at most";
   }
   if (entry.op == "backward" && entry.schedule == "staged" && takes(entry, "key_rows")) {
     // Reals behind narrower keys begin at whole vectors of them.

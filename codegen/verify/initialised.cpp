@@ -76,12 +76,51 @@ class Initialised {
     }
   };
 
+  // A write that the read may be of. Each has a number: a name that two ways defined would be
+  // nothing at all.
+  struct Candidate {
+    const verify::Access& write;
+    int number;
+  };
+  std::vector<Candidate> candidates(const verify::Access& read) const {
+    std::vector<Candidate> result;
+    int number = 0;
+    for (const verify::Access& write : trace_.accesses) {
+      ++number;
+      if (!write.write || write.digits.empty() || !same_memory(write.memory, read.memory)) continue;
+      if (!far_apart(facts_, write, read)) result.push_back({write, number});
+    }
+    return result;
+  }
+
+  // Those that go by the same number where all else is 0. Of many the others are of other vectors,
+  // most likely, and only make a question longer; of few there are none here.
+  static std::vector<Candidate> alike(const std::vector<Candidate>& all,
+                                      const verify::Access& read) {
+    constexpr std::size_t kMany = 8;
+    const auto numbers = [](const verify::Access& access) {
+      std::vector<Integer> result;
+      for (const Polynomial& digit : access.digits) {
+        const auto number = digit.terms().find({});
+        result.push_back(number == digit.terms().end() ? Integer(0) : number->second);
+      }
+      return result;
+    };
+    std::vector<Candidate> result;
+    for (const Candidate& each : all) {
+      if (numbers(each.write) == numbers(read)) result.push_back(each);
+    }
+    if (all.size() <= kMany || 2 * result.size() > all.size()) result.clear();
+    return result;
+  }
+
   // Most reads have their write in the first ways, and every way makes a question longer: the next
   // ones are looked for only where those before do not suffice.
   void check(const verify::Access& read) {
     Search search{read, {}, {}, {}};
     for (const Polynomial& digit : read.digits) search.place.push_back(facts_.term(digit));
     search.known = facts_.context(read.path, search.place);
+    const std::vector<Candidate> all = candidates(read), likely = alike(all, read);
     using Step = void (Initialised::*)(Search&, const verify::Access&, const std::string&);
     const Step steps[] = {&Initialised::of_this_iteration, &Initialised::of_earlier_iterations,
                           &Initialised::others};
@@ -89,15 +128,18 @@ class Initialised {
       const bool last = step == steps[2];
       if (last && !is_private(read.memory) && noted_.written_before(read)) return;
       const std::size_t tried = search.ways.size();
-      // Each way has names of its own: a number that two of them defined would be nothing at all.
-      int number = 0;
-      for (const verify::Access& write : trace_.accesses) {
-        ++number;
-        if (!write.write || write.digits.empty() || !same_memory(write.memory, read.memory))
-          continue;
-        if (far_apart(facts_, write, read)) continue;
-        (this->*step)(search, write, "@" + std::to_string(number));
+      const auto look = [&](Search& into, const std::vector<Candidate>& among) {
+        for (const auto& [write, number] : among) {
+          (this->*step)(into, write, "@" + std::to_string(number));
+        }
+        return into.ways.size() > tried;
+      };
+      const char* const kStatement = "a write comes before this read";
+      if (Search few = search; !last && look(few, likely) &&
+                               prover_.proves_soon(few.known, disjunction(few.ways), kStatement)) {
+        return;
       }
+      look(search, all);
       if (last && !is_private(read.memory)) {
         for (const Term& end : filled_.filled_before(read)) {
           append(search.known, facts_.context(read.path, {end}));
@@ -106,7 +148,6 @@ class Initialised {
       }
       if (search.ways.size() == tried) continue;
       const Term goal = disjunction(search.ways);
-      const char* const kStatement = "a write comes before this read";
       const bool shown = last ? prover_.proves(search.known, goal, kStatement)
                               : prover_.proves_soon(search.known, goal, kStatement);
       if (shown) return;

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "codegen/manifest.hpp"
+#include "codegen/verify/cuts.hpp"
 #include "codegen/verify/facts.hpp"
 #include "codegen/verify/lift.hpp"
 

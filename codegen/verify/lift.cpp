@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "codegen/verify/lift.hpp"
 
-#include <set>
-
 #include "codegen/verify/lift_statement.hpp"
 
 namespace heddle::verify {
@@ -165,75 +163,6 @@ class Lifter : public StatementReader {
 };
 
 }  // namespace
-
-namespace {
-
-// The powers of two that a kernel divides by, in the order of its text.
-std::vector<int> powers_divided_by(const ir::Kernel& kernel) {
-  std::vector<int> powers;
-  for (const ir::Value& value : kernel.values) {
-    const ir::Binary* node = std::get_if<ir::Binary>(&value.node);
-    if (node == nullptr) continue;
-    const auto* by = std::get_if<ir::IntegerLiteral>(&kernel[node->right].node);
-    if (by == nullptr || node->op != ir::BinaryOperator::kDivide) continue;
-    for (const int power : {2, 4, 8, 16}) {
-      if (by->value == power) powers.push_back(power);
-    }
-  }
-  return powers;
-}
-
-// What the kernel calls a lane's place in its warp.
-std::set<std::int32_t> names_of_lanes(const ir::Kernel& kernel) {
-  std::set<std::int32_t> names;
-  for (const ir::Statement& statement : kernel.body) {
-    const auto* define = std::get_if<ir::Define>(&statement.node);
-    if (define == nullptr) continue;
-    const auto* where = std::get_if<ir::Where>(&kernel[define->value].node);
-    if (where != nullptr && where->place == ir::Place::kLane) names.insert(define->variable.index);
-  }
-  return names;
-}
-
-// How many lanes the groups have that meet, or that have rows of their own.
-std::set<int> groups_of(const ir::Kernel& kernel) {
-  const std::set<std::int32_t> lanes = names_of_lanes(kernel);
-  std::set<int> groups;
-  for (const ir::Value& value : kernel.values) {
-    const auto* reduced = std::get_if<ir::Reduce>(&value.node);
-    if (reduced != nullptr && reduced->lanes < 32) groups.insert(reduced->lanes);
-    const auto* pick = std::get_if<ir::Pick>(&value.node);
-    if (pick != nullptr) groups.insert(pick->lanes);
-    const auto* divided = std::get_if<ir::Binary>(&value.node);
-    if (divided == nullptr || divided->op != ir::BinaryOperator::kDivide) continue;
-    const auto* lane = std::get_if<ir::Read>(&kernel[divided->left].node);
-    const auto* by = std::get_if<ir::IntegerLiteral>(&kernel[divided->right].node);
-    if (lane == nullptr || by == nullptr || lanes.count(lane->variable.index) == 0) continue;
-    if (ir::is_group(by->value)) groups.insert(static_cast<int>(by->value));
-  }
-  return groups;
-}
-
-}  // namespace
-
-Cuts cuts_of(const Lifted& lifted) {
-  const std::vector<int> powers = powers_divided_by(lifted.kernel);
-  std::set<int> groups = groups_of(lifted.kernel);
-  if (!groups.empty() && lifted.prelude <= Prelude::kStaging) {
-    groups.insert(powers.begin(), powers.end());
-    return {{groups.begin(), groups.end()}, {}, /*groups=*/true};
-  }
-  if (lifted.prelude == Prelude::kDevice || powers.empty()) return {};
-  Cuts cuts;
-  const int warps = lifted.kernel.threads / 32;
-  const bool whole = (warps & (warps - 1)) == 0;
-  for (const int power : std::set<int>(powers.begin(), powers.end())) {
-    cuts.lanes.push_back(power);
-    const bool of_warps = whole && power < warps && lifted.prelude != Prelude::kStaging;
-    if (of_warps) cuts.warps.push_back(power);
-  }
-  return cuts;
-}
 
 const char* file_of(Prelude prelude) {
   switch (prelude) {

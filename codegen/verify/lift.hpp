@@ -54,15 +54,6 @@ struct Lifted {
   TextPlace place(const ir::Statement& statement) const { return statement_at.at(&statement); }
 };
 
-// The powers of two, ascending, at which lanes and warps are best taken apart: those that a kernel
-// which moves vectors divides by, and the groups of lanes that it has.
-struct Cuts {
-  std::vector<int> lanes;
-  std::vector<int> warps;
-  bool groups = false;  // lanes go by their groups wherever they are spoken of
-};
-Cuts cuts_of(const Lifted& lifted);
-
 // The parameters must be those of `entry`, in its order, and so must symbol and threads.
 Result<Lifted> lift(const std::string& text, const KernelEntry& entry);
 
