@@ -230,7 +230,7 @@ Ex WindowRing::place_of(const Rows& rows, Ex slot, Ex d) {
 
 void WindowRing::start_next(const Rows& rows, Ex piece, Ex at, Ex slot) {
   const RowVectors cut = cut_of(rows);
-  const int pieces = cut.threads_of_row();
+  const int pieces = cut_of(*keys_).threads_of_row();
   const int turns = cut.of_row() / pieces;
   const int step = pieces * cut.vector;
   const int apart = in_halves(rows) ? step / 2 : step;
