@@ -43,17 +43,7 @@ MemoryId GradientRows::zeros(const std::string& name) {
 }
 
 Ex GradientRows::dot(const std::string& name, MemoryId one, MemoryId other) {
-  std::vector<Var> products;
-  for (int sum = 0; sum < lanes().partial_sums(); ++sum) {
-    products.push_back(builder_.variable("product", builder_.f32(0)));
-  }
-  lanes().each_summand([&](int sum, Ex index) {
-    const Var& product = products[static_cast<std::size_t>(sum)];
-    builder_.assign(product, Ex(product) + builder_.load(one, index) * builder_.load(other, index));
-  });
-  Ex own = products[0];
-  for (std::size_t sum = 1; sum < products.size(); ++sum) own = own + products[sum];
-  return builder_.let(name, lanes().sum(own, together_));
+  return builder_.let(name, lanes().dot(one, builder_.i64(0), other, together_));
 }
 
 void GradientRows::add(MemoryId sums, Ex factor, MemoryId values) {

@@ -7,11 +7,10 @@
 // positions, the last one first, and the listed ones, which its first row reads. A warp takes
 // items, each of its lanes a row. Then a thread for each channel solves the chunk, and all threads
 // sum up what it has for each listed position, which the chunk adds to once.
-#include <algorithm>
-
 #include "codegen/schedule/gather_backward.hpp"
 #include "codegen/schedule/gradient_rows.hpp"
 #include "codegen/schedule/lattice_terms.hpp"
+#include "codegen/schedule/row_products.hpp"
 
 namespace heddle::schedule {
 
@@ -27,10 +26,10 @@ namespace {
 
 constexpr int kNestedWarps = 8;
 constexpr int kThreads = 32 * kNestedWarps;
-constexpr int kChunk = kStagedChunk;  // rows, a lane each
-constexpr int kTile = 4;              // items that a warp weighs at a time
-constexpr int kAtOnce = 16;           // listed positions that sums are added up for at a time
-constexpr int kSlices = 4;            // lanes that share a channel
+constexpr int kChunk = kStagedChunk;       // rows, a lane each
+constexpr int kTile = RowProducts::kKeys;  // items that a warp weighs at a time
+constexpr int kAtOnce = 16;                // listed positions that sums are added up for at a time
+constexpr int kSlices = 4;                 // lanes that share a channel
 constexpr int kSlice = kChunk / kSlices;
 constexpr int kNearStride = kChunk + 4;
 static_assert(kTile * kNestedWarps == kChunk, "a warp has a tile of the chunk's own items");
@@ -273,71 +272,12 @@ class NestedLambda {
       });
     });
   }
-  // The query of row r times the keys of a tile, from row `key` on: bit by bit what the lanes come
-  // to that have scored this row for its weights, each of its own channels and then together, since
-  // what two launches find differently is off by as much as logits are large.
+  // The query of row r times the keys of a tile, from row `key` on, in the order of who has scored
+  // this row for its weights.
   MemoryId multiply(Ex r, Ex key) {
-    int levels = 0;
-    while (1 << levels < lanes_of_weights()) ++levels;
-    if (!shares_lattice(frame_.spec)) {
-      return product_of(r * stride_, key * stride_, 0, levels);
-    }
-    // Lanes of odd numbers are as far behind those of even ones: what comes last are two parts.
-    const MemoryId both = builder_.array("products", Type::kF32, kTile);
-    each_part([&](Ex part) { builder_.store(both, part, builder_.f32(0)); });
-    builder_.loop(
-        "odd", builder_.i64(0), builder_.i64(2), builder_.i64(1), LoopKind::kSerial, [&](Ex odd) {
-          const Ex behind = odd * vector_of_weights();
-          const MemoryId half =
-              product_of(r * stride_ + behind, key * stride_ + behind, 0, levels - 1);
-          each_part([&](Ex part) {
-            builder_.store(both, part, builder_.load(both, part) + builder_.load(half, part));
-          });
-        });
-    return both;
-  }
-  // Of a lane, or of it and those that it has exchanged sums with so many times; the query's and
-  // the first key's channels from these places on.
-  MemoryId product_of(Ex query_at, Ex key_at, int lane, int exchanges) {
-    if (exchanges == 0) return own_product(query_at, key_at, lane);
-    const MemoryId mine = product_of(query_at, key_at, lane, exchanges - 1);
-    const int other = lane + (lanes_of_weights() >> exchanges);
-    if (other * vector_of_weights() >= dim_) return mine;
-    const MemoryId theirs = product_of(query_at, key_at, other, exchanges - 1);
-    each_part([&](Ex part) {
-      builder_.store(mine, part, builder_.load(mine, part) + builder_.load(theirs, part));
-    });
-    return mine;
-  }
-  MemoryId own_product(Ex query_at, Ex key_at, int lane) {
-    const MemoryId products = builder_.array("products", Type::kF32, kTile);
-    each_part([&](Ex part) { builder_.store(products, part, builder_.f32(0)); });
-    const int vector = vector_of_weights(), piece = std::min(vector, 4);
-    for (int run = lane * vector; run < dim_; run += lanes_of_weights() * vector) {
-      for (int d = run; d < run + vector; d += piece) {
-        const int begin = d / 4 * 4;  // of the vector that has it
-        const MemoryId query = builder_.array("query", Type::kF32, 4);
-        builder_.load_vector(query, 0, staged_, query_at + begin, 4);
-        each_part([&](Ex part) {
-          const MemoryId keys = builder_.array("key", Type::kF32, 4);
-          builder_.load_vector(keys, 0, staged_, key_at + part * stride_ + begin, 4);
-          Ex sum = builder_.load(products, part);
-          for (int channel = d - begin; channel < d - begin + piece; ++channel) {
-            const Ex at = builder_.i64(channel);
-            sum = sum + builder_.load(query, at) * builder_.load(keys, at);
-          }
-          builder_.store(products, part, sum);
-        });
-      }
-    }
-    return products;
-  }
-  int lanes_of_weights() const {
-    return shares_lattice(frame_.spec) ? RowLanes::sharing_for(dim_, frame_.spec.dtype)
-                                       : RowLanes::kWarp;
-  }
-  int vector_of_weights() const {
-    return shares_lattice(frame_.spec) ? 16 / static_cast<int>(size_of(frame_.spec.dtype)) : 1;
+    const RowLanes::Order order =
+        shares_lattice(spec_) ? RowLanes::order_for(dim_, spec_.dtype) : RowLanes::Order{};
+    return RowProducts(builder_, staged_, stride_, dim_, order).of(r, key);
   }
 
   // A row's coefficients lie in the order of what it reads, the nearest first. Each warp counts all

@@ -2,6 +2,7 @@
 #include "codegen/schedule/row_lanes.hpp"
 
 #include <algorithm>
+#include <vector>
 
 namespace heddle::schedule {
 
@@ -27,8 +28,9 @@ RowLanes::RowLanes(ir::Builder& builder, Ex lane, int dim, int sharing, ElementT
   if (in_groups()) vector_ = vector_of(element);
 }
 
-int RowLanes::sharing_for(int dim, ElementType element) {
-  return dim % (kSharing * vector_of(element)) == 0 ? kSharing : kWarp;
+RowLanes::Order RowLanes::order_for(int dim, ElementType element) {
+  const int vector = vector_of(element);
+  return dim % (kSharing * vector) == 0 ? Order{kSharing, vector} : Order{};
 }
 
 int RowLanes::owned() const { return (dim_ + stride() - 1) / stride() * vector_; }
@@ -119,6 +121,21 @@ void RowLanes::store(MemoryId memory, Ex at, MemoryId array) const {
   each_run([&](int first, Ex channel) {
     builder_.store_vector(memory, at + channel, array, first, vector_);
   });
+}
+
+Ex RowLanes::dot(MemoryId one, Ex one_at, MemoryId other, bool together) const {
+  std::vector<ir::Var> products;
+  for (int sum = 0; sum < partial_sums(); ++sum) {
+    products.push_back(builder_.variable("product", builder_.f32(0)));
+  }
+  each_summand([&](int sum, Ex index) {
+    const ir::Var& product = products[static_cast<std::size_t>(sum)];
+    builder_.assign(product,
+                    Ex(product) + builder_.load(one, one_at + index) * builder_.load(other, index));
+  });
+  Ex own = products[0];
+  for (std::size_t sum = 1; sum < products.size(); ++sum) own = own + products[sum];
+  return this->sum(own, together);
 }
 
 Ex RowLanes::sum(Ex value, bool together) const {

@@ -23,8 +23,17 @@ class RowLanes {
   // by whole warps where a group would be one.
   RowLanes(ir::Builder& builder, ir::Ex lane, int dim, int sharing, ElementType element);
 
-  // Lanes of a group for rows of so many elements: eight, or all where they cannot be cut so.
-  static int sharing_for(int dim, ElementType element);
+  // Which products of two rows are summed before others: lanes sum those of vectors of so many
+  // neighbouring channels in turn, and then, half and half, what they have.
+  struct Order {
+    int lanes = kWarp;
+    int vector = 1;
+  };
+  // That of groups with rows of so many elements: of eight lanes, or all where rows cannot be cut
+  // so.
+  static Order order_for(int dim, ElementType element);
+  // Lanes of such a group.
+  static int sharing_for(int dim, ElementType element) { return order_for(dim, element).lanes; }
 
   // Its place in all that share the row.
   ir::Ex lane() const { return lane_; }
@@ -34,11 +43,6 @@ class RowLanes {
   void each_channel(const std::function<void(ir::Ex, ir::Ex)>& body) const;
   int owned() const;
   int dim() const { return dim_; }
-  // The same with the number of the sum that the channel belongs to, of `partial_sums`: added up
-  // and then exchanged they are, bit by bit, what as many lanes as usual come to, since other
-  // launches score the same rows.
-  void each_summand(const std::function<void(int sum, ir::Ex index)>& body) const;
-  int partial_sums() const;
   ir::MemoryId array(const std::string& name) const;
   // body(value, index) of what `memory` has of this lane's channels, channel 0 at `at`.
   void each_value(const std::string& name, ir::MemoryId memory, ir::Ex at,
@@ -51,6 +55,11 @@ class RowLanes {
   // As load, of a row in two parts: the first halves of all vectors, and so many elements behind
   // their beginning the second ones.
   void load_halves(ir::MemoryId array, ir::MemoryId memory, ir::Ex at, std::int64_t behind) const;
+  // The product of two rows, of which private arrays have this lane's channels, one's from place
+  // `one_at` on: in every lane that shares the row. Groups of half as many
+  // lanes as usual come to the same bit by bit, and so does RowProducts: other launches score the
+  // same rows, and what they find differently is off by as much as logits are large.
+  ir::Ex dot(ir::MemoryId one, ir::Ex one_at, ir::MemoryId other, bool together) const;
   // In every lane that shares the row; `together`: all groups of the warp are here.
   ir::Ex sum(ir::Ex value, bool together) const;
   // The same of what the first of them has, the others 0.
@@ -60,6 +69,10 @@ class RowLanes {
   bool in_groups() const { return sharing_ < kWarp; }
   int stride() const { return sharing_ * vector_; }  // channels between two runs of a lane
   void each_run(const std::function<void(int first, ir::Ex channel)>& body) const;
+  // body(sum, index): which of a lane's partial sums each of its channels belongs to. Added up and
+  // then exchanged they are what as many lanes as usual come to.
+  void each_summand(const std::function<void(int, ir::Ex)>& body) const;
+  int partial_sums() const;
 
   ir::Builder& builder_;
   ir::Ex lane_;

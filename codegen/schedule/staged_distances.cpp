@@ -337,20 +337,8 @@ class DistanceTiles {
   Ex score_of(MemoryId queries, Ex turn, Ex slot, std::optional<Ex> held) {
     const MemoryId key = lanes_->array("key");
     lanes_->load(key, staged_, slot * key_stride_);
-    std::vector<Var> products;
-    for (int sum = 0; sum < lanes_->partial_sums(); ++sum) {
-      products.push_back(builder_.variable("product", builder_.f32(0)));
-    }
-    lanes_->each_summand([&](int sum, Ex index) {
-      const Var& product = products[static_cast<std::size_t>(sum)];
-      builder_.assign(product, Ex(product) + builder_.load(queries, turn * parts_ + index) *
-                                                 builder_.load(key, index));
-    });
-    Ex own_product = products[0];
-    for (std::size_t sum = 1; sum < products.size(); ++sum) {
-      own_product = own_product + products[sum];
-    }
-    const Ex of_all = builder_.let("product_of_all", lanes_->sum(own_product, /*together=*/true));
+    const Ex of_all =
+        builder_.let("product_of_all", lanes_->dot(queries, turn * parts_, key, /*together=*/true));
     const Ex score = frame_.scale * of_all;
     return builder_.let("score",
                         held ? builder_.select(*held, score, builder_.lowest_score()) : score);

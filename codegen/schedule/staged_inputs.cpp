@@ -230,12 +230,10 @@ class InputTiles {
     });
   }
   Ex score_of(Ex turn, Ex slot, Ex held) {
-    const Var product = builder_.variable("product", builder_.f32(0));
-    lanes_->each_value("key", staged_, slot * stride_, [&](Ex value, Ex index) {
-      builder_.assign(product,
-                      Ex(product) + builder_.load(queries_, turn * parts_ + index) * value);
-    });
-    const Ex of_all = builder_.let("product_of_all", lanes_->sum(product, /*together=*/true));
+    const MemoryId key = lanes_->array("key");
+    lanes_->load(key, staged_, slot * stride_);
+    const Ex of_all = builder_.let("product_of_all",
+                                   lanes_->dot(queries_, turn * parts_, key, /*together=*/true));
     return builder_.let("score",
                         builder_.select(held, frame_.scale * of_all, builder_.lowest_score()));
   }
