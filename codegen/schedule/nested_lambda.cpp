@@ -7,6 +7,8 @@
 // positions, the last one first, and the listed ones, which its first row reads. A warp takes
 // items, each of its lanes a row. Then a thread for each channel solves the chunk, and all threads
 // sum up what it has for each listed position, which the chunk adds to once.
+#include <algorithm>
+
 #include "codegen/schedule/gather_backward.hpp"
 #include "codegen/schedule/gradient_rows.hpp"
 #include "codegen/schedule/lattice_terms.hpp"
@@ -37,6 +39,10 @@ static_assert(kTile * kNestedWarps == kChunk, "a warp has a tile of the chunk's 
 // Reals between two rows of queries or keys in shared memory: whole vectors, so far apart that
 // lanes with a row each find theirs in different banks.
 int row_stride(const KernelSpec& spec) { return (spec.head_dim + 3) / 4 * 4 + 4; }
+// Likewise of the chunk's lambda, where lanes that share a channel have rows kSlice apart: an odd
+// number. Of few channels more than a group of lanes: two parts of a place need strides of their
+// own.
+int own_stride(int dim) { return std::max(dim | 1, kSlices + 1); }
 
 class NestedLambda {
  public:
@@ -44,6 +50,7 @@ class NestedLambda {
       : spec_(spec),
         dim_(spec.head_dim),
         stride_(row_stride(spec)),
+        own_stride_(own_stride(dim_)),
         builder_(spec.symbol + "_lambda", spec.target, kThreads),
         frame_(builder_, spec, {Access::kWrite, Access::kRead, std::nullopt}),
         rows_(frame_) {
@@ -53,7 +60,7 @@ class NestedLambda {
 
   ir::Kernel run() {
     frame_.each_block([&] {
-      own_ = builder_.array("own", Type::kF32, kChunk * dim_, true);
+      own_ = builder_.array("own", Type::kF32, kChunk * own_stride_, true);
       near_ = builder_.array_of_vectors("near", kChunk * kNearStride);
       staged_ = builder_.dynamic_array("staged", ElementType::kF32);
       far_at_ = builder_.i64(0);
@@ -203,7 +210,7 @@ class NestedLambda {
           builder_.store(staged_, r * stride_ + d, kept(frame_.q));
           builder_.store(staged_, (r + kChunk) * stride_ + d, kept(frame_.k));
         }
-        builder_.store(own_, r * dim_ + d, kept(frame_.lambda));
+        builder_.store(own_, r * own_stride_ + d, kept(frame_.lambda));
       });
     });
   }
@@ -227,7 +234,10 @@ class NestedLambda {
 
   // ---- weights ----------------------------------------------------------------------------------
 
-  Ex near_at(Ex r, Ex c) { return r * kNearStride + c; }
+  // A vector of each lane's row: what eight lanes keep at once lies in different banks.
+  void keep_near(Ex r, Ex c, MemoryId weights) {
+    builder_.store_vector(near_, r * kNearStride + c, weights, 0, kTile);
+  }
   Ex far_at(Ex r, Ex entry) { return far_at_ + entry * kChunk + r; }
 
   void each(int count, const char* name, const std::function<void(Ex)>& body) {
@@ -258,10 +268,11 @@ class NestedLambda {
     builder_.when(is_first, [&] {
       each_tile("c", builder_.i64(kChunk), [&](Ex c) {
         const MemoryId products = multiply(r, c + kChunk);
+        const MemoryId weights = builder_.array("weights", Type::kF32, kTile);
         each_part([&](Ex part) {
-          builder_.store(near_, near_at(r, c + part),
-                         weight(products, part, reads_own(r, c + part)));
+          builder_.store(weights, part, weight(products, part, reads_own(r, c + part)));
         });
+        keep_near(r, c, weights);
       });
     });
     each_tile("entry", whole_tiles(), [&](Ex entry) {
@@ -313,10 +324,11 @@ class NestedLambda {
       const auto backwards = [&](Ex part) { return c + (builder_.i64(kTile - 1) - part); };
       count(c + kTile, builder_.i64(kChunk), own);
       const MemoryId weights = ask([&](Ex part) { return own(backwards(part)); });
+      const MemoryId forwards = builder_.array("forwards", Type::kF32, kTile);
       each_part([&](Ex part) {
-        builder_.store(near_, near_at(r, c + part),
-                       builder_.load(weights, builder_.i64(kTile - 1) - part));
+        builder_.store(forwards, part, builder_.load(weights, builder_.i64(kTile - 1) - part));
       });
+      keep_near(r, c, forwards);
       count(builder_.i64(0), c, own);
     });
     const auto far = [&](Ex entry) { return reads_listed(r, entry); };
@@ -339,7 +351,7 @@ class NestedLambda {
   // From the last row to the first, each of which leaves its part with all rows before it.
   void solve(Ex d) {
     const MemoryId column = builder_.array("column", Type::kF32, kChunk);
-    each_row([&](Ex r) { builder_.store(column, r, builder_.load(own_, r * dim_ + d)); });
+    each_row([&](Ex r) { builder_.store(column, r, builder_.load(own_, r * own_stride_ + d)); });
     each_row([&](Ex done) {
       const Ex reader = builder_.let("reader", builder_.i64(kChunk - 1) - done);
       builder_.loop("c", builder_.i64(0), reader, builder_.i64(1), LoopKind::kUnrolled, [&](Ex c) {
@@ -351,7 +363,7 @@ class NestedLambda {
     const Ex at = builder_.let("solved_at", frame_.token_at(first_) + d);
     each_row([&](Ex r) {
       const Ex solved = builder_.load(column, r);
-      builder_.store(own_, r * dim_ + d, solved);
+      builder_.store(own_, r * own_stride_ + d, solved);
       builder_.when(r < size_,
                     [&] { builder_.store(frame_.lambda, at + r * frame_.token_stride, solved); });
     });
@@ -373,7 +385,7 @@ class NestedLambda {
           const Ex inside = builder_.let("inside", d < dim_);
           const MemoryId column = builder_.array("part_of_column", Type::kF32, kSlice);
           each(kSlice, "r", [&](Ex r) {
-            const Ex at = (slice * kSlice + r) * dim_ + d;
+            const Ex at = (slice * kSlice + r) * own_stride_ + d;
             builder_.store(column, r,
                            builder_.select(inside, builder_.load(own_, at), builder_.f32(0)));
           });
@@ -428,6 +440,7 @@ class NestedLambda {
   const KernelSpec& spec_;
   int dim_;
   int stride_;
+  int own_stride_;
   Ex key_rows_;  // softmax: queries and keys of a chunk
   Ex window_;    // positions whose weights there is room for at a time
   Builder builder_;

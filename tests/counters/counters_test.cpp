@@ -70,6 +70,20 @@ TEST_CASE("first order and lattices ask for every row once") {
   }
 }
 
+TEST_CASE("backward of lattices finds what it keeps in different banks") {
+  for (const WeightKind weights : {WeightKind::kSoftmax, WeightKind::kGiven}) {
+    GenerateOptions options = staged(512, weights, ElementType::kF32);
+    options.ops = {"backward"};
+    options.schedule = "auto";
+    const Result<Pattern> pattern = builtin("sqrt_cached");
+    REQUIRE(pattern);
+    const Result<Count> found = count(*pattern, options, 512, false);
+    REQUIRE(found);
+    CHECK(found->findings.empty());
+    CHECK(found->conflicts_per_request() < 0.05);
+  }
+}
+
 TEST_CASE("2^k is within twice the floor at 4096 tokens") {
   constexpr std::int64_t kTokens = 4096;
   const Count found = counted(

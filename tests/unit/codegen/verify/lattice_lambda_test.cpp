@@ -32,7 +32,7 @@ TEST_CASE("backward of lattices of few channels is followed and proved") {
   for (const auto& [pattern, weights, head_dim] :
        {std::tuple{"log_cached", WeightKind::kSoftmax, 8},
         std::tuple{"sqrt_cached", WeightKind::kSoftmax, 20},
-        std::tuple{"fibonacci_cached", WeightKind::kGiven, 5},
+        std::tuple{"fibonacci_cached", WeightKind::kGiven, 2},
         std::tuple{"sqrt_cached", WeightKind::kGiven, 16}}) {
     const Artifact artifact = back_of(pattern, weights, head_dim);
     const KernelEntry& entry = artifact.manifest.kernels[0];
@@ -44,15 +44,13 @@ TEST_CASE("backward of lattices of few channels is followed and proved") {
       CHECK(report.verdict == StaticVerdict::kVerified);
     }
   }
-  const Artifact few = back_of("log_cached", WeightKind::kGiven, 4);
-  CHECK(not_followed(few.manifest, few.manifest.kernels[0]).has_value());
 }
 
 TEST_CASE("no lambda of few channels that mistakes a lane's is verified") {
   none_is_verified(lambda_of("sqrt_cached", WeightKind::kGiven, 16),
-                   {{"own[r * 16 + d] = r < size", "own[r * 8 + d] = r < size"},
+                   {{"own[r * 17 + d] = r < size", "own[r * 8 + d] = r < size"},
                     {"if (d < 16)", "if (d < 15)"},
-                    {"own[r * 16 + d] = r < size", "own[r * 16 + d] = r <= size"},
+                    {"own[r * 17 + d] = r < size", "own[r * 17 + d] = r <= size"},
                     {"r < 32; r += 8", "r < 31; r += 8"},
                     {"d = thread; d < 16", "d = thread; d < 17"},
                     {"warp * 8 + lane / 4", "warp * 4 + lane / 4"},

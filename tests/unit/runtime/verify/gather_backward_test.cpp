@@ -478,7 +478,7 @@ TEST_CASE("sums over nested rows that mistake rows or positions are rejected") {
           {"lambda", "reader = 31 - r", "reader = r"},
           {"lambda", "held[e + part]", "held[e]"},
           {"lambda", "is_first = window == 0", "is_first = window == 1"},
-          {"lambda", "column[r] = own[r * 8 + d]", "column[r] = own[d]"},
+          {"lambda", "column[r] = own[r * 9 + d]", "column[r] = own[d]"},
           {"lambda", "lane % 4", "lane % 2"},
           {"lambda", "warp_sum<4>(sum)", "sum"},
           {"lambda", "= pushed[part]", "= 2.0f * pushed[part]"},
