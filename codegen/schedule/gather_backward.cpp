@@ -19,6 +19,7 @@
 
 #include "codegen/rows/emit_row.hpp"
 #include "codegen/rows/row_shape.hpp"
+#include "codegen/schedule/chunk_entries.hpp"
 #include "codegen/schedule/gradient_rows.hpp"
 
 namespace heddle::schedule {
@@ -54,6 +55,10 @@ class GatherLaunch {
     return each_row([&](Ex token) { weigh(token); });
   }
   ir::Kernel rows() {
+    // What a lattice divides by wants registers, those of few terms fewer: nvcc takes too few.
+    if (nested_ && !frame_.softmax() && !spec_.state_gradients) {
+      builder_.side_by_side(terms_of_all_rows(spec_) ? 5 : 4);
+    }
     return each_row([&](Ex token) { frame_.softmax() ? softmax_row(token) : given_row(token); });
   }
   ir::Kernel columns() {
