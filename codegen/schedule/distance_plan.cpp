@@ -172,11 +172,7 @@ int lanes_by_distance(const KernelSpec& spec) {
 }
 
 std::int64_t stride_by_distance(const KernelSpec& spec, std::size_t element) {
-  constexpr std::int64_t kTurnOfBanks = 128;
-  const auto bytes = static_cast<std::int64_t>(element);
-  const std::int64_t lanes = lanes_by_distance(spec) * 16;
-  const bool apart = lanes < kTurnOfBanks && spec.head_dim * bytes % kTurnOfBanks != lanes;
-  return spec.head_dim + (apart ? lanes / bytes : 0);
+  return RowLanes::stride_apart(spec.head_dim, lanes_by_distance(spec), element);
 }
 
 bool has_every_offset(const rows::RowPlan& plan) {

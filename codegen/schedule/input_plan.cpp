@@ -161,10 +161,7 @@ int lanes_of_inputs(const KernelSpec& spec) {
 }
 
 std::int64_t input_stride(const KernelSpec& spec) {
-  constexpr std::int64_t kHalfOfBanks = 64;  // bytes
-  const bool pairs = lanes_of_inputs(spec) < RowLanes::sharing_for(spec.head_dim, spec.dtype);
-  return spec.head_dim +
-         (pairs ? kHalfOfBanks / static_cast<std::int64_t>(size_of(spec.dtype)) : 0);
+  return RowLanes::stride_apart(spec.head_dim, lanes_of_inputs(spec), size_of(spec.dtype));
 }
 
 std::optional<StagedPlan> plan_inputs(const KernelSpec& spec, const Rows& rows,

@@ -33,6 +33,14 @@ RowLanes::Order RowLanes::order_for(int dim, ElementType element) {
   return dim % (kSharing * vector) == 0 ? Order{kSharing, vector} : Order{};
 }
 
+std::int64_t RowLanes::stride_apart(int dim, int lanes, std::size_t element) {
+  constexpr std::int64_t kTurnOfBanks = 128;  // bytes
+  const auto bytes = static_cast<std::int64_t>(element);
+  const std::int64_t together = std::int64_t{lanes} * kVectorBytes;
+  const bool apart = together < kTurnOfBanks && dim * bytes % kTurnOfBanks != together;
+  return dim + (apart ? together / bytes : 0);
+}
+
 int RowLanes::owned() const { return (dim_ + stride() - 1) / stride() * vector_; }
 
 MemoryId RowLanes::array(const std::string& name) const {

@@ -5,6 +5,8 @@
 // under way.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <string>
 
@@ -34,6 +36,10 @@ class RowLanes {
   static Order order_for(int dim, ElementType element);
   // Lanes of such a group.
   static int sharing_for(int dim, ElementType element) { return order_for(dim, element).lanes; }
+
+  // From row to row in shared memory, in elements of so many bytes: what groups of so many lanes
+  // ask for together of neighbouring rows, a vector each, lies in banks of its own.
+  static std::int64_t stride_apart(int dim, int lanes, std::size_t element);
 
   // Its place in all that share the row.
   ir::Ex lane() const { return lane_; }
