@@ -31,7 +31,9 @@ std::vector<std::string> instrumenting_flags(Dialect dialect, Scalars scalars) {
       "-DHEDDLE_EMULATED",  // working memory of cpu kernels comes from the emulator
       "-O1",
       "-g1",
-      "-gdwarf-4",  // in version 5 g++ 12 names the wrong file for an #included text
+      "-gdwarf-4",          // in version 5 g++ 12 names the wrong file for an #included text
+      "-fno-var-tracking",  // where variables are nobody asks, and to know it takes half of the
+                            // time
 
       "-w",
       real ? "-fsanitize=thread,bounds,object-size,alignment,signed-integer-overflow,integer-"
