@@ -134,8 +134,14 @@ Result<KernelUnderTest> KernelUnderTest::build(const Manifest& manifest, const K
     kernel.dialect = cuda ? emulator::Dialect::kCuda : emulator::Dialect::kCpu;
     kernel.scalars =
         numbers == Numbers::kReal ? emulator::Scalars::kReal : emulator::Scalars::kField;
-    for (const auto& [name, content] : files) {
-      if (name != launched->file) kernel.includes.emplace(name, content);
+    // What it may include, as for the loader. Each other text would be one more for which a
+    // compiled one is not known again.
+    for (const IncludedFile& header : manifest.includes) {
+      const auto content = files.find(header.file);
+      if (content == files.end()) {
+        return Error{fmt::format("the artifact has no file '{}'", header.file)};
+      }
+      kernel.includes.insert(*content);
     }
     Result<emulator::EmulatedKernel> built = emulator::EmulatedKernel::build(kernel);
     if (!built) return built.error();

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "patterns/sha256.hpp"
 #include "tests/unit/runtime/reference/reference_test_support.hpp"
 #include "tests/unit/runtime/verify/explain_report.hpp"
 #include "tests/unit/runtime/verify/verify_artifact.hpp"
@@ -129,6 +130,20 @@ struct Edit {
   const char* to;
   const char* kind;  // one of the failures must be of this kind
 };
+
+TEST_CASE("a kernel has no other files to include than its loader gives it") {
+  Manifest manifest = first_order_manifest();
+  auto files = first_order_files();
+  files["first_order.cu"] = "#include \"nothing.hpp\"\n" + files.at("first_order.cu");
+  files["nothing.hpp"] = "// nothing\n";
+  const VerifyReport beside = verify(manifest, files, first_order_rows(), quick());
+  CHECK(beside.verdict == KernelVerdict::kRejected);
+  CHECK(kinds_of(beside) == std::set<std::string>{"compile_error"});
+  manifest.includes = {{"nothing.hpp", sha256_hex(files.at("nothing.hpp"))}};
+  CHECK(verify(manifest, files, first_order_rows(), quick()).verdict == KernelVerdict::kVerified);
+  files.erase("nothing.hpp");
+  CHECK(verify(manifest, files, first_order_rows(), quick()).verdict != KernelVerdict::kVerified);
+}
 
 TEST_CASE("every small edit of the text is rejected for its reason") {
   const std::vector<Edit> edits = {
