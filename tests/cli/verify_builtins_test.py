@@ -197,13 +197,19 @@ def main():
     runs = list(matrix(patterns) if options.all else sample(patterns))
     runs = [run for run in runs if re.search(options.only, " ".join(kernel_of(*run)))]
     mine, parts = (int(number) for number in options.part.split("/"))
+    if not 0 <= mine < parts:
+        parser.error(f"of {parts} parts there are 0 to {parts - 1}, and no part {mine}")
+    picked = runs[mine::parts]
+    if not picked:
+        parser.error(f"there is nothing to verify: '{options.only}' picks {len(runs)} runs, of which "
+                     f"part {options.part} has none")
     known = []
     if options.journal and os.path.exists(options.journal):
         with open(options.journal, encoding="utf-8") as journal:
             known = [json.loads(line) for line in journal]
     done = {tuple(entry["kernel"]) for entry in known}
     results, begin, left = list(known), time.monotonic(), 0
-    for run in runs[mine::parts]:
+    for run in picked:
         if tuple(kernel_of(*run)) in done:
             continue
         if options.all and time.monotonic() - begin > SECONDS:
