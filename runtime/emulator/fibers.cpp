@@ -9,16 +9,33 @@ namespace heddle::emulator {
 
 namespace context = boost::context::detail;
 
+namespace {
+
+// The stacks of this OS thread's last launch: to get their pages anew takes longer than a short
+// launch. What they hold means as little as what a block leaves to the next one.
+thread_local Pages kept_stacks;
+
+}  // namespace
+
 Result<Fibers> Fibers::create(int count, std::size_t stack_bytes) {
   Fibers fibers;
-  auto stacks = Pages::map(static_cast<std::size_t>(count) * stack_bytes);
-  if (!stacks) return stacks.error();
-  fibers.stacks_ = std::move(*stacks);
-  // A huge page per stack would turn kilobytes into gigabytes.
-  madvise(fibers.stacks_.data(), fibers.stacks_.bytes(), MADV_NOHUGEPAGE);
+  const std::size_t bytes = static_cast<std::size_t>(count) * stack_bytes;
+  if (kept_stacks.bytes() >= bytes) {
+    fibers.stacks_ = std::move(kept_stacks);
+  } else {
+    auto stacks = Pages::map(bytes);
+    if (!stacks) return stacks.error();
+    fibers.stacks_ = std::move(*stacks);
+    // A huge page per stack would turn kilobytes into gigabytes.
+    madvise(fibers.stacks_.data(), fibers.stacks_.bytes(), MADV_NOHUGEPAGE);
+  }
   fibers.stack_bytes_ = stack_bytes;
   fibers.fibers_.resize(static_cast<std::size_t>(count));
   return fibers;
+}
+
+Fibers::~Fibers() {
+  if (stacks_.bytes() > kept_stacks.bytes()) kept_stacks = std::move(stacks_);
 }
 
 const char* Fibers::stack_begin(int index) const {

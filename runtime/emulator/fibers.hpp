@@ -16,6 +16,9 @@ class Fibers {
   using Body = void (*)(void* context);
 
   static Result<Fibers> create(int count, std::size_t stack_bytes);
+  Fibers(Fibers&&) noexcept = default;
+  Fibers& operator=(Fibers&&) noexcept = default;
+  ~Fibers();
 
   // From outside: makes fiber `index` start `body(context)` when next resumed.
   void start(int index, Body body, void* context);
@@ -31,6 +34,7 @@ class Fibers {
   std::size_t stack_bytes() const { return stack_bytes_; }
 
  private:
+  Fibers() = default;
   struct Fiber {
     void* context = nullptr;
     Body body = nullptr;

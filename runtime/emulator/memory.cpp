@@ -118,8 +118,11 @@ Array* Memory::find_shared(std::uintptr_t address) {
 }
 
 void Memory::begin_block() {
-  // All ones: a NaN as a float and -1 as an index, so that what leaks through is conspicuous.
-  std::memset(reinterpret_cast<void*>(shared_begin_), 0xff, shared_bytes_);
+  // All ones: a NaN as a float and -1 as an index, so that what leaks through is conspicuous. Of
+  // dynamic shared memory what the launch has: the rest, a hundred times as much, nobody may touch.
+  for (const Array& array : shared_) {
+    std::memset(reinterpret_cast<void*>(array.begin), 0xff, array.bytes);
+  }
 }
 
 namespace {

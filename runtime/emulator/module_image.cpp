@@ -9,8 +9,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
-#include <iterator>
 #include <memory>
+#include <sstream>
 #include <utility>
 
 namespace heddle::emulator {
@@ -133,7 +133,9 @@ Result<ModuleImage> load_module(const std::filesystem::path& path) {
     image.blocks.push_back(image.site_of(reinterpret_cast<const void*>(call)));
   }
   std::ifstream stream(path, std::ios::binary);
-  const std::string file{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+  std::ostringstream content;
+  content << stream.rdbuf();
+  const std::string file = content.str();
   image.shared = shared_variables(file, image.begin,
                                   reinterpret_cast<std::uintptr_t>(image.module->shared_begin),
                                   reinterpret_cast<std::uintptr_t>(image.module->shared_end));

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include <fstream>
-#include <iterator>
+#include <sstream>
 #include <utility>
 
 namespace heddle {
@@ -38,7 +38,9 @@ Result<SharedObject> SharedObject::open(const std::string& name) {
 Result<SharedObject> SharedObject::open_private_copy(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) return Error{"cannot read " + path.string()};
-  const std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  std::ostringstream content;
+  content << file.rdbuf();
+  const std::string bytes = content.str();
   // An anonymous file has its own inode, which is what the loader tells objects apart by.
   const int fd = memfd_create("heddle-module", MFD_CLOEXEC);
   if (fd < 0) return Error{"cannot create an anonymous file for " + path.string()};

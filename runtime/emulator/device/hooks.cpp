@@ -166,20 +166,22 @@ struct Copy {
   const void* site;
 };
 constexpr int kMostCopies = 512;  // of one thread at a time; over the field each element is one
+constexpr int kMostThreads = 1024;
 struct Copies {
-  int begin, end;  // of `list`, those that have not arrived
+  int begin, end;  // of the list, those that have not arrived
   int batch;       // the one being filled
-  Copy list[kMostCopies];
 };
-static Copies copies[1024];  // per thread; its pages exist once touched
+static Copies copies[kMostThreads];
+static Copy lists[kMostThreads][kMostCopies];  // whose pages exist once touched
 static bool copies_used;
 
 PLAIN static void forget_copies() {
   if (!copies_used) return;
-  for (Copies& own : copies) own.begin = own.end = own.batch = 0;
+  for (Copies& own : copies) own = {0, 0, 0};
 }
 HIDDEN void heddle_copy_start(void* to, const void* from, unsigned long size, unsigned long blank) {
   Copies& own = copies[heddle_thread_index.x];
+  Copy* const list = lists[heddle_thread_index.x];
   const bool whole = size == 4 || size == 8 || size == 16;
   const auto where = reinterpret_cast<unsigned long>(to),
              source = reinterpret_cast<unsigned long>(from);
@@ -192,7 +194,7 @@ HIDDEN void heddle_copy_start(void* to, const void* from, unsigned long size, un
   if (own.begin == own.end) own.begin = own.end = 0;
   // Where some are always under way, those that have arrived make room.
   if (own.end == kMostCopies && own.begin > 0) {
-    for (int i = own.begin; i < own.end; ++i) own.list[i - own.begin] = own.list[i];
+    for (int i = own.begin; i < own.end; ++i) list[i - own.begin] = list[i];
     own.end -= own.begin;
     own.begin = 0;
   }
@@ -202,14 +204,15 @@ HIDDEN void heddle_copy_start(void* to, const void* from, unsigned long size, un
   }
   if (blank < size) touch(from, size - blank, Touch::kRead, CALLER);
   touch(to, size, Touch::kCopyStarts, CALLER);
-  own.list[own.end++] = {
+  list[own.end++] = {
       static_cast<char*>(to), static_cast<const char*>(from), size, blank, own.batch, CALLER};
 }
 HIDDEN void heddle_copy_commit() { ++copies[heddle_thread_index.x].batch; }
 HIDDEN void heddle_copy_wait(int batches_left) {
   Copies& own = copies[heddle_thread_index.x];
+  Copy* const list = lists[heddle_thread_index.x];
   for (; own.begin < own.end; ++own.begin) {
-    const Copy& copy = own.list[own.begin];
+    const Copy& copy = list[own.begin];
     if (copy.batch >= own.batch - batches_left) return;
     touch(copy.to, copy.size, Touch::kCopyArrives, copy.site);
     for (unsigned long i = 0; i < copy.size; ++i) {
