@@ -15,11 +15,16 @@ namespace {
 // launch. What they hold means as little as what a block leaves to the next one.
 thread_local Pages kept_stacks;
 
+// Were stacks a power of two apart, all of them would share few entries of the table in which a
+// processor looks up pages.
+constexpr std::size_t kShift = 4096;
+
 }  // namespace
 
 Result<Fibers> Fibers::create(int count, std::size_t stack_bytes) {
   Fibers fibers;
-  const std::size_t bytes = static_cast<std::size_t>(count) * stack_bytes;
+  fibers.stack_bytes_ = stack_bytes + kShift;
+  const std::size_t bytes = static_cast<std::size_t>(count) * fibers.stack_bytes_;
   if (kept_stacks.bytes() >= bytes) {
     fibers.stacks_ = std::move(kept_stacks);
   } else {
@@ -29,7 +34,6 @@ Result<Fibers> Fibers::create(int count, std::size_t stack_bytes) {
     // A huge page per stack would turn kilobytes into gigabytes.
     madvise(fibers.stacks_.data(), fibers.stacks_.bytes(), MADV_NOHUGEPAGE);
   }
-  fibers.stack_bytes_ = stack_bytes;
   fibers.fibers_.resize(static_cast<std::size_t>(count));
   return fibers;
 }
@@ -60,7 +64,7 @@ void Fibers::start(int index, Body body, void* argument) {
   Fiber& fiber = fibers_[static_cast<std::size_t>(index)];
   fiber.body = body;
   fiber.argument = argument;
-  // Stacks lie a power of two apart; without a shift their hot ends would share cache sets.
+  // Stacks lie whole pages apart; without a shift their hot ends would share cache sets.
   const std::size_t colour = static_cast<std::size_t>(index % 64) * 192;
   char* top = stacks_.data() + static_cast<std::size_t>(index + 1) * stack_bytes_ - colour;
   fiber.context =
