@@ -32,8 +32,7 @@ std::vector<std::string> instrumenting_flags(Dialect dialect, Scalars scalars) {
       "-O1",
       "-g1",
       "-gdwarf-4",          // in version 5 g++ 12 names the wrong file for an #included text
-      "-fno-var-tracking",  // where variables are nobody asks, and to know it takes half of the
-                            // time
+      "-fno-var-tracking",  // where variables are: half of the time, and nobody asks
 
       "-w",
       real ? "-fsanitize=thread,bounds,object-size,alignment,signed-integer-overflow,integer-"
@@ -99,6 +98,13 @@ Result<std::filesystem::path> hooks_object(const HostCompiler& compiler,
   return compiler.shared_object(request);
 }
 
+bool speaks_of(const KernelText& kernel, const char* header) {
+  return kernel.text.find(header) != std::string::npos ||
+         std::any_of(kernel.includes.begin(), kernel.includes.end(), [&](const auto& file) {
+           return file.second.find(header) != std::string::npos;
+         });
+}
+
 Result<CompileRequest> compilation_of(const KernelText& kernel) {
   if (!is_identifier(kernel.symbol)) {
     return Error{"\"" + kernel.symbol + "\" is not the name of a function"};
@@ -111,9 +117,10 @@ Result<CompileRequest> compilation_of(const KernelText& kernel) {
   std::string main = "#include \"bridge.hpp\"\n#include \"watched_copies.hpp\"\n";
   // The standard headers that a cpu text may include have to be over before float changes.
   if (kernel.dialect == Dialect::kCpu) {
-    main +=
-        "#include <algorithm>\n#include <cmath>\n#include <cstddef>\n#include <cstdint>\n"
-        "#include <cstdlib>\n#include <cstring>\n";
+    for (const char* const header :
+         {"<algorithm>", "<cmath>", "<cstddef>", "<cstdint>", "<cstdlib>", "<cstring>"}) {
+      if (speaks_of(kernel, header)) main += std::string("#include ") + header + "\n";
+    }
   }
   if (kernel.scalars == Scalars::kField) {
     request.files["field.hpp"] = texts::field;
