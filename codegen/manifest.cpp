@@ -24,10 +24,10 @@ bool one_of(std::string_view text, std::initializer_list<std::string_view> words
 }
 bool is_size(std::string_view name) {
   return one_of(name,
-                {"batch",     "tokens",    "heads",   "head_dim",   "state_dim",  "start",
-                 "slots_a",   "slots_b",   "width_a", "width_b",    "key_rows",   "value_rows",
-                 "gate_rows", "live_rows", "tile_rows", "chunks", "longest", "new_tokens", "table_a",
-                 "table_b",   "pool_a",    "pool_b",  "live_states"});
+                {"batch",     "tokens",    "heads",     "head_dim", "state_dim",  "start",
+                 "slots_a",   "slots_b",   "width_a",   "width_b",  "key_rows",   "value_rows",
+                 "gate_rows", "live_rows", "tile_rows", "chunks",   "longest",    "new_tokens",
+                 "table_a",   "table_b",   "pool_a",    "pool_b",   "live_states"});
 }
 // Arguments of launches whose sequences have lengths of their own.
 bool says_lengths(std::string_view name) {

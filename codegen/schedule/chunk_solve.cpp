@@ -179,9 +179,8 @@ void ChunkSolve::each_row(int first, const std::function<void(Ex)>& body) {
 
 void ChunkSolve::take(MemoryId solved, Ex d, Ex r, Ex c, Ex place) {
   const Ex at = gates_from_ ? gates_at(r, place) + d : weight_at(r, place);
-  builder_.store(
-      solved, r,
-      builder_.load(solved, r) + builder_.load(weights_, at) * builder_.load(solved, c));
+  builder_.store(solved, r,
+                 builder_.load(solved, r) + builder_.load(weights_, at) * builder_.load(solved, c));
 }
 
 // What a row needs of the one before it comes last: the other columns of many rows can be taken

@@ -62,9 +62,8 @@ class DistancePlanner {
     const bool own_input = a == rows::RowShape::kEmpty || a == rows::RowShape::kItself;
     const bool all_kept = transposed_ || spec_.keep_b == CacheRetention::kAll;
     return !spec_.by_channel() && own_input && all_kept &&
-           rows::shape_of(spec_.b) == rows::RowShape::kShifted &&
-           !has_every_offset(spec_.b) && sharing_ < RowLanes::kWarp &&
-           few_distances(spec_, kStagedChunk);
+           rows::shape_of(spec_.b) == rows::RowShape::kShifted && !has_every_offset(spec_.b) &&
+           sharing_ < RowLanes::kWarp && few_distances(spec_, kStagedChunk);
   }
 
   // See DistanceTiles: a run of keys and values, zeros, sums and what softmax has besides.

@@ -64,8 +64,8 @@ class GatedGradients {
     rows_.each_side([&](const GradientSide& side) {
       const Ex first = builder_.let("coef_at", frame_.coefficients_at(side, token));
       const Var entry = builder_.variable("entry", builder_.i64(0));
-      rows::emit_walk(builder_, spec_.pattern, *side.plan,
-                      builder_.let("i", frame_.row_of(token)), [&](Ex p) {
+      rows::emit_walk(builder_, spec_.pattern, *side.plan, builder_.let("i", frame_.row_of(token)),
+                      [&](Ex p) {
                         const GradientRows::Spot from = rows_.locate(side, p);
                         const MemoryId slope = rows_.array("slope");
                         rows_.each_value("value", from.value, from.at, [&](Ex value, Ex index) {
@@ -75,9 +75,8 @@ class GatedGradients {
                         builder_.assign(entry, Ex(entry) + 1);
                       });
       const MemoryId nothing = rows_.zeros("nothing");
-      builder_.loop("rest", entry, side.width, [&](Ex rest) {
-        rows_.write(side.dcoefficients, gates(first, rest), nothing);
-      });
+      builder_.loop("rest", entry, side.width,
+                    [&](Ex rest) { rows_.write(side.dcoefficients, gates(first, rest), nothing); });
     });
     if (!frame_.own_input_only()) return;
     const MemoryId dx = rows_.zeros("own_dx");
@@ -103,8 +102,7 @@ class GatedGradients {
         rows_.row_of("read_by", lambda_, builder_.let("from", frame_.token_at(reader)));
     const Ex first = frame_.coefficients_at(side, reader);
     rows_.each_value("gate", side.coefficients, gates(first, entry), [&](Ex gate, Ex index) {
-      builder_.store(sums, index,
-                     builder_.load(sums, index) + gate * builder_.load(lambda, index));
+      builder_.store(sums, index, builder_.load(sums, index) + gate * builder_.load(lambda, index));
     });
   }
   Ex gates(Ex first, Ex entry) {

@@ -47,7 +47,8 @@ double microseconds_of(const Wait& wait, std::int64_t heads, const Architecture&
 std::optional<Wait> wait_of_staged(const KernelSpec& spec, const Rows& rows) {
   const Staging& staging = *spec.staging;
   const bool solves = !spec.b.empty();
-  if (spec.by_channel() || staging.tile_rows > 0 || staging.live_rows > 0 || lanes_of_rows(spec) == RowLanes::kWarp ||
+  if (spec.by_channel() || staging.tile_rows > 0 || staging.live_rows > 0 ||
+      lanes_of_rows(spec) == RowLanes::kWarp ||
       rows::shape_of(solves ? spec.b : spec.a) != rows::RowShape::kShifted) {
     return std::nullopt;
   }

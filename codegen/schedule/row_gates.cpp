@@ -22,9 +22,8 @@ RowGates::RowGates(ir::Builder& builder, const RowLanes& lanes, MemoryId memory,
 
 // Always a batch, so that as many are under way whether or not there are so many entries.
 void RowGates::ask(Ex number, Ex slot) {
-  builder_.when(number < count_, [&] {
-    lanes_.start_copy(staged_, slot, memory_, first_ + number * lanes_.dim());
-  });
+  builder_.when(number < count_,
+                [&] { lanes_.start_copy(staged_, slot, memory_, first_ + number * lanes_.dim()); });
   builder_.invoke("close_batch", {});
 }
 

@@ -106,9 +106,9 @@ void RowLanes::load(MemoryId array, MemoryId memory, Ex at) const {
 void RowLanes::start_copy(MemoryId to, Ex to_at, MemoryId from, Ex from_at) const {
   assert_that(in_groups(), "lanes of a group have whole vectors");
   each_run([&](int, Ex channel) {
-    builder_.invoke("start_copy<" + std::to_string(vector_) + ">",
-                    {ir::VectorPlace{to, to_at + channel, true},
-                     ir::VectorPlace{from, from_at + channel}});
+    builder_.invoke(
+        "start_copy<" + std::to_string(vector_) + ">",
+        {ir::VectorPlace{to, to_at + channel, true}, ir::VectorPlace{from, from_at + channel}});
   });
 }
 

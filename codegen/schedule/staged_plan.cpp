@@ -66,7 +66,8 @@ class Planner {
     if (room < least_rows() * row_bytes_) return Error{"a chunk does not fit into shared memory"};
     const std::int64_t far = choose_rings(room / row_bytes_);
     // A ring that misses a row in fifty or fewer is cheaper than a list of what is live.
-    if (!gated() && far * 50 > parts * tokens_ && spec_.keep_b == CacheRetention::kNextRow && solves_) {
+    if (!gated() && far * 50 > parts * tokens_ && spec_.keep_b == CacheRetention::kNextRow &&
+        solves_) {
       return plan_live(room);
     }
     plan_ = finished(far);

@@ -280,8 +280,8 @@ class Outputs {
     append(known, risen(facts_, trace_, first, second, here));
     append(known, risen(facts_, trace_, second, first, there));
     if (&first == &second) append(known, steps_apart(facts_, trace_, first, here, there));
-    append(known, shared_by_warp(facts_, trace_, a, b, launch_, here, there,
-                                 [](int) { return false; }));
+    append(known,
+           shared_by_warp(facts_, trace_, a, b, launch_, here, there, [](int) { return false; }));
     if (&first == &second) {
       std::vector<Term> ways;
       const auto differs = [&](const std::vector<Term>& x, const std::vector<Term>& y) {

@@ -68,14 +68,14 @@ TEST_CASE("no broken row of a group of lanes is verified") {
   const std::string& text = artifact.files.at(rows.file);
   StaticOptions options = proofs_only();
   options.until_a_failure = true;
-  for (const Break& each : std::vector<Break>{
-           {"rest = entry_2", "rest = entry_2 + 1"},
-           {"Index entry_2 = 0", "Index entry_2 = lane_of_row / 4"},
-           {"while (p >= low)", "while (p >= low + lane_of_row)"},
-           {"lane / 8", "lane / 16"},
-           {"lane % 8", "lane % 4"},
-           {"token < minimum(first + 32, tokens)", "token < first + 32"},
-           {"dx + at + lane_of_row * 4", "dx + at + (7 - lane_of_row / 2) * 4"}}) {
+  for (const Break& each :
+       std::vector<Break>{{"rest = entry_2", "rest = entry_2 + 1"},
+                          {"Index entry_2 = 0", "Index entry_2 = lane_of_row / 4"},
+                          {"while (p >= low)", "while (p >= low + lane_of_row)"},
+                          {"lane / 8", "lane / 16"},
+                          {"lane % 8", "lane % 4"},
+                          {"token < minimum(first + 32, tokens)", "token < first + 32"},
+                          {"dx + at + lane_of_row * 4", "dx + at + (7 - lane_of_row / 2) * 4"}}) {
     INFO(each.old << " -> " << each.fresh);
     std::string edited = text;
     const std::size_t at = edited.find(each.old);

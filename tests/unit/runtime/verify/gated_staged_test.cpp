@@ -22,11 +22,10 @@ TEST_CASE("prefill of gated weights out of shared memory is verified") {
 }
 
 TEST_CASE("gradients of gated weights are gathered") {
-  const std::vector<Kind> kinds = {
-      {"log_recurrence", ElementType::kF32, 32, "backward"},
-      {"fibonacci_recurrence", ElementType::kBF16, 64, "backward"},
-      {"local_attention", ElementType::kF16, 24, "backward"},
-      {"order_k_recurrence", ElementType::kF32, 32, "backward", true}};
+  const std::vector<Kind> kinds = {{"log_recurrence", ElementType::kF32, 32, "backward"},
+                                   {"fibonacci_recurrence", ElementType::kBF16, 64, "backward"},
+                                   {"local_attention", ElementType::kF16, 24, "backward"},
+                                   {"order_k_recurrence", ElementType::kF32, 32, "backward", true}};
   for (const Kind& kind : kinds) {
     CHECK(kTexts.generated(kind).manifest.kernels[0].schedule == "gather");
   }
