@@ -11,7 +11,7 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 PATTERNS = ["linear_recurrence", "log_recurrence", "fibonacci_recurrence", "sqrt_recurrence", "log_cached",
             "fibonacci_cached", "sqrt_cached", "log_attention", "sqrt_attention"]
-KINDS = [("softmax", "bf16"), ("softmax", "f32"), ("given", "bf16"), ("given", "f32")]
+KINDS = [("softmax", "bf16"), ("softmax", "f32"), ("given", "bf16"), ("given", "f32"), ("gated", "bf16")]
 TOKENS, BATCH, HEADS, CHANNELS = 8192, 8, 16, 64
 
 HEAD = f"""# CUDA kernels, by an estimate of cycles

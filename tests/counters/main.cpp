@@ -175,11 +175,16 @@ void print_document() {
     ElementType dtype;
     std::string_view only = {};  // patterns
   };
+  constexpr std::string_view kGated =
+      "local_attention log_attention sqrt_attention linear_recurrence order_k_recurrence "
+      "log_recurrence sqrt_recurrence fibonacci_recurrence";
   for (const Part& part :
        {Part{WeightKind::kSoftmax, ElementType::kF32}, Part{WeightKind::kGiven, ElementType::kF32},
         Part{WeightKind::kLinear, ElementType::kF32}, Part{WeightKind::kLinear, ElementType::kBF16},
         Part{WeightKind::kSoftmax, ElementType::kBF16,
-             "attention local_attention dense_recurrence chacal"}}) {
+             "attention local_attention dense_recurrence chacal log_cached sqrt_cached "
+             "fibonacci_cached"},
+        Part{WeightKind::kGated, ElementType::kBF16, kGated}}) {
     fmt::print("\n## {}, {}\n\n", name_of(part.weights), name_of(part.dtype));
     print_head();
     for (const BuiltinPattern& pattern : builtin_patterns()) {
@@ -195,7 +200,8 @@ void print_document() {
   }
   for (const Part& part :
        {Part{WeightKind::kSoftmax, ElementType::kF32}, Part{WeightKind::kGiven, ElementType::kF32},
-        Part{WeightKind::kSoftmax, ElementType::kBF16, "attention local_attention"}}) {
+        Part{WeightKind::kSoftmax, ElementType::kBF16, "attention local_attention"},
+        Part{WeightKind::kGated, ElementType::kBF16, kGated}}) {
     fmt::print("\n## backward, {}, {}\n\n", name_of(part.weights), name_of(part.dtype));
     print_head();
     for (const BuiltinPattern& pattern : builtin_patterns()) {

@@ -322,7 +322,7 @@ TEST_CASE("a gated kernel that takes another coefficient, or waits for nobody, i
   const Rows rows = test::builtin_rows("log_cached", kRows);
   for (const Edit& edit : std::vector<Edit>{
            {ir::Target::kCuda, "prefill", "coef_b[gates_at_2 + d]", "coef_b[gates_at_2]"},
-           {ir::Target::kCuda, "prefill", "entry_2 * 40", "entry_2 * 39"},
+           {ir::Target::kCuda, "prefill", "number_2 * 40", "number_2 * 39"},
            {ir::Target::kCuda, "prefill", "* width_b * 40", "* width_b"},
            {ir::Target::kCuda, "prefill", "__syncthreads();", ";"},
            {ir::Target::kCuda, "decode", "coef_b[gates_at + d]", "coef_b[gates_at]"},
