@@ -61,6 +61,22 @@ WITHOUT_TORCH = {"python/heddle/_library.py", "python/heddle/_tool.py"}
 
 INCLUDE = re.compile(r'^\s*#include\s+([<"])([^>"]+)[>"]', re.MULTILINE)
 
+# Sources are compiled several as one: a constant of one of them would stand for a header's of the same name in those
+# behind it.
+CONSTANT = re.compile(r"^constexpr [\w:<>]+(?: [\w:]+)? (k[A-Z]\w*)", re.MULTILINE)
+
+
+def hidden_constants():
+    for folder in ("codegen/schedule", "codegen/verify", "codegen/rows", "codegen/ir"):
+        headers = {}
+        for path in sorted((ROOT / folder).glob("*.hpp")):
+            for name in CONSTANT.findall(path.read_text(encoding="utf-8")):
+                headers[name] = path.name
+        for path in sorted((ROOT / folder).glob("*.cpp")):
+            for name in CONSTANT.findall(path.read_text(encoding="utf-8")):
+                if name in headers:
+                    yield f"{folder}/{path.name}: {name} hides that of {headers[name]} in sources compiled with it"
+
 
 def violations(path):
     name = path.relative_to(ROOT).as_posix()
@@ -117,6 +133,7 @@ def main():
     ]
     found += [text for folder in ("python", "examples/pytorch") for path in sorted((ROOT / folder).rglob("*.py"))
               if "build" not in path.parts for text in python_violations(path)]
+    found += hidden_constants()
     print("\n".join(found) if found else "includes: every folder keeps to its place")
     return 1 if found else 0
 

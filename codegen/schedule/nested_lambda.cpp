@@ -27,7 +27,7 @@ using ir::Var;
 namespace {
 
 constexpr int kNestedWarps = 8;
-constexpr int kThreads = 32 * kNestedWarps;
+constexpr int kNestedThreads = 32 * kNestedWarps;
 constexpr int kChunk = kStagedChunk;       // rows, a lane each
 constexpr int kTile = RowProducts::kKeys;  // items that a warp weighs at a time
 constexpr int kAtOnce = 16;                // listed positions that sums are added up for at a time
@@ -51,7 +51,7 @@ class NestedLambda {
         dim_(spec.head_dim),
         stride_(row_stride(spec)),
         own_stride_(own_stride(dim_)),
-        builder_(spec.symbol + "_lambda", spec.target, kThreads),
+        builder_(spec.symbol + "_lambda", spec.target, kNestedThreads),
         frame_(builder_, spec, {Access::kWrite, Access::kRead, std::nullopt}),
         rows_(frame_) {
     if (frame_.softmax()) key_rows_ = builder_.size("key_rows");
@@ -92,7 +92,8 @@ class NestedLambda {
     builder_.loop(name, frame_.warp, count, builder_.i64(kNestedWarps), LoopKind::kSerial, body);
   }
   void by_thread(const char* name, Ex count, const std::function<void(Ex)>& body) {
-    builder_.loop(name, frame_.thread, count, builder_.i64(kThreads), LoopKind::kSerial, body);
+    builder_.loop(name, frame_.thread, count, builder_.i64(kNestedThreads), LoopKind::kSerial,
+                  body);
   }
 
   void open(Ex token) {
@@ -375,7 +376,7 @@ class NestedLambda {
   void push() {
     builder_.comment("what the chunk has for listed positions, lanes with a few rows each");
     const Ex slice = builder_.let("slice", frame_.lane % kSlices);
-    const int channels = kThreads / kSlices;
+    const int channels = kNestedThreads / kSlices;
     const Ex own = builder_.let("own_channel",
                                 frame_.warp * (RowLanes::kWarp / kSlices) + frame_.lane / kSlices);
     builder_.loop(

@@ -29,7 +29,7 @@ namespace {
 constexpr int kVectorOfOutput = 8;  // elements of sixteen bytes
 constexpr int kWindowTiles = kTensorChunk / 8;
 constexpr int kWindowScores = 4 * kWindowTiles;
-constexpr int kWindowWarps = kTensorChunk / 16;
+constexpr int kRowWarps = kTensorChunk / 16;
 
 class TensorRecurrence {
  public:
@@ -125,7 +125,7 @@ class TensorRecurrence {
   // Also where the warp's window has a row: in a chunk of one each has.
   Ex busy(Ex condition) {
     return one_window() ? condition
-                        : both(condition, frame_.warp / kWindowWarps * kTensorChunk < size_);
+                        : both(condition, frame_.warp / kRowWarps * kTensorChunk < size_);
   }
 
   // Queries, keys and inputs of the chunk. Rows beyond the last token are zero.
@@ -197,7 +197,7 @@ class TensorRecurrence {
     if (one_window()) {
       mix(side, window, stage, next);
     } else {
-      builder_.when(frame_.warp / kWindowWarps * kTensorChunk < size_,
+      builder_.when(frame_.warp / kRowWarps * kTensorChunk < size_,
                     [&] { mix(side, window, stage, next); });
     }
     builder_.barrier();
