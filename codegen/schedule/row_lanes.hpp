@@ -62,9 +62,9 @@ class RowLanes {
   // their beginning the second ones.
   void load_halves(ir::MemoryId array, ir::MemoryId memory, ir::Ex at, std::int64_t behind) const;
   // The product of two rows, of which private arrays have this lane's channels, one's from place
-  // `one_at` on: in every lane that shares the row. Groups of half as many
-  // lanes as usual come to the same bit by bit, and so does RowProducts: other launches score the
-  // same rows, and what they find differently is off by as much as logits are large.
+  // `one_at` on: in every lane that shares the row. Groups of half as many lanes as usual come to
+  // the same bit by bit, and so does RowProducts: other launches score the same rows, and what they
+  // find differently is off by as much as logits are large.
   ir::Ex dot(ir::MemoryId one, ir::Ex one_at, ir::MemoryId other, bool together) const;
   // In every lane that shares the row; `together`: all groups of the warp are here.
   ir::Ex sum(ir::Ex value, bool together) const;

@@ -315,7 +315,7 @@ TEST_CASE("diagonals on tensor cores ask for what the cost model says") {
   }
 }
 
-// Each window of keys and earlier outputs once for each chunk; of all inputs, theirs besides.
+// A column for each term of the last row, whole windows of them, once for each chunk.
 TEST_CASE("lattices on tensor cores ask for what the cost model says") {
   for (const auto& [pattern, tokens, head_dim] :
        {std::tuple{"log_cached", 1000, 64}, std::tuple{"log_cached", 256, 128},
@@ -330,6 +330,7 @@ TEST_CASE("lattices on tensor cores ask for what the cost model says") {
   }
 }
 
+// Each window of keys and earlier outputs once for each chunk; of all inputs, theirs besides.
 TEST_CASE("dense feedback on tensor cores asks for what the cost model says") {
   for (const char* pattern : {"dense_recurrence", "chacal"}) {
     for (const auto& [dtype, head_dim, tokens, rows] :
