@@ -39,6 +39,11 @@ DIVIDED = (r"if \(position % maximum\(1, different_a\[dividing \+ \d+\]\) == 0\)
 # The same of rows, which look 32 terms up at a time: of Fibonacci numbers there are more behind token 2,178,309.
 LISTED_ON = (r"while \(f_\d < end\) \{\nconst Index place = listed - window;\n"
              r"if \(thread == 0 && place >= 0 && place < 32\) \{\n([^\n]*\n){5,9}[^\n]*")
+# On tensor cores, more terms and slots of a state than a window has columns, or than are listed at a time.
+FURTHER_COLUMNS = (r"if \(column < all_terms\) \{\nconst Index term_at = listed \+ entry;\n([^\n]*\n){5,9}"
+                   r"position = p > start \? p : 0;"
+                   r"|for \(Index piece = thread; [^\n]*\n([^\n]*\n){2}const Index key_to = \(1 - stage\) [^\n]*\n"
+                   r"const Index p = held\[next \+ row\];\n([^\n]*\n){4}start_copy<8>[^\n]*")
 # Kernels of softmax and given weights on cuda with lines that no run comes to, by "PATTERN WEIGHTS OP", and which lines
 # these may be, without indentation; any where there is no more to say.
 NEVER_RUN = (
@@ -48,9 +53,7 @@ NEVER_RUN = (
     # Launches whose rows have more terms of a lattice than are looked up before a chunk, and more live
     # rows than there is room for: that a row is then read from where it lies.
     (r"sqrt_cached (softmax|given) prefill", ANY),
-    # On tensor cores, launches that go on from a state with tens of thousands of tokens: more terms and
-    # slots than are listed at a time.
-    (r"(log|fibonacci)_cached softmax prefill", ANY),
+    (r"(log|fibonacci)_cached softmax prefill", f"{FURTHER_COLUMNS}|{DIVIDED}"),
     (r"(log|sqrt|fibonacci)_cached (softmax|given) backward", f"{RELISTED}|{DIVIDED}"),
     (r"fibonacci_cached softmax backward", LISTED_ON),
     # Rows of 32 entries begin behind token 2^30, of Fibonacci numbers behind token 2,178,309; that the
