@@ -135,14 +135,11 @@ void describe_staging(const schedule::KernelSpec& spec, const schedule::Staging&
     if (most > 0) entry.shared_rows.push_back({size, most, multiple, bytes, slots});
   };
   if (staging.by_distance) {
-    const auto slot = [&](std::int64_t bytes) {
-      return schedule::stride_by_distance(spec, static_cast<std::size_t>(bytes)) * bytes;
-    };
-    add("key_rows", staging.key_rows, staging.key_rows, slot(bytes_of_element(spec)));
+    const schedule::DistanceLayout layout(spec, staging.tile_rows, spec.gather.has_value());
+    add("key_rows", staging.key_rows, staging.key_rows, layout.key_stride * bytes_of_element(spec));
     add("value_rows", staging.value_rows, staging.value_rows,
-        slot(spec.gather ? 4 : bytes_of_element(spec)));
-    add("tile_rows", staging.tile_rows, staging.tile_rows,
-        spec.gather ? slot(4) : 4 * std::int64_t{spec.head_dim});
+        layout.value_stride * (spec.gather ? 4 : bytes_of_element(spec)));
+    add("tile_rows", staging.tile_rows, staging.tile_rows, layout.bytes_of_row);
     return;
   }
   // Rings of what comes in while rows ask hold two chunks at least, windows always two.

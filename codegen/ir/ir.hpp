@@ -165,8 +165,10 @@ using Body = std::vector<Statement>;
 
 enum class LoopKind {
   kSerial,
-  kLanes,    // iterations are independent and touch consecutive elements: vectorise (cpu)
-  kUnrolled  // few iterations, known now (cuda)
+  kLanes,     // iterations are independent and touch consecutive elements: vectorise (cpu)
+  kUnrolled,  // few iterations, known now (cuda)
+  kRolled     // stays a loop, where a compiler would take several iterations at once and have no
+              // registers for them (cuda)
 };
 
 struct Comment {  // // phase 1: ...

@@ -132,9 +132,9 @@ class Printer {
     if (cuda) {
       // Where the launch decides on shared memory one block may take all of a multiprocessor's:
       // there is no need to spare registers for another one, unless the schedule says so.
-      const bool alone = kernel_.side_by_side > 1 ||
-                         std::any_of(kernel_.arrays.begin(), kernel_.arrays.end(),
-                                     [](const Array& array) { return array.dynamic; });
+      const bool alone =
+          kernel_.side_by_side > 1 || std::any_of(kernel_.arrays.begin(), kernel_.arrays.end(),
+                                                  [](const Array& array) { return array.dynamic; });
       text += "__global__ void __launch_bounds__(" + std::to_string(kernel_.threads) +
               (alone ? ", " + std::to_string(kernel_.side_by_side) : "") + ")\n";
     }
@@ -360,6 +360,7 @@ class Printer {
         [&](const For& node) {
           if (node.kind == LoopKind::kLanes) line("#pragma GCC ivdep");
           if (node.kind == LoopKind::kUnrolled) line("#pragma unroll");
+          if (node.kind == LoopKind::kRolled) line("#pragma unroll 1");
           const std::string& counter = kernel_[node.variable].name;
           const std::string step = plain(node.step);
           block("for (Index " + counter + " = " + plain(node.begin) + "; " + counter + " < " +

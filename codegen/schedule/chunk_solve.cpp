@@ -87,6 +87,18 @@ ChunkSolve::ChunkSolve(Frame& frame, int rows, MemoryId gates, Ex at)
   assert_that(distances_.size() <= kFewDistances, "gates of few distances have room");
 }
 
+ChunkSolve::ChunkSolve(Frame& frame, int rows, MemoryId weights, Ex at, std::int64_t stride)
+    : frame_(frame),
+      builder_(frame.builder),
+      rows_(rows),
+      distances_(near_distances(frame.spec, rows)),
+      places_(static_cast<int>(distances_.size())),
+      weights_(weights),
+      weights_from_(at),
+      stride_(stride) {
+  assert_that(distances_.size() <= kFewDistances, "weights of few distances lie by distance");
+}
+
 std::int64_t ChunkSolve::gate_rows(const KernelSpec& spec, int rows) {
   if (!few_distances(spec, rows)) return 0;
   return rows * static_cast<std::int64_t>(near_distances(spec, rows).size());
@@ -121,6 +133,7 @@ std::int64_t ChunkSolve::bytes_of(const KernelSpec& spec, int rows, int sharing)
 }
 
 Ex ChunkSolve::weight_at(Ex r, Ex place) const {
+  if (weights_from_) return *weights_from_ + place * stride_ + r;
   return own_ ? place * (rows_ + kApartByDistance) + r : r * (rows_ + kApart) + place;
 }
 
@@ -213,7 +226,8 @@ void ChunkSolve::solve(const std::function<Ex(Ex)>& sum, const std::function<voi
         const std::int64_t distance = distances_[at];
         const auto step = [&] {
           const Ex c = r - distance;
-          take(solved, d, r, c, own_ ? builder_.i64(static_cast<std::int64_t>(at)) : c);
+          const bool by_distance = own_ || weights_from_;
+          take(solved, d, r, c, by_distance ? builder_.i64(static_cast<std::int64_t>(at)) : c);
         };
         distance == nearest ? step() : builder_.when(r >= distance, step);
       }

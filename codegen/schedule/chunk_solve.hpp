@@ -33,7 +33,10 @@ class ChunkSolve {
   // Of gated weights, which every channel has of its own: those of few distances, one after the
   // other, of all rows, in rows of `gates` from element `at` on.
   ChunkSolve(Frame& frame, int rows, ir::MemoryId gates, ir::Ex at);
-  // Rows that these take; none where distances are many.
+  // Of weights that lie in `weights` from element `at` on and are left there by others: those of
+  // few distances, one after the other, of all rows, from one to the next `stride` reals.
+  ChunkSolve(Frame& frame, int rows, ir::MemoryId weights, ir::Ex at, std::int64_t stride);
+  // Rows that gated ones take; none where distances are many.
   static std::int64_t gate_rows(const KernelSpec& spec, int rows);
   // Bytes of the weights of the former, and of the latter.
   static std::int64_t bytes_by_column(int rows);
@@ -77,7 +80,8 @@ class ChunkSolve {
   int places_;
   std::optional<ir::MemoryId> own_;
   ir::MemoryId weights_;
-  std::optional<ir::Ex> gates_from_;  // there
+  std::optional<ir::Ex> gates_from_, weights_from_;  // there
+  std::int64_t stride_ = 0;                          // of the latter
 };
 
 }  // namespace heddle::schedule

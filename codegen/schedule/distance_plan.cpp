@@ -12,13 +12,14 @@
 namespace heddle::schedule {
 namespace {
 
-constexpr int kDistanceWarps = 16;
-constexpr int kMostWithin = 24;       // distances within a tile: a row keeps a score of each
-constexpr int kRegistersOfRows = 80;  // of a thread, for what it keeps of the tile's rows
+constexpr int kMostWithin = 24;  // distances within a tile, which are written out one by one
 
-std::int64_t bytes_of_slot(const KernelSpec& spec, std::size_t element) {
-  return stride_by_distance(spec, element) * static_cast<std::int64_t>(element);
-}
+// Warps of a block, and registers of a thread for what it keeps of the tile's rows, beside those
+// that an entry takes.
+struct Block {
+  int warps, registers;
+};
+constexpr Block kBlocks[] = {{16, 80}, {8, 190}};
 
 class DistancePlanner {
  public:
@@ -32,8 +33,6 @@ class DistancePlanner {
         keyed_(spec.weights == WeightKind::kSoftmax),
         row_bytes_(dim_ * static_cast<std::int64_t>(size_of(spec.dtype))),
         value_bytes_(transposed ? 4 * dim_ : row_bytes_),
-        key_room_(bytes_of_slot(spec, size_of(spec.dtype))),
-        value_room_(transposed ? bytes_of_slot(spec, 4) : key_room_),
         sharing_(lanes_by_distance(spec)),
         entries_(entries_of(rows)) {
     for_each_position(rows.b, rows.n(),
@@ -42,21 +41,31 @@ class DistancePlanner {
 
   std::optional<StagedPlan> run() {
     if (!fits_the_rows()) return std::nullopt;
-    const std::int64_t together = kDistanceWarps * RowLanes::kWarp / sharing_;
+    std::optional<StagedPlan> best;
+    for (const Block& block : kBlocks) {
+      const std::optional<StagedPlan> plan = largest_tile(block);
+      // Fewer warps wait longer, which less than an eighth of the bytes does not outweigh.
+      if (plan && (!best || 8 * plan->prediction.bytes < 7 * best->prediction.bytes)) best = plan;
+    }
+    return best;
+  }
+
+ private:
+  std::optional<StagedPlan> largest_tile(const Block& block) {
+    const std::int64_t together = block.warps * RowLanes::kWarp / sharing_;
     const std::int64_t parts = dim_ / sharing_;
     const std::int64_t registers = keyed_ ? 2 * parts + 2 : parts + 1;
-    for (std::int64_t turns = kRegistersOfRows / registers; turns > 0; --turns) {
+    for (std::int64_t turns = block.registers / registers; turns > 0; --turns) {
       tile_ = turns * together;
-      if (bytes() > limits_.shared_bytes || (turns > 1 && tile_ - together >= tokens_)) continue;
-      const auto within = shifted_distances(spec_, static_cast<int>(tile_));
-      if (!within || within->size() > kMostWithin) continue;
-      within_ = *within;
-      return planned();
+      if (turns > 1 && tile_ - together >= tokens_) continue;
+      const DistanceLayout layout(spec_, tile_, transposed_);
+      if (layout.within.size() > kMostWithin || bytes(layout) > limits_.shared_bytes) continue;
+      within_ = layout.within;
+      return planned(block.warps);
     }
     return std::nullopt;
   }
 
- private:
   bool fits_the_rows() const {
     const rows::RowShape a = rows::shape_of(spec_.a);
     const bool own_input = a == rows::RowShape::kEmpty || a == rows::RowShape::kItself;
@@ -66,24 +75,27 @@ class DistancePlanner {
            sharing_ < RowLanes::kWarp && few_distances(spec_, kStagedChunk);
   }
 
-  // See DistanceTiles: a run of keys and values, zeros, sums and what softmax has besides.
-  std::int64_t bytes() const {
-    const std::int64_t row =
-        (keyed_ ? key_room_ + 8 : 0) + value_room_ + (transposed_ ? value_room_ : 4 * dim_);
-    return tile_ * row + value_room_ + ChunkSolve::bytes_by_column(kStagedChunk);
+  // See DistanceTiles: a run of keys and values, zeros, what a row has of its own, statistics of
+  // readers, and distances.
+  std::int64_t bytes(const DistanceLayout& layout) const {
+    const auto element = static_cast<std::int64_t>(size_of(spec_.dtype));
+    const std::int64_t key = keyed_ ? layout.key_stride * element : 0;
+    const std::int64_t value = layout.value_stride * (transposed_ ? 4 : element);
+    const std::int64_t statistics = keyed_ && transposed_ ? 8 : 0;
+    const auto distances = static_cast<std::int64_t>(layout.within.size());
+    return tile_ * (key + value + layout.bytes_of_row + statistics) + value + 8 * distances;
   }
 
-  StagedPlan planned() {
+  StagedPlan planned(int warps) {
     StagedPlan plan;
-    plan.staging.warps = kDistanceWarps;
+    plan.staging.warps = warps;
     plan.staging.key_rows = keyed_ ? tile_ : 0;
     plan.staging.value_rows = tile_ + 1;
     plan.staging.tile_rows = tile_;
     plan.staging.by_distance = true;
-    // Queries twice, for entries before a tile and within it; a window of positions for a distance
-    // as far as it has not come before.
+    // A window of positions for a distance as far as it has not come before.
     const std::int64_t statistics = keyed_ && transposed_ ? 8 : 0;
-    const std::int64_t own = (transposed_ || !spec_.a.empty() ? 1 : 0) + (keyed_ ? 3 : 0);
+    const std::int64_t own = (transposed_ || !spec_.a.empty() ? 1 : 0) + (keyed_ ? 2 : 0);
     const std::int64_t of_window = value_bytes_ + (keyed_ ? row_bytes_ : 0) + statistics;
     std::int64_t rows = 0;
     for (std::int64_t tile = 0; tile < tokens_; tile += tile_) rows += coming(tile);
@@ -105,45 +117,53 @@ class DistancePlanner {
     }
   }
   std::int64_t coming(std::int64_t tile) const {
-    std::int64_t rows = 0, reached = tile + 1;
+    std::int64_t rows = 0, reached = tile + 1 - (tile > 0 ? tile_ : 0);
     each_distance(tile, [&](std::int64_t distance) {
       const std::int64_t from = std::max<std::int64_t>(tile + 1 - distance, 1);
       const std::int64_t to = std::min(reached, tile + 1 + size_of_tile(tile) - distance);
       rows += std::max<std::int64_t>(to - from, 0);
-      reached = from;
+      reached = std::min(reached, from);
     });
     return rows;
   }
 
   // Rows come along to entries that they lack.
   std::int64_t flops() const {
-    std::int64_t before = 0, held = 0, within = 0, rows = 0, chunks = 0;
+    std::int64_t before = 0, held = 0, within = 0, held_within = 0, tiles = 0, chunks = 0, rows = 0;
+    const std::int64_t of_warp = RowLanes::kWarp / sharing_;
     for (std::int64_t tile = 0; tile < tokens_; tile += tile_) {
       const std::int64_t size = size_of_tile(tile);
+      ++tiles;
       each_distance(tile, [&](std::int64_t distance) {
         before += tile_;
         held += std::min(distance, tile_) - std::max<std::int64_t>(distance - tile, 0);
       });
-      for (std::int64_t row = 0; row < size; ++row) {
-        within += std::upper_bound(within_.begin(), within_.end(), row) - within_.begin();
+      for (const std::int64_t distance : within_) {
+        if (distance >= size) break;
+        within += tile_;
+        held_within += size - distance;
       }
-      const std::int64_t of_warp = RowLanes::kWarp / sharing_;
       rows += (size + of_warp - 1) / of_warp * of_warp;
       chunks += (size + kStagedChunk - 1) / kStagedChunk;
     }
+    const std::int64_t of_tiles = tiles * tile_;
     const auto columns = static_cast<std::int64_t>(within_.size());
     const std::int64_t own = spec_.a.empty() ? 0 : 1;
     const std::int64_t solve = 2 * dim_ * chunks * solve_steps(spec_, kStagedChunk);
-    if (!keyed_) return solve + 2 * dim_ * (before + rows * (columns + own));
+    const std::int64_t values = 2 * dim_ * (of_tiles * own + rows * columns);
+    if (!keyed_) return solve + 2 * dim_ * before + values;
     std::int64_t sum = 0;  // over the lanes of a row
     for (int half = sharing_ / 2; half > 0; half /= 2) sum += sharing_;
-    // The score and its scale, its distance to the highest one and the side's factor; sums and the
-    // total are scaled with every entry before the tile, once with those within it.
-    const std::int64_t weight = (own > 0 ? 3 : 2) * sharing_;
-    return solve + before * (5 * dim_ + sum + 3 * sharing_) + held * weight +
-           rows * ((columns + own) * (2 * dim_ + sum + sharing_) + 2 * dim_ * (columns + own) +
-                   2 * dim_ + own * (weight + sharing_) + 3 * sharing_) +
-           within * weight;
+    const std::int64_t score = 2 * dim_ + sum + sharing_;  // and its scale
+    // Its distance to the highest score, and gamma.
+    const std::int64_t weight = spec_.a.empty() ? 1 : 2;
+    // Sums and the total are scaled with every entry before the tile, once with those within it.
+    const std::int64_t earlier =
+        before * (score + 3 * dim_ + 3 * sharing_) + held * weight * sharing_;
+    // A weight is found by one of the lanes, which keeps a share of all.
+    const std::int64_t shares = held_within * weight + 2 * of_tiles * columns;
+    const std::int64_t of_all = sum + dim_ + sharing_ * (4 + own * 4 + own) + own * score;
+    return solve + values + earlier + within * score + shares + of_tiles * of_all;
   }
 
   const KernelSpec& spec_;
@@ -154,7 +174,6 @@ class DistancePlanner {
   bool keyed_;
   std::int64_t row_bytes_;
   std::int64_t value_bytes_;
-  std::int64_t key_room_, value_room_;  // of a row in shared memory
   int sharing_;
   std::int64_t entries_;
   std::int64_t tile_ = 0;
@@ -163,6 +182,21 @@ class DistancePlanner {
 };
 
 }  // namespace
+
+DistanceLayout::DistanceLayout(const KernelSpec& spec, std::int64_t tile_rows, bool transposed) {
+  const ElementType values = transposed ? ElementType::kF32 : spec.dtype;
+  const int sharing = lanes_by_distance(spec);
+  key_stride = stride_by_distance(spec, size_of(spec.dtype));
+  value_stride = stride_by_distance(spec, size_of(values));
+  solves_in_place = values == ElementType::kF32;
+  sum_stride = solves_in_place ? value_stride : spec.head_dim;
+  if (const auto shifted = shifted_distances(spec, static_cast<int>(tile_rows))) within = *shifted;
+  // What lanes of a row have of several, and rows side by side, lies in banks of its own.
+  weight_stride = tile_rows + RowLanes::kWarp / sharing;
+  const std::int64_t sums = solves_in_place ? 0 : 4 * sum_stride;
+  const std::int64_t weights = 4 * static_cast<std::int64_t>(within.size()) * weight_stride;
+  bytes_of_row = sums + (weights / 4 + tile_rows - 1) / tile_rows * 4;
+}
 
 int lanes_by_distance(const KernelSpec& spec) {
   const int sharing = RowLanes::sharing_for(spec.head_dim, spec.dtype);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "codegen/schedule/staged_plan.hpp"
 
@@ -15,6 +16,19 @@ int lanes_by_distance(const KernelSpec& spec);
 // From row to row in shared memory, in elements of so many bytes: what the lanes of two rows ask
 // for together lies in banks of their own.
 std::int64_t stride_by_distance(const KernelSpec& spec, std::size_t element);
+
+// What a tile of rows has in shared memory.
+struct DistanceLayout {
+  DistanceLayout(const KernelSpec& spec, std::int64_t tile_rows, bool transposed);
+
+  // In elements, from row to row. Outputs that are reals take the place of sums.
+  std::int64_t key_stride, value_stride, sum_stride;
+  bool solves_in_place;
+  // Distances within the tile, ascending; from weights of one to those of the next, in reals.
+  std::vector<std::int64_t> within;
+  std::int64_t weight_stride;
+  std::int64_t bytes_of_row;  // of the tile, for its sums and weights
+};
 
 // Rows have every offset from the first one on.
 bool has_every_offset(const rows::RowPlan& plan);

@@ -17,7 +17,7 @@ int RowVectors::threads_of_row() const {
 }
 
 void each_vector(ir::Builder& builder, Ex thread, int threads, Ex rows, const RowVectors& cut,
-                 const std::function<void(Ex, Ex)>& body, int most) {
+                 const std::function<void(Ex, Ex)>& body, int most, LoopKind kind) {
   const int together = cut.threads_of_row();
   const int turns = together == 0 ? 1 : cut.of_row() / together;
   const int pieces = cut.of_row() / turns;
@@ -32,7 +32,7 @@ void each_vector(ir::Builder& builder, Ex thread, int threads, Ex rows, const Ro
   if (most > 0 && most * pieces <= threads) {
     return builder.when(thread < rows * pieces, [&] { take(thread); });
   }
-  builder.loop("piece", thread, rows * pieces, builder.i64(threads), LoopKind::kSerial, take);
+  builder.loop("piece", thread, rows * pieces, builder.i64(threads), kind, take);
 }
 
 void bring_rows(ir::Builder& builder, ir::MemoryId staged, Ex thread, int threads,

@@ -29,7 +29,7 @@ struct RowVectors {
 // through no loop, which nvcc would unroll.
 void each_vector(ir::Builder& builder, ir::Ex thread, int threads, ir::Ex rows,
                  const RowVectors& cut, const std::function<void(ir::Ex row, ir::Ex d)>& body,
-                 int most = 0);
+                 int most = 0, ir::LoopKind kind = ir::LoopKind::kSerial);
 
 constexpr int kPiece = 8;  // elements of sixteen bytes, which are moved at once
 

@@ -320,7 +320,8 @@ class Block {
         turn.path.warp->forget(changed);
         turn.counter.name = turn.path.warp->fresh_name();
       }
-      const int together = straight ? iterations_of_a_stretch(left, is_small) : 1;
+      const bool stretches = straight && node.kind != ir::LoopKind::kRolled;
+      const int together = stretches ? iterations_of_a_stretch(left, is_small) : 1;
       for (int count = 0; count < together; ++count) iteration(node, turns);
     }
   }

@@ -121,7 +121,9 @@ bool is_straight(const ir::Kernel& kernel, const ir::Body& body) {
     return match(
         statement.node,
         [&](const ir::For& node) {
-          return node.kind != ir::LoopKind::kSerial && is_straight(kernel, node.body);
+          const bool goes_on =
+              node.kind == ir::LoopKind::kSerial || node.kind == ir::LoopKind::kRolled;
+          return !goes_on && is_straight(kernel, node.body);
         },
         [](const ir::While&) { return false; }, [](const ir::Barrier&) { return false; },
         [&](const ir::If& node) { return is_predicated(kernel, node); },

@@ -139,9 +139,9 @@ BoundsResult check_bounds(const Lifted& lifted, const KernelEntry& entry, const 
   const auto digits_of = [&](const Access& access) -> std::optional<std::vector<Polynomial>> {
     const std::vector<Polynomial> shape = extents_of(lifted, entry, launch, access.memory);
     const ir::ArrayId* array = std::get_if<ir::ArrayId>(&access.memory);
-    const bool of_matrices =
-        array != nullptr && lifted.prelude >= Prelude::kTensor && lifted.kernel[*array].dynamic;
-    if (!of_matrices) return bounds.digits(access, shape);
+    const bool of_several = array != nullptr && lifted.kernel[*array].dynamic &&
+                            (lifted.prelude >= Prelude::kTensor || is_cut(lifted));
+    if (!of_several) return bounds.digits(access, shape);
     if (stretches.count(array->index) == 0) {
       const auto in_stretches = [&](const std::vector<Stretch>& all) {
         return std::all_of(trace.accesses.begin(), trace.accesses.end(), [&](const Access& each) {

@@ -58,10 +58,11 @@ void StatementReader::statement(Body& statements) {
   }
   if (token.kind == TokenKind::kDirective) {
     next();
-    if (token.text != "#pragma unroll" || !is("for")) {
+    const bool rolled = token.text == "#pragma unroll 1";
+    if ((token.text != "#pragma unroll" && !rolled) || !is("for")) {
       return fail(token.at, "this directive has no place in a kernel");
     }
-    return for_loop(statements, LoopKind::kUnrolled);
+    return for_loop(statements, rolled ? LoopKind::kRolled : LoopKind::kUnrolled);
   }
   if (is("for")) return for_loop(statements, LoopKind::kSerial);
   if (is("while")) return while_loop(statements);

@@ -49,10 +49,6 @@ std::optional<Polynomial> cut_of(const Lifted& lifted, const Launch& launch) {
   }
   return std::nullopt;
 }
-bool is_cut(const Lifted& lifted) {
-  return std::any_of(lifted.kernel.arrays.begin(), lifted.kernel.arrays.end(),
-                     [](const ir::Array& array) { return array.from.has_value(); });
-}
 const ir::Array& whole_of(const Lifted& lifted) {
   return *std::find_if(lifted.kernel.arrays.begin(), lifted.kernel.arrays.end(),
                        [](const ir::Array& array) { return array.dynamic && !array.from; });
@@ -112,6 +108,11 @@ std::optional<std::int64_t> fixed_rows(const SharedRows& rows) {
 }
 
 }  // namespace
+
+bool is_cut(const Lifted& lifted) {
+  return std::any_of(lifted.kernel.arrays.begin(), lifted.kernel.arrays.end(),
+                     [](const ir::Array& array) { return array.from.has_value(); });
+}
 
 std::string name_of(const Lifted& lifted, ir::MemoryId memory) {
   return match(memory, [&](auto id) { return lifted.kernel[id].name; });

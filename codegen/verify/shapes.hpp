@@ -18,7 +18,9 @@ std::string name_of(const Lifted& lifted, ir::MemoryId memory);
 std::vector<Polynomial> extents_of(const Lifted& lifted, const KernelEntry& entry,
                                    const Launch& launch, ir::MemoryId memory);
 
-// Where the end of the dynamic array has another type: whether it is proved to lie in it.
+// Whether the end of the dynamic array is an array of its own, of another type perhaps.
+bool is_cut(const Lifted& lifted);
+// Whether it is proved to lie in it.
 bool cut_fits(const Lifted& lifted, const KernelEntry& entry, const Launch& launch,
               const Facts& facts, Prover& prover);
 

@@ -95,10 +95,14 @@ TEST_CASE("2^k is within twice the floor at 4096 tokens") {
 
 TEST_CASE("k^2 + 1 is within four times the floor at 4096 tokens") {
   constexpr std::int64_t kTokens = 4096;
-  const Count found = counted(
-      "sqrt_recurrence", staged(kTokens, WeightKind::kGiven, ElementType::kF32), kTokens, false);
-  CHECK(found.of_the_floor() <= 4.0);
-  CHECK(found.conflicts_per_request() < 0.05);
+  for (const auto& [weights, dtype] : {std::pair{WeightKind::kGiven, ElementType::kF32},
+                                       std::pair{WeightKind::kSoftmax, ElementType::kF32},
+                                       std::pair{WeightKind::kSoftmax, ElementType::kBF16}}) {
+    INFO(name_of(weights) << ", " << name_of(dtype));
+    const Count found = counted("sqrt_recurrence", staged(kTokens, weights, dtype), kTokens, false);
+    CHECK(found.of_the_floor() <= 4.0);
+    CHECK(found.conflicts_per_request() < 0.05);
+  }
 }
 
 // A block of less shared memory than the pattern would like, so that every road is taken.
