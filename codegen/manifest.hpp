@@ -28,7 +28,8 @@
 //            state             [batch, heads, state_dim, head_dim] f32, linear of first order;
 //                              of other patterns b_pos and
 //            b_val             [batch, slots_b, heads, state_dim, head_dim] f32: states
-//            prefill reads initial_NAME and writes final_NAME; decode updates cache_NAME in place.
+//            prefill reads initial_NAME and writes final_NAME, free slots too, in which only the
+//            position means something; decode updates cache_NAME in place.
 //            With retention kAll slot = token - 1 and there is no SIDE_pos.
 //   backward dy                [batch, tokens, heads, head_dim], read: the gradient of a loss by y
 //            dNAME             its gradient by input NAME (q, k, x, coef_a, coef_b, gate), like it,

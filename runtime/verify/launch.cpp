@@ -45,8 +45,9 @@ emulator::LaunchBuffer launch_buffer(const Argument& argument, HostBuffer& buffe
   launch.data = buffer.data();
   launch.bytes = buffer.bytes();
   launch.access = argument.access;
-  // Every element of y once and only once; a final state may leave free slots alone and may come
-  // to its contents in steps, so it is only barred from reading what nobody wrote.
+  // Every element of y once and only once; a final state may come to its contents in steps, so it
+  // is only barred from reading what nobody wrote. That all of it is written in the end is looked
+  // at when the operation is over.
   if (argument.name != "y" && argument.access == Access::kWrite) {
     launch.access = Access::kReadWrite;
   }

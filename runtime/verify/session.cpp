@@ -28,6 +28,24 @@ HostBuffers state_after(const HostBuffers& buffers) {
   return state;
 }
 
+// A final state that a launch has not written completely, free slots included; empty where there is
+// none. It was poison before.
+std::string left_unwritten(const HostBuffers& buffers) {
+  for (const auto& [name, buffer] : buffers) {
+    if (!starts_with(name, "final_")) continue;
+    std::int64_t first = -1, missing = 0;
+    for (std::int64_t e = buffer.count(); e-- > 0;) {
+      if (!buffer.poisoned(e)) continue;
+      first = e;
+      ++missing;
+    }
+    if (missing == 0) continue;
+    return fmt::format("{} of {} elements of {} are left unwritten, the first is {}[{}]", missing,
+                       buffer.count(), name, name, first);
+  }
+  return "";
+}
+
 constexpr std::int64_t kManyChannels = 16;
 
 // Sums of f32 are exact enough to be judged by what is left of them.
@@ -181,6 +199,9 @@ Result<HostBuffers> Session::bind(const KernelEntry& entry, std::int64_t count, 
 void Session::settle(const HostBuffers& buffers, std::int64_t count, const std::string& where,
                      Ledger& ledger) {
   if (count > 0) check_values(buffers, count, where, ledger);
+  if (const std::string left = left_unwritten(buffers); !left.empty()) {
+    ledger.failed(Duty::kState, done_ + count, {"unwritten", left, where});
+  }
   keep_outputs(buffers, count);
   done_ += count;
   const HostBuffers after = state_after(buffers);

@@ -61,6 +61,10 @@ extern "C" __global__ void first_order_prefill(
   }
   for (int slot = 0; slot < slots_b; ++slot) {
     if (c == 0) final_b_pos[(b * heads + h) * slots_b + slot] = slot == 0 ? start + tokens : 0;
+    if (slot == 0) continue;
+    const int free = ((b * slots_b + slot) * heads + h) * HEAD_DIM + c;
+    final_b_key[free] = 0.0f;
+    final_b_val[free] = 0.0f;
   }
   const int at = (b * slots_b * heads + h) * HEAD_DIM + c;
   final_b_key[at] = key_before;
