@@ -3,30 +3,39 @@
 
 #include <algorithm>
 #include <cctype>
+#include <future>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <regex>
 #include <utility>
 
 #include "runtime/emulator/device/texts.hpp"
 #include "runtime/emulator/engine.hpp"
+#include "runtime/emulator/gap_notes.hpp"
 #include "runtime/load/host_compiler.hpp"
 #include "runtime/load/kernel_entry_text.hpp"
 
 namespace heddle::emulator {
 namespace {
 
+namespace fs = std::filesystem;
+
 // A CUDA thread has at most 512 KiB of local memory; the pages of a stack exist once touched.
 constexpr std::size_t kCudaStack = std::size_t{1} << 20;
 constexpr std::size_t kCpuStack = std::size_t{64} << 20;
 
+// What a module watches: every access, each once; or that a thread's own arrays are not left behind
+// a pointer, as a helper that is compiled apart has it. No compiler does both in one.
+enum class Watch { kAccesses, kGaps };
+
 // What makes the compiler report every access. The order of optimisation matters: above -O1
 // neighbouring accesses are merged and would be checked as one.
-std::vector<std::string> instrumenting_flags(Dialect dialect, Scalars scalars) {
+std::vector<std::string> instrumenting_flags(Dialect dialect, Scalars scalars, Watch watch) {
   // Over the field arithmetic on indices is what it was over the reals, where it is watched; the
   // rest keeps a broken text from breaking the emulator.
   const bool real = scalars == Scalars::kReal;
-  return {
+  std::vector<std::string> flags = {
       dialect == Dialect::kCuda ? "-std=c++17" : "-std=c++20",
       "-DHEDDLE_EMULATED",  // working memory of cpu kernels comes from the emulator
       "-O1",
@@ -35,12 +44,10 @@ std::vector<std::string> instrumenting_flags(Dialect dialect, Scalars scalars) {
       "-fno-var-tracking",  // where variables are: half of the time, and nobody asks
 
       "-w",
-      real ? "-fsanitize=thread,bounds,object-size,alignment,signed-integer-overflow,integer-"
+      real ? "-fsanitize=bounds,object-size,alignment,signed-integer-overflow,integer-"
              "divide-by-zero,"
              "shift"
-           : "-fsanitize=thread,bounds,integer-divide-by-zero",
-      "--param",
-      "tsan-instrument-func-entry-exit=0",
+           : "-fsanitize=bounds,integer-divide-by-zero",
       "-fsanitize-coverage=trace-pc",
       "-ftrivial-auto-var-init=pattern",  // uninitialised locals are at least the same ones
       "-ffp-contract=off",
@@ -50,6 +57,19 @@ std::vector<std::string> instrumenting_flags(Dialect dialect, Scalars scalars) {
       "-fno-weak",  // __shared__ variables of templates and inline functions stay in one section
       "-nodefaultlibs",  // not the sanitizers' own libraries
       "-Wl,-Bsymbolic"};
+  const auto add = [&](std::initializer_list<const char*> more) {
+    flags.insert(flags.end(), more.begin(), more.end());
+  };
+  if (watch == Watch::kAccesses) {
+    add({"-fsanitize=thread", "--param", "tsan-instrument-func-entry-exit=0"});
+  } else {
+    add({"-fsanitize=kernel-address", "-fsanitize-address-use-after-scope", "--param",
+         "asan-stack=1", "--param", "asan-instrument-allocas=1", "--param", "asan-globals=0",
+         "--param", "asan-use-after-return=0", "--param",
+         "asan-instrumentation-with-call-threshold=0"});
+    flags.push_back("-fasan-shadow-offset=" + std::to_string(heddle_emulated::kGapNotes));
+  }
+  return flags;
 }
 
 bool is_identifier(const std::string& name) {
@@ -79,7 +99,8 @@ std::string include_watched(const std::string& file) {
     take(word, "assembly_cannot_be_watched");
   }
   for (const std::string word :
-       {"no_sanitize", "no_sanitize_thread", "no_sanitize_undefined", "no_sanitize_coverage"}) {
+       {"no_sanitize", "no_sanitize_thread", "no_sanitize_address", "no_address_safety_analysis",
+        "no_sanitize_undefined", "no_sanitize_coverage"}) {
     take(word, "heddle_unknown");
     take("__" + word + "__", "heddle_unknown");
   }
@@ -87,8 +108,7 @@ std::string include_watched(const std::string& file) {
 }
 
 // The hooks are the same for every kernel of a kind: an object file that is made once.
-Result<std::filesystem::path> hooks_object(const HostCompiler& compiler,
-                                           const std::vector<std::string>& flags) {
+Result<fs::path> hooks_object(const HostCompiler& compiler, const std::vector<std::string>& flags) {
   CompileRequest request;
   request.files["bridge.hpp"] = texts::bridge;
   request.files["hooks.cpp"] = texts::hooks;
@@ -98,6 +118,11 @@ Result<std::filesystem::path> hooks_object(const HostCompiler& compiler,
   return compiler.shared_object(request);
 }
 
+// Where threads do not share what they work on; over the reals, as it is shipped.
+bool has_gaps_watched(const KernelText& kernel) {
+  return kernel.dialect == Dialect::kCpu && kernel.scalars == Scalars::kReal;
+}
+
 bool speaks_of(const KernelText& kernel, const char* header) {
   return kernel.text.find(header) != std::string::npos ||
          std::any_of(kernel.includes.begin(), kernel.includes.end(), [&](const auto& file) {
@@ -105,7 +130,7 @@ bool speaks_of(const KernelText& kernel, const char* header) {
          });
 }
 
-Result<CompileRequest> compilation_of(const KernelText& kernel) {
+Result<CompileRequest> compilation_of(const KernelText& kernel, Watch watch) {
   if (!is_identifier(kernel.symbol)) {
     return Error{"\"" + kernel.symbol + "\" is not the name of a function"};
   }
@@ -141,7 +166,7 @@ Result<CompileRequest> compilation_of(const KernelText& kernel) {
   // What a text may include for what emulated_device.hpp declares already.
   request.files.emplace("cuda_pipeline.h", "");
   request.sources = {"emulated_main.cpp"};
-  request.flags = instrumenting_flags(kernel.dialect, kernel.scalars);
+  request.flags = instrumenting_flags(kernel.dialect, kernel.scalars, watch);
   request.flags.push_back("-I.");
   if (dynamic) request.flags.push_back("-DHEDDLE_HAS_DYNAMIC_SHARED");
   if (kernel.scalars == Scalars::kField) {
@@ -151,6 +176,20 @@ Result<CompileRequest> compilation_of(const KernelText& kernel) {
   }
   request.libraries = {"-lm", "-lc", "-lgcc"};
   return request;
+}
+
+Result<fs::path> module_of(const HostCompiler& compiler, const KernelText& kernel, Watch watch) {
+  auto request = compilation_of(kernel, watch);
+  if (!request) return request.error();
+  std::vector<std::string> hooks_flags =
+      instrumenting_flags(kernel.dialect, kernel.scalars, Watch::kAccesses);
+  for (const std::string& flag : request->flags) {
+    if (flag.rfind("-D", 0) == 0 || flag.rfind("-I", 0) == 0) hooks_flags.push_back(flag);
+  }
+  const auto hooks = hooks_object(compiler, hooks_flags);
+  if (!hooks) return hooks.error();
+  request->libraries.insert(request->libraries.begin(), hooks->string());
+  return compiler.shared_object(*request);
 }
 
 const char* kind_of(char letter) {
@@ -199,8 +238,11 @@ struct EmulatedKernel::Loaded {
   ModuleImage image;
   SourceLines lines;
   std::string parameters;  // letters, see device/bridge.hpp
+  std::optional<ModuleImage> gaps;
+  std::optional<SourceLines> lines_of_gaps;
 
   std::optional<Error> misfit(const Launch& launch) const;
+  Result<std::vector<Finding>> overruns(const Launch& launch);
 };
 
 EmulatedKernel::EmulatedKernel(std::unique_ptr<Loaded> loaded) : loaded_(std::move(loaded)) {}
@@ -209,18 +251,20 @@ EmulatedKernel& EmulatedKernel::operator=(EmulatedKernel&&) noexcept = default;
 EmulatedKernel::~EmulatedKernel() = default;
 
 Result<EmulatedKernel> EmulatedKernel::build(const KernelText& kernel) {
-  auto request = compilation_of(kernel);
-  if (!request) return request.error();
   const auto compiler = HostCompiler::find();
   if (!compiler) return compiler.error();
   if (!compiler->is_gcc()) {
     return machine_error("the emulator needs g++, and CXX names " + compiler->version());
   }
-  const auto hooks = hooks_object(*compiler, request->flags);
-  if (!hooks) return hooks.error();
-  request->libraries.insert(request->libraries.begin(), hooks->string());
-  const auto path = compiler->shared_object(*request);
+  std::future<Result<fs::path>> gaps_module;
+  if (has_gaps_watched(kernel)) {
+    gaps_module =
+        std::async(std::launch::async, [&] { return module_of(*compiler, kernel, Watch::kGaps); });
+  }
+  const auto path = module_of(*compiler, kernel, Watch::kAccesses);
+  const auto gaps_path = gaps_module.valid() ? gaps_module.get() : path;
   if (!path) return path.error();
+  if (!gaps_path) return gaps_path.error();
   auto image = load_module(*path);
   if (!image) return image.error();
   const std::string parameters = *image->module->signature;
@@ -239,7 +283,15 @@ Result<EmulatedKernel> EmulatedKernel::build(const KernelText& kernel) {
                                                    kernel.scalars,
                                                    std::move(*image),
                                                    SourceLines(*path, kernel.file),
-                                                   parameters});
+                                                   parameters,
+                                                   std::nullopt,
+                                                   std::nullopt});
+  if (has_gaps_watched(kernel)) {
+    auto gaps = load_module(*gaps_path);
+    if (!gaps) return gaps.error();
+    loaded->gaps = std::move(*gaps);
+    loaded->lines_of_gaps.emplace(*gaps_path, kernel.file);
+  }
   return EmulatedKernel(std::move(loaded));
 }
 
@@ -274,16 +326,37 @@ std::optional<Error> EmulatedKernel::Loaded::misfit(const Launch& launch) const 
   return std::nullopt;
 }
 
+// What the launch does beyond a thread's own arrays.
+Result<std::vector<Finding>> EmulatedKernel::Loaded::overruns(const Launch& launch) {
+  Launch again = launch;
+  again.check = again.count_requests = false;
+  auto memory = Memory::create(again, *gaps);
+  if (!memory) return memory.error();
+  auto fibers = Fibers::create(again.threads, kCpuStack);
+  if (!fibers) return fibers.error();
+  const auto notes = GapNotes::of(*fibers);
+  if (!notes) return notes.error();
+  Engine engine(again, dialect, *gaps, *memory, *fibers, *lines_of_gaps);
+  engine.watch_gaps();
+  return engine.run().findings;
+}
+
 Result<EmulationResult> EmulatedKernel::run(const Launch& launch) {
   const std::lock_guard lock(loaded_->turn);
   if (const auto misfit = loaded_->misfit(launch)) return *misfit;
+  auto& kernel = *loaded_;
   auto memory = Memory::create(launch, loaded_->image);
   if (!memory) return memory.error();
   auto fibers =
-      Fibers::create(launch.threads, loaded_->dialect == Dialect::kCuda ? kCudaStack : kCpuStack);
+      Fibers::create(launch.threads, kernel.dialect == Dialect::kCuda ? kCudaStack : kCpuStack);
   if (!fibers) return fibers.error();
-  Engine engine(launch, loaded_->dialect, loaded_->image, *memory, *fibers, loaded_->lines);
+  Engine engine(launch, kernel.dialect, kernel.image, *memory, *fibers, kernel.lines);
   EmulationResult result = engine.run();
+  if (kernel.gaps && launch.check && result.completed && result.findings.empty()) {
+    auto findings = kernel.overruns(launch);
+    if (!findings) return findings.error();
+    result.findings = std::move(*findings);
+  }
   memory->copy_back(launch);
   return result;
 }

@@ -97,6 +97,7 @@ void Engine::connect() {
     return static_cast<Engine*>(self)->memory_.reserve(number, bytes);
   };
   bridge.stack_bytes = fibers_.stack_bytes();
+  bridge.gaps = gaps_watched_;
   bridge.steps_left = launch_.step_limit;
   bridge.entered = image_.entered.data();
   bridge.code = reinterpret_cast<const char*>(image_.begin);
@@ -383,6 +384,12 @@ void Engine::fault(Fault kind, long long detail, const char* type, std::uint32_t
       seen.kind = FindingKind::kOutOfBounds;
       seen.words = fmt::format("thread {} touches a {} behind the end of its array", thread, type);
       break;
+    case Fault::kGap:
+      seen.kind = FindingKind::kOutOfBounds;
+      seen.words =
+          fmt::format("thread {} touches {} bytes that belong to no array of its own, or no longer",
+                      thread, detail);
+      break;
     case Fault::kOverflow:
       seen.words = fmt::format("thread {} computes a signed integer that overflows", thread);
       break;
@@ -401,8 +408,8 @@ void Engine::fault(Fault kind, long long detail, const char* type, std::uint32_t
   log_.note(std::move(seen));
   // The processor would trap on these or touch foreign memory; the others have a defined result;
   // copies beyond those that are remembered would never arrive.
-  if (kind == Fault::kIndex || kind == Fault::kObject || kind == Fault::kAlignment ||
-      kind == Fault::kDivision || kind == Fault::kCopies) {
+  if (kind == Fault::kIndex || kind == Fault::kObject || kind == Fault::kGap ||
+      kind == Fault::kAlignment || kind == Fault::kDivision || kind == Fault::kCopies) {
     runner_.stop();
   }
 }

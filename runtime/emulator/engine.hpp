@@ -18,6 +18,8 @@ class Engine {
   // All arguments must outlive the engine; the launch fits the kernel.
   Engine(const Launch& launch, Dialect dialect, ModuleImage& image, Memory& memory, Fibers& fibers,
          SourceLines& lines);
+  // Holds what threads do on their stacks against their notes of gaps, which the module keeps.
+  void watch_gaps() { gaps_watched_ = true; }
   EmulationResult run();
 
  private:
@@ -53,6 +55,7 @@ class Engine {
   Clock clock_;
   std::optional<RequestCounter> requests_;
   BlockRunner runner_;
+  bool gaps_watched_ = false;
   struct Value {
     std::uint64_t bytes[2] = {};
   };

@@ -25,10 +25,10 @@ Result<Fibers> Fibers::create(int count, std::size_t stack_bytes) {
   Fibers fibers;
   fibers.stack_bytes_ = stack_bytes + kShift;
   const std::size_t bytes = static_cast<std::size_t>(count) * fibers.stack_bytes_;
-  if (kept_stacks.bytes() >= bytes) {
+  if (kept_stacks.bytes() >= bytes + 2 * kStackMargin) {
     fibers.stacks_ = std::move(kept_stacks);
   } else {
-    auto stacks = Pages::map(bytes);
+    auto stacks = Pages::map(bytes + 2 * kStackMargin);
     if (!stacks) return stacks.error();
     fibers.stacks_ = std::move(*stacks);
     // A huge page per stack would turn kilobytes into gigabytes.
@@ -43,7 +43,7 @@ Fibers::~Fibers() {
 }
 
 const char* Fibers::stack_begin(int index) const {
-  return stacks_.data() + static_cast<std::size_t>(index) * stack_bytes_;
+  return stacks() + static_cast<std::size_t>(index) * stack_bytes_;
 }
 
 namespace {
@@ -66,7 +66,8 @@ void Fibers::start(int index, Body body, void* argument) {
   fiber.argument = argument;
   // Stacks lie whole pages apart; without a shift their hot ends would share cache sets.
   const std::size_t colour = static_cast<std::size_t>(index % 64) * 192;
-  char* top = stacks_.data() + static_cast<std::size_t>(index + 1) * stack_bytes_ - colour;
+  char* top =
+      stacks_.data() + kStackMargin + static_cast<std::size_t>(index + 1) * stack_bytes_ - colour;
   fiber.context =
       context::make_fcontext(top, stack_bytes_ - colour, [](context::transfer_t transfer) {
         const Fibers& self = *static_cast<const Jump*>(transfer.data)->fibers;

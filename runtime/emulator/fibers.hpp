@@ -11,6 +11,9 @@
 
 namespace heddle::emulator {
 
+// As far as a page of notes of gaps reaches, see gap_notes.hpp.
+constexpr std::size_t kStackMargin = 8 * 4096;
+
 class Fibers {
  public:
   using Body = void (*)(void* context);
@@ -31,6 +34,9 @@ class Fibers {
   void suspend();
 
   const char* stack_begin(int index) const;
+  // All of them, and nothing else within kStackMargin bytes around.
+  const char* stacks() const { return stacks_.data() + kStackMargin; }
+  std::size_t bytes_of_stacks() const { return stacks_.bytes() - 2 * kStackMargin; }
   std::size_t stack_bytes() const { return stack_bytes_; }
 
  private:

@@ -47,8 +47,9 @@ struct Parameters<void (*)(P...)> {
 
   // Reading the caller's argument array is no access of the kernel, should it be under observation.
   template <int... kIndex>
-  __attribute__((no_sanitize("thread"), no_sanitize("undefined"))) static void call(
-      void (*kernel)(P...), void** arguments, Indices<kIndex...>) {
+  __attribute__((no_sanitize("thread"), no_sanitize("address"),
+                 no_sanitize("undefined"))) static void
+  call(void (*kernel)(P...), void** arguments, Indices<kIndex...>) {
     kernel(*static_cast<P*>(arguments[kIndex])...);
   }
 };

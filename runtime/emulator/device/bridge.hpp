@@ -26,7 +26,21 @@ enum class Collective : unsigned {
   kLoadMatrices,
 };
 
-enum class Fault : unsigned { kIndex, kOverflow, kDivision, kShift, kAlignment, kCopies, kObject };
+enum class Fault : unsigned {
+  kIndex,
+  kOverflow,
+  kDivision,
+  kShift,
+  kAlignment,
+  kCopies,
+  kObject,
+  kGap
+};
+
+// A text that is watched for overruns of a thread's own arrays has gaps between them, which it
+// notes itself, as code for the kernel's address sanitizer does: the byte at kGapNotes + address /
+// 8 says how many of these eight bytes may be touched, 0 for all of them, or is negative.
+constexpr unsigned long kGapNotes = 0x200000000000;
 
 // Set by the emulator before a module runs, called by the hooks. `site` is a return address.
 struct Bridge {
@@ -38,7 +52,8 @@ struct Bridge {
                                    unsigned long long value, int operand, int width,
                                    const void* site);
   unsigned (*active_mask)(void* engine);
-  // `detail` is the index, the address for kAlignment, or for kCopies how many are under way;
+  // `detail` is the index, the address for kAlignment, for kCopies how many are under way, or the
+  // size of what touches a gap;
   // `type` names what was indexed, or null.
   void (*fault)(void* engine, Fault fault, long long detail, const char* type, const void* site);
   void (*exhausted)(void* engine, const void* site);  // out of steps, or of stack
@@ -46,11 +61,12 @@ struct Bridge {
   void* (*reserve)(void* engine, int number, unsigned long bytes);
 
   long long steps_left;  // basic blocks this launch may still enter
-  // The running thread's stack, and what it must stay above. Nobody watches what a thread does
-  // there: such an access is not handed over.
+  // The running thread's stack, and what it must stay above. What a thread does there is nobody
+  // else's: such an access is not handed over, only held against the gaps.
   const char* stack_begin;
   unsigned long stack_bytes;
   const char* stack_limit;
+  bool gaps;  // whether that stack has notes of its gaps
   // What ran: a byte for each place in the module's code, set behind the call that each basic block
   // begins with. Null until the emulator connects.
   unsigned char* entered;

@@ -60,7 +60,7 @@ PLAIN static void* idle_reserve(void*, int, unsigned long) { return nullptr; }
 
 static Bridge bridge = {nullptr,    idle_touch,     idle_barrier, idle_collective, idle_mask,
                         idle_fault, idle_exhausted, idle_reserve, 1LL << 62,       nullptr,
-                        0,          nullptr,        nullptr,      nullptr};
+                        0,          nullptr,        false,        nullptr,         nullptr};
 
 extern "C" __attribute__((visibility("hidden"))) void __sanitizer_cov_trace_pc();
 extern "C" __attribute__((visibility("default"))) Module heddle_module = {&bridge,
@@ -76,10 +76,27 @@ extern "C" __attribute__((visibility("default"))) Module heddle_module = {&bridg
                                                                           __sanitizer_cov_trace_pc,
                                                                           &heddle_signature};
 
+PLAIN static inline signed char& gap_note(unsigned long place) {
+  return *reinterpret_cast<signed char*>(heddle_emulated::kGapNotes + place / 8);
+}
+PLAIN static bool in_a_gap(unsigned long place, unsigned long size) {
+  for (unsigned long at = place; at < place + size; at = (at / 8 + 1) * 8) {
+    const signed char note = gap_note(at);
+    const unsigned long last = at / 8 == (place + size - 1) / 8 ? (place + size - 1) % 8 : 7;
+    if (note != 0 && static_cast<long>(last) >= note) return true;
+  }
+  return false;
+}
+
 PLAIN static inline void touch(const void* address, unsigned long size, Touch kind,
                                const void* site) {
   const auto place = reinterpret_cast<unsigned long>(address);
-  if (place - reinterpret_cast<unsigned long>(bridge.stack_begin) < bridge.stack_bytes) return;
+  if (place - reinterpret_cast<unsigned long>(bridge.stack_begin) < bridge.stack_bytes) {
+    if (bridge.gaps && in_a_gap(place, size)) {
+      bridge.fault(bridge.engine, Fault::kGap, static_cast<long long>(size), nullptr, site);
+    }
+    return;
+  }
   bridge.touch(bridge.engine, address, size, kind, site);
 }
 
@@ -101,8 +118,51 @@ HIDDEN void __tsan_read_range(void* p, unsigned long size) { touch(p, size, Touc
 HIDDEN void __tsan_write_range(void* p, unsigned long size) {
   touch(p, size, Touch::kWrite, CALLER);
 }
+// A text with gaps reports them so.
+#define HEDDLE_WATCHED(size)                                                                 \
+  HIDDEN void __asan_load##size##_noabort(void* p) { touch(p, size, Touch::kRead, CALLER); } \
+  HIDDEN void __asan_store##size##_noabort(void* p) { touch(p, size, Touch::kWrite, CALLER); }
+HEDDLE_WATCHED(1)
+HEDDLE_WATCHED(2)
+HEDDLE_WATCHED(4)
+HEDDLE_WATCHED(8)
+HEDDLE_WATCHED(16)
+HIDDEN void __asan_loadN_noabort(void* p, unsigned long size) {
+  touch(p, size, Touch::kRead, CALLER);
+}
+HIDDEN void __asan_storeN_noabort(void* p, unsigned long size) {
+  touch(p, size, Touch::kWrite, CALLER);
+}
 HIDDEN void __tsan_vptr_update(void**, void*) {}
 HIDDEN void __tsan_vptr_read(void**) {}
+
+// Gaps that the compiler leaves to a call: around arrays whose length is not constant, and where
+// large arrays were whose block is over.
+constexpr unsigned long kGap = 32;
+PLAIN static void note_gap(unsigned long place, unsigned long end) {
+  if (!bridge.gaps) return;
+  if (place % 8 != 0) gap_note(place) = static_cast<signed char>(place % 8);
+  for (place = (place + 7) / 8 * 8; place < end; place += 8) gap_note(place) = -1;
+}
+PLAIN static void forget_gap(unsigned long place, unsigned long end) {
+  if (!bridge.gaps) return;
+  for (unsigned long at = place; at < end; at += 8) gap_note(at) = 0;
+  if (end % 8 != 0) gap_note(end) = static_cast<signed char>(end % 8);
+}
+HIDDEN void __asan_alloca_poison(unsigned long place, unsigned long size) {
+  note_gap(place - kGap, place);
+  note_gap(place + size, (place + size + kGap - 1) / kGap * kGap + kGap);
+}
+HIDDEN void __asan_allocas_unpoison(unsigned long top, unsigned long bottom) {
+  if (top != 0 && top < bottom) forget_gap(top, bottom);
+}
+HIDDEN void __asan_poison_stack_memory(unsigned long place, unsigned long size) {
+  note_gap(place, (place + size + 7) / 8 * 8);
+}
+HIDDEN void __asan_unpoison_stack_memory(unsigned long place, unsigned long size) {
+  forget_gap(place, place + size);
+}
+HIDDEN void __asan_handle_no_return() {}
 
 // 2. Block copies: those of the text (watched_copies.hpp), and what the compiler leaves as calls.
 PLAIN static inline void* copy(void* to, const void* from, unsigned long size, const void* site) {

@@ -177,6 +177,44 @@ TEST_CASE("a text cannot ask not to be watched") {
   }
 }
 
+// By a helper that is not told how long the array is.
+TEST_CASE("a cpu text is watched for overruns of a thread's own arrays") {
+  std::vector<float> y(4);
+  Launch launch;
+  launch.buffers = {buffer("y", y, Access::kReadWrite)};
+  const auto findings = [&](const std::string& body, int count) {
+    launch.arguments = {BufferArgument{0}, count};
+    return run(
+        "#include <cstring>\n"
+        "#define APART static __attribute__((noinline, noipa))\n"
+        "APART float sum(const float* p, int n) { float s = 0; while (n-- > 0) s += *p++; return "
+        "s; }\n"
+        "APART void fill(float* p, int n) { while (n-- > 0) *p++ = 1.0f; }\n"
+        "APART void copy(float* p, const float* q, int n) { std::memcpy(p, q, n * sizeof *p); }\n"
+        "APART __attribute__((no_sanitize_address)) void quiet(float* p, int n) { p[n - 1] = 1.0f; "
+        "}\n"
+        "extern \"C\" void k(float* y, int count, int first, int last) {\n"
+        "  float before[8], own[5], after[8];\n"
+        "  fill(before, 8); fill(own, 5); fill(after, 8);\n"
+        "  y[0] = before[1] + own[1] + after[1];\n" +
+            body + "\n}",
+        launch, Dialect::kCpu);
+  };
+  for (const char* const body :
+       {"fill(own, count);", "y[1] = sum(own, count);", "copy(own, before, count);",
+        "copy(before, own, count);", "quiet(own, count);", "fill(own + 5 - count, count);",
+        "float many[count]; fill(many, 5);",
+        "float* kept = 0; { float block[5]; fill(block, 5); kept = block; }\n"
+        "fill(count > 5 ? kept : own, 5);"}) {
+    INFO(body);
+    CHECK(shown(findings(body, 5)) == "");
+    const int wrong = std::string(body).find("many") != std::string::npos ? 4 : 6;
+    const auto found = findings(body, wrong);
+    INFO(shown(found));
+    CHECK(has(found, FindingKind::kOutOfBounds));
+  }
+}
+
 TEST_CASE("working memory is bounded, and holds nothing each time it is asked for") {
   std::vector<float> y(4);
   Launch launch;
