@@ -101,10 +101,26 @@ const Argument kArguments[] = {
      "the count is a thread's own, and all of its uses are before or behind both"},
     {"ir_statements_swapped", R"(if \(p(_\d)? < above(_\d)?\) \{)", R"(term(_\d)? \+= 1;)",
      "the position was computed before, and the branch does not look at the counter"},
+    {"ir_statements_swapped", R"(entry \+= 1;)", R"(if \(p <= start\) \{)",
+     "the coefficient was read before, and neither branch looks at the counter",
+     R"(sqrt_cached prefill cuda linear f32)", R"(^.*\n\s*Index by_lane = 0;)"},
+    {"less_to_less_equal", R"(for \(Index first = 0; first < chunk_tokens; first \+= 64\) \{)",
+     R"(.* first <= chunk_tokens; .*)",
+     "a round of no rows has gates of 1 and adds products of cleared rows", R"(.* scan \w+_sums)"},
+    {"wrong_real_constant|ir_wrong_real", R"(carry\[part\] = 0\.0f;)", R"(.* = 1\.0f;)",
+     "what comes from behind the last row is weighed by 0, as the coefficient of a row that is not",
+     R"(.* backward .* scan \w+_backward_chain)", "", Argument::kFirst},
+    {"wrong_real_constant|ir_wrong_real", R"(carry\[part\] = found > 0 \? (.*) : 0\.0f;)",
+     R"(.* : 1\.0f;)", "a state holds what rows read, so that a search finds it", R"(.* scan .*)"},
+    {"loosened_comparison", R"(if \(last \+ 16 > 0 && warp \* 16 < size\) \{)",
+     R"(if \(last \+ 16 >= 0 && warp \* 16 < size\) \{)",
+     "keys of which the last row of a warp's tile is the one before the first weigh nothing",
+     R"(attention prefill cuda softmax .* tensor)"},
     {"accumulate_to_assign", R"(for \(Index d = thread; d < 40; d \+= 128\) \{)",
      R"(for \(Index d = thread; d < 40; d = 128\) \{)",
      "a thread has one of the 40 channels at most, and 128 is beyond them"},
-    {"misread_number", R"(.* = maximum\(1, i - 63\);)", R"(.* = maximum\(1, i - 64\);)",
+    {"misread_number|ir_wrong_integer", R"(.* = maximum\(1, i - 63\);)",
+     R"(.* = maximum\(1, i - 64\);)",
      "position i - 64 is read anyway, as the first of the strided ones", R"(strided_attention .*)"},
     {"less_to_less_equal|ir_loop_ends_late|off_by_one_constant|ir_wrong_integer",
      R"(for \(Index part = 0; part < [12]; \+\+part\) \{)",
@@ -638,6 +654,16 @@ bool chooses_live_rows(const Subject& subject, const Mutant& mutant) {
          in_a_block(subject, mutant, "if (thread == 256) {");
 }
 
+// x % m for x below m, which larger divisors leave alone, too.
+bool divides_what_is_below(const Subject& subject, const Mutant& mutant) {
+  static const std::regex remainder(R"((const Index \w+ = )(\w+) % (\d+)(.*))");
+  std::smatch was, is;
+  return mutant.rule == "wrong_modulus" && std::regex_match(mutant.before, was, remainder) &&
+         std::regex_match(mutant.after, is, remainder) && was[1] == is[1] && was[2] == is[2] &&
+         was[4] == is[4] && std::stol(is[3]) > std::stol(was[3]) &&
+         in_a_block(subject, mutant, "if (" + was[2].str() + " < " + was[3].str() + ") {");
+}
+
 bool swaps_independent_stores(const Mutant& mutant) {
   static const std::regex store(R"((\w+)\[.*\] = ([^=]*);)");
   std::smatch was, is;
@@ -680,6 +706,7 @@ std::string equivalence_argument(const Subject& subject, const Mutant& mutant) {
   if (chooses_live_rows(subject, mutant)) {
     return "what is not among the live rows is read from where it lies";
   }
+  if (divides_what_is_below(subject, mutant)) return "what is divided is below the divisor";
   static const std::regex lane_of_all(R"(const Index \w+ = threadIdx\.x( % 32)?;)");
   if (mutant.rule == "ir_wrong_place" && subject.kernel().threads <= 32 &&
       std::regex_match(mutant.after, lane_of_all)) {

@@ -74,6 +74,70 @@ TEST_CASE(
   }
 }
 
+// Survivors of the study that compute the same, next to others that do not.
+TEST_CASE("arguments are for the mutants that they speak of, and not for their neighbours") {
+  struct Shown {
+    const char* kernel;
+    const char* rule;
+    const char* before;
+    const char* after;
+    bool equivalent;
+  };
+  const std::string scan =
+      "linear_attention prefill cuda linear bf16 scan linear_attention_prefill_";
+  const std::string sums = scan + "sums", rows = scan + "rows";
+  const char* const rounds = "for (Index first = 0; first < chunk_tokens; first += 64) {";
+  const char* const one_more = "for (Index first = 0; first <= chunk_tokens; first += 64) {";
+  const char* const chain =
+      "linear_recurrence backward cuda given f32 scan linear_recurrence_backward_chain";
+  const char* const first_chain =
+      "linear_recurrence prefill cuda given f32 scan linear_recurrence_prefill_chain";
+  const char* const held = "carry[part] = found > 0 ? initial_b_val[at + d] : 0.0f;";
+  const char* const strided = "strided_attention decode cuda softmax f16";
+  const char* const near = "const Index low = maximum(1, i - 63);";
+  const char* const tile = "if (last + 16 > 0 && warp * 16 < size) {";
+  const char* const attention = "attention prefill cuda softmax bf16 tensor";
+  for (const Shown& shown : {
+           Shown{sums.c_str(), "less_to_less_equal", rounds, one_more, true},
+           Shown{rows.c_str(), "less_to_less_equal", rounds, one_more, false},
+           Shown{chain, "wrong_real_constant", "carry[part] = 0.0f;", "carry[part] = 1.0f;", true},
+           Shown{first_chain, "wrong_real_constant", "carry[part] = 0.0f;", "carry[part] = 1.0f;",
+                 false},
+           Shown{first_chain, "wrong_real_constant", held,
+                 "carry[part] = found > 0 ? initial_b_val[at + d] : 1.0f;", true},
+           Shown{strided, "ir_wrong_integer", near, "const Index low = maximum(1, i - 64);", true},
+           Shown{strided, "ir_wrong_integer", near, "const Index low = maximum(1, i - 65);", false},
+           Shown{attention, "loosened_comparison", tile,
+                 "if (last + 16 >= 0 && warp * 16 < size) {", true},
+           Shown{attention, "less_to_less_equal", tile, "if (last + 16 > 0 && warp * 16 <= size) {",
+                 false},
+           Shown{"sqrt_cached prefill cuda linear f32", "ir_statements_swapped", "entry += 1;",
+                 "if (p <= start) {", true},
+           Shown{"sqrt_cached prefill cuda linear f32", "ir_statements_swapped", "above = p;",
+                 "const float weight = coef_b[coef_at + entry];", false},
+           Shown{rows.c_str(), "wrong_modulus", "const Index d = unit % 2 * 8;",
+                 "const Index d = unit % 3 * 8;", true},
+           Shown{rows.c_str(), "wrong_modulus", "const Index d = piece % 2 * 8;",
+                 "const Index d = piece % 3 * 8;", false},
+       }) {
+    INFO(shown.kernel << ": " << shown.before << " ==> " << shown.after);
+    const auto subject = std::find_if(all().begin(), all().end(),
+                                      [&](const Subject& s) { return s.name == shown.kernel; });
+    REQUIRE(subject != all().end());
+    int found = 0, argued = 0;
+    for (const Mutant& mutant : all_mutants(*subject)) {
+      if (mutant.rule != shown.rule || mutant.before != shown.before ||
+          mutant.after != shown.after) {
+        continue;
+      }
+      ++found;
+      if (!equivalence_argument(*subject, mutant).empty()) ++argued;
+    }
+    CHECK(argued == (shown.equivalent ? found : 0));
+    if (shown.equivalent) CHECK(found >= 1);
+  }
+}
+
 TEST_CASE("a mutant differs from its text in one place, and the draw repeats") {
   const std::string& text = all().front().text();
   const std::vector<Mutant> mutants = mutants_of(text);
