@@ -130,9 +130,21 @@ bool speaks_of(const KernelText& kernel, const char* header) {
          });
 }
 
+// A word by which a text could tell this compilation from the one that is shipped.
+std::optional<std::string> asks_whether_watched(const std::string& text) {
+  static const std::regex telling(
+      R"(\b(HEDDLE_EMULATED|HEDDLE_HAS_FIELD|__SANITIZE_(THREAD|ADDRESS)__|__CUDACC__|__NVCC__|__CUDA_ARCH__)\b)");
+  std::smatch word;
+  if (!std::regex_search(text, word, telling)) return std::nullopt;
+  return word.str();
+}
+
 Result<CompileRequest> compilation_of(const KernelText& kernel, Watch watch) {
   if (!is_identifier(kernel.symbol)) {
     return Error{"\"" + kernel.symbol + "\" is not the name of a function"};
+  }
+  if (const auto word = asks_whether_watched(kernel.text)) {
+    return Error{"the text speaks of " + *word + ", by which it could be another one when watched"};
   }
   CompileRequest request;
   request.files = kernel.includes;

@@ -313,6 +313,9 @@ TEST_CASE("what does not fit is refused in a sentence") {
       refusal("// asm\nextern \"C\" __global__ void k(float* x) {\n  asm(\"\");\n}");
   CHECK(assembly.find("kernel.cu:3") != std::string::npos);
   CHECK(assembly.find("assembly_cannot_be_watched") != std::string::npos);
+  // Nor may a text ask whether it is watched.
+  CHECK(refusal("#ifdef HEDDLE_EMULATED\n#endif\nextern \"C\" __global__ void k(float* x) {}")
+            .find("speaks of HEDDLE_EMULATED") != std::string::npos);
   auto kernel = build(kBlockSum);
   Launch launch;
   CHECK_FALSE(kernel.run(launch).ok());
