@@ -314,7 +314,9 @@ bool has_rings(const KernelEntry& entry) {
 std::vector<ChunkedLength> chunked_lengths(const KernelEntry& entry) {
   const std::int64_t chunk = chunk_of(entry);
   if (chunk < 1) return {};
-  std::vector<ChunkedLength> lengths = {{0, 2 * chunk + 7}, {0, 2 * chunk}, {5, 2 * chunk + 1},
+  // Tiles of sixteen rows end before, at and behind each end of tiles of keys: starts of 14, 15, 0
+  // and 1 beyond sixteens are among these and the others of a plan.
+  std::vector<ChunkedLength> lengths = {{0, 2 * chunk + 7}, {0, 2 * chunk}, {14, 2 * chunk + 1},
                                         {1, chunk + 1},     {0, chunk},     {3, 3 * chunk},
                                         {chunk + 2, chunk}};
   // A step may go over so many chunks at a time: then there is what it hands on to the next ones.

@@ -32,6 +32,7 @@ TEST_CASE("attention over other positions, or in another order of events, is rej
           {"before + warp * 16 - window", "before + warp * 16 - window + 1"},
           {"before + warp * 16 - window", "before + warp * 16 - window - 1"},
           {"last < 63", "last < 48"},
+          {"last < 63", "last < 62"},
           {"last < 63", "window < 64"},
           {"last + 16 > 0", "last + 15 > 0"},
           {"warp * 16 < size", "warp * 16 + 1 < size"},
