@@ -47,7 +47,8 @@ Result<GradientState> GradientState::draw(const Problem& problem, const Rows& ro
     const Result<std::int64_t> needed =
         layout->slots(std::max(problem.sizes.tokens, layouts.longest));
     if (!needed) return needed.error();
-    *slots = *needed + (layout->retention == CacheRetention::kNone ? 0 : layouts.spare);
+    const std::int64_t spare = *side == 'a' ? layouts.spare : spare_of_b(layouts.spare);
+    *slots = *needed + (layout->retention == CacheRetention::kNone ? 0 : spare);
   }
   const bool matrix = problem.weights == WeightMode::kLinear;
   const StateSource source{

@@ -215,12 +215,12 @@ void add_coefficients(Problem& problem, const ProblemOptions& options, const Row
 }  // namespace
 
 void set_columns(Sizes& sizes, const Manifest& manifest, std::int64_t spare) {
-  const auto columns = [&](const RowWidth& width) {
+  const auto columns = [&](const RowWidth& width, std::int64_t more) {
     const Result<std::int64_t> needed = width.columns(sizes.tokens);
-    return needed ? padded_columns(*needed) + spare : 0;
+    return needed ? padded_columns(*needed) + more : 0;
   };
-  sizes.width_a = columns(manifest.width_a);
-  sizes.width_b = columns(manifest.width_b);
+  sizes.width_a = columns(manifest.width_a, spare);
+  sizes.width_b = columns(manifest.width_b, spare_of_b(spare));
 }
 
 Problem make_problem(const ProblemOptions& options, const Rows& rows) {

@@ -176,6 +176,9 @@ struct Problem {
   double largest_logit = 0.0;  // a bound on |scale q.k|, for tolerances; 0 without softmax
   HostBuffers inputs;
 };
+// What side b has to spare where side a has `spare`: slots and columns of the two are never as many
+// by chance, so that one side's are not taken for the other's unseen.
+inline std::int64_t spare_of_b(std::int64_t spare) { return spare > 0 ? spare + 1 : 0; }
 // The columns that the manifest asks for where there are `tokens` tokens, padded, and `spare` more;
 // 0 where it cannot say.
 void set_columns(Sizes& sizes, const Manifest& manifest, std::int64_t spare = 0);

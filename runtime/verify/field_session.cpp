@@ -81,7 +81,8 @@ Result<FieldSession> FieldSession::begin(const Manifest& manifest, const Rows& r
                                       std::pair(&manifest.cache_b, &session.sizes_.slots_b)}) {
     const Result<std::int64_t> needed = layout->slots(std::max(session.sizes_.tokens, longest));
     if (!needed) return needed.error();
-    *slots = *needed + (layout->retention == CacheRetention::kNone ? 0 : spare);
+    const std::int64_t more = layout == &manifest.cache_a ? spare : spare_of_b(spare);
+    *slots = *needed + (layout->retention == CacheRetention::kNone ? 0 : more);
   }
   session.done_ = start;
   for (const auto& [layout, table, slots] :

@@ -128,14 +128,14 @@ Result<Session> Session::begin(const Manifest& manifest, const Rows& rows,
   Session session(manifest, rows, std::move(solved));
   const Problem& problem = session.solved_->problem;
   session.sizes_ = problem.sizes;
-  const auto slots = [&](const CacheLayout& layout) -> Result<std::int64_t> {
+  const auto slots = [&](const CacheLayout& layout, std::int64_t more) -> Result<std::int64_t> {
     const Result<std::int64_t> needed = layout.slots(problem.sizes.tokens);
     if (!needed || layout.retention == CacheRetention::kNone) return needed;
-    return *needed + spare;
+    return *needed + more;
   };
-  const Result<std::int64_t> slots_a = slots(manifest.cache_a);
+  const Result<std::int64_t> slots_a = slots(manifest.cache_a, spare);
   if (!slots_a) return slots_a.error();
-  const Result<std::int64_t> slots_b = slots(manifest.cache_b);
+  const Result<std::int64_t> slots_b = slots(manifest.cache_b, spare_of_b(spare));
   if (!slots_b) return slots_b.error();
   session.sizes_.slots_a = *slots_a;
   session.sizes_.slots_b = *slots_b;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Cpu kernels that leave a thread's own arrays, in their text or in a helper that is compiled apart
-// and knows no more of them than a pointer; and final states that are not written to their end.
+// and knows no more of them than a pointer; final states that are not written to their end; and one
+// side's slots taken for the other's.
 #include "codegen/generate.hpp"
 #include "tests/unit/runtime/reference/reference_test_support.hpp"
 #include "tests/unit/runtime/verify/reject_edits.hpp"
@@ -78,6 +79,19 @@ TEST_CASE("a final state that is not written to its end is rejected, free slots 
   rejected_as("unwritten", kept, kept.manifest.kernels[0].file, "log_recurrence",
               {{"d < 40; ++d) {\n            final_b_val[to + s * 40 + d] = 0.0f;",
                 "d < 40 - 1; ++d) {\n            final_b_val[to + s * 40 + d] = 0.0f;"}});
+}
+
+// Both keep every token: they have as many slots unless a launch says otherwise.
+TEST_CASE("a side's slots are not the other side's") {
+  const Artifact both = generated("chacal", "prefill", WeightKind::kSoftmax);
+  const Rows rows = test::builtin_rows("chacal", kRows);
+  for (const Layer layer : {Layer::kEmulated, Layer::kAlgebraic}) {
+    test::reject_edits(both, rows, quick(), layer,
+                       {{"slot_base_b = (batch * slots_b", "slot_base_b = (batch * slots_a"},
+                        {"slot_base_a = (batch * slots_a", "slot_base_a = (batch * slots_b"}});
+  }
+  test::reject_edits(both, rows, quick(), Layer::kEmulated,
+                     {{"slot < slots_b", "slot < slots_a"}, {"slot < slots_a", "slot < slots_b"}});
 }
 
 }  // namespace
