@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "codegen/schedule/chunk_entries.hpp"
 
+#include <vector>
+
 #include "codegen/rows/emit_row.hpp"
 #include "patterns/expression.hpp"
 
@@ -101,6 +103,58 @@ void ChunkEntries::each_cell(Ex r, Ex row, const std::function<void(Ex, Ex)>& ta
       builder_.assign(above, p);
       take(p, builder_.let("candidate", found % kCellPlaces - 1));
     });
+  });
+}
+
+void ChunkEntries::each_ahead(const Ahead& ahead, Ex r, Ex row,
+                              const std::function<void(Ex, Ex)>& take,
+                              const std::function<void()>& walk) {
+  if (complete_) return each_cell_ahead(ahead, r, row, take);
+  builder_.when(
+      fits_, [&] { each_cell_ahead(ahead, r, row, take); }, walk);
+}
+
+// Cells wait in a queue; 0 stands for none.
+void ChunkEntries::each_cell_ahead(const Ahead& ahead, Ex r, Ex row,
+                                   const std::function<void(Ex, Ex)>& take) {
+  const Var above = builder_.variable("above", row);
+  const Var number = builder_.variable("number", builder_.i64(0));
+  const Var next = builder_.variable("next", builder_.i64(0));
+  const auto find = [&] {
+    builder_.assign(next, builder_.i64(0));
+    builder_.repeat_while(both(Ex(number) < listed_, equal(next, builder_.i64(0))), [&] {
+      const Ex found = builder_.let("cell", builder_.load(cells_, cell(r, number)));
+      const Ex p = builder_.let("p", found / kCellPlaces);
+      builder_.assign(number, Ex(number) + 1);
+      builder_.when(
+          p > 0,
+          [&] {
+            builder_.when(p < above, [&] {
+              builder_.assign(above, p);
+              builder_.assign(next, found);
+            });
+          },
+          [&] { builder_.assign(number, listed_); });
+    });
+  };
+  std::vector<Var> queue;
+  for (int place = 0; place < ahead.most; ++place) {
+    find();
+    queue.push_back(builder_.variable("waiting", next));
+    ahead.first(place, Ex(next) > 0);
+  }
+  const Var taken = builder_.variable("taken", builder_.i64(0));
+  builder_.repeat_while(Ex(queue[0]) > 0, [&] {
+    find();
+    ahead.next(builder_.let("asked", Ex(taken) + ahead.most), Ex(next) > 0);
+    const Ex found = builder_.let("found_cell", queue[0]);
+    take(builder_.let("p", found / kCellPlaces),
+         builder_.let("candidate", found % kCellPlaces - 1));
+    for (std::size_t place = 1; place < queue.size(); ++place) {
+      builder_.assign(queue[place - 1], queue[place]);
+    }
+    builder_.assign(queue.back(), next);
+    builder_.assign(taken, Ex(taken) + 1);
   });
 }
 

@@ -36,9 +36,21 @@ class ChunkEntries {
   // of a place.
   void each(ir::Ex r, ir::Ex row, const std::function<void(ir::Ex, ir::Ex)>& take,
             const std::function<void()>& walk);
+  // The same where who takes a position has been told of it before, `most` positions earlier:
+  // whether there is one of that number, of the first ones, and before each that is taken.
+  struct Ahead {
+    int most;
+    std::function<void(int, ir::Ex)> first;
+    std::function<void(ir::Ex, ir::Ex)> next;
+  };
+  void each_ahead(const Ahead& ahead, ir::Ex r, ir::Ex row,
+                  const std::function<void(ir::Ex, ir::Ex)>& take,
+                  const std::function<void()>& walk);
 
  private:
   void each_cell(ir::Ex r, ir::Ex row, const std::function<void(ir::Ex, ir::Ex)>& take);
+  void each_cell_ahead(const Ahead& ahead, ir::Ex r, ir::Ex row,
+                       const std::function<void(ir::Ex, ir::Ex)>& take);
   ir::Ex cell(ir::Ex r, ir::Ex number) const { return r * terms_ + number; }
 
   Frame& frame_;

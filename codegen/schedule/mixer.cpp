@@ -73,6 +73,19 @@ void Mixer::ask_ahead(const SideFrame& side, Ex entries, MemoryId staged, Ex at)
   ahead_side_ = side.side;
 }
 
+void Mixer::ask_as_found(const SideFrame& side, MemoryId staged, Ex at) {
+  gates_ahead_.emplace(builder_, values_, side.coefficients, coefficient_base_, staged, at);
+  ahead_side_ = side.side;
+}
+
+void Mixer::ask_first_gates(const SideFrame& side, int number, Ex whether) {
+  gates_ahead_->ask_first(number, both(whether, builder_.i64(number) < side.width));
+}
+
+void Mixer::ask_gates(const SideFrame& side, Ex number, Ex whether) {
+  gates_ahead_->ask(number, both(whether, number < side.width));
+}
+
 // No row has more entries than columns, but that is not seen from the end of its walk.
 Ex Mixer::columns(const SideFrame& side, Ex entries) {
   return builder_.let("count", builder_.call(Helper::kMinimum, {entries, side.width}));
@@ -187,7 +200,7 @@ void Mixer::mix_gated(const SideFrame& side, Ex p, const Entry& entry, const Nea
     };
     if (near == nullptr) return add();
     builder_.when(
-        near->is_near(p), [&] { near->take_gates(p, gates); }, add);
+        near->is_near(p), [&] { near->take_gates(p, number, gates); }, add);
   });
 }
 
@@ -242,13 +255,13 @@ void Mixer::finish() {
                                                      builder_.f32(1) / total, builder_.f32(0)));
 }
 
-void Mixer::write(MemoryId to, Ex at) {
+MemoryId Mixer::row() {
   if (weighs_by_row()) {
     values_.each_channel([&](Ex, Ex index) {
       builder_.store(mixed, index, normalized(builder_.load(mixed, index)));
     });
   }
-  values_.store(to, at, mixed);
+  return mixed;
 }
 
 Ex Mixer::normalized(Ex value) const { return weighs_by_row() ? value * inverse_ : value; }

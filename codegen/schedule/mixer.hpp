@@ -33,8 +33,8 @@ class Mixer {
   struct Near {
     std::function<ir::Ex(ir::Ex)> is_near;     // where none is given, all of them are
     std::function<void(ir::Ex, ir::Ex)> take;  // (p, score or coefficient)
-    // Of gated weights: (p, those of this lane's channels).
-    std::function<void(ir::Ex, ir::MemoryId)> take_gates = {};
+    // Of gated weights: (p, the entry's number, those of this lane's channels).
+    std::function<void(ir::Ex, ir::Ex, ir::MemoryId)> take_gates = {};
   };
   void take(const SideFrame& side, ir::Ex p, const Near* near = nullptr);
   // The same where the schedule knows better than the frame where key and value lie: each calls
@@ -59,6 +59,12 @@ class Mixer {
   void ask_ahead(const SideFrame& side, ir::Ex entries);
   // The same of gated weights, by way of so many rows of `staged` as RowGates has slots.
   void ask_ahead(const SideFrame& side, ir::Ex entries, ir::MemoryId staged, ir::Ex at);
+  // The same where whoever finds entries asks, of the side that was begun: kAhead of RowGates, then
+  // one before each entry that is taken; until it says that what follows is not asked ahead.
+  void ask_as_found(const SideFrame& side, ir::MemoryId staged, ir::Ex at);
+  void ask_first_gates(const SideFrame& side, int number, ir::Ex whether);
+  void ask_gates(const SideFrame& side, ir::Ex number, ir::Ex whether);
+  void ask_no_more() { gates_ahead_.reset(); }
   // The next entry to be taken is the one of this number.
   void set_entry(ir::Ex number) {
     if (!frame_.softmax()) builder_.assign(entry_, number);
@@ -77,8 +83,10 @@ class Mixer {
   // entries; coefficients stay as they are.
   void finish();
   ir::Ex normalized(ir::Ex value) const;
-  // Leaves the channels of a finished row from element `at` on; nothing is mixed behind it.
-  void write(ir::MemoryId to, ir::Ex at);
+  // The channels of a finished row that this lane has; nothing is mixed behind it.
+  ir::MemoryId row();
+  // Leaves them from element `at` on.
+  void write(ir::MemoryId to, ir::Ex at) { values_.store(to, at, row()); }
 
   ir::MemoryId mixed;  // private, the channels of this lane
   ir::Var highest;     // softmax only, and not transposed

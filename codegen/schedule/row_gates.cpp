@@ -15,27 +15,37 @@ RowGates::RowGates(ir::Builder& builder, const RowLanes& lanes, MemoryId memory,
       first_(first),
       count_(count),
       at_(at) {
-  for (int number = 0; number + 1 < kSlots; ++number) {
-    ask(builder_.i64(number), at_ + std::int64_t{number} * lanes_.dim());
+  for (int number = 0; number < kAhead; ++number) {
+    ask_first(number, builder_.i64(number) < count);
   }
 }
 
+RowGates::RowGates(ir::Builder& builder, const RowLanes& lanes, MemoryId memory, Ex first,
+                   MemoryId staged, Ex at)
+    : builder_(builder), lanes_(lanes), memory_(memory), staged_(staged), first_(first), at_(at) {}
+
+void RowGates::ask_first(int number, Ex whether) {
+  ask(builder_.i64(number), whether, at_ + std::int64_t{number} * lanes_.dim());
+}
+
 // Always a batch, so that as many are under way whether or not there are so many entries.
-void RowGates::ask(Ex number, Ex slot) {
-  builder_.when(number < count_,
+void RowGates::ask(Ex number, Ex whether, Ex slot) {
+  builder_.when(whether,
                 [&] { lanes_.start_copy(staged_, slot, memory_, first_ + number * lanes_.dim()); });
   builder_.invoke("close_batch", {});
 }
 
 void RowGates::await(Ex number) {
-  const Ex asked = builder_.let("asked", number + (kSlots - 1));
-  ask(asked, at_ + asked % kSlots * lanes_.dim());
-  builder_.invoke("await_batches<" + std::to_string(kSlots - 1) + ">", {});
+  if (count_) {
+    const Ex asked = builder_.let("asked", number + kAhead);
+    ask(asked, asked < *count_);
+  }
+  builder_.invoke("await_batches<" + std::to_string(kAhead) + ">", {});
 }
 
 MemoryId RowGates::of(Ex number) {
   const MemoryId gates = lanes_.array("gates");
-  lanes_.load(gates, staged_, at_ + number % kSlots * lanes_.dim());
+  lanes_.load(gates, staged_, slot_of(number));
   return gates;
 }
 

@@ -112,13 +112,27 @@ void RowLanes::start_copy(MemoryId to, Ex to_at, MemoryId from, Ex from_at) cons
   });
 }
 
-void RowLanes::load_halves(MemoryId array, MemoryId memory, Ex at, std::int64_t behind) const {
+void RowLanes::each_half(Ex at, const std::function<void(int, Ex)>& body) const {
   const int half = vector_ / 2;
   for (int first = 0; first < owned(); first += vector_) {
-    const Ex there = at + lane_ * half + first / 2 / half * (stride() / 2);
+    body(first, at + lane_ * half + first / 2 / half * (stride() / 2));
+  }
+}
+
+void RowLanes::load_halves(MemoryId array, MemoryId memory, Ex at, std::int64_t behind) const {
+  const int half = vector_ / 2;
+  each_half(at, [&](int first, Ex there) {
     builder_.load_vector(array, first, memory, there, half);
     builder_.load_vector(array, first + half, memory, there + behind, half);
-  }
+  });
+}
+
+void RowLanes::store_halves(MemoryId memory, Ex at, MemoryId array, std::int64_t behind) const {
+  const int half = vector_ / 2;
+  each_half(at, [&](int first, Ex there) {
+    builder_.store_vector(memory, there, array, first, half);
+    builder_.store_vector(memory, there + behind, array, first + half, half);
+  });
 }
 
 void RowLanes::store(MemoryId memory, Ex at, MemoryId array) const {

@@ -41,6 +41,9 @@ class RowLanes {
   // ask for together of neighbouring rows, a vector each, lies in banks of its own.
   static std::int64_t stride_apart(int dim, int lanes, std::size_t element);
 
+  // Whether vectors are of eight channels, which in reals are two.
+  bool has_halves() const { return vector_ == 2 * kRealsOfVector; }
+
   // Its place in all that share the row.
   ir::Ex lane() const { return lane_; }
   int sharing() const { return sharing_; }
@@ -61,6 +64,7 @@ class RowLanes {
   // As load, of a row in two parts: the first halves of all vectors, and so many elements behind
   // their beginning the second ones.
   void load_halves(ir::MemoryId array, ir::MemoryId memory, ir::Ex at, std::int64_t behind) const;
+  void store_halves(ir::MemoryId memory, ir::Ex at, ir::MemoryId array, std::int64_t behind) const;
   // The product of two rows, of which private arrays have this lane's channels, one's from place
   // `one_at` on: in every lane that shares the row. Groups of half as many lanes as usual come to
   // the same bit by bit, and so does RowProducts: other launches score the same rows, and what they
@@ -72,9 +76,13 @@ class RowLanes {
   ir::Ex from_first(ir::Ex value) const;
 
  private:
+  static constexpr int kRealsOfVector = 4;
+
   bool in_groups() const { return sharing_ < kWarp; }
   int stride() const { return sharing_ * vector_; }  // channels between two runs of a lane
   void each_run(const std::function<void(int first, ir::Ex channel)>& body) const;
+  // body(first, place) likewise, where first halves of vectors lie together.
+  void each_half(ir::Ex at, const std::function<void(int first, ir::Ex place)>& body) const;
   // body(sum, index): which of a lane's partial sums each of its channels belongs to. Added up and
   // then exchanged they are what as many lanes as usual come to.
   void each_summand(const std::function<void(int, ir::Ex)>& body) const;

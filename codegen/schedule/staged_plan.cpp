@@ -11,6 +11,7 @@
 #include "codegen/schedule/chunk_solve.hpp"
 #include "codegen/schedule/distance_plan.hpp"
 #include "codegen/schedule/input_plan.hpp"
+#include "codegen/schedule/near_gates.hpp"
 #include "codegen/schedule/prefill_cost.hpp"
 #include "codegen/schedule/row_gates.hpp"
 #include "codegen/schedule/row_lanes.hpp"
@@ -49,6 +50,7 @@ class Planner {
         row_bytes_(spec.head_dim * static_cast<std::int64_t>(size_of(spec.dtype))),
         reach_(reach_of(solves_ ? rows.b : rows.a, tokens_, chunk_)) {
     plan_.staging.chunk_rows = chunk_;
+    if (gated() && lattice()) near_ = NearGates::entries_of(spec, chunk_);
   }
 
   Result<StagedPlan> run() {
@@ -57,8 +59,9 @@ class Planner {
       if (const std::optional<StagedPlan> tiles = plan_tiles()) return *tiles;
       return Error{"rows reach back on both sides, and not by the same offsets in each"};
     }
-    if (gated() && solves_ && !few_distances(spec_, chunk_)) {
-      return Error{"gated rows have coefficients of many distances within a chunk"};
+    if (gated() && solves_ && !near_ && !few_distances(spec_, chunk_)) {
+      return Error{lattice() ? "gated rows have many coefficients within a chunk"
+                             : "gated rows have coefficients of many distances within a chunk"};
     }
     plan_.staging.gate_rows = gate_rows();
     const std::int64_t room = room_for_rows();
@@ -66,8 +69,8 @@ class Planner {
     if (room < least_rows() * row_bytes_) return Error{"a chunk does not fit into shared memory"};
     const std::int64_t far = choose_rings(room / row_bytes_);
     // A ring that misses a row in fifty or fewer is cheaper than a list of what is live.
-    if (!gated() && far * 50 > parts * tokens_ && spec_.keep_b == CacheRetention::kNextRow &&
-        solves_) {
+    if ((!gated() || near_) && far * 50 > parts * tokens_ &&
+        spec_.keep_b == CacheRetention::kNextRow && solves_) {
       return plan_live(room);
     }
     plan_ = finished(far);
@@ -87,10 +90,15 @@ class Planner {
 
  private:
   bool gated() const { return spec_.by_channel(); }
+  bool lattice() const { return rows::shape_of(spec_.b) == rows::RowShape::kLattice; }
   std::int64_t gate_rows() const {
     if (!gated()) return 0;
+    const bool groups = lanes_of_rows(spec_) < RowLanes::kWarp;
+    if (near_) {
+      return NearGates::gate_rows(*near_, chunk_) + (groups ? chunk_ * RowGates::kSlots : 0);
+    }
     const std::int64_t near = solves_ ? ChunkSolve::gate_rows(spec_, chunk_) : 0;
-    const bool ahead = !transposed_ && lanes_of_rows(spec_) < RowLanes::kWarp &&
+    const bool ahead = !transposed_ && groups &&
                        rows::shape_of(solves_ ? spec_.b : spec_.a) == rows::RowShape::kShifted;
     // A group of lanes for each row of a chunk.
     return near + (ahead ? chunk_ * RowGates::kSlots : 0);
@@ -104,6 +112,7 @@ class Planner {
   std::int64_t fixed_bytes() const {
     const bool in_place = spec_.dtype == ElementType::kF32;
     const std::int64_t sums = in_place ? 0 : chunk_ * spec_.head_dim * 4;
+    if (near_) return sums + NearGates::bytes_of(*near_, chunk_, lanes_of_rows(spec_));
     if (gated()) return solves_ ? sums : 0;
     return solves_ ? ChunkSolve::bytes_of(spec_, chunk_, lanes_of_rows(spec_)) + sums : 0;
   }
@@ -262,6 +271,7 @@ class Planner {
   // Of a channel that solves all chunks.
   std::int64_t near_steps() const {
     if (!solves_) return 0;
+    if (near_) return whole_chunks() / chunk_ * NearGates::steps_of(*near_, chunk_);
     const bool tiles = plan_.staging.tile_rows > 0;
     if (tiles && !few_distances(spec_, chunk_)) return reach_.near_steps;
     return whole_chunks() / chunk_ * solve_steps(spec_, chunk_);
@@ -277,6 +287,7 @@ class Planner {
   bool solves_;
   std::int64_t row_bytes_;
   Reach reach_;
+  std::optional<NearGates::Entries> near_;  // of a lattice with gated weights
   StagedPlan plan_;
 };
 

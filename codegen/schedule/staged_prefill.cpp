@@ -7,7 +7,9 @@
 #include "codegen/rows/row_shape.hpp"
 #include "codegen/schedule/cache.hpp"
 #include "codegen/schedule/chunk_solve.hpp"
+#include "codegen/schedule/near_gates.hpp"
 #include "codegen/schedule/row_groups.hpp"
+#include "codegen/schedule/row_sums.hpp"
 #include "codegen/schedule/row_vectors.hpp"
 #include "codegen/schedule/staged_copy.hpp"
 #include "codegen/schedule/staged_rows.hpp"
@@ -40,16 +42,15 @@ class StagedPrefill {
     if (solves_) {
       if (!gated()) solve_.emplace(frame_, chunk_rows_, groups_);
       if (!sums_in_place()) {
-        sums_ = builder_.array_of_vectors("sums", chunk_rows_ * frame_.spec.head_dim);
+        sums_.emplace(builder_, groups_.cut(frame_.spec.dtype), chunk_rows_);
       }
     }
     rows_.open();
     if (frame_.spec.staging->gate_rows > 0) {
-      builder_.size("gate_rows");
-      gates_at_ = builder_.let("gates_at", rows_.behind_rings());
+      gates_at_ = builder_.let("gates_at", rows_.gates_at());
     }
-    if (solves_ && gated()) solve_.emplace(frame_, chunk_rows_, rows_.values, gates_at_);
-    if (solves_) solve_->open(groups_);
+    if (solves_ && gated()) open_gates();
+    if (solve_) solve_->open(groups_);
     builder_.loop("first", builder_.i64(0), frame_.tokens, builder_.i64(chunk_rows_),
                   LoopKind::kSerial, [&](Ex first) { chunk(first); });
     write_final_state(frame_);
@@ -57,13 +58,25 @@ class StagedPrefill {
 
  private:
   bool gated() const { return frame_.spec.by_channel(); }
+  void open_gates() {
+    if (rows::shape_of(frame_.spec.b) == rows::RowShape::kLattice) {
+      near_gates_.emplace(frame_, chunk_rows_, groups_, rows_.values, gates_at_);
+    } else {
+      solve_.emplace(frame_, chunk_rows_, rows_.values, gates_at_);
+    }
+  }
   std::int64_t near_rows() const {
+    if (near_gates_) return near_gates_->gate_rows();
     return solves_ ? ChunkSolve::gate_rows(frame_.spec, chunk_rows_) : 0;
   }
   // Where nothing is rounded, what a row sums waits where its output will be.
   bool sums_in_place() const { return frame_.value_type() == ElementType::kF32; }
-  MemoryId sums() const { return sums_in_place() ? rows_.values : sums_; }
-  Ex sum_at(Ex r) { return sums_in_place() ? rows_.value_at(r) : r * frame_.spec.head_dim; }
+  MemoryId sums() const { return sums_ ? sums_->memory() : rows_.values; }
+  Ex sum_at(Ex r, Ex place) { return sums_ ? sums_->at(r, place) : rows_.value_at(r) + place; }
+  void leave_sums(Mixer& mixer, Ex r) {
+    if (sums_) return sums_->store(groups_.cut(frame_.spec.dtype), r, mixer.row());
+    mixer.write(rows_.values, builder_.let("sum_at", rows_.value_at(r)));
+  }
 
   void chunk(Ex first) {
     first_ = first;
@@ -80,10 +93,11 @@ class StagedPrefill {
     }
     each_row(size);
     if (solves_) {
-      solve_->close(size, [&](Ex r) {
+      const auto clear = [&](Ex r) {
         frame_.each_channel(
-            [&](Ex d, Ex) { builder_.store(sums(), sum_at(r) + d, builder_.f32(0)); });
-      });
+            [&](Ex d, Ex) { builder_.store(sums(), sum_at(r, d), builder_.f32(0)); });
+      };
+      near_gates_ ? near_gates_->close(size, clear) : solve_->close(size, clear);
     }
     builder_.barrier();
     rows_.begin_solve();
@@ -110,10 +124,16 @@ class StagedPrefill {
   }
 
   bool gates_ahead() const { return together() && gated() && !frame_.transposed(); }
+  // A lattice's where groups have its rows, each of which has slots of its own.
+  bool gates_as_found() const {
+    return groups_.several() && near_gates_ && rows_.looked_up() && !frame_.transposed();
+  }
+  Ex slots_of(Ex r) {
+    return gates_at_ + (r * RowGates::kSlots + near_rows()) * frame_.spec.head_dim;
+  }
   // Of this group of lanes, where its row's gates come in.
   Ex slots_at() {
-    const Ex group = builder_.let("slots_of", frame_.warp * groups_.of_warp() + groups_.group());
-    return gates_at_ + (group * RowGates::kSlots + near_rows()) * frame_.spec.head_dim;
+    return slots_of(builder_.let("slots_of", frame_.warp * groups_.of_warp() + groups_.group()));
   }
 
   Ex entries_of(Ex row) {
@@ -169,7 +189,7 @@ class StagedPrefill {
     take_far_side(mixer, row, shown, &near_entries);
     mixer.finish();
     where_it_counts([&] {
-      mixer.write(sums(), builder_.let("sum_at", sum_at(r)));
+      leave_sums(mixer, r);
       near.each([&](Ex place, Ex value) {
         solve_->leave(r, place, mixer.normalized(mixer.near_weight(value)));
       });
@@ -179,14 +199,39 @@ class StagedPrefill {
   // What a row weighs the chunk's own rows with goes where the chunk is solved.
   void row_of_gates(Mixer& mixer, Ex r, Ex row, Ex shown) {
     const RowLanes lanes = groups_.cut(frame_.value_type());
+    if (near_gates_) return row_of_lattice(mixer, lanes, r, row);
     where_it_counts([&] { solve_->open_gates(lanes, r); });
     Mixer::Near near{[&](Ex p) { return p > final_to_; }, {}};
-    near.take_gates = [&](Ex p, MemoryId gates) {
+    near.take_gates = [&](Ex p, Ex, MemoryId gates) {
       where_it_counts([&] { solve_->leave_gates(lanes, r, row - p, gates); });
     };
     take_far_side(mixer, row, shown, &near);
     mixer.finish();
-    where_it_counts([&] { mixer.write(sums(), builder_.let("sum_at", sum_at(r))); });
+    where_it_counts([&] { leave_sums(mixer, r); });
+  }
+
+  void row_of_lattice(Mixer& mixer, const RowLanes& lanes, Ex r, Ex row) {
+    near_gates_->open_row(lanes, r);
+    Mixer::Near near{[&](Ex p) { return p > final_to_; }, {}};
+    near.take_gates = [&](Ex p, Ex number, MemoryId gates) {
+      near_gates_->leave(lanes, r, number, builder_.let("from", p - final_to_ - 1), gates);
+    };
+    const auto take = [&](Ex p, const Mixer::Entry& entry) {
+      const auto take_it = [&] { mixer.take(far_side_, p, entry, &near); };
+      rows_.looked_up() ? builder_.when(mixer.has_column(far_side_), take_it) : take_it();
+    };
+    take_side(mixer, far_side_, [&] {
+      if (!gates_as_found()) return rows_.each_entry(r, row, take);
+      mixer.ask_as_found(far_side_, rows_.staged, slots_of(r));
+      const ChunkEntries::Ahead ahead{
+          RowGates::kAhead,
+          [&](int number, Ex whether) { mixer.ask_first_gates(far_side_, number, whether); },
+          [&](Ex number, Ex whether) { mixer.ask_gates(far_side_, number, whether); }};
+      rows_.each_entry_ahead(ahead, r, row, take, [&] { mixer.ask_no_more(); });
+    });
+    mixer.finish();
+    leave_sums(mixer, r);
+    near_gates_->close_row(r);
   }
 
   void where_it_counts(const std::function<void()>& body) {
@@ -230,14 +275,23 @@ class StagedPrefill {
   }
 
   void solve() {
-    builder_.loop("d", frame_.thread, builder_.i64(frame_.spec.head_dim),
-                  builder_.i64(32 * frame_.warps), LoopKind::kSerial, [&](Ex d) {
-                    solve_->solve([&](Ex r) { return builder_.load(sums(), sum_at(r) + d); },
+    const bool halves = sums_ && sums_->in_halves();
+    builder_.loop(halves ? "place" : "d", frame_.thread, builder_.i64(frame_.spec.head_dim),
+                  builder_.i64(32 * frame_.warps), LoopKind::kSerial, [&](Ex place) {
+                    const Ex d = halves ? builder_.let("d", sums_->channel_of(place)) : place;
+                    if (near_gates_) return solve_gates(place, d);
+                    solve_->solve([&](Ex r) { return builder_.load(sums(), sum_at(r, place)); },
                                   [&](Ex r, Ex output) {
                                     builder_.store(rows_.values, rows_.value_at(r) + d, output);
                                   },
                                   d);
                   });
+  }
+
+  void solve_gates(Ex place, Ex d) {
+    near_gates_->solve({sums(), [&](Ex r) { return sum_at(r, place); }}, d, [&](Ex r, Ex output) {
+      if (sums_) builder_.store(rows_.values, rows_.value_at(r) + d, output);
+    });
   }
 
   // By all threads, vector by vector.
@@ -273,7 +327,8 @@ class StagedPrefill {
   Ex last_shown_;             // of the rows of a warp
   std::optional<Ex> counts_;  // whether there is one that this row is
   std::optional<ChunkSolve> solve_;
-  MemoryId sums_;
+  std::optional<NearGates> near_gates_;  // instead, with gated weights of a lattice
+  std::optional<RowSums> sums_;
   Ex gates_at_;  // gated: where gates begin in shared memory
   Ex first_, final_to_;
 };

@@ -23,6 +23,7 @@ StagedRows::StagedRows(Frame& frame, const SideFrame& side, RowGroups& groups)
       chunk_rows_(frame.spec.staging->chunk_rows) {
   if (frame.softmax()) key_rows_ = builder_.size("key_rows");
   value_rows_ = builder_.size("value_rows");
+  if (spec_.staging->gate_rows > 0) gate_rows_ = builder_.size("gate_rows");
   if (live()) live_rows_ = builder_.size("live_rows");
   staged = builder_.dynamic_array("staged", spec_.dtype);
 }
@@ -48,7 +49,7 @@ void StagedRows::open() {
     builder_.barrier();
   }
   if (!live()) return;
-  const Ex ring_end = behind_rings();
+  const Ex ring_end = gate_rows_ ? behind_rings() + *gate_rows_ * dim_ : behind_rings();
   live_keys_ = builder_.let("live_keys_at", ring_end);
   live_values_ =
       builder_.let("live_values_at", frame_.softmax() ? live_keys_ + live_rows_ * dim_ : ring_end);
@@ -208,6 +209,21 @@ void StagedRows::each_entry(Ex r, Ex row, const TakeEntry& take) {
         take(p, live_entry(p, builder_.let("live_row", list_->checked(candidate, p))));
       },
       walk);
+}
+
+void StagedRows::each_entry_ahead(const ChunkEntries::Ahead& ahead, Ex r, Ex row,
+                                  const TakeEntry& take, const std::function<void()>& walks) {
+  entries_->each_ahead(
+      ahead, r, row,
+      [&](Ex p, Ex candidate) {
+        take(p, live_entry(p, builder_.let("live_row", list_->checked(candidate, p))));
+      },
+      [&] {
+        walks();
+        begin_row();
+        rows::emit_walk(builder_, spec_.pattern, *side_.plan, row,
+                        [&](Ex p) { take(p, entry(p)); });
+      });
 }
 
 // The row that lies `behind` rows before the chunk's first one.

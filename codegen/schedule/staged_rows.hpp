@@ -36,10 +36,14 @@ class StagedRows {
   Mixer::Entry entry(ir::Ex p);
   // take(position, entry) for all of row r of this chunk, which is row `row`.
   void each_entry(ir::Ex r, ir::Ex row, const TakeEntry& take);
+  // The same where rows are looked up, and who takes an entry is told of it some entries ahead;
+  // `walks` comes before rows that are walked instead.
+  void each_entry_ahead(const ChunkEntries::Ahead& ahead, ir::Ex r, ir::Ex row,
+                        const TakeEntry& take, const std::function<void()>& walks);
   // The entry at the row's own position, its value an input in global memory.
   Mixer::Entry own(ir::Ex r, ir::Ex token) const;
-  // The first element of `values` behind the rings; of live rows it is where these begin.
-  ir::Ex behind_rings() const { return values_ + value_rows_ * dim_; }
+  // Of gated weights: the first element of `values` where gates lie, behind the rings.
+  ir::Ex gates_at() const { return behind_rings(); }
   // Channel 0 of the value of row r of this chunk.
   ir::Ex value_at(ir::Ex r) const { return values_ + (value_base_ + r) * dim_; }
 
@@ -55,6 +59,7 @@ class StagedRows {
   bool fetches() const { return frame_.softmax() || fetches_values(); }
   void in_ring(ir::MemoryId ring, ir::Ex base, ir::Ex rows, ir::Ex origin, ir::Ex behind,
                const Mixer::Use& use);
+  ir::Ex behind_rings() const { return values_ + value_rows_ * dim_; }
   bool live() const { return spec_.staging->live_rows > 0; }
   void look_ahead();
   Mixer::Entry live_entry(ir::Ex p, ir::Ex row);
@@ -68,6 +73,7 @@ class StagedRows {
   int dim_;
   int chunk_rows_;
   ir::Ex key_rows_, value_rows_, live_rows_;
+  std::optional<ir::Ex> gate_rows_;
   ir::Ex values_, live_keys_, live_values_;  // where they begin in `staged`
   ir::Var next_key_, next_value_;            // where the next chunk's rows begin in the rings
   ir::Ex first_, next_, final_to_, key_base_, value_base_, key_reach_,
