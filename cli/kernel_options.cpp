@@ -39,12 +39,13 @@ void add_kernel_options(Command& command, KernelOptions& options) {
       .one_of({"token", "key"})
       .with_default();
   command
-      .option("--schedule", options.schedule,
-              "of prefill on cuda: simple, staged (out of shared memory), tensor (linear weights, "
-              "dense rows, lattices, windows of inputs and outputs at the same distances from each "
-              "row, in bf16 and f16), scan (over chunks of tokens, "
-              "for first order with given and gated weights, and with linear ones in bf16 and "
-              "f16), or auto, what the cost model expects to be faster")
+      .option(
+          "--schedule", options.schedule,
+          "of prefill on cuda: simple, staged (out of shared memory), tensor (linear weights, "
+          "dense rows, lattices, windows of inputs and outputs at the same distances from each "
+          "row, in bf16 and f16; backward of softmax lattices, too), scan (over chunks of tokens, "
+          "for first order with given and gated weights, and with linear ones in bf16 and "
+          "f16), or auto, what the cost model expects to be faster")
       .one_of({"auto", "simple", "staged", "tensor", "scan"})
       .with_default();
   std::vector<std::string> architectures;

@@ -8,6 +8,7 @@
 #include "codegen/schedule/attention_back.hpp"
 #include "codegen/schedule/gather_backward.hpp"
 #include "codegen/schedule/gradient_plan.hpp"
+#include "codegen/schedule/lattice_back.hpp"
 #include "patterns/materialize.hpp"
 
 namespace heddle {
@@ -149,11 +150,26 @@ class Chooser {
           schedule::GatherSplit{schedule::window_tokens(spec_), true,
                                 schedule::has_windows_ahead(spec_, shared_limit(options_)),
                                 schedule::has_window_pairs(spec_, shared_limit(options_))};
+    } else if (lattice_on_tensor_cores()) {
+      spec_.gather = schedule::GatherSplit{schedule::kLatticeBackTokens};
     } else if (schedule::shares_lattice(spec_)) {
       spec_.gather = schedule::GatherSplit{schedule::kLatticeTokens};
     }
     remark("the gather schedule: blocks of " + std::to_string(spec_.gather->chunk_tokens) +
            " tokens side by side, but for lambda");
+  }
+
+  bool lattice_on_tensor_cores() {
+    if (options_.schedule != "tensor") return false;
+    const MaterializeResult table = materialize(spec_.pattern, options_.plan_tokens + 1);
+    const Rows* const rows = std::get_if<Rows>(&table);
+    if (rows == nullptr) return false;
+    const auto split =
+        schedule::plan_lattice_back(spec_, *rows,
+                                    {find_architecture(options_.architecture), options_.plan_heads,
+                                     shared_limit(options_), options_.tile_rows});
+    if (split) spec_.tensor = *split;
+    return spec_.tensor.has_value();
   }
 
   Result<schedule::Staging> staging_of_lambda() const {

@@ -21,6 +21,7 @@
 #include "codegen/rows/row_shape.hpp"
 #include "codegen/schedule/chunk_entries.hpp"
 #include "codegen/schedule/gradient_rows.hpp"
+#include "codegen/schedule/lattice_back.hpp"
 
 namespace heddle::schedule {
 
@@ -308,7 +309,7 @@ bool gathers(const KernelSpec& spec) {
 }
 
 std::vector<Step> gather_backward(const KernelSpec& spec) {
-  if (spec.tensor) return attention_backward(spec);
+  if (spec.tensor && !spec.lattice_outputs) return attention_backward(spec);
   const std::vector<std::string> by_head = {"batch", "heads"};
   const std::vector<std::string> by_chunk = {"batch", "heads", "chunks"};
   const bool softmax = spec.weights == WeightKind::kSoftmax;
@@ -328,6 +329,10 @@ std::vector<Step> gather_backward(const KernelSpec& spec) {
       return {windowed(spec, use),   by_chunk, "staged", false, window_rows(spec, use),
               window_alignment(spec)};
     }
+    if (spec.tensor) {
+      return {tensor_lattice_rows(spec, use),  by_chunk, "tensor", false,
+              lattice_back_rows_of(spec, use), 16};
+    }
     if (shares_lattice(spec)) {
       return {lattice_rows(spec, use), by_chunk, "staged", false, {}, kLatticeAlignment};
     }
@@ -344,7 +349,10 @@ std::vector<Step> gather_backward(const KernelSpec& spec) {
     steps.push_back({GatherLaunch(spec, "due", {}).due(), by_chunk});
   }
   const int aligned = nested ? nested_alignment(spec) : 0;
-  if (nested) {
+  if (spec.tensor) {
+    steps.push_back(
+        {tensor_lattice_lambda(spec), by_head, "tensor", false, lattice_lambda_rows(spec), 16});
+  } else if (nested) {
     steps.push_back({nested_lambda(spec), by_head, "staged", false, lambda_rows(spec),
                      aligned > 0 ? aligned : 4});
   } else if (!spec.b.empty()) {
@@ -353,6 +361,7 @@ std::vector<Step> gather_backward(const KernelSpec& spec) {
   GradientScratch rows = later;
   rows.mean = Access::kWrite;
   steps.push_back(chunked("rows", WindowUse::kRows, rows));
+  if (spec.tensor) return steps;  // with lambda
   if (nested) {
     const char* const schedule = aligned > 0 ? "staged" : "";
     if (softmax) {

@@ -7,31 +7,39 @@ using ir::Ex;
 using ir::Helper;
 using ir::Type;
 
-LatticeColumns::LatticeColumns(Frame& frame, const LatticeLayout& layout, int listers)
-    : frame_(frame),
-      builder_(frame.builder),
-      layout_(layout),
-      listers_(listers),
-      terms_(frame.builder, frame.spec, frame.thread),
-      items_(static_cast<std::size_t>((all_items() + listers - 1) / listers)) {
-  const int listed = static_cast<int>(layout.listed);
+LatticeColumns::LatticeColumns(ir::Builder& builder, const KernelSpec& spec, Ex thread,
+                               const Sizes& sizes)
+    : builder_(builder),
+      sizes_(sizes),
+      thread_(thread),
+      start_(builder.i64(0)),
+      terms_(builder, spec, thread),
+      items_(static_cast<std::size_t>((all_items() + sizes.listers - 1) / sizes.listers)) {
+  const int listed = static_cast<int>(sizes.listed);
   held = builder_.array("held", Type::kI64, listed, true);
   last = builder_.array("last_reader", Type::kI64, listed, true);
   own_last = builder_.array("own_last_reader", Type::kI64, kTensorChunk, true);
 }
 
-void LatticeColumns::open() {
-  terms_.open(builder_.let("last_row", frame_.start + frame_.tokens));
+LatticeColumns::LatticeColumns(Frame& frame, const Sizes& sizes)
+    : LatticeColumns(frame.builder, frame.spec, frame.thread, sizes) {
+  frame_ = &frame;
+  start_ = frame.start;
+}
+
+void LatticeColumns::open(Ex last_row) {
+  terms_.open(builder_.let("last_row", last_row));
   const Ex terms = builder_.call(Helper::kMaximum, {terms_.count(), builder_.i64(1)});
   of_terms_ =
-      builder_.let("of_terms", (terms + (layout_.columns - 1)) / layout_.columns * layout_.columns);
+      builder_.let("of_terms", (terms + (sizes_.window - 1)) / sizes_.window * sizes_.window);
   all_ = of_terms_;
-  if (!frame_.b.cached()) return;
-  all_ = builder_.let(
-      "columns", of_terms_ + builder_.select(frame_.start > 0, frame_.b.slots, builder_.i64(0)));
+  if (!cached()) return;
+  all_ = builder_.let("columns",
+                      of_terms_ + builder_.select(start_ > 0, frame_->b.slots, builder_.i64(0)));
 }
 
 void LatticeColumns::list(Ex before, Ex listed) {
+  const std::vector<Item> begun = items_;
   begin();
   each_item([&](Item& item, Ex number) {
     find(item, number, before, listed);
@@ -40,6 +48,7 @@ void LatticeColumns::list(Ex before, Ex listed) {
     }
     note(item, number);
   });
+  items_ = begun;
 }
 
 void LatticeColumns::begin() {
@@ -71,14 +80,14 @@ void LatticeColumns::list_further(Ex part) {
 }
 
 // The chunk's own rows come first, then what is listed.
-std::int64_t LatticeColumns::all_items() const { return kTensorChunk + layout_.listed; }
+std::int64_t LatticeColumns::all_items() const { return kTensorChunk + sizes_.listed; }
 
 void LatticeColumns::each_item(const std::function<void(Item&, Ex)>& body) {
   for (std::size_t turn = 0; turn < items_.size(); ++turn) {
-    const std::int64_t before = static_cast<std::int64_t>(turn) * listers_;
-    const Ex number = builder_.let("item", frame_.thread + before);
+    const std::int64_t before = static_cast<std::int64_t>(turn) * sizes_.listers;
+    const Ex number = builder_.let("item", thread_ + before);
     const auto take = [&] { body(items_[turn], number); };
-    before + listers_ <= all_items() ? take() : builder_.when(number < all_items(), take);
+    before + sizes_.listers <= all_items() ? take() : builder_.when(number < all_items(), take);
   }
 }
 
@@ -90,10 +99,9 @@ void LatticeColumns::find(Item& item, Ex number, Ex before, Ex listed) {
         const Ex column = builder_.let("column", listed + entry);
         const auto of_term = [&] {
           const Ex found = terms_.position(before + 1, column, entry);
-          builder_.assign(item.position,
-                          builder_.select(found > frame_.start, found, builder_.i64(0)));
+          builder_.assign(item.position, builder_.select(found > start_, found, builder_.i64(0)));
         };
-        if (!frame_.b.cached()) return of_term();
+        if (!cached()) return of_term();
         builder_.when(column < of_terms_, of_term, [&] {
           builder_.when(column < all_, [&] {
             const Slot slot = slot_of(column);
@@ -104,7 +112,7 @@ void LatticeColumns::find(Item& item, Ex number, Ex before, Ex listed) {
 }
 
 LatticeColumns::Slot LatticeColumns::slot_of(Ex column) {
-  const SideFrame& side = frame_.b;
+  const SideFrame& side = frame_->b;
   const Ex number = builder_.let("slot", column - of_terms_);
   const Ex near = builder_.let("near", builder_.call(Helper::kMinimum, {number, side.slots - 1}));
   const Ex position =

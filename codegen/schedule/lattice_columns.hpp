@@ -9,18 +9,24 @@
 #include <vector>
 
 #include "codegen/schedule/frame.hpp"
-#include "codegen/schedule/lattice_plan.hpp"
 #include "codegen/schedule/lattice_terms.hpp"
 
 namespace heddle::schedule {
 
 class LatticeColumns {
  public:
-  // `listers`: threads that list.
-  LatticeColumns(Frame& frame, const LatticeLayout& layout, int listers);
+  // What a launch has of columns: how many a window has, how many are listed at a time, how many
+  // threads list.
+  struct Sizes {
+    std::int64_t window, listed;
+    int listers;
+  };
+  LatticeColumns(Frame& frame, const Sizes& sizes);
+  // Of a launch that begins with the first row.
+  LatticeColumns(ir::Builder& builder, const KernelSpec& spec, ir::Ex thread, const Sizes& sizes);
 
-  // Ends with a barrier.
-  void open();
+  // Of rows up to this one. Ends with a barrier.
+  void open(ir::Ex last_row);
   ir::Ex of_terms() const { return of_terms_; }
   ir::Ex all() const { return all_; }
   // Before columns from `listed` on are listed; by all threads.
@@ -28,7 +34,7 @@ class LatticeColumns {
   // Of the chunk behind position `before`; by those that list.
   void list(ir::Ex before, ir::Ex listed);
   // The same for a chunk to come, from column 0 on, in steps between barriers: `begin` by all
-  // threads, then `find` and four parts.
+  // threads, then `find` and four parts, the last of which lists it. Others may be listed before.
   void begin();
   void find(ir::Ex before);
   void list_further(ir::Ex part);
@@ -52,10 +58,12 @@ class LatticeColumns {
   void find(Item& item, ir::Ex number, ir::Ex before, ir::Ex listed);
   void note(const Item& item, ir::Ex number);
 
-  Frame& frame_;
+  bool cached() const { return frame_ != nullptr && frame_->b.cached(); }
+
+  Frame* frame_ = nullptr;  // of a launch that may go on from a state
   ir::Builder& builder_;
-  const LatticeLayout& layout_;
-  int listers_;
+  Sizes sizes_;
+  ir::Ex thread_, start_;
   LatticeTerms terms_;
   std::vector<Item> items_;
   ir::Ex of_terms_, all_;

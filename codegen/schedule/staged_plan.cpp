@@ -19,7 +19,7 @@
 namespace heddle::schedule {
 namespace {
 
-constexpr std::int64_t kListBytes = 7 * 8;  // of a live row, see LiveList
+constexpr std::int64_t kLiveListBytes = 7 * 8;  // of a live row, see LiveList
 constexpr std::int64_t kMostLive = 256;
 static_assert(kMostLive + 1 < kCellPlaces, "cells tell all live rows apart");
 constexpr std::int64_t kDeclaredBytes = 48 * 1024;  // that may be declared with a length
@@ -160,13 +160,13 @@ class Planner {
     plan_.staging.key_rows = keyed_ ? step(true) : 0;
     plan_.staging.value_rows = value_step();
     room -= (plan_.staging.key_rows + plan_.staging.value_rows) * row_bytes_ + kLiveBytes;
-    plan_.staging.live_rows = std::min({limits_.slots, kMostLive,
-                                        (kDeclaredBytes - fixed_bytes() - kLiveBytes) / kListBytes,
-                                        room / (parts * row_bytes_ + kListBytes)});
+    plan_.staging.live_rows = std::min(
+        {limits_.slots, kMostLive, (kDeclaredBytes - fixed_bytes() - kLiveBytes) / kLiveListBytes,
+         room / (parts * row_bytes_ + kLiveListBytes)});
     if (plan_.staging.live_rows < 1) return Error{"the live rows do not fit into shared memory"};
     // One more than rows need, which keeps the list.
     ++plan_.staging.warps;
-    const std::int64_t lists = plan_.staging.live_rows * kListBytes;
+    const std::int64_t lists = plan_.staging.live_rows * kLiveListBytes;
     plan_.staging.live_terms =
         terms_within(std::min(kDeclaredBytes - fixed_bytes() - kLiveBytes - lists,
                               room - lists - plan_.staging.live_rows * parts * row_bytes_));

@@ -11,6 +11,7 @@
 #include "codegen/schedule/attention_rows.hpp"
 #include "codegen/schedule/cache.hpp"
 #include "codegen/schedule/lattice_columns.hpp"
+#include "codegen/schedule/lattice_plan.hpp"
 #include "codegen/schedule/row_vectors.hpp"
 #include "codegen/schedule/tensor_solve.hpp"
 
@@ -37,7 +38,7 @@ class TensorLattice {
       : frame_(frame),
         builder_(frame.builder),
         layout_(frame.spec),
-        columns_(frame, layout_, kListers),
+        columns_(frame, {layout_.columns, layout_.listed, kListers}),
         dim_(frame.spec.head_dim),
         tiles_(frame.spec.head_dim / 8) {}
 
@@ -51,7 +52,7 @@ class TensorLattice {
     highest_ = builder_.array("highest", Type::kF32, 2);
     totals_ = builder_.array("totals", Type::kF32, 2);
     has_rows_ = builder_.let("has_rows", frame_.warp >= kListingWarps);
-    columns_.open();
+    columns_.open(frame_.start + frame_.tokens);
     blank_windows();
     columns_.show(builder_.i64(0));
     by_others([&] {
