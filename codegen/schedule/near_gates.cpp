@@ -20,7 +20,7 @@ namespace {
 
 constexpr std::int64_t kLastRow = std::int64_t{1} << 31;  // rows lie below
 constexpr int kMostTerms = 1 << 17;
-constexpr int kMostNear = 16;
+constexpr int kMostNearGates = 16;
 constexpr std::int64_t kMostPeriod = std::int64_t{1} << 16;
 
 struct NearTerm {
@@ -75,7 +75,7 @@ std::optional<NearGates::Entries> NearGates::entries_of(const KernelSpec& spec, 
     }
     entries.most = std::max(entries.most, count);
   }
-  if (entries.most == 0 || entries.most > kMostNear) return std::nullopt;
+  if (entries.most == 0 || entries.most > kMostNearGates) return std::nullopt;
   return entries;
 }
 
