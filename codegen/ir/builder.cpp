@@ -145,7 +145,7 @@ std::optional<std::int64_t> Builder::literal(Ex ex) const {
 }
 
 // Integer sums and products with small literals, so that schedules need not tell i - 1 + 1 from i,
-// and what holds beside something that always does.
+// remainders of them, and what holds beside something that always does.
 std::optional<Ex> Builder::fold(BinaryOperator op, Ex left, Ex right) {
   constexpr std::int64_t kSmall = std::int64_t{1} << 20;
   const auto small = [](std::optional<std::int64_t> value) {
@@ -162,6 +162,9 @@ std::optional<Ex> Builder::fold(BinaryOperator op, Ex left, Ex right) {
     if (y == 0 || x == 1) return right;
     if (small(x) && small(y)) return i64(*x * *y);
     return std::nullopt;
+  }
+  if (op == BinaryOperator::kModulo && x && *x >= 0 && small(x) && y && *y > 0 && small(y)) {
+    return i64(*x % *y);
   }
   const bool adds = op == BinaryOperator::kAdd;
   if ((!adds && op != BinaryOperator::kSubtract) || left.type() != Type::kI64) return std::nullopt;
