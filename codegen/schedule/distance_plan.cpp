@@ -33,7 +33,7 @@ class DistancePlanner {
         keyed_(spec.weights == WeightKind::kSoftmax),
         row_bytes_(dim_ * static_cast<std::int64_t>(size_of(spec.dtype))),
         value_bytes_(transposed ? 4 * dim_ : row_bytes_),
-        sharing_(lanes_by_distance(spec)),
+        sharing_(lanes_by_distance(spec, transposed)),
         entries_(entries_of(rows)) {
     for_each_position(rows.b, rows.n(),
                       [&](std::int64_t p) { distances_.push_back(rows.n() - p); });
@@ -185,9 +185,10 @@ class DistancePlanner {
 
 DistanceLayout::DistanceLayout(const KernelSpec& spec, std::int64_t tile_rows, bool transposed) {
   const ElementType values = transposed ? ElementType::kF32 : spec.dtype;
-  const int sharing = lanes_by_distance(spec);
-  key_stride = stride_by_distance(spec, size_of(spec.dtype));
-  value_stride = stride_by_distance(spec, size_of(values));
+  const int sharing = lanes_by_distance(spec, transposed);
+  // What the lanes of two rows ask for together lies in banks of its own.
+  key_stride = RowLanes::stride_apart(spec.head_dim, sharing, size_of(spec.dtype));
+  value_stride = RowLanes::stride_apart(spec.head_dim, sharing, size_of(values));
   solves_in_place = values == ElementType::kF32;
   sum_stride = solves_in_place ? value_stride : spec.head_dim;
   if (const auto shifted = shifted_distances(spec, static_cast<int>(tile_rows))) within = *shifted;
@@ -198,14 +199,10 @@ DistanceLayout::DistanceLayout(const KernelSpec& spec, std::int64_t tile_rows, b
   bytes_of_row = sums + (weights / 4 + tile_rows - 1) / tile_rows * 4;
 }
 
-int lanes_by_distance(const KernelSpec& spec) {
+int lanes_by_distance(const KernelSpec& spec, bool transposed) {
   const int sharing = RowLanes::sharing_for(spec.head_dim, spec.dtype);
   const bool scores = spec.weights == WeightKind::kSoftmax && spec.dtype != ElementType::kF32;
-  return sharing < RowLanes::kWarp && scores ? sharing / 2 : sharing;
-}
-
-std::int64_t stride_by_distance(const KernelSpec& spec, std::size_t element) {
-  return RowLanes::stride_apart(spec.head_dim, lanes_by_distance(spec), element);
+  return sharing < RowLanes::kWarp && scores && !transposed ? sharing / 2 : sharing;
 }
 
 bool has_every_offset(const rows::RowPlan& plan) {

@@ -11,11 +11,10 @@
 namespace heddle::schedule {
 
 // Lanes that share a row: eight, or four where rows of narrow elements are scored, which then have
-// two vectors of it, and for twice as many rows as much to do besides.
-int lanes_by_distance(const KernelSpec& spec);
-// From row to row in shared memory, in elements of so many bytes: what the lanes of two rows ask
-// for together lies in banks of their own.
-std::int64_t stride_by_distance(const KernelSpec& spec, std::size_t element);
+// two vectors of it, and for twice as many rows as much to do besides. In the transposed system
+// eight: rows of reals that four lanes read and that are solved where they lie are not shown to be
+// written before.
+int lanes_by_distance(const KernelSpec& spec, bool transposed);
 
 // What a tile of rows has in shared memory.
 struct DistanceLayout {

@@ -38,7 +38,7 @@ class DistanceTiles {
         builder_(frame.builder),
         dim_(frame.spec.head_dim),
         tile_rows_(static_cast<int>(frame.spec.staging->tile_rows)),
-        groups_(frame, lanes_by_distance(frame.spec)),
+        groups_(frame, lanes_by_distance(frame.spec, frame.transposed())),
         layout_(frame.spec, tile_rows_, frame.transposed()),
         within_(layout_.within) {}
 

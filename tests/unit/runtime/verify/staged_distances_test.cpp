@@ -25,12 +25,12 @@ VerifyOptions quick() {
 // no reals, and weights, with what keeps lanes' banks apart.
 std::int64_t room(WeightKind weights, std::int64_t element, std::int64_t head_dim,
                   bool transposed) {
-  const bool softmax = weights == WeightKind::kSoftmax;
-  const std::int64_t apart = softmax && element == 2 ? 3 : 2;
   const std::int64_t row = element * head_dim, reals = 4 * head_dim;
-  const std::int64_t keys = softmax ? row * apart / 2 : 0;
-  if (transposed) return 128 * (keys + reals * (apart + 2) / 4 + 80);
-  return 128 * (keys + row * apart / 2 + (element == 2 ? reals : 0) + 80);
+  const bool softmax = weights == WeightKind::kSoftmax;
+  if (transposed) return 128 * ((softmax ? row : 0) + reals + 80);
+  // Of four lanes a row, half a turn of the banks apart.
+  const std::int64_t value = softmax && element == 2 ? row * 3 / 2 : row;
+  return 128 * ((softmax ? 2 : 1) * value + (element == 2 ? reals : 0) + 80);
 }
 
 Artifact generated(WeightKind weights, ElementType dtype = ElementType::kF32, bool varlen = false,
