@@ -48,7 +48,7 @@ void describe_lattice(const schedule::KernelSpec& spec, KernelEntry& entry) {
   using Layout = schedule::LatticeLayout;
   const Layout layout(spec);
   const std::int64_t row = layout.stride * bytes_of_element(spec);
-  const std::int64_t staged = Layout::kStages * layout.columns;
+  const std::int64_t staged = Layout::kStages * layout.columns + 2 * layout.kept;
   entry.shared_rows = {{"key_rows", staged, staged, row},
                        {"value_rows", staged, staged, row},
                        {"tile_rows", 2 * layout.rows, 2 * layout.rows, 3 * row}};

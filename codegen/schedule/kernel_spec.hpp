@@ -49,7 +49,10 @@ struct TensorSplit {
   int warps = 4;
   int slices = 1;              // that blocks cut a head's channels into
   int ring_chunks = 3;         // diagonals: in shared memory, with the one at hand
-  int columns = kTensorChunk;  // lattices: of earlier positions that come by at a time
+  // Lattices: of earlier positions that have scores at a time, and those that stay from one chunk
+  // to the next.
+  int columns = kTensorChunk;
+  int kept = 0;
 };
 
 // How first order is cut into chunks that are worked on side by side.

@@ -6,6 +6,7 @@ namespace heddle::schedule {
 using ir::Ex;
 using ir::Helper;
 using ir::Type;
+using ir::Var;
 
 LatticeColumns::LatticeColumns(ir::Builder& builder, const KernelSpec& spec, Ex thread,
                                const Sizes& sizes)
@@ -19,6 +20,10 @@ LatticeColumns::LatticeColumns(ir::Builder& builder, const KernelSpec& spec, Ex 
   held = builder_.array("held", Type::kI64, listed, true);
   last = builder_.array("last_reader", Type::kI64, listed, true);
   own_last = builder_.array("own_last_reader", Type::kI64, kTensorChunk, true);
+  if (sizes.kept == 0) return;
+  assert_that(sizes.kept <= sizes.listed, "kept columns are in the first list");
+  led_to_ = builder_.array("led_to", Type::kI64, static_cast<int>(sizes.kept), true);
+  source = builder_.array("source", Type::kI64, static_cast<int>(sizes.kept), true);
 }
 
 LatticeColumns::LatticeColumns(Frame& frame, const Sizes& sizes)
@@ -38,9 +43,13 @@ void LatticeColumns::open(Ex last_row) {
                       of_terms_ + builder_.select(start_ > 0, frame_->b.slots, builder_.i64(0)));
 }
 
-void LatticeColumns::list(Ex before, Ex listed) {
+void LatticeColumns::list(Ex before, Ex listed) { list_from(before, listed, false); }
+void LatticeColumns::list_first() { list_from(start_, builder_.i64(0), true); }
+
+void LatticeColumns::list_from(Ex before, Ex listed, bool kept) {
   const std::vector<Item> begun = items_;
-  begin();
+  if (kept) next_before_ = before;
+  begin(kept);
   each_item([&](Item& item, Ex number) {
     find(item, number, before, listed);
     for (std::int64_t half = LatticeTerms::kDifferent / 2; half > 0; half /= 2) {
@@ -51,18 +60,27 @@ void LatticeColumns::list(Ex before, Ex listed) {
   items_ = begun;
 }
 
-void LatticeColumns::begin() {
-  for (Item& item : items_) {
-    item.position = builder_.variable("position", builder_.i64(0));
-    item.dividing = builder_.variable("dividing", builder_.i64(0));
+void LatticeColumns::begin() { begin(true); }
+
+void LatticeColumns::begin(bool kept) {
+  for (std::size_t turn = 0; turn < items_.size(); ++turn) {
+    Item& item = items_[turn];
+    item = {builder_.variable("position", builder_.i64(0)),
+            builder_.variable("dividing", builder_.i64(0))};
+    const std::int64_t first = static_cast<std::int64_t>(turn) * sizes_.listers - kTensorChunk;
+    if (!kept || first >= sizes_.kept) continue;
+    item.led_to = builder_.variable("leads_to", builder_.i64(0));
+    item.source = builder_.variable("column_before", builder_.i64(0));
   }
 }
 
 // The first of five steps of a division, and then one in each part.
 void LatticeColumns::find(Ex before) {
+  next_before_ = before;
   each_item([&](Item& item, Ex number) {
     find(item, number, before, builder_.i64(0));
     terms_.divide(item.position, item.dividing, builder_.i64(LatticeTerms::kDifferent / 2));
+    if (item.source) find_source(item);
   });
 }
 
@@ -98,7 +116,7 @@ void LatticeColumns::find(Item& item, Ex number, Ex before, Ex listed) {
         const Ex entry = builder_.let("entry", number - kTensorChunk);
         const Ex column = builder_.let("column", listed + entry);
         const auto of_term = [&] {
-          const Ex found = terms_.position(before + 1, column, entry);
+          const Ex found = terms_.position(before + 1, column, entry, item.led_to);
           builder_.assign(item.position, builder_.select(found > start_, found, builder_.i64(0)));
         };
         if (!cached()) return of_term();
@@ -121,6 +139,26 @@ LatticeColumns::Slot LatticeColumns::slot_of(Ex column) {
   return {near, position, builder_.let("taken", both(exists, position > 0))};
 }
 
+// body(column), where the item is a kept one.
+void LatticeColumns::when_kept(Ex number, const std::function<void(Ex)>& body) {
+  const Ex column = builder_.let("column", number - kTensorChunk);
+  builder_.when(both(column >= 0, column < sizes_.kept), [&] { body(column); });
+}
+
+// Positions that kept columns have are listed in descending order: the first one that is none
+// behind the item's, by halves of what is left.
+void LatticeColumns::find_source(const Item& item) {
+  std::int64_t more = 1;
+  while (2 * more < sizes_.kept) more *= 2;
+  for (; more > 0; more /= 2) {
+    const Ex next = builder_.let("next_column", *item.source + more);
+    builder_.when(next < sizes_.kept, [&] {
+      builder_.when(item.position < builder_.load(led_to_, next - 1),
+                    [&] { builder_.assign(*item.source, next); });
+    });
+  }
+}
+
 void LatticeColumns::note(const Item& item, Ex number) {
   const Ex p = item.position;
   const Ex reach = terms_.reach_by(item.dividing);
@@ -132,6 +170,13 @@ void LatticeColumns::note(const Item& item, Ex number) {
         builder_.store(held, entry, p);
         builder_.store(last, entry, reader);
       });
+  if (!item.source) return;
+  when_kept(number, [&](Ex column) {
+    builder_.store(led_to_, column, *item.led_to);
+    const Ex of_chunk = builder_.let("row_of_chunk", p - next_before_ + (kTensorChunk - 1));
+    const Ex held_before = builder_.select(of_chunk < 0, *item.source, of_chunk + sizes_.kept);
+    builder_.store(source, column, builder_.select(p > 0, held_before, builder_.i64(-1)));
+  });
 }
 
 }  // namespace heddle::schedule

@@ -3,7 +3,9 @@
 // in whole windows, then the slots of the state that the launch goes on from, as they lie; and the
 // chunk's own rows. Listed in shared memory are positions and the last row that reads each, by the
 // block's first threads, a column each or several. A position that a slot holds is no term's, and
-// what several terms lead to is that of one.
+// what several terms lead to is that of one. The first columns may be kept from chunk to chunk: as
+// positions fall behind, later terms lead to them, so that what such a column holds was in the
+// chunk before, or in an earlier column or the same one.
 #pragma once
 
 #include <vector>
@@ -16,10 +18,11 @@ namespace heddle::schedule {
 class LatticeColumns {
  public:
   // What a launch has of columns: how many a window has, how many are listed at a time, how many
-  // threads list.
+  // threads list; how many are kept, all of which are in the first list.
   struct Sizes {
     std::int64_t window, listed;
     int listers;
+    std::int64_t kept = 0;
   };
   LatticeColumns(Frame& frame, const Sizes& sizes);
   // Of a launch that begins with the first row.
@@ -33,8 +36,10 @@ class LatticeColumns {
   void show(ir::Ex listed) { terms_.show(listed); }
   // Of the chunk behind position `before`; by those that list.
   void list(ir::Ex before, ir::Ex listed);
-  // The same for a chunk to come, from column 0 on, in steps between barriers: `begin` by all
-  // threads, then `find` and four parts, the last of which lists it. Others may be listed before.
+  // The same of the launch's first chunk from column 0 on, of which nothing is kept yet.
+  void list_first();
+  // The same for the next chunk, in steps between barriers: `begin` by all threads, then `find` and
+  // four parts, the last of which lists it. Others may be listed before.
   void begin();
   void find(ir::Ex before);
   void list_further(ir::Ex part);
@@ -47,16 +52,24 @@ class LatticeColumns {
 
   ir::MemoryId held;            // positions of listed columns, 0 where there is none
   ir::MemoryId last, own_last;  // the last reader of each, and of the chunk's own rows
+  // Of kept columns, which of those before has what this one is to hold, or behind all of them
+  // which row of the chunk before; negative where it holds nothing.
+  ir::MemoryId source;
 
  private:
   // What a thread lists, step by step.
   struct Item {
     ir::Var position, dividing;
+    std::optional<ir::Var> led_to, source;  // of a kept column
   };
   std::int64_t all_items() const;
+  void begin(bool kept);
   void each_item(const std::function<void(Item&, ir::Ex)>& body);
   void find(Item& item, ir::Ex number, ir::Ex before, ir::Ex listed);
+  void list_from(ir::Ex before, ir::Ex listed, bool kept);
+  void find_source(const Item& item);
   void note(const Item& item, ir::Ex number);
+  void when_kept(ir::Ex number, const std::function<void(ir::Ex)>& body);
 
   bool cached() const { return frame_ != nullptr && frame_->b.cached(); }
 
@@ -67,6 +80,8 @@ class LatticeColumns {
   LatticeTerms terms_;
   std::vector<Item> items_;
   ir::Ex of_terms_, all_;
+  ir::MemoryId led_to_;  // of kept columns, what their terms lead to, repeated or not
+  ir::Ex next_before_;
 };
 
 }  // namespace heddle::schedule

@@ -46,13 +46,14 @@ Cost lattice_cost(const KernelSpec& spec, std::int64_t tokens) {
   const std::int64_t solve = warps * dim * (2 * kTogether + kTogether * (kTogether - 1));
   const std::int64_t terms = std::max<std::int64_t>(terms_of(spec, tokens), 1);
   const std::int64_t windows = (terms + columns - 1) / columns;
+  const std::int64_t brought = std::max<std::int64_t>(windows - layout.kept / columns, 0);
   const std::int64_t chunks = (tokens + rows - 1) / rows;
   Cost cost;
   cost.prediction.tokens = tokens;
   cost.tensor_flops = chunks * (score(rows) + warps * (warps - 1) / 2 * add +
                                 windows * (score(columns) + warps * columns / kTogether * add));
   cost.prediction.flops = cost.tensor_flops + chunks * (own + solve + windows * weigh(columns));
-  cost.prediction.bytes = (4 * tokens + chunks * windows * 2 * columns) * dim * element;
+  cost.prediction.bytes = (4 * tokens + chunks * brought * 2 * columns) * dim * element;
   return cost;
 }
 
@@ -61,17 +62,20 @@ Cost lattice_cost(const KernelSpec& spec, std::int64_t tokens) {
 LatticeLayout::LatticeLayout(const KernelSpec& spec)
     : rows(kTensorChunk),
       columns(spec.tensor->columns),
-      listed(columns < kTensorChunk ? 2 * columns : kMostListed),
+      kept(spec.tensor->kept),
+      listed(std::max(columns, kept) < kTensorChunk ? kTensorChunk : kMostListed),
       stride(spec.head_dim + 8),
       own(3 * rows * stride),
       window(columns * stride),
+      side(kept * stride),
       keys_at(rows * stride),
       values_at(2 * keys_at),
       window_keys_at(2 * own),
-      window_values_at(window_keys_at + kStages * window) {
-  const std::int64_t lists = 8 * (rows + 2 * listed);
-  bytes = (window_values_at + kStages * window) * static_cast<std::int64_t>(size_of(spec.dtype)) +
-          lists + TensorSolve::bytes_of(spec.head_dim);
+      window_values_at(window_keys_at + kStages * window),
+      kept_at(window_values_at + kStages * window) {
+  const std::int64_t lists = 8 * (rows + 2 * listed + 2 * kept);
+  bytes = (kept_at + 4 * side) * static_cast<std::int64_t>(size_of(spec.dtype)) + lists +
+          TensorSolve::bytes_of(spec.head_dim);
 }
 
 Result<LatticePlan> plan_lattice(KernelSpec spec, const Rows& rows, const TileLimits& limits) {
@@ -90,11 +94,22 @@ Result<LatticePlan> plan_lattice(KernelSpec spec, const Rows& rows, const TileLi
   const std::int64_t tokens = rows.n() - 1;
   const std::int64_t terms = terms_of(spec, tokens);
   spec.tensor = TensorSplit{kTensorChunk / 16};
-  spec.tensor->columns = terms <= 16 ? 16 : terms <= 32 ? 32 : kTensorChunk;
-  if (LatticeLayout(spec).bytes > limits.shared_bytes) {
-    return Error{"two chunks and two windows do not fit into a block"};
+  const int wide = terms <= 16 ? 16 : terms <= 32 ? 32 : kTensorChunk;
+  const auto wanted = static_cast<int>(std::clamp<std::int64_t>(terms, 1, kMostListed));
+  // All columns are kept, or of narrower ones as many as there is room for.
+  for (const int columns : {wide, 32, 16}) {
+    if (columns > wide) continue;
+    spec.tensor->columns = columns;
+    const int all = (wanted + columns - 1) / columns * columns;
+    for (int kept = all; kept > 0; kept -= columns) {
+      spec.tensor->kept = kept;
+      if (LatticeLayout(spec).bytes <= limits.shared_bytes) {
+        return LatticePlan{*spec.tensor, lattice_cost(spec, tokens)};
+      }
+      if (columns > 32) break;
+    }
   }
-  return LatticePlan{*spec.tensor, lattice_cost(spec, tokens)};
+  return Error{"two chunks, two windows and one that is kept do not fit into a block"};
 }
 
 }  // namespace heddle::schedule

@@ -103,7 +103,7 @@ void LatticeTerms::show(Ex from) {
   shown_ = builder_.let("shown", builder_.select(*fits_, from, builder_.i64(0)));
 }
 
-Ex LatticeTerms::position(Ex row, Ex number, Ex behind) {
+Ex LatticeTerms::position(Ex row, Ex number, Ex behind, std::optional<Var> repeated) {
   const Var p = builder_.variable("p", builder_.i64(0));
   builder_.when(number < terms_, [&] {
     const Ex place = builder_.let("term_at", shown_ + behind);
@@ -112,6 +112,7 @@ Ex LatticeTerms::position(Ex row, Ex number, Ex behind) {
       const Ex a = builder_.let(
           "a", builder_.call(Helper::kMaximum, {builder_.i64(1), builder_.load(a_, place + 1)}));
       builder_.assign(p, a * builder_.call(Helper::kCeilDivide, {row - f, a}));
+      if (repeated) builder_.assign(*repeated, p);
       builder_.when(row - p <= builder_.load(f_, place),
                     [&] { builder_.assign(p, builder_.i64(0)); });
     });

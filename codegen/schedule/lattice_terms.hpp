@@ -29,7 +29,8 @@ class LatticeTerms {
   void show(ir::Ex from);
   // What row `row` reads for term `number`, which lies `behind` terms after the first one shown; 0
   // where it has no such term, or reads the position for an earlier one as well.
-  ir::Ex position(ir::Ex row, ir::Ex number, ir::Ex behind);
+  // Where `repeated` is given, that gets the position for such a term as well.
+  ir::Ex position(ir::Ex row, ir::Ex number, ir::Ex behind, std::optional<ir::Var> repeated = {});
   // How many rows behind position p read it: they are the next ones. At least as many as there are
   // in the launch where it is more than these; 0 of p = 0.
   ir::Ex reach(ir::Ex p);

@@ -3,11 +3,12 @@
 // so that what the rows of a chunk read of earlier ones is what its first row reads, and those of
 // them that read a position are the first ones, as many as its divisors say (see LatticeTerms). A
 // block owns one (batch, head) and takes chunks of 64 rows, 16 to a warp, one after the other. The
-// positions are listed, a column for each term, and come by in windows; then, where the launch goes
-// on from a state, its slots as they lie. A column is no score of rows behind the last one that
-// reads it. The chunk's own rows are columns likewise, and their scores come first: each row has
-// one of its own input. They are weighed last, and what is left is a system to solve. Warps that
-// have no rows list positions meanwhile.
+// positions are listed, a column for each term. Those of the first terms are kept in shared memory:
+// each comes from the chunk before, or moves on from an earlier column. Others come by in windows;
+// then, where the launch goes on from a state, its slots as they lie. A column is no score of rows
+// behind the last one that reads it. The chunk's own rows are columns likewise, and their scores
+// come first: each row has one of its own input. They are weighed last, and what is left is a
+// system to solve. Warps that have no rows list positions meanwhile.
 #include "codegen/schedule/attention_rows.hpp"
 #include "codegen/schedule/cache.hpp"
 #include "codegen/schedule/lattice_columns.hpp"
@@ -38,7 +39,7 @@ class TensorLattice {
       : frame_(frame),
         builder_(frame.builder),
         layout_(frame.spec),
-        columns_(frame, {layout_.columns, layout_.listed, kListers}),
+        columns_(frame, {layout_.columns, layout_.listed, kListers, layout_.kept}),
         dim_(frame.spec.head_dim),
         tiles_(frame.spec.head_dim / 8) {}
 
@@ -53,11 +54,11 @@ class TensorLattice {
     totals_ = builder_.array("totals", Type::kF32, 2);
     has_rows_ = builder_.let("has_rows", frame_.warp >= kListingWarps);
     columns_.open(frame_.start + frame_.tokens);
-    blank_windows();
+    blank();
     columns_.show(builder_.i64(0));
     by_others([&] {
       bring_own(builder_.i64(0), builder_.i64(0), builder_.i64(0), layout_.rows);
-      columns_.list(frame_.start, builder_.i64(0));
+      columns_.list_first();
     });
     builder_.invoke("close_batch", {});
     arrive();
@@ -102,12 +103,14 @@ class TensorLattice {
   }
 
   // Each place is filled before it is read; but for windows that rests on how many of them come by,
-  // which the static layer does not follow.
-  void blank_windows() {
-    each_piece(frame_.thread, 32 * frame_.warps, 2 * LatticeLayout::kStages * layout_.columns,
-               [&](Ex row, Ex d) {
-                 clear(builder_.let("blank_at", row * layout_.stride + d + layout_.window_keys_at));
-               });
+  // and for kept columns and the chunk that they come from on what is listed, which the static
+  // layer does not follow.
+  void blank() {
+    const std::int64_t rows =
+        3 * layout_.rows + 2 * LatticeLayout::kStages * layout_.columns + 4 * layout_.kept;
+    each_piece(frame_.thread, 32 * frame_.warps, rows, [&](Ex row, Ex d) {
+      clear(builder_.let("blank_at", row * layout_.stride + d + layout_.own));
+    });
   }
 
   void chunk(Ex first) {
@@ -122,14 +125,16 @@ class TensorLattice {
     fill(outputs_, 4 * tiles_, builder_.f32(0));
     fill(highest_, 2, builder_.lowest_score());
     fill(totals_, 2, builder_.f32(0));
-    builder_.loop("listed", builder_.i64(0), columns_.all(), builder_.i64(layout_.listed),
-                  LoopKind::kSerial, [&](Ex listed) { take_listed(listed); });
     const Ex next = builder_.let("next_first", first_ + layout_.rows);
     const Ex next_before = builder_.let("next_before", before_ + layout_.rows);
-    columns_.show(builder_.i64(0));
     columns_.begin();
-    builder_.when(
-        has_rows_, [&] { weigh_own(); }, [&] { columns_.find(next_before); });
+    take_kept([&] { columns_.find(next_before); });
+    builder_.when(columns_.all() > layout_.kept, [&] {
+      builder_.loop("listed", builder_.i64(0), columns_.all(), builder_.i64(layout_.listed),
+                    LoopKind::kSerial, [&](Ex listed) { take_listed(listed); });
+    });
+    columns_.show(builder_.i64(0));
+    builder_.when(has_rows_, [&] { weigh_own(); });
     const Ex next_turn = builder_.let("next_turn", builder_.i64(1) - turn_);
     const auto meanwhile = [&](Ex part) {
       by_others([&] {
@@ -175,6 +180,61 @@ class TensorLattice {
 
   // ---- columns ----------------------------------------------------------------------------------
 
+  // Keys and outputs of kept columns, which then are scored where they lie.
+  void take_kept(const std::function<void()>& meanwhile) {
+    const Ex columns = builder_.let(
+        "kept_columns",
+        builder_.call(Helper::kMinimum, {builder_.i64(layout_.kept), columns_.of_terms()}));
+    const Ex kept = builder_.let("kept", turn_ * (2 * layout_.side) + layout_.kept_at);
+    builder_.when(
+        has_rows_, [&] { score_own(); }, [&] { move_kept(columns, kept); });
+    builder_.barrier();
+    const auto mix_kept = [&] {
+      builder_.loop("window", builder_.i64(0), columns, builder_.i64(layout_.columns),
+                    LoopKind::kSerial, [&](Ex window) {
+                      const Ex keys = builder_.let("keys_at", kept + window * layout_.stride);
+                      mix(window, keys, keys + layout_.side);
+                    });
+    };
+    builder_.when(has_rows_, mix_kept, meanwhile);
+  }
+  // From where they are, which the last chunk knows, or nothing.
+  void move_kept(Ex columns, Ex kept) {
+    const Ex before = builder_.i64(1) - turn_;
+    const Ex kept_before =
+        builder_.let("kept_before", before * (2 * layout_.side) + layout_.kept_at);
+    const Ex own_before = builder_.let("own_before", before * layout_.own + layout_.keys_at);
+    const Ex last = builder_.i64(layout_.kept + layout_.rows - 1);
+    each_vector(
+        builder_, frame_.thread, kListers, columns, {dim_, kLatticeVector}, [&](Ex row, Ex d) {
+          const Ex to = builder_.let("key_to", kept + row * layout_.stride + d);
+          const Ex from = builder_.let(
+              "from", builder_.call(Helper::kMinimum, {builder_.load(columns_.source, row), last}));
+          const auto nothing = [&] {
+            clear(to);
+            clear(to + layout_.side);
+          };
+          const auto move_both = [&](Ex keys, std::int64_t values) {
+            move(to, keys);
+            move(to + layout_.side, keys + values);
+          };
+          const auto of_column = [&] {
+            move_both(builder_.let("column_at", kept_before + from * layout_.stride + d),
+                      layout_.side);
+          };
+          const auto of_chunk = [&] {
+            const Ex row_at = own_before + (from - layout_.kept) * layout_.stride + d;
+            move_both(builder_.let("row_at", row_at), layout_.values_at - layout_.keys_at);
+          };
+          builder_.when(from < 0, nothing,
+                        [&] { builder_.when(from < layout_.kept, of_column, of_chunk); });
+        });
+  }
+  void move(Ex to, Ex from) {
+    builder_.invoke(vectors("copy_elements"),
+                    {VectorPlace{staged_, to, true}, VectorPlace{staged_, from}});
+  }
+
   void take_listed(Ex listed) {
     const Ex is_first = builder_.let("is_first", equal(listed, builder_.i64(0)));
     builder_.when(negated(is_first), [&] {
@@ -186,12 +246,16 @@ class TensorLattice {
     const Ex count = builder_.let(
         "count",
         builder_.call(Helper::kMinimum, {builder_.i64(layout_.listed), columns_.all() - listed}));
-    bring(listed, builder_.i64(0), builder_.i64(0));
+    const Ex from = builder_.let(
+        "from", builder_.select(is_first, builder_.i64(layout_.kept), builder_.i64(0)));
+    builder_.when(from < count, [&] { bring(listed, from, stage_of(from)); });
     builder_.invoke("close_batch", {});
-    builder_.when(both(has_rows_, is_first), [&] { score_own(); });
-    builder_.loop("window", builder_.i64(0), count, builder_.i64(layout_.columns),
-                  LoopKind::kSerial, [&](Ex window) { take(listed, window, count); });
+    builder_.loop("window", from, count, builder_.i64(layout_.columns), LoopKind::kSerial,
+                  [&](Ex window) { take(listed, window, count); });
     arrive();
+  }
+  Ex stage_of(Ex window) {
+    return builder_.let("stage", window / layout_.columns % LatticeLayout::kStages);
   }
 
   // Keys and outputs of a window of columns. Where there is none, the chunk's first token stands
@@ -238,12 +302,15 @@ class TensorLattice {
 
   // The next one comes in meanwhile, to where the last one has been taken by now.
   void take(Ex listed, Ex window, Ex count) {
-    const Ex stage = builder_.let("stage", window / layout_.columns % LatticeLayout::kStages);
+    const Ex stage = stage_of(window);
     const Ex next = builder_.let("next", window + layout_.columns);
     arrive();
     builder_.when(next < count, [&] { bring(listed, next, builder_.i64(1) - stage); });
     builder_.invoke("close_batch", {});
-    builder_.when(has_rows_, [&] { mix(window, stage); });
+    builder_.when(has_rows_, [&] {
+      const Ex place = builder_.let("place", stage * layout_.window);
+      mix(window, place + layout_.window_keys_at, place + layout_.window_values_at);
+    });
   }
 
   // ---- rows -------------------------------------------------------------------------------------
@@ -270,14 +337,13 @@ class TensorLattice {
     builder_.invoke(on_tiles("mask_scores", kScoreTiles), {whole(own_scores_), warp_row_});
     raise(own_scores_, kScoreTiles);
   }
-  void mix(Ex window, Ex stage) {
-    score(scores_, window_tiles(),
-          builder_.let("keys_at", stage * layout_.window + layout_.window_keys_at));
+  void mix(Ex window, Ex keys, Ex values_at) {
+    score(scores_, window_tiles(), keys);
     mask(scores_, window_tiles(), columns_.last, window);
     raise(scores_, window_tiles());
     builder_.invoke(on_tiles("weigh_scores", window_tiles()),
                     {whole(scores_), whole(highest_), whole(totals_)});
-    const Ex values = builder_.let("values_at", stage * layout_.window + layout_.window_values_at);
+    const Ex values = builder_.let("values_at", values_at);
     builder_.loop("part", builder_.i64(0), builder_.i64(layout_.columns / 16), builder_.i64(1),
                   LoopKind::kUnrolled, [&](Ex part) {
                     builder_.invoke(
