@@ -54,6 +54,9 @@ class TensorLattice {
     totals_ = builder_.array("totals", Type::kF32, 2);
     has_rows_ = builder_.let("has_rows", frame_.warp >= kListingWarps);
     columns_.open(frame_.start + frame_.tokens);
+    kept_columns_ = builder_.let(
+        "kept_columns",
+        builder_.call(Helper::kMinimum, {builder_.i64(layout_.kept), columns_.of_terms()}));
     blank();
     columns_.show(builder_.i64(0));
     by_others([&] {
@@ -129,7 +132,7 @@ class TensorLattice {
     const Ex next_before = builder_.let("next_before", before_ + layout_.rows);
     columns_.begin();
     take_kept([&] { columns_.find(next_before); });
-    builder_.when(columns_.all() > layout_.kept, [&] {
+    builder_.when(columns_.all() > kept_columns_, [&] {
       builder_.loop("listed", builder_.i64(0), columns_.all(), builder_.i64(layout_.listed),
                     LoopKind::kSerial, [&](Ex listed) { take_listed(listed); });
     });
@@ -182,15 +185,12 @@ class TensorLattice {
 
   // Keys and outputs of kept columns, which then are scored where they lie.
   void take_kept(const std::function<void()>& meanwhile) {
-    const Ex columns = builder_.let(
-        "kept_columns",
-        builder_.call(Helper::kMinimum, {builder_.i64(layout_.kept), columns_.of_terms()}));
     const Ex kept = builder_.let("kept", turn_ * (2 * layout_.side) + layout_.kept_at);
     builder_.when(
-        has_rows_, [&] { score_own(); }, [&] { move_kept(columns, kept); });
+        has_rows_, [&] { score_own(); }, [&] { move_kept(kept); });
     builder_.barrier();
     const auto mix_kept = [&] {
-      builder_.loop("window", builder_.i64(0), columns, builder_.i64(layout_.columns),
+      builder_.loop("window", builder_.i64(0), kept_columns_, builder_.i64(layout_.columns),
                     LoopKind::kSerial, [&](Ex window) {
                       const Ex keys = builder_.let("keys_at", kept + window * layout_.stride);
                       mix(window, keys, keys + layout_.side);
@@ -199,36 +199,37 @@ class TensorLattice {
     builder_.when(has_rows_, mix_kept, meanwhile);
   }
   // From where they are, which the last chunk knows, or nothing.
-  void move_kept(Ex columns, Ex kept) {
+  void move_kept(Ex kept) {
     const Ex before = builder_.i64(1) - turn_;
     const Ex kept_before =
         builder_.let("kept_before", before * (2 * layout_.side) + layout_.kept_at);
     const Ex own_before = builder_.let("own_before", before * layout_.own + layout_.keys_at);
     const Ex last = builder_.i64(layout_.kept + layout_.rows - 1);
-    each_vector(
-        builder_, frame_.thread, kListers, columns, {dim_, kLatticeVector}, [&](Ex row, Ex d) {
-          const Ex to = builder_.let("key_to", kept + row * layout_.stride + d);
-          const Ex from = builder_.let(
-              "from", builder_.call(Helper::kMinimum, {builder_.load(columns_.source, row), last}));
-          const auto nothing = [&] {
-            clear(to);
-            clear(to + layout_.side);
-          };
-          const auto move_both = [&](Ex keys, std::int64_t values) {
-            move(to, keys);
-            move(to + layout_.side, keys + values);
-          };
-          const auto of_column = [&] {
-            move_both(builder_.let("column_at", kept_before + from * layout_.stride + d),
-                      layout_.side);
-          };
-          const auto of_chunk = [&] {
-            const Ex row_at = own_before + (from - layout_.kept) * layout_.stride + d;
-            move_both(builder_.let("row_at", row_at), layout_.values_at - layout_.keys_at);
-          };
-          builder_.when(from < 0, nothing,
-                        [&] { builder_.when(from < layout_.kept, of_column, of_chunk); });
-        });
+    each_vector(builder_, frame_.thread, kListers, kept_columns_, {dim_, kLatticeVector},
+                [&](Ex row, Ex d) {
+                  const Ex to = builder_.let("key_to", kept + row * layout_.stride + d);
+                  const Ex from = builder_.let(
+                      "from",
+                      builder_.call(Helper::kMinimum, {builder_.load(columns_.source, row), last}));
+                  const auto nothing = [&] {
+                    clear(to);
+                    clear(to + layout_.side);
+                  };
+                  const auto move_both = [&](Ex keys, std::int64_t values) {
+                    move(to, keys);
+                    move(to + layout_.side, keys + values);
+                  };
+                  const auto of_column = [&] {
+                    move_both(builder_.let("column_at", kept_before + from * layout_.stride + d),
+                              layout_.side);
+                  };
+                  const auto of_chunk = [&] {
+                    const Ex row_at = own_before + (from - layout_.kept) * layout_.stride + d;
+                    move_both(builder_.let("row_at", row_at), layout_.values_at - layout_.keys_at);
+                  };
+                  builder_.when(from < 0, nothing,
+                                [&] { builder_.when(from < layout_.kept, of_column, of_chunk); });
+                });
   }
   void move(Ex to, Ex from) {
     builder_.invoke(vectors("copy_elements"),
@@ -246,8 +247,7 @@ class TensorLattice {
     const Ex count = builder_.let(
         "count",
         builder_.call(Helper::kMinimum, {builder_.i64(layout_.listed), columns_.all() - listed}));
-    const Ex from = builder_.let(
-        "from", builder_.select(is_first, builder_.i64(layout_.kept), builder_.i64(0)));
+    const Ex from = builder_.let("from", builder_.select(is_first, kept_columns_, builder_.i64(0)));
     builder_.when(from < count, [&] { bring(listed, from, stage_of(from)); });
     builder_.invoke("close_batch", {});
     builder_.loop("window", from, count, builder_.i64(layout_.columns), LoopKind::kSerial,
@@ -386,7 +386,7 @@ class TensorLattice {
   TensorSolve* solve_ = nullptr;
   int dim_, tiles_;
   MemoryId staged_, own_scores_, scores_, outputs_, highest_, totals_;
-  Ex has_rows_;
+  Ex has_rows_, kept_columns_;
   Ex first_, size_, before_, turn_, own_, warp_row_, first_row_;
 };
 

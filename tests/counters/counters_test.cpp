@@ -320,7 +320,20 @@ TEST_CASE("diagonals on tensor cores ask for what the cost model says") {
   }
 }
 
-// A column for each term of the last row, whole windows of them, once for each chunk.
+// What rows to come read stays in shared memory, as far as the launch was planned for.
+TEST_CASE("lattices on tensor cores ask for every row once") {
+  for (const char* pattern : {"log_cached", "fibonacci_cached", "sqrt_cached"}) {
+    INFO(pattern);
+    GenerateOptions options = staged(1024, WeightKind::kSoftmax, ElementType::kBF16);
+    options.schedule = "tensor";
+    const Count found = counted(pattern, options, 1024, true);
+    check_predicted(found);
+    CHECK(found.of_the_floor() <= 1.001);
+  }
+}
+
+// A column for each term of the last row that is not kept, whole windows of them, once for each
+// chunk.
 TEST_CASE("lattices on tensor cores ask for what the cost model says") {
   for (const auto& [pattern, tokens, head_dim] :
        {std::tuple{"log_cached", 1000, 64}, std::tuple{"log_cached", 256, 128},

@@ -30,7 +30,7 @@ inline VerifyOptions few_sizes(const Artifact& artifact) {
 
 inline Artifact on_tensor_cores(const Pattern& pattern, ElementType dtype, int head_dim,
                                 std::int64_t tile_rows, std::vector<std::string> ops = {"prefill"},
-                                bool varlen = false) {
+                                bool varlen = false, std::int64_t plan_tokens = 0) {
   GenerateOptions options;
   options.ops = std::move(ops);
   options.target = ir::Target::kCuda;
@@ -38,7 +38,7 @@ inline Artifact on_tensor_cores(const Pattern& pattern, ElementType dtype, int h
   options.dtype = dtype;
   options.exact_to = kTensorRows;
   options.schedule = "tensor";
-  options.plan_tokens = tile_rows;
+  options.plan_tokens = plan_tokens > 0 ? plan_tokens : tile_rows;
   options.tile_rows = tile_rows;
   options.varlen = varlen;
   Result<Artifact> artifact = generate(pattern, options);

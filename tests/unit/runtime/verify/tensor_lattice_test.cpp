@@ -2,10 +2,15 @@
 // Lattices on tensor cores: what the generator writes is verified; texts that list other positions
 // or take them for read by other rows, find them in another place or too early, or lose a part of
 // the chunk's own system, are not.
+#include "patterns/materialize.hpp"
 #include "tests/unit/runtime/verify/tensor_edits.hpp"
 
 namespace heddle::test {
 namespace {
+
+// More terms within few rows than are kept from chunk to chunk: others come by in windows.
+constexpr const char* kSteps =
+    "pattern steps_of_three {\n  f(k) = 3 * k + 1\n  A = diagonal\n  B = lattice(f)\n}\n";
 
 Artifact generated(const char* pattern, ElementType dtype, int head_dim,
                    std::vector<std::string> ops = {"prefill"}, bool varlen = false) {
@@ -20,6 +25,12 @@ TEST_CASE("lattices on tensor cores are verified, with the decode that goes on f
 
 TEST_CASE("lattices on tensor cores of sequences of different lengths are verified") {
   check_verified(generated("log_cached", ElementType::kF16, 64, {"prefill"}, true));
+}
+
+// Fewer windows of terms than could be kept: those of slots come behind them all the same.
+TEST_CASE("lattices on tensor cores that are planned for more tokens are verified") {
+  check_verified(on_tensor_cores(builtin("sqrt_cached"), ElementType::kBF16, 64, 64, {"prefill"},
+                                 false, 8192));
 }
 
 // Several windows of terms, and of slots behind them, which are listed by parts.
@@ -43,25 +54,50 @@ TEST_CASE("other positions, or other rows that read them, are rejected") {
           {"(part == 2 ? 2 : 1)", "1"},
           {"own_last_reader, first_row", "own_last_reader, first_row - 1"},
           {"last_reader + window, first_row", "last_reader + window, first_row + 1"},
-          {"last_reader + window", "last_reader"},
           {"mask_scores<8>(own_scores, warp_row)", "mask_scores<8>(own_scores, warp_row + 1)"},
           {"mask_scores<8>(own_scores, warp_row)", "mask_scores<8>(own_scores, warp_row - 1)"}});
 }
 
+TEST_CASE("kept columns from another place, or before they are there, are rejected") {
+  reject(
+      generated("sqrt_cached", ElementType::kBF16, 64), "sqrt_cached_prefill.cu",
+      {{"row_of_chunk = position - next_before + 63", "row_of_chunk = position - next_before + 62"},
+       {"position < led_to[next_column - 1]", "position <= led_to[next_column - 1]"},
+       {"position < led_to[next_column_4 - 1]", "position < led_to[next_column_4]"},
+       {"leads_to = p;\n              if (next_before", "if (next_before"},
+       {"minimum(source[row], 79)", "minimum(source[row], 78)"},
+       {"from < 0", "from < 1"},
+       {"from < 16", "from < 40"},
+       {"own_before = (1 - turn)", "own_before = turn"},
+       {"own_before + (from - 16)", "own_before + (from - 17)"},
+       {"kept_before = (1 - turn)", "kept_before = turn"},
+       {"staged + row_at + 4608", "staged + row_at"},
+       {"staged + column_at + 1152", "staged + column_at"},
+       {"kept_columns * 8", "kept_columns * 8 - 8"},
+       {"__syncthreads();\n    if (has_rows) {\n      for (Index window",
+        "if (has_rows) {\n      for (Index window", false}});
+}
+
 TEST_CASE("listed positions from another place, or before they are there, are rejected") {
-  reject(generated("sqrt_cached", ElementType::kBF16, 64), "sqrt_cached_prefill.cu",
-         {{"here = p > start && p <= before", "here = p > start && p < before"},
-          {"p - start - 1 : first", "p - start : first"},
+  const Pattern steps = pattern_of({"steps_of_three", kSteps});
+  const Rows rows = std::get<Rows>(materialize(steps, kTensorRows));
+  const Artifact artifact = on_tensor_cores(steps, ElementType::kBF16, 64, 64);
+  check_verified(artifact, rows);
+  reject(artifact, "steps_of_three_prefill.cu",
+         {{"p - start - 1 : first", "p - start : first"},
           {"values = here ? y : x", "values = here ? k : x"},
           {"initial_b_val : x", "initial_b_key : x"},
-          {"slot = listed + row - of_terms", "slot = listed + row - of_terms + 1"},
-          {"(1 - stage) * 1152", "stage * 1152"},
+          {"slot = listed + from + row - of_terms", "slot = listed + from + row - of_terms + 1"},
+          {"from = is_first ? kept_columns : 0", "from = is_first ? 0 : 0"},
+          {"from = is_first ? kept_columns : 0", "from = is_first ? kept_columns : kept_columns"},
+          {"(1 - stage) * 2304", "stage * 2304"},
           {"next_turn * 13824", "turn * 13824"},
           {"row_2 < size)", "row_2 < size - 1)", false},
-          {"await_batches<0>();\n        __syncthreads();\n        if (next",
-           "__syncthreads();\n        if (next", false},
+          {"await_batches<0>();\n          __syncthreads();\n          if (next",
+           "__syncthreads();\n          if (next", false},
           {"await_batches<0>();\n  __syncthreads();", "await_batches<0>();", false},
-          {"close_batch();", "", false}});
+          {"close_batch();", "", false}},
+         rows);
 }
 
 TEST_CASE("a lattice's own system with other weights is rejected") {
