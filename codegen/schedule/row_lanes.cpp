@@ -135,6 +135,38 @@ void RowLanes::store_halves(MemoryId memory, Ex at, MemoryId array, std::int64_t
   });
 }
 
+void RowLanes::load_turned(MemoryId array, MemoryId memory, Ex at, Ex turned) const {
+  const int half = vector_ / 2;
+  each_run([&](int first, Ex channel) {
+    const MemoryId read = builder_.array("read", Type::kF32, vector_);
+    builder_.load_vector(read, 0, memory, at + channel + turned * half, half);
+    builder_.load_vector(read, half, memory, at + channel + (builder_.i64(1) - turned) * half,
+                         half);
+    for (int part = 0; part < vector_; ++part) {
+      const Ex same = builder_.load(read, builder_.i64(part));
+      const Ex other = builder_.load(read, builder_.i64((part + half) % vector_));
+      builder_.store(array, builder_.i64(first + part),
+                     builder_.select(equal(turned, builder_.i64(0)), same, other));
+    }
+  });
+}
+
+void RowLanes::store_turned(MemoryId memory, Ex at, MemoryId array, Ex turned) const {
+  const int half = vector_ / 2;
+  each_run([&](int first, Ex channel) {
+    const MemoryId written = builder_.array("written", Type::kF32, vector_);
+    for (int part = 0; part < vector_; ++part) {
+      const Ex same = builder_.load(array, builder_.i64(first + part));
+      const Ex other = builder_.load(array, builder_.i64(first + (part + half) % vector_));
+      builder_.store(written, builder_.i64(part),
+                     builder_.select(equal(turned, builder_.i64(0)), same, other));
+    }
+    builder_.store_vector(memory, at + channel + turned * half, written, 0, half);
+    builder_.store_vector(memory, at + channel + (builder_.i64(1) - turned) * half, written, half,
+                          half);
+  });
+}
+
 void RowLanes::store(MemoryId memory, Ex at, MemoryId array) const {
   if (!in_groups()) {
     return each_channel(

@@ -65,6 +65,11 @@ class RowLanes {
   // their beginning the second ones.
   void load_halves(ir::MemoryId array, ir::MemoryId memory, ir::Ex at, std::int64_t behind) const;
   void store_halves(ir::MemoryId memory, ir::Ex at, ir::MemoryId array, std::int64_t behind) const;
+  // The same of rows of reals as they are, where lanes that are `turned` have the second half of a
+  // vector first: those whose first halves lie in the banks of others' first halves. `turned` is 0
+  // or 1.
+  void load_turned(ir::MemoryId array, ir::MemoryId memory, ir::Ex at, ir::Ex turned) const;
+  void store_turned(ir::MemoryId memory, ir::Ex at, ir::MemoryId array, ir::Ex turned) const;
   // The product of two rows, of which private arrays have this lane's channels, one's from place
   // `one_at` on: in every lane that shares the row. Groups of half as many lanes as usual come to
   // the same bit by bit, and so does RowProducts: other launches score the same rows, and what they

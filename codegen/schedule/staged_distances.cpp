@@ -48,6 +48,7 @@ class DistanceTiles {
     value_lanes_.emplace(groups_.cut(frame_.value_type()));
     parts_ = lanes_->owned();
     turns_ = tile_rows_ / (frame_.warps * groups_.of_warp());
+    if (value_lanes_->has_halves()) turned_ = builder_.let("turned", frame_.lane / 4 % 2);
     declare();
     clear();
     // A row of a tile has the slot of its own number; what it finds may lie before position 1.
@@ -234,9 +235,22 @@ class DistanceTiles {
       value_lanes_->each_channel([&](Ex, Ex index) {
         builder_.store(sum, index, builder_.load(mixed_, turn * parts_ + index));
       });
-      builder_.when(r < count_, [&] { value_lanes_->store(reals_, r * layout_.sum_stride, sum); });
+      builder_.when(r < count_, [&] { store_sum(r, sum); });
     });
   }
+  // A row of sums: where values are of narrower elements, lanes have two vectors of reals, of which
+  // every other four take the second one first.
+  void store_sum(Ex r, MemoryId sum) {
+    const Ex at = r * layout_.sum_stride;
+    turned_ ? value_lanes_->store_turned(reals_, at, sum, *turned_)
+            : value_lanes_->store(reals_, at, sum);
+  }
+  void load_sum(MemoryId sum, Ex r) {
+    const Ex at = r * layout_.sum_stride;
+    turned_ ? value_lanes_->load_turned(sum, reals_, at, *turned_)
+            : value_lanes_->load(sum, reals_, at);
+  }
+
   // ---- entries before the tile ------------------------------------------------------------------
 
   // Distance by distance, those of the tile's last row.
@@ -391,8 +405,7 @@ class DistanceTiles {
     });
   }
 
-  // ---- what the tile's rows weigh each other with
-  // -------------------------------------------------
+  // ---- what the tile's rows weigh each other with -----------------------------------------------
 
   // Places of distances that stay in a tile: a lane of a row has every so many-th of them.
   Ex weight_at(Ex place, Ex r) const { return place * layout_.weight_stride + weights_within_ + r; }
@@ -529,8 +542,10 @@ class DistanceTiles {
   // Row c of the chunk, by what is read of row `shown`, the same where that is one.
   void close_row(Ex c, Ex shown, Ex counts) {
     const Ex r = builder_.let("r", chunk_ + shown);
-    const MemoryId mixed =
-        row_in_memory(*value_lanes_, "row", reals_, (chunk_ + c) * layout_.sum_stride, counts);
+    const MemoryId mixed = value_lanes_->array("row");
+    value_lanes_->each_channel(
+        [&](Ex, Ex index) { builder_.store(mixed, index, builder_.f32(0)); });
+    builder_.when(counts, [&] { load_sum(mixed, chunk_ + c); });
     for (std::size_t at = 0; at < within_.size(); ++at) {
       const std::int64_t distance = within_[at];
       const Ex solved =
@@ -539,8 +554,7 @@ class DistanceTiles {
       add(mixed, number(0), builder_.let("weight", weight),
           value_place(solved, r - number(distance)));
     }
-    builder_.when(counts,
-                  [&] { value_lanes_->store(reals_, (chunk_ + c) * layout_.sum_stride, mixed); });
+    builder_.when(counts, [&] { store_sum(chunk_ + c, mixed); });
   }
 
   void solve() {
@@ -579,6 +593,7 @@ class DistanceTiles {
   MemoryId highest_of_, inverse_of_;     // in the transposed system, of the rows in slots
   MemoryId distances_;
   MemoryId queries_, mixed_, highest_, total_, weights_, above_;  // of a lane's rows
+  std::optional<Ex> turned_;
   Ex origin_, tile_, count_, before_, found_, base_, chunk_;
 };
 

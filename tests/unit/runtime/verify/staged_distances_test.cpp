@@ -88,8 +88,9 @@ void reject_lambda(WeightKind weights, ElementType dtype, const std::vector<test
   if (of_values) test::reject_edits(artifact, file, rows, quick(), Layer::kAlgebraic, edits);
 }
 
-void reject(WeightKind weights, const std::vector<test::TextEdit>& edits, bool of_values) {
-  const Artifact artifact = generated(weights);
+void reject(WeightKind weights, const std::vector<test::TextEdit>& edits, bool of_values,
+            ElementType dtype = ElementType::kF32) {
+  const Artifact artifact = generated(weights, dtype);
   const Rows rows = test::builtin_rows("sqrt_recurrence", kRows);
   test::reject_edits(artifact, rows, quick(), Layer::kEmulated, edits);
   if (of_values) test::reject_edits(artifact, rows, quick(), Layer::kAlgebraic, edits);
@@ -141,6 +142,18 @@ TEST_CASE("a tile that finds another position at a distance is rejected") {
        {"solved[r] = reals[(chunk + r)", "solved[r] = reals[(0 + r)"},
        {"token_stride + d, reals + row * 64 + d)", "token_stride + d, reals + d)"}},
       true);
+}
+
+// Of narrow elements a lane has two vectors of reals, in an order of its own.
+TEST_CASE("a tile whose lanes mistake their halves is rejected") {
+  reject(WeightKind::kSoftmax,
+         {{"turned == 0 ? sum[0] : sum[4]", "turned == 1 ? sum[0] : sum[4]"},
+          {"turned == 0 ? sum[7] : sum[3]", "sum[7]"},
+          {"lane_of_row * 8 + turned * 4, written", "lane_of_row * 8, written"},
+          {"(1 - turned) * 4, written", "turned * 4, written"},
+          {"lane_of_row * 8 + turned * 4);", "lane_of_row * 8);"},
+          {"turned == 0 ? read_2[3] : read_2[7]", "read_2[3]"}},
+         true, ElementType::kBF16);
 }
 
 TEST_CASE("a tile that weighs what it finds otherwise is rejected") {
