@@ -22,7 +22,7 @@ LatticeColumns::LatticeColumns(ir::Builder& builder, const KernelSpec& spec, Ex 
   own_last = builder_.array("own_last_reader", Type::kI64, kTensorChunk, true);
   if (sizes.kept == 0) return;
   assert_that(sizes.kept <= sizes.listed, "kept columns are in the first list");
-  led_to_ = builder_.array("led_to", Type::kI64, static_cast<int>(sizes.kept), true);
+  led_to_ = builder_.array("led_to", Type::kI64, 2 * static_cast<int>(sizes.kept), true);
   source = builder_.array("source", Type::kI64, static_cast<int>(sizes.kept), true);
 }
 
@@ -43,13 +43,9 @@ void LatticeColumns::open(Ex last_row) {
                       of_terms_ + builder_.select(start_ > 0, frame_->b.slots, builder_.i64(0)));
 }
 
-void LatticeColumns::list(Ex before, Ex listed) { list_from(before, listed, false); }
-void LatticeColumns::list_first() { list_from(start_, builder_.i64(0), true); }
-
-void LatticeColumns::list_from(Ex before, Ex listed, bool kept) {
+void LatticeColumns::list(Ex before, Ex listed) {
   const std::vector<Item> begun = items_;
-  if (kept) next_before_ = before;
-  begin(kept);
+  begin();
   each_item([&](Item& item, Ex number) {
     find(item, number, before, listed);
     for (std::int64_t half = LatticeTerms::kDifferent / 2; half > 0; half /= 2) {
@@ -60,28 +56,53 @@ void LatticeColumns::list_from(Ex before, Ex listed, bool kept) {
   items_ = begun;
 }
 
-void LatticeColumns::begin() { begin(true); }
+void LatticeColumns::list_first() {
+  list(start_, builder_.i64(0));
+  each_item([&](Item&, Ex number) {
+    when_kept(number, [&](Ex column) {
+      builder_.store(led_to_, column, builder_.i64(0));
+      builder_.store(source, column, builder_.i64(-1));
+    });
+  });
+}
 
-void LatticeColumns::begin(bool kept) {
-  for (std::size_t turn = 0; turn < items_.size(); ++turn) {
-    Item& item = items_[turn];
+void LatticeColumns::begin() {
+  for (Item& item : items_) {
     item = {builder_.variable("position", builder_.i64(0)),
             builder_.variable("dividing", builder_.i64(0))};
-    const std::int64_t first = static_cast<std::int64_t>(turn) * sizes_.listers - kTensorChunk;
-    if (!kept || first >= sizes_.kept) continue;
-    item.led_to = builder_.variable("leads_to", builder_.i64(0));
-    item.source = builder_.variable("column_before", builder_.i64(0));
   }
 }
 
 // The first of five steps of a division, and then one in each part.
-void LatticeColumns::find(Ex before) {
-  next_before_ = before;
+void LatticeColumns::find(Ex before, Ex turn) {
   each_item([&](Item& item, Ex number) {
-    find(item, number, before, builder_.i64(0));
+    std::optional<Var> led_to;
+    if (sizes_.kept > 0) led_to = builder_.variable("leads_to", builder_.i64(0));
+    find(item, number, before, builder_.i64(0), led_to);
     terms_.divide(item.position, item.dividing, builder_.i64(LatticeTerms::kDifferent / 2));
-    if (item.source) find_source(item);
+    when_kept(number, [&](Ex column) {
+      builder_.store(led_to_, turn * sizes_.kept + column, *led_to);
+      builder_.store(source, column, source_of(item.position, before, builder_.i64(1) - turn));
+    });
   });
+}
+
+// Where the position lies behind those that kept columns have, in descending order, by halves of
+// what is left.
+Ex LatticeColumns::source_of(Ex p, Ex before, Ex turn_before) {
+  const Var column = builder_.variable("column_before", builder_.i64(0));
+  std::int64_t more = 1;
+  while (2 * more < sizes_.kept) more *= 2;
+  for (; more > 0; more /= 2) {
+    const Ex next = builder_.let("next_column", column + more);
+    builder_.when(next < sizes_.kept, [&] {
+      const Ex there = builder_.load(led_to_, turn_before * sizes_.kept + (next - 1));
+      builder_.when(p < there, [&] { builder_.assign(column, next); });
+    });
+  }
+  const Ex of_chunk = builder_.let("row_of_chunk", p - before + (kTensorChunk - 1));
+  const Ex held_before = builder_.select(of_chunk < 0, column, of_chunk + sizes_.kept);
+  return builder_.select(p > 0, held_before, builder_.i64(-1));
 }
 
 void LatticeColumns::list_further(Ex part) {
@@ -109,14 +130,14 @@ void LatticeColumns::each_item(const std::function<void(Item&, Ex)>& body) {
   }
 }
 
-void LatticeColumns::find(Item& item, Ex number, Ex before, Ex listed) {
+void LatticeColumns::find(Item& item, Ex number, Ex before, Ex listed, std::optional<Var> led_to) {
   builder_.when(
       number < kTensorChunk, [&] { builder_.assign(item.position, before + 1 + number); },
       [&] {
         const Ex entry = builder_.let("entry", number - kTensorChunk);
         const Ex column = builder_.let("column", listed + entry);
         const auto of_term = [&] {
-          const Ex found = terms_.position(before + 1, column, entry, item.led_to);
+          const Ex found = terms_.position(before + 1, column, entry, led_to);
           builder_.assign(item.position, builder_.select(found > start_, found, builder_.i64(0)));
         };
         if (!cached()) return of_term();
@@ -141,22 +162,9 @@ LatticeColumns::Slot LatticeColumns::slot_of(Ex column) {
 
 // body(column), where the item is a kept one.
 void LatticeColumns::when_kept(Ex number, const std::function<void(Ex)>& body) {
+  if (sizes_.kept == 0) return;
   const Ex column = builder_.let("column", number - kTensorChunk);
   builder_.when(both(column >= 0, column < sizes_.kept), [&] { body(column); });
-}
-
-// Positions that kept columns have are listed in descending order: the first one that is none
-// behind the item's, by halves of what is left.
-void LatticeColumns::find_source(const Item& item) {
-  std::int64_t more = 1;
-  while (2 * more < sizes_.kept) more *= 2;
-  for (; more > 0; more /= 2) {
-    const Ex next = builder_.let("next_column", *item.source + more);
-    builder_.when(next < sizes_.kept, [&] {
-      builder_.when(item.position < builder_.load(led_to_, next - 1),
-                    [&] { builder_.assign(*item.source, next); });
-    });
-  }
 }
 
 void LatticeColumns::note(const Item& item, Ex number) {
@@ -170,13 +178,6 @@ void LatticeColumns::note(const Item& item, Ex number) {
         builder_.store(held, entry, p);
         builder_.store(last, entry, reader);
       });
-  if (!item.source) return;
-  when_kept(number, [&](Ex column) {
-    builder_.store(led_to_, column, *item.led_to);
-    const Ex of_chunk = builder_.let("row_of_chunk", p - next_before_ + (kTensorChunk - 1));
-    const Ex held_before = builder_.select(of_chunk < 0, *item.source, of_chunk + sizes_.kept);
-    builder_.store(source, column, builder_.select(p > 0, held_before, builder_.i64(-1)));
-  });
 }
 
 }  // namespace heddle::schedule

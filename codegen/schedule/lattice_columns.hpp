@@ -41,7 +41,8 @@ class LatticeColumns {
   // The same for the next chunk, in steps between barriers: `begin` by all threads, then `find` and
   // four parts, the last of which lists it. Others may be listed before.
   void begin();
-  void find(ir::Ex before);
+  // `turn`: of the chunk to come, whether it is an odd one, where columns are kept.
+  void find(ir::Ex before, ir::Ex turn = {});
   void list_further(ir::Ex part);
 
   // Of the state, for a column behind those of terms; one without a token is not taken.
@@ -60,14 +61,12 @@ class LatticeColumns {
   // What a thread lists, step by step.
   struct Item {
     ir::Var position, dividing;
-    std::optional<ir::Var> led_to, source;  // of a kept column
   };
   std::int64_t all_items() const;
-  void begin(bool kept);
   void each_item(const std::function<void(Item&, ir::Ex)>& body);
-  void find(Item& item, ir::Ex number, ir::Ex before, ir::Ex listed);
-  void list_from(ir::Ex before, ir::Ex listed, bool kept);
-  void find_source(const Item& item);
+  void find(Item& item, ir::Ex number, ir::Ex before, ir::Ex listed,
+            std::optional<ir::Var> led_to = {});
+  ir::Ex source_of(ir::Ex p, ir::Ex before, ir::Ex turn_before);
   void note(const Item& item, ir::Ex number);
   void when_kept(ir::Ex number, const std::function<void(ir::Ex)>& body);
 
@@ -80,8 +79,7 @@ class LatticeColumns {
   LatticeTerms terms_;
   std::vector<Item> items_;
   ir::Ex of_terms_, all_;
-  ir::MemoryId led_to_;  // of kept columns, what their terms lead to, repeated or not
-  ir::Ex next_before_;
+  ir::MemoryId led_to_;  // of kept columns, what their terms lead to, for chunks in turn
 };
 
 }  // namespace heddle::schedule

@@ -73,7 +73,7 @@ LatticeLayout::LatticeLayout(const KernelSpec& spec)
       window_keys_at(2 * own),
       window_values_at(window_keys_at + kStages * window),
       kept_at(window_values_at + kStages * window) {
-  const std::int64_t lists = 8 * (rows + 2 * listed + 2 * kept);
+  const std::int64_t lists = 8 * (rows + 2 * listed + 3 * kept);
   bytes = (kept_at + 4 * side) * static_cast<std::int64_t>(size_of(spec.dtype)) + lists +
           TensorSolve::bytes_of(spec.head_dim);
 }

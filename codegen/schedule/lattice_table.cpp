@@ -53,8 +53,9 @@ void LatticeTable::look_up(Ex window, Ex begin) {
     builder_.barrier();
   }
   const Ex i = builder_.let("i", frame_.row_of(begin + frame_.lane));
+  // Where what rows have is in registers already, there is no room for several divisions at once.
   builder_.loop("number", frame_.warp, builder_.i64(kTerms), builder_.i64(warps_),
-                LoopKind::kSerial, [&](Ex number) {
+                complete() ? LoopKind::kSerial : LoopKind::kRolled, [&](Ex number) {
                   // Behind what any row reads.
                   const Var p = builder_.variable("p", frame_.tokens);
                   builder_.when(window + number < terms_, [&] { lead(number, i, p); });

@@ -131,14 +131,14 @@ class TensorLattice {
     const Ex next = builder_.let("next_first", first_ + layout_.rows);
     const Ex next_before = builder_.let("next_before", before_ + layout_.rows);
     columns_.begin();
-    take_kept([&] { columns_.find(next_before); });
+    const Ex next_turn = builder_.let("next_turn", builder_.i64(1) - turn_);
+    take_kept([&] { columns_.find(next_before, next_turn); });
     builder_.when(columns_.all() > kept_columns_, [&] {
       builder_.loop("listed", builder_.i64(0), columns_.all(), builder_.i64(layout_.listed),
                     LoopKind::kSerial, [&](Ex listed) { take_listed(listed); });
     });
     columns_.show(builder_.i64(0));
     builder_.when(has_rows_, [&] { weigh_own(); });
-    const Ex next_turn = builder_.let("next_turn", builder_.i64(1) - turn_);
     const auto meanwhile = [&](Ex part) {
       by_others([&] {
         bring_own(next, next_turn, part * 16, 16);
@@ -200,7 +200,7 @@ class TensorLattice {
   }
   // From where they are, which the last chunk knows, or nothing.
   void move_kept(Ex kept) {
-    const Ex before = builder_.i64(1) - turn_;
+    const Ex before = builder_.let("turn_before", builder_.i64(1) - turn_);
     const Ex kept_before =
         builder_.let("kept_before", before * (2 * layout_.side) + layout_.kept_at);
     const Ex own_before = builder_.let("own_before", before * layout_.own + layout_.keys_at);
