@@ -12,6 +12,14 @@ namespace {
 // Beside the chunk's own rows, so that each thread that lists has two columns.
 constexpr std::int64_t kMostListed = 3 * kTensorChunk;
 
+// As many as there are of few; of more, with wide heads, one for each thread that lists, which has
+// no registers for two.
+std::int64_t listed_at_once(const KernelSpec& spec) {
+  const int columns = std::max(spec.tensor->columns, spec.tensor->kept);
+  const bool one_each = columns < kTensorChunk || (spec.head_dim > 64 && columns == kTensorChunk);
+  return one_each ? kTensorChunk : kMostListed;
+}
+
 // Of the last row, positions that several terms lead to counted as often.
 std::int64_t terms_of(const KernelSpec& spec, std::int64_t tokens) {
   const auto& lattice = std::get<rows::LatticeLeaf>(spec.b.leaves.front());
@@ -63,7 +71,7 @@ LatticeLayout::LatticeLayout(const KernelSpec& spec)
     : rows(kTensorChunk),
       columns(spec.tensor->columns),
       kept(spec.tensor->kept),
-      listed(std::max(columns, kept) < kTensorChunk ? kTensorChunk : kMostListed),
+      listed(listed_at_once(spec)),
       stride(spec.head_dim + 8),
       own(3 * rows * stride),
       window(columns * stride),
