@@ -143,6 +143,11 @@ class Chooser {
         return;
       }
       spec_.staging = *staging;
+    } else if (spec_.by_channel() && rows::shape_of(spec_.b) == rows::RowShape::kLattice &&
+               !schedule::has_gated_lambda(spec_, shared_limit(options_))) {
+      remark(
+          "the simple schedule: gates within a chunk of a lattice do not fit into shared memory");
+      return;
     }
     spec_.gather = schedule::GatherSplit{};
     if (schedule::has_windows(spec_, shared_limit(options_))) {

@@ -3,6 +3,7 @@
 // lanes for each row. The gradient of a coefficient is a product of its own channel, so that no two
 // lanes have anything to tell each other.
 #include "codegen/rows/emit_row.hpp"
+#include "codegen/rows/row_shape.hpp"
 #include "codegen/schedule/gather_backward.hpp"
 #include "codegen/schedule/gradient_rows.hpp"
 
@@ -29,6 +30,7 @@ class GatedGradients {
         rows_(frame_) {
     frame_.chunks = builder_.size("chunks");
     lambda_ = spec.b.empty() ? frame_.dy : frame_.lambda;
+    nested_ = rows::shape_of(spec.b) == rows::RowShape::kLattice;
   }
 
   ir::Kernel rows() {
@@ -62,6 +64,7 @@ class GatedGradients {
     const Ex at = builder_.let("at", frame_.token_at(token));
     const MemoryId lambda = rows_.row_of("lambda", lambda_, at);
     rows_.each_side([&](const GradientSide& side) {
+      if (side.side == Side::kB && nested_) return;
       const Ex first = builder_.let("coef_at", frame_.coefficients_at(side, token));
       const Var entry = builder_.variable("entry", builder_.i64(0));
       rows::emit_walk(builder_, spec_.pattern, *side.plan, builder_.let("i", frame_.row_of(token)),
@@ -115,6 +118,7 @@ class GatedGradients {
   GradientFrame frame_;
   GradientRows rows_;
   MemoryId lambda_;
+  bool nested_ = false;  // rows of B are: their gates have been seen to with lambda
 };
 
 }  // namespace

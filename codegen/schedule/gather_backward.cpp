@@ -14,8 +14,11 @@
 //   before   what rows have for slots of the initial state, and what passes through
 // All but lambda have a block for each chunk of tokens, which takes rows out of windows of shared
 // memory (WindowLaunch), softmax rows of lattices on groups of lanes (LatticeRows) or, where
-// neither fits, entry by entry; with gated weights GatedGradients has them.
+// neither fits, entry by entry; with gated weights GatedGradients has them, and where B is a
+// lattice GatedLambda has lambda and what is due of B's gates.
 #include "codegen/schedule/gather_backward.hpp"
+
+#include <algorithm>
 
 #include "codegen/rows/emit_row.hpp"
 #include "codegen/rows/row_shape.hpp"
@@ -299,7 +302,7 @@ bool gathers(const KernelSpec& spec) {
   using rows::RowShape;
   if (spec.target != ir::Target::kCuda || spec.weights == WeightKind::kLinear) return false;
   const RowShape a = rows::shape_of(spec.a), b = rows::shape_of(spec.b);
-  if (spec.by_channel() && (spec.state_gradients || b == RowShape::kLattice)) return false;
+  if (spec.by_channel() && spec.state_gradients) return false;
   if (b == RowShape::kLattice) return a == RowShape::kItself;
   const auto known = [](RowShape shape) {
     return shape != RowShape::kWalked && shape != RowShape::kLattice;
@@ -347,6 +350,11 @@ std::vector<Step> gather_backward(const KernelSpec& spec) {
   if (softmax) steps.push_back(chunked("weights", WindowUse::kWeights, {}));
   if (spec.state_gradients && !spec.b.empty() && !nested) {
     steps.push_back({GatherLaunch(spec, "due", {}).due(), by_chunk});
+  }
+  if (nested && spec.by_channel()) {
+    return {{gated_lambda(spec), by_head, "staged", false, gated_lambda_rows(spec),
+             std::max(gated_alignment(spec), 4)},
+            chunked("rows", WindowUse::kRows, later)};
   }
   const int aligned = nested ? nested_alignment(spec) : 0;
   if (spec.tensor) {

@@ -35,6 +35,11 @@ ir::Kernel lattice_rows(const KernelSpec& spec, WindowUse use);
 ir::Kernel gated_rows(const KernelSpec& spec);
 ir::Kernel gated_columns(const KernelSpec& spec);
 int gated_alignment(const KernelSpec& spec);
+// The same where B is a lattice and A = {i}: lambda with the gradients of B's gates, a block for
+// each head; whether that has room.
+bool has_gated_lambda(const KernelSpec& spec, std::int64_t shared_bytes);
+ir::Kernel gated_lambda(const KernelSpec& spec);
+std::vector<SharedRows> gated_lambda_rows(const KernelSpec& spec);
 
 // Two launches of it, where B is a lattice and A = {i}: lambda, with a block for each head, and the
 // gradients of keys, with one for each chunk of tokens.

@@ -1,0 +1,426 @@
+// SPDX-License-Identifier: Apache-2.0
+// Lambda where B is a lattice with gated weights, and the gradients of B's gates: lambda_j = dy_j +
+// sum over rows i that read j of gate_ij * lambda_i and dgate_ij = lambda_i * y_j, channel by
+// channel. A block owns one (batch, head) and takes chunks of rows from the last one to the first,
+// as NestedLambda does: what earlier rows are due of a chunk goes by the positions that its first
+// row reads. Gates are most of what is asked for, and each is asked for once: those within the
+// chunk wait in shared memory for the threads that solve it, a channel each; for each position
+// before the chunk a group of lanes goes through the rows that read it, sums what it is due and
+// writes the gradients on the way.
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+#include "codegen/schedule/gather_backward.hpp"
+#include "codegen/schedule/gradient_rows.hpp"
+#include "codegen/schedule/lattice_terms.hpp"
+#include "codegen/schedule/near_gates.hpp"
+
+namespace heddle::schedule {
+
+using ir::Builder;
+using ir::Ex;
+using ir::Helper;
+using ir::LoopKind;
+using ir::MemoryId;
+using ir::Type;
+using ir::Var;
+
+namespace {
+
+constexpr int kGatedLambdaWarps = 8;
+constexpr int kGatedLambdaThreads = RowLanes::kWarp * kGatedLambdaWarps;
+constexpr int kGatedRows = 32;       // of a chunk, a lane each where they are counted
+constexpr int kGatedListed = 32;     // positions before the chunk at a time
+constexpr int kGatesAtOnce = 8;      // rows of gates that a group asks for together
+constexpr int kNobody = kGatedRows;  // the column of an entry that a row does not have
+
+// Reals between two rows of the chunk's lambda: whole vectors, neighbours in different banks.
+int gated_stride(int dim) { return (dim + 3) / 4 * 4 + 4; }
+
+class GatedLambda {
+ public:
+  explicit GatedLambda(const KernelSpec& spec)
+      : spec_(spec),
+        dim_(spec.head_dim),
+        stride_(gated_stride(dim_)),
+        sharing_(RowLanes::sharing_for(spec.head_dim, spec.dtype)),
+        groups_(kGatedLambdaThreads / sharing_),
+        near_(*NearGates::entries_of(spec, kGatedRows)),
+        builder_(spec.symbol + "_lambda", spec.target, kGatedLambdaThreads),
+        frame_(builder_, spec, {Access::kWrite, Access::kRead, std::nullopt}),
+        rows_(frame_) {
+    builder_.size("gate_rows");
+  }
+
+  ir::Kernel run() {
+    frame_.each_block([&] {
+      share_lanes();
+      const auto list = [&](const char* name, int length) {
+        return builder_.array(name, Type::kI64, length, true);
+      };
+      own_ = builder_.array_of_vectors("own", (kGatedRows + 1) * stride_);
+      staged_ = builder_.dynamic_array("staged", spec_.dtype);
+      held_ = list("held", kGatedListed);
+      last_ = list("last_reader", kGatedRows + kGatedListed);
+      columns_ = list("columns", near_.most * kGatedRows);
+      numbers_ = list("numbers", kGatedListed * kGatedRows);
+      ends_ = list("ends", kGatedRows);
+      terms_.emplace(builder_, spec_, frame_.thread);
+      terms_->open(frame_.length);
+      open();
+      builder_.barrier();
+      builder_.loop("done", builder_.i64(0), frame_.tokens, builder_.i64(kGatedRows),
+                    LoopKind::kSerial, [&](Ex done) {
+                      const Ex past = builder_.let("past", frame_.tokens - 1 - done);
+                      chunk(builder_.let("first", past / kGatedRows * kGatedRows));
+                    });
+    });
+    return builder_.take();
+  }
+
+ private:
+  void share_lanes() {
+    group_ = frame_.warp;
+    if (sharing_ == RowLanes::kWarp) return;
+    group_ =
+        builder_.let("group", frame_.warp * (RowLanes::kWarp / sharing_) + frame_.lane / sharing_);
+    const Ex lane = builder_.let("lane_of_row", frame_.lane % sharing_);
+    rows_.share(RowLanes(builder_, lane, dim_, sharing_, spec_.dtype), /*together=*/false);
+  }
+  void by_group(const char* name, Ex count, const std::function<void(Ex)>& body) {
+    builder_.loop(name, group_, count, builder_.i64(groups_), LoopKind::kSerial, body);
+  }
+  void by_thread(const char* name, Ex count, const std::function<void(Ex)>& body) {
+    builder_.loop(name, frame_.thread, count, builder_.i64(kGatedLambdaThreads), LoopKind::kSerial,
+                  body);
+  }
+  MemoryId row_where(Ex held, const char* name, MemoryId memory, Ex at) {
+    const MemoryId made = rows_.zeros(name);
+    builder_.when(held, [&] { rows_.load(made, memory, at); });
+    return made;
+  }
+  Ex gates_of(Ex row) { return frame_.coefficients_at(frame_.b, first_ + row); }
+  Ex entry_at(Ex gates, Ex number) { return gates + coefficient_entry(spec_, number); }
+  Ex lambda_at(Ex row) { return row * stride_; }
+  Ex near_at(Ex number, Ex row) { return number * kGatedRows + row; }
+
+  void open() {
+    builder_.comment("lambda starts as dy");
+    const int step = groups_ * kGatesAtOnce;
+    builder_.loop("token", group_, frame_.tokens, builder_.i64(step), LoopKind::kSerial,
+                  [&](Ex token) {
+                    std::vector<MemoryId> started;
+                    const auto mine = [&](int part) { return token + part * groups_; };
+                    for (int part = 0; part < kGatesAtOnce; ++part) {
+                      started.push_back(row_where(mine(part) < frame_.tokens, "started", frame_.dy,
+                                                  frame_.token_at(mine(part))));
+                    }
+                    for (int part = 0; part < kGatesAtOnce; ++part) {
+                      builder_.when(mine(part) < frame_.tokens, [&] {
+                        rows_.write(frame_.lambda, frame_.token_at(mine(part)),
+                                    started[static_cast<std::size_t>(part)]);
+                      });
+                    }
+                  });
+    builder_.comment("what no row has is 0 times lambda");
+    by_thread("d", builder_.i64(dim_), [&](Ex d) {
+      builder_.store(own_, lambda_at(builder_.i64(kNobody)) + d, builder_.f32(0));
+    });
+  }
+
+  void chunk(Ex first) {
+    first_ = first;
+    size_ = builder_.let(
+        "size", builder_.call(Helper::kMinimum, {builder_.i64(kGatedRows), frame_.tokens - first}));
+    const Ex count = terms_->count_for(builder_.let("first_row", first_ + 1));
+    builder_.comment("what the chunk's rows are due of later ones");
+    by_group("r", builder_.i64(kGatedRows), [&](Ex r) {
+      rows_.write(own_, lambda_at(r),
+                  row_where(r < size_, "due", frame_.lambda, frame_.token_at(first_ + r)));
+    });
+    const Var passed = builder_.variable("passed", builder_.i64(0));
+    const Ex least = builder_.call(Helper::kMaximum, {count, builder_.i64(1)});
+    builder_.loop("window", builder_.i64(0), least, builder_.i64(kGatedListed), LoopKind::kSerial,
+                  [&](Ex window) {
+                    listed_ = builder_.let(
+                        "listed", builder_.call(Helper::kMinimum,
+                                                {builder_.i64(kGatedListed), count - window}));
+                    const Ex is_first = builder_.let("is_first", equal(window, builder_.i64(0)));
+                    terms_->show(window);
+                    list(window);
+                    builder_.barrier();
+                    count_entries(is_first, passed);
+                    builder_.barrier();
+                    builder_.when(is_first, [&] { solve_chunk(); });
+                    by_group("entry", listed_, [&](Ex entry) { take_listed(entry); });
+                    builder_.barrier();
+                  });
+    builder_.comment("columns behind a row's own entries");
+    const MemoryId nothing = rows_.zeros("nothing");
+    by_group("r", size_, [&](Ex r) {
+      const Ex gates = builder_.let("gates_at", gates_of(r));
+      builder_.loop("rest", builder_.load(ends_, r), frame_.b.width, [&](Ex rest) {
+        rows_.write(frame_.b.dcoefficients, entry_at(gates, rest), nothing);
+      });
+    });
+  }
+
+  // ---- what rows read ---------------------------------------------------------------------------
+
+  // The last row of the chunk that reads an item, -1 where none does: the chunk's own positions,
+  // then those that its first row reads.
+  void list(Ex window) {
+    by_thread("item", builder_.i64(kGatedRows + kGatedListed), [&](Ex item) {
+      const Var p = builder_.variable("position", builder_.i64(0));
+      builder_.when(
+          item < kGatedRows,
+          [&] { builder_.when(item < size_, [&] { builder_.assign(p, first_ + 1 + item); }); },
+          [&] {
+            const Ex entry = builder_.let("entry", item - kGatedRows);
+            builder_.when(entry < listed_, [&] {
+              builder_.assign(p, terms_->position(first_ + 1, window + entry, entry));
+            });
+            builder_.store(held_, entry, p);
+          });
+      const Ex reach = terms_->reach(p);
+      const Ex last = builder_.call(Helper::kMinimum, {size_ - 1, p + reach - first_ - 1});
+      builder_.store(last_, item, builder_.select(Ex(p) > 0, last, builder_.i64(-1)));
+    });
+  }
+  Ex reads_own(Ex r, Ex c) { return both(r > c, r <= builder_.load(last_, c)); }
+
+  // The entries of a row, a lane each, the nearest first: one warp lists those within the chunk,
+  // another one counts on to those before it.
+  void count_entries(Ex is_first, Var passed) {
+    const Ex r = frame_.lane;
+    builder_.when(both(is_first, equal(frame_.warp, builder_.i64(0))), [&] {
+      const Var number = builder_.variable("number", builder_.i64(0));
+      builder_.loop("other", builder_.i64(0), builder_.i64(kGatedRows), [&](Ex other) {
+        const Ex c = builder_.let("c", builder_.i64(kGatedRows - 1) - other);
+        builder_.when(both(reads_own(r, c), Ex(number) < builder_.i64(near_.most)), [&] {
+          builder_.store(columns_, near_at(number, r), c);
+          builder_.assign(number, Ex(number) + 1);
+        });
+      });
+      builder_.loop("rest", number, builder_.i64(near_.most), [&](Ex rest) {
+        builder_.store(columns_, near_at(rest, r), builder_.i64(kNobody));
+      });
+    });
+    builder_.when(equal(frame_.warp, builder_.i64(1)), [&] {
+      const auto pass = [&](Ex whether) {
+        const Ex one = builder_.select(whether, builder_.i64(1), builder_.i64(0));
+        builder_.assign(passed,
+                        builder_.call(Helper::kMinimum, {frame_.b.width, Ex(passed) + one}));
+      };
+      builder_.when(is_first, [&] {
+        builder_.loop("c", builder_.i64(0), builder_.i64(kGatedRows),
+                      [&](Ex c) { pass(reads_own(r, c)); });
+      });
+      builder_.loop("entry", builder_.i64(0), listed_, [&](Ex entry) {
+        builder_.store(numbers_, entry * kGatedRows + r, passed);
+        pass(r <= builder_.load(last_, entry + kGatedRows));
+      });
+      builder_.store(ends_, r, passed);
+    });
+  }
+
+  // ---- the chunk itself -------------------------------------------------------------------------
+
+  void solve_chunk() {
+    builder_.comment("gates within the chunk");
+    by_group("r", builder_.i64(kGatedRows), [&](Ex r) { stage_gates(r); });
+    builder_.barrier();
+    builder_.comment("one thread per channel solves the chunk");
+    by_thread("d", builder_.i64(dim_), [&](Ex d) { solve(d); });
+    builder_.barrier();
+    builder_.comment("what is due of gates within the chunk");
+    by_group("r", size_, [&](Ex r) { slopes_within(r); });
+  }
+  // body(first, count) of runs of a row's entries within the chunk.
+  void each_run(const std::function<void(int, int)>& body) {
+    for (int first = 0; first < near_.most; first += kGatesAtOnce) {
+      body(first, std::min(kGatesAtOnce, near_.most - first));
+    }
+  }
+  Ex column_of(int number, Ex r) {
+    return builder_.let("c", builder_.load(columns_, near_at(builder_.i64(number), r)));
+  }
+  void stage_gates(Ex r) {
+    const Ex gates = builder_.let("gates_at", gates_of(r));
+    each_run([&](int first, int count) {
+      std::vector<MemoryId> asked;
+      for (int number = first; number < first + count; ++number) {
+        asked.push_back(row_where(column_of(number, r) < kGatedRows, "gate", frame_.b.coefficients,
+                                  entry_at(gates, builder_.i64(number))));
+      }
+      for (int number = first; number < first + count; ++number) {
+        rows_.write(staged_, near_at(builder_.i64(number), r) * dim_,
+                    asked[static_cast<std::size_t>(number - first)]);
+      }
+    });
+  }
+
+  // From the last row to the first, each of which leaves its part with rows before it: at the
+  // distances that all rows reach in registers, others where rows wait. These are farther, so that
+  // a row comes out of there before the last ones behind it are solved.
+  void solve(Ex d) {
+    const int always = static_cast<int>(near_.always.size());
+    const MemoryId solved = builder_.array("solved", Type::kF32, kGatedRows);
+    const MemoryId before = builder_.array("before", Type::kF32, std::max(near_.most - always, 1));
+    const auto fetch = [&](int row) {
+      builder_.store(solved, builder_.i64(row),
+                     builder_.load(own_, lambda_at(builder_.i64(row)) + d));
+    };
+    const MemoryId near = builder_.array("due_within", Type::kF32, kGatedRows);
+    for (int row = 0; row < kGatedRows; ++row) {
+      builder_.store(near, builder_.i64(row), builder_.f32(0));
+    }
+    for (int row = kGatedRows - 1; row > kGatedRows - 1 - always && row >= 0; --row) fetch(row);
+    const Ex at = builder_.let("solved_at", frame_.token_at(first_) + d);
+    for (int row = kGatedRows - 1; row >= 0; --row) {
+      if (row >= always) fetch(row - always);
+      const Ex r = builder_.i64(row);
+      const Ex lambda = builder_.let("lambda", builder_.load(solved, r) + builder_.load(near, r));
+      const auto gate = [&](int number) {
+        return builder_.load(staged_, near_at(builder_.i64(number), r) * dim_ + d);
+      };
+      for (int number = 0; number < always; ++number) {
+        const int c = row - static_cast<int>(near_.always[static_cast<std::size_t>(number)]);
+        if (c < 0) continue;
+        builder_.store(near, builder_.i64(c),
+                       builder_.load(near, builder_.i64(c)) + gate(number) * lambda);
+      }
+      std::vector<Ex> places;
+      for (int number = always; number < near_.most; ++number) {
+        places.push_back(builder_.let("to", lambda_at(column_of(number, r)) + d));
+        builder_.store(before, builder_.i64(number - always), builder_.load(own_, places.back()));
+      }
+      for (int number = always; number < near_.most; ++number) {
+        builder_.store(
+            own_, places[static_cast<std::size_t>(number - always)],
+            builder_.load(before, builder_.i64(number - always)) + gate(number) * lambda);
+      }
+      builder_.store(own_, lambda_at(r) + d, lambda);
+      builder_.when(r < size_,
+                    [&] { builder_.store(frame_.lambda, at + r * frame_.token_stride, lambda); });
+    }
+  }
+
+  void slopes_within(Ex r) {
+    const Ex gates = builder_.let("gates_at", gates_of(r));
+    const MemoryId lambda = rows_.row_of("lambda_of_row", own_, lambda_at(r));
+    each_run([&](int first, int count) {
+      std::vector<MemoryId> values;
+      std::vector<Ex> columns;
+      for (int number = first; number < first + count; ++number) {
+        columns.push_back(column_of(number, r));
+        values.push_back(row_where(columns.back() < kGatedRows, "value", frame_.y,
+                                   frame_.token_at(first_ + columns.back())));
+      }
+      for (int number = first; number < first + count; ++number) {
+        const auto place = static_cast<std::size_t>(number - first);
+        builder_.when(columns[place] < kGatedRows, [&] {
+          write_slope(entry_at(gates, builder_.i64(number)), lambda, values[place]);
+        });
+      }
+    });
+  }
+  void write_slope(Ex at, MemoryId lambda, MemoryId value) {
+    const MemoryId slope = rows_.array("slope");
+    rows_.each_channel([&](Ex, Ex index) {
+      builder_.store(slope, index, builder_.load(lambda, index) * builder_.load(value, index));
+    });
+    rows_.write(frame_.b.dcoefficients, at, slope);
+  }
+
+  // ---- positions before the chunk ---------------------------------------------------------------
+
+  // The rows that read one are the chunk's first ones.
+  void take_listed(Ex entry) {
+    const Ex last = builder_.let("last", builder_.load(last_, entry + kGatedRows));
+    builder_.when(last >= 0, [&] {
+      const Ex at =
+          builder_.let("at", frame_.token_at(frame_.token_of(builder_.load(held_, entry))));
+      const MemoryId value = rows_.row_of("value", frame_.y, at);
+      const MemoryId pushed = rows_.row_of("pushed", frame_.lambda, at);
+      builder_.loop("r", builder_.i64(0), last + 1, builder_.i64(kGatesAtOnce), LoopKind::kSerial,
+                    [&](Ex r) { take_readers(entry, r, last, value, pushed); });
+      rows_.write(frame_.lambda, at, pushed);
+    });
+  }
+  void take_readers(Ex entry, Ex r, Ex last, MemoryId value, MemoryId pushed) {
+    struct Reader {
+      Ex counts, at;
+      MemoryId gate;
+    };
+    std::vector<Reader> readers;
+    for (int part = 0; part < kGatesAtOnce; ++part) {
+      Reader reader;
+      const Ex row = builder_.let("row", r + part);
+      const Ex number = builder_.let("number", builder_.load(numbers_, entry * kGatedRows + row));
+      reader.counts = builder_.let("counts", both(row <= last, number < frame_.b.width));
+      reader.at = builder_.let("gate_at", entry_at(gates_of(row), number));
+      reader.gate = row_where(reader.counts, "gate", frame_.b.coefficients, reader.at);
+      readers.push_back(reader);
+    }
+    for (int part = 0; part < kGatesAtOnce; ++part) {
+      const Reader& reader = readers[static_cast<std::size_t>(part)];
+      const MemoryId lambda = rows_.row_of("lambda_of_row", own_, lambda_at(r + part));
+      builder_.when(reader.counts, [&] {
+        rows_.each_channel([&](Ex, Ex index) {
+          builder_.store(pushed, index,
+                         builder_.load(pushed, index) +
+                             builder_.load(reader.gate, index) * builder_.load(lambda, index));
+        });
+        write_slope(reader.at, lambda, value);
+      });
+    }
+  }
+
+  const KernelSpec& spec_;
+  int dim_;
+  int stride_;
+  int sharing_;  // lanes of a row
+  int groups_;   // of the block
+  NearGates::Entries near_;
+  Builder builder_;
+  GradientFrame frame_;
+  GradientRows rows_;
+  std::optional<LatticeTerms> terms_;
+  Ex group_;
+  MemoryId own_;      // lambda of the chunk's rows
+  MemoryId staged_;   // gates within the chunk, by number and row
+  MemoryId held_;     // positions before the chunk
+  MemoryId last_;     // which row reads an item last
+  MemoryId columns_;  // of entries within the chunk, by number and row
+  MemoryId numbers_;  // of a listed position among a row's entries
+  MemoryId ends_;     // of a row's entries
+  Ex first_, size_, listed_;
+};
+
+}  // namespace
+
+bool has_gated_lambda(const KernelSpec& spec, std::int64_t shared_bytes) {
+  constexpr std::int64_t kDeclared = std::int64_t{48} << 10;  // bytes of arrays that are declared
+  constexpr std::int64_t kTerms = 5 << 10;
+  const auto near = NearGates::entries_of(spec, kGatedRows);
+  if (!near) return false;
+  const std::int64_t lists =
+      8 * (kGatedListed * 2 + kGatedRows * 2 + kGatedRows * (near->most + kGatedListed));
+  const std::int64_t fixed = lists + kTerms + 4 * (kGatedRows + 1) * gated_stride(spec.head_dim);
+  const std::int64_t staged = NearGates::gate_rows(*near, kGatedRows) * spec.head_dim *
+                              static_cast<std::int64_t>(size_of(spec.dtype));
+  return fixed <= kDeclared && fixed + staged <= shared_bytes;
+}
+
+std::vector<SharedRows> gated_lambda_rows(const KernelSpec& spec) {
+  const std::int64_t rows =
+      NearGates::gate_rows(*NearGates::entries_of(spec, kGatedRows), kGatedRows);
+  return {
+      {"gate_rows", rows, rows, spec.head_dim * static_cast<std::int64_t>(size_of(spec.dtype))}};
+}
+
+ir::Kernel gated_lambda(const KernelSpec& spec) { return GatedLambda(spec).run(); }
+
+}  // namespace heddle::schedule
