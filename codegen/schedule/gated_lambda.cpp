@@ -8,7 +8,9 @@
 // before the chunk a group of lanes goes through the rows that read it, sums what it is due and
 // writes the gradients on the way.
 #include <algorithm>
+#include <iterator>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "codegen/schedule/gather_backward.hpp"
@@ -82,11 +84,13 @@ class GatedLambda {
  private:
   void share_lanes() {
     group_ = frame_.warp;
+    lanes_.emplace(builder_, frame_.lane, dim_);
     if (sharing_ == RowLanes::kWarp) return;
     group_ =
         builder_.let("group", frame_.warp * (RowLanes::kWarp / sharing_) + frame_.lane / sharing_);
     const Ex lane = builder_.let("lane_of_row", frame_.lane % sharing_);
-    rows_.share(RowLanes(builder_, lane, dim_, sharing_, spec_.dtype), /*together=*/false);
+    lanes_.emplace(builder_, lane, dim_, sharing_, spec_.dtype);
+    rows_.share(*lanes_, /*together=*/false);
   }
   void by_group(const char* name, Ex count, const std::function<void(Ex)>& body) {
     builder_.loop(name, group_, count, builder_.i64(groups_), LoopKind::kSerial, body);
@@ -153,7 +157,8 @@ class GatedLambda {
                     count_entries(is_first, passed);
                     builder_.barrier();
                     builder_.when(is_first, [&] { solve_chunk(); });
-                    by_group("entry", listed_, [&](Ex entry) { take_listed(entry); });
+                    builder_.loop("entry", frame_.warp, listed_, builder_.i64(kGatedLambdaWarps),
+                                  LoopKind::kSerial, [&](Ex entry) { take_listed(entry); });
                     builder_.barrier();
                   });
     builder_.comment("columns behind a row's own entries");
@@ -246,8 +251,10 @@ class GatedLambda {
   Ex column_of(int number, Ex r) {
     return builder_.let("c", builder_.load(columns_, near_at(builder_.i64(number), r)));
   }
+  // Rows that the last chunk lacks have no entries.
   void stage_gates(Ex r) {
-    const Ex gates = builder_.let("gates_at", gates_of(r));
+    const Ex gates =
+        builder_.let("gates_at", gates_of(builder_.call(Helper::kMinimum, {r, size_ - 1})));
     each_run([&](int first, int count) {
       std::vector<MemoryId> asked;
       for (int number = first; number < first + count; ++number) {
@@ -263,48 +270,87 @@ class GatedLambda {
 
   // From the last row to the first, each of which leaves its part with rows before it: at the
   // distances that all rows reach in registers, others where rows wait. These are farther, so that
-  // a row comes out of there before the last ones behind it are solved.
+  // a row comes out of there before the last ones behind it are solved; where they are, and with
+  // which gates, is asked for a row ahead.
+  struct Column {
+    MemoryId waiting;                // rows as they come out of there
+    MemoryId within;                 // what is due of later ones in registers
+    MemoryId places, gates, before;  // of the others, of two rows
+  };
   void solve(Ex d) {
     const int always = static_cast<int>(near_.always.size());
-    const MemoryId solved = builder_.array("solved", Type::kF32, kGatedRows);
-    const MemoryId before = builder_.array("before", Type::kF32, std::max(near_.most - always, 1));
-    const auto fetch = [&](int row) {
-      builder_.store(solved, builder_.i64(row),
-                     builder_.load(own_, lambda_at(builder_.i64(row)) + d));
+    const int others = std::max(near_.most - always, 1);
+    const auto reals = [&](const char* name, int count) {
+      return builder_.array(name, Type::kF32, count);
     };
-    const MemoryId near = builder_.array("due_within", Type::kF32, kGatedRows);
-    for (int row = 0; row < kGatedRows; ++row) {
-      builder_.store(near, builder_.i64(row), builder_.f32(0));
-    }
-    for (int row = kGatedRows - 1; row > kGatedRows - 1 - always && row >= 0; --row) fetch(row);
+    const Column column{reals("waiting", kGatedRows), reals("due_within", kGatedRows),
+                        builder_.array("places", Type::kI64, 2 * others),
+                        reals("gates_of_others", 2 * others), reals("before", others)};
+    const auto fetch = [&](Ex row) {
+      builder_.store(column.waiting, row, builder_.load(own_, lambda_at(row) + d));
+    };
+    each_of(kGatedRows, "r", [&](Ex r) { builder_.store(column.within, r, builder_.f32(0)); });
+    each_of(always, "r", [&](Ex r) { fetch(builder_.i64(kGatedRows - 1) - r); });
+    find_others(builder_.i64(kGatedRows - 1), d, column);
     const Ex at = builder_.let("solved_at", frame_.token_at(first_) + d);
-    for (int row = kGatedRows - 1; row >= 0; --row) {
-      if (row >= always) fetch(row - always);
-      const Ex r = builder_.i64(row);
-      const Ex lambda = builder_.let("lambda", builder_.load(solved, r) + builder_.load(near, r));
-      const auto gate = [&](int number) {
-        return builder_.load(staged_, near_at(builder_.i64(number), r) * dim_ + d);
-      };
-      for (int number = 0; number < always; ++number) {
-        const int c = row - static_cast<int>(near_.always[static_cast<std::size_t>(number)]);
-        if (c < 0) continue;
-        builder_.store(near, builder_.i64(c),
-                       builder_.load(near, builder_.i64(c)) + gate(number) * lambda);
-      }
-      std::vector<Ex> places;
-      for (int number = always; number < near_.most; ++number) {
-        places.push_back(builder_.let("to", lambda_at(column_of(number, r)) + d));
-        builder_.store(before, builder_.i64(number - always), builder_.load(own_, places.back()));
-      }
-      for (int number = always; number < near_.most; ++number) {
-        builder_.store(
-            own_, places[static_cast<std::size_t>(number - always)],
-            builder_.load(before, builder_.i64(number - always)) + gate(number) * lambda);
-      }
-      builder_.store(own_, lambda_at(r) + d, lambda);
-      builder_.when(r < size_,
-                    [&] { builder_.store(frame_.lambda, at + r * frame_.token_stride, lambda); });
+    // Rows are gone through in runs of which all have the same to do.
+    std::set<int> starts = {0, 1, always, kGatedRows};
+    for (const std::int64_t distance : near_.always) starts.insert(static_cast<int>(distance));
+    for (auto end = starts.rbegin(); *end > 0; ++end) {
+      const int first = *std::next(end);
+      each_of(*end - first, "done", [&](Ex done) {
+        const Ex r = builder_.let("r", builder_.i64(*end - 1) - done);
+        if (first > 0) find_others(r - 1, d, column);
+        if (first >= always) fetch(r - always);
+        const Ex lambda = builder_.let(
+            "lambda", builder_.load(column.waiting, r) + builder_.load(column.within, r));
+        builder_.store(own_, lambda_at(r) + d, lambda);
+        builder_.when(r < size_,
+                      [&] { builder_.store(frame_.lambda, at + r * frame_.token_stride, lambda); });
+        push_within(r, first, d, lambda, column);
+      });
     }
+  }
+  void each_of(int count, const char* name, const std::function<void(Ex)>& body) {
+    builder_.loop(name, builder_.i64(0), builder_.i64(count), builder_.i64(1), LoopKind::kUnrolled,
+                  body);
+  }
+  Ex gate_at(Ex number, Ex r, Ex d) {
+    return builder_.load(staged_, near_at(number, r) * dim_ + d);
+  }
+  void each_other(Ex r, const std::function<void(Ex number, Ex slot)>& body) {
+    const int always = static_cast<int>(near_.always.size());
+    const int others = near_.most - always;
+    each_of(others, "other", [&](Ex other) { body(other + always, r % 2 * others + other); });
+  }
+  void find_others(Ex r, Ex d, const Column& column) {
+    each_other(r, [&](Ex number, Ex slot) {
+      builder_.store(column.places, slot,
+                     lambda_at(builder_.load(columns_, near_at(number, r))) + d);
+      builder_.store(column.gates, slot, gate_at(number, r, d));
+    });
+  }
+  // What row r, one of those from `first` on, has for rows of the chunk. No two of its entries are
+  // in one column: what there is of all of them is on its way together.
+  void push_within(Ex r, int first, Ex d, Ex lambda, const Column& column) {
+    const int always = static_cast<int>(near_.always.size());
+    for (int number = 0; number < always; ++number) {
+      const std::int64_t distance = near_.always[static_cast<std::size_t>(number)];
+      if (first < distance) continue;
+      const Ex c = r - distance;
+      const Ex part = gate_at(builder_.i64(number), r, d) * lambda;
+      builder_.store(column.within, c, builder_.load(column.within, c) + part);
+    }
+    if (first == 0) return;
+    each_other(r, [&](Ex number, Ex slot) {
+      builder_.store(column.before, number - always,
+                     builder_.load(own_, builder_.load(column.places, slot)));
+    });
+    each_other(r, [&](Ex number, Ex slot) {
+      builder_.store(own_, builder_.load(column.places, slot),
+                     builder_.load(column.before, number - always) +
+                         builder_.load(column.gates, slot) * lambda);
+    });
   }
 
   void slopes_within(Ex r) {
@@ -321,59 +367,101 @@ class GatedLambda {
       for (int number = first; number < first + count; ++number) {
         const auto place = static_cast<std::size_t>(number - first);
         builder_.when(columns[place] < kGatedRows, [&] {
-          write_slope(entry_at(gates, builder_.i64(number)), lambda, values[place]);
+          write_slope(*lanes_, entry_at(gates, builder_.i64(number)), lambda, values[place]);
         });
       }
     });
   }
-  void write_slope(Ex at, MemoryId lambda, MemoryId value) {
-    const MemoryId slope = rows_.array("slope");
-    rows_.each_channel([&](Ex, Ex index) {
+  void write_slope(const RowLanes& lanes, Ex at, MemoryId lambda, MemoryId value) {
+    const MemoryId slope = lanes.array("slope");
+    lanes.each_channel([&](Ex, Ex index) {
       builder_.store(slope, index, builder_.load(lambda, index) * builder_.load(value, index));
     });
-    rows_.write(frame_.b.dcoefficients, at, slope);
+    lanes.store(frame_.b.dcoefficients, at, slope);
   }
 
   // ---- positions before the chunk ---------------------------------------------------------------
 
-  // The rows that read one are the chunk's first ones.
+  // The rows that read one are the chunk's first ones. A warp shares them out among as many groups
+  // as it has, here of lanes that lie apart: neighbours have the same channels of different rows.
   void take_listed(Ex entry) {
+    const int groups = RowLanes::kWarp / sharing_;
+    const Ex group =
+        groups > 1 ? builder_.let("group_of_warp", frame_.lane % groups) : builder_.i64(0);
+    const RowLanes lanes =
+        groups > 1 ? RowLanes(builder_, builder_.let("lane_of_group", frame_.lane / groups), dim_,
+                              sharing_, spec_.dtype)
+                   : RowLanes(builder_, frame_.lane, dim_);
     const Ex last = builder_.let("last", builder_.load(last_, entry + kGatedRows));
     builder_.when(last >= 0, [&] {
       const Ex at =
           builder_.let("at", frame_.token_at(frame_.token_of(builder_.load(held_, entry))));
-      const MemoryId value = rows_.row_of("value", frame_.y, at);
-      const MemoryId pushed = rows_.row_of("pushed", frame_.lambda, at);
-      builder_.loop("r", builder_.i64(0), last + 1, builder_.i64(kGatesAtOnce), LoopKind::kSerial,
-                    [&](Ex r) { take_readers(entry, r, last, value, pushed); });
-      rows_.write(frame_.lambda, at, pushed);
+      const Listed listed{entry, last, lanes.array("value"), lanes.array("pushed"), lanes};
+      lanes.each_channel(
+          [&](Ex, Ex index) { builder_.store(listed.pushed, index, builder_.f32(0)); });
+      const Ex is_first = equal(group, builder_.i64(0));
+      const auto open = [&] {
+        lanes.load(listed.value, frame_.y, at);
+        if (groups == 1) return lanes.load(listed.pushed, frame_.lambda, at);
+        builder_.when(is_first, [&] { lanes.load(listed.pushed, frame_.lambda, at); });
+      };
+      const int together = kGatesAtOnce * groups;
+      if (together >= kGatedRows) {
+        take_readers(listed, group, groups, open);
+      } else {
+        open();
+        builder_.loop("r", builder_.i64(0), last + 1, builder_.i64(together), LoopKind::kSerial,
+                      [&](Ex r) { take_readers(listed, r + group, groups, [] {}); });
+      }
+      if (groups == 1) return lanes.store(frame_.lambda, at, listed.pushed);
+      lanes.each_channel([&](Ex, Ex index) {
+        builder_.store(listed.pushed, index,
+                       builder_.reduce_together(ir::ReduceOperator::kSum,
+                                                builder_.load(listed.pushed, index), groups));
+      });
+      builder_.when(is_first, [&] { lanes.store(frame_.lambda, at, listed.pushed); });
     });
   }
-  void take_readers(Ex entry, Ex r, Ex last, MemoryId value, MemoryId pushed) {
+  struct Listed {
+    Ex entry, last;
+    MemoryId value, pushed;
+    RowLanes lanes;
+  };
+  // `asked` is called when gates are on their way.
+  void take_readers(const Listed& listed, Ex first, int groups,
+                    const std::function<void()>& asked) {
     struct Reader {
-      Ex counts, at;
+      Ex counts, row, at;
       MemoryId gate;
     };
+    const RowLanes& lanes = listed.lanes;
     std::vector<Reader> readers;
     for (int part = 0; part < kGatesAtOnce; ++part) {
       Reader reader;
-      const Ex row = builder_.let("row", r + part);
-      const Ex number = builder_.let("number", builder_.load(numbers_, entry * kGatedRows + row));
-      reader.counts = builder_.let("counts", both(row <= last, number < frame_.b.width));
-      reader.at = builder_.let("gate_at", entry_at(gates_of(row), number));
-      reader.gate = row_where(reader.counts, "gate", frame_.b.coefficients, reader.at);
+      const Ex own = builder_.let("own_row", first + part * groups);
+      reader.row = builder_.let("row", builder_.call(Helper::kMinimum, {own, listed.last}));
+      const Ex number =
+          builder_.let("number", builder_.load(numbers_, listed.entry * kGatedRows + reader.row));
+      reader.counts = builder_.let("counts", both(own <= listed.last, number < frame_.b.width));
+      reader.at = builder_.let("gate_at", entry_at(gates_of(reader.row), number));
+      reader.gate = lanes.array("gate");
+      lanes.each_channel(
+          [&](Ex, Ex index) { builder_.store(reader.gate, index, builder_.f32(0)); });
+      builder_.when(reader.counts,
+                    [&] { lanes.load(reader.gate, frame_.b.coefficients, reader.at); });
       readers.push_back(reader);
     }
-    for (int part = 0; part < kGatesAtOnce; ++part) {
-      const Reader& reader = readers[static_cast<std::size_t>(part)];
-      const MemoryId lambda = rows_.row_of("lambda_of_row", own_, lambda_at(r + part));
+    asked();
+    for (const Reader& reader : readers) {
       builder_.when(reader.counts, [&] {
-        rows_.each_channel([&](Ex, Ex index) {
-          builder_.store(pushed, index,
-                         builder_.load(pushed, index) +
+        const MemoryId lambda = lanes.array("lambda_of_row");
+        lanes.load(lambda, own_, lambda_at(reader.row));
+        lanes.each_channel([&](Ex, Ex index) {
+          builder_.store(listed.pushed, index,
+                         builder_.load(listed.pushed, index) +
                              builder_.load(reader.gate, index) * builder_.load(lambda, index));
         });
-        write_slope(reader.at, lambda, value);
+        write_slope(lanes, reader.at, lambda, listed.value);
       });
     }
   }
@@ -388,6 +476,7 @@ class GatedLambda {
   GradientFrame frame_;
   GradientRows rows_;
   std::optional<LatticeTerms> terms_;
+  std::optional<RowLanes> lanes_;
   Ex group_;
   MemoryId own_;      // lambda of the chunk's rows
   MemoryId staged_;   // gates within the chunk, by number and row
