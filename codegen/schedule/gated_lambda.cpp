@@ -35,6 +35,7 @@ constexpr int kGatedLambdaThreads = RowLanes::kWarp * kGatedLambdaWarps;
 constexpr int kGatedRows = 32;       // of a chunk, a lane each where they are counted
 constexpr int kGatedListed = 32;     // positions before the chunk at a time
 constexpr int kGatesAtOnce = 8;      // rows of gates that a group asks for together
+constexpr int kListedAtOnce = 8;     // entries that a lane looks at
 constexpr int kNobody = kGatedRows;  // the column of an entry that a row does not have
 
 // Reals between two rows of the chunk's lambda: whole vectors, neighbours in different banks.
@@ -139,10 +140,13 @@ class GatedLambda {
         "size", builder_.call(Helper::kMinimum, {builder_.i64(kGatedRows), frame_.tokens - first}));
     const Ex count = terms_->count_for(builder_.let("first_row", first_ + 1));
     builder_.comment("what the chunk's rows are due of later ones");
-    by_group("r", builder_.i64(kGatedRows), [&](Ex r) {
-      rows_.write(own_, lambda_at(r),
-                  row_where(r < size_, "due", frame_.lambda, frame_.token_at(first_ + r)));
-    });
+    std::optional<MemoryId> due;  // on its way while items are listed
+    if (groups_ >= kGatedRows) {
+      due = due_of(group_);
+    } else {
+      by_group("r", builder_.i64(kGatedRows),
+               [&](Ex r) { rows_.write(own_, lambda_at(r), due_of(r)); });
+    }
     const Var passed = builder_.variable("passed", builder_.i64(0));
     const Ex least = builder_.call(Helper::kMaximum, {count, builder_.i64(1)});
     builder_.loop("window", builder_.i64(0), least, builder_.i64(kGatedListed), LoopKind::kSerial,
@@ -153,6 +157,8 @@ class GatedLambda {
                     const Ex is_first = builder_.let("is_first", equal(window, builder_.i64(0)));
                     terms_->show(window);
                     list(window);
+                    if (due)
+                      builder_.when(is_first, [&] { rows_.write(own_, lambda_at(group_), *due); });
                     builder_.barrier();
                     count_entries(is_first, passed);
                     builder_.barrier();
@@ -169,6 +175,10 @@ class GatedLambda {
         rows_.write(frame_.b.dcoefficients, entry_at(gates, rest), nothing);
       });
     });
+  }
+
+  MemoryId due_of(Ex r) {
+    return row_where(r < size_, "due", frame_.lambda, frame_.token_at(first_ + r));
   }
 
   // ---- what rows read ---------------------------------------------------------------------------
@@ -193,7 +203,6 @@ class GatedLambda {
       builder_.store(last_, item, builder_.select(Ex(p) > 0, last, builder_.i64(-1)));
     });
   }
-  Ex reads_own(Ex r, Ex c) { return both(r > c, r <= builder_.load(last_, c)); }
 
   // The entries of a row, a lane each, the nearest first: one warp lists those within the chunk,
   // another one counts on to those before it.
@@ -201,9 +210,8 @@ class GatedLambda {
     const Ex r = frame_.lane;
     builder_.when(both(is_first, equal(frame_.warp, builder_.i64(0))), [&] {
       const Var number = builder_.variable("number", builder_.i64(0));
-      builder_.loop("other", builder_.i64(0), builder_.i64(kGatedRows), [&](Ex other) {
-        const Ex c = builder_.let("c", builder_.i64(kGatedRows - 1) - other);
-        builder_.when(both(reads_own(r, c), Ex(number) < builder_.i64(near_.most)), [&] {
+      each_within([&](Ex c, Ex last) {
+        builder_.when(both(both(r > c, r <= last), Ex(number) < builder_.i64(near_.most)), [&] {
           builder_.store(columns_, near_at(number, r), c);
           builder_.assign(number, Ex(number) + 1);
         });
@@ -218,16 +226,28 @@ class GatedLambda {
         builder_.assign(passed,
                         builder_.call(Helper::kMinimum, {frame_.b.width, Ex(passed) + one}));
       };
-      builder_.when(is_first, [&] {
-        builder_.loop("c", builder_.i64(0), builder_.i64(kGatedRows),
-                      [&](Ex c) { pass(reads_own(r, c)); });
-      });
+      builder_.when(is_first,
+                    [&] { each_within([&](Ex c, Ex last) { pass(both(r > c, r <= last)); }); });
       builder_.loop("entry", builder_.i64(0), listed_, [&](Ex entry) {
         builder_.store(numbers_, entry * kGatedRows + r, passed);
         pass(r <= builder_.load(last_, entry + kGatedRows));
       });
       builder_.store(ends_, r, passed);
     });
+  }
+  // body(c, last) of the chunk's rows from the last one on, and which row reads each last; some of
+  // them are asked for together.
+  void each_within(const std::function<void(Ex, Ex)>& body) {
+    builder_.loop(
+        "behind", builder_.i64(0), builder_.i64(kGatedRows), builder_.i64(kListedAtOnce),
+        LoopKind::kSerial, [&](Ex behind) {
+          const MemoryId last = builder_.array("last_of", Type::kI64, kListedAtOnce);
+          const auto row = [&](Ex part) { return builder_.i64(kGatedRows - 1) - behind - part; };
+          each_of(kListedAtOnce, "part",
+                  [&](Ex part) { builder_.store(last, part, builder_.load(last_, row(part))); });
+          each_of(kListedAtOnce, "part",
+                  [&](Ex part) { body(builder_.let("c", row(part)), builder_.load(last, part)); });
+        });
   }
 
   // ---- the chunk itself -------------------------------------------------------------------------
