@@ -46,9 +46,11 @@ log_cached_prefill(
   __shared__ Index term_a[257];
   __shared__ Index last_f[32];
   __shared__ Index different_a[32];
-  __shared__ Index held[32];
-  __shared__ Index last_reader[32];
+  __shared__ Index held[64];
+  __shared__ Index last_reader[64];
   __shared__ Index own_last_reader[64];
+  __shared__ Index led_to[32];
+  __shared__ Index source[16];
   extern __shared__ __align__(16) bf16 staged[];
   __shared__ __align__(16) float near[320];
   __shared__ __align__(16) float sums[1152];
@@ -126,10 +128,11 @@ log_cached_prefill(
   __syncthreads();
   const Index of_terms = (maximum(all_terms, 1) + 15) / 16 * 16;
   const Index columns = of_terms + (start > 0 ? slots_b : 0);
-  for (Index piece = thread; piece < 512; piece += 256) {
+  const Index kept_columns = minimum(16, of_terms);
+  for (Index piece = thread; piece < 2560; piece += 256) {
     const Index row = piece / 8;
     const Index d = piece % 8 * 8;
-    const Index blank_at = row * 72 + d + 27648;
+    const Index blank_at = row * 72 + d + 13824;
     clear_elements<8>(staged + blank_at);
   }
   if (!has_rows) {
@@ -155,72 +158,76 @@ log_cached_prefill(
     Index position = 0;
     Index dividing = 0;
     const Index item = thread;
-    if (item < 96) {
-      if (item < 64) {
-        position = start + 1 + item;
-      } else {
-        const Index entry = item - 64;
-        const Index column = entry;
-        if (column < of_terms) {
-          Index p = 0;
-          if (column < all_terms) {
-            const Index term_at = entry;
-            const Index f_2 = term_f[term_at + 1];
-            if (f_2 < start + 1) {
-              const Index a_2 = maximum(1, term_a[term_at + 1]);
-              p = a_2 * ceil_div(start + 1 - f_2, a_2);
-              if (start + 1 - p <= term_f[term_at]) {
-                p = 0;
-              }
+    if (item < 64) {
+      position = start + 1 + item;
+    } else {
+      const Index entry = item - 64;
+      const Index column = entry;
+      if (column < of_terms) {
+        Index p = 0;
+        if (column < all_terms) {
+          const Index term_at = entry;
+          const Index f_2 = term_f[term_at + 1];
+          if (f_2 < start + 1) {
+            const Index a_2 = maximum(1, term_a[term_at + 1]);
+            p = a_2 * ceil_div(start + 1 - f_2, a_2);
+            if (start + 1 - p <= term_f[term_at]) {
+              p = 0;
             }
           }
-          position = p > start ? p : 0;
-        } else {
-          if (column < columns) {
-            const Index slot = column - of_terms;
-            const Index near_2 = minimum(slot, slots_b - 1);
-            const Index held_by_slot = initial_b_pos[pos_base_b + near_2];
-            const bool taken = slot < slots_b && held_by_slot > 0;
-            position = taken ? held_by_slot : 0;
-          }
         }
-      }
-      if (dividing + 16 <= different) {
-        if (position % maximum(1, different_a[dividing + 15]) == 0) {
-          dividing += 16;
-        }
-      }
-      if (dividing + 8 <= different) {
-        if (position % maximum(1, different_a[dividing + 7]) == 0) {
-          dividing += 8;
-        }
-      }
-      if (dividing + 4 <= different) {
-        if (position % maximum(1, different_a[dividing + 3]) == 0) {
-          dividing += 4;
-        }
-      }
-      if (dividing + 2 <= different) {
-        if (position % maximum(1, different_a[dividing + 1]) == 0) {
-          dividing += 2;
-        }
-      }
-      if (dividing + 1 <= different) {
-        if (position % maximum(1, different_a[dividing]) == 0) {
-          dividing += 1;
-        }
-      }
-      Index reach = 0;
-      if (dividing > 0) {
-        reach = last_f[dividing - 1];
-      }
-      const Index last = position > 0 ? position + reach : 0;
-      if (item < 64) {
-        own_last_reader[item] = last;
+        position = p > start ? p : 0;
       } else {
-        held[item - 64] = position;
-        last_reader[item - 64] = last;
+        if (column < columns) {
+          const Index slot = column - of_terms;
+          const Index near_2 = minimum(slot, slots_b - 1);
+          const Index held_by_slot = initial_b_pos[pos_base_b + near_2];
+          const bool taken = slot < slots_b && held_by_slot > 0;
+          position = taken ? held_by_slot : 0;
+        }
       }
+    }
+    if (dividing + 16 <= different) {
+      if (position % maximum(1, different_a[dividing + 15]) == 0) {
+        dividing += 16;
+      }
+    }
+    if (dividing + 8 <= different) {
+      if (position % maximum(1, different_a[dividing + 7]) == 0) {
+        dividing += 8;
+      }
+    }
+    if (dividing + 4 <= different) {
+      if (position % maximum(1, different_a[dividing + 3]) == 0) {
+        dividing += 4;
+      }
+    }
+    if (dividing + 2 <= different) {
+      if (position % maximum(1, different_a[dividing + 1]) == 0) {
+        dividing += 2;
+      }
+    }
+    if (dividing + 1 <= different) {
+      if (position % maximum(1, different_a[dividing]) == 0) {
+        dividing += 1;
+      }
+    }
+    Index reach = 0;
+    if (dividing > 0) {
+      reach = last_f[dividing - 1];
+    }
+    const Index last = position > 0 ? position + reach : 0;
+    if (item < 64) {
+      own_last_reader[item] = last;
+    } else {
+      held[item - 64] = position;
+      last_reader[item - 64] = last;
+    }
+    const Index item_2 = thread;
+    const Index column = item_2 - 64;
+    if (column >= 0 && column < 16) {
+      led_to[column] = 0;
+      source[column] = -1;
     }
   }
   close_batch();
@@ -245,17 +252,153 @@ log_cached_prefill(
     for (Index e = 0; e < 2; ++e) {
       totals[e] = 0.0f;
     }
-    for (Index listed = 0; listed < columns; listed += 32) {
-      const bool is_first = listed == 0;
-      if (!is_first) {
-        __syncthreads();
-        if (!has_rows) {
-          Index position = 0;
-          Index dividing = 0;
-          const Index item = thread;
-          if (item < 96) {
+    const Index next_first = first + 64;
+    const Index next_before = before + 64;
+    Index position = 0;
+    Index dividing = 0;
+    const Index next_turn = 1 - turn;
+    const Index kept = turn * 2304 + 32256;
+    if (has_rows) {
+      #pragma unroll
+      for (Index e = 0; e < 32; ++e) {
+        own_scores[e] = 0.0f;
+      }
+      multiply_rows_by_rows<8, 64>(own_scores, staged + own + warp_row * 72, 72, staged + own + 4608, 72);
+      #pragma unroll
+      for (Index e = 0; e < 32; ++e) {
+        own_scores[e] = scale * own_scores[e];
+      }
+      mask_scores_by_position<8>(own_scores, own_last_reader, first_row);
+      mask_scores<8>(own_scores, warp_row);
+      raise_highest<8, 8>(own_scores, highest, totals, outputs);
+    } else {
+      const Index turn_before = 1 - turn;
+      const Index kept_before = turn_before * 2304 + 32256;
+      const Index own_before = turn_before * 13824 + 4608;
+      for (Index piece = thread; piece < kept_columns * 8; piece += 128) {
+        const Index row = piece / 8;
+        const Index d = piece % 8 * 8;
+        const Index key_to = kept + row * 72 + d;
+        const Index from = minimum(source[row], 79);
+        if (from < 0) {
+          clear_elements<8>(staged + key_to);
+          clear_elements<8>(staged + key_to + 1152);
+        } else {
+          if (from < 16) {
+            const Index column_at = kept_before + from * 72 + d;
+            copy_elements<8>(staged + key_to, staged + column_at);
+            copy_elements<8>(staged + key_to + 1152, staged + column_at + 1152);
+          } else {
+            const Index row_at = own_before + (from - 16) * 72 + d;
+            copy_elements<8>(staged + key_to, staged + row_at);
+            copy_elements<8>(staged + key_to + 1152, staged + row_at + 4608);
+          }
+        }
+      }
+    }
+    __syncthreads();
+    if (has_rows) {
+      for (Index window = 0; window < kept_columns; window += 16) {
+        const Index keys_at = kept + window * 72;
+        #pragma unroll
+        for (Index e = 0; e < 8; ++e) {
+          scores[e] = 0.0f;
+        }
+        multiply_rows_by_rows<2, 64>(scores, staged + own + warp_row * 72, 72, staged + keys_at, 72);
+        #pragma unroll
+        for (Index e = 0; e < 8; ++e) {
+          scores[e] = scale * scores[e];
+        }
+        mask_scores_by_position<2>(scores, last_reader + window, first_row);
+        raise_highest<2, 8>(scores, highest, totals, outputs);
+        weigh_scores<2>(scores, highest, totals);
+        const Index values_at = keys_at + 1152;
+        #pragma unroll
+        for (Index part = 0; part < 1; ++part) {
+          multiply_sums_by_columns<8>(outputs, scores + part * 8, staged + values_at + part * 1152, 72);
+        }
+      }
+    } else {
+      const Index item = thread;
+      Index leads_to = 0;
+      if (item < 64) {
+        position = next_before + 1 + item;
+      } else {
+        const Index entry = item - 64;
+        const Index column = entry;
+        if (column < of_terms) {
+          Index p = 0;
+          if (column < all_terms) {
+            const Index term_at = entry;
+            const Index f_2 = term_f[term_at + 1];
+            if (f_2 < next_before + 1) {
+              const Index a_2 = maximum(1, term_a[term_at + 1]);
+              p = a_2 * ceil_div(next_before + 1 - f_2, a_2);
+              leads_to = p;
+              if (next_before + 1 - p <= term_f[term_at]) {
+                p = 0;
+              }
+            }
+          }
+          position = p > start ? p : 0;
+        } else {
+          if (column < columns) {
+            const Index slot = column - of_terms;
+            const Index near_2 = minimum(slot, slots_b - 1);
+            const Index held_by_slot = initial_b_pos[pos_base_b + near_2];
+            const bool taken = slot < slots_b && held_by_slot > 0;
+            position = taken ? held_by_slot : 0;
+          }
+        }
+      }
+      if (dividing + 16 <= different) {
+        if (position % maximum(1, different_a[dividing + 15]) == 0) {
+          dividing += 16;
+        }
+      }
+      const Index column = item - 64;
+      if (column >= 0 && column < 16) {
+        led_to[next_turn * 16 + column] = leads_to;
+        Index column_before = 0;
+        const Index next_column = column_before + 8;
+        if (next_column < 16) {
+          if (position < led_to[(1 - next_turn) * 16 + (next_column - 1)]) {
+            column_before = next_column;
+          }
+        }
+        const Index next_column_2 = column_before + 4;
+        if (next_column_2 < 16) {
+          if (position < led_to[(1 - next_turn) * 16 + (next_column_2 - 1)]) {
+            column_before = next_column_2;
+          }
+        }
+        const Index next_column_3 = column_before + 2;
+        if (next_column_3 < 16) {
+          if (position < led_to[(1 - next_turn) * 16 + (next_column_3 - 1)]) {
+            column_before = next_column_3;
+          }
+        }
+        const Index next_column_4 = column_before + 1;
+        if (next_column_4 < 16) {
+          if (position < led_to[(1 - next_turn) * 16 + (next_column_4 - 1)]) {
+            column_before = next_column_4;
+          }
+        }
+        const Index row_of_chunk = position - next_before + 63;
+        source[column] = position > 0 ? (row_of_chunk < 0 ? column_before : row_of_chunk + 16) : -1;
+      }
+    }
+    if (columns > kept_columns) {
+      for (Index listed = 0; listed < columns; listed += 64) {
+        const bool is_first = listed == 0;
+        if (!is_first) {
+          __syncthreads();
+          if (!has_rows) {
+            Index position_2 = 0;
+            Index dividing_2 = 0;
+            const Index item = thread;
             if (item < 64) {
-              position = before + 1 + item;
+              position_2 = before + 1 + item;
             } else {
               const Index entry = item - 64;
               const Index column = listed + entry;
@@ -272,114 +415,66 @@ log_cached_prefill(
                     }
                   }
                 }
-                position = p > start ? p : 0;
+                position_2 = p > start ? p : 0;
               } else {
                 if (column < columns) {
                   const Index slot = column - of_terms;
                   const Index near_2 = minimum(slot, slots_b - 1);
                   const Index held_by_slot = initial_b_pos[pos_base_b + near_2];
                   const bool taken = slot < slots_b && held_by_slot > 0;
-                  position = taken ? held_by_slot : 0;
+                  position_2 = taken ? held_by_slot : 0;
                 }
               }
             }
-            if (dividing + 16 <= different) {
-              if (position % maximum(1, different_a[dividing + 15]) == 0) {
-                dividing += 16;
+            if (dividing_2 + 16 <= different) {
+              if (position_2 % maximum(1, different_a[dividing_2 + 15]) == 0) {
+                dividing_2 += 16;
               }
             }
-            if (dividing + 8 <= different) {
-              if (position % maximum(1, different_a[dividing + 7]) == 0) {
-                dividing += 8;
+            if (dividing_2 + 8 <= different) {
+              if (position_2 % maximum(1, different_a[dividing_2 + 7]) == 0) {
+                dividing_2 += 8;
               }
             }
-            if (dividing + 4 <= different) {
-              if (position % maximum(1, different_a[dividing + 3]) == 0) {
-                dividing += 4;
+            if (dividing_2 + 4 <= different) {
+              if (position_2 % maximum(1, different_a[dividing_2 + 3]) == 0) {
+                dividing_2 += 4;
               }
             }
-            if (dividing + 2 <= different) {
-              if (position % maximum(1, different_a[dividing + 1]) == 0) {
-                dividing += 2;
+            if (dividing_2 + 2 <= different) {
+              if (position_2 % maximum(1, different_a[dividing_2 + 1]) == 0) {
+                dividing_2 += 2;
               }
             }
-            if (dividing + 1 <= different) {
-              if (position % maximum(1, different_a[dividing]) == 0) {
-                dividing += 1;
+            if (dividing_2 + 1 <= different) {
+              if (position_2 % maximum(1, different_a[dividing_2]) == 0) {
+                dividing_2 += 1;
               }
             }
             Index reach = 0;
-            if (dividing > 0) {
-              reach = last_f[dividing - 1];
+            if (dividing_2 > 0) {
+              reach = last_f[dividing_2 - 1];
             }
-            const Index last = position > 0 ? position + reach : 0;
+            const Index last = position_2 > 0 ? position_2 + reach : 0;
             if (item < 64) {
               own_last_reader[item] = last;
             } else {
-              held[item - 64] = position;
+              held[item - 64] = position_2;
               last_reader[item - 64] = last;
             }
           }
+          __syncthreads();
         }
-        __syncthreads();
-      }
-      const Index count = minimum(32, columns - listed);
-      if (listed < of_terms) {
-        for (Index piece = thread; piece < 128; piece += 256) {
-          const Index row = piece / 8;
-          const Index d = piece % 8 * 8;
-          const Index key_to = row * 72 + d + 27648;
-          const Index p = held[row];
-          const bool here = p > start && p <= before;
-          const Index token = here ? p - start - 1 : first;
-          const Index at = token_base + token * token_stride;
-          const bf16* const values = here ? y : x;
-          start_copy<8>(staged + key_to, k + at + d);
-          start_copy<8>(staged + key_to + 2304, values + at + d);
-        }
-      } else {
-        for (Index piece = thread; piece < 128; piece += 256) {
-          const Index row = piece / 8;
-          const Index d = piece % 8 * 8;
-          const Index key_to = row * 72 + d + 27648;
-          const Index slot = listed + row - of_terms;
-          const Index near_2 = minimum(slot, slots_b - 1);
-          const Index held_by_slot = initial_b_pos[pos_base_b + near_2];
-          const bool taken = slot < slots_b && held_by_slot > 0;
-          const Index at = taken ? slot_base_b + near_2 * token_stride : token_base + first * token_stride;
-          const bf16* const keys = taken ? initial_b_key : k;
-          const bf16* const values = taken ? initial_b_val : x;
-          start_copy<8>(staged + key_to, keys + at + d);
-          start_copy<8>(staged + key_to + 2304, values + at + d);
-        }
-      }
-      close_batch();
-      if (has_rows && is_first) {
-        #pragma unroll
-        for (Index e = 0; e < 32; ++e) {
-          own_scores[e] = 0.0f;
-        }
-        multiply_rows_by_rows<8, 64>(own_scores, staged + own + warp_row * 72, 72, staged + own + 4608, 72);
-        #pragma unroll
-        for (Index e = 0; e < 32; ++e) {
-          own_scores[e] = scale * own_scores[e];
-        }
-        mask_scores_by_position<8>(own_scores, own_last_reader, first_row);
-        mask_scores<8>(own_scores, warp_row);
-        raise_highest<8, 8>(own_scores, highest, totals, outputs);
-      }
-      for (Index window = 0; window < count; window += 16) {
-        const Index stage = window / 16 % 2;
-        const Index next = window + 16;
-        await_batches<0>();
-        __syncthreads();
-        if (next < count) {
-          if (listed + next < of_terms) {
+        const Index count = minimum(64, columns - listed);
+        const Index from = is_first ? kept_columns : 0;
+        if (from < count) {
+          const Index stage = from / 16 % 2;
+          if (listed + from < of_terms) {
             for (Index piece = thread; piece < 128; piece += 256) {
               const Index row = piece / 8;
               const Index d = piece % 8 * 8;
-              const Index key_to = (1 - stage) * 1152 + row * 72 + d + 27648;
-              const Index p = held[next + row];
+              const Index key_to = stage * 1152 + row * 72 + d + 27648;
+              const Index p = held[from + row];
               const bool here = p > start && p <= before;
               const Index token = here ? p - start - 1 : first;
               const Index at = token_base + token * token_stride;
@@ -391,8 +486,8 @@ log_cached_prefill(
             for (Index piece = thread; piece < 128; piece += 256) {
               const Index row = piece / 8;
               const Index d = piece % 8 * 8;
-              const Index key_to = (1 - stage) * 1152 + row * 72 + d + 27648;
-              const Index slot = listed + next + row - of_terms;
+              const Index key_to = stage * 1152 + row * 72 + d + 27648;
+              const Index slot = listed + from + row - of_terms;
               const Index near_2 = minimum(slot, slots_b - 1);
               const Index held_by_slot = initial_b_pos[pos_base_b + near_2];
               const bool taken = slot < slots_b && held_by_slot > 0;
@@ -405,34 +500,68 @@ log_cached_prefill(
           }
         }
         close_batch();
-        if (has_rows) {
-          const Index keys_at = stage * 1152 + 27648;
-          #pragma unroll
-          for (Index e = 0; e < 8; ++e) {
-            scores[e] = 0.0f;
+        for (Index window = from; window < count; window += 16) {
+          const Index stage = window / 16 % 2;
+          const Index next = window + 16;
+          await_batches<0>();
+          __syncthreads();
+          if (next < count) {
+            if (listed + next < of_terms) {
+              for (Index piece = thread; piece < 128; piece += 256) {
+                const Index row = piece / 8;
+                const Index d = piece % 8 * 8;
+                const Index key_to = (1 - stage) * 1152 + row * 72 + d + 27648;
+                const Index p = held[next + row];
+                const bool here = p > start && p <= before;
+                const Index token = here ? p - start - 1 : first;
+                const Index at = token_base + token * token_stride;
+                const bf16* const values = here ? y : x;
+                start_copy<8>(staged + key_to, k + at + d);
+                start_copy<8>(staged + key_to + 2304, values + at + d);
+              }
+            } else {
+              for (Index piece = thread; piece < 128; piece += 256) {
+                const Index row = piece / 8;
+                const Index d = piece % 8 * 8;
+                const Index key_to = (1 - stage) * 1152 + row * 72 + d + 27648;
+                const Index slot = listed + next + row - of_terms;
+                const Index near_2 = minimum(slot, slots_b - 1);
+                const Index held_by_slot = initial_b_pos[pos_base_b + near_2];
+                const bool taken = slot < slots_b && held_by_slot > 0;
+                const Index at = taken ? slot_base_b + near_2 * token_stride : token_base + first * token_stride;
+                const bf16* const keys = taken ? initial_b_key : k;
+                const bf16* const values = taken ? initial_b_val : x;
+                start_copy<8>(staged + key_to, keys + at + d);
+                start_copy<8>(staged + key_to + 2304, values + at + d);
+              }
+            }
           }
-          multiply_rows_by_rows<2, 64>(scores, staged + own + warp_row * 72, 72, staged + keys_at, 72);
-          #pragma unroll
-          for (Index e = 0; e < 8; ++e) {
-            scores[e] = scale * scores[e];
-          }
-          mask_scores_by_position<2>(scores, last_reader + window, first_row);
-          raise_highest<2, 8>(scores, highest, totals, outputs);
-          weigh_scores<2>(scores, highest, totals);
-          const Index values_at = stage * 1152 + 29952;
-          #pragma unroll
-          for (Index part = 0; part < 1; ++part) {
-            multiply_sums_by_columns<8>(outputs, scores + part * 8, staged + values_at + part * 1152, 72);
+          close_batch();
+          if (has_rows) {
+            const Index place = stage * 1152;
+            #pragma unroll
+            for (Index e = 0; e < 8; ++e) {
+              scores[e] = 0.0f;
+            }
+            multiply_rows_by_rows<2, 64>(scores, staged + own + warp_row * 72, 72, staged + place + 27648, 72);
+            #pragma unroll
+            for (Index e = 0; e < 8; ++e) {
+              scores[e] = scale * scores[e];
+            }
+            mask_scores_by_position<2>(scores, last_reader + window, first_row);
+            raise_highest<2, 8>(scores, highest, totals, outputs);
+            weigh_scores<2>(scores, highest, totals);
+            const Index values_at = place + 29952;
+            #pragma unroll
+            for (Index part = 0; part < 1; ++part) {
+              multiply_sums_by_columns<8>(outputs, scores + part * 8, staged + values_at + part * 1152, 72);
+            }
           }
         }
+        await_batches<0>();
+        __syncthreads();
       }
-      await_batches<0>();
-      __syncthreads();
     }
-    const Index next_first = first + 64;
-    const Index next_before = before + 64;
-    Index position = 0;
-    Index dividing = 0;
     if (has_rows) {
       #pragma unroll
       for (Index e = 0; e < 32; ++e) {
@@ -445,46 +574,7 @@ log_cached_prefill(
       weigh_mixed<8>(own_scores, highest, totals, warp_row, gamma);
       divide_rows<8>(own_scores, totals);
       divide_rows<8>(outputs, totals);
-    } else {
-      const Index item = thread;
-      if (item < 96) {
-        if (item < 64) {
-          position = next_before + 1 + item;
-        } else {
-          const Index entry = item - 64;
-          const Index column = entry;
-          if (column < of_terms) {
-            Index p = 0;
-            if (column < all_terms) {
-              const Index term_at = entry;
-              const Index f_2 = term_f[term_at + 1];
-              if (f_2 < next_before + 1) {
-                const Index a_2 = maximum(1, term_a[term_at + 1]);
-                p = a_2 * ceil_div(next_before + 1 - f_2, a_2);
-                if (next_before + 1 - p <= term_f[term_at]) {
-                  p = 0;
-                }
-              }
-            }
-            position = p > start ? p : 0;
-          } else {
-            if (column < columns) {
-              const Index slot = column - of_terms;
-              const Index near_2 = minimum(slot, slots_b - 1);
-              const Index held_by_slot = initial_b_pos[pos_base_b + near_2];
-              const bool taken = slot < slots_b && held_by_slot > 0;
-              position = taken ? held_by_slot : 0;
-            }
-          }
-        }
-        if (dividing + 16 <= different) {
-          if (position % maximum(1, different_a[dividing + 15]) == 0) {
-            dividing += 16;
-          }
-        }
-      }
     }
-    const Index next_turn = 1 - turn;
     #pragma unroll
     for (Index part = 0; part < 4; ++part) {
       if (warp_row == part * 16) {
@@ -546,24 +636,22 @@ log_cached_prefill(
         }
         const Index half = part == 0 ? 8 : (part == 1 ? 4 : (part == 2 ? 2 : 1));
         const Index item = thread;
-        if (item < 96) {
-          if (dividing + half <= different) {
-            if (position % maximum(1, different_a[dividing + half - 1]) == 0) {
-              dividing += half;
-            }
+        if (dividing + half <= different) {
+          if (position % maximum(1, different_a[dividing + half - 1]) == 0) {
+            dividing += half;
           }
-          if (part == 3) {
-            Index reach = 0;
-            if (dividing > 0) {
-              reach = last_f[dividing - 1];
-            }
-            const Index last = position > 0 ? position + reach : 0;
-            if (item < 64) {
-              own_last_reader[item] = last;
-            } else {
-              held[item - 64] = position;
-              last_reader[item - 64] = last;
-            }
+        }
+        if (part == 3) {
+          Index reach = 0;
+          if (dividing > 0) {
+            reach = last_f[dividing - 1];
+          }
+          const Index last = position > 0 ? position + reach : 0;
+          if (item < 64) {
+            own_last_reader[item] = last;
+          } else {
+            held[item - 64] = position;
+            last_reader[item - 64] = last;
           }
         }
       }
