@@ -270,8 +270,12 @@ class TensorLatticeLambda {
     const Ex gamma = *frame_.gamma;
     builder_.loop("half", builder_.i64(0), builder_.i64(2), builder_.i64(1), LoopKind::kUnrolled,
                   [&](Ex half) {
-                    builder_.store(limits_, half,
-                                   builder_.load(last, place_of(row, half)) - first_ - 1);
+                    const Ex reader = builder_.call(
+                        Helper::kMaximum,
+                        {builder_.i64(0),
+                         builder_.call(Helper::kMinimum, {builder_.load(last, place_of(row, half)),
+                                                          first_ + kTensorChunk})});
+                    builder_.store(limits_, half, reader - first_ - 1);
                   });
     each_sum(kScoresOfRows, [&](Ex e) {
       const Ex reader = builder_.let("reader", reader_of(e));

@@ -27,11 +27,11 @@ TEST_CASE("backward of a lattice on tensor cores is verified") { check_verified(
 
 TEST_CASE("lambda of a lattice on tensor cores that mistakes readers or sums is rejected") {
   reject(generated(), "log_cached_backward_lambda.cu",
-         {{"own_last_reader[own_row + lane / 4 + half * 8] - first - 1",
-           "own_last_reader[own_row + lane / 4 + half * 8] - first"},
+         {{"own_last_reader[own_row + lane / 4 + half * 8], first + 64)) - first - 1",
+           "own_last_reader[own_row + lane / 4 + half * 8], first + 64)) - first"},
           {"reader >= own_row", "reader > own_row"},
-          {"last_reader[own_column + lane / 4 + half * 8] - first - 1",
-           "last_reader[own_column + lane / 4 + half * 8] - first - 2"},
+          {"last_reader[own_column + lane / 4 + half * 8], first + 64)) - first - 1",
+           "last_reader[own_column + lane / 4 + half * 8], first + 64)) - first - 2"},
           {"means[own_row + lane / 4 + half * 8] = numbers[half]",
            "means[own_row + lane / 4 + half * 8] = 0.0f"},
           {"tokens - 1 - done", "done"}});
