@@ -119,6 +119,8 @@ class Chooser {
   std::optional<Choice> on_tensor_cores() {
     const bool asked_for = options_.schedule == "tensor";
     if ((!asked_for && options_.schedule != "auto") || spec_.state_gradients) return std::nullopt;
+    // See lattice_on_tensor_cores().
+    if (rows::shape_of(spec_.b) == rows::RowShape::kLattice) return std::nullopt;
     const Architecture* const gpu = find_architecture(options_.architecture);
     const Result<schedule::AttentionPlan> plan = schedule::plan_attention_back(
         spec_, options_.plan_tokens,
@@ -161,11 +163,12 @@ class Chooser {
       spec_.gather = schedule::GatherSplit{schedule::kLatticeTokens};
     }
     remark("the gather schedule: blocks of " + std::to_string(spec_.gather->chunk_tokens) +
-           " tokens side by side, but for lambda");
+           " tokens side by side, but for lambda" + (spec_.tensor ? ", on tensor cores" : ""));
   }
 
   bool lattice_on_tensor_cores() {
     if (options_.schedule != "tensor") return false;
+    if (rows::shape_of(spec_.b) != rows::RowShape::kLattice) return false;
     const MaterializeResult table = materialize(spec_.pattern, options_.plan_tokens + 1);
     const Rows* const rows = std::get_if<Rows>(&table);
     if (rows == nullptr) return false;
@@ -173,8 +176,12 @@ class Chooser {
         schedule::plan_lattice_back(spec_, *rows,
                                     {find_architecture(options_.architecture), options_.plan_heads,
                                      shared_limit(options_), options_.tile_rows});
-    if (split) spec_.tensor = *split;
-    return spec_.tensor.has_value();
+    if (split) {
+      spec_.tensor = *split;
+    } else {
+      remark("no tensor schedule: " + split.error().message);
+    }
+    return split.ok();
   }
 
   Result<schedule::Staging> staging_of_lambda() const {

@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// heddle_counters [-n TOKENS] [--schedule auto|simple|staged|tensor|scan] [--dtype f32|bf16|f16]
-//                 [--weights softmax|given|gated|linear] [--head-dim D] [--plan-heads H]
-//                 [--tile-rows R] [--shared BYTES] [--backward] [--no-flops] [--verify] [--text]
-//                 [PATTERN...]
-// prints a line of a Markdown table for each kernel; --document prints all of
+// heddle_counters: a line of a Markdown table for each kernel, or all of
 // docs/measurements/cuda_counters.md.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -219,61 +216,60 @@ void print_document() {
   print_line("linear_attention", {1024, "scan", WeightKind::kLinear, ElementType::kBF16, true});
 }
 
-int run(const std::vector<std::string>& arguments) {
+struct Run {
   Choice choice;
-  std::vector<std::string> names;
-  bool check = false, text = false;
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    const std::string& word = arguments[i];
-    const std::string next = i + 1 < arguments.size() ? arguments[i + 1] : "";
-    if (word == "--document") return print_document(), 0;
-    if (word == "--verify" || word == "--text") {
-      check = true;
-      text = word == "--text";
-      continue;
-    }
-    if (word == "--backward") {
-      choice.backward = true;
-      continue;
-    }
-    if (word == "--no-flops") {
-      choice.flops = false;
-      continue;
-    }
-    if (word.rfind('-', 0) != 0) {
-      names.push_back(word);
-      continue;
-    }
-    if (word == "-n") choice.tokens = std::atoll(next.c_str());
-    if (word == "--shared") choice.shared = std::atoll(next.c_str());
-    if (word == "--head-dim") choice.head_dim = std::atoi(next.c_str());
-    if (word == "--plan-heads") choice.plan_heads = std::atoll(next.c_str());
-    if (word == "--tile-rows") choice.tile_rows = std::atoll(next.c_str());
-    if (word == "--schedule") choice.schedule = next;
-    if (word == "--weights" && next == "given") choice.weights = WeightKind::kGiven;
-    if (word == "--weights" && next == "gated") choice.weights = WeightKind::kGated;
-    if (word == "--weights" && next == "linear") choice.weights = WeightKind::kLinear;
-    if (word == "--dtype" && next == "bf16") choice.dtype = ElementType::kBF16;
-    if (word == "--dtype" && next == "f16") choice.dtype = ElementType::kF16;
-    ++i;
-  }
+  std::vector<std::string> names;  // none: all built-in patterns
+  bool document = false, verify = false, text = false;
+};
+
+void declare(CLI::App& app, Run& run) {
+  Choice& choice = run.choice;
+  app.add_option("PATTERN", run.names, "built-in patterns; without any, all of them");
+  app.add_option("-n", choice.tokens, "tokens")->capture_default_str();
+  app.add_option("--schedule", choice.schedule)
+      ->check(CLI::IsMember({"auto", "simple", "staged", "tensor", "scan"}))
+      ->capture_default_str();
+  app.add_option("--dtype", choice.dtype, "f32 | bf16 | f16")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, ElementType>{
+          {"f32", ElementType::kF32}, {"bf16", ElementType::kBF16}, {"f16", ElementType::kF16}}));
+  app.add_option("--weights", choice.weights, "softmax | given | gated | linear")
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, WeightKind>{{"softmax", WeightKind::kSoftmax},
+                                            {"given", WeightKind::kGiven},
+                                            {"gated", WeightKind::kGated},
+                                            {"linear", WeightKind::kLinear}}));
+  app.add_option("--head-dim", choice.head_dim, "channels")->capture_default_str();
+  app.add_option("--plan-heads", choice.plan_heads, "that are planned for")->capture_default_str();
+  app.add_option("--tile-rows", choice.tile_rows, "0: as many as are planned");
+  app.add_option("--shared", choice.shared, "bytes of shared memory; 0: what a block may have");
+  app.add_flag("--backward", choice.backward, "instead of prefill");
+  app.add_flag("!--no-flops", choice.flops, "leave out what takes long to count");
+  app.add_flag("--verify", run.verify, "print verdicts instead");
+  app.add_flag("--text", run.text, "print verdicts and texts instead");
+  app.add_flag("--document", run.document, "print docs/measurements/cuda_counters.md, in minutes");
+}
+
+void print(const Run& run) {
+  if (run.document) return print_document();
+  std::vector<std::string> names = run.names;
   if (names.empty()) {
     for (const BuiltinPattern& pattern : builtin_patterns()) names.emplace_back(pattern.name);
   }
-  if (!check) print_head();
+  const bool verdicts = run.verify || run.text;
+  if (!verdicts) print_head();
   for (const std::string& name : names) {
-    if (check) {
-      print_verdict(name, choice, text);
-    } else {
-      print_line(name, choice);
-    }
+    verdicts ? print_verdict(name, run.choice, run.text) : print_line(name, run.choice);
   }
-  return 0;
 }
 
 }  // namespace
 }  // namespace heddle::counting
 
 int main(int count, char** arguments) {
-  return heddle::counting::run({arguments + 1, arguments + count});
+  CLI::App app{"A line of a Markdown table for each kernel: what it asks of memory."};
+  heddle::counting::Run run;
+  heddle::counting::declare(app, run);
+  CLI11_PARSE(app, count, arguments);
+  heddle::counting::print(run);
+  return 0;
 }
