@@ -93,10 +93,13 @@ TEST_CASE("backward has the launches that its rows need") {
   CHECK(steps_of(generated(between)) == Names{"lambda", "rows"});
   CHECK(steps_of(generated({"log_recurrence", WeightKind::kGated})) == Names{"lambda", "rows"});
   CHECK(steps_of(generated({"attention", WeightKind::kGated})) == Names{"rows", "columns"});
-  // Rows that reach other distances, or many within a chunk whose gates have no room there; and who
-  // asks for one launch.
+  CHECK(steps_of(generated({"log_cached", WeightKind::kGated})) == Names{"lambda", "rows"});
+  // Rows that reach other distances, or many within a chunk whose gates have no room there; gates
+  // of a lattice between states; and who asks for one launch.
   CHECK(steps_of(generated({"first_and_own", WeightKind::kGiven})).empty());
-  CHECK(steps_of(generated({"log_cached", WeightKind::kGated})).empty());
+  between = {"log_cached", WeightKind::kGated};
+  between.states = true;
+  CHECK(steps_of(generated(between)).empty());
   CHECK(steps_of(generated({"chacal", WeightKind::kGated})).empty());
   CHECK(steps_of(generated({"log_recurrence", WeightKind::kGiven}, "simple")).empty());
 }
