@@ -174,7 +174,8 @@ void print_document() {
   };
   constexpr std::string_view kGated =
       "local_attention log_attention sqrt_attention linear_recurrence order_k_recurrence "
-      "log_recurrence sqrt_recurrence fibonacci_recurrence";
+      "log_recurrence sqrt_recurrence fibonacci_recurrence log_cached sqrt_cached "
+      "fibonacci_cached";
   for (const Part& part :
        {Part{WeightKind::kSoftmax, ElementType::kF32}, Part{WeightKind::kGiven, ElementType::kF32},
         Part{WeightKind::kLinear, ElementType::kF32}, Part{WeightKind::kLinear, ElementType::kBF16},
