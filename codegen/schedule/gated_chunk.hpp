@@ -11,8 +11,9 @@ namespace heddle::schedule {
 
 constexpr int kGatedRows = 32;  // of a chunk
 
-// Reals between two rows of the chunk's lambda: whole vectors, neighbours in different banks.
-constexpr int gated_stride(int dim) { return (dim + 3) / 4 * 4 + 4; }
+// Reals between two rows of the chunk's lambda: whole vectors, two of which lie between the banks
+// of neighbours, so that lanes which have every other one of four rows together are at none twice.
+constexpr int gated_stride(int dim) { return (dim + 3) / 4 * 4 + 8; }
 
 struct GatedChunk {
   ir::Builder& builder;

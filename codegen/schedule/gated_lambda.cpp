@@ -102,6 +102,19 @@ class GatedLambda {
   Ex gates_of(Ex row) { return frame_.coefficients_at(frame_.b, first_ + row); }
   Ex entry_at(Ex gates, Ex number) { return gates + coefficient_entry(spec_, number); }
   Ex lambda_at(Ex row) { return row * stride_; }
+  // Lambda of the chunk's rows, as reals. A lane that has two vectors of them side by side takes
+  // the second one first where others have their first one in its banks.
+  Ex turned() { return builder_.let("turned", frame_.lane / 4 % 2); }
+  MemoryId own_row(const RowLanes& lanes, Ex r) {
+    const MemoryId row = lanes.array("lambda_of_row");
+    lanes.has_halves() ? lanes.load_turned(row, own_, lambda_at(r), turned())
+                       : lanes.load(row, own_, lambda_at(r));
+    return row;
+  }
+  void leave_own(Ex r, MemoryId row) {
+    lanes_->has_halves() ? lanes_->store_turned(own_, lambda_at(r), row, turned())
+                         : rows_.write(own_, lambda_at(r), row);
+  }
   Ex near_at(Ex number, Ex row) { return number * kGatedRows + row; }
 
   void open() {
@@ -138,8 +151,7 @@ class GatedLambda {
     if (groups_ >= kGatedRows) {
       due = due_of(group_);
     } else {
-      by_group("r", builder_.i64(kGatedRows),
-               [&](Ex r) { rows_.write(own_, lambda_at(r), due_of(r)); });
+      by_group("r", builder_.i64(kGatedRows), [&](Ex r) { leave_own(r, due_of(r)); });
     }
     const Var passed = builder_.variable("passed", builder_.i64(0));
     const Ex least = builder_.call(Helper::kMaximum, {count, builder_.i64(1)});
@@ -151,8 +163,7 @@ class GatedLambda {
                     const Ex is_first = builder_.let("is_first", equal(window, builder_.i64(0)));
                     terms_->show(window);
                     list(window);
-                    if (due)
-                      builder_.when(is_first, [&] { rows_.write(own_, lambda_at(group_), *due); });
+                    if (due) builder_.when(is_first, [&] { leave_own(group_, *due); });
                     builder_.barrier();
                     count_entries(is_first, passed);
                     builder_.barrier();
@@ -291,7 +302,7 @@ class GatedLambda {
   }
   void slopes_within(Ex r) {
     const Ex gates = builder_.let("gates_at", gates_of(r));
-    const MemoryId lambda = rows_.row_of("lambda_of_row", own_, lambda_at(r));
+    const MemoryId lambda = own_row(*lanes_, r);
     each_run([&](int first, int count) {
       std::vector<MemoryId> values;
       std::vector<Ex> columns;
@@ -390,8 +401,7 @@ class GatedLambda {
     asked();
     for (const Reader& reader : readers) {
       builder_.when(reader.counts, [&] {
-        const MemoryId lambda = lanes.array("lambda_of_row");
-        lanes.load(lambda, own_, lambda_at(reader.row));
+        const MemoryId lambda = own_row(lanes, reader.row);
         lanes.each_channel([&](Ex, Ex index) {
           builder_.store(listed.pushed, index,
                          builder_.load(listed.pushed, index) +

@@ -92,7 +92,7 @@ TEST_CASE("backward with gated weights that mistakes rows, entries or gates is r
       {{"lambda", "past / 32 * 32", "past / 32 * 32 + 2"},
        {"lambda", "tokens - 1 - done", "done"},
        {"lambda", "(token + 32) * token_stride", "token * token_stride"},
-       {"lambda", "own[1152 + d] = 0.0f", "own[d] = 0.0f", false},
+       {"lambda", "own[1280 + d] = 0.0f", "own[d] = 0.0f", false},
        {"lambda", "position = first + 1 + item", "position = first + 2 + item"},
        {"lambda", "first + 1 - p <= term_f[term_at]", "first + 1 - p < term_f[term_at]"},
        {"lambda", "position + reach - first - 1", "position + reach - first"},
@@ -103,8 +103,7 @@ TEST_CASE("backward with gated weights that mistakes rows, entries or gates is r
        {"lambda", "numbers[entry * 32 + lane] = passed", "numbers[entry * 32 + lane] = entry"},
        {"lambda", "coef_b + gates_at + 32 +", "coef_b + gates_at +"},
        {"lambda", "store_elements<4>(staged + (64 + r) * 32", "store_elements<4>(staged + r * 32"},
-
-       {"lambda", "(other + 2) * 32 + (r - 1)] * 36", "(other + 2) * 32 + r] * 36"},
+       {"lambda", "(other + 2) * 32 + (r - 1)] * 40", "(other + 2) * 32 + r] * 40"},
        {"lambda", "before[other] = own[places[r % 2 * 4 + other]]", "before[other] = 0.0f"},
        {"lambda", "gates_of_others[r % 2 * 4 + other] * lambda",
         "gates_of_others[(r + 1) % 2 * 4 + other] * lambda"},
@@ -120,6 +119,15 @@ TEST_CASE("backward with gated weights that mistakes rows, entries or gates is r
        {"lambda", "__syncthreads();", "", false},
        {"rows", "coef_at = (", "coef_at = 32 + ("},
        {"rows", "read_by[part]", "1.0f"}});
+}
+
+TEST_CASE("lanes that mistake their halves of lambda are rejected") {
+  reject({"sqrt_cached", WeightKind::kGated, ElementType::kBF16, 64},
+         {{"lambda", "turned == 0 ? due[1] : due[5]", "due[1]"},
+          {"lambda", "lane_of_row * 8 + (1 - turned) * 4, written",
+           "lane_of_row * 8 + turned * 4, written"},
+          {"lambda", "lane_of_group * 8 + turned * 4", "lane_of_group * 8"},
+          {"lambda", "turned == 0 ? read[6] : read[2]", "read[6]"}});
 }
 
 }  // namespace
