@@ -37,7 +37,6 @@ constexpr int kLambdaThreads = 32 * kLambdaWarps;
 constexpr int kOwners = 32 * kLatticeBackWarps;  // threads with rows of their own, which list, too
 constexpr int kReals = 4;                        // a vector of sixteen bytes
 constexpr int kPairs = 8;                        // likewise of the kernel's type
-constexpr int kOpened = 4;                       // rows that a thread opens at a time
 constexpr int kScoresOfRows = 4 * kScoreTiles;
 
 class TensorLatticeLambda {
@@ -54,16 +53,16 @@ class TensorLatticeLambda {
     frame_.each_block([&] {
       declare();
       columns_->open(frame_.tokens);
-      open();
+      const Ex chunks =
+          builder_.let("all_chunks", (frame_.tokens + (kTensorChunk - 1)) / kTensorChunk);
+      open(chunks);
       columns_->show(builder_.i64(0));
-      builder_.when(both(frame_.thread<kOwners, frame_.tokens> 0), [&] {
-        columns_->list((frame_.tokens - 1) / kTensorChunk * kTensorChunk, builder_.i64(0));
+      const Ex lists = frame_.thread < kOwners;
+      builder_.when(both(lists, frame_.tokens > 0),
+                    [&] { columns_->list((chunks - 1) * kTensorChunk, builder_.i64(0)); });
+      builder_.loop("done", builder_.i64(0), chunks, [&](Ex done) {
+        chunk(builder_.let("first", (chunks - 1 - done) * kTensorChunk));
       });
-      builder_.loop("done", builder_.i64(0), frame_.tokens, builder_.i64(kTensorChunk),
-                    LoopKind::kSerial, [&](Ex done) {
-                      const Ex past = builder_.let("past", frame_.tokens - 1 - done);
-                      chunk(builder_.let("first", past / kTensorChunk * kTensorChunk));
-                    });
     });
     return builder_.take();
   }
@@ -118,33 +117,24 @@ class TensorLatticeLambda {
     builder_.barrier();
   }
 
-  // Several rows of a thread are on their way together.
-  void open() {
+  // Means are there before they are read; but the static layer does not follow which lane has them.
+  void open(Ex chunks) {
     builder_.comment("lambda starts as dy, and dk as nothing");
-    const int pieces = dim_ / kPairs, rows = kLambdaThreads / pieces;
-    const Ex row = builder_.let("row", frame_.thread / pieces);
-    const Ex d = builder_.let("d", frame_.thread % pieces * kPairs);
-    builder_.loop("token", row, frame_.tokens, builder_.i64(kOpened * rows), LoopKind::kSerial,
-                  [&](Ex token) {
-                    const MemoryId started =
-                        builder_.array("started", Type::kF32, kOpened * kPairs);
-                    const auto each = [&](const std::function<void(int, Ex)>& body) {
-                      for (int turn = 0; turn < kOpened; ++turn) {
-                        const Ex of = builder_.let("of", token + turn * rows);
-                        builder_.when(of < frame_.tokens,
-                                      [&] { body(turn * kPairs, frame_.token_at(of) + d); });
-                      }
-                    };
-                    each([&](int at, Ex from) {
-                      builder_.load_vector(started, at, frame_.dy, from, kPairs);
-                    });
-                    each([&](int at, Ex to) {
-                      builder_.store_vector(frame_.lambda, to, started, at, kPairs);
-                      for (int half = 0; half < kPairs; half += kReals) {
-                        clear(kReals, frame_.dk_sum, to + half);
-                      }
-                    });
-                  });
+    builder_.when(frame_.thread < kTensorChunk,
+                  [&] { builder_.store(means_, frame_.thread, builder_.f32(0)); });
+    builder_.loop("opened", builder_.i64(0), chunks, [&](Ex opened) {
+      const Ex first = builder_.let("opened_first", opened * kTensorChunk);
+      const Ex size =
+          builder_.call(Helper::kMinimum, {builder_.i64(kTensorChunk), frame_.tokens - first});
+      each_vector_of(builder_.let("opened_rows", size), kReals, [&](Ex row, Ex d) {
+        const Ex at = builder_.let("at", frame_.token_at(first + row) + d);
+        const MemoryId started = builder_.array("started", Type::kF32, kReals);
+        builder_.load_vector(started, 0, frame_.dy, at, kReals);
+        builder_.store_vector(frame_.lambda, at, started, 0, kReals);
+        each_sum(kReals, [&](Ex e) { builder_.store(started, e, builder_.f32(0)); });
+        builder_.store_vector(frame_.dk_sum, at, started, 0, kReals);
+      });
+    });
   }
 
   void chunk(Ex first) {
@@ -401,12 +391,13 @@ class TensorLatticeLambda {
   }
   void find_means() {
     overlap(layout_.outputs_at());
-    builder_.when(equal(frame_.lane % 4, builder_.i64(0)), [&] {
-      builder_.loop("half", builder_.i64(0), builder_.i64(2), builder_.i64(1), LoopKind::kUnrolled,
-                    [&](Ex half) {
-                      builder_.store(means_, place_of(own_row_, half),
-                                     builder_.load(numbers_, half));
-                    });
+    // Of the four lanes that share two rows two have one each to leave.
+    const Ex half = builder_.let("half", frame_.lane % 4);
+    builder_.when(half < 2, [&] {
+      const Ex mine =
+          builder_.select(equal(half, builder_.i64(0)), builder_.load(numbers_, builder_.i64(0)),
+                          builder_.load(numbers_, builder_.i64(1)));
+      builder_.store(means_, place_of(own_row_, half), mine);
     });
   }
   // Gradients of the chunk's keys lie where each lane had its part of the inputs.
