@@ -147,8 +147,7 @@ class Chooser {
       spec_.staging = *staging;
     } else if (spec_.by_channel() && rows::shape_of(spec_.b) == rows::RowShape::kLattice &&
                !schedule::has_gated_lambda(spec_, shared_limit(options_))) {
-      remark(
-          "the simple schedule: gates within a chunk of a lattice do not fit into shared memory");
+      remark("the simple schedule: a chunk of the lattice has more gates than there is room for");
       return;
     }
     spec_.gather = schedule::GatherSplit{};

@@ -105,8 +105,7 @@ Result<LatticePlan> plan_lattice(KernelSpec spec, const Rows& rows, const TileLi
   const int wide = terms <= 16 ? 16 : terms <= 32 ? 32 : kTensorChunk;
   const auto wanted = static_cast<int>(std::clamp<std::int64_t>(terms, 1, kMostListed));
   // All columns are kept, or of narrower ones as many as there is room for.
-  for (const int columns : {wide, 32, 16}) {
-    if (columns > wide) continue;
+  for (int columns = wide; columns >= 16; columns /= 2) {
     spec.tensor->columns = columns;
     const int all = (wanted + columns - 1) / columns * columns;
     for (int kept = all; kept > 0; kept -= columns) {

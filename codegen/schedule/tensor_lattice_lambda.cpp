@@ -391,13 +391,12 @@ class TensorLatticeLambda {
   }
   void find_means() {
     overlap(layout_.outputs_at());
-    // Of the four lanes that share two rows two have one each to leave.
-    const Ex half = builder_.let("half", frame_.lane % 4);
-    builder_.when(half < 2, [&] {
-      const Ex mine =
-          builder_.select(equal(half, builder_.i64(0)), builder_.load(numbers_, builder_.i64(0)),
-                          builder_.load(numbers_, builder_.i64(1)));
-      builder_.store(means_, place_of(own_row_, half), mine);
+    builder_.when(equal(frame_.lane % 4, builder_.i64(0)), [&] {
+      builder_.loop("half", builder_.i64(0), builder_.i64(2), builder_.i64(1), LoopKind::kUnrolled,
+                    [&](Ex half) {
+                      builder_.store(means_, place_of(own_row_, half),
+                                     builder_.load(numbers_, half));
+                    });
     });
   }
   // Gradients of the chunk's keys lie where each lane had its part of the inputs.

@@ -32,8 +32,8 @@ TEST_CASE("lambda of a lattice on tensor cores that mistakes readers or sums is 
           {"reader >= own_row", "reader > own_row"},
           {"last_reader[own_column + lane / 4 + half * 8], first + 64)) - first - 1",
            "last_reader[own_column + lane / 4 + half * 8], first + 64)) - first - 2"},
-          {"half == 0 ? numbers[0] : numbers[1]", "numbers[0]"},
-          {"half == 0 ? numbers[0] : numbers[1]", "0.0f"},
+          {"means[own_row + lane / 4 + half * 8] = numbers[half]",
+           "means[own_row + lane / 4 + half * 8] = 0.0f"},
           {"all_chunks - 1 - done", "done"},
           {"opened_first = opened * 64", "opened_first = 0"}});
 }
