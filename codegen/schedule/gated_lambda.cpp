@@ -104,7 +104,7 @@ class GatedLambda {
   Ex lambda_at(Ex row) { return row * stride_; }
   // Lambda of the chunk's rows, as reals. A lane that has two vectors of them side by side takes
   // the second one first where others have their first one in its banks.
-  Ex turned() { return builder_.let("turned", frame_.lane / 4 % 2); }
+  Ex turned() { return RowLanes::turn_of(builder_, frame_.lane); }
   MemoryId own_row(const RowLanes& lanes, Ex r) {
     const MemoryId row = lanes.array("lambda_of_row");
     lanes.has_halves() ? lanes.load_turned(row, own_, lambda_at(r), turned())

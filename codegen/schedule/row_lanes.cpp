@@ -135,6 +135,21 @@ void RowLanes::store_halves(MemoryId memory, Ex at, MemoryId array, std::int64_t
   });
 }
 
+Ex RowLanes::turn_of(ir::Builder& builder, Ex lane) {
+  constexpr int kVectorsOfBanks = 8, kHalves = 2;
+  return builder.let("turned", lane / (kVectorsOfBanks / kHalves) % kHalves);
+}
+
+// A vector from place `from_at` on, its halves the other way round where lanes are turned.
+void RowLanes::turn_halves(MemoryId to, int to_at, MemoryId from, int from_at, Ex turned) const {
+  for (int part = 0; part < vector_; ++part) {
+    const Ex same = builder_.load(from, builder_.i64(from_at + part));
+    const Ex other = builder_.load(from, builder_.i64(from_at + (part + vector_ / 2) % vector_));
+    builder_.store(to, builder_.i64(to_at + part),
+                   builder_.select(equal(turned, builder_.i64(0)), same, other));
+  }
+}
+
 void RowLanes::load_turned(MemoryId array, MemoryId memory, Ex at, Ex turned) const {
   const int half = vector_ / 2;
   each_run([&](int first, Ex channel) {
@@ -142,12 +157,7 @@ void RowLanes::load_turned(MemoryId array, MemoryId memory, Ex at, Ex turned) co
     builder_.load_vector(read, 0, memory, at + channel + turned * half, half);
     builder_.load_vector(read, half, memory, at + channel + (builder_.i64(1) - turned) * half,
                          half);
-    for (int part = 0; part < vector_; ++part) {
-      const Ex same = builder_.load(read, builder_.i64(part));
-      const Ex other = builder_.load(read, builder_.i64((part + half) % vector_));
-      builder_.store(array, builder_.i64(first + part),
-                     builder_.select(equal(turned, builder_.i64(0)), same, other));
-    }
+    turn_halves(array, first, read, 0, turned);
   });
 }
 
@@ -155,12 +165,7 @@ void RowLanes::store_turned(MemoryId memory, Ex at, MemoryId array, Ex turned) c
   const int half = vector_ / 2;
   each_run([&](int first, Ex channel) {
     const MemoryId written = builder_.array("written", Type::kF32, vector_);
-    for (int part = 0; part < vector_; ++part) {
-      const Ex same = builder_.load(array, builder_.i64(first + part));
-      const Ex other = builder_.load(array, builder_.i64(first + (part + half) % vector_));
-      builder_.store(written, builder_.i64(part),
-                     builder_.select(equal(turned, builder_.i64(0)), same, other));
-    }
+    turn_halves(written, 0, array, first, turned);
     builder_.store_vector(memory, at + channel + turned * half, written, 0, half);
     builder_.store_vector(memory, at + channel + (builder_.i64(1) - turned) * half, written, half,
                           half);

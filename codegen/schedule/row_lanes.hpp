@@ -66,8 +66,9 @@ class RowLanes {
   void load_halves(ir::MemoryId array, ir::MemoryId memory, ir::Ex at, std::int64_t behind) const;
   void store_halves(ir::MemoryId memory, ir::Ex at, ir::MemoryId array, std::int64_t behind) const;
   // The same of rows of reals as they are, where lanes that are `turned` have the second half of a
-  // vector first: those whose first halves lie in the banks of others' first halves. `turned` is 0
-  // or 1.
+  // vector first: those whose first halves lie in the banks of others' first halves. `turned` is
+  // turn_of a lane of the warp, 0 or 1.
+  static ir::Ex turn_of(ir::Builder& builder, ir::Ex lane);
   void load_turned(ir::MemoryId array, ir::MemoryId memory, ir::Ex at, ir::Ex turned) const;
   void store_turned(ir::MemoryId memory, ir::Ex at, ir::MemoryId array, ir::Ex turned) const;
   // The product of two rows, of which private arrays have this lane's channels, one's from place
@@ -86,6 +87,7 @@ class RowLanes {
   bool in_groups() const { return sharing_ < kWarp; }
   int stride() const { return sharing_ * vector_; }  // channels between two runs of a lane
   void each_run(const std::function<void(int first, ir::Ex channel)>& body) const;
+  void turn_halves(ir::MemoryId to, int to_at, ir::MemoryId from, int from_at, ir::Ex turned) const;
   // body(first, place) likewise, where first halves of vectors lie together.
   void each_half(ir::Ex at, const std::function<void(int first, ir::Ex place)>& body) const;
   // body(sum, index): which of a lane's partial sums each of its channels belongs to. Added up and

@@ -48,7 +48,7 @@ class DistanceTiles {
     value_lanes_.emplace(groups_.cut(frame_.value_type()));
     parts_ = lanes_->owned();
     turns_ = tile_rows_ / (frame_.warps * groups_.of_warp());
-    if (value_lanes_->has_halves()) turned_ = builder_.let("turned", frame_.lane / 4 % 2);
+    if (value_lanes_->has_halves()) turned_ = RowLanes::turn_of(builder_, frame_.lane);
     declare();
     clear();
     // A row of a tile has the slot of its own number; what it finds may lie before position 1.
